@@ -1,0 +1,193 @@
+"""One bare host becomes a working cluster, stays one, and survives what happens to hosts. Both Salt lines."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from .conftest import HOST
+
+TESTINFRA = Path(__file__).parents[1] / "testinfra"
+ADDRESS = "172.31.250.11"
+SERVICES = ("zookeeper", "mesos-master", "mesos-slave", "marathon", "chronos", "docker")
+
+
+def answer(port: int, path: str) -> requests.Response:
+    return requests.get(f"http://{ADDRESS}:{port}{path}", timeout=5)
+
+
+def eventually(question, seconds: int = 60):
+    """Ask until the answer is true; fail with the last answer."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            reply = question()
+        except (OSError, ValueError) as error:
+            reply = None
+            last = error
+        else:
+            last = reply
+        if reply:
+            return reply
+        assert time.monotonic() < deadline, f"not within {seconds} s; last: {last!r}"
+        time.sleep(1)
+
+
+def everything_answers() -> None:
+    eventually(lambda: answer(5050, "/health").status_code == 200)
+    eventually(lambda: answer(5050, "/state").json()["activated_slaves"] == 1)
+    eventually(lambda: answer(5051, "/health").status_code == 200)
+    eventually(lambda: answer(8080, "/ping").text.strip() == "pong")
+    eventually(lambda: answer(4400, "/ping").text.strip() == "pong")
+
+
+def zookeeper_says(word: str) -> str:
+    with socket.create_connection((ADDRESS, 2181), timeout=5) as connection:
+        connection.sendall(word.encode())
+        return connection.makefile().read()
+
+
+def test_up_prints_where_the_services_are(lab):
+    for port in (5050, 5051, 8080, 4400):
+        assert f"http://{ADDRESS}:{port}" in lab.up_output
+
+
+def test_a_second_run_changes_nothing(lab):
+    assert lab.converge() == {}
+
+
+def test_every_service_answers_the_machine(lab):
+    everything_answers()
+
+
+def test_zookeeper_is_standalone_and_for_members_only(lab):
+    assert "Mode: standalone" in lab.run("echo srvr | nc -w 3 localhost 2181")
+    with pytest.raises(OSError):
+        zookeeper_says("srvr")
+
+
+def test_a_port_that_no_role_needs_is_closed(lab):
+    lab.run("systemd-run --unit stray-listener --quiet nc -lk 9999")
+    try:
+        with pytest.raises(OSError):
+            socket.create_connection((ADDRESS, 9999), timeout=3)
+        assert lab.run("nc -z -w 3 localhost 9999 && echo open") == "open\n"
+    finally:
+        lab.run("systemctl stop stray-listener")
+
+
+def test_docker_runs_containers(lab):
+    lab.run("docker image inspect bare >/dev/null 2>&1 || "
+            "tar -C / -c bin/busybox usr/bin/busybox 2>/dev/null | docker import - bare >/dev/null")
+    said = lab.run("for b in /bin/busybox /usr/bin/busybox; do docker run --rm -m 64m bare $b echo hello && break; done")
+    assert said == "hello\n"
+
+
+def test_a_node_is_what_its_roles_promise(lab):
+    command = [sys.executable, "-m", "pytest", "-q", str(TESTINFRA), "--lab-host", HOST]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "CI": "true"})
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_stray_file_in_a_flag_directory_goes_and_the_master_stays_up(lab):
+    lab.run("echo 1 > /etc/mesos-master/quorum.rpmnew")
+    expected = lab.converge("test=True")
+    changes = lab.converge()
+    assert changes == expected and list(changes) == ["mesos-master-flags"]
+    assert "quorum.rpmnew" not in lab.run("ls /etc/mesos-master")
+    everything_answers()
+
+
+def test_a_flag_restarts_only_the_service_that_reads_it(lab):
+    pillar = {"mesos": {"master": {"flags": {"cluster": "blue"}}}}
+    before = {unit: lab.started(unit) for unit in SERVICES}
+    lab.converge(pillar=pillar)
+    after = {unit: lab.started(unit) for unit in SERVICES}
+    assert [unit for unit in SERVICES if before[unit] != after[unit]] == ["mesos-master"]
+    assert eventually(lambda: answer(5050, "/flags").json()["flags"]["cluster"] == "blue")
+    assert lab.converge(pillar=pillar) == {}
+
+
+def test_a_withdrawn_flag_disappears(lab):
+    changes = lab.converge()
+    assert "mesos-master-flags" in changes
+    assert "cluster" not in lab.run("ls /etc/mesos-master").split()
+    everything_answers()
+
+
+def test_everything_comes_back_after_a_power_cut(lab):
+    assert lab.call("kill", HOST).returncode == 0
+    started = lab.call("start", HOST)
+    assert started.returncode == 0, started.stdout + started.stderr
+    everything_answers()
+    for unit in SERVICES:
+        eventually(lambda unit=unit: lab.run(f"systemctl is-active {unit} || true") == "active\n")
+    eventually(lambda: HOST in lab.call("salt", "*", "test.ping").stdout)
+    assert lab.converge() == {}
+
+
+@pytest.mark.parametrize("pillar, words", [
+    ({"zookeeper": {"zookeper": 1}}, ["zookeeper:zookeper", HOST]),
+    ({"marathon": {"http_port": "web"}}, ["marathon:http_port", "web", HOST]),
+    ({"marathon": {"version": "newest"}}, ["marathon:version", "newest", HOST]),
+    ({"mesos": {"master": {"flags": {"slave_ping_timeout": "15secs", "agent_ping_timeout": "15secs"}}}},
+     ["slave_ping_timeout", "agent_ping_timeout", HOST]),
+], ids=["unknown key", "port", "version", "two spellings"])
+def test_wrong_settings_are_refused_and_nothing_is_touched(lab, pillar, words):
+    before = lab.run("find /etc /var/lib/zookeeper/myid -type f -newermt '2000-01-01' -printf '%p %T@\n' | sort | md5sum")
+    errors = lab.apply(pillar=pillar)
+    assert isinstance(errors, list) and len(errors) == 1, errors
+    for word in words:
+        assert word in errors[0]
+    assert "Traceback" not in errors[0]
+    assert before == lab.run(
+        "find /etc /var/lib/zookeeper/myid -type f -newermt '2000-01-01' -printf '%p %T@\n' | sort | md5sum")
+
+
+def test_an_unknown_role_is_refused(lab):
+    lab.run("cp /etc/salt/grains /root/grains && sed -i 's/chronos/cronos/' /etc/salt/grains")
+    try:
+        lab.call("salt", "*", "saltutil.refresh_grains")
+        errors = lab.apply()
+        assert isinstance(errors, list) and len(errors) == 1, errors
+        assert "cronos" in errors[0] and "chronos" in errors[0] and HOST in errors[0]
+    finally:
+        lab.run("cp /root/grains /etc/salt/grains")
+        lab.call("salt", "*", "saltutil.refresh_grains")
+
+
+def test_mesos_is_upgraded_in_place(lab):
+    lab.converge(pillar={"mesos": {"version": "1.4.3"}})
+    eventually(lambda: answer(5050, "/version").json()["version"] == "1.4.3")
+    changes = lab.converge()
+    eventually(lambda: answer(5050, "/version").json()["version"] == "1.9.0")
+    everything_answers()
+    assert {"mesos-master-service", "mesos-slave-service"} <= set(changes)
+    assert lab.run("ls /etc/mesos-master /etc/mesos-slave").count(".rpm") == 0
+    assert lab.converge() == {}
+
+
+def test_marathon_crosses_its_three_eras(lab):
+    settings = {"options": {"framework_name": "blue sky", "task_launch_timeout": 300000}}
+    for version in ("1.4.13", "1.5.15", "1.8.244"):
+        pillar = {"marathon": {"version": version, **settings}}
+        lab.converge(pillar=pillar)
+        info = eventually(lambda version=version: (
+            (reply := answer(8080, "/v2/info").json())["version"] == version and reply))
+        assert info["marathon_config"]["framework_name"] == "blue sky", version
+        assert info["marathon_config"]["task_launch_timeout"] == 300000, version
+        assert lab.run("systemctl is-enabled marathon") == "enabled\n", version
+        assert lab.converge(pillar=pillar) == {}, version
+
+
+def test_the_run_reports_no_secret(lab):
+    secret = "open-sesame-4711"
+    result = lab.apply("test=True", pillar={"marathon": {"http_credentials": f"admin:{secret}"}})
+    assert secret not in json.dumps(result)
