@@ -1,0 +1,43 @@
+# The words everyone uses. What they stand for is the command .venv/bin/lab, which knows more of them.
+
+TOPOLOGY = single
+SALT = 3008
+
+.DEFAULT_GOAL := help
+.PHONY: help up down status plan test lint bench
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+	@echo "Variables: TOPOLOGY=$(TOPOLOGY) (a file of tests/topologies), SALT=$(SALT) (or 3006)"
+
+up: .venv/.made ## hosts on this machine, Salt on them, state.apply (root, Debian 12)
+	.venv/bin/lab up --topology $(TOPOLOGY) --salt $(SALT)
+
+down: .venv/.made ## everything off; what was downloaded and built is kept
+	.venv/bin/lab down
+
+status: .venv/.made ## what runs, and does it answer
+	.venv/bin/lab status
+
+plan: .venv/.made ## what each host would get, without any host: build/plan
+	.venv/bin/lab plan --topology $(TOPOLOGY) --salt $(SALT)
+
+test: .venv/.made ## all tests: modules, rendering, and a lab with each Salt line
+	.venv/bin/pytest tests/unit tests/render tests/integration
+
+lint: .venv/.made ## ruff, yamllint, salt-lint, shellcheck
+	.venv/bin/ruff check .
+	.venv/bin/yamllint --strict .
+	git ls-files '*.sls' '*.jinja' | xargs -r .venv/bin/salt-lint
+	git ls-files .ci/run '*.sh' | xargs -r .venv/bin/shellcheck
+
+bench: .venv/.made ## what Salt costs, against a shell script that does the same
+	.venv/bin/python tests/bench/bench.py --salt $(SALT)
+
+# Debian keeps venv in a package of its own; only root can help itself.
+.venv/.made: pyproject.toml
+	@python3 -c 'import ensurepip' 2>/dev/null || { test "$$(id -u)" = 0 && apt-get -qq update && apt-get -qq install --yes python3-venv; } \
+	    || { echo "python3 lacks venv: apt-get install python3-venv"; exit 1; }
+	python3 -m venv --clear .venv
+	.venv/bin/pip install --quiet --editable .
+	touch $@

@@ -1,0 +1,17 @@
+# Chronos, Java, and the package of Mesos for its libmesos.so, which Chronos' does not ask for.
+
+{%- from "chronos/map.jinja" import chronos with context %}
+
+include:
+  - common.repositories
+  - common.java
+  - mesos.package
+
+chronos-package:
+  pkg.installed:
+    - name: chronos
+    - version: '{{ chronos.version }}-{{ chronos.release or "*" }}'
+    - require:
+      - sls: common.repositories
+      - pkg: java
+      - pkg: mesos-package

@@ -1,0 +1,184 @@
+#!py
+"""
+What is wrong with the settings of this node: read by common.guard, which refuses to go on if there is anything.
+
+A setting is a key of a formula's ``defaults.yaml``. A key in pillar that is not there is a typing error, a value of
+another type than the default's an oversight. A mapping that is empty in ``defaults.yaml``, or named in OPEN, takes any
+key, as its keys are the program's own. What only one formula can know stands in its own ``faults.py``: run with the
+merged settings as the global ``settings``, it returns more such sentences, and skips values of a wrong type, which are
+named here.
+"""
+
+import difflib
+import ipaddress
+import json
+import re
+
+from salt.utils.yaml import safe_load
+
+FORMULAS = ("common", "zookeeper", "mesos", "marathon", "chronos", "docker")
+ROLES = ("zookeeper", "mesos-master", "mesos-slave", "marathon", "chronos", "docker")
+
+# Mappings with defaults that take the program's other keys as well.
+OPEN = {"options", "flags", "environment", "sysctl", "journald"}
+
+TYPES = {bool: "true or false", int: "an integer", float: "a number", str: "text", list: "a list"}
+
+
+def run():
+    """Return a list of sentences, one for each fault; an empty one if all is well."""
+    faults = _node()
+    for name in FORMULAS:
+        faults += _formula(name)
+    return faults
+
+
+def _fault(path, value, wrong):
+    """A sentence: which setting, its value (but no secret), on which node, and what is wrong with it."""
+    shown = value if isinstance(value, str) else json.dumps(value, default=str)
+    if re.search("secret|password|credential", path, re.IGNORECASE):
+        shown = "(hidden)"
+    return f"{path} = {shown[:80]} on {__grains__['id']}: {wrong}"
+
+
+def _known(word, words):
+    """What to say about an unknown word: the one that was probably meant, and all there are."""
+    close = difflib.get_close_matches(str(word), map(str, words), 1)
+    return (f"Did you mean {close[0]}? " if close else "") + f"Known: {', '.join(map(str, words))}."
+
+
+def _node():
+    """Faults of the minion: operating system, roles, and formulas misspelt in pillar, which nobody would read."""
+    faults = []
+    family = __grains__.get("os_family")
+    if family != "RedHat":
+        wrong = "not of the RedHat family. The packages that these formulas know are those of CentOS and RHEL 7."
+        faults.append(_fault("grains:os_family", family, wrong))
+    roles = __grains__.get("roles") or []
+    for role in roles if isinstance(roles, list) else [roles]:
+        if role not in ROLES:
+            faults.append(_fault("grains:roles", role, f"no such role. {_known(role, ROLES)}"))
+    for key, value in __pillar__.items():
+        if key not in FORMULAS and difflib.get_close_matches(str(key), FORMULAS, 1, cutoff=0.9):
+            faults.append(_fault(str(key), value, f"no formula reads this. {_known(key, FORMULAS)}"))
+    return faults
+
+
+def _formula(name):
+    """Faults in what pillar says for one formula. If it says nothing, there is nothing to read."""
+    given = __pillar__.get(name)
+    if given is None:
+        return []
+    if not isinstance(given, dict):
+        return [_fault(name, given, "should be a mapping of settings.")]
+    defaults = safe_load(__salt__["cp.get_file_str"](f"salt://{name}/defaults.yaml"))
+    settings = __salt__["slsutil.merge"](defaults, given)
+    faults = list(_keys(name, given, defaults))
+    if name == "common":
+        return faults + _common(settings)
+    special = f"salt://{name}/faults.py"
+    return faults + __salt__["slsutil.renderer"](special, default_renderer="py", settings=settings)
+
+
+def _keys(path, given, defaults, is_open=False):
+    """Unknown keys, wrong types and impossible ports in one mapping and those below it."""
+    for key, value in given.items():
+        here = f"{path}:{key}"
+        default = defaults.get(key)
+        wrong = None
+        if key in defaults:
+            wrong = _type(value, default, is_open)
+        elif not is_open:
+            wrong = f"no such setting. {_known(key, defaults)}"
+        if not wrong and re.search("(^|_)port$", str(key), re.IGNORECASE) and not _is_port(value):
+            wrong = "not a port. A port is a number from 1 to 65535."
+        if wrong:
+            yield _fault(here, value, wrong)
+        elif isinstance(value, dict):
+            yield from _keys(here, value, default or {}, is_open or not default or key in OPEN)
+
+
+def _type(value, default, is_open):
+    """What is wrong with the type of a value, None if nothing is. In open mappings null takes a key back."""
+    if default is None or (value is None and is_open):
+        return None
+    if isinstance(default, dict) or isinstance(value, dict):
+        fits = isinstance(default, dict) and isinstance(value, dict)
+    elif is_open and not isinstance(default, list):
+        # The program reads text, whatever the type here; of words for a boolean, these are the ones that all know.
+        fits = not isinstance(value, list) and (type(default) is not bool or str(value).lower() in ("true", "false"))
+    else:
+        fits = type(value) is type(default) or (type(default) is float and type(value) is int)
+    if fits:
+        return None
+    if isinstance(default, dict):
+        return f"should be a mapping. {_known(value, default) if default else ''}".strip()
+    if value is None:
+        return f"has no value. Leave the key out for the default, {json.dumps(default)}."
+    return f"should be {TYPES[type(default)]}, as the default {json.dumps(default)}."
+
+
+def _is_port(value):
+    """Whether a value is null (no port) or a port, as a number or as text."""
+    return value is None or (str(value).isdecimal() and 1 <= int(value) <= 65535)
+
+
+def _is_network(value):
+    """Whether a value is an address or a network, such as 10.0.0.0/8."""
+    try:
+        return bool(ipaddress.ip_network(value, strict=False))
+    except ValueError:
+        return False
+
+
+def _list(value):
+    """The value if it is a list, else an empty one: its type is another check's business."""
+    return value if isinstance(value, list) else []
+
+
+def _common(settings):
+    """Faults that only the formula `common` can know."""
+    faults = []
+
+    def fault(key, value, wrong):
+        faults.append(_fault(f"common:{key}", value, wrong))
+
+    sections = (settings[name] for name in ("repositories", "firewall", "time"))
+    repositories, firewall, time = (section if isinstance(section, dict) else {} for section in sections)
+    for key in ("baseurl", "gpgkey", "proxy", "vault", "vault_gpgkey"):
+        url = repositories.get(key)
+        if url is not None and not re.match(r"\w+://\S+$", str(url)):
+            fault(f"repositories:{key}", url, "not a URL. A URL looks like https://mirror.example.org/el/7.")
+    if repositories.get("baseurl") and repositories.get("gpgcheck") is True and not repositories.get("gpgkey"):
+        wrong = "yum is to verify the packages of baseurl, but no key is named. Give its URL, or set gpgcheck: false."
+        fault("repositories:gpgkey", None, wrong)
+    extra = repositories.get("extra")
+    for name, options in extra.items() if isinstance(extra, dict) else ():
+        if name in ("mesosphere", "mesosphere-noarch", "base", "updates", "extras"):
+            wrong = "this section is written from baseurl or vault. Take another id."
+            fault(f"repositories:extra:{name}", options, wrong)
+        elif not isinstance(options, dict) or not {"baseurl", "mirrorlist", "metalink"} & set(options):
+            wrong = "no address. Needed: a mapping with baseurl, mirrorlist or metalink."
+            fault(f"repositories:extra:{name}", options, wrong)
+
+    if time.get("enabled") is True and time.get("servers") == [] and time.get("pools") == []:
+        fault("time:servers", [], "nothing to take the time from. Name servers or pools, or set enabled: false.")
+
+    for key in ("clients", "members"):
+        networks = firewall.get(key)
+        if networks is not None and not isinstance(networks, list):
+            fault(f"firewall:{key}", networks, "should be a list of networks, or null.")
+        for network in _list(networks):
+            if not isinstance(network, str) or not _is_network(network):
+                fault(f"firewall:{key}", network, "not a network. One looks like 10.0.0.0/8, an address like 10.0.0.1.")
+    for rule in _list(firewall.get("extra")):
+        known = ("port", "protocol", "from")
+        if not isinstance(rule, dict) or not {"port", "from"} <= set(rule) or set(rule) - set(known):
+            fault("firewall:extra", rule, f"not a rule. Known: {', '.join(known)}; protocol may be left out.")
+        elif not all(_is_port(port) for port in str(rule["port"]).split("-")):
+            fault("firewall:extra", rule, "not a port. Ports are numbers from 1 to 65535, or two of them: 31000-32000.")
+        elif rule.get("protocol", "tcp") not in ("tcp", "udp", "sctp", "dccp"):
+            fault("firewall:extra", rule, "no such protocol. Known: tcp, udp, sctp, dccp.")
+        elif rule["from"] not in ("clients", "members", "everyone"):
+            fault("firewall:extra", rule, "from is none of: clients, members, everyone.")
+    return faults

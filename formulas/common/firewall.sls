@@ -1,0 +1,52 @@
+# The firewall: one zone file with the ports of this node's roles, loaded when it changes and before Docker starts.
+
+{%- from "common/map.jinja" import common with context %}
+{%- from "common/ports.jinja" import ports with context %}
+{%- set roles = grains.get('roles') or [] %}
+
+include:
+  - common.repositories
+{%- if common.firewall.enabled %}
+
+firewall-package:
+  pkg.installed:
+    - name: firewalld
+    - require:
+      - sls: common.repositories
+
+firewall-zone:
+  file.managed:
+    - name: /etc/firewalld/zones/{{ common.firewall.zone }}.xml
+    - source: salt://common/files/zone.xml
+    - template: jinja
+    - context:
+        firewall: {{ common.firewall | json }}
+        ports: {{ ports | json }}
+        roles: {{ ([roles] if roles is string else roles) | json }}
+    - user: root
+    - group: root
+    - mode: '0644'
+    - require:
+      - pkg: firewall-package
+
+# Returns when the rules are in place, which `systemctl reload` does not. dockerd, if it runs by now, hears of it over
+# D-Bus and puts its chains back.
+firewall-reload:
+  cmd.run:
+    - name: firewall-cmd --reload
+    - onlyif: systemctl --quiet is-active firewalld
+    - onchanges:
+      - file: firewall-zone
+
+firewall-service:
+  service.running:
+    - name: firewalld
+    - enable: True
+    - require:
+      - file: firewall-zone
+      - cmd: firewall-reload
+{%- else %}
+
+firewall-untouched:
+  test.nop: []
+{%- endif %}

@@ -1,0 +1,23 @@
+# Logs that survive a reboot.
+
+{%- from "common/map.jinja" import common with context %}
+
+journald-config:
+  file.managed:
+    - name: /etc/systemd/journald.conf.d/salt.conf
+    - source: salt://common/files/journald.conf
+    - template: jinja
+    - context:
+        journald: {{ common.journald | json }}
+    - user: root
+    - group: root
+    - mode: '0644'
+    - makedirs: True
+
+# systemd keeps the streams of running services open meanwhile, nothing else restarts. Not a service.running: journald
+# always runs, and asking for it would take a process on every run.
+journald-restart:
+  cmd.run:
+    - name: systemctl restart systemd-journald
+    - onchanges:
+      - file: journald-config

@@ -1,0 +1,22 @@
+# Kernel parameters, in one file that systemd-sysctl also reads at boot.
+
+{%- from "common/map.jinja" import common with context %}
+
+sysctl-config:
+  file.managed:
+    - name: /etc/sysctl.d/90-mesos.conf
+    - source: salt://common/files/sysctl.conf
+    - template: jinja
+    - context:
+        sysctl: {{ common.sysctl | json }}
+    - user: root
+    - group: root
+    - mode: '0644'
+
+# The program that applies the file at boot, so that both times have the same outcome. Where a parameter belongs to the
+# machine below (a container whose /proc/sys is read-only), a recent one says so and goes on; sysctl(8) would fail.
+sysctl-apply:
+  cmd.run:
+    - name: /usr/lib/systemd/systemd-sysctl /etc/sysctl.d/90-mesos.conf
+    - onchanges:
+      - file: sysctl-config

@@ -1,0 +1,21 @@
+# dockerd, after what conflicts with it is gone.
+
+{%- from "docker/map.jinja" import docker, package with context %}
+
+include:
+  - common.repositories
+
+docker-conflicts:
+  pkg.removed:
+    - pkgs: {{ package.conflicts | json }}
+
+docker-package:
+  pkg.installed:
+    - name: {{ docker.package }}
+{%- if docker.version %}
+    # The asterisk in front stands for the epoch.
+    - version: '*{{ docker.version }}-{{ docker.release or "*" }}'
+{%- endif %}
+    - require:
+      - sls: common.repositories
+      - pkg: docker-conflicts

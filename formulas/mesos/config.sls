@@ -1,0 +1,49 @@
+# What both daemons read, and how long their logs are kept. After the package: what is here before it, rpm leaves alone and lays
+# its own beside it (.rpmnew).
+
+{%- from "mesos/map.jinja" import mesos with context %}
+{%- set has_password = '@' in mesos.zk | string %}
+
+include:
+  - mesos.package
+
+# Read by Chronos and by the programs of the package, too, without a comment.
+mesos-zk:
+  file.managed:
+    - name: /etc/mesos/zk
+    - source: salt://mesos/files/zk
+    - template: jinja
+    - user: root
+    - group: root
+    - mode: '{{ '0600' if has_password else '0644' }}'
+    - show_changes: {{ not has_password }}
+    - require:
+      - pkg: mesos-package
+
+mesos-environment:
+  file.managed:
+    - name: /etc/default/mesos
+    - source: salt://mesos/files/environment.bash
+    - template: jinja
+    - context:
+        sls: mesos.config
+        open_files: {{ mesos.open_files | json }}
+        environment: {{ mesos.environment | json }}
+    - user: root
+    - group: root
+    - mode: '0644'
+    - require:
+      - pkg: mesos-package
+
+# systemd-tmpfiles-clean.timer does the rest, once a day.
+mesos-logs:
+  file.managed:
+    - name: /etc/tmpfiles.d/mesos-logs.conf
+    - source: salt://mesos/files/logs.conf
+    - template: jinja
+    - context:
+        age: {{ mesos.logs_kept | json }}
+        directories: {{ [mesos.master.flags.log_dir, mesos.slave.flags.log_dir] | select | unique | list | json }}
+    - user: root
+    - group: root
+    - mode: '0644'

@@ -1,0 +1,134 @@
+#!py
+"""
+What only Mesos can know to be wrong with its settings. See common/faults.py, which runs this with ``settings``.
+"""
+
+import json
+import re
+
+from salt.utils.yaml import safe_load
+
+ZK = re.compile(r"zk://([^\s@/]+:[^\s@]+@)?[\w.\[\]:-]+:\d+(,[\w.\[\]:-]+:\d+)*/[^\s/]\S*")
+
+# Flags that a setting of their own stands for.
+OWN = {
+    "master": {"zk": "mesos:zk"},
+    "slave": {"master": "mesos:zk", "attributes": "mesos:slave:attributes", "resources": "mesos:slave:resources"},
+}
+
+# Flags with a secret in them, or in the file that they name.
+SECRET = re.compile("credentials?|http_credentials|jwt_secret_key|executor_secret_key")
+
+# Variables that the init wrapper makes a flag of.
+WRAPPER = {"CLUSTER": "cluster", "IP": "ip", "ISOLATION": "isolation", "LOGS": "log_dir", "MASTER": "master",
+           "PORT": "port", "ZK": "zk"}
+
+
+def run():
+    """Return a list of sentences, one for each fault."""
+    return [*_shared(), *(fault for daemon in OWN for fault in _daemon(daemon))]
+
+
+def _fault(key, value, wrong):
+    shown = value if isinstance(value, str) else json.dumps(value, default=str)
+    return f"mesos:{key} = {shown[:80]} on {__grains__['id']}: {wrong}"
+
+
+def _yaml(name):
+    """A file of the formula as data."""
+    return safe_load(__salt__["cp.get_file_str"](f"salt://mesos/{name}"))
+
+
+def _mapping(value):
+    """The value if it is a mapping, else an empty one: its type is another check's business."""
+    return value if isinstance(value, dict) else {}
+
+
+def _shared():
+    """Faults in what both daemons share."""
+    version, flavour, url = settings["version"], settings["flavour"], settings["zk"]
+    if isinstance(version, str) and not re.fullmatch(r"\d+\.\d+\.\d+", version):
+        yield _fault("version", version, "not a version. A version looks like 1.9.0; what comes after it goes into release.")
+    flavours = _yaml("flavours.yaml")
+    if isinstance(flavour, str) and flavour not in flavours:
+        yield _fault("flavour", flavour, f"no such flavour. Known: {', '.join(flavours)}.")
+    if isinstance(url, str) and not ZK.fullmatch(url):
+        shown = re.sub("//.*@", "//***@", url)
+        yield _fault("zk", shown, "not a ZooKeeper URL. It looks like zk://10.0.0.1:2181,10.0.0.2:2181/mesos.")
+    if type(settings["open_files"]) is int and settings["open_files"] < 1024:
+        yield _fault("open_files", settings["open_files"], "too few. A daemon needs 1024 at least.")
+    if isinstance(settings["logs_kept"], str) and not re.fullmatch(r"(\d+(us|ms|s|min|m|h|d|w))+", settings["logs_kept"]):
+        yield _fault("logs_kept", settings["logs_kept"], "not an age. An age looks like 14d or 12h.")
+    yield from _environment("environment", settings["environment"])
+
+
+def _environment(path, variables):
+    """Variables that a shell cannot set."""
+    for name, value in _mapping(variables).items():
+        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_]\w*", name):
+            yield _fault(f"{path}:{name}", value, "not the name of a variable.")
+        elif isinstance(value, dict | list) or "\n" in str(value):
+            yield _fault(f"{path}:{name}", value, "should be one line of text, or a number.")
+        elif name == "ULIMIT":
+            yield _fault(f"{path}:{name}", value, "has a setting of its own: mesos:open_files.")
+
+
+def _daemon(daemon):
+    """Faults in the section of one daemon."""
+    section = _mapping(settings[daemon])
+    flags, secrets = _mapping(section.get("flags")), _mapping(section.get("secrets"))
+    for name, value in flags.items():
+        path = f"{daemon}:flags:{name}"
+        if not isinstance(name, str) or not re.fullmatch(r"\??[A-Za-z][A-Za-z0-9_-]*", name):
+            yield _fault(path, value, "not the name of a flag.")
+        elif name in OWN[daemon]:
+            yield _fault(path, value, f"has a setting of its own: {OWN[daemon][name]}.")
+        elif name.startswith("?") and value not in (True, False, None):
+            yield _fault(path, value, "a flag with a question mark has no value: true or false.")
+        elif value is not None and SECRET.fullmatch(name) and not re.match("(file://)?/", str(value)):
+            wrong = f"a flag stands on the command line, for everyone to read. A secret goes into mesos:{daemon}:secrets:{name}."
+            yield _fault(path, "(hidden)", wrong)
+    for name in secrets:
+        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+            yield _fault(f"{daemon}:secrets:{name}", "(hidden)", "not the name of a flag.")
+    yield from _environment(f"{daemon}:environment", section.get("environment"))
+    yield from _spellings(daemon, flags, secrets, section.get("environment"))
+    for name in ("attributes", "resources"):
+        yield from _entries(f"{daemon}:{name}", _mapping(section.get(name)))
+    if section.get("resources") is not None and not isinstance(section["resources"], dict | list | str):
+        yield _fault(f"{daemon}:resources", section["resources"], "should be a mapping, a list, text, or null.")
+    quorum = flags.get("quorum")
+    if daemon == "master" and quorum is not None and not re.fullmatch("[1-9][0-9]*", str(quorum)):
+        yield _fault("master:flags:quorum", quorum, "not a quorum. A quorum is a number, more than half of the masters.")
+    if "KillMode" in _mapping(section.get("unit")):
+        yield _fault(f"{daemon}:unit:KillMode", section["unit"]["KillMode"], "has to stay process: tasks would die with the daemon.")
+
+
+def _spellings(daemon, flags, secrets, environment):
+    """The same flag under two names, of which each daemon takes only one."""
+    aliases = _yaml("aliases.yaml")
+    given = [(name, f"{daemon}:flags:{name}", value) for name, value in flags.items()
+             if value is not None and name not in OWN[daemon] and (value or not str(name).startswith("?"))]
+    given += [(name, f"{daemon}:secrets:{name}", "(hidden)") for name, value in secrets.items() if value is not None]
+    given += [(name, setting.removeprefix("mesos:"), "(given)") for name, setting in OWN[daemon].items()]
+    for path, variables in (("environment", settings["environment"]), (f"{daemon}:environment", environment)):
+        for name, value in _mapping(variables).items():
+            flag = name[6:] if str(name).startswith("MESOS_") else WRAPPER.get(name)
+            given += [(flag, f"{path}:{name}", value)] if flag else []
+    found = {}
+    for name, path, value in given:
+        plain = re.sub("^no_", "", str(name).lstrip("?").lower().replace("-", "_"))
+        found.setdefault(aliases.get(plain, plain), []).append((path, value))
+    for flag, places in found.items():
+        if len(places) > 1:
+            others = ", ".join(f"mesos:{path}" for path, _ in places[1:])
+            yield _fault(*places[0], f"the same flag, {flag}, as {others}. Keep one of them.")
+
+
+def _entries(path, entries):
+    """Attributes or resources that the wrapper could not put together."""
+    for name, value in entries.items():
+        if not isinstance(name, str) or not re.fullmatch(r"[^\s./:;~][^/:;~]*", name):
+            yield _fault(f"{path}:{name}", value, "not a name that an entry can have.")
+        elif isinstance(value, dict) or not str(value) or ";" in str(value) or "\n" in str(value):
+            yield _fault(f"{path}:{name}", value, "should be text without semicolons, a number, or a list of these.")

@@ -1,0 +1,20 @@
+# A Mesos master, alone or one of several that elect a leader.
+#
+#   mesos.package          install it
+#   mesos.config           what it shares with the agent
+#   mesos.master.config    its flags, secrets, environment and unit
+#   mesos.master.service   keep it running, restart it when the above change
+#
+# Try it:  salt 'lxdev01' state.apply mesos.master test=True
+
+include:
+  - common
+  - mesos.package
+  - mesos.config
+  - mesos.master.config
+  - mesos.master.service
+
+# Who applies this by name wants the daemon, even if the grain roles does not say so.
+exclude:
+  - id: mesos-master-stopped
+  - id: mesos-master-masked

@@ -1,0 +1,85 @@
+# Who the peers are (zoo.cfg), which one this is (myid), how much memory and which log.
+
+{%- from "zookeeper/map.jinja" import zookeeper, package with context %}
+
+include:
+  - zookeeper.package
+
+# No package makes it in time for myid: zkServer.sh does when it starts, and then fails as there is no myid.
+zookeeper-data:
+  file.directory:
+    - names:
+      - {{ zookeeper.data_dir }}
+{%- for directory in [zookeeper.data_log_dir, zookeeper.log_dir] if directory %}
+      - {{ directory }}
+{%- endfor %}
+    - user: {{ package.user }}
+    - group: {{ package.user }}
+    - mode: '0750'
+    - makedirs: True
+    - require:
+      - pkg: zookeeper-package
+{%- if zookeeper.myid %}
+
+# What stands there was true once: only a missing id is written.
+zookeeper-myid-stays:
+  zk.myid_stays:
+    - name: {{ zookeeper.data_dir }}/myid
+    - myid: {{ zookeeper.myid }}
+    - require:
+      - file: zookeeper-data
+
+zookeeper-myid:
+  file.managed:
+    - name: {{ zookeeper.data_dir }}/myid
+    - contents: '{{ zookeeper.myid }}'
+    - user: {{ package.user }}
+    - group: {{ package.user }}
+    - mode: '0644'
+    - require:
+      - zk: zookeeper-myid-stays
+{%- endif %}
+
+zookeeper-config:
+  file.managed:
+    - name: {{ package.conf }}/zoo.cfg
+    - source: salt://zookeeper/files/zoo.cfg
+    - template: jinja
+    - context:
+        zookeeper: {{ zookeeper | json }}
+    - user: root
+    - group: root
+    - mode: '0644'
+    - require:
+      - pkg: zookeeper-package
+
+zookeeper-environment:
+  file.managed:
+    - name: {{ package.environment }}
+    - source: salt://zookeeper/files/{{ package.template }}
+    - template: jinja
+    - context:
+        zookeeper: {{ zookeeper | json }}
+    - user: root
+    - group: root
+    - mode: '0644'
+    - require:
+      - pkg: zookeeper-package
+
+# One for each kind of log: log4j.properties up to ZooKeeper 3.7, and a condition of the unit in any version (without it the
+# server is not started, and nobody complains); logback.xml from 3.8 on.
+zookeeper-log:
+  file.managed:
+    - names:
+      - {{ package.conf }}/log4j.properties:
+        - source: salt://zookeeper/files/log4j.properties
+      - {{ package.conf }}/logback.xml:
+        - source: salt://zookeeper/files/logback.xml
+    - template: jinja
+    - context:
+        zookeeper: {{ zookeeper | json }}
+    - user: root
+    - group: root
+    - mode: '0644'
+    - require:
+      - pkg: zookeeper-package

@@ -1,0 +1,5 @@
+# Who is told what. Minion ids only, never grains: a minion can claim any grain, and would be told the secrets that go with it.
+
+base:
+  '*':
+    - settings

@@ -1,0 +1,36 @@
+"""
+The lab: hosts that run on this machine as a rack would hold them, each with systemd, a network address and a disk.
+
+    cli        the command ``lab``: what there is to say to it
+    machine    can this machine boot hosts, and what must be installed for it
+    topology   the table that says which hosts there are
+    rootfs     the disk image of a bare host: Debian underneath, CentOS 7 to Salt and yum
+    saltenv    Salt for the hosts, as the vendor's packages lay it out, and for this machine
+    packages   the yum repository
+    server     hands the repository out over HTTP
+    network    the bridge between the hosts
+    cgroups    which processes belong to which host
+    hosts      boot a host, run commands on it, cut its power or its network
+    cluster    Salt on top: keys, pillar, ``state.apply``, and do the services answer
+    steps      progress on the screen, output in logs
+
+Everything generated lies below ``build``: ``build/cache`` is kept, ``build/lab`` is the lab that runs.
+"""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build"
+CACHE = BUILD / "cache"
+RUN = BUILD / "lab"
+LOGS = BUILD / "logs"
+SALT_LINES = ("3008", "3006")
+
+
+class LabError(Exception):
+    """What the user should read: what went wrong, the log that says more if there is one, and the exit code."""
+
+    def __init__(self, message: str, log: Path | None = None, code: int = 1):
+        super().__init__(message)
+        self.log = log
+        self.code = code

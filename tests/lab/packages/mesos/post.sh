@@ -1,0 +1,3 @@
+ldconfig
+systemctl enable mesos-master
+systemctl enable mesos-slave

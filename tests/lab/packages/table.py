@@ -1,0 +1,244 @@
+"""Which packages there are: names, versions, dependencies, and what comes out of Debian's packages."""
+
+from __future__ import annotations
+
+import dataclasses
+
+# What the machine needs in order to build.
+DEBIAN_PACKAGES = ["apt", "createrepo-c", "dpkg", "gnupg", "rpm"]
+
+# Where in the repository tree a package lies.
+MESOSPHERE, NOARCH = "el/7/x86_64", "el/7/noarch"
+OS, UPDATES, EXTRAS = (f"centos/7.9.2009/{part}/x86_64" for part in ("os", "updates", "extras"))
+
+
+@dataclasses.dataclass(frozen=True)
+class Package:
+    """
+    One RPM. Every file below /etc is ``%config(noreplace)``, and so is what ``config`` names.
+
+    tree
+        The directory here with ``root/`` (``@VERSION@`` in its text files is replaced) and the scriptlets ``pre.sh``,
+        ``post.sh``, ``preun.sh``, ``postun.sh``.
+
+    debs
+        (Debian package, path in it, target): files to take over. A target that ends in ``/`` is a directory.
+
+    links, files, directories
+        Symbolic links by path; small files by path; empty directories by path, with their owner.
+    """
+
+    name: str
+    version: str
+    release: str
+    repository: str
+    summary: str
+    arch: str = "x86_64"
+    epoch: int = 0
+    tree: str = ""
+    requires: tuple[str, ...] = ()
+    provides: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    config: tuple[str, ...] = ()
+    debs: tuple[tuple[str, str, str], ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
+    files: tuple[tuple[str, str], ...] = ()
+    directories: tuple[tuple[str, str], ...] = ()
+
+
+def mesos(version: str) -> Package:
+    """Mesos as Mesosphere built it: both daemons, one wrapper, no user."""
+    return Package(
+        "mesos",
+        version,
+        "2.0.1.el7",
+        MESOSPHERE,
+        "Cluster manager (a stand-in for tests)",
+        tree="mesos",
+        requires=("lab-standins", "libcurl", "subversion", "cyrus-sasl-md5", "libevent-devel"),
+        links=(
+            ("/usr/sbin/mesos-agent", "mesos-slave"),
+            ("/usr/lib/libmesos.so", f"libmesos-{version}.so"),
+            ("/usr/local/lib/libmesos.so", "../../lib/libmesos.so"),
+            (f"/usr/local/lib/libmesos-{version}.so", f"../../lib/libmesos-{version}.so"),
+        ),
+        files=((f"/usr/lib/libmesos-{version}.so", ""), (f"/usr/share/java/mesos-{version}.jar", "")),
+        directories=(
+            ("/var/log/mesos", "root"),
+            ("/var/lib/mesos", "root"),
+            ("/usr/libexec/mesos", "root"),
+            ("/usr/share/mesos/webui", "root"),
+        ),
+    )
+
+
+def marathon(version: str, release: str, tree: str, **rest: object) -> Package:
+    """Marathon in one of its three eras."""
+    noarch = {} if tree == "marathon-1.4" else {"arch": "noarch"}
+    requires = ("lab-standins", "coreutils", "unzip", "java >= 1:1.8.0", *rest.pop("requires", ()))
+    return Package(
+        "marathon",
+        version,
+        release,
+        NOARCH if noarch else MESOSPHERE,
+        "Scheduler for long-running services (a stand-in for tests)",
+        tree=tree,
+        requires=requires,
+        config=("/usr/lib/systemd/system/marathon.service",),
+        **noarch,
+        **rest,
+    )
+
+
+def chronos(version: str, release: str, tree: str) -> Package:
+    """Chronos, with the launcher of before or after 2016."""
+    return Package(
+        "chronos",
+        version,
+        release,
+        MESOSPHERE,
+        "Scheduler for periodic jobs (a stand-in for tests)",
+        tree=tree,
+        requires=("lab-standins", "coreutils", "java >= 1.6"),
+    )
+
+
+JVM = "/usr/lib/jvm/java-1.8.0-openjdk-1.8.0.412.b08-1.el7_9.x86_64"
+DOCKER = "/usr/libexec/docker"
+ZOOKEEPER = "/opt/mesosphere/zookeeper"
+
+# Debian's packages of the jars, and the jars that a ZooKeeper server and its AdminServer load.
+JARS = {
+    "libzookeeper-java": ["zookeeper-jute"],
+    "libslf4j-java": ["slf4j-api", "slf4j-log4j12"],
+    "liblog4j1.2-java": ["log4j-1.2"],
+    "libnetty-java": [
+        *("netty-buffer", "netty-codec", "netty-common", "netty-handler", "netty-resolver"),
+        *("netty-transport", "netty-transport-native-epoll", "netty-transport-native-unix-common"),
+    ],
+    "libdropwizard-metrics-java": ["metrics-core"],
+    "libsnappy-java": ["snappy-java"],
+    "libcommons-cli-java": ["commons-cli"],
+    "libcommons-io-java": ["commons-io"],
+    "libjackson2-annotations-java": ["jackson-annotations"],
+    "libjackson2-core-java": ["jackson-core"],
+    "libjackson2-databind-java": ["jackson-databind"],
+    "libjetty9-java": [
+        f"jetty9-{part}" for part in ("http", "io", "security", "server", "servlet", "util", "util-ajax")
+    ],
+    "libservlet-api-java": ["servlet-api"],
+}
+
+PACKAGES = [
+    Package(
+        "mesosphere-zookeeper",
+        "3.8.0",
+        "0.1.el7",
+        MESOSPHERE,
+        "Coordination service for distributed programs",
+        tree="zookeeper",
+        requires=("java >= 1.6",),
+        conflicts=("zookeeper", "zookeeper-server"),
+        debs=(
+            ("libzookeeper-java", "usr/share/java/zookeeper.jar", f"{ZOOKEEPER}/zookeeper-3.8.0.jar"),
+            *(
+                (deb, f"usr/share/java/{jar}.jar", f"{ZOOKEEPER}/lib/{jar}.jar")
+                for deb, jars in JARS.items()
+                for jar in jars
+            ),
+        ),
+    ),
+    mesos("1.4.3"),
+    mesos("1.9.0"),
+    marathon("1.4.13", "1.0.678.el7", "marathon-1.4"),
+    marathon(
+        "1.5.15",
+        "1.el7",
+        "marathon-1.5",
+        links=(("/usr/bin/marathon", "/usr/share/marathon/bin/marathon"),),
+        directories=(
+            ("/usr/share/marathon/lib", "root"),
+            ("/var/log/marathon", "marathon"),
+            ("/var/run/marathon", "marathon"),
+        ),
+    ),
+    marathon(
+        "1.8.244",
+        "1.el7",
+        "marathon-1.8",
+        requires=("redhat-lsb-core",),
+        directories=(("/usr/share/marathon/lib", "root"),),
+    ),
+    chronos("2.4.0", "0.1.20151007110204.el7", "chronos-2.4"),
+    chronos("2.5.0", "0.1.20170628182950.el7", "chronos-2.5"),
+    Package(
+        "lab-standins",
+        "1.0",
+        "1.el7",
+        NOARCH,
+        "The daemons inside the lab's Mesos, Marathon and Chronos packages",
+        "noarch",
+        tree="lab-standins",
+    ),
+    Package(
+        "java-1.8.0-openjdk",
+        "1.8.0.412.b08",
+        "1.el7_9",
+        UPDATES,
+        "Java runtime (OpenJDK 17 in the place of 8)",
+        epoch=1,
+        provides=(
+            "java = 1:1.8.0",
+            "jre = 1:1.8.0",
+            "java-headless = 1:1.8.0",
+            "java-1.8.0-openjdk-headless = 1:1.8.0.412.b08",
+        ),
+        debs=(
+            ("openjdk-17-jre-headless", "usr/lib/jvm/java-17-openjdk-amd64/bin", f"{JVM}/jre/bin"),
+            ("openjdk-17-jre-headless", "usr/lib/jvm/java-17-openjdk-amd64/lib", f"{JVM}/jre/lib"),
+            ("openjdk-17-jre-headless", "usr/lib/jvm/java-17-openjdk-amd64/conf", f"{JVM}/jre/conf"),
+            ("openjdk-17-jre-headless", "usr/lib/jvm/java-17-openjdk-amd64/release", f"{JVM}/jre/release"),
+        ),
+        links=(
+            ("/usr/lib/jvm/jre", f"{JVM}/jre"),
+            ("/usr/lib/jvm/jre-1.8.0", f"{JVM}/jre"),
+            ("/usr/lib/jvm/jre-1.8.0-openjdk", f"{JVM}/jre"),
+            ("/usr/bin/java", "/usr/lib/jvm/jre/bin/java"),
+        ),
+    ),
+    Package(
+        "docker",
+        "1.13.1",
+        "210.git7d71120.el7.centos",
+        EXTRAS,
+        "Container runtime (dockerd 20.10 in the place of 1.13)",
+        epoch=2,
+        tree="docker",
+        requires=("container-selinux",),
+        debs=(
+            ("docker.io", "usr/sbin/dockerd", "/usr/bin/dockerd-current"),
+            ("docker.io", "usr/bin/docker", "/usr/bin/docker-current"),
+            ("docker.io", "usr/sbin/docker-proxy", f"{DOCKER}/docker-proxy-current"),
+            ("containerd", "usr/bin/containerd", f"{DOCKER}/containerd"),
+            ("containerd", "usr/bin/containerd-shim-runc-v2", f"{DOCKER}/containerd-shim-runc-v2"),
+            ("runc", "usr/sbin/runc", f"{DOCKER}/docker-runc-current"),
+            ("tini", "usr/bin/tini-static", f"{DOCKER}/docker-init-current"),
+        ),
+        links=((f"{DOCKER}/runc", "docker-runc-current"),),
+        directories=(("/var/lib/docker", "root"),),
+    ),
+    Package(
+        "chrony",
+        "3.4",
+        "1.el7",
+        OS,
+        "NTP client and server",
+        tree="chrony",
+        debs=(
+            ("chrony", "usr/sbin/chronyd", "/usr/libexec/chronyd"),
+            ("chrony", "usr/bin/chronyc", "/usr/bin/chronyc"),
+        ),
+        directories=(("/var/lib/chrony", "chrony"), ("/var/log/chrony", "chrony")),
+    ),
+    Package("container-selinux", "2.119.2", "1.el7", EXTRAS, "A name that docker requires, and nothing else", "noarch"),
+]

@@ -1,0 +1,98 @@
+"""
+``lab plan``: what each node of a topology would get, its states in order and its files. No root and no host is needed.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from xml.etree import ElementTree
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from . import BUILD, ROOT, SALT_LINES, LabError, cluster, saltenv, topology
+
+PLAN = BUILD / "plan"
+
+
+def render(line: str, cases: list[dict]) -> list[dict]:
+    """
+    Render cases with the real Salt of a line (``3006`` or ``3008``); cases and answers are described in lab/render.py.
+
+    Raises LabError, with Salt's own words, where the process that renders fails.
+    """
+    command = [saltenv.machine_env(line), "-W", "ignore", Path(__file__).with_name("render.py")]
+    request = json.dumps({"root": str(ROOT), "cases": cases})
+    done = subprocess.run(command, input=request, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LabError(f"rendering with Salt {line} failed:\n{done.stderr}")
+    return [json.loads(answer) for answer in done.stdout.splitlines()]
+
+
+def write(directory: Path, answer: dict) -> None:
+    """Write a node's states.txt and files/ anew. Only their owner may read them: there may be secrets among them."""
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True, mode=0o700)
+    width = max((len(state["id"]) for state in answer["states"]), default=0)
+    lines = [f"{number:3}  {state['id']:<{width}}  {state['function']:<20}  {state['name']}"
+             for number, state in enumerate(answer["states"], 1)]
+    (directory / "states.txt").write_text("\n".join(lines) + "\n")
+    for path, entry in answer["files"].items():
+        target = directory / "files" / path.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if "contents" in entry:
+            target.write_text(entry["contents"])
+            target.chmod(int(entry["mode"], 8))
+        else:
+            target.mkdir(exist_ok=True)
+
+
+def services(answer: dict) -> list[str]:
+    """Return the services that run on the node, in the order in which they are started."""
+    return [state["name"] for state in answer["states"] if state["function"] == "service.running"]
+
+
+def open_ports(answer: dict) -> list[str]:
+    """Return the ports that the node's firewall opens, to whomever, as its zone file has them."""
+    zones = [entry["contents"] for path, entry in answer["files"].items() if path.startswith("/etc/firewalld/zones/")]
+    found = [port.get("port") for zone in zones for port in ElementTree.fromstring(zone).iter("port")]
+    return list(dict.fromkeys(found))
+
+
+def plan(name: str, line: str, console: Console) -> None:
+    """Plan every node of a topology. Raises LabError if the table or a node's settings are wrong."""
+    table = topology.load(name)
+    with console.status(f"rendering {len(table.hosts)} node(s) with Salt {line}"):
+        answers = render(line, [
+            {"id": host.name, "grains": {"roles": host.roles, "ipv4": ["127.0.0.1", host.address]},
+             "site": True, "pillar": topology.merge(cluster.repository_pillar(""), topology.pillar_of(table, host))}
+            for host in table.hosts])
+    faults = [f"{host.name}: {fault}" for host, answer in zip(table.hosts, answers, strict=True)
+              for fault in answer.get("errors") or answer["invalid"]]
+    if faults:
+        raise LabError("\n".join(faults))
+
+    summary = Table(title=f"Topology {name}, Salt {line}")
+    for column in ("host", "roles", "states", "files", "services", "open ports"):
+        summary.add_column(column, justify="right" if column in ("states", "files") else "left")
+    for host, answer in zip(table.hosts, answers, strict=True):
+        write(PLAN / host.name, answer)
+        count = sum("contents" in entry for entry in answer["files"].values())
+        summary.add_row(host.name, "\n".join(host.roles), str(len(answer["states"])), str(count),
+                        "\n".join(services(answer)), "\n".join(open_ports(answer)))
+    console.print(summary)
+    where = os.path.relpath(PLAN)
+    console.print(f"States in order: {where}/HOST/states.txt, files: {where}/HOST/files/\n"
+                  f"Next: make up TOPOLOGY={name} boots these hosts and applies the states.")
+
+
+@click.command("plan")
+@click.option("--topology", "name", default="single", show_default=True, help="tests/topologies/NAME.yaml")
+@click.option("--salt", "line", type=click.Choice(SALT_LINES), default=SALT_LINES[0], show_default=True,
+              help="Salt line")
+def command(name: str, line: str) -> None:
+    """What each node would get, without any host: its states and files, below build/plan."""
+    plan(name, line, Console(highlight=False))

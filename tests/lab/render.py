@@ -1,0 +1,247 @@
+"""
+What the real Salt makes of the formulas for a node that does not exist. Nothing is executed, nobody needs to be root.
+
+Run by the Python of a Salt environment, never imported by the lab: it needs Salt and nothing else. Reads one JSON
+object on stdin, ``{"root": path of the repository, "cases": [case, ...]}``, and writes one line of JSON a case on
+stdout. All cases share one process, as importing Salt takes longer than rendering. A case is a minion::
+
+    {"id": "lxdev01", "grains": {"roles": ["marathon"]}, "pillar": {}, "site": false, "installed": {"marathon": "1.8"}}
+
+``site`` puts the repository's own pillar below the case's, ``installed`` is what ``pkg.version`` answers; all but the id
+may be left out. The answer is ``{"errors": [str, ...]}`` if Salt refuses to render, else
+
+* ``states``: in the order in which Salt runs them (found by a run with ``mock=True``), each with ``id``, ``sls``,
+  ``function``, ``name``, ``arguments`` and ``requisites``;
+* ``invalid``: what the run would stumble over: a function, a requisite or an argument that does not exist;
+* ``files``: path -> ``{"mode": "0644", "contents": str}`` for each file that Salt would lay down (no contents for a
+  directory): the states concerned are really run, below a temporary directory.
+"""
+
+import copy
+import inspect
+import json
+import logging
+import os
+import stat
+import sys
+import tempfile
+from pathlib import Path
+
+import salt.config
+import salt.exceptions
+import salt.loader
+import salt.state
+import salt.utils.args
+import salt.utils.extmods
+
+# The grains of a CentOS 7 minion as far as Salt's modules and the formulas ask for them.
+EL7 = {
+    "kernel": "Linux",
+    "kernelrelease": "3.10.0-1160.el7.x86_64",
+    "os": "CentOS",
+    "os_family": "RedHat",
+    "osarch": "x86_64",
+    "cpuarch": "x86_64",
+    "osfullname": "CentOS Linux",
+    "osfinger": "CentOS Linux-7",
+    "oscodename": "CentOS Linux 7 (Core)",
+    "osrelease": "7.9.2009",
+    "osrelease_info": [7, 9, 2009],
+    "osmajorrelease": 7,
+    "init": "systemd",
+    "systemd": {"version": "219", "features": ""},
+    "shell": "/bin/sh",
+    "num_cpus": 2,
+    "mem_total": 4096,
+    "virtual": "physical",
+    "selinux": {"enabled": False, "enforced": "Disabled"},
+}
+
+# States that lay down what can be shown; anything else edits, removes, or acts on what packages bring.
+LAYS_FILES = {"file.managed", "file.directory", "mesos.flags_managed"}
+
+REQUISITES = salt.state.STATE_REQUISITE_KEYWORDS | salt.state.STATE_REQUISITE_IN_KEYWORDS
+CONDITIONS = {"onlyif", "unless", "creates", "check_cmd"}
+
+# Functions that take any keyword, with those that they know. Elsewhere Salt itself refuses an unknown one.
+FREE_FORM = {
+    "file.managed": {"show_diff"},
+    "service.running": {"no_block", "unmask", "unmask_runtime"},
+    "service.dead": set(),
+    "service.enabled": set(),
+    "service.disabled": set(),
+    "service.masked": set(),
+    "pkg.installed": {"sources", "setopt", "disableplugin", "fromrepo", "disablerepo", "enablerepo"},
+}
+
+
+def minion_options(root: Path, scratch: Path) -> dict:
+    """Return options of a masterless minion that serves the repository's file and pillar roots to itself."""
+    options = salt.config.apply_minion_config({
+        "root_dir": str(scratch),
+        "conf_file": str(scratch / "minion"),
+        "log_file": str(scratch / "minion.log"),
+        "file_client": "local",
+        "file_roots": {"base": [str(root / "salt"), str(root / "formulas")]},
+        # By name, as these two decide by looking at the machine whether they are wanted.
+        "providers": {"pkg": "yumpkg", "service": "systemd_service"},
+        "grains": dict(EL7),
+        "id": "nobody",
+    })
+    for name in ("cachedir", "extension_modules"):
+        Path(options[name]).mkdir(parents=True, exist_ok=True)
+    salt.utils.extmods.sync(options, "modules")
+    salt.utils.extmods.sync(options, "states")
+    return options
+
+
+def compile_states(highstate) -> tuple[list[dict], list[str]]:
+    """Return the low state, or the errors that prevent it."""
+    high, errors = highstate.render_highstate(highstate.top_matches(highstate.get_top()))
+    high, more = highstate.state.reconcile_extend(high)
+    errors += more
+    errors += highstate.state.verify_high(high)
+    if errors:
+        return [], errors
+    high, errors = highstate.state.requisite_in(high)
+    if errors:
+        return [], errors
+    chunks = highstate.state.compile_high_data(highstate.state.apply_exclude(high))
+    if isinstance(chunks, tuple):  # 3008 orders them here and reports loops
+        chunks, errors = chunks
+    return chunks, errors
+
+
+def faulty_arguments(state, chunk: dict) -> list[str]:
+    """Say what is wrong with one state: no such function, a missing argument, an argument that nothing reads."""
+    full = f"{chunk['state']}.{chunk['fun']}"
+    where = f"{chunk['__id__']} in {chunk['__sls__']}"
+    errors = [f"{where}: {error}" for error in state.verify_data(copy.deepcopy(chunk))]
+    if errors:
+        return errors
+    try:
+        salt.utils.args.format_call(
+            state.states[full], chunk, initial_ret={"full": full},
+            expected_extra_kws=salt.state.STATE_INTERNAL_KEYWORDS)
+    except salt.exceptions.SaltInvocationError as error:
+        return [f"{where}: {error}"]
+    if full in FREE_FORM:
+        known = set(inspect.signature(state.states[full]).parameters) | FREE_FORM[full]
+        unknown = sorted(set(chunk) - known - salt.state.STATE_INTERNAL_KEYWORDS - {"__sls_included_from__"})
+        return [f"{where}: {full} reads no argument '{key}'" for key in unknown]
+    return []
+
+
+def mocked_run(state, chunks: list[dict]) -> tuple[list[dict], list[str]]:
+    """Return the states in the order in which Salt comes to them, and the requisites that it does not find."""
+    # Conditions of states are evaluated even in a mocked run; they belong to the machine of the node.
+    pretended = [{key: value for key, value in copy.deepcopy(chunk).items() if key not in CONDITIONS}
+                 for chunk in chunks]
+    results = state.call_chunks(pretended)
+    faults = [f"{tag}: {result['comment']}" for tag, result in results.items() if result["result"] is False]
+    number = {tag: result["__run_num__"] for tag, result in results.items()}
+    return sorted(chunks, key=lambda chunk: number[salt.state._gen_tag(chunk)]), faults
+
+
+def lay_files(state, chunks: list[dict], target: Path) -> list[str]:
+    """Really run the states that lay files, below a directory and as whoever we are; return what failed."""
+    faults = []
+    state.mocked = False
+    for chunk in chunks:
+        full = f"{chunk['state']}.{chunk['fun']}"
+        if full not in LAYS_FILES:
+            continue
+        low = {key: value for key, value in copy.deepcopy(chunk).items()
+               if key not in REQUISITES | CONDITIONS | {"user", "group", "dir_mode", "backup"}}
+        low["name"] = f"{target}{chunk['name']}"
+        if full == "file.directory":
+            low.update(makedirs=True, clean=False)
+            low.pop("recurse", None)
+        elif full == "file.managed":
+            low["makedirs"] = True
+        result = state.call(low)
+        if not result["result"]:
+            faults.append(f"{chunk['__id__']}: {result['comment']}")
+    return faults
+
+
+def read_back(target: Path, declared: set[str]) -> dict[str, dict]:
+    """Return what lies below a directory: path -> mode and contents; of directories the declared ones."""
+    found = {}
+    for path in sorted(target.rglob("*")):
+        name = f"/{path.relative_to(target)}"
+        if path.is_file():
+            found[name] = {"mode": mode_of(path), "contents": path.read_text(encoding="utf-8")}
+        elif name in declared:
+            found[name] = {"mode": mode_of(path)}
+    return found
+
+
+def mode_of(path: Path) -> str:
+    """Return the permissions of a file as states have them, such as ``0644``."""
+    return f"{stat.S_IMODE(path.stat().st_mode):04o}"
+
+
+def describe(chunk: dict) -> dict:
+    """Return a low chunk as the tests and the plan read it."""
+    hidden = {"state", "fun", "name", "order"}
+    plain = {key: value for key, value in chunk.items() if key not in hidden and not key.startswith("__")}
+    return {
+        "id": chunk["__id__"],
+        "sls": chunk["__sls__"],
+        "function": f"{chunk['state']}.{chunk['fun']}",
+        "name": chunk["name"],
+        "arguments": {key: value for key, value in plain.items() if key not in REQUISITES},
+        "requisites": {key: value for key, value in plain.items() if key in REQUISITES},
+    }
+
+
+def render(options: dict, case: dict, root: Path, scratch: Path) -> dict:
+    """Return the answer to one case, as the head of this file has it."""
+    options = copy.deepcopy(options)
+    options["id"] = case["id"]
+    host, _, domain = case["id"].partition(".")
+    names = {"id": case["id"], "host": host, "nodename": host, "domain": domain, "fqdn": case["id"], "localhost": host}
+    options["grains"] = {**EL7, **names, **case.get("grains", {})}
+    options["pillar_roots"] = {"base": [str(root / "pillar")] if case.get("site") else []}
+    installed = case.get("installed", {})
+
+    highstate = salt.state.HighState(options, pillar_override=case.get("pillar"), mocked=True)
+    state = highstate.state
+    if "_errors" in state.opts["pillar"]:
+        return {"errors": state.opts["pillar"]["_errors"]}
+    state.functions["pkg.version"] = lambda name, **_: installed.get(name, "")
+    highstate.push_active()
+    try:
+        chunks, errors = compile_states(highstate)
+    finally:
+        highstate.pop_active()
+    if errors:
+        return {"errors": errors}
+    invalid = [fault for chunk in chunks for fault in faulty_arguments(state, chunk)]
+    files = {}
+    if not invalid:
+        chunks, invalid = mocked_run(state, chunks)
+    if not invalid:
+        with tempfile.TemporaryDirectory(dir=scratch) as target:
+            invalid = lay_files(state, chunks, Path(target))
+            files = read_back(Path(target), {chunk["name"] for chunk in chunks})
+    return {"states": [describe(chunk) for chunk in chunks], "invalid": invalid, "files": files}
+
+
+def main() -> None:
+    """Answer every case of the request on stdin."""
+    logging.disable(logging.CRITICAL)  # what goes wrong stands in the answers
+    os.umask(0o022)
+    # The pyobjects renderer of 3006 would collect the grains of this machine, which is not the node.
+    salt.loader.grains = lambda opts, *_, **__: opts["grains"]
+    request = json.load(sys.stdin)
+    root = Path(request["root"])
+    with tempfile.TemporaryDirectory(prefix="render-") as scratch:
+        options = minion_options(root, Path(scratch))
+        for case in request["cases"]:
+            print(json.dumps(render(options, case, root, Path(scratch)), default=str), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""
+The package server of the lab: files below a directory, and, below ``/relay/``, another repository.
+
+Hosts have no way out of their network, so a repository of the user's is asked by this machine, on the hosts' behalf and
+with this machine's proxy and certificates. ``python -m lab.server ADDRESS PORT DIRECTORY [URL]``
+"""
+
+import shutil
+import sys
+import urllib.error
+import urllib.request
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+RELAY = "/relay/"
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Serves files; passes requests below /relay/ on."""
+
+    protocol_version = "HTTP/1.1"  # yum keeps one connection for all its files
+
+    def __init__(self, *args, relayed: str = "", **options):
+        self.relayed = relayed.rstrip("/")
+        super().__init__(*args, **options)
+
+    def do_GET(self) -> None:
+        """Answer a request."""
+        if not (self.relayed and self.path.startswith(RELAY)):
+            return super().do_GET()
+        try:
+            with urllib.request.urlopen(f"{self.relayed}/{self.path.removeprefix(RELAY)}", timeout=60) as reply:
+                self.send_response(reply.status)
+                self.send_header("Connection", "close")  # ends the body, as not every repository says its length
+                self.end_headers()
+                shutil.copyfileobj(reply, self.wfile)
+        except urllib.error.HTTPError as error:
+            self.send_error(error.code)
+        except OSError as error:
+            self.send_error(502, explain=str(error))
+
+
+def main() -> None:
+    """Serve until killed."""
+    address, port, directory, *relayed = sys.argv[1:]
+    handler = partial(Handler, directory=directory, relayed="".join(relayed))
+    ThreadingHTTPServer((address, int(port)), handler).serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""
+What must be true of a running node, whatever runs it: the lab, Vagrant, kitchen or your own machines.
+
+    pytest tests/testinfra --lab-host lxdev01
+    pytest tests/testinfra --hosts=ssh://root@192.0.2.11
+
+A test says with the mark ``role`` whom it is about; the roles stand in the node's /etc/salt/grains. Expected values are
+the formulas' defaults with the node's pillar over them, as the node itself sees it. SALT_CALL names another command
+than ``salt-call`` for that, such as ``salt-call --config-dir /tmp/kitchen/etc/salt --local``.
+"""
+
+import functools
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+import testinfra.backend
+import yaml
+
+FORMULAS = Path(__file__).parents[2] / "formulas"
+
+testinfra.backend.BACKENDS["lab"] = "lab.testinfra_backend.LabBackend"
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "role(name, ...): only for nodes with one of these roles")
+    config.addinivalue_line("markers", "without_role(name): only for nodes that lack this role")
+    if config.getoption("--lab-host"):
+        config.option.hosts = f"lab://{config.getoption('--lab-host')}"
+
+
+def pytest_ignore_collect(config):
+    """Without a host to look at there is nothing to test; testinfra would turn to this very machine."""
+    return None if config.option.hosts else True
+
+
+@functools.cache
+def roles_of(host) -> frozenset[str]:
+    """Return the roles in a node's grains file: a list, or one string."""
+    roles = yaml.safe_load(host.file("/etc/salt/grains").content_string).get("roles", [])
+    return frozenset([roles] if isinstance(roles, str) else roles)
+
+
+@functools.cache
+def pillar_of(host) -> dict:
+    """Return the pillar as the node has it."""
+    return json.loads(host.check_output(f"{os.environ.get('SALT_CALL', 'salt-call')} pillar.items --out=json"))["local"]
+
+
+def merge(defaults: dict, pillar: dict) -> dict:
+    """Return the defaults with the pillar over them, as ``slsutil.merge`` does in each formula's map.jinja."""
+    merged = dict(defaults)
+    for key, value in pillar.items():
+        old = merged.get(key)
+        merged[key] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out the tests of roles that a node does not have: they say nothing about it."""
+    wanted, other = [], []
+    for item in items:
+        node = getattr(item, "callspec", None) and item.callspec.params.get("_testinfra_host")
+        fits = node is None or (
+            all(roles_of(node) & set(mark.args) for mark in item.iter_markers("role"))
+            and not any(roles_of(node) & set(mark.args) for mark in item.iter_markers("without_role")))
+        (wanted if fits else other).append(item)
+    if other:
+        config.hook.pytest_deselected(items=other)
+        items[:] = wanted
+
+
+@pytest.fixture
+def roles(host) -> frozenset[str]:
+    """The roles of the node."""
+    return roles_of(host)
+
+
+@pytest.fixture
+def settings(host):
+    """The settings of a formula on this node, by its name."""
+    return lambda formula: merge(
+        yaml.safe_load((FORMULAS / formula / "defaults.yaml").read_text()), pillar_of(host).get(formula) or {})
+
+
+@pytest.fixture
+def get(host):
+    """What the node's own curl gets from a URL within a minute, the time that a JVM may take to come up."""
+    def get(url: str) -> str:
+        deadline = time.monotonic() + 60
+        while True:
+            answer = host.run("curl --silent --show-error --fail --location --max-time 10 %s", url)
+            if answer.rc == 0:
+                return answer.stdout
+            assert time.monotonic() < deadline, f"{url}: {answer.stderr}"
+            time.sleep(2)
+    return get
+
+
+@pytest.fixture
+def listening(host) -> set[int]:
+    """The TCP ports that something on the node listens on."""
+    sockets = host.check_output("ss --listening --numeric --tcp").splitlines()[1:]
+    return {int(socket.split()[3].rpartition(":")[2]) for socket in sockets}
+
+
+@pytest.fixture
+def runs(host):
+    """Insist that a unit runs, and will after a boot."""
+    def check(unit: str) -> None:
+        service = host.service(unit)
+        assert service.is_running, host.run("systemctl status --no-pager %s", unit).stdout
+        assert service.is_enabled, unit
+    return check
+
+
+@pytest.fixture
+def unit_property(host):
+    """What systemd says of a unit: ``unit_property(unit, "KillMode")``."""
+    return lambda unit, name: host.check_output("systemctl show --property %s %s", name, unit).partition("=")[2]

@@ -1,0 +1,36 @@
+"""A node with the role chronos."""
+
+import json
+import re
+
+import pytest
+
+pytestmark = pytest.mark.role("chronos")
+
+
+@pytest.fixture
+def chronos(settings) -> dict:
+    return settings("chronos")
+
+
+def test_it_runs(runs):
+    runs("chronos")
+
+
+def test_it_answers(get, chronos):
+    assert get(f"http://localhost:{chronos['http_port']}/ping").strip() == "pong"
+
+
+def test_it_has_a_leader(get, chronos):
+    assert json.loads(get(f"http://localhost:{chronos['http_port']}/v1/scheduler/leader"))["leader"]
+
+
+def test_it_listens_for_the_mesos_master_where_the_firewall_expects_it(listening, chronos):
+    assert chronos["libprocess_port"] in listening
+
+
+def test_no_stray_file_is_taken_for_an_option(host):
+    names = host.check_output("find /etc/chronos/conf -type f -printf '%%f\\n'").splitlines()
+    assert names
+    for name in names:
+        assert re.fullmatch(r"\??[a-z0-9_]+", name), name

@@ -1,0 +1,49 @@
+"""A node with the role docker: dockerd for the agent's containers."""
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.role("docker")
+
+
+@pytest.fixture
+def info(host) -> dict:
+    return json.loads(host.check_output("docker info --format '{{json .}}'"))
+
+
+@pytest.fixture
+def image(host):
+    """An image with nothing but the host's own echo in it; no registry is asked."""
+    host.check_output("tar --create --dereference --file - /bin/echo "
+                      "$(ldd /bin/echo | grep --only-matching '/lib[^ ]*') | docker import - probe")
+    yield "probe"
+    host.check_output("docker rmi probe")
+
+
+def test_dockerd_runs(runs):
+    runs("docker")
+
+
+def test_it_runs_with_the_options_that_are_declared(info, settings):
+    options = settings("docker")["options"]
+    assert info["Driver"] == options["storage-driver"]
+    assert info["LoggingDriver"] == options["log-driver"]
+    assert info["LiveRestoreEnabled"] == options["live-restore"]
+
+
+def test_it_runs_containers(host, image):
+    assert host.check_output("docker run --rm --memory 64m %s /bin/echo hello", image) == "hello"
+
+
+def test_it_starts_after_the_firewall(unit_property):
+    """Else firewalld, when it starts at boot, takes away the chains of the containers' ports."""
+    assert "firewalld.service" in unit_property("docker", "After").split()
+
+
+def test_nobody_reaches_it_over_the_network(listening):
+    assert not listening & {2375, 2376}
+
+
+def test_containers_have_a_way_out(host):
+    assert host.file("/proc/sys/net/ipv4/ip_forward").content_string == "1\n"

@@ -1,0 +1,57 @@
+"""A node with the role marathon, whichever era its package is of."""
+
+import json
+import re
+
+import pytest
+
+pytestmark = pytest.mark.role("marathon")
+
+
+@pytest.fixture
+def marathon(settings) -> dict:
+    return settings("marathon")
+
+
+@pytest.fixture
+def info(get, marathon) -> dict:
+    return json.loads(get(f"http://localhost:{marathon['http_port']}/v2/info"))
+
+
+def test_it_runs(runs):
+    runs("marathon")
+
+
+def test_it_answers(get, marathon):
+    assert get(f"http://localhost:{marathon['http_port']}/ping").strip() == "pong"
+
+
+def test_it_has_a_leader(info):
+    assert info["leader"]
+
+
+def test_its_version_is_the_installed_one(host, info):
+    assert info["version"] == host.check_output("rpm --query --queryformat '%%{version}' marathon")
+
+
+def test_it_runs_with_every_option_that_is_declared(info, marathon):
+    """Marathon's own report: an option that stands in a file which this era does not read is not in it."""
+    running = info["marathon_config"]
+    for name, value in marathon["options"].items():
+        if name in running and value is not None:
+            assert str(running[name]).lower() == str(value).lower(), name
+
+
+def test_it_listens_for_the_mesos_master_where_the_firewall_expects_it(listening, marathon):
+    assert marathon["libprocess_port"] in listening
+
+
+def test_no_stray_file_is_taken_for_an_option(host):
+    names = host.check_output("find /etc/marathon/conf -type f -printf '%%f\\n' 2>/dev/null || true").splitlines()
+    for name in names:
+        assert re.fullmatch(r"\??[a-z0-9_]+", name), name
+
+
+def test_tasks_are_run_by_somebody_who_exists_on_agents(host, marathon):
+    """By default Marathon would name its own user, which only its own package creates."""
+    assert host.user(marathon["mesos_user"]).exists

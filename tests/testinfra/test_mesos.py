@@ -1,0 +1,86 @@
+"""Nodes with the roles mesos-master and mesos-slave: daemons of one package, which enables both on every install."""
+
+import json
+import re
+
+import pytest
+
+master = pytest.mark.role("mesos-master")
+slave = pytest.mark.role("mesos-slave")
+either = pytest.mark.role("mesos-master", "mesos-slave")
+
+PORTS = {"master": 5050, "slave": 5051}
+
+
+def url(settings, daemon: str, path: str) -> str:
+    """Where a daemon of this node answers; libprocess binds the one address that ``ip`` names, if it names one."""
+    flags = settings("mesos")[daemon]["flags"]
+    return f"http://{flags.get('ip', 'localhost')}:{flags.get('port', PORTS[daemon])}{path}"
+
+
+@pytest.mark.parametrize("daemon", [pytest.param("master", marks=master), pytest.param("slave", marks=slave)])
+def test_the_daemon_runs_and_is_healthy(get, runs, settings, daemon):
+    runs(f"mesos-{daemon}")
+    get(url(settings, daemon, "/health"))
+
+
+@pytest.mark.parametrize("daemon", [
+    pytest.param("master", marks=[slave, pytest.mark.without_role("mesos-master")]),
+    pytest.param("slave", marks=[master, pytest.mark.without_role("mesos-slave")])])
+def test_the_other_daemon_is_masked(host, daemon):
+    assert host.service(f"mesos-{daemon}").is_masked
+    assert not host.service(f"mesos-{daemon}").is_running
+
+
+@pytest.mark.parametrize("daemon", [pytest.param("master", marks=master), pytest.param("slave", marks=slave)])
+def test_it_runs_with_every_flag_that_is_declared(get, settings, daemon):
+    running = json.loads(get(url(settings, daemon, "/flags")))["flags"]
+    for name, value in settings("mesos")[daemon]["flags"].items():
+        if isinstance(value, str | int | float) and not re.search("credential|secret", name):
+            assert running[name] == (str(value).lower() if isinstance(value, bool) else str(value)), name
+
+
+@pytest.mark.parametrize("daemon", [pytest.param("master", marks=master), pytest.param("slave", marks=slave)])
+def test_its_flag_directory_holds_nothing_but_flags(host, daemon):
+    """What is left by rpm, editors or people would be an unknown flag, and fatal."""
+    names = host.check_output("find /etc/mesos-%s -type f -printf '%%f\\n'", daemon).splitlines()
+    assert names
+    for name in names:
+        assert re.fullmatch(r"\??[a-z0-9_]+(-[a-z0-9_]+)*", name), name
+
+
+@pytest.mark.parametrize("daemon", [pytest.param("master", marks=master), pytest.param("slave", marks=slave)])
+def test_it_listens(listening, settings, daemon):
+    assert settings("mesos")[daemon]["flags"].get("port", PORTS[daemon]) in listening
+
+
+@master
+@slave
+def test_the_master_has_activated_an_agent(get, settings):
+    state = json.loads(get(url(settings, "master", "/state")))
+    assert state["activated_slaves"] >= 1
+
+
+@master
+def test_the_master_knows_the_leader(get, settings):
+    """``/state`` of a standby leads to the leader; without one it is 503."""
+    assert json.loads(get(url(settings, "master", "/state")))["leader"].startswith("master@")
+
+
+@slave
+def test_the_agent_is_registered(get, settings):
+    assert json.loads(get(url(settings, "slave", "/metrics/snapshot")))["slave/registered"] == 1
+
+
+@slave
+def test_tasks_survive_a_restart_of_the_agent(unit_property):
+    assert unit_property("mesos-slave", "KillMode") == "process"
+
+
+@either
+def test_logs_are_rotated(host):
+    """glog writes a new file at every start and never removes one."""
+    configured = host.check_output("grep --recursive --files-with-matches /var/log/mesos /etc/logrotate.d").splitlines()
+    assert configured
+    for path in configured:
+        host.run_test("logrotate --debug %s", path)
