@@ -28,8 +28,9 @@ test: .venv/.made ## all tests: modules, rendering, and a lab with each Salt lin
 lint: .venv/.made ## ruff, yamllint, salt-lint, shellcheck
 	.venv/bin/ruff check .
 	.venv/bin/yamllint --strict .
-	git ls-files '*.sls' '*.jinja' | xargs -r .venv/bin/salt-lint
-	git ls-files .ci/run '*.sh' | xargs -r .venv/bin/shellcheck
+	git ls-files '*.sls' | xargs -r .venv/bin/salt-lint
+	git ls-files .ci/run 'tests/bench/*.sh' 'tests/lab/packages/*/root/usr/bin/*' | xargs -r .venv/bin/shellcheck
+	git ls-files 'tests/lab/packages/*.sh' | grep -v /root/ | xargs -r .venv/bin/shellcheck --shell=sh
 
 bench: .venv/.made ## what Salt costs, against a shell script that does the same
 	.venv/bin/python tests/bench/bench.py --salt $(SALT)

@@ -59,9 +59,3 @@ chronos-unit:
     - group: root
     - mode: '0644'
     - makedirs: True
-
-chronos-unit-reload:
-  module.run:
-    - service.systemctl_reload: []
-    - onchanges:
-      - file: chronos-unit

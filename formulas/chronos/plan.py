@@ -2,8 +2,8 @@
 """
 What Chronos is to find where, out of the merged settings (the global ``settings``).
 
-Returns ``launcher`` (old or new), ``flags`` for files of the conf directory, ``variables`` for the environment file, and
-``secrets`` for another that only root can read.
+Returns ``launcher`` (old or new), ``flags`` for files of the conf directory, ``variables`` for the environment file,
+and ``secrets`` for another that only root can read.
 """
 
 import re
@@ -31,7 +31,7 @@ def run():
     options = {name: settings[name] for name in OPTIONS if settings[name] is not None and name not in left_out}
     if settings["mesos_authentication_secret"] is not None:
         options["mesos_authentication_secret_file"] = "/etc/chronos/mesos-authentication-secret"
-    for name, value in _mapping(settings["options"]).items():
+    for name, value in settings["options"].items():
         if value is True:
             options[f"?{name}"] = True
         elif value is False and name in TOGGLES:
@@ -39,7 +39,7 @@ def run():
         elif value is not None and value is not False:
             options[name] = value
     variables = {"JAVA_OPTS": settings["java_opts"], "LIBPROCESS_PORT": settings["libprocess_port"],
-                 "LIBPROCESS_IP": settings["libprocess_ip"], **_mapping(settings["environment"])}
+                 "LIBPROCESS_IP": settings["libprocess_ip"], **settings["environment"]}
     return {
         "launcher": launcher,
         "toggles": TOGGLES,
@@ -59,8 +59,3 @@ def _launcher():
         return "new" if built[1] >= NEW else "old"
     numbers = [int(number) for number in re.findall(r"\d+", str(settings["version"]))]
     return "new" if numbers >= [2, 5] else "old"
-
-
-def _mapping(value):
-    """The value if it is a mapping, else an empty one: common.guard refuses it."""
-    return value if isinstance(value, dict) else {}

@@ -1,12 +1,17 @@
 # Keep Chronos running.
 
-{%- from "chronos/map.jinja" import chronos with context %}
-{%- set plan = salt['slsutil.renderer']('salt://chronos/plan.py', default_renderer='py', settings=chronos) %}
-
 include:
   - mesos.config
   - chronos.package
   - chronos.config
+
+# systemd keeps the old unit in mind when a package brings another one that is no newer than it.
+chronos-unit-reload:
+  module.run:
+    - service.systemctl_reload: []
+    - onchanges:
+      - pkg: chronos-package
+      - file: chronos-unit
 
 chronos-service:
   service.running:
@@ -17,9 +22,8 @@ chronos-service:
     - watch:
       - pkg: mesos-package
       - pkg: chronos-package
-{%- if plan.launcher == 'old' %}
+      # Old launchers read it, see defaults.yaml.
       - file: mesos-zk
-{%- endif %}
       - mesos: chronos-flags
       - file: chronos-environment
       - file: chronos-secrets

@@ -38,6 +38,7 @@ def _fault(path, value, wrong):
     shown = value if isinstance(value, str) else json.dumps(value, default=str)
     if re.search("secret|password|credential", path, re.IGNORECASE):
         shown = "(hidden)"
+    shown = re.sub(r"://[^@/]*@", "://(hidden)@", shown)
     return f"{path} = {shown[:80]} on {__grains__['id']}: {wrong}"
 
 

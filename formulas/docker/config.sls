@@ -43,12 +43,6 @@ docker-unit:
     - makedirs: True
     - require:
       - pkg: docker-package
-
-docker-unit-reload:
-  module.run:
-    - service.systemctl_reload: []
-    - onchanges:
-      - file: docker-unit
 {%- if docker.package == 'docker' %}
 
 docker-flags:

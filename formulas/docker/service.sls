@@ -7,6 +7,14 @@ include:
   - docker.package
   - docker.config
 
+# systemd keeps the old unit in mind when a package brings another one that is no newer than it.
+docker-unit-reload:
+  module.run:
+    - service.systemctl_reload: []
+    - onchanges:
+      - pkg: docker-package
+      - file: docker-unit
+
 docker-service:
   service.running:
     - name: docker

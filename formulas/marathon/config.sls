@@ -56,9 +56,3 @@ marathon-unit:
     - group: root
     - mode: '0644'
     - makedirs: True
-
-marathon-unit-reload:
-  module.run:
-    - service.systemctl_reload: []
-    - onchanges:
-      - file: marathon-unit

@@ -2,8 +2,8 @@
 """
 What this version of Marathon is to find where, out of the merged settings (the global ``settings``). See eras.yaml.
 
-Returns ``era``, ``splits``, the paths ``environment`` and ``leftovers``, and what goes where: ``flags`` into files of the conf
-directory, ``variables`` into the environment file, ``secrets`` into another that only root can read.
+Returns ``era``, ``splits``, the paths ``environment`` and ``leftovers``, and what goes where: ``flags`` into files
+of the conf directory, ``variables`` into the environment file, ``secrets`` into another that only root can read.
 """
 
 import re
@@ -32,7 +32,7 @@ def run():
     era = fitting[-1]
 
     options = {name: settings[name] for name in OPTIONS if settings[name] is not None}
-    for name, value in _mapping(settings["options"]).items():
+    for name, value in settings["options"].items():
         if value is True:
             options[name] = None
         elif value is False and name in data["toggles"]:
@@ -41,7 +41,7 @@ def run():
             options[name] = value
 
     variables = {"JAVA_OPTS": settings["java_opts"], "LIBPROCESS_PORT": settings["libprocess_port"],
-                 "LIBPROCESS_IP": settings["libprocess_ip"], **_mapping(settings["environment"])}
+                 "LIBPROCESS_IP": settings["libprocess_ip"], **settings["environment"]}
     secrets = {variable: settings[name] for name, variable in SECRETS.items()}
     flags = {}
     for name, value in options.items():
@@ -61,11 +61,6 @@ def run():
         "variables": {name: value for name, value in variables.items() if value is not None},
         "secrets": {name: value for name, value in secrets.items() if value is not None},
     }
-
-
-def _mapping(value):
-    """The value if it is a mapping, else an empty one: common.guard refuses it."""
-    return value if isinstance(value, dict) else {}
 
 
 def _numbers(version):

@@ -7,6 +7,14 @@ include:
   - marathon.package
   - marathon.config
 
+# systemd keeps the old unit in mind when a package brings another one that is no newer than it.
+marathon-unit-reload:
+  module.run:
+    - service.systemctl_reload: []
+    - onchanges:
+      - pkg: marathon-package
+      - file: marathon-unit
+
 marathon-service:
   service.running:
     - name: marathon

@@ -26,7 +26,7 @@ WRAPPER = {"CLUSTER": "cluster", "IP": "ip", "ISOLATION": "isolation", "LOGS": "
 
 def run():
     """Return a list of sentences, one for each fault."""
-    return [*_shared(), *(fault for daemon in OWN for fault in _daemon(daemon))]
+    return [*_shared(), *(fault for daemon in OWN for fault in _daemon(daemon)), *_spellings()]
 
 
 def _fault(key, value, wrong):
@@ -48,7 +48,7 @@ def _shared():
     """Faults in what both daemons share."""
     version, flavour, url = settings["version"], settings["flavour"], settings["zk"]
     if isinstance(version, str) and not re.fullmatch(r"\d+\.\d+\.\d+", version):
-        yield _fault("version", version, "not a version. A version looks like 1.9.0; what comes after it goes into release.")
+        yield _fault("version", version, "not a version. It looks like 1.9.0, what comes after goes into release.")
     flavours = _yaml("flavours.yaml")
     if isinstance(flavour, str) and flavour not in flavours:
         yield _fault("flavour", flavour, f"no such flavour. Known: {', '.join(flavours)}.")
@@ -57,8 +57,9 @@ def _shared():
         yield _fault("zk", shown, "not a ZooKeeper URL. It looks like zk://10.0.0.1:2181,10.0.0.2:2181/mesos.")
     if type(settings["open_files"]) is int and settings["open_files"] < 1024:
         yield _fault("open_files", settings["open_files"], "too few. A daemon needs 1024 at least.")
-    if isinstance(settings["logs_kept"], str) and not re.fullmatch(r"(\d+(us|ms|s|min|m|h|d|w))+", settings["logs_kept"]):
-        yield _fault("logs_kept", settings["logs_kept"], "not an age. An age looks like 14d or 12h.")
+    age = settings["logs_kept"]
+    if isinstance(age, str) and not re.fullmatch(r"(\d+(us|ms|s|min|m|h|d|w))+", age):
+        yield _fault("logs_kept", age, "not an age. An age looks like 14d or 12h.")
     yield from _environment("environment", settings["environment"])
 
 
@@ -86,43 +87,67 @@ def _daemon(daemon):
         elif name.startswith("?") and value not in (True, False, None):
             yield _fault(path, value, "a flag with a question mark has no value: true or false.")
         elif value is not None and SECRET.fullmatch(name) and not re.match("(file://)?/", str(value)):
-            wrong = f"a flag stands on the command line, for everyone to read. A secret goes into mesos:{daemon}:secrets:{name}."
+            wrong = f"everyone can read the command line. A secret goes into mesos:{daemon}:secrets:{name}."
             yield _fault(path, "(hidden)", wrong)
     for name in secrets:
         if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
             yield _fault(f"{daemon}:secrets:{name}", "(hidden)", "not the name of a flag.")
     yield from _environment(f"{daemon}:environment", section.get("environment"))
-    yield from _spellings(daemon, flags, secrets, section.get("environment"))
     for name in ("attributes", "resources"):
         yield from _entries(f"{daemon}:{name}", _mapping(section.get(name)))
     if section.get("resources") is not None and not isinstance(section["resources"], dict | list | str):
         yield _fault(f"{daemon}:resources", section["resources"], "should be a mapping, a list, text, or null.")
     quorum = flags.get("quorum")
     if daemon == "master" and quorum is not None and not re.fullmatch("[1-9][0-9]*", str(quorum)):
-        yield _fault("master:flags:quorum", quorum, "not a quorum. A quorum is a number, more than half of the masters.")
+        yield _fault("master:flags:quorum", quorum, "not a quorum: a number, more than half of the masters.")
     if "KillMode" in _mapping(section.get("unit")):
-        yield _fault(f"{daemon}:unit:KillMode", section["unit"]["KillMode"], "has to stay process: tasks would die with the daemon.")
+        wrong = "has to stay process, or tasks die with the agent."
+        yield _fault(f"{daemon}:unit:KillMode", section["unit"]["KillMode"], wrong)
 
 
-def _spellings(daemon, flags, secrets, environment):
+def _plain(name, aliases):
+    """The name of a flag behind ``?x``, ``no-x``, capital letters and old names."""
+    plain = re.sub("^no_", "", str(name).lstrip("?").lower().replace("-", "_"))
+    return aliases.get(plain, plain)
+
+
+def _flags_in(path, variables, aliases):
+    """The variables that are flags: plain name, path, value."""
+    for name, value in _mapping(variables).items():
+        flag = name[6:] if str(name).startswith("MESOS_") else WRAPPER.get(name)
+        if flag:
+            yield _plain(flag, aliases), f"{path}:{name}", value
+
+
+def _given(daemon, aliases):
+    """All that gives a flag to one daemon alone: plain name, path, value."""
+    section = _mapping(settings[daemon])
+    for name, value in _mapping(section.get("flags")).items():
+        if value is not None and name not in OWN[daemon] and (value is not False or not str(name).startswith("?")):
+            yield _plain(name, aliases), f"{daemon}:flags:{name}", value
+    for name, value in _mapping(section.get("secrets")).items():
+        if value is not None:
+            yield _plain(name, aliases), f"{daemon}:secrets:{name}", "(hidden)"
+    for name, setting in OWN[daemon].items():
+        yield name, setting.removeprefix("mesos:"), "(given)"
+    yield from _flags_in(f"{daemon}:environment", section.get("environment"), aliases)
+
+
+def _spellings():
     """The same flag under two names, of which each daemon takes only one."""
     aliases = _yaml("aliases.yaml")
-    given = [(name, f"{daemon}:flags:{name}", value) for name, value in flags.items()
-             if value is not None and name not in OWN[daemon] and (value or not str(name).startswith("?"))]
-    given += [(name, f"{daemon}:secrets:{name}", "(hidden)") for name, value in secrets.items() if value is not None]
-    given += [(name, setting.removeprefix("mesos:"), "(given)") for name, setting in OWN[daemon].items()]
-    for path, variables in (("environment", settings["environment"]), (f"{daemon}:environment", environment)):
-        for name, value in _mapping(variables).items():
-            flag = name[6:] if str(name).startswith("MESOS_") else WRAPPER.get(name)
-            given += [(flag, f"{path}:{name}", value)] if flag else []
-    found = {}
-    for name, path, value in given:
-        plain = re.sub("^no_", "", str(name).lstrip("?").lower().replace("-", "_"))
-        found.setdefault(aliases.get(plain, plain), []).append((path, value))
-    for flag, places in found.items():
-        if len(places) > 1:
-            others = ", ".join(f"mesos:{path}" for path, _ in places[1:])
-            yield _fault(*places[0], f"the same flag, {flag}, as {others}. Keep one of them.")
+    given = {daemon: list(_given(daemon, aliases)) for daemon in OWN}
+    for places in given.values():
+        found = {}
+        for flag, path, value in places:
+            if flag in found:
+                wrong = f"the same flag, {flag}, as mesos:{found[flag]}. Keep one of them."
+                yield _fault(path, value, wrong)
+            found.setdefault(flag, path)
+    for flag, path, value in _flags_in("environment", settings["environment"], aliases):
+        same = dict.fromkeys(f"mesos:{other}" for places in given.values() for name, other, _ in places if name == flag)
+        if same:
+            yield _fault(path, value, f"the same flag, {flag}, as {', '.join(same)}. Keep one of them.")
 
 
 def _entries(path, entries):

@@ -2,8 +2,8 @@
 """
 The flags of mesos-master and mesos-slave on this node, out of the merged settings (the global ``settings``).
 
-What is added to ``flags``: where ZooKeeper is, attributes and resources, the paths of secrets, and for the agent what it may
-run containers with. Returns ``{"master": {...}, "slave": {...}}``.
+What is added to ``flags``: where ZooKeeper is, attributes and resources, the paths of secrets, and for the agent what
+runs its containers. Returns ``{"master": {...}, "slave": {...}}``.
 """
 
 # The first version that knows a flag of defaults.yaml; an older one would not start.

@@ -7,12 +7,20 @@ include:
   - zookeeper.package
   - zookeeper.config
 
+# systemd keeps the old unit in mind when a package brings another one that is no newer than it.
+zookeeper-unit-reload:
+  module.run:
+    - service.systemctl_reload: []
+    - onchanges:
+      - pkg: zookeeper-package
+
 zookeeper-service:
   service.running:
     - name: {{ package.service }}
     - enable: True
     - require:
       - file: zookeeper-data
+      - module: zookeeper-unit-reload
     - watch:
       - pkg: zookeeper-package
       - file: zookeeper-config

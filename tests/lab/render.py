@@ -7,8 +7,8 @@ stdout. All cases share one process, as importing Salt takes longer than renderi
 
     {"id": "lxdev01", "grains": {"roles": ["marathon"]}, "pillar": {}, "site": false, "installed": {"marathon": "1.8"}}
 
-``site`` puts the repository's own pillar below the case's, ``installed`` is what ``pkg.version`` answers; all but the id
-may be left out. The answer is ``{"errors": [str, ...]}`` if Salt refuses to render, else
+``site`` puts the repository's own pillar below the case's, ``installed`` is what ``pkg.version`` answers; all but the
+id may be left out. The answer is ``{"errors": [str, ...]}`` if Salt refuses to render, else
 
 * ``states``: in the order in which Salt runs them (found by a run with ``mock=True``), each with ``id``, ``sls``,
   ``function``, ``name``, ``arguments`` and ``requisites``;
@@ -63,15 +63,13 @@ LAYS_FILES = {"file.managed", "file.directory", "mesos.flags_managed"}
 REQUISITES = salt.state.STATE_REQUISITE_KEYWORDS | salt.state.STATE_REQUISITE_IN_KEYWORDS
 CONDITIONS = {"onlyif", "unless", "creates", "check_cmd"}
 
-# Functions that take any keyword, with those that they know. Elsewhere Salt itself refuses an unknown one.
-FREE_FORM = {
+# What functions that take any keyword know besides the parameters that they name. Salt itself would not notice a typing
+# error there; elsewhere it does.
+ALSO_KNOWN = {
+    "file.directory": {"mode"},
     "file.managed": {"show_diff"},
+    "pkg.installed": {"fromrepo", "enablerepo", "disablerepo", "disableexcludes", "setopt"},
     "service.running": {"no_block", "unmask", "unmask_runtime"},
-    "service.dead": set(),
-    "service.enabled": set(),
-    "service.disabled": set(),
-    "service.masked": set(),
-    "pkg.installed": {"sources", "setopt", "disableplugin", "fromrepo", "disablerepo", "enablerepo"},
 }
 
 
@@ -125,11 +123,11 @@ def faulty_arguments(state, chunk: dict) -> list[str]:
             expected_extra_kws=salt.state.STATE_INTERNAL_KEYWORDS)
     except salt.exceptions.SaltInvocationError as error:
         return [f"{where}: {error}"]
-    if full in FREE_FORM:
-        known = set(inspect.signature(state.states[full]).parameters) | FREE_FORM[full]
-        unknown = sorted(set(chunk) - known - salt.state.STATE_INTERNAL_KEYWORDS - {"__sls_included_from__"})
-        return [f"{where}: {full} reads no argument '{key}'" for key in unknown]
-    return []
+    if full == "module.run":  # its keywords are the functions to run
+        return []
+    known = {*inspect.signature(state.states[full]).parameters, *ALSO_KNOWN.get(full, ()), "__sls_included_from__"}
+    unknown = sorted(set(chunk) - known - salt.state.STATE_INTERNAL_KEYWORDS)
+    return [f"{where}: {full} reads no argument '{key}'" for key in unknown]
 
 
 def mocked_run(state, chunks: list[dict]) -> tuple[list[dict], list[str]]:
@@ -137,6 +135,7 @@ def mocked_run(state, chunks: list[dict]) -> tuple[list[dict], list[str]]:
     # Conditions of states are evaluated even in a mocked run; they belong to the machine of the node.
     pretended = [{key: value for key, value in copy.deepcopy(chunk).items() if key not in CONDITIONS}
                  for chunk in chunks]
+    state.mod_init.add("pkg")  # is not mocked: it loads every module there is, to have yum's metadata refreshed
     results = state.call_chunks(pretended)
     faults = [f"{tag}: {result['comment']}" for tag, result in results.items() if result["result"] is False]
     number = {tag: result["__run_num__"] for tag, result in results.items()}
@@ -152,7 +151,7 @@ def lay_files(state, chunks: list[dict], target: Path) -> list[str]:
         if full not in LAYS_FILES:
             continue
         low = {key: value for key, value in copy.deepcopy(chunk).items()
-               if key not in REQUISITES | CONDITIONS | {"user", "group", "dir_mode", "backup"}}
+               if key not in REQUISITES | CONDITIONS | {"user", "group"}}
         low["name"] = f"{target}{chunk['name']}"
         if full == "file.directory":
             low.update(makedirs=True, clean=False)

@@ -56,8 +56,22 @@ NODES = {
             "master": {"secrets": {"credentials": {"credentials": [{"principal": "ops", "secret": SECRET}]}}},
             "slave": {"secrets": {"credential": {"principal": "agent", "secret": SECRET}}},
         },
+        "marathon": {
+            "master": f"zk://mesos:{SECRET}@localhost:2181/mesos",
+            "http_credentials": f"admin:{SECRET}",
+            "ssl_keystore_password": SECRET,
+            "mesos_authentication_secret": SECRET,
+        },
+        "chronos": {
+            "master": "file:///etc/mesos/zk",
+            "http_credentials": f"admin:{SECRET}",
+            "mesos_authentication_secret": SECRET,
+        },
         "docker": {"https_proxy": f"http://proxy:{SECRET}@10.0.0.1:3128"},
-    }),
+    }, shows="mesos"),
+    "secrets-marathon-1.4.13": one("marathon", "marathon", version="1.4.13", http_credentials=f"admin:{SECRET}",
+                                   zk=f"zk://marathon:{SECRET}@localhost:2181/marathon",
+                                   mesos_authentication_secret=SECRET),
 }
 
 # Two ways to say the same: the case, and the one of NODES that it must equal.
@@ -79,7 +93,7 @@ REFUSALS = {
     "misspelt formula": (node("zookeeper", pillar={"zookeper": {"heap": 1}}), ["zookeper", "Did you mean zookeeper?"]),
     "unknown role": (node("zookeeper", "cronos"), ["grains:roles", "cronos", "Did you mean chronos?", "mesos-master"]),
     "unknown role, one string": ({**node(), "grains": {"roles": "master"}}, ["grains:roles", "= master", "mesos-master"]),
-    "port that is no number": (one("marathon", "marathon", http_port="web"), ["marathon:http_port", "web", "65535"]),
+    "port that is no number": (one("marathon", "marathon", http_port="web"), ["marathon:http_port", "web", "8080"]),
     "port that is none": (one("zookeeper", "zookeeper", client_port=70000), ["zookeeper:client_port", "70000", "65535"]),
     "port of a flag": (
         one("mesos-master", "mesos", master={"flags": {"port": "web"}}), ["mesos:master:flags:port", "web", "65535"]),
@@ -91,9 +105,10 @@ REFUSALS = {
         one("mesos-slave", "mesos", slave={"flags": {"switch_user": True, "?no-switch_user": True}}),
         ["mesos:slave:flags:switch_user", "mesos:slave:flags:?no-switch_user"]),
     "flag and variable": (
-        one("mesos-slave", "mesos", environment={"LOGS": "/var/log"}), ["mesos:environment:LOGS", "mesos:slave:flags:log_dir"]),
+        one("mesos-slave", "mesos", slave={"environment": {"LOGS": "/var/log"}}),
+        ["mesos:slave:environment:LOGS", "mesos:slave:flags:log_dir"]),
     "version of Marathon that is none": (
-        one("marathon", "marathon", version="newest"), ["marathon:version", "newest", "1.8.244", "installed"]),
+        one("marathon", "marathon", version="newest"), ["marathon:version", "newest", "1.8.244"]),
     "version of Marathon that is a number": (one("marathon", "marathon", version=1.8), ["marathon:version", "1.8"]),
     "Debian": ({**node("zookeeper"), "grains": {"roles": ["zookeeper"], "os": "Debian", "os_family": "Debian"}},
                ["grains:os_family", "Debian", "RedHat"]),

@@ -41,6 +41,9 @@ READERS = {
     "/etc/tmpfiles.d/*": set(),
 }
 
+# What a unit reads only if its own options leave a gap: the launcher of an old Chronos.
+MAY_READ = {"/etc/mesos/zk": {"chronos"}}
+
 PACKAGES = {"zookeeper": "zookeeper-package", "docker": "docker-package",
             **{f"mesos-{daemon}": "mesos-package" for daemon in ("master", "slave", "agent")},
             "marathon": "marathon-package", "chronos": "chronos-package"}
@@ -103,7 +106,8 @@ def test_nothing_but_what_it_reads_restarts_a_service(rendered, name):
     for unit, service in running(answer).items():
         for state in answer["states"]:
             if state["id"] in watched(service, answer) and not state["function"].startswith("pkg."):
-                assert unit in readers(state["name"]), f"{unit} watches {state['id']}"
+                known = readers(state["name"]) | MAY_READ.get(state["name"], set())
+                assert unit in known, f"{unit} watches {state['id']}"
 
 
 @every_node
@@ -156,8 +160,9 @@ def test_a_file_has_an_owner_and_a_mode(rendered, name):
         assert isinstance(arguments["mode"], str) and re.fullmatch("0[0-7]{3}", arguments["mode"]), state["id"]
 
 
-def test_secrets_stand_in_files_for_root_and_nowhere_else(rendered):
-    answer = rendered["secrets"]
+@pytest.mark.parametrize("name", ["secrets", "secrets-marathon-1.4.13"])
+def test_secrets_stand_in_files_for_root_and_nowhere_else(rendered, name):
+    answer = rendered[name]
     holding = {path for path, entry in answer["files"].items() if SECRET in entry.get("contents", "")}
     assert holding, "the secrets of the case went nowhere"
     for path in holding:
@@ -209,7 +214,11 @@ def test_rendering_asks_nothing_but_settings():
     """What an SLS renders to depends on grains, pillar and defaults alone, not on what the host looks like now."""
     pure = {"pillar.get", "slsutil.merge", "slsutil.renderer", "cp.get_file_str"}
     called = {}
-    for path in (path for path in FORMULAS.rglob("*") if path.is_file() and path.suffix != ".md"):
-        for function in re.findall(r"""\b(?:__salt__|salt)\[['"]([\w.]+)['"]\]""", path.read_text()):
+    for path in (path for path in FORMULAS.glob("[a-z]*/**/*") if path.is_file() and path.suffix not in (".md", ".pyc")):
+        text = path.read_text()
+        functions = re.findall(r"""\b(?:__salt__|salt)\[['"]([\w.]+)['"]\]""", text)
+        if path.suffix != ".py":
+            functions += re.findall(r"\bsalt\.(\w+\.\w+)\(", text)
+        for function in functions:
             called.setdefault(function, set()).add(path.relative_to(FORMULAS).parts[0])
     assert {name: users for name, users in called.items() if name not in pure} == {"pkg.version": {"marathon"}}

@@ -16,8 +16,9 @@ import time
 from pathlib import Path
 
 import pytest
-import testinfra.backend
 import yaml
+
+import testinfra.backend
 
 FORMULAS = Path(__file__).parents[2] / "formulas"
 

@@ -22,7 +22,8 @@ def test_it_answers(get, chronos):
 
 
 def test_it_has_a_leader(get, chronos):
-    assert json.loads(get(f"http://localhost:{chronos['http_port']}/v1/scheduler/leader"))["leader"]
+    prefix = "scheduler" if str(chronos["version"]).startswith("2.") else "v1/scheduler"
+    assert json.loads(get(f"http://localhost:{chronos['http_port']}/{prefix}/leader"))["leader"]
 
 
 def test_it_listens_for_the_mesos_master_where_the_firewall_expects_it(listening, chronos):
@@ -30,7 +31,7 @@ def test_it_listens_for_the_mesos_master_where_the_firewall_expects_it(listening
 
 
 def test_no_stray_file_is_taken_for_an_option(host):
-    names = host.check_output("find /etc/chronos/conf -type f -printf '%%f\\n'").splitlines()
+    names = host.check_output("find /etc/chronos/conf -type f -printf '%f\\n'").splitlines()
     assert names
     for name in names:
         assert re.fullmatch(r"\??[a-z0-9_]+", name), name

@@ -31,7 +31,7 @@ def test_it_has_a_leader(info):
 
 
 def test_its_version_is_the_installed_one(host, info):
-    assert info["version"] == host.check_output("rpm --query --queryformat '%%{version}' marathon")
+    assert info["version"] == host.check_output("rpm --query --queryformat '%{version}' marathon")
 
 
 def test_it_runs_with_every_option_that_is_declared(info, marathon):
@@ -47,7 +47,7 @@ def test_it_listens_for_the_mesos_master_where_the_firewall_expects_it(listening
 
 
 def test_no_stray_file_is_taken_for_an_option(host):
-    names = host.check_output("find /etc/marathon/conf -type f -printf '%%f\\n' 2>/dev/null || true").splitlines()
+    names = host.check_output("find /etc/marathon/conf -type f -printf '%f\\n' 2>/dev/null || true").splitlines()
     for name in names:
         assert re.fullmatch(r"\??[a-z0-9_]+", name), name
 

@@ -36,7 +36,8 @@ def test_the_other_daemon_is_masked(host, daemon):
 def test_it_runs_with_every_flag_that_is_declared(get, settings, daemon):
     running = json.loads(get(url(settings, daemon, "/flags")))["flags"]
     for name, value in settings("mesos")[daemon]["flags"].items():
-        if isinstance(value, str | int | float) and not re.search("credential|secret", name):
+        # Left out: bare flags and JSON, which are shown in another form, and what Mesos below 1.5 is not told.
+        if not name.startswith("?") and isinstance(value, str | int | float) and name != "reconfiguration_policy":
             assert running[name] == (str(value).lower() if isinstance(value, bool) else str(value)), name
 
 
@@ -78,9 +79,9 @@ def test_tasks_survive_a_restart_of_the_agent(unit_property):
 
 
 @either
-def test_logs_are_rotated(host):
-    """glog writes a new file at every start and never removes one."""
-    configured = host.check_output("grep --recursive --files-with-matches /var/log/mesos /etc/logrotate.d").splitlines()
-    assert configured
-    for path in configured:
-        host.run_test("logrotate --debug %s", path)
+def test_old_logs_are_removed(host, settings):
+    """glog begins a new file at every start and never removes one."""
+    mesos = settings("mesos")
+    rule = f"d {mesos['master']['flags']['log_dir']} - - - {mesos['logs_kept']}"
+    assert rule in host.file("/etc/tmpfiles.d/mesos-logs.conf").content_string.splitlines()
+    assert host.service("systemd-tmpfiles-clean.timer").is_running

@@ -56,9 +56,3 @@ mesos-master-unit:
     - group: root
     - mode: '0644'
     - makedirs: True
-
-mesos-master-unit-reload:
-  module.run:
-    - service.systemctl_reload: []
-    - onchanges:
-      - file: mesos-master-unit

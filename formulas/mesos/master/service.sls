@@ -5,6 +5,14 @@ include:
   - mesos.config
   - mesos.master.config
 
+# systemd keeps the old unit in mind when a package brings another one that is no newer than it.
+mesos-master-unit-reload:
+  module.run:
+    - service.systemctl_reload: []
+    - onchanges:
+      - pkg: mesos-package
+      - file: mesos-master-unit
+
 mesos-master-service:
   service.running:
     - name: mesos-master

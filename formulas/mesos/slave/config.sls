@@ -59,9 +59,3 @@ mesos-slave-unit:
     - group: root
     - mode: '0644'
     - makedirs: True
-
-mesos-slave-unit-reload:
-  module.run:
-    - service.systemctl_reload: []
-    - onchanges:
-      - file: mesos-slave-unit

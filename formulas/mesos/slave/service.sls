@@ -6,6 +6,14 @@ include:
   - mesos.config
   - mesos.slave.config
 
+# systemd keeps the old unit in mind when a package brings another one that is no newer than it.
+mesos-slave-unit-reload:
+  module.run:
+    - service.systemctl_reload: []
+    - onchanges:
+      - pkg: mesos-package
+      - file: mesos-slave-unit
+
 mesos-slave-service:
   service.running:
     - name: {{ agent.unit }}

@@ -7,8 +7,7 @@ file contract: paths, configuration files, units, scriptlets and launchers are t
 - stand-ins (``lab.standins``): Mesos, Marathon, Chronos.
 
 ``table`` says which packages there are, ``<name>/root`` what they lay down, ``<name>/*.sh`` their scriptlets; ``build``
-makes RPMs of them. CentOS' docker 1.13 knows ``--signature-verification``, which the dockerd inside does not: the stock
-OPTIONS come without it; nor is there a docker-storage-setup.
+makes RPMs of them. There is no docker-storage-setup.
 """
 
 from .build import build_repository

@@ -216,7 +216,7 @@ PACKAGES = [
         tree="docker",
         requires=("container-selinux",),
         debs=(
-            ("docker.io", "usr/sbin/dockerd", "/usr/bin/dockerd-current"),
+            ("docker.io", "usr/sbin/dockerd", f"{DOCKER}/dockerd"),
             ("docker.io", "usr/bin/docker", "/usr/bin/docker-current"),
             ("docker.io", "usr/sbin/docker-proxy", f"{DOCKER}/docker-proxy-current"),
             ("containerd", "usr/bin/containerd", f"{DOCKER}/containerd"),

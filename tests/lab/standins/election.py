@@ -160,9 +160,9 @@ class ZooKeeperGroup:
         self._client = client
         client.add_listener(lambda _state: self._wake.set())
         connected = client.start_async()
-        while not connected.wait(0.2):
-            if self._stopped.is_set():
-                raise KazooException("stopped")
+        # A server that just starts may swallow the first words, and kazoo would wait for an answer all session long.
+        if not connected.wait(3) or self._stopped.is_set():
+            raise KazooException("no answer")
         client.ensure_path(self.url.path)
         if self.data is not None:
             created = client.create(f"{self.url.path}/{self.prefix}", self.data, ephemeral=True, sequence=True)
@@ -200,8 +200,14 @@ class ZooKeeperGroup:
     def _close(self) -> None:
         client, self._client = self._client, None
         if client:
-            client.stop()
-            client.close()
+            ending = threading.Thread(target=_end, args=(client,), daemon=True)
+            ending.start()
+            ending.join(1)  # more than it takes, but for a server that does not answer
+
+
+def _end(client: KazooClient) -> None:
+    client.stop()
+    client.close()
 
 
 class MemoryRoom:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
@@ -137,4 +137,4 @@ class HttpDaemon:
         return response(environ, start_response)
 
 
-__all__ = ["HttpDaemon", "NotFound", "Request", "Response", "answer", "route"]
+__all__ = ["HttpDaemon", "Request", "Response", "answer", "route"]
