@@ -12,7 +12,7 @@ marathon-package:
   pkg.installed:
     - name: marathon
 {%- if marathon.version != 'installed' %}
-    - version: '{{ marathon.version }}-{{ marathon.release or "*" }}'
+    - version: '{{ marathon.version }}{{ "-" ~ marathon.release if marathon.release else "" }}'
 {%- endif %}
     - require:
       - sls: common.repositories

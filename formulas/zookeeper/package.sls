@@ -10,7 +10,7 @@ zookeeper-package:
   pkg.installed:
     - name: {{ zookeeper.package }}
 {%- if zookeeper.version %}
-    - version: '{{ zookeeper.version }}-{{ zookeeper.release or "*" }}'
+    - version: '{{ zookeeper.version }}{{ "-" ~ zookeeper.release if zookeeper.release else "" }}'
 {%- endif %}
     - require:
       - sls: common.repositories
