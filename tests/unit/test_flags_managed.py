@@ -2,34 +2,24 @@
 
 import json
 import os
-import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from lab import ROOT, SALT_LINES, saltenv
-
-CALLER = Path(__file__).with_name("salt_caller.py")
 SECRET = "open-sesame-4711"
 
 
 class Flags:
     """A flag directory and the state that owns it."""
 
-    def __init__(self, process: subprocess.Popen, directory: Path):
-        self.process = process
+    def __init__(self, salt: Callable[..., dict], directory: Path):
+        self.salt = salt
         self.directory = directory
 
     def ask(self, test: bool = False, pillar: dict | None = None, **arguments) -> dict:
         """Apply the state once, or only say what it would do; return its result."""
-        arguments = {"name": str(self.directory), **arguments}
-        request = {"state": "mesos.flags_managed", "arguments": arguments, "test": test, "pillar": pillar or {}}
-        self.process.stdin.write(json.dumps(request) + "\n")
-        self.process.stdin.flush()
-        answer = json.loads(self.process.stdout.readline())
-        assert isinstance(answer, dict), answer
-        assert "Traceback" not in answer["comment"]
-        return answer
+        return self.salt("mesos.flags_managed", test, pillar, **{"name": str(self.directory), **arguments})
 
     def apply(self, **arguments) -> dict:
         """Apply and return the changes, which ``test=True`` must have foretold; applied again, nothing may change."""
@@ -71,14 +61,6 @@ class Flags:
 
     def mode(self, path: str) -> int:
         return (self.directory / path).stat().st_mode & 0o7777
-
-
-@pytest.fixture(scope="module", params=SALT_LINES)
-def salt(request, tmp_path_factory):
-    command = [saltenv.machine_env(request.param), "-W", "ignore", CALLER, tmp_path_factory.mktemp("salt"), ROOT]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        yield process
-        process.stdin.close()
 
 
 @pytest.fixture
