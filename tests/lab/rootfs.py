@@ -87,8 +87,11 @@ def _build(target: Path, report: Report) -> None:
     (target / "usr/bin/yum").symlink_to("dnf-3")
     for name in ("salt", "salt-call", "salt-cp", "salt-key", "salt-master", "salt-minion", "salt-run"):
         (target / "usr/bin" / name).symlink_to(f"/opt/saltstack/salt/bin/{name}")
-    for path in ("opt/saltstack/salt", "srv/mesos", "srv/lab/pillar", "var/lib/docker"):
-        (target / path).mkdir(parents=True)
+    for path in (
+        "etc/salt/master.d", "etc/salt/minion.d", "etc/sysconfig/network-scripts", "etc/yum.repos.d",
+        "opt/saltstack/salt", "srv/mesos", "srv/lab/pillar", "var/lib/docker",
+    ):
+        (target / path).mkdir(parents=True, exist_ok=True)
     inside(target, "localedef", "--inputfile=en_US", "--charmap=UTF-8", "en_US.UTF-8")
     inside(target, "systemctl", "mask", *MASKED)
     inside(target, "systemctl", "enable", "lab-network.service", "lab-cgroups.service")
