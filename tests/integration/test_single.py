@@ -62,6 +62,15 @@ def test_a_second_run_changes_nothing(lab):
     assert lab.converge() == {}
 
 
+def test_salt_reports_the_second_run_as_true_and_unchanged(lab):
+    reply = eventually(lambda: json.loads(lab.call("salt", "*", "state.apply", "--out=json", "--static").stdout).get(HOST))
+    assert all(state["result"] is True and not state["changes"] for state in reply.values())
+
+
+def test_the_exit_code_of_a_command_on_a_host_is_kept(lab):
+    assert lab.call("run", HOST, "sh", "-c", "exit 7").returncode == 7
+
+
 def test_every_service_answers_the_machine(lab):
     everything_answers()
 
@@ -171,6 +180,23 @@ def test_an_unknown_role_is_refused(lab):
     finally:
         lab.run("cp /root/grains /etc/salt/grains")
         lab.call("salt", "*", "saltutil.refresh_grains")
+
+
+def test_a_role_that_is_taken_away_stops_its_daemon_until_it_is_given_back(lab):
+    lab.run("cp /etc/salt/grains /root/grains && sed -i '/mesos-slave/d' /etc/salt/grains")
+    try:
+        lab.call("salt", "*", "saltutil.refresh_grains")
+        lab.converge()
+        assert lab.run("systemctl is-active mesos-slave; systemctl is-enabled mesos-slave; true") == "inactive\nmasked\n"
+        assert lab.converge() == {}
+        lab.run("yum -y reinstall mesos")  # its %post enables both daemons
+        assert lab.run("systemctl is-enabled mesos-slave; true") == "masked\n"
+    finally:
+        lab.run("cp /root/grains /etc/salt/grains")
+        lab.call("salt", "*", "saltutil.refresh_grains")
+    lab.converge()
+    assert lab.run("systemctl is-active mesos-slave; systemctl is-enabled mesos-slave") == "active\nenabled\n"
+    everything_answers()
 
 
 def test_mesos_is_upgraded_in_place(lab):

@@ -62,7 +62,7 @@ def up(name: str, line: str, repository: str, apply: bool) -> None:
             console.print(f"  {summary}")
             with steps.step("services answer"):
                 found = cluster.services(table, cluster.PATIENCE)
-    if apply and not show(found):
+    if apply and not show(found, repository):
         raise LabError("a service does not answer; `lab run HOST journalctl -u UNIT` tells why")
     console.print("\nNext:  .venv/bin/lab status | .venv/bin/lab salt '*' state.apply test=True | "
                   f".venv/bin/lab run {table.master.name} COMMAND | make down")
@@ -90,12 +90,14 @@ def describe(current: cluster.Running) -> str:
     return f"topology {current.topology}, Salt {current.salt}, packages from {current.repository or 'the lab'}"
 
 
-def show(found: list[tuple[topology.Host, cluster.Service, bool]]) -> bool:
-    """Print the table of services; return whether all work."""
+def show(found: list[tuple[topology.Host, cluster.Service, bool]], repository: str) -> bool:
+    """Print the table of services and what they are; return whether all work."""
     table = Table("host", "service", "where", "answers")
     for host, service, works in found:
         table.add_row(host.name, service.name, service.place(host), "[green]yes[/]" if works else "[red]no[/]")
     console.print(table)
+    if not repository:
+        console.print("Mesos, Marathon and Chronos are stand-ins of the lab that run no tasks; with --repo they are packages of yours.")
     return all(works for *_, works in found)
 
 
@@ -131,7 +133,7 @@ def status() -> None:
     table = topology.load(current.topology)
     for host in table.hosts:
         console.print(f"{host.name} {host.address}: {hosts.systemd_state(host.name) or 'off'}")
-    show(cluster.services(table))
+    show(cluster.services(table), current.repository)
 
 
 @cli.command(context_settings=ANYTHING)

@@ -1,5 +1,6 @@
 """Salt on the hosts: its configuration and keys, ``state.apply``, and whether the services then answer."""
 
+import contextlib
 import json
 import socket
 import subprocess
@@ -156,13 +157,14 @@ def key_pair(image: Path) -> tuple[str, str]:
 def salt(topology: Topology, *words: str, log: str) -> dict:
     """Run ``salt '*' ...`` on the master; return what each minion answered. LabError where the answer is none."""
     command = ["salt", "*", *words, "--out=json", "--static", "--no-color"]
-    done = hosts.execute(topology.master.name, command, capture_output=True, text=True)
     path = LOGS / f"{log}.log"
-    path.write_text(f"$ {' '.join(command)}\n{done.stdout}\n{done.stderr}")
-    try:
-        return json.loads(done.stdout)
-    except ValueError as error:
-        raise LabError(f"salt '*' {' '.join(words)}: no answer", path) from error
+    for _ in range(2):  # now and then salt has not seen its own job yet, and says so at once: "No return received"
+        done = hosts.execute(topology.master.name, command, capture_output=True, text=True)
+        path.write_text(f"$ {' '.join(command)}\n{done.stdout}\n{done.stderr}")
+        with contextlib.suppress(ValueError):
+            if answers := json.loads(done.stdout):
+                return answers
+    raise LabError(f"salt '*' {' '.join(words)}: no answer", path)
 
 
 def await_minions(topology: Topology, report: Report) -> None:
