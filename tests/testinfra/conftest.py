@@ -46,8 +46,8 @@ def roles_of(host) -> frozenset[str]:
 
 @functools.cache
 def pillar_of(host) -> dict:
-    """Return the pillar as the node has it: raw, as Salt 3008 hides the values from anything else."""
-    return json.loads(host.check_output(f"{os.environ.get('SALT_CALL', 'salt-call')} pillar.raw --out=json"))["local"]
+    """Return the pillar as the node has it; Salt 3008 would show asterisks."""
+    return json.loads(host.check_output(f"{os.environ.get('SALT_CALL', 'salt-call')} pillar.items unmask=True --out=json"))["local"]
 
 
 def merge(defaults: dict, pillar: dict) -> dict:
