@@ -5,8 +5,8 @@ What is wrong with the settings of this node: read by common.guard, which refuse
 A setting is a key of a formula's ``defaults.yaml``. A key in pillar that is not there is a typing error, a value of
 another type than the default's an oversight. A mapping that is empty in ``defaults.yaml``, or named in OPEN, takes any
 key, as its keys are the program's own. What only one formula can know stands in its own ``faults.py``: run with the
-merged settings as the global ``settings``, it returns more such sentences, and skips values of a wrong type, which are
-named here.
+merged settings as the global ``settings``, it returns tuples of setting, value and what is wrong, and skips values of a
+wrong type, which are named here.
 """
 
 import difflib
@@ -36,9 +36,9 @@ def run():
 def _fault(path, value, wrong):
     """A sentence: which setting, its value (but no secret), on which node, and what is wrong with it."""
     shown = value if isinstance(value, str) else json.dumps(value, default=str)
-    if re.search("secret|password|credential", path, re.IGNORECASE):
+    if re.search("secret|password|credential|zk_auth", path, re.IGNORECASE):
         shown = "(hidden)"
-    shown = re.sub(r"://[^@/]*@", "://(hidden)@", shown)
+    shown = re.sub(r"://[^/]*@", "://(hidden)@", shown)
     return f"{path} = {shown[:80]} on {__grains__['id']}: {wrong}"
 
 
@@ -78,7 +78,8 @@ def _formula(name):
     if name == "common":
         return faults + _common(settings)
     special = f"salt://{name}/faults.py"
-    return faults + __salt__["slsutil.renderer"](special, default_renderer="py", settings=settings)
+    found = __salt__["slsutil.renderer"](special, default_renderer="py", settings=settings)
+    return faults + [_fault(f"{name}:{key}", value, wrong) for key, value, wrong in found]
 
 
 def _keys(path, given, defaults, is_open=False):

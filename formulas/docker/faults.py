@@ -26,11 +26,12 @@ KEYS = {
 
 
 def _fault(key, value, wrong):
-    return f"docker:{key} = {value} on {__grains__['id']}: {wrong}"
+    """A fault; common/faults.py makes a sentence of it, without secrets."""
+    return key, value, wrong
 
 
 def run():
-    """Return a list of sentences, one for each fault."""
+    """Return a list of faults: setting, value, and what is wrong with it."""
     packages = safe_load(__salt__["cp.get_file_str"]("salt://docker/packages.yaml"))
     package, version = settings["package"], settings["version"]
     options = settings["options"] if isinstance(settings["options"], dict) else {}

@@ -3,7 +3,6 @@
 What only Mesos can know to be wrong with its settings. See common/faults.py, which runs this with ``settings``.
 """
 
-import json
 import re
 
 from salt.utils.yaml import safe_load
@@ -25,13 +24,13 @@ WRAPPER = {"CLUSTER": "cluster", "IP": "ip", "ISOLATION": "isolation", "LOGS": "
 
 
 def run():
-    """Return a list of sentences, one for each fault."""
+    """Return a list of faults: setting, value, and what is wrong with it."""
     return [*_shared(), *(fault for daemon in OWN for fault in _daemon(daemon)), *_spellings()]
 
 
 def _fault(key, value, wrong):
-    shown = value if isinstance(value, str) else json.dumps(value, default=str)
-    return f"mesos:{key} = {shown[:80]} on {__grains__['id']}: {wrong}"
+    """A fault; common/faults.py makes a sentence of it, without secrets."""
+    return key, value, wrong
 
 
 def _yaml(name):

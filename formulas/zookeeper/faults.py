@@ -12,7 +12,8 @@ OWN = {"clientPort": "client_port", "dataDir": "data_dir", "dataLogDir": "data_l
 
 
 def _fault(key, value, wrong):
-    return f"zookeeper:{key} = {value} on {__grains__['id']}: {wrong}"
+    """A fault; common/faults.py makes a sentence of it, without secrets."""
+    return key, value, wrong
 
 
 def _is_id(value):
@@ -21,7 +22,7 @@ def _is_id(value):
 
 
 def run():
-    """Return a list of sentences, one for each fault."""
+    """Return a list of faults: setting, value, and what is wrong with it."""
     return [*_package(), *_ensemble(), *_options()]
 
 
