@@ -8,15 +8,15 @@ SALT = 3008
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
-	@echo "Variables: TOPOLOGY=$(TOPOLOGY) (a file of tests/topologies), SALT=$(SALT) (or 3006)"
+	@echo "Variables: TOPOLOGY=$(TOPOLOGY) (or ha: eight hosts, or another of tests/topologies), SALT=$(SALT) (or 3006)"
 
-up: .venv/.made ## hosts on this machine, Salt on them, state.apply (root, Debian 12)
+up: .venv/.made ## hosts on this machine, Salt on them, roles, state.apply (root, Debian 12)
 	.venv/bin/lab up --topology $(TOPOLOGY) --salt $(SALT)
 
 down: .venv/.made ## everything off; what was downloaded and built is kept
 	.venv/bin/lab down
 
-status: .venv/.made ## what runs, and does it answer
+status: .venv/.made ## hosts and their roles: what runs, does it answer, who leads
 	.venv/bin/lab status
 
 plan: .venv/.made ## what each host would get, without any host: build/plan
@@ -32,7 +32,8 @@ lint: .venv/.made ## ruff, yamllint, salt-lint, shellcheck
 	git ls-files .ci/run 'tests/bench/*.sh' 'tests/lab/packages/*/root/usr/bin/*' | xargs -r .venv/bin/shellcheck
 	git ls-files 'tests/lab/packages/*.sh' | grep -v /root/ | xargs -r .venv/bin/shellcheck --shell=sh
 
-bench: .venv/.made ## what Salt costs, against a shell script that does the same
+bench: .venv/.made ## what Salt costs: a table of many agents, and a shell script that does the same
+	.venv/bin/python tests/bench/render.py --salt $(SALT)
 	.venv/bin/python tests/bench/bench.py --salt $(SALT)
 
 # Debian keeps venv in a package of its own; only root can help itself.

@@ -2,6 +2,7 @@
 Promises about Mesos.
 
 ``mesos.flags_managed`` owns the directory that a daemon reads its flags from: one file a flag, and nothing else.
+``mesos.leader_available`` and ``mesos.agents_registered`` are gates: they wait for the cluster and change nothing.
 """
 
 import contextlib
@@ -17,6 +18,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+import _mesos_gate
 import salt.utils.data
 
 FLAG = re.compile(r"\??[A-Za-z][A-Za-z0-9_-]*")
@@ -162,6 +164,123 @@ def flags_managed(
     else:
         ret.update(result=True, comment=f"{name} was changed: {', '.join(ret['changes'])}")
     return ret
+
+
+def leader_available(name, url=None, member=None, timeout=120):
+    """
+    Wait until the masters have a leader that has recovered its registry. Changes nothing.
+
+    .. code-block:: yaml
+
+        mesos-leader:
+          mesos.leader_available:
+            - url: [http://10.0.0.1:5050, http://10.0.0.2:5050, http://10.0.0.3:5050]
+            - timeout: 120
+
+    name
+        Free text.
+
+    url
+        Where the masters are: a URL, several with commas, or a list. If not given the setting ``mesos:url`` counts, else
+        ``http://127.0.0.1:5050``. All of them, if ``member`` is given.
+
+    member
+        The URL of one of the masters, for a gate behind each of them: this one must be healthy. It must also name a
+        leader that has recovered, as soon as a majority of ``url`` is healthy; so the first of three does not wait for
+        the others, which are yet to come.
+
+    timeout
+        Seconds. 0: ask once.
+
+    Fails with what each master last said.
+    """
+    masters, leader = __salt__["mesos.masters"], __salt__["mesos.leader"]
+    if member is not None and not (isinstance(member, str) and member):
+        return {"name": name, "result": False, "changes": {}, "comment": "member: should be the URL of one master"}
+
+    def question(seconds):
+        if member is not None:
+            own = masters(url=member, timeout=seconds)[0]
+            if not own["healthy"]:
+                return False, own["error"]
+            known = masters(url=url, timeout=seconds)
+            healthy = sum(each["healthy"] for each in known)
+            if healthy * 2 <= len(known):
+                return True, f"{own['url']} is healthy, which {healthy} of {len(known)} masters are: too few for a leader"
+        found = leader(url=url if member is None else member, timeout=seconds)
+        if not found["recovered"]:
+            return False, f"{found['url']} was elected and has not said yet that it has recovered: {found['error']}"
+        return True, f"{found['url']} leads and has recovered"
+
+    what = "a leader that has recovered" + (f", as {member} sees it" if member is not None else "")
+    return _mesos_gate.wait(name, what, question, timeout, __opts__["test"])
+
+
+def agents_registered(name, agents=None, count=None, url=None, timeout=120):
+    """
+    Wait until agents are registered at the leader and active. Changes nothing.
+
+    .. code-block:: yaml
+
+        mesos-agents:
+          mesos.agents_registered:
+            - agents: [10.0.0.65, 10.0.0.66]
+            - timeout: 180
+
+    name
+        Free text.
+
+    agents
+        Those that must be active, by the host name that they give themselves (flag ``hostname``; upper and lower case
+        are the same).
+
+    count
+        How many must be active at least, whoever they are. This or ``agents`` is needed; both may be given.
+
+    url
+        Where the masters are: a URL, several with commas, or a list. If not given the setting ``mesos:url`` counts, else
+        ``http://127.0.0.1:5050``.
+
+    timeout
+        Seconds. 0: ask once.
+
+    Fails with the agents that are missing and what the leader says of them, or with what each master said.
+    """
+    ask = __salt__["mesos.agents"]
+    names = [agents] if isinstance(agents, str) else agents
+    fault = ""
+    if names is None and count is None:
+        fault = "agents, count: one of them is needed"
+    elif names is not None and not (isinstance(names, list) and all(isinstance(each, str) and each for each in names)):
+        fault = "agents: should be a list of host names"
+    elif count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 0):
+        fault = f"count: {count!r} is no number of agents"
+    if fault:
+        return {"name": name, "result": False, "changes": {}, "comment": fault}
+    names = names or []
+
+    def question(seconds):
+        known = ask(url=url, timeout=seconds)
+        active = {each["hostname"].lower() for each in known if each["active"]}
+        missing = [each for each in names if each.lower() not in active]
+        number = sum(each["active"] for each in known)
+        said = [f"{each}: {_agent_as_known(each, known)}" for each in missing]
+        if count is not None and number < count:
+            said.append(f"{number} of at least {count} agents are active")
+        return not said, "\n".join(said) or f"{number} agents are active" + (f", {', '.join(names)} among them" if names else "")
+
+    what = " and ".join([*([f"the agents {', '.join(names)}"] if names else []), *([f"{count} agents"] if count is not None else [])])
+    return _mesos_gate.wait(name, what or "no agents", question, timeout, __opts__["test"])
+
+
+def _agent_as_known(name, known):
+    """What the leader says of an agent that is not active."""
+    for each in known:
+        if each["hostname"].lower() == name.lower():
+            if each["recovered"]:
+                return "known from before, has not come back since the leader changed"
+            return "deactivated by an operator" if each["deactivated"] else "registered, and does not answer the leader"
+    return "not registered"
 
 
 def _faults(name, flags, secrets, environment, aliases):

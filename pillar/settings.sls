@@ -1,7 +1,9 @@
 # Where this cluster departs from the defaults of the formulas. All of them, with units and reasons, stand in
 # formulas/<name>/defaults.yaml, and formulas/<name>/pillar.example shows more. A key that is not there is refused.
 #
-# As it stands, every node is one that is alone, and takes its packages from the repositories that it has.
+# What nodes have to know of each other is not set here: it follows from the table, topology.yaml beside this file (servers, ids,
+# quorum, zk:// URLs, addresses, the members of the firewall). Who may use the APIs and web pages, `clients`, is set here. As it
+# stands, nodes take their packages from the repositories that they have.
 
 # common:
 #   repositories:
@@ -11,8 +13,6 @@
 #   firewall:
 #     clients:
 #       - 10.0.0.0/8
-#     members:
-#       - 10.1.2.0/24
 #
 # zookeeper:
 #   heap: 1024

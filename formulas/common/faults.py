@@ -7,6 +7,10 @@ another type than the default's an oversight. A mapping that is empty in ``defau
 key, as its keys are the program's own. What only one formula can know stands in its own ``faults.py``: run with the
 merged settings as the global ``settings``, it returns tuples of setting, value and what is wrong, and skips values of a
 wrong type, which are named here.
+
+Where there is a table of nodes (pillar/topology.yaml) its faults are told first, and nothing may contradict it: neither
+the grain ``roles`` nor a setting that all nodes have to agree on. Those who are about to set the grain run this with the
+keyword ``stamping=True``, and are not told that it is wrong.
 """
 
 import difflib
@@ -22,12 +26,15 @@ ROLES = ("zookeeper", "mesos-master", "mesos-slave", "marathon", "chronos", "doc
 # Mappings with defaults that take the program's other keys as well.
 OPEN = {"options", "flags", "environment", "sysctl", "journald"}
 
+# Set by whoever is about to write the grain `roles`.
+stamping = False
+
 TYPES = {bool: "true or false", int: "an integer", float: "a number", str: "text", list: "a list"}
 
 
 def run():
     """Return a list of sentences, one for each fault; an empty one if all is well."""
-    faults = _node()
+    faults = _topology() + _node()
     for name in FORMULAS:
         faults += _formula(name)
     return faults
@@ -48,6 +55,38 @@ def _known(word, words):
     return (f"Did you mean {close[0]}? " if close else "") + f"Known: {', '.join(map(str, words))}."
 
 
+def _table():
+    """The pillar key ``topology``: what the table says to this node; empty where there is no table."""
+    table = __pillar__.get("topology")
+    return table if isinstance(table, dict) else {}
+
+
+def _topology():
+    """Faults of the table, and what pillar says against it: settings come after the table, and win where they differ."""
+    table, faults = _table(), []
+    if not isinstance(__pillar__.get("topology", {}), dict):
+        faults.append(_fault("topology", __pillar__["topology"], "this key is the table's own, see pillar/topology.yaml."))
+    if "nodes" in table:
+        wrong = "an id with this end is the Salt master's own, for its runbooks. Give this minion another."
+        faults.append(_fault("grains:id", __grains__["id"], wrong))
+    for path, value, wrong in table.get("faults") or []:
+        faults.append(_fault(path, value, wrong))
+    for path, settled in (table.get("settled") or {}).items():
+        first, *rest = path.split(":")
+        said = __pillar__.get(first)
+        for key in rest:
+            said = said.get(key, settled) if isinstance(said, dict) else settled
+        if _plain(said) != _plain(settled) and not (settled == [] and said is None):
+            wrong = f"comes from the table: {json.dumps(settled)}. Take it out of the settings."
+            faults.append(_fault(path, said, wrong))
+    return faults
+
+
+def _plain(value):
+    """A value as it is after a way through JSON, which has text alone for keys."""
+    return json.loads(json.dumps(value, default=str))
+
+
 def _node():
     """Faults of the minion: operating system, roles, and formulas misspelt in pillar, which nobody would read."""
     faults = []
@@ -55,14 +94,27 @@ def _node():
     if family != "RedHat":
         wrong = "not of the RedHat family. The packages that these formulas know are those of CentOS and RHEL 7."
         faults.append(_fault("grains:os_family", family, wrong))
-    roles = __grains__.get("roles") or []
-    for role in roles if isinstance(roles, list) else [roles]:
-        if role not in ROLES:
-            faults.append(_fault("grains:roles", role, f"no such role. {_known(role, ROLES)}"))
+    faults += _roles()
+    known = (*FORMULAS, "topology")
     for key, value in __pillar__.items():
-        if key not in FORMULAS and difflib.get_close_matches(str(key), FORMULAS, 1, cutoff=0.9):
-            faults.append(_fault(str(key), value, f"no formula reads this. {_known(key, FORMULAS)}"))
+        if key not in known and difflib.get_close_matches(str(key), known, 1, cutoff=0.9):
+            faults.append(_fault(str(key), value, f"no formula reads this. {_known(key, known)}"))
     return faults
+
+
+def _roles():
+    """Faults of the grain `roles`: it has to be what the table says; without a table, words that are roles."""
+    roles, granted = __grains__.get("roles") or [], _table().get("roles")
+    roles = roles if isinstance(roles, list) else [roles]
+    if granted is None:
+        return [_fault("grains:roles", role, f"no such role. {_known(role, ROLES)}") for role in roles if role not in ROLES]
+    if stamping or set(map(str, roles)) == set(granted):
+        return []
+    wrong = (
+        f"the table says [{', '.join(granted)}], in the row {_table()['row']}. If it is right: salt-run state.orchestrate "
+        f"orchestration.roles, or salt '{__grains__['id']}' grains.setval roles '[{', '.join(granted)}]'."
+    )
+    return [_fault("grains:roles", f"[{', '.join(map(str, roles))}]", wrong)]
 
 
 def _formula(name):
@@ -94,6 +146,8 @@ def _keys(path, given, defaults, is_open=False):
             wrong = f"no such setting. {_known(key, defaults)}"
         if not wrong and re.search("(^|_)port$", str(key), re.IGNORECASE) and not _is_port(value):
             wrong = "not a port. A port is a number from 1 to 65535."
+        if not wrong and key == "url" and not is_open and not _is_url(value):
+            wrong = "not a URL, or list of them. One looks like http://10.0.0.1:5050, or zk://10.0.0.1:2181/mesos."
         if wrong:
             yield _fault(here, value, wrong)
         elif isinstance(value, dict):
@@ -109,6 +163,8 @@ def _type(value, default, is_open):
     elif is_open and not isinstance(default, list):
         # The program reads text, whatever the type here; of words for a boolean, these are the ones that all know.
         fits = not isinstance(value, list) and (type(default) is not bool or str(value).lower() in ("true", "false"))
+    elif isinstance(default, list):
+        fits = isinstance(value, list)  # Salt 3008 may have its own kind of list, which hides its values from logs
     else:
         fits = type(value) is type(default) or (type(default) is float and type(value) is int)
     if fits:
@@ -123,6 +179,13 @@ def _type(value, default, is_open):
 def _is_port(value):
     """Whether a value is null (no port) or a port, as a number or as text."""
     return value is None or (str(value).isdecimal() and 1 <= int(value) <= 65535)
+
+
+def _is_url(value):
+    """Whether a value is null, a URL of an API or of ZooKeeper, or a list of such URLs that is not empty."""
+    urls = value if isinstance(value, list) else [value]
+    known = r"(https?://[^\s/?#,]+(/\S*)?|zk://[^\s/?#]+/[^\s/]\S*)"
+    return value is None or bool(urls) and all(isinstance(url, str) and re.fullmatch(known, url) for url in urls)
 
 
 def _is_network(value):

@@ -5,11 +5,11 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import requests
+from cluster_lab import eventually
 
 TESTINFRA = Path(__file__).parents[1] / "testinfra"
 HOST = "lxdev01"  # of tests/topologies/single.yaml
@@ -20,23 +20,6 @@ SERVICES = ("zookeeper", "mesos-master", "mesos-slave", "marathon", "chronos", "
 
 def answer(port: int, path: str) -> requests.Response:
     return requests.get(f"http://{ADDRESS}:{port}{path}", timeout=5)
-
-
-def eventually(question, seconds: int = 60):
-    """Ask until the answer is true; fail with the last answer."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            reply = question()
-        except (OSError, ValueError) as error:
-            reply = None
-            last = error
-        else:
-            last = reply
-        if reply:
-            return reply
-        assert time.monotonic() < deadline, f"not within {seconds} s; last: {last!r}"
-        time.sleep(1)
 
 
 def everything_answers() -> None:

@@ -3,7 +3,7 @@ The lab: hosts that run on this machine as a rack would hold them, each with sys
 
     cli        the command ``lab``: what there is to say to it
     machine    can this machine boot hosts, and what must be installed for it
-    topology   the table that says which hosts there are
+    topology   which hosts there are: a table of the lab's own, or the one in pillar
     rootfs     the disk image of a bare host: Debian underneath, CentOS 7 to Salt and yum
     saltenv    Salt for the hosts, as the vendor's packages lay it out, and for this machine
     packages   the yum repository
@@ -11,7 +11,9 @@ The lab: hosts that run on this machine as a rack would hold them, each with sys
     network    the bridge between the hosts
     cgroups    which processes belong to which host
     hosts      boot a host, run commands on it, cut its power or its network
-    cluster    Salt on top: keys, pillar, ``state.apply``, and do the services answer
+    cluster    Salt on top: keys, pillar, roles, ``state.apply``
+    services   do the services answer, and who leads
+    plan       what each node would get, without any host
     steps      progress on the screen, output in logs
 
 Everything generated lies below ``build``: ``build/cache`` is kept, ``build/lab`` is the lab that runs.

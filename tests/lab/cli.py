@@ -1,13 +1,17 @@
 """The command ``lab``."""
 
+import dataclasses
+import itertools
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from . import CACHE, RUN, SALT_LINES, LabError, cgroups, cluster, hosts, machine, network, packages, saltenv, topology
+from . import CACHE, RUN, SALT_LINES, LabError, cgroups, cluster, hosts, machine, network, packages, saltenv, services, topology
 from .plan import command as plan
 from .steps import Steps
 
@@ -30,13 +34,13 @@ cli.add_command(plan)
               help="Salt line")
 @click.option("--repo", "repository", metavar="URL", default="",
               help="cluster packages from this yum repository: URL/x86_64, URL/noarch, URL/RPM-GPG-KEY-mesosphere")
-@click.option("--apply/--no-apply", default=True, help="run state.apply, or leave the hosts bare")
+@click.option("--apply/--no-apply", default=True, help="roles and state.apply, or leave the hosts bare, with their minions alone")
 def up(name: str, line: str, repository: str, apply: bool) -> None:
-    """Boot the hosts of a topology and apply the states to them. Repeated, it only applies."""
+    """Boot the hosts of a topology and apply the states to them. Repeated, it boots what is off, heals what is cut, and applies."""
     machine.check()
     if repository and not repository.startswith(("http://", "https://")):
         raise LabError(f"--repo {repository}: not an http:// or https:// URL", code=2)
-    table = topology.load(name)
+    topology.check_bootable(topology.load(name))
     current = cluster.running()
     if current and (current.topology, current.salt, current.repository) != (name, line, repository):
         raise LabError(f"a lab runs already: {describe(current)}. `make down` ends it")
@@ -49,40 +53,57 @@ def up(name: str, line: str, repository: str, apply: bool) -> None:
         if not current:
             current = build(steps, name, line, repository)
         current.connect()
-        with steps.step(f"boot {', '.join(host.name for host in table.hosts)}"):
-            for host in table.hosts:
-                current.boot(host)
-        with steps.step("minions answer their master") as report:
-            cluster.await_minions(table, report)
-        with steps.step("salt '*' saltutil.sync_all"):
-            cluster.salt(table, "saltutil.sync_all", log="sync")
+        table = current.table()
+        for host in table.hosts:
+            if hosts.running(host.name) and not network.plugged(host.name):
+                network.plug(host.name)
+        join(steps, current, table, [host for host in table.hosts if not hosts.has_disk(host.name)], table.hosts)
+        if not table.rows:
+            with steps.step("salt '*' saltutil.sync_all"):
+                cluster.salt(table, table.hosts, "saltutil.sync_all", log="sync")
+        elif apply:
+            with steps.step("roles from the table, modules and states"):
+                summary = cluster.stamp_roles(table)
+            console.print(f"  {summary}", markup=False)
         if apply:
             with steps.step("salt '*' state.apply"):
                 summary = cluster.apply(table)
             console.print(f"  {summary}")
             with steps.step("services answer"):
-                found = cluster.services(table, cluster.PATIENCE)
-    if apply and not show(found, repository):
-        raise LabError("a service does not answer; `lab run HOST journalctl -u UNIT` tells why")
-    console.print("\nNext:  .venv/bin/lab status | .venv/bin/lab salt '*' state.apply test=True | "
-                  f".venv/bin/lab run {table.master.name} COMMAND | make down")
+                answers = services.ask(table, cluster.PATIENCE)
+    if apply:
+        show(table, answers, repository)
+        if found := services.troubles(answers):
+            raise LabError("\n".join([*found, "`lab run HOST journalctl -u UNIT` tells why"]))
+    commands = [".venv/bin/lab status", ".venv/bin/lab salt '*' state.apply test=True", f".venv/bin/lab run {table.master.name} COMMAND"]
+    if not apply and table.rows:
+        commands[1:] = [f".venv/bin/lab run {table.master.name} salt-run state.orchestrate orchestration.deploy"]
+    console.print(f"\nNext:  {' | '.join(commands)} | make down", markup=False)
 
 
 def build(steps: Steps, name: str, line: str, repository: str) -> cluster.Running:
-    """Make all that a lab needs and does not have yet, up to bare disks."""
-    table = topology.load(name)
+    """Make all that a lab needs and does not have yet, but for the disks of the hosts."""
     shutil.rmtree(RUN, ignore_errors=True)
     (image, env), _, rpms = steps.together({
         f"image of the hosts, Salt {line} in it": lambda report: cluster.image_and_env(line, report),
         f"wheels of Salt {line}": lambda report: saltenv.host_wheels(line),
         "packages and their repository": lambda report: packages.build_repository(CACHE, report),
     })
-    with steps.step("disks"):
-        cluster.write_pillar(table, repository)
-        cluster.make_disks(table, image)
     current = cluster.Running(name, line, repository, str(image), str(env), str(rpms))
+    cluster.write_master_data(current.table())
     current.save()
     return current
+
+
+def join(steps: Steps, current: cluster.Running, table: topology.Topology, fresh: list[topology.Host], wanted: list[topology.Host]) -> None:
+    """Give fresh hosts their disks, boot all that are wanted, and wait for their minions."""
+    if fresh:
+        with steps.step(f"disk{'s' * (len(fresh) > 1)} and keys"):
+            cluster.install(table, fresh, Path(current.image), current.repository)
+    with steps.step(f"boot {wanted[0].name if len(wanted) == 1 else f'{len(wanted)} hosts'}") as report:
+        current.boot(wanted, report)
+    with steps.step("minions answer their master") as report:
+        cluster.await_minions(table, wanted, report)
 
 
 def describe(current: cluster.Running) -> str:
@@ -90,27 +111,53 @@ def describe(current: cluster.Running) -> str:
     return f"topology {current.topology}, Salt {current.salt}, packages from {current.repository or 'the lab'}"
 
 
-def show(found: list[tuple[topology.Host, cluster.Service, bool]], repository: str) -> bool:
-    """Print the table of services and what they are; return whether all work."""
-    table = Table("host", "service", "where", "answers")
-    for host, service, works in found:
-        table.add_row(host.name, service.name, service.place(host), "[green]yes[/]" if works else "[red]no[/]")
-    console.print(table)
+def show(table: topology.Topology, answers: list[services.Answer], repository: str) -> None:
+    """Print each host with its roles, what their services answer and are, and who leads."""
+    with ThreadPoolExecutor() as pool:
+        states = dict(zip([host.name for host in table.hosts], pool.map(state_of, table.hosts), strict=True))
+    shown = Table("host", "role", "service", "answers")
+    for host in table.hosts:
+        state = states[host.name]
+        first = [host.name, host.address] + ([] if state == "running" else [f"[red]{state}[/]"])
+        own = [(answer.role, answer.place, said(answer)) for answer in answers if answer.host == host]
+        for left, right in itertools.zip_longest(first, own):
+            shown.add_row(left or "", *(right or ()))
+        shown.add_section()
+    console.print(shown)
+    leaders = {role: ", ".join(names) or "[red]nobody[/]" for role, names in services.leaders(answers).items()}
+    agents = [answer.mode for answer in answers if answer.role == "mesos-slave"]
+    if leaders:
+        console.print(f"Leaders: {', '.join(f'{role} {names}' for role, names in leaders.items())}. "
+                      f"Agents registered: {agents.count('registered')} of {len(agents)}.")
     if not repository:
         console.print("Mesos, Marathon and Chronos are stand-ins of the lab that run no tasks; with --repo they are packages of yours.")
-    return all(works for *_, works in found)
 
 
-def lab_host(name: str) -> tuple[cluster.Running, topology.Host]:
-    """Return the running lab and one of its hosts."""
+def said(answer: services.Answer) -> str:
+    """Show what a service answered: what it is, or just that it works."""
+    text = answer.mode or ("yes" if answer.works else "no")
+    return f"[red]{text}[/]" if not answer.fine else f"[bold green]{text}[/]" if answer.mode in services.LEADING else f"[green]{text}[/]"
+
+
+def state_of(host: topology.Host) -> str:
+    """Say how a host is: running, degraded (some unit of it failed), cut (off the network), down."""
+    state = hosts.systemd_state(host.name) or "down"
+    return state if state == "down" or network.plugged(host.name) else "cut"
+
+
+def the_lab() -> tuple[cluster.Running, topology.Topology]:
+    """Return the lab that runs and its topology."""
     current = cluster.running()
     if not current:
         raise LabError("no lab runs; `make up` starts one")
-    table = topology.load(current.topology)
-    for host in table.hosts:
-        if host.name == name:
-            return current, host
-    raise LabError(f"the lab has no host '{name}'; it has {', '.join(host.name for host in table.hosts)}")
+    return current, current.table()
+
+
+def on(host: topology.Host) -> topology.Host:
+    """Return a host that is on; LabError if it is off."""
+    if not hosts.running(host.name):
+        raise LabError(f"{host.name} is off; `lab start {host.name}` boots it")
+    return host
 
 
 @cli.command()
@@ -124,26 +171,20 @@ def down() -> None:
 
 @cli.command()
 def status() -> None:
-    """Say what runs, and whether its services answer."""
-    current = cluster.running()
-    if not current:
+    """Say what runs: hosts, roles, whether their services answer, and who leads."""
+    if not cluster.running():
         console.print("No lab runs; `make up` starts one.")
         return
+    current, table = the_lab()
     console.print(f"A lab runs: {describe(current)}.")
-    table = topology.load(current.topology)
-    for host in table.hosts:
-        console.print(f"{host.name} {host.address}: {hosts.systemd_state(host.name) or 'off'}")
-    show(cluster.services(table), current.repository)
+    show(table, services.ask(table), current.repository)
 
 
 @cli.command(context_settings=ANYTHING)
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="ARGS...")
 def salt(words: tuple[str, ...]) -> None:
     """The salt command on the lab's master, such as: lab salt '*' test.ping --out=json"""
-    current = cluster.running()
-    if not current:
-        raise LabError("no lab runs; `make up` starts one")
-    sys.exit(hosts.exit_code(hosts.execute(topology.load(current.topology).master.name, ["salt", *words])))
+    sys.exit(hosts.exit_code(hosts.execute(the_lab()[1].master.name, ["salt", *words])))
 
 
 @cli.command(context_settings=ANYTHING)
@@ -151,41 +192,84 @@ def salt(words: tuple[str, ...]) -> None:
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(name: str, command: tuple[str, ...]) -> None:
     """A command on a host, as root."""
-    lab_host(name)
-    sys.exit(hosts.exit_code(hosts.execute(name, list(command))))
+    sys.exit(hosts.exit_code(hosts.execute(the_lab()[1].host(name).name, list(command))))
 
 
 @cli.command()
 @click.argument("name", metavar="HOST")
 def kill(name: str) -> None:
     """Cut a host's power. Its disk stays."""
-    lab_host(name)
-    hosts.power_off(name)
+    hosts.power_off(the_lab()[1].host(name).name)
 
 
 @cli.command()
 @click.argument("name", metavar="HOST")
 def start(name: str) -> None:
-    """Boot a host that is off."""
-    current, host = lab_host(name)
-    with Steps(console) as steps, steps.step(f"boot {name}"):
-        current.boot(host)
+    """Boot a host that is off, and wait for its minion; for those of all hosts, if it is the Salt master."""
+    current, table = the_lab()
+    host = table.host(name)
+    with Steps(console) as steps:
+        with steps.step(f"boot {host.name}"):
+            current.boot([host])
+        reachable = [other for other in table.hosts if hosts.running(other.name) and network.plugged(other.name)]
+        if table.master in reachable:
+            with steps.step("minions answer their master") as report:
+                cluster.await_minions(table, reachable if host.salt_master else [host], report)
 
 
 @cli.command()
 @click.argument("name", metavar="HOST")
 def cut(name: str) -> None:
     """Take a host off the network; it goes on running."""
-    lab_host(name)
-    network.unplug(name)
+    network.unplug(on(the_lab()[1].host(name)).name)
 
 
 @cli.command()
 @click.argument("name", metavar="HOST")
 def heal(name: str) -> None:
     """Put a host back on the network."""
-    lab_host(name)
-    network.plug(name)
+    network.plug(on(the_lab()[1].host(name)).name)
+
+
+@cli.command()
+@click.argument("name", metavar="NAME")
+def add(name: str) -> None:
+    """Boot one more host, whose id a row of the table with a glob matches, such as: lab add lxb005"""
+    current, table = the_lab()
+    on(table.master)
+    id, address = topology.newcomer(table, name)
+    current = dataclasses.replace(current, added=current.added | {id: address})
+    table = current.table()
+    topology.check_bootable(table)
+    current.save()
+    host = table.host(id)
+    console.print(f"{id}, {address}: {', '.join(host.roles) or 'no role'}")
+    with Steps(console) as steps:
+        join(steps, current, table, [host], [host])
+    console.print(advice(table, host), markup=False)
+
+
+@cli.command()
+@click.argument("name", metavar="HOST")
+def replace(name: str) -> None:
+    """Another machine in the place of a host: same name and address, a bare disk, a minion with a new key."""
+    current, table = the_lab()
+    host = table.host(name)
+    if host.salt_master:
+        raise LabError(f"{host.name} is the Salt master, and knows the keys of all minions; `make down` and `make up` for another")
+    on(table.master)
+    with Steps(console) as steps:
+        with steps.step(f"{host.name} off, its key forgotten"):
+            hosts.power_off(host.name)
+            cluster.forget_minion(table, host)
+        join(steps, current, table, [host], [host])
+    console.print(advice(table, host), markup=False)
+
+
+def advice(table: topology.Topology, host: topology.Host) -> str:
+    """Say what makes a bare host a member of the cluster."""
+    stamp = f".venv/bin/lab run {table.master.name} salt-run state.orchestrate orchestration.roles"
+    return f"Next:  {stamp if table.rows else ''} && .venv/bin/lab salt '{host.id}' state.apply".replace("  && ", "  ")
 
 
 def main() -> None:

@@ -1,70 +1,61 @@
-"""Salt on the hosts: its configuration and keys, ``state.apply``, and whether the services then answer."""
+"""Salt on the hosts: its configuration and keys, the roles, ``state.apply``."""
 
 import contextlib
 import json
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
-from dataclasses import dataclass
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 
-from . import LOGS, ROOT, RUN, LabError, cgroups, hosts, network, rootfs, saltenv
+from . import LOGS, ROOT, RUN, LabError, cgroups, hosts, network, rootfs, saltenv, topology
 from .steps import Report
-from .topology import Host, Topology, merge, pillar_of
+from .topology import Host, Topology
 
 PILLAR = RUN / "pillar"
+TABLE = RUN / "table"
 STATE = RUN / "state.json"
 SERVER = "package_server"  # a control group beside those of the hosts; no host can be called so
 PUBLISHER = 4505  # port of the Salt master that minions listen to
-PATIENCE = 120  # seconds for minions to appear, and for services to answer
+PATIENCE = 180  # seconds for minions to appear, and for services to answer
+MIRROR = "mirror.devops.test"  # the name of this machine on the hosts
 
+# Salt's own patience is that of the master's configuration; this is for hosts that are known to be on, and all busy.
+SALT_TIMEOUT = 60
 
-@dataclass(frozen=True)
-class Service:
-    """How to ask whether a role does its work: over HTTP from this machine, or by a command on the host."""
-
-    name: str
-    port: int = 0
-    path: str = ""
-    command: str = ""
-    answer: str = ""
-
-    def place(self, host: Host) -> str:
-        """Return where people find it."""
-        if self.path:
-            return f"http://{host.address}:{self.port}"
-        return f"{host.name}:{self.port}" if self.port else host.name
-
-    def works(self, host: Host) -> bool:
-        """Ask it."""
-        if self.command:
-            done = hosts.execute(host.name, ["sh", "-c", self.command], capture_output=True, text=True)
-            return done.returncode == 0 and self.answer in done.stdout
-        try:
-            with urllib.request.urlopen(f"http://{host.address}:{self.port}{self.path}", timeout=5) as reply:
-                return reply.status == 200
-        except OSError:
-            return False
-
-
-SERVICES = {
-    # For members of the cluster alone, so this machine cannot ask.
-    "zookeeper": Service("ZooKeeper", 2181, command="echo srvr | nc -w 2 localhost 2181", answer="Mode:"),
-    "mesos-master": Service("Mesos master", 5050, "/health"),
-    "mesos-slave": Service("Mesos slave", 5051, "/health"),
-    "marathon": Service("Marathon", 8080, "/ping"),
-    "chronos": Service("Chronos", 4400, "/ping"),
-    "docker": Service("Docker", command="docker version"),
+MINION = {
+    "enable_fqdns_grains": False, "enable_gpu_grains": False,  # no DNS, no lspci
+    # A master that lost its power says no good-bye: seconds until that is noticed, instead of minutes.
+    "tcp_keepalive_idle": 20, "tcp_keepalive_intvl": 5, "tcp_keepalive_cnt": 3,
 }
+
+# For all hosts of a topology at once on two processors; a host that is off still costs no more than the two timeouts.
+MASTER = {
+    "worker_threads": 3, "timeout": 20, "gather_job_timeout": 20,
+    # The runners ask for the pillar of ID_master, which is nobody's.
+    "ext_pillar": [{"cmd_yaml": "cat '/srv/lab/pillar/%s.yaml' 2>/dev/null || echo {}"}],
+    # A table in build/lab/table goes before the repository's: Salt joins the lists of all files in their order, and mesos.conf is next.
+    "pillar_roots": {"base": ["/srv/lab/table"]},
+}
+
+
+# CentOS lets nobody in but for ssh; whoever installs a Salt master on it opens the ports of that: firewall-cmd --add-service salt-master.
+MASTER_ZONE = """<?xml version="1.0" encoding="utf-8"?>
+<zone><short>Public</short><service name="ssh"/><service name="dhcpv6-client"/><service name="salt-master"/></zone>
+"""
 
 
 @dataclass(frozen=True)
 class Running:
-    """What the lab that runs was started as, from build/lab/state.json, so that any later command knows."""
+    """
+    What the lab that runs was started as, from build/lab/state.json, so that any later command knows.
+
+    ``added`` are hosts that joined it later: id -> address.
+    """
 
     topology: str
     salt: str
@@ -72,11 +63,16 @@ class Running:
     image: str
     env: str
     packages: str
+    added: dict[str, str] = field(default_factory=dict)
 
     def save(self) -> None:
         """Write it down."""
         STATE.parent.mkdir(parents=True, exist_ok=True)
         STATE.write_text(json.dumps(vars(self)))
+
+    def table(self) -> Topology:
+        """Return its topology, with the hosts that joined."""
+        return topology.load(self.topology, self.added)
 
     def connect(self) -> None:
         """Set up what is outside the hosts: the network and the package server, unless they are there."""
@@ -86,12 +82,15 @@ class Running:
             relayed = [self.repository] if self.repository else []
             hosts.spawn(SERVER, [sys.executable, "-m", "lab.server", *where, *relayed], log="server")
 
-    def boot(self, host: Host) -> None:
-        """Boot one of its hosts."""
-        binds = {saltenv.PLACE: Path(self.env)}
-        if host.salt_master:
-            binds |= {"/srv/mesos": ROOT, "/srv/lab/pillar": PILLAR}
-        hosts.boot(host.name, Path(self.image), binds)
+    def boot(self, wanted: list[Host], report: Report = lambda _text: None) -> None:
+        """Boot some of its hosts, all at a time; those that are on are left alone."""
+        started = {}
+        for host in wanted:
+            binds = {saltenv.PLACE: Path(self.env)}
+            if host.salt_master:
+                binds |= {"/srv/mesos": ROOT, "/srv/lab/pillar": PILLAR, "/srv/lab/table": TABLE}
+            started[host.name] = hosts.start(host.name, Path(self.image), binds)
+        hosts.await_boot(started, report)
 
 
 def running() -> Running | None:
@@ -109,41 +108,43 @@ def repository_pillar(repository: str) -> dict:
     return {"common": {"repositories": settings}}
 
 
-def write_pillar(topology: Topology, repository: str) -> None:
-    """Write the pillar of each host where the master's ext_pillar reads it."""
-    PILLAR.mkdir(parents=True, exist_ok=True)
-    for host in topology.hosts:
-        pillar = merge(repository_pillar(repository), pillar_of(topology, host))
-        (PILLAR / f"{host.name}.yaml").write_text(yaml.safe_dump(pillar))
+def write_master_data(table: Topology) -> None:
+    """Make the directories that the Salt master reads besides the repository: a pillar for each host, and a table."""
+    PILLAR.mkdir(parents=True)
+    if table.rows:
+        TABLE.mkdir()
+    else:
+        topology.write_no_table(TABLE, Path("/srv/mesos"))
 
 
-def make_disks(topology: Topology, image: Path) -> None:
-    """Make the disks of all hosts. The master knows its minions' keys beforehand, so that none is accepted unseen."""
-    keys = {host.name: key_pair(image) for host in topology.hosts}
-    for host in topology.hosts:
-        private, public = keys[host.name]
-        minion = {
-            "id": host.name, "master": topology.master.address,
-            "enable_fqdns_grains": False, "enable_gpu_grains": False,  # no DNS, no lspci
-        }
+def install(table: Topology, wanted: list[Host], image: Path, repository: str) -> None:
+    """Give hosts fresh disks and pillar; tell the Salt master their keys, so that none is accepted unseen, and all hosts their names."""
+    with ThreadPoolExecutor() as pool:
+        keys = dict(zip([host.id for host in wanted], pool.map(lambda _host: key_pair(image), wanted), strict=True))
+    for host in wanted:
+        private, public = keys[host.id]
         files = {
-            "etc/salt/grains": yaml.safe_dump({"roles": host.roles}),
-            "etc/salt/minion.d/lab.conf": yaml.safe_dump(minion),
+            "etc/salt/minion.d/lab.conf": yaml.safe_dump({"id": host.id, "master": table.master.address, **MINION}),
             "etc/salt/pki/minion/minion.pem": private,
             "etc/salt/pki/minion/minion.pub": public,
         }
+        if not table.rows:
+            files["etc/salt/grains"] = yaml.safe_dump({"roles": host.roles})
         if host.salt_master:
-            master = {
-                "ext_pillar": [{"cmd_yaml": "cat /srv/lab/pillar/%s.yaml"}],
-                "worker_threads": 3, "timeout": 30, "gather_job_timeout": 30,
-            }
             files |= {
-                "etc/salt/master.d/lab.conf": yaml.safe_dump(master),
+                "etc/salt/master.d/lab.conf": yaml.safe_dump(MASTER),
                 "etc/salt/master.d/mesos.conf": (ROOT / "conf/master.d/mesos.conf").read_text(),
-                **{f"etc/salt/pki/master/minions/{name}": public for name, (_, public) in keys.items()},
+                "etc/firewalld/zones/public.xml": MASTER_ZONE,
             }
-        units = ["salt-minion", "salt-master"] if host.salt_master else ["salt-minion"]
-        hosts.make_disk(host, topology.hosts, files, units)
+        hosts.make_disk(host, files, ["salt-minion", "salt-master"] if host.salt_master else ["salt-minion"])
+        pillar = topology.merge(repository_pillar(repository), topology.pillar_of(table, host))
+        (PILLAR / f"{host.id}.yaml").write_text(yaml.safe_dump(pillar))
+    for host in wanted:
+        hosts.write(table.master.name, f"etc/salt/pki/master/minions/{host.id}", keys[host.id][1])
+    names = "".join(f"{host.address} {' '.join(dict.fromkeys([host.id, host.name]))}\n" for host in table.hosts)
+    for host in table.hosts:
+        if hosts.has_disk(host.name):
+            hosts.write(host.name, "etc/hosts", f"127.0.0.1 localhost localhost.localdomain\n{network.MACHINE} {MIRROR}\n{names}")
 
 
 def key_pair(image: Path) -> tuple[str, str]:
@@ -154,76 +155,92 @@ def key_pair(image: Path) -> tuple[str, str]:
     return private.decode(), public.decode()
 
 
-def salt(topology: Topology, *words: str, log: str) -> dict:
-    """Run ``salt '*' ...`` on the master; return what each minion answered. LabError where the answer is none."""
-    command = ["salt", "*", *words, "--out=json", "--static", "--no-color"]
-    path = LOGS / f"{log}.log"
+def forget_minion(table: Topology, host: Host) -> None:
+    """Have the Salt master forget a minion: its key, and what it knew of it."""
+    done = hosts.execute(table.master.name, ["salt-key", "--yes", f"--delete={host.id}"], capture_output=True, text=True)
+    if done.returncode:
+        raise LabError(f"salt-key --delete={host.id} on {table.master.name}: {done.stderr.strip() or done.stdout.strip()}")
+
+
+def on_master(table: Topology, command: list[str], log: str) -> dict:
+    """Run a command of Salt on its master with its output in JSON; return that, empty if there is none."""
+    command = [*command, "--out=json", "--no-color"]
+    done = hosts.execute(table.master.name, command, capture_output=True, text=True)
+    (LOGS / f"{log}.log").write_text(f"$ {' '.join(command)}\n{done.stdout}\n{done.stderr}")
+    with contextlib.suppress(ValueError):
+        if isinstance(found := json.loads(done.stdout), dict):
+            return found
+    return {}
+
+
+def salt(table: Topology, wanted: list[Host], *words: str, log: str) -> dict:
+    """Run ``salt`` on the master for some hosts; return what each minion answered. LabError where the answer is none."""
+    target = ["*"] if wanted == table.hosts else ["--list", ",".join(host.id for host in wanted)]
     for _ in range(2):  # now and then salt has not seen its own job yet, and says so at once: "No return received"
-        done = hosts.execute(topology.master.name, command, capture_output=True, text=True)
-        path.write_text(f"$ {' '.join(command)}\n{done.stdout}\n{done.stderr}")
-        with contextlib.suppress(ValueError):
-            if answers := json.loads(done.stdout):
-                return answers
-    raise LabError(f"salt '*' {' '.join(words)}: no answer", path)
+        if answers := on_master(table, ["salt", f"--timeout={SALT_TIMEOUT}", *target, *words, "--static"], log):
+            return answers
+    raise LabError(f"salt '{target[-1]}' {' '.join(words)}: no answer", LOGS / f"{log}.log")
 
 
-def await_minions(topology: Topology, report: Report) -> None:
-    """Wait until all minions answer their master."""
+def await_minions(table: Topology, wanted: list[Host], report: Report) -> None:
+    """Wait until minions answer their master."""
     deadline = time.monotonic() + PATIENCE
-    while missing := [host.name for host in topology.hosts if host.address not in subscribers(topology.master)]:
+    while missing := [host.name for host in wanted if not subscribed(table.master, host)]:
         report(f"waiting for {', '.join(missing)}")
         if time.monotonic() > deadline:
             raise LabError(f"not connected to the master within {PATIENCE} s: {', '.join(missing)}; "
-                           f"see `lab run {topology.master.name} journalctl -u salt-master -u salt-minion`")
+                           f"see `lab run {missing[0]} journalctl -u salt-minion`")
         time.sleep(0.2)
-    answers = salt(topology, "test.ping", log="ping")
-    if silent := [host.name for host in topology.hosts if answers.get(host.name) is not True]:
+    report("test.ping")
+    answers = salt(table, wanted, "test.ping", log="ping")
+    if silent := [host.name for host in wanted if answers.get(host.id) is not True]:
         raise LabError(f"connected, but silent: {', '.join(silent)}", LOGS / "ping.log")
 
 
-def subscribers(master: Host) -> set[str]:
+def subscribed(master: Host, minion: Host) -> bool:
     """
-    Return the addresses that are connected to the master's publisher.
+    Whether a minion is connected to the master's publisher: one connection of which both kernels know.
 
-    From the kernel's table, since ``salt`` itself waits half a minute for a minion that is not there yet.
+    ``salt`` itself waits half a minute for a minion that is not there yet; and either end may take a connection for
+    established whose other end lost its power.
     """
-    table = Path(f"/proc/{hosts.leader(master.name)}/net/tcp").read_text().splitlines()[1:]
-    found = set()
-    for _, local, remote, state, *_ in (line.split() for line in table):
-        if int(local.split(":")[1], 16) == PUBLISHER and state == "01":  # established
-            found.add(socket.inet_ntoa(bytes.fromhex(remote.split(":")[0])[::-1]))
-    return found
+    port = f":{PUBLISHER:04X}"
+    asked = {(remote, local) for local, remote in hosts.established(minion.name) if remote.endswith(port)}
+    return bool(asked & hosts.established(master.name))
 
 
-def apply(topology: Topology) -> str:
+def stamp_roles(table: Topology) -> str:
+    """Have the Salt master give each minion its roles from the table, as a user does. Return a summary; LabError where it fails."""
+    command = ["salt-run", "state.orchestrate", "orchestration.roles"]
+    found = on_master(table, command, "roles")
+    found = found.get("data", found)
+    states = next(iter(found.values()), None) if isinstance(found, dict) else None
+    if not isinstance(states, dict):
+        raise LabError(f"{' '.join(command)}: " + ("\n  ".join(map(str, states)) if states else "no answer"), LOGS / "roles.log")
+    faults = [f"{state['__id__']}: {state['comment']}" for state in states.values() if state["result"] is not True]
+    if faults:
+        raise LabError(f"{' '.join(command)} failed:\n  " + "\n  ".join(faults), LOGS / "roles.log")
+    counts = Counter(" ".join(host.roles) or "no role" for host in table.hosts)
+    return ", ".join(f"{count} x {roles}" for roles, count in counts.items())
+
+
+def apply(table: Topology) -> str:
     """Run ``salt '*' state.apply``. Return a summary; LabError, naming each failed state, if not all went well."""
-    answers = salt(topology, "state.apply", log="apply")
+    answers = salt(table, table.hosts, "state.apply", log="apply")
     faults, changed, total = [], 0, 0
-    for host in topology.hosts:
-        states = answers.get(host.name, "no answer")
+    for host in table.hosts:
+        states = answers.get(host.id, "no answer")
         if not isinstance(states, dict):
             faults += [f"{host.name}: {fault}" for fault in (states if isinstance(states, list) else [states])]
             continue
         total += len(states)
         changed += sum(bool(state["changes"]) for state in states.values())
         faults += [f"{host.name}: {state['__id__']}: {state['comment']}"
-                   for state in states.values() if state["result"] is False]
+                   for state in states.values() if state["result"] is not True]
     if faults:
         raise LabError("state.apply failed:\n  " + "\n  ".join(faults), LOGS / "apply.log")
-    return f"{total} states, {changed} changed"
-
-
-def services(topology: Topology, patience: float = 0) -> list[tuple[Host, Service, bool]]:
-    """Ask each service of each host whether it works, again for some seconds where it does not yet."""
-    deadline = time.monotonic() + patience
-    found = []
-    for host in topology.hosts:
-        for service in (SERVICES[role] for role in host.roles):
-            on = hosts.running(host.name)
-            while not (works := on and service.works(host)) and time.monotonic() < deadline:
-                time.sleep(1)
-            found.append((host, service, works))
-    return found
+    many = len(table.hosts)
+    return f"{many} host{'s' * (many > 1)}, {total} states, {changed} changed"
 
 
 def image_and_env(line: str, report: Report) -> tuple[Path, Path]:

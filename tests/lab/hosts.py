@@ -13,10 +13,11 @@ import uuid
 from pathlib import Path
 
 from . import LOGS, RUN, LabError, cgroups, network
+from .steps import Report
 from .topology import Host
 
 DISKS = RUN / "hosts"
-BOOT = 60  # seconds that a host may take to boot
+BOOT = 120  # seconds that hosts may take to boot
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
 
 # $1 image, $2 directory of the host, the rest: systemd-nspawn and its arguments.
@@ -25,44 +26,60 @@ mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/
 """
 
 
-def make_disk(host: Host, neighbours: list[Host], files: dict[str, str], units: list[str]) -> None:
-    """Make a fresh disk: who the host is and who is beside it, further files (path -> contents), units to start."""
+def has_disk(name: str) -> bool:
+    """Whether a host was made already."""
+    return (DISKS / name).exists()
+
+
+def make_disk(host: Host, files: dict[str, str], units: list[str]) -> None:
+    """Make a fresh disk: who the host is, further files (path -> contents), units to start. An older disk is thrown away."""
     home = DISKS / host.name
+    shutil.rmtree(home, ignore_errors=True)
     for directory in ("upper", "work", "root", "docker"):
         (home / directory).mkdir(parents=True)
-    names = "".join(f"{neighbour.address} {neighbour.name}\n" for neighbour in neighbours)
     interface = {"DEVICE": "eth0", "IPADDR": host.address, "PREFIX": network.NETWORK.prefixlen,
                  "GATEWAY": network.MACHINE}
     own = {
-        "etc/hostname": f"{host.name}\n",
-        "etc/hosts": f"127.0.0.1 localhost localhost.localdomain\n{names}",
+        "etc/hostname": f"{host.id}\n",
         "etc/machine-id": f"{uuid.uuid4().hex}\n",
         "etc/resolv.conf": "",
         "etc/sysconfig/network-scripts/ifcfg-eth0": "".join(f"{key}={value}\n" for key, value in interface.items()),
     }
     for path, contents in (own | files).items():
-        target = home / "upper" / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(contents)
-        target.chmod(0o600 if path.endswith(".pem") else 0o644)
+        write(host.name, path, contents)
     wants = home / "upper/etc/systemd/system/multi-user.target.wants"
     wants.mkdir(parents=True)
     for unit in units:
         (wants / f"{unit}.service").symlink_to(f"/usr/lib/systemd/system/{unit}.service")
 
 
-def boot(name: str, image: Path, binds: dict[str, Path]) -> None:
-    """
-    Boot a host that has a disk, and wait until systemd has started what it should.
+def write(name: str, path: str, contents: str) -> None:
+    """Write a file on a host, whether it is on or off. The path is relative to its root."""
+    mode = 0o600 if path.endswith(".pem") else 0o644
+    if running(name):
+        done = execute(name, ["install", "-D", f"--mode={mode:o}", "/dev/stdin", f"/{path}"],
+                       input=contents, capture_output=True, text=True)
+        if done.returncode:
+            raise LabError(f"{name}: /{path} cannot be written: {done.stderr.strip()}")
+        return
+    target = DISKS / name / "upper" / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)  # overlayfs leaves a device where the image's file was removed
+    target.write_text(contents)
+    target.chmod(mode)
 
-    ``binds`` are directories that the host sees read-only: its path -> ours. LabError, with the console's log, if it
-    does not boot within BOOT seconds. A host that runs is left alone.
+
+def start(name: str, image: Path, binds: dict[str, Path]) -> subprocess.Popen | None:
+    """
+    Power up a host that has a disk; a host that is on is left alone, and None is returned.
+
+    ``binds`` are directories that the host sees read-only: its path -> ours.
     """
     if running(name):
-        return
+        return None
     cgroups.kill(name)  # what a crash left
     network.forget(name)
-    home, console = DISKS / name, LOGS / f"console-{name}.log"
+    home = DISKS / name
     nspawn = [
         "systemd-nspawn", "--quiet", "--boot", f"--directory={home}/root", f"--machine={name}", "--console=pipe",
         "--register=no", "--keep-unit", "--link-journal=no", "--resolv-conf=off", "--timezone=off",
@@ -73,15 +90,34 @@ def boot(name: str, image: Path, binds: dict[str, Path]) -> None:
         *(f"--bind-ro={ours}:{theirs}:norbind" for theirs, ours in binds.items()),
     ]
     LOGS.mkdir(parents=True, exist_ok=True)
-    with console.open("a") as output:
-        process = subprocess.Popen(
+    with console(name).open("a") as output:
+        return subprocess.Popen(
             ["unshare", "--mount", "sh", "-c", START, "sh", image, home, *nspawn], start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=output, stderr=output, preexec_fn=lambda: cgroups.enter(name))
+
+
+def await_boot(started: dict[str, subprocess.Popen | None], report: Report = lambda _text: None) -> None:
+    """
+    Wait until the systemd of hosts that were started has started what it should.
+
+    LabError, with the console's log of the first, if some do not get there within BOOT seconds.
+    """
     deadline = time.monotonic() + BOOT
-    while (state := systemd_state(name)) not in ("running", "degraded"):
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise LabError(f"{name} did not boot: {state or 'no systemd'}", console)
+    pending = dict(started)
+    while pending:
+        report(f"waiting for {', '.join(pending)}")
+        for name, process in list(pending.items()):
+            state = systemd_state(name)
+            if state in ("running", "degraded"):
+                del pending[name]
+            elif (process and process.poll() is not None) or time.monotonic() > deadline:
+                raise LabError(f"{name} did not boot: {state or 'no systemd'}", console(name))
         time.sleep(0.1)
+
+
+def console(name: str) -> Path:
+    """Return the log of what a host printed while it booted."""
+    return LOGS / f"console-{name}.log"
 
 
 def leader(name: str) -> int | None:
@@ -106,7 +142,21 @@ def systemd_state(name: str) -> str:
     """Return what the systemd of a host says of it: running, degraded, starting, ...; empty if there is none."""
     if not running(name):
         return ""
-    return execute(name, ["systemctl", "is-system-running"], capture_output=True, text=True).stdout.strip()
+    try:
+        return execute(name, ["systemctl", "is-system-running"], capture_output=True, text=True, timeout=10).stdout.strip()
+    except LabError:  # it lost its power this moment
+        return ""
+    except subprocess.TimeoutExpired:
+        return "silent"
+
+
+def established(name: str) -> set[tuple[str, str]]:
+    """Return the TCP connections that a host takes for established, from its kernel's table: (own, other) end, as hexadecimal."""
+    try:
+        table = Path(f"/proc/{leader(name)}/net/tcp").read_text().splitlines()[1:]
+    except OSError:  # it is off
+        return set()
+    return {(local, remote) for _, local, remote, state, *_ in (line.split() for line in table) if state == "01"}
 
 
 def execute(name: str, command: list[str], **options) -> subprocess.CompletedProcess:
@@ -132,13 +182,6 @@ def power_off(name: str) -> None:
     network.forget(name)
 
 
-def remove_disks() -> None:
-    """Throw the disks of all hosts away."""
-    shutil.rmtree(DISKS, ignore_errors=True)
-
-
 def exit_code(done: subprocess.CompletedProcess) -> int:
     """Return a process's exit code as a shell has it: 128 + number of the signal that ended it."""
     return done.returncode if done.returncode >= 0 else 128 - done.returncode
-
-

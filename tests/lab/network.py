@@ -2,6 +2,7 @@
 
 import ipaddress
 import subprocess
+from pathlib import Path
 
 BRIDGE = "mesoslab0"
 NETWORK = ipaddress.ip_network("172.31.250.0/24")
@@ -41,6 +42,11 @@ def unplug(host: str) -> None:
 def plug(host: str) -> None:
     """Put a host back on the bridge."""
     ip("link", "set", port_of(host), "master", BRIDGE)
+
+
+def plugged(host: str) -> bool:
+    """Whether a host that is on is on the bridge as well."""
+    return Path(f"/sys/class/net/{port_of(host)}/master").exists()
 
 
 def forget(host: str) -> None:

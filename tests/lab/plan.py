@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -65,15 +66,19 @@ def open_ports(answer: dict) -> list[str]:
 def plan(name: str, line: str, console: Console) -> None:
     """Plan every node of a topology. Raises LabError if the table or a node's settings are wrong."""
     table = topology.load(name)
-    with console.status(f"rendering {len(table.hosts)} node(s) with Salt {line}"):
+    with console.status(f"rendering {len(table.hosts)} node(s) with Salt {line}"), tempfile.TemporaryDirectory() as scratch:
+        if not table.rows:
+            topology.write_no_table(Path(scratch), ROOT)
         answers = render(line, [
-            {"id": host.name, "grains": {"roles": host.roles, "ipv4": ["127.0.0.1", host.address]},
+            {"id": host.id, "grains": {"roles": host.roles, "ipv4": ["127.0.0.1", host.address]}, "pillar_roots": [scratch],
              "site": True, "pillar": topology.merge(cluster.repository_pillar(""), topology.pillar_of(table, host))}
             for host in table.hosts])
-    faults = [f"{host.name}: {fault}" for host, answer in zip(table.hosts, answers, strict=True)
-              for fault in answer.get("errors") or answer["invalid"]]
+    faults = {}
+    for host, answer in zip(table.hosts, answers, strict=True):
+        for fault in answer.get("errors") or answer["invalid"]:
+            faults.setdefault(fault.replace(host.id, ""), f"{host.name}: {fault}")  # what all have in common is said once
     if faults:
-        raise LabError("\n".join(faults))
+        raise LabError("\n".join(faults.values()))
 
     summary = Table(title=f"Topology {name}, Salt {line}")
     for column in ("host", "roles", "states", "files", "services", "open ports"):

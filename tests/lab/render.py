@@ -5,16 +5,21 @@ Run by the Python of a Salt environment, never imported by the lab: it needs Sal
 object on stdin, ``{"root": path of the repository, "cases": [case, ...]}``, and writes one line of JSON a case on
 stdout. All cases share one process, as importing Salt takes longer than rendering. A case is a minion::
 
-    {"id": "lxdev01", "grains": {"roles": ["marathon"]}, "pillar": {}, "site": false, "installed": {"marathon": "1.8"}}
+    {"id": "lxdev01", "grains": {"roles": ["marathon"]}, "pillar": {}, "pillar_roots": ["/srv/pillar"], "site": false,
+     "installed": {"marathon": "1.8"}, "only": ""}
 
-``site`` puts the repository's own pillar below the case's, ``installed`` is what ``pkg.version`` answers; all but the
-id may be left out. The answer is ``{"errors": [str, ...]}`` if Salt refuses to render, else
+``pillar_roots`` are directories whose pillar lies below the case's; ``site`` has the repository's own follow them.
+``installed`` is what ``pkg.version`` answers. All but the id may be left out. The answer has ``pillar``, what the minion
+receives, and ``{"errors": [str, ...]}`` if Salt refuses to render, else
 
 * ``states``: in the order in which Salt runs them (found by a run with ``mock=True``), each with ``id``, ``sls``,
   ``function``, ``name``, ``arguments`` and ``requisites``;
 * ``invalid``: what the run would stumble over: a function, a requisite or an argument that does not exist;
 * ``files``: path -> ``{"mode": "0644", "contents": str}`` for each file that Salt would lay down (no contents for a
   directory): the states concerned are really run, below a temporary directory.
+
+With ``only: pillar`` there is nothing else; with ``only: faults`` also ``faults``, the sentences of common/faults.py,
+which cost a fraction of a whole run; ``stamping`` is handed to it.
 """
 
 import copy
@@ -195,28 +200,40 @@ def describe(chunk: dict) -> dict:
     }
 
 
-def render(options: dict, case: dict, root: Path, scratch: Path) -> dict:
-    """Return the answer to one case, as the head of this file has it."""
+def case_options(options: dict, case: dict, root: Path) -> dict:
+    """Return the options of the minion of one case."""
     options = copy.deepcopy(options)
     options["id"] = case["id"]
     host, _, domain = case["id"].partition(".")
     names = {"id": case["id"], "host": host, "nodename": host, "domain": domain, "fqdn": case["id"], "localhost": host}
     options["grains"] = {**EL7, **names, **case.get("grains", {})}
-    options["pillar_roots"] = {"base": [str(root / "pillar")] if case.get("site") else []}
+    options["pillar_roots"] = {"base": [*case.get("pillar_roots", []), *([str(root / "pillar")] if case.get("site") else [])]}
+    return options
+
+
+def render(options: dict, case: dict, root: Path, scratch: Path) -> dict:
+    """Return the answer to one case, as the head of this file has it."""
+    options = case_options(options, case, root)
     installed = case.get("installed", {})
 
     highstate = salt.state.HighState(options, pillar_override=case.get("pillar"), mocked=True)
     state = highstate.state
-    if "_errors" in state.opts["pillar"]:
-        return {"errors": state.opts["pillar"]["_errors"]}
+    pillar = copy.deepcopy(state.opts["pillar"])
+    if "_errors" in pillar:
+        return {"errors": pillar["_errors"], "pillar": pillar}
     state.functions["pkg.version"] = lambda name, **_: installed.get(name, "")
+    if case.get("only") == "pillar":
+        return {"pillar": pillar}
+    if case.get("only") == "faults":
+        keywords = {"default_renderer": "py", "stamping": case.get("stamping", False)}
+        return {"pillar": pillar, "faults": state.functions["slsutil.renderer"]("salt://common/faults.py", **keywords)}
     highstate.push_active()
     try:
         chunks, errors = compile_states(highstate)
     finally:
         highstate.pop_active()
     if errors:
-        return {"errors": errors}
+        return {"errors": errors, "pillar": pillar}
     invalid = [fault for chunk in chunks for fault in faulty_arguments(state, chunk)]
     files = {}
     if not invalid:
@@ -225,7 +242,7 @@ def render(options: dict, case: dict, root: Path, scratch: Path) -> dict:
         with tempfile.TemporaryDirectory(dir=scratch) as target:
             invalid = lay_files(state, chunks, Path(target))
             files = read_back(Path(target), {chunk["name"] for chunk in chunks})
-    return {"states": [describe(chunk) for chunk in chunks], "invalid": invalid, "files": files}
+    return {"states": [describe(chunk) for chunk in chunks], "invalid": invalid, "files": files, "pillar": pillar}
 
 
 def main() -> None:

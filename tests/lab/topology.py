@@ -1,18 +1,30 @@
 """
-Topologies: tables of hosts, ``tests/topologies/<name>.yaml``. ::
+Topologies: tables of hosts, ``tests/topologies/<name>.yaml``. Either one with hosts of its own::
 
     hosts:
-      lxdev01:                       # name of the host and id of its minion; at most 12 characters
+      lxdev01:                       # id of its minion
         address: 172.31.250.11       # in 172.31.250.0/24; .1 is this machine
-        roles: [zookeeper, docker]   # its grain `roles`
+        roles: [zookeeper, docker]   # its grain `roles`, which the lab writes
         salt_master: true            # on exactly one host
         pillar: {}                   # for this host
     pillar: {}                       # for all hosts
+
+or one that boots the hosts of a table as Salt reads it, where the Salt master stamps the grains::
+
+    table: pillar/topology.yaml      # below the repository
+    salt_master: lxcm01.devops.test  # a row of it
+    glob_hosts:                      # hosts that stand for its rows with globs
+      lxb001.devops.test: 172.31.250.65
+    pillar: {}                       # for all hosts
+
+A host has two names: the id of its minion, and, for whoever types it, the first label of that, at most 12 characters.
 """
 
+import fnmatch
 import ipaddress
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import yaml
 
@@ -25,25 +37,39 @@ DIRECTORY = ROOT / "tests" / "topologies"
 class Host:
     """One row of the table."""
 
-    name: str
+    id: str
     address: str
     roles: list[str]
     salt_master: bool = False
     pillar: dict = field(default_factory=dict)
 
+    @property
+    def name(self) -> str:
+        """What commands of the lab call it."""
+        return self.id.partition(".")[0]
+
 
 @dataclass(frozen=True)
 class Topology:
-    """The table."""
+    """The table. ``rows`` are those of the table that it names, with globs and all; none if it has hosts of its own."""
 
     name: str
     hosts: list[Host]
     pillar: dict
+    rows: dict[str, dict] = field(default_factory=dict)
+    ports: dict[str, int] = field(default_factory=dict)
 
     @property
     def master(self) -> Host:
         """The host that the Salt master runs on."""
         return next(host for host in self.hosts if host.salt_master)
+
+    def host(self, name: str) -> Host:
+        """Return a host by its name or its id; LabError if there is none."""
+        for host in self.hosts:
+            if name in (host.name, host.id):
+                return host
+        raise LabError(f"the lab has no host '{name}'; it has {', '.join(host.name for host in self.hosts)}")
 
 
 def names() -> list[str]:
@@ -51,25 +77,149 @@ def names() -> list[str]:
     return sorted(path.stem for path in DIRECTORY.glob("*.yaml"))
 
 
-def load(name: str) -> Topology:
-    """Read a topology. LabError, naming the file and the row, if there is no such topology or if it makes no sense."""
+def load(name: str, added: dict[str, str] | None = None) -> Topology:
+    """
+    Read a topology. ``added`` are further hosts that stand for rows with globs: id -> address.
+
+    LabError, naming the file and the row, if there is no such topology or if it makes no sense. What only Salt is to
+    judge (whether a role exists, an address is one) is left to Salt.
+    """
     path = DIRECTORY / f"{name}.yaml"
     if name not in names():
         raise LabError(f"there is no topology '{name}'; there are: {', '.join(names())}")
-    table = yaml.safe_load(path.read_text())
-    hosts = []
-    for host, row in table["hosts"].items():
+    given = read(path)
+    if "table" in given:
+        check(path, given, {"table", "salt_master", "glob_hosts", "pillar"})
+        topology = from_table(path, given, added or {})
+    else:
+        check(path, given, {"hosts", "pillar"})
+        rows = given.get("hosts")
+        if not isinstance(rows, dict):
+            raise LabError(f"{path}: neither 'table' nor a mapping 'hosts'")
+        topology = Topology(name, [host_of(path, id, row) for id, row in rows.items()], given.get("pillar") or {})
+    if sum(host.salt_master for host in topology.hosts) != 1:
+        raise LabError(f"{path}: exactly one host must be the Salt master")
+    return topology
+
+
+def from_table(path: Path, given: dict, added: dict[str, str]) -> Topology:
+    """Return the topology that a file makes of the table that it names."""
+    source = ROOT / given["table"]
+    table = read(source)
+    rows = table.get("nodes") or {}
+    if not isinstance(rows, dict):
+        raise LabError(f"{source}: nodes: should be a mapping")
+    master, common = given.get("salt_master"), given.get("pillar") or {}
+    if master not in rows:
+        raise LabError(f"{path}: salt_master: {master} is no row of {source}")
+
+    def stands(source: Path, id: str, row: object, **more) -> Host:
+        row = row if isinstance(row, dict) else {}
+        return host_of(source, id, {"address": row.get("address"), "roles": row.get("roles") or [], "salt_master": id == master} | more)
+
+    hosts = [stands(source, id, row) for id, row in rows.items() if not is_glob(id)]
+    for id, address in ((given.get("glob_hosts") or {}) | added).items():
+        if id not in rows:  # else it has become one with a row of its own
+            hosts.append(stands(path, id, rows[glob_of(id, rows, source)], address=address))
+    ports = table.get("ports")
+    return Topology(path.stem, hosts, common, rows, ports if isinstance(ports, dict) else {})
+
+
+def read(path: Path) -> dict:
+    """Return the mapping in a file of YAML. LabError if there is none."""
+    try:
+        found = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise LabError(f"{path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise LabError(f"{path}: {error}") from error
+    if not isinstance(found, dict):
+        raise LabError(f"{path}: should be a mapping")
+    return found
+
+
+def check(path: Path, given: dict, known: set[str]) -> None:
+    """LabError if there are keys that nobody reads."""
+    if unknown := sorted(map(str, given.keys() - known)):
+        raise LabError(f"{path}: {', '.join(unknown)}: unknown. Known: {', '.join(sorted(known))}")
+
+
+def host_of(path: Path, id: str, row: dict) -> Host:
+    """Return the host that a row describes. LabError if it does not."""
+    try:
+        found = Host(id=str(id), **row)
+    except TypeError as error:
+        raise LabError(f"{path}: {id}: {error}") from error
+    roles = [found.roles] if isinstance(found.roles, str) else found.roles
+    if not isinstance(roles, list):
+        raise LabError(f"{path}: {id}: roles: should be a list")
+    return Host(found.id, str(found.address), roles, found.salt_master, found.pillar)
+
+
+def check_bootable(topology: Topology) -> None:
+    """LabError, with all reasons, if the hosts cannot be booted as they are in the table."""
+    faults, seen = [], {"name": {}, "address": {network.MACHINE: "this machine"}}
+    for host in topology.hosts:
+        if not re.fullmatch(r"[a-z][a-z0-9-]{0,11}", host.name):  # vb-<name> must fit a network interface's 15 characters
+            faults.append(f"{host.id}: '{host.name}' is no name of a host: up to 12 lower-case letters, digits and hyphens")
         try:
-            hosts.append(Host(name=host, **row))
-        except TypeError as error:
-            raise LabError(f"{path}: {host}: {error}") from error
-        if not re.fullmatch(r"[a-z][a-z0-9-]{0,11}", host):  # vb-<name> must fit a network interface's 15 characters
-            raise LabError(f"{path}: {host} is no name of a host: up to 12 lower-case letters, digits and hyphens")
-        if ipaddress.ip_address(hosts[-1].address) not in network.NETWORK:
-            raise LabError(f"{path}: {host}: {hosts[-1].address} is not in {network.NETWORK}")
-    if sum(host.salt_master for host in hosts) != 1:
-        raise LabError(f"{path}: exactly one host has salt_master: true")
-    return Topology(name, hosts, table.get("pillar") or {})
+            inside = ipaddress.ip_address(host.address) in network.NETWORK
+        except ValueError:
+            inside = False
+        if not inside:
+            faults.append(f"{host.id}: {host.address} is no address of {network.NETWORK}, the network of the lab")
+        for kind, value in (("name", host.name), ("address", host.address)):
+            if other := seen[kind].get(value):
+                faults.append(f"{host.id}: the {kind} {value} is that of {other}")
+            seen[kind][value] = host.id
+    if faults:
+        raise LabError(f"the hosts of topology {topology.name} cannot be booted:\n  " + "\n  ".join(faults))
+
+
+def is_glob(id: str) -> bool:
+    """Whether the key of a row stands for many nodes."""
+    return any(letter in str(id) for letter in "*?[")
+
+
+def glob_of(id: str, rows: dict, source: Path) -> str:
+    """Return the one row with a glob that matches an id. LabError if there is none or more than one."""
+    found = [row for row in rows if is_glob(row) and fnmatch.fnmatchcase(id, row)]
+    if len(found) != 1:
+        globs = ", ".join(filter(is_glob, rows)) or "none"
+        raise LabError(f"{id} matches {'several rows' if found else 'no row'} of {source} with a glob: {', '.join(found) or globs}")
+    return found[0]
+
+
+def newcomer(topology: Topology, name: str) -> tuple[str, str]:
+    """
+    Return id and address of a host that is to join: the first free one in the network of the row that matches the id.
+
+    A name without a domain gets that of the Salt master. LabError if there can be no such host.
+    """
+    if not topology.rows:
+        raise LabError(f"topology {topology.name} has no table with globs that a further host could match")
+    _, dot, domain = topology.master.id.partition(".")
+    id = name if "." in name else f"{name}{dot}{domain}"
+    for host in topology.hosts:
+        if id == host.id or id.partition(".")[0] == host.name:
+            raise LabError(f"the lab has a host {host.name} already")
+    glob = glob_of(id, topology.rows, Path("the table"))
+    try:
+        candidates = ipaddress.ip_network(topology.rows[glob]["address"]).hosts()
+    except (KeyError, TypeError, ValueError) as error:
+        raise LabError(f"{glob}: its address is no network: {error}") from error
+    taken = {host.address for host in topology.hosts} | {network.MACHINE}
+    for address in candidates:
+        if str(address) not in taken:
+            return id, str(address)
+    raise LabError(f"{glob}: no address is free in {topology.rows[glob]['address']}")
+
+
+def write_no_table(directory: Path, repository: Path) -> None:
+    """Make a pillar root with a table that names no node: to be put before the repository's own, whose table is of other hosts."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "topology.yaml").write_text("nodes: {}\n")
+    (directory / "topology.sls").symlink_to(repository / "pillar/topology.sls")  # it reads the table that lies beside it
 
 
 def pillar_of(topology: Topology, host: Host) -> dict:

@@ -26,6 +26,29 @@ def one(role: str, formula: str, shows: str = "", **settings) -> dict:
     return node(role, pillar={formula: settings}, shows=shows or formula)
 
 
+def member(name: str, address: str, *roles: str, table: object = None, **more) -> dict:
+    """A minion of the domain devops.test with its pillar out of a table; without one, the repository's."""
+    case = {"id": f"{name}.devops.test", "grains": {"roles": list(roles), "ipv4": ["127.0.0.1", address]}, **more}
+    return case | ({"site": True} if table is None else {"table": table})
+
+
+CONTROL = ("zookeeper", "mesos-master", "marathon", "chronos")
+
+# All that a table can say: an observer, a node apart for each purpose, other ports and paths, names instead of addresses.
+WIDE = {
+    "nodes": {
+        **{f"lxcc0{number}.devops.test": {"address": f"10.0.0.1{number}", "roles": list(CONTROL), "zookeeper_id": 10 - number}
+           for number in (1, 2, 3)},
+        "lxco01.devops.test": {"address": "10.0.1.14", "roles": "zookeeper", "zookeeper_id": 255, "zookeeper_observer": True},
+        "lxb*.devops.test": {"address": "10.0.2.0/24", "roles": ["mesos-slave", "docker"]},
+        "lxb007.devops.test": {"address": "10.0.3.7", "roles": ["mesos-slave"]},
+    },
+    "advertise": "name",
+    "ports": {"zookeeper": 12181, "zookeeper-peer": 12888, "zookeeper-election": 13888, "mesos-master": 15050, "mesos-slave": 15051,
+              "marathon": 18080, "chronos": 14400},
+    "chroots": {"mesos": "/blue/mesos", "marathon": "/blue/marathon", "chronos": "/blue/chronos"},
+}
+
 # A golden file each. `shows`: the formula that the case is about; the others are left out of the file.
 NODES = {
     "standalone": node(*ROLES),
@@ -49,6 +72,14 @@ NODES = {
     "marathon-1.5.15": one("marathon", "marathon", version="1.5.15"),
     "chronos-2.4.0": one("chronos", "chronos", version="2.4.0"),
     "docker-ce": one("docker", "docker", package="docker-ce"),
+
+    "ha-lxcm01": member("lxcm01", "172.31.250.10"),
+    "ha-lxcc01": member("lxcc01", "172.31.250.11", *CONTROL),
+    "ha-lxcc02": member("lxcc02", "172.31.250.12", *CONTROL),
+    "ha-lxb001": member("lxb001", "172.31.250.65", "mesos-slave", "docker"),
+    "wide-lxcc01": member("lxcc01", "10.0.0.11", *CONTROL, table=WIDE),
+    "wide-lxco01": member("lxco01", "10.0.1.14", "zookeeper", table=WIDE),
+    "wide-lxb001": member("lxb001", "10.0.2.1", "mesos-slave", "docker", table=WIDE),
 
     "secrets": node(*ROLES, pillar={
         "mesos": {
@@ -74,9 +105,19 @@ NODES = {
                                    mesos_authentication_secret=SECRET),
 }
 
+# A node that is alone in a table: its settings may say everything but what the table says.
+ALONE = {"nodes": {NODE: {"address": "10.0.0.1", "roles": ["zookeeper", "mesos-master"], "zookeeper_id": 1}}}
+
+
+def against(*roles: str, **settings) -> dict:
+    """The minion of the table ALONE, with these roles and settings."""
+    return {**node(*roles), "table": ALONE, "settings": settings}
+
+
 # Two ways to say the same: the case, and the one of NODES that it must equal.
 SAME = {
     "roles as one string": ({**node(), "grains": {"roles": "zookeeper"}}, "zookeeper"),
+    "an empty table": ({**node(*ROLES), "table": {"nodes": {}}}, "standalone"),
     "the default version of Marathon, said aloud": (one("marathon", "marathon", version="1.8.244"), "marathon"),
     "the era of Marathon from the package that is installed": (
         {**one("marathon", "marathon", version="installed"), "installed": {"marathon": "1.5.15-1.el7"}}, "marathon-1.5.15"),
@@ -121,6 +162,25 @@ REFUSALS = {
         one("zookeeper", "zookeeper", servers={1: "10.0.0.1"}, myid=2), ["zookeeper:myid", "= 2", "Known: 1"]),
     "option of Docker in two places": (
         one("docker", "docker", flags=["--log-driver=journald"]), ["docker:flags", "--log-driver=journald", "twice"]),
+    "URL of an API that is none": (
+        one("docker", "mesos", url=["http://10.0.0.1:5050", "10.0.0.2:5050"]), ["mesos:url", "10.0.0.2:5050", "http://10.0.0.1:5050"]),
+    "no URL of an API": (one("docker", "chronos", url=[]), ["chronos:url", "[]", "http://10.0.0.1:5050"]),
+    "grain that differs from the table": (
+        against("docker", "zookeeper"),
+        ["grains:roles = [docker, zookeeper]", "[zookeeper, mesos-master]", "salt-run state.orchestrate orchestration.roles",
+         "grains.setval roles '[zookeeper, mesos-master]'"]),
+    "servers that are not the table's": (
+        against("zookeeper", "mesos-master", zookeeper={"servers": {2: "10.0.0.2"}}),
+        ["zookeeper:servers", "10.0.0.2", 'comes from the table: {"1": "10.0.0.1"}.']),
+    "port that is not the table's": (
+        against("zookeeper", "mesos-master", zookeeper={"client_port": 2182}),
+        ["zookeeper:client_port = 2182", "comes from the table: 2181."]),
+    "quorum that is not the table's": (
+        against("zookeeper", "mesos-master", mesos={"master": {"flags": {"quorum": 2}}}),
+        ["mesos:master:flags:quorum = 2", "comes from the table: 1."]),
+    "table where no table belongs": (
+        node("docker", pillar={"topology": ["lxdev01"]}), ["topology = ", "lxdev01", "pillar/topology.yaml"]),
+    "misspelt topology": (node("docker", pillar={"topolgy": {}}), ["topolgy", "Did you mean topology?"]),
     "secret among the flags": (
         one("mesos-master", "mesos", master={"flags": {"credentials": '{"credentials": []}'}}),
         ["mesos:master:flags:credentials", "mesos:master:secrets:credentials"]),

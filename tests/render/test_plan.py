@@ -7,7 +7,7 @@ import pytest
 import yaml
 from rich.console import Console
 
-from lab import LabError, plan, topology
+from lab import ROOT, LabError, plan, topology
 
 TABLE = {
     "hosts": {
@@ -72,3 +72,21 @@ def test_only_the_owner_may_read_it(place, screen):
 def test_a_wrong_setting_is_named_with_its_node(place):
     with pytest.raises(LabError, match="docker:optoins.* on beta: .*Did you mean options"):
         make_plan(place, TABLE | {"pillar": {"docker": {"optoins": {}}}})
+
+
+def test_what_is_wrong_with_all_nodes_is_said_once(place):
+    with pytest.raises(LabError) as refusal:
+        rows = {name: row | {"pillar": {}} for name, row in TABLE["hosts"].items()}
+        make_plan(place, {"hosts": rows, "pillar": {"zookeeper": {"zookeper": 1}}})
+    assert str(refusal.value).count("zookeeper:zookeper = 1") == 1
+
+
+def test_nodes_of_the_table_are_planned_as_the_table_has_them(place):
+    (place / "cluster.yaml").write_text((ROOT / "tests/topologies/ha.yaml").read_text())
+    screen = io.StringIO()
+    plan.plan("cluster", "3008", Console(file=screen, width=120))
+    config = (place / "build/lxcc02/files/etc/zookeeper/conf/zoo.cfg").read_text().splitlines()
+    assert [line.partition(":")[0] for line in config if line.startswith("server.")] == [
+        "server.1=172.31.250.11", "server.2=172.31.250.12", "server.3=172.31.250.13"]
+    assert (place / "build/lxcc02/files/etc/mesos-master/quorum").read_text().strip() == "2"
+    assert "172.31.250.13:2181" in (place / "build/lxb004/files/etc/mesos/zk").read_text()

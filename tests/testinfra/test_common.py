@@ -7,12 +7,16 @@ import pytest
 UNITS = {"zookeeper": "zookeeper", "mesos-master": "mesos-master", "mesos-slave": "mesos-slave",
          "marathon": "marathon", "chronos": "chronos", "docker": "docker"}
 
+# What all nodes have in common comes with any role; one without is left as it is.
+managed = pytest.mark.role(*UNITS)
+
 
 @pytest.mark.parametrize("role", sorted(UNITS))
 def test_a_service_runs_exactly_where_its_role_is(host, roles, role):
     assert host.service(UNITS[role]).is_running == (role in roles)
 
 
+@managed
 def test_the_clock_is_kept(host, settings, runs):
     if settings("common")["time"]["enabled"]:
         runs("chronyd")
@@ -20,11 +24,13 @@ def test_the_clock_is_kept(host, settings, runs):
             assert f"pool {pool} " in host.file("/etc/chrony.conf").content_string
 
 
+@managed
 def test_the_journal_survives_a_reboot(host):
     machine = host.check_output("cat /etc/machine-id")
     assert host.file(f"/var/log/journal/{machine}/system.journal").is_file
 
 
+@managed
 def test_kernel_parameters_have_their_values(host, settings):
     for name, value in settings("common")["sysctl"].items():
         path = f"/proc/sys/{name.replace('.', '/')}"
@@ -33,6 +39,7 @@ def test_kernel_parameters_have_their_values(host, settings):
             assert host.check_output("cat %s", path) == str(value), name
 
 
+@managed
 def test_packages_are_verified(host, settings):
     for path in host.check_output("ls /etc/yum.repos.d/*.repo").split():
         repositories = configparser.ConfigParser(interpolation=None)
@@ -64,6 +71,7 @@ def declared_rules(roles, settings) -> set[tuple[str, str]]:
     return {(port, network) for port, who in rules for network in networks[who]}
 
 
+@managed
 def test_the_firewall_lets_in_what_the_roles_declare_and_no_more(host, roles, settings, runs):
     firewall = settings("common")["firewall"]
     if not firewall["enabled"]:
@@ -79,6 +87,7 @@ def test_the_firewall_lets_in_what_the_roles_declare_and_no_more(host, roles, se
     assert set(host.check_output("firewall-cmd %s --list-services", zone).split()) == set(firewall["services"])
 
 
+@managed
 def test_nothing_but_the_zone_opens_the_firewall(host, settings):
     """A rule that was only added at run time is gone after the next reload, and a test of it would lie."""
     firewall = settings("common")["firewall"]

@@ -1,7 +1,13 @@
-"""What the unit tests of states have in common."""
+"""What the unit tests of states and execution modules have in common."""
 
+import contextlib
 import json
+import os
+import random
+import socket
 import subprocess
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,20 +15,138 @@ import pytest
 from lab import ROOT, SALT_LINES, saltenv
 
 CALLER = Path(__file__).with_name("salt_caller.py")
+# Whatever obeys these asks nobody: the modules must not.
+DEAD_PROXY = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+
+
+class SaltError(Exception):
+    """What an execution function raised; the text begins with the name of the exception's class."""
+
+
+class Salt:
+    """The real Salt of a line: a masterless minion in a process of its own."""
+
+    Error = SaltError
+
+    def __init__(self, ask: Callable[[dict], object]):
+        self._ask = ask
+
+    def __call__(self, state: str, test: bool = False, pillar: dict | None = None, **arguments) -> dict:
+        """Apply one state, such as ``zk.myid_stays``, and return its result."""
+        answer = self._ask({"state": state, "arguments": arguments, "test": test, "pillar": pillar or {}})
+        assert isinstance(answer, dict), answer
+        assert "Traceback" not in answer["comment"]
+        return answer
+
+    def call(self, function: str, pillar: dict | None = None, **arguments):
+        """Call an execution function, such as ``mesos.leader``, and return its answer as JSON. Raises Salt.Error."""
+        answer = self._ask({"function": function, "arguments": arguments, "pillar": pillar or {}})
+        if "raised" in answer:
+            raise SaltError(answer["raised"])
+        return answer["returned"]
+
+    def loaded(self, name: str, proxytype: str | None = None) -> dict[str, list[str]]:
+        """Return the functions and states that the loader finds under a name; on a proxy minion, if that is given."""
+        return self._ask({"loaded": name, "proxytype": proxytype})
+
+
+@contextlib.contextmanager
+def started(line: str, scratch: Path) -> Iterator[Salt]:
+    """Start the minion."""
+    command = [saltenv.machine_env(line), "-W", "ignore", CALLER, scratch, ROOT]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                          env={**os.environ, **DEAD_PROXY, "no_proxy": ""}) as process:
+        def ask(question: dict):
+            process.stdin.write(json.dumps(question) + "\n")
+            process.stdin.flush()
+            return json.loads(process.stdout.readline())
+        yield Salt(ask)
+        process.stdin.close()
 
 
 @pytest.fixture(scope="session", params=SALT_LINES)
-def salt(request, tmp_path_factory):
-    """The real Salt of a line: ``salt("zk.myid_stays", test, pillar, **arguments)`` applies one state, returns its result."""
-    command = [saltenv.machine_env(request.param), "-W", "ignore", CALLER, tmp_path_factory.mktemp("salt"), ROOT]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        def apply(state: str, test: bool = False, pillar: dict | None = None, **arguments) -> dict:
-            asked = {"state": state, "arguments": arguments, "test": test, "pillar": pillar or {}}
-            process.stdin.write(json.dumps(asked) + "\n")
-            process.stdin.flush()
-            answer = json.loads(process.stdout.readline())
-            assert isinstance(answer, dict), answer
-            assert "Traceback" not in answer["comment"]
-            return answer
-        yield apply
-        process.stdin.close()
+def salt(request, tmp_path_factory) -> Iterator[Salt]:
+    """Both lines, one after another."""
+    with started(request.param, tmp_path_factory.mktemp("salt")) as minion:
+        minion.line = request.param
+        yield minion
+
+
+class RawServer:
+    """
+    A TCP server that reads once from each connection, answers with fixed bytes and hangs up.
+
+    says
+        The bytes, or what makes them of those that were read. None: no answer at all, until the test is over.
+    """
+
+    def __init__(self, says: bytes | None | Callable[[bytes], bytes | None], address: str = "127.0.0.1", port: int = 0):
+        self.says, self.heard = says, []
+        self.address = address
+        self._over = threading.Event()
+        self._listening = socket.create_server((address, port))
+        self.port = self._listening.getsockname()[1]
+        self.url = f"http://{address}:{self.port}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def stop(self):
+        self._over.set()
+        with contextlib.suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+
+    def _serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listening.accept()
+                threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+
+    def _answer(self, connection: socket.socket):
+        with connection, contextlib.suppress(OSError):
+            heard = connection.recv(65536)
+            self.heard.append(heard)
+            says = self.says(heard) if callable(self.says) else self.says
+            if says is None:
+                self._over.wait()
+            else:
+                connection.sendall(says)
+                connection.shutdown(socket.SHUT_WR)
+                connection.recv(65536)
+
+
+@pytest.fixture
+def raw() -> Iterator[Callable[..., RawServer]]:
+    """Start RawServers that end with the test."""
+    servers = []
+
+    def start(*arguments, **named) -> RawServer:
+        servers.append(RawServer(*arguments, **named))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def running() -> Iterator[Callable]:
+    """Start stand-ins that end with the test, unless that stopped them."""
+    daemons = []
+
+    def start(daemon):
+        daemon.start()
+        daemons.append(daemon)
+        return daemon
+
+    yield start
+    for daemon in daemons:
+        daemon.stop()
+
+
+@pytest.fixture
+def nobody() -> str:
+    """A URL where nobody listens; not a port that the kernel gives away."""
+    while True:
+        port = random.randint(20000, 30000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return f"http://127.0.0.1:{port}"

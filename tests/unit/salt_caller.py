@@ -1,12 +1,15 @@
 """
-A masterless minion that applies one state after another. Run by the Python of a Salt environment.
+A masterless minion that applies states and calls execution functions. Run by the Python of a Salt environment.
 
 Takes a directory for its own files and the path of the repository. Reads one JSON object a line::
 
     {"state": "mesos.flags_managed", "arguments": {...}, "test": false, "pillar": {}}
+    {"function": "mesos.leader", "arguments": {...}, "pillar": {}}
+    {"loaded": "marathon", "proxytype": null}
 
-and writes what Salt returns as one JSON line: the result of the state, or a list of errors. Importing Salt takes
-seconds, hence one process for many states, and one set of loaded modules for all with the same ``test`` and pillar.
+and writes one JSON line for each: the result of the state, or a list of errors; what the function ``returned`` or
+``raised``; the functions and states that there are under the name of a module. Importing Salt takes seconds, hence one
+process for many of them, and one set of loaded modules for all with the same ``test`` and pillar.
 """
 
 import functools
@@ -14,14 +17,16 @@ import json
 import logging
 import sys
 from pathlib import Path
+from unittest import mock
 
 import salt.config
+import salt.loader
 import salt.state
 import salt.utils.extmods
 
 
 def minion_options(scratch: Path, root: Path) -> dict:
-    """Return options of a minion without a master that finds the states of the repository."""
+    """Return options of a minion without a master that finds the states and modules of the repository."""
     options = salt.config.apply_minion_config({
         "root_dir": str(scratch),
         "conf_file": str(scratch / "minion"),
@@ -33,8 +38,21 @@ def minion_options(scratch: Path, root: Path) -> dict:
         "grains": {"os_family": "RedHat"},
     })
     Path(options["extension_modules"]).mkdir(parents=True)
-    salt.utils.extmods.sync(options, "states")
+    for kind in ("states", "modules"):
+        salt.utils.extmods.sync(options, kind)
     return options
+
+
+def loaded(options: dict, module: str, proxytype: str | None) -> dict:
+    """Return what a minion, or a proxy minion of that type, loads under the name of a module."""
+    if proxytype:
+        options = {**options, "proxy": {"proxytype": proxytype}}
+    # Salt looks at its command line, once for the whole process.
+    with mock.patch("salt.utils.platform.is_proxy", lambda: bool(proxytype)):
+        functions = salt.loader.minion_mods(options)
+        states = salt.loader.states(options, functions, salt.loader.utils(options), None)
+        return {kind: sorted(name for name in loader if name.startswith(f"{module}."))
+                for kind, loader in (("functions", functions), ("states", states))}
 
 
 def main() -> None:
@@ -46,13 +64,29 @@ def main() -> None:
     def minion(test: bool, pillar: str) -> salt.state.State:
         return salt.state.State({**options, "test": test}, pillar_override=json.loads(pillar))
 
-    for line in sys.stdin:
-        request = json.loads(line)
+    def apply(request: dict):
         module, function = request["state"].split(".")
         arguments = [{key: value} for key, value in request["arguments"].items()]
         high = {"state": {module: [function, *arguments], "__sls__": "unit", "__env__": "base"}}
         answer = minion(request["test"], json.dumps(request["pillar"])).call_high(high)
-        print(json.dumps(next(iter(answer.values())) if isinstance(answer, dict) else answer, default=str), flush=True)
+        return next(iter(answer.values())) if isinstance(answer, dict) else answer
+
+    def call(request: dict) -> dict:
+        function = minion(False, json.dumps(request["pillar"])).functions[request["function"]]
+        try:
+            return {"returned": function(**request["arguments"])}
+        except Exception as error:  # whatever it is, the test wants to see it
+            return {"raised": f"{type(error).__name__}: {error}"}
+
+    for line in sys.stdin:
+        request = json.loads(line)
+        if "state" in request:
+            answer = apply(request)
+        elif "function" in request:
+            answer = call(request)
+        else:
+            answer = loaded(options, request["loaded"], request["proxytype"])
+        print(json.dumps(answer, default=str), flush=True)
 
 
 if __name__ == "__main__":

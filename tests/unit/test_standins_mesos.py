@@ -164,6 +164,13 @@ def test_a_master_that_sees_no_leader_answers_as_recorded(cluster, name):
     assert_like(replay(standby, RECORDED[name]), RECORDED[name])
 
 
+@pytest.mark.parametrize("name", recorded("noquorum-"))
+def test_a_leader_without_a_quorum_answers_as_recorded(cluster, name):
+    leader = cluster.master("--quorum=2", "--zk=zk://127.0.0.1/mesos")
+    assert leader.leading and not leader.recovered
+    assert_like(replay(leader, RECORDED[name]), RECORDED[name], **{"127.0.0.1:5050": f"127.0.0.1:{leader.port}"})
+
+
 def test_a_redirect_leads_to_the_leader(cluster):
     leader, standby = cluster.master(), cluster.master()
     state = requests.get(standby.url + "/state", timeout=5).json()

@@ -1,0 +1,9 @@
+# On a ZooKeeper server: the ensemble has a leader and a quorum.
+
+{%- from "zookeeper/map.jinja" import zookeeper with context %}
+
+the-ensemble-has-its-quorum:
+  zk.ensemble_available:
+    - servers: {{ zookeeper.servers | json }}
+    - observers: {{ zookeeper.observers | json }}
+    - port: {{ zookeeper.client_port }}

@@ -1,0 +1,145 @@
+"""``salt-run state.orchestrate orchestration.deploy``: from bare minions to one control node, and from one to three."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from test_ha import HOSTS, whole
+
+from lab import RUN
+
+ROOT = Path(__file__).parents[2]
+TABLE = ROOT / "pillar/topology.yaml"
+ETC = "find /etc /var/lib -type f -printf '%p %T@\\n' | grep -v -e /etc/salt/ -e version-2 -e /var/lib/[^z] | sort | md5sum"
+
+# It is about the steps and the services; test_install.py walks the same way with the other line.
+pytestmark = pytest.mark.lines("3008")
+
+
+def orchestrate(lab, runbook: str, pillar: str = "") -> tuple[int, str]:
+    """Run a runbook on the Salt master: its exit code and what it printed."""
+    words = ["salt-run", "--no-color", "state.orchestrate", f"orchestration.{runbook}"]
+    done = lab.call("run", "lxcm01", *words, *([f"pillar={pillar}"] if pillar else []))
+    print(done.stdout)
+    return done.returncode, done.stdout
+
+
+def deployed(lab, pillar: str = "") -> tuple[list[str], list[str]]:
+    """Deploy, insist on success; return the steps in the order in which they were printed, and those with changes."""
+    code, printed = orchestrate(lab, "deploy", pillar)
+    assert code == 0, printed
+    assert re.search(r"^Failed: +0$", printed, re.MULTILINE), printed
+    steps = re.findall(r"ID: (.*)", printed)
+    changed = [block.partition("\n")[0] for block in printed.split("ID: ")[1:] if re.search(r"Changes: +\n +[-\w]", block)]
+    return steps, changed
+
+
+@pytest.fixture
+def table(bare):
+    """A way to serve another table than the repository's; None takes it back."""
+    place = RUN / "table"
+
+    def serve(contents: dict | str | None) -> None:
+        for path in place.iterdir():
+            path.unlink()
+        if contents is not None:
+            place.joinpath("topology.yaml").write_text(contents if isinstance(contents, str) else yaml.safe_dump(contents, sort_keys=False))
+            place.joinpath("topology.sls").symlink_to("/srv/mesos/pillar/topology.sls")
+
+    yield serve
+    serve(None)
+
+
+def test_bare_hosts_are_bare(bare):
+    for host in ("lxcc01", "lxb001"):
+        assert bare.at(host).run("ls /etc/mesos* /etc/zookeeper /etc/docker 2>/dev/null | wc -l") == "0\n"
+        assert "roles" not in bare.at(host).run("cat /etc/salt/grains 2>/dev/null || true")
+
+
+def test_without_its_role_a_node_is_refused_and_told_what_to_do(bare):
+    errors = bare.at("lxcc01").apply()
+    assert isinstance(errors, list) and len(errors) == 1, errors
+    for words in ("grains:roles", "zookeeper", "salt-run state.orchestrate orchestration.roles"):
+        assert words in errors[0]
+
+
+@pytest.mark.parametrize("wrong, words", [
+    ({"lxcc02.devops.test": {"zookeeper_id": 1}}, ["lxcc02.devops.test:zookeeper_id", "= 1"]),
+    ({"lxcc01.devops.test": {"zookeeper_id": 300}, "lxcc02.devops.test": {"address": "172.31.250"},
+      "lxb*.devops.test": {"roles": ["mesos-slaves"]}},
+     ["lxcc01.devops.test:zookeeper_id", "300", "lxcc02.devops.test:address", "172.31.250", "mesos-slaves", "Did you mean mesos-slave?"]),
+], ids=["one fault", "three at once"])
+def test_a_faulty_table_is_refused_and_no_host_is_touched(bare, table, wrong, words):
+    before = {host: bare.at(host).run(ETC) for host in ("lxcc01", "lxb001")}
+    faulty = yaml.safe_load(TABLE.read_text())
+    for row, settings in wrong.items():
+        faulty["nodes"][row] |= settings
+    table(faulty)
+    for host in before:
+        errors = bare.at(host).apply()
+        assert isinstance(errors, list) and len(errors) == 1, errors
+        assert all(word in errors[0] for word in words) and "Traceback" not in errors[0], errors
+    code, printed = orchestrate(bare, "deploy")
+    assert code != 0 and all(word in printed for word in words) and "Traceback" not in printed
+    assert before == {host: bare.at(host).run(ETC) for host in before}
+
+
+def test_one_control_node_is_deployed(bare, table):
+    small = yaml.safe_load(TABLE.read_text())
+    for node in ("lxcc02", "lxcc03"):
+        del small["nodes"][f"{node}.devops.test"]
+    table(small)
+    steps, changed = deployed(bare)
+    order = ["Every named node answers and knows its roles", "ZooKeeper on lxcc01.devops.test", "ZooKeeper has its quorum",
+             "Mesos master on lxcc01.devops.test", "The Mesos masters have a leader", "The Mesos slaves are registered",
+             "Marathon on lxcc01.devops.test", "Chronos on lxcc01.devops.test", "Every node has all that its roles name"]
+    assert [step for step in steps if step in order] == order
+    assert "ZooKeeper on lxcc01.devops.test" in changed
+    assert deployed(bare)[1] == []
+    bare.at("lxcc01").run("/opt/mesosphere/zookeeper/bin/zkCli.sh create /kept treasure")
+
+
+def test_a_dead_node_stops_it_by_name_before_anything_is_changed(bare):
+    bare.do("kill", "lxcc03")
+    before = {host: bare.at(host).run(ETC) for host in ("lxcc01", "lxcc02")}
+    code, printed = orchestrate(bare, "deploy")
+    assert code != 0 and "lxcc03.devops.test" in printed
+    assert "ZooKeeper on" not in printed
+    assert before == {host: bare.at(host).run(ETC) for host in before}
+
+
+def test_without_the_dead_node_it_goes_on_and_grows_from_one_to_the_quorum_of_three(bare):
+    steps, _ = deployed(bare, '{"absent": ["lxcc03.devops.test"]}')
+    assert "ZooKeeper on lxcc02.devops.test" in steps and "ZooKeeper on lxcc03.devops.test" not in steps
+    whole(bare, servers=2)
+
+
+def test_the_third_joins_and_the_cluster_is_as_declared(bare):
+    bare.do("start", "lxcc03")
+    deployed(bare)
+    whole(bare)
+    shown = bare.at("lxcc03").run("/opt/mesosphere/zookeeper/bin/zkCli.sh get /kept 2>&1")
+    assert "treasure" in shown, "what the one server knew is what the three know"
+
+
+def test_run_again_it_changes_nothing_and_so_does_state_apply(bare):
+    assert deployed(bare)[1] == []
+    assert bare.converge_all(HOSTS) == {}
+
+
+def test_a_node_that_is_not_in_the_table_cannot_be_absent(bare):
+    code, printed = orchestrate(bare, "deploy", '{"absent": ["lxcc09.devops.test"]}')
+    assert code != 0 and "lxcc09.devops.test" in printed and "lxcc01.devops.test" in printed
+
+
+def test_a_service_that_fails_stops_it_with_host_and_reason(bare):
+    """ZooKeeper cannot be started on lxcc02: the run ends there, says so, and touches no master."""
+    bare.at("lxcc02").run("systemctl mask --now zookeeper")
+    try:
+        code, printed = orchestrate(bare, "deploy")
+        assert code != 0 and "Run failed on minions: lxcc02.devops.test" in printed and "zookeeper is masked" in printed
+        assert "Mesos master on" not in printed
+    finally:
+        bare.at("lxcc02").run("systemctl unmask zookeeper && systemctl start zookeeper")
+    whole(bare)

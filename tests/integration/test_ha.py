@@ -1,0 +1,260 @@
+"""The cluster of the table: eight hosts, three of everything that has to survive. What they do when some of them do not."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import requests
+from cluster_lab import eventually
+
+ROOT = Path(__file__).parents[2]
+CONTROL = {"lxcc01": "172.31.250.11", "lxcc02": "172.31.250.12", "lxcc03": "172.31.250.13"}
+AGENTS = {f"lxb00{number}": f"172.31.250.{64 + number}" for number in range(1, 5)}
+HOSTS = ["lxcm01", *CONTROL, *AGENTS]
+NAMES = {address: name for name, address in CONTROL.items()}
+UNITS = ("zookeeper", "mesos-master", "marathon", "chronos")
+SESSION = 60  # seconds: ZooKeeper's sessions last up to 40, and what is elected then has to come up
+
+# What Salt itself does not change: one line is enough for it.
+one_line = pytest.mark.lines("3008")
+
+
+def get(host: str, port: int, path: str, **options) -> requests.Response:
+    address = CONTROL.get(host) or AGENTS[host]
+    return requests.get(f"http://{address}:{port}{path}", timeout=5, **options)
+
+
+def zookeeper_modes(lab) -> dict[str, str]:
+    """What each server says it is; nothing of those that are off or do not serve."""
+    modes = {}
+    for host in CONTROL:
+        done = lab.call("run", host, "sh", "-c", "echo srvr | nc -w 2 localhost 2181")
+        found = re.search(r"^Mode: (\w+)$", done.stdout, re.MULTILINE)
+        if found:
+            modes[host] = found[1]
+    return modes
+
+
+def zookeeper_leader(lab) -> str:
+    return next(host for host, mode in zookeeper_modes(lab).items() if mode == "leader")
+
+
+def answers_itself(host: str) -> bool:
+    """Whether a master is there and leads: a standby answers 307."""
+    try:
+        return get(host, 5050, "/state", allow_redirects=False).status_code == 200
+    except OSError:
+        return False
+
+
+def mesos_leader(_lab) -> str:
+    leaders = [host for host in CONTROL if answers_itself(host)]
+    assert len(leaders) <= 1, leaders
+    return leaders[0] if leaders else ""
+
+
+def framework_leader(port: int, path: str) -> str:
+    """Whom they all name."""
+    named = set()
+    for host in CONTROL:
+        try:
+            named.add(get(host, port, path).json()["leader"].partition(":")[0])
+        except OSError:
+            continue
+    return NAMES[named.pop()] if len(named) == 1 else ""
+
+
+def marathon_leader(_lab) -> str:
+    return framework_leader(8080, "/v2/leader")
+
+
+def chronos_leader(_lab) -> str:
+    return framework_leader(4400, "/scheduler/leader")
+
+
+def active_frameworks(master: str) -> set[str]:
+    return {framework["name"] for framework in get(master, 5050, "/state").json()["frameworks"] if framework["active"]}
+
+
+def whole(lab, servers: int = 3, agents: int = 4) -> None:
+    """The cluster does its work: a quorum, a leader of each kind, the agents and both frameworks active at the leading master."""
+    eventually(lambda: sorted(zookeeper_modes(lab).values()) == ["follower"] * (servers - 1) + ["leader"], SESSION)
+    leader = eventually(lambda: mesos_leader(lab), SESSION)
+    eventually(lambda: get(leader, 5050, "/state").json()["activated_slaves"] == agents, SESSION)
+    eventually(lambda: active_frameworks(leader) == {"marathon", "chronos"}, SESSION)
+    eventually(lambda: marathon_leader(lab), SESSION)
+    eventually(lambda: chronos_leader(lab), SESSION)
+
+
+def back(lab, host: str) -> None:
+    """A host that is on again: its services run, Salt has nothing to change, the cluster is whole."""
+    for unit in UNITS:
+        eventually(lambda unit=unit: lab.at(host).run(f"systemctl is-active {unit} || true") == "active\n", 90)
+    whole(lab)
+    assert lab.at(host).converge() == {}
+
+
+def test_up_and_a_second_run_changes_nothing_on_any_host(ha):
+    assert ha.converge_all(HOSTS) == {}
+
+
+def test_the_cluster_is_whole(ha):
+    whole(ha)
+
+
+def test_one_master_leads_and_the_others_redirect_to_it(ha):
+    leader = mesos_leader(ha)
+    for host in set(CONTROL) - {leader}:
+        answer = get(host, 5050, "/state", allow_redirects=False)
+        assert answer.status_code == 307
+        assert answer.headers["Location"].startswith(f"//{CONTROL[leader]}:5050/")
+        assert get(host, 5050, "/state").json()["leader"] == f"master@{CONTROL[leader]}:5050"
+
+
+@pytest.mark.parametrize("port, path", [(8080, "/v2/info"), (4400, "/scheduler/jobs")], ids=["marathon", "chronos"])
+def test_whoever_is_asked_answers_for_the_leader(ha, port, path):
+    assert len({get(host, port, path).text for host in CONTROL}) == 1
+
+
+def test_status_names_the_leaders(ha):
+    shown = ha.do("status")
+    for host in HOSTS:
+        assert host in shown
+    assert shown.count("leader") >= 4 and "down" not in shown, shown
+
+
+def test_the_modules_know_who_leads(ha):
+    master = ha.at("lxcm01")
+    leader = json.loads(master.run("salt-call mesos.leader --out=json"))["local"]
+    assert leader["url"] == f"http://{CONTROL[mesos_leader(ha)]}:5050"
+    assert len(json.loads(master.run("salt-call mesos.agents active=True --out=json"))["local"]) == 4
+    assert CONTROL[marathon_leader(ha)] in master.run("salt-call marathon.leader")
+    assert CONTROL[chronos_leader(ha)] in master.run("salt-call chronos.leader")
+    ensemble = json.loads(ha.at("lxcc01").run("salt-call zk.ensemble --out=json"))["local"]
+    assert sorted(server["mode"] for server in ensemble.values()) == ["follower", "follower", "leader"]
+
+
+@pytest.mark.parametrize("host", ["lxcc01", "lxb001"])
+def test_a_node_is_what_its_roles_promise(ha, host):
+    command = [sys.executable, "-m", "pytest", "-q", str(ROOT / "tests/testinfra"), "--lab-host", host]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "CI": "true"})
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@one_line
+def test_members_reach_what_others_do_not(ha):
+    """This machine is among the clients and not in the table; the bridge's other address is neither."""
+    for port in (2181, 3888, 15101, 15201):
+        with pytest.raises(OSError):
+            socket.create_connection((CONTROL["lxcc01"], port), timeout=2)
+    member = ha.at("lxb001")
+    assert member.run(f"echo srvr | nc -w 2 {CONTROL['lxcc01']} 2181").count("Mode:") == 1
+    for port, host in ((15101, marathon_leader(ha)), (15201, chronos_leader(ha))):
+        member.run(f"nc -z -w 2 {CONTROL[host]} {port}")
+    for port in (5050, 8080, 4400):
+        socket.create_connection((CONTROL["lxcc01"], port), timeout=2).close()
+        member.run(f"nc -z -w 2 {CONTROL['lxcc01']} {port}")
+    stranger = "172.31.250.240"
+    subprocess.run(["ip", "address", "add", f"{stranger}/24", "dev", "mesoslab0"], check=True)
+    try:
+        for port in (2181, 5050, 8080, 4400):
+            with pytest.raises(OSError):
+                socket.create_connection((CONTROL["lxcc01"], port), timeout=2, source_address=(stranger, 0))
+        socket.create_connection((CONTROL["lxcc01"], 22), timeout=2, source_address=(stranger, 0)).close()
+    finally:
+        subprocess.run(["ip", "address", "delete", f"{stranger}/24", "dev", "mesoslab0"], check=True)
+
+
+@one_line
+def test_a_container_keeps_its_published_port_when_the_zone_changes(ha):
+    agent = ha.at("lxb001")
+    agent.run("tar -C / -c usr/bin/busybox | docker import - bare >/dev/null")
+    agent.run("docker run --detach --name web --publish 31080:80 bare /usr/bin/busybox sh -c "
+              "'/usr/bin/busybox mkdir /www && echo hello > /www/index.html; exec /usr/bin/busybox httpd -f -h /www'")
+    url = f"http://{AGENTS['lxb001']}:31080/"
+
+    def running() -> str:
+        assert eventually(lambda: requests.get(url, timeout=5).text) == "hello\n"
+        return agent.run("docker inspect --format '{{.State.StartedAt}}' web")
+
+    try:
+        since = running()
+        changes = agent.converge(pillar={"common": {"firewall": {"extra": [{"port": 9100, "from": "clients"}]}}})
+        assert list(changes) == ["firewall-zone", "firewall-reload"]
+        assert running() == since
+    finally:
+        agent.run("docker rm --force web")
+        agent.converge()
+
+
+@one_line
+@pytest.mark.parametrize("leader, others", [
+    (mesos_leader, "the next master leads"), (zookeeper_leader, "the next server leads"), (marathon_leader, "the next Marathon leads")],
+    ids=["mesos master", "zookeeper", "marathon"])
+def test_the_cluster_survives_the_loss_of_a_leader(ha, leader, others):
+    lost = eventually(lambda: leader(ha))
+    ha.do("kill", lost)
+    began = time.monotonic()
+    assert eventually(lambda: (now := leader(ha)) != lost and now, SESSION), others
+    print(f"{others} after {time.monotonic() - began:.0f} s")
+    whole(ha, servers=2)
+    assert "down" in ha.do("status")
+
+    # Who is well stays as he is while another is down: nothing shrinks.
+    well = next(host for host in CONTROL if host != lost)
+    assert ha.at(well).converge() == {}
+    assert ha.at("lxb001").converge() == {}
+    config = ha.at(well).run("cat /etc/zookeeper/conf/zoo.cfg /etc/mesos/zk /etc/mesos-master/quorum")
+    assert config.count("server.") == 3 and all(f"{address}:2181" in config for address in CONTROL.values())
+    assert config.endswith("\n2\n") or config.endswith("\n2")
+
+    ha.do("start", lost)
+    back(ha, lost)
+
+
+@one_line
+def test_the_cluster_survives_a_cut_cable(ha):
+    lost = mesos_leader(ha)
+    ha.do("cut", lost)
+    try:
+        assert eventually(lambda: (now := mesos_leader(ha)) != lost and now, SESSION)
+        eventually(lambda: get(mesos_leader(ha), 5050, "/state").json()["activated_slaves"] == 4, SESSION)
+        eventually(lambda: marathon_leader(ha) not in ("", lost) and chronos_leader(ha) not in ("", lost), SESSION)
+    finally:
+        ha.do("heal", lost)
+    back(ha, lost)
+
+
+def checksums() -> str:
+    """Of all files of the repository that Salt serves."""
+    return subprocess.run("find pillar salt/ formulas conf -type f -exec md5sum {} + | sort", shell=True, cwd=ROOT, capture_output=True,
+                          text=True, check=True).stdout
+
+
+@one_line
+def test_a_fifth_agent_joins_by_its_name_alone(ha):
+    before = checksums()
+    ha.do("add", "lxb005")
+    ha.at("lxcm01").run("salt-run state.orchestrate orchestration.roles")
+    ha.at("lxb005").converge()
+    whole(ha, agents=5)
+    assert ha.at("lxb005").converge() == {}
+    assert ha.at("lxb001").converge() == {} and ha.at("lxcc01").converge() == {}
+    assert checksums() == before
+
+
+@one_line
+def test_a_replaced_member_rejoins_with_its_id(ha):
+    ha.do("replace", "lxcc02")
+    ha.at("lxcm01").run("salt-run state.orchestrate orchestration.roles")
+    ha.at("lxcc02").converge()
+    whole(ha, agents=5)
+    assert ha.at("lxcc02").run("cat /var/lib/zookeeper/myid").strip() == "2"
+    assert ha.at("lxcc02").converge() == {} and ha.at("lxcc01").converge() == {}

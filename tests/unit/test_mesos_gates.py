@@ -1,0 +1,349 @@
+"""The module mesos and the gates of _states/mesos.py, run by the real Salt of both lines against masters and agents."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from lab.standins.agent import Agent
+from lab.standins.election import MemoryRoom
+from lab.standins.master import Master
+
+RECORDED = json.loads(Path(__file__).with_name("data").joinpath("mesos-1.11.0.json").read_text())
+
+
+@pytest.fixture
+def cluster(running, tmp_path):
+    """Start masters, of whom the first leads, and agents."""
+    room = MemoryRoom()
+    return Cluster(running, tmp_path, room)
+
+
+class Cluster:
+    def __init__(self, running, directory, room):
+        self.running, self.directory, self.room, self.count = running, directory, room, 0
+
+    def master(self, *arguments, version="1.11.0", hostname="127.0.0.1") -> Master:
+        self.count += 1
+        local = ("--ip=127.0.0.1", "--port=0", f"--hostname={hostname}", f"--work_dir={self.directory / str(self.count)}")
+        return self.running(Master([*local, *arguments], None, version, self.room))
+
+    def leader_without_quorum(self) -> Master:
+        return self.master("--quorum=2", "--zk=zk://127.0.0.1/mesos")
+
+    def agent(self, hostname) -> Agent:
+        offer = "--resources=cpus:4;mem:2048;disk:4096;ports:[31000-32000]"
+        local = ("--ip=127.0.0.1", "--port=0", f"--hostname={hostname}", f"--work_dir={self.directory / hostname}")
+        return self.running(Agent([*local, offer], None, "1.11.0", self.room))
+
+
+def until(question):
+    deadline = time.monotonic() + 10
+    while not question():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.02)
+
+
+def recording(situation):
+    """Answer as a real master did: {b"GET /redirect": "noquorum-get-redirect", ...}. The leader it names is itself."""
+    def says(heard: bytes) -> bytes:
+        request = b" ".join(heard.split(b" ", 2)[:2])
+        host = heard.lower().split(b"host: ")[1].split(b"\r\n")[0]
+        said = RECORDED[situation[request]]
+        headers = "".join(f"{name}: {value}\r\n" for name, value in said["headers"].items())
+        body = json.dumps(said["json"]) if "json" in said else said.get("text", "")
+        head = f"HTTP/1.1 {said['status']} x\r\n{headers}Content-Length: {len(body)}\r\n\r\n"
+        return head.encode().replace(b"127.0.0.1:5050", host) + body.encode()
+    return says
+
+
+NOT_RECOVERED = {
+    b"GET /redirect": "noquorum-get-redirect",
+    b"GET /health": "noquorum-get-health",
+    b"GET /slaves": "noquorum-get-slaves",
+    b"POST /api/v1": "noquorum-v1-GET_HEALTH",
+}
+NO_LEADER = {
+    b"GET /redirect": "nozk-get-redirect",
+    b"GET /health": "nozk-get-health",
+    b"GET /slaves": "nozk-get-state",
+    b"POST /api/v1": "nozk-v1-GET_HEALTH",
+}
+LEADER = {
+    b"GET /redirect": "standby-get-redirect",
+    b"GET /health": "standby-get-health",
+    b"GET /slaves": "leader-get-slaves-agent-killed-2s",
+    b"POST /api/v1": "standalone-v1-GET_HEALTH",
+}
+
+
+def passes(answer) -> str:
+    assert (answer["result"], answer["changes"]) == (True, {}), answer
+    return answer["comment"]
+
+
+def fails(answer) -> str:
+    assert (answer["result"], answer["changes"]) == (False, {}), answer
+    return answer["comment"]
+
+
+# --- mesos.leader, mesos.masters, mesos.agents ---
+
+
+@pytest.mark.parametrize("version", ["1.0.1", "1.4.3", "1.11.0"])
+def test_any_master_names_the_leader(salt, cluster, version):
+    leader, standby = cluster.master(version=version), cluster.master(version=version)
+    expected = {"url": leader.url, "host": "127.0.0.1", "port": leader.port, "recovered": True, "error": None}
+    assert salt.call("mesos.leader", url=leader.url) == expected
+    assert salt.call("mesos.leader", url=standby.url) == expected
+
+
+def test_a_leader_whose_name_nobody_can_look_up_is_asked_as_the_candidate_that_it_is(salt, cluster):
+    leader, standby = cluster.master(hostname="no.such.host.invalid"), cluster.master()
+    found = salt.call("mesos.leader", url=[standby.url, leader.url])
+    assert (found["url"], found["host"], found["recovered"]) == (leader.url, "no.such.host.invalid", True)
+    found = salt.call("mesos.leader", url=standby.url)
+    assert (found["host"], found["recovered"]) == ("no.such.host.invalid", False)
+    assert found["error"].endswith("/api/v1: the name of the host is not known")
+
+
+def test_the_second_candidate_is_asked_where_the_first_knows_no_leader(salt, cluster, raw, nobody):
+    leader = cluster.master()
+    assert salt.call("mesos.leader", url=[nobody, raw(recording(NO_LEADER)).url, leader.url])["url"] == leader.url
+
+
+def test_a_leader_that_has_not_recovered_is_known_as_such(salt, cluster, raw):
+    for url in (cluster.leader_without_quorum().url, raw(recording(NOT_RECOVERED)).url):
+        found = salt.call("mesos.leader", url=url)
+        assert (found["url"], found["recovered"]) == (url, False)
+        assert found["error"] == f"POST {url}/api/v1: 503 Master has not finished recovery"
+
+
+def test_a_dead_leader_that_zookeeper_does_not_miss_yet_has_not_recovered(salt, raw, nobody):
+    location = nobody.removeprefix("http:").encode()
+    standby = raw(b"HTTP/1.1 307 Temporary Redirect\r\nLocation: " + location + b"\r\nContent-Length: 0\r\n\r\n")
+    found = salt.call("mesos.leader", url=standby.url)
+    assert (found["url"], found["recovered"], found["error"]) == (nobody, False, f"POST {nobody}/api/v1: Connection refused")
+
+
+def test_every_master_that_knows_no_leader_is_named(salt, raw, nobody):
+    blind = raw(recording(NO_LEADER))
+    with pytest.raises(salt.Error) as caught:
+        salt.call("mesos.leader", url=[nobody, blind.url])
+    said = f"GET {nobody}/redirect: Connection refused\nGET {blind.url}/redirect: 503 No leader elected"
+    assert str(caught.value) == f"CommandExecutionError: {said}"
+
+
+@pytest.mark.parametrize("location", ["https://127.0.0.1:5050", "//root:sesame@127.0.0.1:5050", "//", "", "file:///etc/passwd"])
+def test_a_redirect_to_another_scheme_or_nowhere_is_not_followed(salt, raw, location):
+    server = raw(f"HTTP/1.1 307 Temporary Redirect\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode())
+    with pytest.raises(salt.Error, match="redirects to where nobody should follow$") as caught:
+        salt.call("mesos.leader", url=server.url)
+    assert "sesame" not in str(caught.value)
+
+
+def test_what_answers_like_no_master_is_not_taken_for_one(salt, raw):
+    server = raw(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html><title>It works!</title></html>")
+    with pytest.raises(salt.Error, match="200, which is not how a Mesos master answers$"):
+        salt.call("mesos.leader", url=server.url)
+
+
+def test_masters_tells_who_lives_and_who_leads(salt, cluster, raw, nobody):
+    leader, standby, blind, silent = cluster.master(), cluster.master(), raw(recording(NO_LEADER)), raw(None)
+    urls = [leader.url, standby.url, blind.url, nobody, silent.url]
+    assert salt.call("mesos.masters", url=urls, timeout=2) == [
+        {"url": leader.url, "healthy": True, "leader": True, "error": None},
+        {"url": standby.url, "healthy": True, "leader": False, "error": None},
+        {"url": blind.url, "healthy": True, "leader": False, "error": f"POST {blind.url}/api/v1: 503 No leader elected"},
+        {"url": nobody, "healthy": False, "leader": False, "error": f"GET {nobody}/health: Connection refused"},
+        {"url": silent.url, "healthy": False, "leader": False, "error": f"GET {silent.url}/health: no answer within 2 seconds"},
+    ]
+
+
+def test_a_leader_that_has_not_recovered_leads_all_the_same(salt, raw):
+    url = raw(recording(NOT_RECOVERED)).url
+    error = f"POST {url}/api/v1: 503 Master has not finished recovery"
+    assert salt.call("mesos.masters", url=url) == [{"url": url, "healthy": True, "leader": True, "error": error}]
+
+
+def test_agents_are_listed_as_the_leader_knows_them(salt, raw):
+    url = raw(recording(LEADER)).url
+    found = salt.call("mesos.agents", url=url)
+    recorded = {each["id"]: each for each in RECORDED["leader-get-slaves-agent-killed-2s"]["json"]["slaves"]}
+    assert [each["hostname"] for each in found] == ["127.0.0.4", "127.0.0.5"]
+    for each in found:
+        same = {key: recorded[each["id"]][key] for key in each if key != "recovered"}
+        assert each == {**same, "recovered": False}
+    assert [each["hostname"] for each in salt.call("mesos.agents", url=url, active=True)] == ["127.0.0.4"]
+    assert [each["hostname"] for each in salt.call("mesos.agents", url=url, active=False)] == ["127.0.0.5"]
+
+
+def test_agents_that_are_not_back_since_the_leader_changed_are_told_apart(salt, raw):
+    found = salt.call("mesos.agents", url=raw(recording({**LEADER, b"GET /slaves": "recovered-get-slaves"})).url)
+    assert [(each["hostname"], each["active"], each["recovered"]) for each in found] == [("127.0.0.4", False, True)]
+
+
+def test_the_agents_of_a_leader_that_has_not_recovered_are_not_taken_for_none(salt, raw):
+    with pytest.raises(salt.Error, match="^CommandExecutionError: .*was elected and has not said yet that it has recovered"):
+        salt.call("mesos.agents", url=raw(recording(NOT_RECOVERED)).url)
+
+
+@pytest.mark.parametrize("body", ['{"slaves": [{"id": 1}]}', '{"slaves": {"a": 1}}', '{"agents": []}', '{"slaves": null}'])
+def test_what_answers_unlike_a_master_has_no_agents(salt, raw, body):
+    def says(heard: bytes) -> bytes:
+        answer = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+        return answer if heard.startswith(b"GET /slaves") else recording(LEADER)(heard)
+    with pytest.raises(salt.Error, match="^CommandExecutionError: GET .*/slaves: not how a Mesos master answers: "):
+        salt.call("mesos.agents", url=raw(says).url)
+
+
+# --- mesos.leader_available ---
+
+
+def test_the_gate_opens_for_a_leader_that_has_recovered_whoever_is_asked(salt, cluster):
+    leader, standby = cluster.master(), cluster.master()
+    for url in (leader.url, standby.url, [standby.url, leader.url]):
+        for test in (True, False):
+            assert passes(salt("mesos.leader_available", test, url=url, timeout=10)) == f"{leader.url} leads and has recovered"
+
+
+def test_the_gate_opens_as_soon_as_the_leader_recovers(salt, cluster):
+    leader = cluster.leader_without_quorum()
+    assert salt("mesos.leader_available", True, url=leader.url)["result"] is None
+    cluster.master()
+    passes(salt("mesos.leader_available", url=leader.url, timeout=5))
+
+
+def test_the_gate_stays_shut_without_a_leader_and_tells_what_each_master_said(salt, raw, nobody):
+    blind = raw(recording(NO_LEADER))
+    assert fails(salt("mesos.leader_available", url=[nobody, blind.url], timeout=1)).splitlines() == [
+        "Waited 1 seconds for a leader that has recovered:",
+        f"  GET {nobody}/redirect: Connection refused",
+        f"  GET {blind.url}/redirect: 503 No leader elected",
+    ]
+
+
+def test_the_gate_stays_shut_for_a_leader_that_has_not_recovered(salt, raw):
+    url = raw(recording(NOT_RECOVERED)).url
+    comment = fails(salt("mesos.leader_available", url=url, timeout=0))
+    assert comment.endswith(f"has not said yet that it has recovered: POST {url}/api/v1: 503 Master has not finished recovery")
+
+
+def test_asked_with_test_the_gate_says_once_that_it_would_wait(salt, nobody):
+    answer = salt("mesos.leader_available", True, url=nobody, timeout=3600)
+    assert (answer["result"], answer["changes"]) == (None, {})
+    assert answer["comment"].splitlines() == ["Would wait for a leader that has recovered:", f"  GET {nobody}/redirect: Connection refused"]
+
+
+def test_the_first_of_three_masters_passes_alone(salt, cluster, nobody):
+    first = cluster.leader_without_quorum()
+    comment = passes(salt("mesos.leader_available", url=[first.url, nobody, "http://127.0.0.2:9"], member=first.url, timeout=10))
+    assert comment == f"{first.url} is healthy, which 1 of 3 masters are: too few for a leader"
+
+
+def test_half_of_the_masters_are_too_few_to_wait_for_a_leader(salt, raw, nobody):
+    masters = [raw(recording(NO_LEADER)).url, raw(recording(NO_LEADER)).url, nobody, "http://127.0.0.2:9"]
+    passes(salt("mesos.leader_available", url=masters, member=masters[1], timeout=10))
+
+
+def test_the_masters_are_those_of_pillar_where_the_state_names_none(salt, cluster, nobody):
+    leader = cluster.master()
+    pillar = {"mesos": {"url": [nobody, leader.url]}}
+    assert passes(salt("mesos.leader_available", pillar=pillar)) == f"{leader.url} leads and has recovered"
+    passes(salt("mesos.leader_available", pillar=pillar, member=leader.url))
+    passes(salt("mesos.agents_registered", pillar=pillar, count=0))
+
+
+def test_with_a_majority_a_member_waits_for_a_leader(salt, raw, nobody):
+    masters = [raw(recording(NO_LEADER)).url, raw(recording(NO_LEADER)).url, nobody]
+    comment = fails(salt("mesos.leader_available", url=masters, member=masters[0], timeout=0))
+    assert "503 No leader elected" in comment and f"as {masters[0]} sees it" in comment
+
+
+def test_a_member_that_does_not_see_the_leader_of_the_others_has_not_joined_them(salt, cluster, raw):
+    masters = [raw(recording(NO_LEADER)).url, cluster.master().url, cluster.master().url]
+    fails(salt("mesos.leader_available", url=masters, member=masters[0], timeout=0))
+    passes(salt("mesos.leader_available", url=masters, member=masters[2], timeout=10))
+
+
+def test_a_member_that_is_down_fails_while_the_others_live(salt, cluster, nobody):
+    masters = [cluster.master().url, cluster.master().url, nobody]
+    assert f"GET {nobody}/health: Connection refused" in fails(salt("mesos.leader_available", url=masters, member=nobody, timeout=0))
+    passes(salt("mesos.leader_available", url=masters, member=masters[1], timeout=10))
+
+
+def test_the_one_master_of_a_single_node_must_lead(salt, raw):
+    url = raw(recording(NO_LEADER)).url
+    fails(salt("mesos.leader_available", url=url, member=url, timeout=0))
+
+
+@pytest.mark.parametrize("arguments, said", [
+    ({"timeout": -1}, "timeout: -1 is no number of seconds"),
+    ({"timeout": "soon"}, "timeout: 'soon' is no number of seconds"),
+    ({"timeout": True}, "timeout: True is no number of seconds"),
+    ({"url": "10.0.0.1"}, "url: 10.0.0.1 is no http:// or https:// URL of a server"),
+    ({"url": {"a": 1}}, "url: should be a URL or a list of URLs, not "),
+    ({"url": "http://127.0.0.1:9", "member": "lxcc01"}, "url: lxcc01 is no http:// or https:// URL"),
+    ({"url": "http://127.0.0.1:9", "member": ""}, "member: should be the URL of one master"),
+    ({"url": "http://127.0.0.1:9", "member": ["http://127.0.0.1:9"]}, "member: should be the URL of one master"),
+], ids=str)
+@pytest.mark.parametrize("test", [True, False])
+def test_wrong_arguments_of_leader_available_fail_at_once(salt, test, arguments, said):
+    comment = fails(salt("mesos.leader_available", test, **{"timeout": 3600, **arguments}))
+    assert comment.startswith(said) and "\n" not in comment
+
+
+# --- mesos.agents_registered ---
+
+
+def test_the_gate_opens_for_agents_by_name_and_by_number(salt, cluster):
+    url = cluster.master().url
+    cluster.agent("lxb001.devops.test"), cluster.agent("lxb002.devops.test")
+    names = ["lxb001.devops.test", "LXB002.devops.test"]
+    assert passes(salt("mesos.agents_registered", agents=names, url=url, timeout=10)) == \
+        "2 agents are active, lxb001.devops.test, LXB002.devops.test among them"
+    assert passes(salt("mesos.agents_registered", True, count=2, url=url)) == "2 agents are active"
+    passes(salt("mesos.agents_registered", agents="lxb001.devops.test", count=1, url=url, timeout=10))
+    passes(salt("mesos.agents_registered", agents=[], url=url, timeout=10))
+
+
+def test_agents_that_are_missing_are_named(salt, cluster):
+    master = cluster.master()
+    cluster.agent("lxb001")
+    until(lambda: master.agents)
+    names = ["lxb001", "lxb002", "lxb003"]
+    assert fails(salt("mesos.agents_registered", agents=names, count=3, url=master.url, timeout=1)).splitlines() == [
+        "Waited 1 seconds for the agents lxb001, lxb002, lxb003 and 3 agents:",
+        "  lxb002: not registered",
+        "  lxb003: not registered",
+        "  1 of at least 3 agents are active",
+    ]
+    assert salt("mesos.agents_registered", True, agents=names, url=master.url)["result"] is None
+
+
+def test_agents_that_are_known_and_not_active_are_told_apart(salt, raw):
+    killed, recovered = raw(recording(LEADER)), raw(recording({**LEADER, b"GET /slaves": "recovered-get-slaves"}))
+    comment = fails(salt("mesos.agents_registered", agents=["127.0.0.4", "127.0.0.5"], url=killed.url, timeout=0))
+    assert comment.splitlines()[1:] == ["  127.0.0.5: registered, and does not answer the leader"]
+    comment = fails(salt("mesos.agents_registered", agents=["127.0.0.4"], url=recovered.url, timeout=0))
+    assert comment.splitlines()[1:] == ["  127.0.0.4: known from before, has not come back since the leader changed"]
+
+
+def test_without_a_leader_no_agent_is_registered(salt, raw, nobody):
+    comment = fails(salt("mesos.agents_registered", count=0, url=[nobody, raw(recording(NOT_RECOVERED)).url], timeout=0))
+    assert "was elected and has not said yet that it has recovered" in comment
+
+
+@pytest.mark.parametrize("arguments, said", [
+    ({}, "agents, count: one of them is needed"),
+    ({"agents": {"a": 1}}, "agents: should be a list of host names"),
+    ({"agents": [1]}, "agents: should be a list of host names"),
+    ({"count": -1}, "count: -1 is no number of agents"),
+    ({"count": "4"}, "count: '4' is no number of agents"),
+    ({"count": 1, "timeout": -5}, "timeout: -5 is no number of seconds"),
+    ({"count": 1, "url": "nowhere"}, "url: nowhere is no http:// or https:// URL"),
+], ids=str)
+def test_wrong_arguments_of_agents_registered_fail_at_once(salt, arguments, said):
+    comment = fails(salt("mesos.agents_registered", **{"timeout": 3600, **arguments}))
+    assert comment.startswith(said) and "\n" not in comment
