@@ -93,7 +93,7 @@ def _why_not_recovered(url, timeout):
 
 def masters(url=None, timeout=5):
     """
-    Say of each master whether it lives and whether it leads.
+    Say of each master whether it lives, whether it leads and whether its log is recovered.
 
     url
         Where the masters are, see above; all of them, as only these are asked.
@@ -102,7 +102,9 @@ def masters(url=None, timeout=5):
         Seconds for each request.
 
     Returns a list in the order of ``url``, each with ``url``, ``healthy``, ``leader`` (also one that has not recovered
-    yet), and ``error``: what keeps it from being healthy, else from knowing a leader, else None.
+    yet), ``log_recovered`` (whether its own replica of the log has recovered: not so on a new disk, until all masters, or
+    enough that have recovered, are there; None if it does not tell), and ``error``: what keeps it from being healthy,
+    else from knowing a leader, else None.
 
     CLI Example:
 
@@ -115,10 +117,10 @@ def masters(url=None, timeout=5):
 
 
 def _master(url, timeout):
-    found = {"url": url, "healthy": False, "leader": False, "error": None}
+    found = {"url": url, "healthy": False, "leader": False, "log_recovered": None, "error": None}
     try:
         _mesos_http.send("GET", f"{url}/health", timeout=timeout).good()
-        found["healthy"] = True
+        found.update(healthy=True, log_recovered=_log_recovered(url, timeout))
         answer = _mesos_http.send("POST", f"{url}/api/v1", {"type": "GET_HEALTH"}, timeout)
         if _mesos_http.target(answer) is None:
             found["leader"] = answer.status == 200 or "not finished recovery" in answer.text()
@@ -126,6 +128,16 @@ def _master(url, timeout):
     except CommandExecutionError as error:
         found["error"] = str(error)
     return found
+
+
+def _log_recovered(url, timeout):
+    """Whether the local replica of the log has recovered. None: no answer, or a registry that is in no log."""
+    try:
+        shown = _mesos_http.send("GET", f"{url}/metrics/snapshot", timeout=timeout).good().json()
+    except CommandExecutionError:
+        return None
+    said = shown.get("registrar/log/recovered")
+    return bool(said) if said in (0, 1) else None
 
 
 def agents(url=None, active=None, timeout=5):

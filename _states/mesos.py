@@ -187,7 +187,8 @@ def leader_available(name, url=None, member=None, timeout=120):
     member
         The URL of one of the masters, for a gate behind each of them: this one must be healthy. It must also name a
         leader that has recovered, as soon as a majority of ``url`` is healthy; so the first of three does not wait for
-        the others, which are yet to come.
+        the others, which are yet to come. Nor does the second, where every healthy master says that its log is not
+        recovered: it is new then, and begins when all masters are there, so that the last one waits for the leader.
 
     timeout
         Seconds. 0: ask once.
@@ -207,6 +208,10 @@ def leader_available(name, url=None, member=None, timeout=120):
             healthy = sum(each["healthy"] for each in known)
             if healthy * 2 <= len(known):
                 return True, f"{own['url']} is healthy, which {healthy} of {len(known)} masters are: too few for a leader"
+            # Who does not tell may have a log that is in use.
+            if healthy < len(known) and all(each["log_recovered"] is False for each in known if each["healthy"]):
+                begins = f"the log of the masters is new and begins when all {len(known)} are there: {healthy} are"
+                return True, f"{own['url']} is healthy; {begins}"
         found = leader(url=url if member is None else member, timeout=seconds)
         if not found["recovered"]:
             return False, f"{found['url']} was elected and has not said yet that it has recovered: {found['error']}"

@@ -147,7 +147,7 @@ def _keys(path, given, defaults, is_open=False):
         if not wrong and re.search("(^|_)port$", str(key), re.IGNORECASE) and not _is_port(value):
             wrong = "not a port. A port is a number from 1 to 65535."
         if not wrong and key == "url" and not is_open and not _is_url(value):
-            wrong = "not a URL, or list of them. One looks like http://10.0.0.1:5050, or zk://10.0.0.1:2181/mesos."
+            wrong = "not a URL, or list of them. One looks like http://10.0.0.1:5050."
         if wrong:
             yield _fault(here, value, wrong)
         elif isinstance(value, dict):
@@ -182,9 +182,9 @@ def _is_port(value):
 
 
 def _is_url(value):
-    """Whether a value is null, a URL of an API or of ZooKeeper, or a list of such URLs that is not empty."""
+    """Whether a value is null, the URL of an API, or a list of such URLs that is not empty."""
     urls = value if isinstance(value, list) else [value]
-    known = r"(https?://[^\s/?#,]+(/\S*)?|zk://[^\s/?#]+/[^\s/]\S*)"
+    known = r"https?://[^\s/?#,]+(/\S*)?"
     return value is None or bool(urls) and all(isinstance(url, str) and re.fullmatch(known, url) for url in urls)
 
 

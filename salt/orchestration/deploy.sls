@@ -11,12 +11,13 @@
 #   6  whatever else the nodes are to have (state.apply)
 #
 # A named node that does not answer stops it at step 1. To go on without: pillar='{"absent": ["lxcc03.devops.test"]}'. The quorum stays
-# what it is for all nodes of the table, so with too few of them the run stops at step 2 or 3.
+# what it is for all nodes of the table, so with too few of them the run stops at step 2 or 3; the masters' very first start needs them
+# all. A gate waits for 120 seconds: pillar='{"patience": 300}' where machines are slow.
 
 include:
   - orchestration.roles
 
-{%- from "orchestration/table.jinja" import wrong, named, globs, members with context %}
+{%- from "orchestration/table.jinja" import wrong, named, globs, members, patience with context %}
 {%- if not wrong %}
 {%- for node in members.get('zookeeper', []) %}
 
@@ -25,6 +26,7 @@ ZooKeeper on {{ node }}:
     - tgt: {{ node }}
     - tgt_type: list
     - sls: orchestration.minion.zookeeper
+    - pillar: {patience: {{ patience }}}
     - failhard: True
 {%- endfor %}
 {%- for node in members.get('zookeeper', [])[:1] %}
@@ -34,6 +36,7 @@ ZooKeeper has its quorum:
     - tgt: {{ node }}
     - tgt_type: list
     - sls: orchestration.minion.zookeeper_quorum
+    - pillar: {patience: {{ patience }}}
     - failhard: True
 {%- endfor %}
 {%- for node in members.get('mesos-master', []) %}
@@ -43,6 +46,7 @@ Mesos master on {{ node }}:
     - tgt: {{ node }}
     - tgt_type: list
     - sls: orchestration.minion.mesos_master
+    - pillar: {patience: {{ patience }}}
     - failhard: True
 {%- endfor %}
 {%- for node in members.get('mesos-master', [])[:1] %}
@@ -52,6 +56,7 @@ The Mesos masters have a leader:
     - tgt: {{ node }}
     - tgt_type: list
     - sls: orchestration.minion.mesos_leader
+    - pillar: {patience: {{ patience }}}
     - failhard: True
 {%- endfor %}
 {%- if 'mesos-slave' in members %}
@@ -61,6 +66,7 @@ The Mesos slaves are registered:
     - tgt: {{ members['mesos-slave'] | join(' or ') }}
     - tgt_type: compound
     - sls: orchestration.minion.mesos_slave
+    - pillar: {patience: {{ patience }}}
     - failhard: True
 {%- endif %}
 {%- for node in members.get('marathon', []) %}
@@ -70,6 +76,7 @@ Marathon on {{ node }}:
     - tgt: {{ node }}
     - tgt_type: list
     - sls: orchestration.minion.marathon
+    - pillar: {patience: {{ patience }}}
     - failhard: True
 {%- endfor %}
 {%- for node in members.get('chronos', []) %}
@@ -79,6 +86,7 @@ Chronos on {{ node }}:
     - tgt: {{ node }}
     - tgt_type: list
     - sls: orchestration.minion.chronos
+    - pillar: {patience: {{ patience }}}
     - failhard: True
 {%- endfor %}
 

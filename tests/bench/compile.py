@@ -27,7 +27,7 @@ def measure(options: dict) -> tuple[float, float]:
     highstate = salt.state.HighState(options, initial_pillar=pillar)
     highstate.push_active()
     try:
-        chunks, errors = render.compile_states(highstate)
+        chunks, errors = render.compile_states(highstate, [])
     finally:
         highstate.pop_active()
     end = time.perf_counter()

@@ -6,11 +6,11 @@ object on stdin, ``{"root": path of the repository, "cases": [case, ...]}``, and
 stdout. All cases share one process, as importing Salt takes longer than rendering. A case is a minion::
 
     {"id": "lxdev01", "grains": {"roles": ["marathon"]}, "pillar": {}, "pillar_roots": ["/srv/pillar"], "site": false,
-     "installed": {"marathon": "1.8"}, "only": ""}
+     "installed": {"marathon": "1.8"}, "only": "", "sls": []}
 
 ``pillar_roots`` are directories whose pillar lies below the case's; ``site`` has the repository's own follow them.
-``installed`` is what ``pkg.version`` answers. All but the id may be left out. The answer has ``pillar``, what the minion
-receives, and ``{"errors": [str, ...]}`` if Salt refuses to render, else
+``installed`` is what ``pkg.version`` answers, ``sls`` what is applied instead of what top.sls says. All but the id may
+be left out. The answer has ``pillar``, what the minion receives, and ``{"errors": [str, ...]}`` if Salt refuses to render, else
 
 * ``states``: in the order in which Salt runs them (found by a run with ``mock=True``), each with ``id``, ``sls``,
   ``function``, ``name``, ``arguments`` and ``requisites``;
@@ -98,9 +98,9 @@ def minion_options(root: Path, scratch: Path) -> dict:
     return options
 
 
-def compile_states(highstate) -> tuple[list[dict], list[str]]:
+def compile_states(highstate, sls: list[str]) -> tuple[list[dict], list[str]]:
     """Return the low state, or the errors that prevent it."""
-    high, errors = highstate.render_highstate(highstate.top_matches(highstate.get_top()))
+    high, errors = highstate.render_highstate({"base": sls} if sls else highstate.top_matches(highstate.get_top()))
     high, more = highstate.state.reconcile_extend(high)
     errors += more
     errors += highstate.state.verify_high(high)
@@ -229,7 +229,7 @@ def render(options: dict, case: dict, root: Path, scratch: Path) -> dict:
         return {"pillar": pillar, "faults": state.functions["slsutil.renderer"]("salt://common/faults.py", **keywords)}
     highstate.push_active()
     try:
-        chunks, errors = compile_states(highstate)
+        chunks, errors = compile_states(highstate, case.get("sls", []))
     finally:
         highstate.pop_active()
     if errors:

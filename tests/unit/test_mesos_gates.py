@@ -50,12 +50,21 @@ def recording(situation):
     def says(heard: bytes) -> bytes:
         request = b" ".join(heard.split(b" ", 2)[:2])
         host = heard.lower().split(b"host: ")[1].split(b"\r\n")[0]
-        said = RECORDED[situation[request]]
+        said = situation.get(request, NOT_FOUND)
+        said = RECORDED[said] if isinstance(said, str) else said
         headers = "".join(f"{name}: {value}\r\n" for name, value in said["headers"].items())
         body = json.dumps(said["json"]) if "json" in said else said.get("text", "")
         head = f"HTTP/1.1 {said['status']} x\r\n{headers}Content-Length: {len(body)}\r\n\r\n"
         return head.encode().replace(b"127.0.0.1:5050", host) + body.encode()
     return says
+
+
+NOT_FOUND = {"status": 404, "headers": {}, "text": "404 Not Found."}
+
+
+def log(recovered: object) -> dict:
+    """What the metrics say of the log."""
+    return {b"GET /metrics/snapshot": {"status": 200, "headers": {}, "json": {"registrar/log/recovered": recovered}}}
 
 
 NOT_RECOVERED = {
@@ -152,19 +161,27 @@ def test_what_answers_like_no_master_is_not_taken_for_one(salt, raw):
 def test_masters_tells_who_lives_and_who_leads(salt, cluster, raw, nobody):
     leader, standby, blind, silent = cluster.master(), cluster.master(), raw(recording(NO_LEADER)), raw(None)
     urls = [leader.url, standby.url, blind.url, nobody, silent.url]
+    no_log = {"leader": False, "log_recovered": None}
     assert salt.call("mesos.masters", url=urls, timeout=2) == [
-        {"url": leader.url, "healthy": True, "leader": True, "error": None},
-        {"url": standby.url, "healthy": True, "leader": False, "error": None},
-        {"url": blind.url, "healthy": True, "leader": False, "error": f"POST {blind.url}/api/v1: 503 No leader elected"},
-        {"url": nobody, "healthy": False, "leader": False, "error": f"GET {nobody}/health: Connection refused"},
-        {"url": silent.url, "healthy": False, "leader": False, "error": f"GET {silent.url}/health: no answer within 2 seconds"},
+        {"url": leader.url, "healthy": True, "leader": True, "log_recovered": True, "error": None},
+        {"url": standby.url, "healthy": True, "leader": False, "log_recovered": True, "error": None},
+        {"url": blind.url, **no_log, "healthy": True, "error": f"POST {blind.url}/api/v1: 503 No leader elected"},
+        {"url": nobody, **no_log, "healthy": False, "error": f"GET {nobody}/health: Connection refused"},
+        {"url": silent.url, **no_log, "healthy": False, "error": f"GET {silent.url}/health: no answer within 2 seconds"},
     ]
+
+
+@pytest.mark.parametrize("said, is_so", [(1.0, True), (0.0, False), (None, None), ("1.0", None), ([], None), (0.5, None)], ids=str)
+def test_masters_tells_whose_log_is_recovered(salt, raw, said, is_so):
+    server = raw(recording({**NO_LEADER, **log(said)}))
+    assert salt.call("mesos.masters", url=server.url)[0]["log_recovered"] is is_so
 
 
 def test_a_leader_that_has_not_recovered_leads_all_the_same(salt, raw):
     url = raw(recording(NOT_RECOVERED)).url
     error = f"POST {url}/api/v1: 503 Master has not finished recovery"
-    assert salt.call("mesos.masters", url=url) == [{"url": url, "healthy": True, "leader": True, "error": error}]
+    found = {"url": url, "healthy": True, "leader": True, "log_recovered": None, "error": error}
+    assert salt.call("mesos.masters", url=url) == [found]
 
 
 def test_agents_are_listed_as_the_leader_knows_them(salt, raw):
@@ -259,6 +276,31 @@ def test_with_a_majority_a_member_waits_for_a_leader(salt, raw, nobody):
     masters = [raw(recording(NO_LEADER)).url, raw(recording(NO_LEADER)).url, nobody]
     comment = fails(salt("mesos.leader_available", url=masters, member=masters[0], timeout=0))
     assert "503 No leader elected" in comment and f"as {masters[0]} sees it" in comment
+
+
+def test_the_second_of_three_new_masters_does_not_wait_for_a_leader(salt, raw, nobody):
+    masters = [raw(recording({**situation, **log(0.0)})).url for situation in (NOT_RECOVERED, NO_LEADER)]
+    comment = passes(salt("mesos.leader_available", url=[*masters, nobody], member=masters[1], timeout=10))
+    assert comment == f"{masters[1]} is healthy; the log of the masters is new and begins when all 3 are there: 2 are"
+
+
+def test_the_third_of_three_new_masters_waits_for_a_leader(salt, raw):
+    masters = [raw(recording({**NOT_RECOVERED, **log(0.0)})).url for _ in range(3)]
+    comment = fails(salt("mesos.leader_available", url=masters, member=masters[2], timeout=0))
+    assert "was elected and has not said yet that it has recovered" in comment
+
+
+@pytest.mark.parametrize("other", [log(1.0), {}], ids=["one has a log", "one does not tell"])
+def test_with_a_log_that_may_be_in_use_a_majority_needs_a_leader(salt, raw, nobody, other):
+    masters = [raw(recording({**NO_LEADER, **each})).url for each in (log(0.0), other)]
+    fails(salt("mesos.leader_available", url=[*masters, nobody], member=masters[0], timeout=0))
+
+
+def test_on_a_living_cluster_a_restarted_master_must_have_rejoined(salt, cluster, raw, nobody):
+    leader, restarted = cluster.master(), raw(recording({**NO_LEADER, **log(0.0)}))
+    masters = [leader.url, restarted.url, nobody]
+    fails(salt("mesos.leader_available", url=masters, member=restarted.url, timeout=0))
+    assert passes(salt("mesos.leader_available", url=masters, member=leader.url, timeout=0)) == f"{leader.url} leads and has recovered"
 
 
 def test_a_member_that_does_not_see_the_leader_of_the_others_has_not_joined_them(salt, cluster, raw):

@@ -1,8 +1,10 @@
 """The stand-ins of the Mesos master and agent, against what a real Apache Mesos 1.11.0 answered."""
 
+import collections
 import contextlib
 import json
 import random
+import shutil
 import socket
 import time
 from pathlib import Path
@@ -10,9 +12,10 @@ from pathlib import Path
 import pytest
 import requests
 
+from lab.standins import master as master_module
 from lab.standins.agent import Agent
-from lab.standins.election import MemoryRoom
-from lab.standins.master import Master
+from lab.standins.election import MemoryGroup, MemoryRoom
+from lab.standins.master import Master, next_state
 from lab.standins.mesos import Abort, Exit
 
 RECORDED = json.loads(Path(__file__).with_name("data").joinpath("mesos-1.11.0.json").read_text())
@@ -139,7 +142,7 @@ def test_every_metric_of_a_master_is_a_recorded_one_and_a_float(cluster):
     metrics = ask(cluster.master(room=False), "/metrics/snapshot").json()
     assert metrics.keys() <= set(RECORDED["standalone-get-metrics_snapshot"]["json"])
     assert {type(value) for value in metrics.values()} == {float}
-    assert metrics["master/elected"] == 1.0
+    assert metrics["master/elected"] == metrics["registrar/log/recovered"] == 1.0
 
 
 @pytest.mark.parametrize("name", recorded("err-"))
@@ -218,6 +221,155 @@ def test_an_elected_master_without_its_registry_answers_v1_with_503(cluster):
     answer = ask(master, "/api/v1", "POST", json={"type": "GET_HEALTH"})
     assert (answer.status_code, answer.text) == (503, "Master has not finished recovery")
     assert ask(master, "/slaves").status_code == 200
+
+
+# --- the replicas of the log ---
+
+
+@pytest.mark.parametrize(
+    "own, others, quorum, becomes",
+    [
+        ("EMPTY", [], 1, "STARTING"),
+        ("STARTING", [], 1, "VOTING"),
+        ("EMPTY", ["EMPTY", "EMPTY"], 2, "STARTING"),
+        ("EMPTY", ["EMPTY", "STARTING"], 2, "STARTING"),
+        ("EMPTY", ["STARTING", "STARTING"], 2, "STARTING"),
+        ("STARTING", ["STARTING", "STARTING"], 2, "VOTING"),
+        ("STARTING", ["STARTING", "VOTING"], 2, "VOTING"),
+        ("STARTING", ["VOTING", "VOTING"], 2, "VOTING"),
+        ("VOTING", ["EMPTY", "EMPTY"], 2, "VOTING"),
+        ("EMPTY", ["VOTING", "VOTING"], 2, "VOTING"),
+        ("EMPTY", ["EMPTY", "VOTING", "VOTING", "VOTING"], 3, "VOTING"),
+        # All are needed for a new log, and a state that nobody told is none.
+        ("EMPTY", [], 2, "EMPTY"),
+        ("EMPTY", ["EMPTY"], 2, "EMPTY"),
+        ("EMPTY", ["EMPTY", ""], 2, "EMPTY"),
+        ("STARTING", ["STARTING", ""], 2, "STARTING"),
+        ("EMPTY", ["EMPTY", "EMPTY", "EMPTY"], 3, "EMPTY"),
+        # Nobody may vote while one is still empty.
+        ("STARTING", ["STARTING", "EMPTY"], 2, "STARTING"),
+        # One votes and all others are new: stuck.
+        ("EMPTY", ["EMPTY", "VOTING"], 2, "EMPTY"),
+        ("EMPTY", ["VOTING"], 2, "EMPTY"),
+        ("VOTING", ["EMPTY"], 2, "VOTING"),
+    ],
+)
+def test_a_replica_follows_the_rules_of_the_real_one(own, others, quorum, becomes):
+    assert next_state(own, [own, *others], quorum) == becomes
+
+
+def test_without_log_auto_initialize_a_new_log_does_not_begin():
+    assert next_state("EMPTY", ["EMPTY"] * 3, 2, initialize=False) == "EMPTY"
+    assert next_state("STARTING", ["STARTING"] * 3, 2, initialize=False) == "STARTING"
+    assert next_state("EMPTY", ["EMPTY", "VOTING", "VOTING"], 2, initialize=False) == "VOTING"
+
+
+def test_however_three_new_replicas_are_interleaved_all_of_them_vote_in_the_end():
+    for seed in range(200):
+        order = random.Random(seed)
+        states = ["EMPTY"] * 3
+        seen = [list(states) for _ in states]
+        for _ in range(200):
+            which, other = order.randrange(3), order.randrange(3)
+            seen[which][other] = states[other]  # what one knows of the others may be old
+            seen[which][which] = states[which]
+            states[which] = next_state(states[which], seen[which], 2)
+        assert states == ["VOTING"] * 3
+
+
+@pytest.fixture
+def zookeeper(monkeypatch):
+    """Groups in memory where masters think that they are in ZooKeeper: a room for each path."""
+    rooms = collections.defaultdict(MemoryRoom)
+
+    def group(url, _prefix, data, changed, _timeout):
+        return MemoryGroup(rooms[url.path], data, changed)
+
+    monkeypatch.setattr(master_module, "ZooKeeperGroup", group)
+    monkeypatch.setattr(Master, "pause", 0.05)
+    return rooms
+
+
+def of_several(cluster, name, *arguments, quorum=2):
+    """Start a master that has the work directory of that name."""
+    flags = ("--zk=zk://127.0.0.1/mesos", f"--quorum={quorum}", f"--work_dir={cluster.directory / name}")
+    return cluster.master(*flags, *arguments, room=False)
+
+
+def told(*masters):
+    """What masters tell each other of their replicas."""
+    return [ask(each, "/standin/replica").json()["state"] for each in masters]
+
+
+def measured(*masters):
+    """What their metrics say of their replicas."""
+    return [ask(each, "/metrics/snapshot").json()["registrar/log/recovered"] for each in masters]
+
+
+def test_a_new_log_begins_when_all_masters_are_there(cluster, zookeeper):
+    first, second = of_several(cluster, "1"), of_several(cluster, "2")
+    time.sleep(0.5)
+    assert first.leading and not first.recovered
+    assert (told(first, second), measured(first, second)) == (["EMPTY", "EMPTY"], [0.0, 0.0])
+    third = of_several(cluster, "3")
+    until(lambda: first.recovered and told(first, second, third) == ["VOTING"] * 3)
+    assert measured(first, second, third) == [1.0] * 3
+    assert not second.recovered and not third.recovered
+
+
+def test_a_master_alone_begins_its_log_and_votes_again_after_a_restart(cluster, zookeeper):
+    master = of_several(cluster, "1", quorum=1)
+    until(lambda: master.recovered)
+    master.stop()
+    again = of_several(cluster, "1", quorum=1)
+    assert told(again) == ["VOTING"]
+    until(lambda: again.recovered)
+
+
+def test_a_new_disk_catches_up_with_a_quorum_that_votes(cluster, zookeeper):
+    masters = [of_several(cluster, name) for name in "123"]
+    until(lambda: told(*masters) == ["VOTING"] * 3)
+    masters[0].stop()
+    until(lambda: masters[1].recovered)
+    replaced = of_several(cluster, "1.new")
+    until(lambda: told(replaced) == ["VOTING"])
+
+
+def test_two_nodes_of_one_master_are_one_replica(cluster, zookeeper):
+    first = of_several(cluster, "1")
+    room = zookeeper["/mesos/log_replicas"]
+    for _ in range(2):
+        MemoryGroup(room, room.groups[0].data).start()
+    time.sleep(0.3)
+    assert len(first.replicas.members) == 3 and told(first) == ["EMPTY"]
+
+
+def test_a_master_that_becomes_one_of_three_is_stuck_until_its_log_is_removed(cluster, zookeeper):
+    alone = of_several(cluster, "1", quorum=1)
+    until(lambda: alone.recovered)
+    alone.group.store(b'{"a": {"id": {"value": "a"}}}')
+    alone.stop()
+    first, *others = (of_several(cluster, name, "--registry_fetch_timeout=1secs") for name in "123")
+    until(lambda: first.ended)
+    assert first.ended == "Recovery failed: Failed to recover registrar: Failed to perform fetch within 1secs"
+    assert told(*others) == ["EMPTY", "EMPTY"]
+    shutil.rmtree(cluster.directory / "1" / "replicated_log")
+    again = of_several(cluster, "1")
+    until(lambda: told(again, *others) == ["VOTING"] * 3)
+    leader = until(lambda: next((each for each in others if each.recovered), None))
+    assert leader.recovered_agents == {}
+
+
+def test_without_log_auto_initialize_three_new_masters_wait(cluster, zookeeper):
+    masters = [of_several(cluster, name, "--log_auto_initialize=false") for name in "123"]
+    time.sleep(0.3)
+    assert told(*masters) == ["EMPTY"] * 3 and not masters[0].recovered
+
+
+def test_a_registry_in_memory_has_no_log(cluster, zookeeper):
+    master = cluster.master("--registry=in_memory", "--zk=zk://127.0.0.1/mesos", room=False)
+    until(lambda: master.recovered)
+    assert "registrar/log/recovered" not in ask(master, "/metrics/snapshot").json()
 
 
 # --- agents ---

@@ -121,16 +121,16 @@ class ZooKeeperGroup:
 
     def load(self) -> bytes:
         """Return the group's record, empty if there is none."""
-        if self._client:
+        if client := self._client:
             with contextlib.suppress(NoNodeError):
-                return self._client.get(self._record)[0]
+                return client.get(self._record)[0]
         return b""
 
     def store(self, data: bytes) -> None:
         """Replace the group's record."""
-        if self._client:
-            self._client.ensure_path(self._record)
-            self._client.set(self._record, data)
+        if client := self._client:
+            client.ensure_path(self._record)
+            client.set(self._record, data)
 
     @property
     def _record(self) -> str:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import dataclasses
 import fcntl
+import http.client
 import itertools
 import json
 import pathlib
 import socket
 import threading
 import time
+import urllib.request
 import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from kazoo.exceptions import KazooException
 
 from . import mesos_flags, resources
 from .election import Group, MemoryGroup, MemoryRoom, ZooKeeperGroup, ZooKeeperUrl, leader, leads
@@ -46,6 +52,42 @@ class Peer:
         return self.info["id"]["value"]
 
 
+def next_state(own: str, states: Iterable[str], quorum: int, initialize: bool = True) -> str:
+    """
+    Return what a replica of the log becomes next, by the rules of the real one (apache/mesos, src/log/recover.cpp).
+
+    own
+        Its state: EMPTY (a new disk), STARTING or VOTING.
+
+    states
+        Those of all replicas that answer, itself among them.
+
+    quorum, initialize
+        The flags ``quorum`` and ``log_auto_initialize``.
+
+    A new log begins in two steps, as nobody may vote while another one is still EMPTY: that one would see neither a
+    quorum that votes nor a log that is new, and be stuck. Where a former lone master votes and all others are EMPTY, they
+    are stuck indeed.
+    """
+    found, everyone = collections.Counter(states), 2 * quorum - 1
+    if own == "VOTING" or found["VOTING"] >= quorum:
+        return "VOTING"
+    if initialize and own == "EMPTY" and found["EMPTY"] + found["STARTING"] >= everyone:
+        return "STARTING"
+    if initialize and own == "STARTING" and found["STARTING"] + found["VOTING"] >= everyone:
+        return "VOTING"
+    return own
+
+
+def _replica_state(address: str) -> str:
+    """Ask the master at ``ip:port`` for the state of its replica; empty if it does not say."""
+    try:
+        with urllib.request.urlopen(f"http://{address}/standin/replica", timeout=1) as response:
+            return json.load(response)["state"]
+    except (OSError, http.client.HTTPException, ValueError, KeyError):
+        return ""
+
+
 def _nanoseconds(at: float) -> dict[str, int]:
     return {"nanoseconds": int(at * 1e9)}
 
@@ -57,6 +99,7 @@ class Master(MesosDaemon):
     process = "master"
     table = mesos_flags.MASTER
     patience = 6.0  # seconds without a word until a peer is disconnected
+    pause = 1.0  # seconds until the other replicas of the log are asked again
 
     def __init__(
         self,
@@ -71,6 +114,7 @@ class Master(MesosDaemon):
         self.id = str(uuid.uuid4())
         self.elected_time: float | None = None
         self.recovered = False
+        self.replica = "EMPTY"
         self.agents: dict[str, Peer] = {}
         self.frameworks: dict[str, Peer] = {}
         self.recovered_agents: dict[str, dict[str, Any]] = {}
@@ -80,10 +124,11 @@ class Master(MesosDaemon):
         self.replicas: ZooKeeperGroup | None = None
         self._followed: bytes | None = None
         self._lock: Any = None
+        self._wake, self._stopped = threading.Event(), threading.Event()
 
     def _checked(self) -> ZooKeeperUrl | None:
         """Refuse flags that do not fit together; return where ZooKeeper is."""
-        replicated = self.flags["registry"] == "replicated_log"
+        replicated = self.replicated
         if replicated and "work_dir" not in self.flags:
             raise Exit("--work_dir needed for replicated log based registry")
         if "zk" not in self.flags:
@@ -98,6 +143,11 @@ class Master(MesosDaemon):
             text = "Expecting a (chroot) path for ZooKeeper ('/' is not supported)"
             raise Exit(f"Failed to create a master contender: {text}")
         return zk
+
+    @property
+    def replicated(self) -> bool:
+        """Whether the registry is in a replicated log."""
+        return self.flags["registry"] == "replicated_log"
 
     # --- leading ---
 
@@ -134,15 +184,19 @@ class Master(MesosDaemon):
         else:
             timeout = seconds(self.flags["zk_session_timeout"])
             self.group = ZooKeeperGroup(self.zk, "json.info_", data, self._changed, timeout)
-            log = self.zk._replace(path=self.zk.path + "/log_replicas")
-            replica = f"log-replica(1)@{self.pid.partition('@')[2]}".encode()
-            self.replicas = ZooKeeperGroup(log, "", replica, self._recover, timeout)
-            self.replicas.start()
+            if self.replicated:
+                log = self.zk._replace(path=self.zk.path + "/log_replicas")
+                replica = f"log-replica(1)@{self.pid.partition('@')[2]}".encode()
+                self.replicas = ZooKeeperGroup(log, "", replica, self._wake.set, timeout)
+                self.replicas.start()
+                threading.Thread(target=self._replicate, daemon=True).start()
         self.group.start()
 
     def stop(self) -> None:
         """Leave the election and stop serving."""
         self.elected_time = None
+        self._stopped.set()
+        self._wake.set()
         self.group.stop()
         if self.replicas:
             self.replicas.stop()
@@ -152,9 +206,9 @@ class Master(MesosDaemon):
 
     def _lock_log(self) -> pathlib.Path | None:
         """Take the replicated log's place for this process alone; return where the record of a lone master stands."""
-        if self.flags["registry"] != "replicated_log":
+        if not self.replicated:
             return None
-        directory = pathlib.Path(self.flags["work_dir"], "replicated_log")
+        directory = self._state_file.parent
         directory.mkdir(parents=True, exist_ok=True)
         self._lock = (directory / "LOCK").open("w")
         try:
@@ -162,6 +216,8 @@ class Master(MesosDaemon):
         except OSError as error:
             text = f"IO error: lock {directory}/LOCK: Resource temporarily unavailable"
             raise Exit(f"Failed to recover the log: {text}") from error
+        if self._state_file.exists():
+            self.replica = self._state_file.read_text()
         return directory / "registry.json"
 
     def _changed(self) -> None:
@@ -179,17 +235,64 @@ class Master(MesosDaemon):
             timer.start()
         elif self.leading and not leads(self.group):
             self.end("Lost leadership after indecisive election... committing suicide!")
-        self._recover()
+        if self.replicas:
+            self._wake.set()
+        elif len(self.group.members) >= (int(self.flags.get("quorum", 1)) if self.zk else 1):
+            # Masters of a unit test and those without a log ask nobody; there each candidate is a replica.
+            self._become("VOTING")
+            self._recover()
+
+    @property
+    def _state_file(self) -> pathlib.Path:
+        return pathlib.Path(self.flags["work_dir"], "replicated_log", "replica")
+
+    def _become(self, state: str) -> None:
+        """Put the local replica of the log into a state, which a restart does not change."""
+        with self.lock:
+            if not self.replicated or state == self.replica:
+                return
+            beside = self._state_file.with_suffix(".new")
+            beside.write_text(state)
+            beside.replace(self._state_file)  # a master that is killed in the middle must not find half a word
+            self.log.write("INFO", f"Replica status changed from {self.replica} to {state}")
+            self.replica = state
+
+    def _replicate(self) -> None:
+        """Ask the other replicas, until this one votes and the registry is read if this master leads."""
+        while not self._stopped.is_set():
+            self._wake.wait(self.pause)
+            self._wake.clear()
+            if self.replica != "VOTING" or (self.leading and not self.recovered):
+                with contextlib.suppress(KazooException):  # ZooKeeper went away in the middle; asked again soon
+                    self._ask_replicas()
+
+    def _ask_replicas(self) -> None:
+        # A master that was killed and is back has two nodes for a while: its old session has not ended yet.
+        replicas = {data.decode().partition("@")[2] for _, data in self.replicas.members} if self.replicas else set()
+        states = [_replica_state(address) for address in sorted(replicas)]
+        quorum = int(self.flags["quorum"])
+        state = next_state(self.replica, states, quorum, self.flags["log_auto_initialize"] == "true")
+        if state != self.replica:
+            if state == "STARTING":
+                self.group.store(b"{}")  # a new log knows no agents; nobody votes yet, so that nobody has written any
+            self._become(state)
+            self._wake.set()
+        elif state == "VOTING" and states.count("VOTING") >= quorum:
+            self._recover()
+
+    @route("/standin/replica", "GET", local=True)
+    def get_replica(self, _request: Request) -> Any:
+        """Tell the other masters the state of the local replica of the log."""
+        return {"state": self.replica}
 
     def _recover(self) -> None:
-        """Read the registry as soon as this master leads and a quorum of replicas is there."""
+        """Read the registry, if this master leads and has not done so."""
+        if not self.leading or self.recovered:
+            return
+        record = json.loads(self.group.load() or b"{}")
         with self.lock:
-            # Masters of a unit test have no log of their own; there each candidate is a replica.
-            present = len((self.replicas or self.group).members)
-            needed = int(self.flags.get("quorum", 1)) if self.zk else 1
-            if not self.leading or self.recovered or present < needed:
+            if self.recovered:
                 return
-            record = json.loads(self.group.load() or b"{}")
             self.recovered_agents = {id_: info for id_, info in record.items() if id_ not in self.agents}
             self.recovered = True
         self.log.write("INFO", f"Recovered {len(record)} agents from the registry")
@@ -480,8 +583,8 @@ class Master(MesosDaemon):
             "registrar/queued_operations": 0,
             **super().metrics(),
         }
-        if self.leading:
-            found["registrar/log/recovered"] = self.recovered
+        if self.replicated:
+            found["registrar/log/recovered"] = self.replica == "VOTING"
         for name in resources.SCALARS:
             found[f"master/{name}_total"] = total[name]
             found[f"master/{name}_used"] = found[f"master/{name}_percent"] = 0.0
