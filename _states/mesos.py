@@ -189,6 +189,7 @@ def leader_available(name, url=None, member=None, timeout=120):
         leader that has recovered, as soon as a majority of ``url`` is healthy; so the first of three does not wait for
         the others, which are yet to come. Nor does the second, where every healthy master says that its log is not
         recovered: it is new then, and begins when all masters are there, so that the last one waits for the leader.
+        With a leader its own replica of the log must have caught up, or the next disk could go before this one is of use.
 
     timeout
         Seconds. 0: ask once.
@@ -215,6 +216,8 @@ def leader_available(name, url=None, member=None, timeout=120):
         found = leader(url=url if member is None else member, timeout=seconds)
         if not found["recovered"]:
             return False, f"{found['url']} was elected and has not said yet that it has recovered: {found['error']}"
+        if member is not None and own["log_recovered"] is False:
+            return False, f"{own['url']} has not caught up with the log of the other masters yet"
         return True, f"{found['url']} leads and has recovered"
 
     what = "a leader that has recovered" + (f", as {member} sees it" if member is not None else "")

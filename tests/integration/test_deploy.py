@@ -143,7 +143,7 @@ def test_a_service_that_fails_stops_it_with_host_and_reason(bare):
     bare.at("lxcc02").run("systemctl mask --now zookeeper")
     try:
         code, printed = orchestrate(bare, "deploy")
-        assert code != 0 and "Run failed on minions: lxcc02.devops.test" in printed and "zookeeper is masked" in printed
+        assert code != 0 and "Run failed on minions: lxcc02.devops.test" in printed and "Unit zookeeper.service is masked" in printed
         assert "Mesos master on" not in printed
     finally:
         bare.at("lxcc02").run("systemctl unmask zookeeper && systemctl start zookeeper")

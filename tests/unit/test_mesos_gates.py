@@ -303,6 +303,12 @@ def test_on_a_living_cluster_a_restarted_master_must_have_rejoined(salt, cluster
     assert passes(salt("mesos.leader_available", url=masters, member=leader.url, timeout=0)) == f"{leader.url} leads and has recovered"
 
 
+@pytest.mark.parametrize("caught_up, check", [(0.0, fails), (1.0, passes)])
+def test_a_member_with_a_new_disk_must_have_caught_up_with_the_log(salt, raw, caught_up, check):
+    replaced = raw(recording({**LEADER, **log(caught_up)}))
+    check(salt("mesos.leader_available", url=[replaced.url] * 3, member=replaced.url, timeout=0))
+
+
 def test_a_member_that_does_not_see_the_leader_of_the_others_has_not_joined_them(salt, cluster, raw):
     masters = [raw(recording(NO_LEADER)).url, cluster.master().url, cluster.master().url]
     fails(salt("mesos.leader_available", url=masters, member=masters[0], timeout=0))
