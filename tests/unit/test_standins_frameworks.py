@@ -13,26 +13,11 @@ from lab.standins.master import Master
 
 
 @pytest.fixture
-def started(tmp_path):
-    """Start daemons that end with the test."""
-    daemons = []
-
-    def start(daemon):
-        daemon.start()
-        daemons.append(daemon)
-        return daemon
-
-    yield start
-    for daemon in daemons:
-        daemon.stop()
-
-
-@pytest.fixture
-def masters(started, tmp_path):
+def masters(running, tmp_path):
     """A room in which a Mesos master leads, which is its attribute ``leader``."""
     room = MemoryRoom()
     arguments = ["--ip=127.0.0.1", "--port=0", "--hostname=127.0.0.1", f"--work_dir={tmp_path}"]
-    room.leader = started(Master(arguments, room=room))
+    room.leader = running(Master(arguments, room=room))
     return room
 
 
@@ -40,23 +25,23 @@ LOCAL = ["--http_address", "127.0.0.1", "--http_port", "0", "--hostname", "127.0
 
 
 @pytest.fixture
-def marathon(started, masters):
+def marathon(running, masters):
     """Start a Marathon beside those that the test has."""
     servers = MemoryRoom()
 
     def start(*arguments, environment=None, version="1.8.244"):
-        return started(Marathon([*LOCAL, *arguments], environment, version, masters, servers))
+        return running(Marathon([*LOCAL, *arguments], environment, version, masters, servers))
 
     return start
 
 
 @pytest.fixture
-def chronos(started, masters):
+def chronos(running, masters):
     """Start a Chronos beside those that the test has."""
     servers = MemoryRoom()
 
     def start(*arguments, environment=None, version="2.5.0"):
-        return started(Chronos([*LOCAL, *arguments], environment, version, masters, servers))
+        return running(Chronos([*LOCAL, *arguments], environment, version, masters, servers))
 
     return start
 
@@ -70,6 +55,15 @@ def frameworks(masters, count):
     deadline = time.monotonic() + 5
     while len(found := get(masters.leader, "/state").json()["frameworks"]) < count:
         assert time.monotonic() < deadline, "they did not register in time"
+        time.sleep(0.02)
+    return found
+
+
+def framework_id(server):
+    """Return the id that a Marathon has of the master, as soon as it has one: the master shows it a moment before."""
+    deadline = time.monotonic() + 5
+    while not (found := get(server, "/v2/info").json()["frameworkId"]):
+        assert time.monotonic() < deadline, "it was told no id in time"
         time.sleep(0.02)
     return found
 
@@ -138,14 +132,14 @@ def test_marathon_registers_with_the_leading_master(marathon, masters):
     found = frameworks(masters, 1)[0]
     assert (found["name"], found["role"], found["user"], found["active"]) == ("services", "web", "root", True)
     assert found["webui_url"] == f"http://{server.address}"
-    assert get(server, "/v2/info").json()["frameworkId"] == found["id"]
+    assert framework_id(server) == found["id"]
 
 
 def test_a_marathon_that_takes_over_keeps_the_framework_id(marathon, masters):
     leader, standby = marathon(), marathon()
     before = frameworks(masters, 1)[0]["id"]
     leader.stop()
-    assert get(standby, "/v2/info").json()["frameworkId"] == before
+    assert framework_id(standby) == before
     assert [framework["id"] for framework in frameworks(masters, 1)] == [before]
 
 
