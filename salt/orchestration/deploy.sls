@@ -1,7 +1,7 @@
 # From bare minions to a cluster, in order. Each step ends when the services themselves say that it is done; one that fails stops the run
 # and says on which host and why. Repeated, it goes on from there; on a cluster that is as declared it changes nothing.
 #
-#   salt-run state.orchestrate orchestration.deploy
+#   salt-run -l info state.orchestrate orchestration.deploy
 #
 #   1  every node of the table answers, and knows its roles
 #   2  ZooKeeper, server by server, until the ensemble has its quorum
