@@ -182,7 +182,9 @@ def _is_port(value):
 
 
 def _is_url(value):
-    """Whether a value is null, the URL of an API, or a list of such URLs that is not empty."""
+    """Whether a value is null, the URL of an API, a list of such URLs that is not empty, or where ZooKeeper knows the leader."""
+    if isinstance(value, str) and re.fullmatch(r"zk://[^\s/]+/\S+", value):
+        return True
     urls = value if isinstance(value, list) else [value]
     known = r"https?://[^\s/?#,]+(/\S*)?"
     return value is None or bool(urls) and all(isinstance(url, str) and re.fullmatch(known, url) for url in urls)

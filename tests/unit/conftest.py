@@ -4,7 +4,9 @@ import contextlib
 import json
 import os
 import random
+import re
 import socket
+import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -38,24 +40,47 @@ class Salt:
         assert "Traceback" not in answer["comment"]
         return answer
 
-    def call(self, function: str, pillar: dict | None = None, **arguments):
+    def call(self, function: str, *positional, pillar: dict | None = None, **arguments):
         """Call an execution function, such as ``mesos.leader``, and return its answer as JSON. Raises Salt.Error."""
-        answer = self._ask({"function": function, "arguments": arguments, "pillar": pillar or {}})
+        return self._returned({"function": function, "positional": positional, "arguments": arguments, "pillar": pillar or {}})
+
+    def cli(self, command: str, pillar: dict | None = None):
+        """Call what ``salt-call`` would with this command line: ``mesos.set_weights '{web: 2}'``. Raises Salt.Error."""
+        return self._returned({"command": command, "pillar": pillar or {}})
+
+    def _returned(self, question: dict):
+        answer = self._ask(question)
         if "raised" in answer:
             raise SaltError(answer["raised"])
         return answer["returned"]
+
+    def documented(self, module: str) -> dict[str, str | None]:
+        """Return the docstring of each function of a module, as ``sys.doc`` shows them."""
+        return self._ask({"documented": module})
+
+    def examples(self, module: str) -> dict[str, list[str]]:
+        """Return the command lines under ``CLI Example:`` of each function of a module, without ``salt-call``."""
+        return {name: examples(text or "") for name, text in self.documented(module).items()}
 
     def loaded(self, name: str, proxytype: str | None = None) -> dict[str, list[str]]:
         """Return the functions and states that the loader finds under a name; on a proxy minion, if that is given."""
         return self._ask({"loaded": name, "proxytype": proxytype})
 
 
+def examples(docstring: str) -> list[str]:
+    """Return the commands of a docstring's example as arguments of ``salt-call``; one may span lines with a backslash."""
+    _, _, block = docstring.partition(".. code-block:: bash")
+    lines = block.replace("\\\n", " ").splitlines()
+    return [found[1] for line in lines if (found := re.fullmatch(r"\s*(?:salt-call|salt '\S+'|salt \S+) (\w+\.\w+.*)", line))]
+
+
 @contextlib.contextmanager
 def started(line: str, scratch: Path) -> Iterator[Salt]:
     """Start the minion."""
     command = [saltenv.machine_env(line), "-W", "ignore", CALLER, scratch, ROOT]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                          env={**os.environ, **DEAD_PROXY, "no_proxy": ""}) as process:
+    (scratch / ".netrc").write_text("machine 127.0.0.1 login nobody password wrong\n")  # nor this
+    environment = {**os.environ, **DEAD_PROXY, "no_proxy": "", "HOME": str(scratch)}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as process:
         def ask(question: dict):
             process.stdin.write(json.dumps(question) + "\n")
             process.stdin.flush()
@@ -78,15 +103,19 @@ class RawServer:
 
     says
         The bytes, or what makes them of those that were read. None: no answer at all, until the test is over.
+
+    tls
+        With it the server speaks TLS.
     """
 
-    def __init__(self, says: bytes | None | Callable[[bytes], bytes | None], address: str = "127.0.0.1", port: int = 0):
-        self.says, self.heard = says, []
+    def __init__(self, says: bytes | None | Callable[[bytes], bytes | None], address: str = "127.0.0.1", port: int = 0,
+                 tls: ssl.SSLContext | None = None):
+        self.says, self.tls, self.heard = says, tls, []
         self.address = address
         self._over = threading.Event()
         self._listening = socket.create_server((address, port))
         self.port = self._listening.getsockname()[1]
-        self.url = f"http://{address}:{self.port}"
+        self.url = f"http{'s' if tls else ''}://{address}:{self.port}"
         threading.Thread(target=self._serve, daemon=True).start()
 
     def stop(self):
@@ -102,7 +131,7 @@ class RawServer:
                 threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
 
     def _answer(self, connection: socket.socket):
-        with connection, contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), self.tls.wrap_socket(connection, server_side=True) if self.tls else connection as connection:
             heard = connection.recv(65536)
             self.heard.append(heard)
             says = self.says(heard) if callable(self.says) else self.says

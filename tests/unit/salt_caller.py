@@ -4,35 +4,42 @@ A masterless minion that applies states and calls execution functions. Run by th
 Takes a directory for its own files and the path of the repository. Reads one JSON object a line::
 
     {"state": "mesos.flags_managed", "arguments": {...}, "test": false, "pillar": {}}
-    {"function": "mesos.leader", "arguments": {...}, "pillar": {}}
+    {"function": "mesos.leader", "positional": [...], "arguments": {...}, "pillar": {}}
+    {"command": "mesos.set_weights '{web: 2}'", "pillar": {}}
+    {"documented": "mesos"}
     {"loaded": "marathon", "proxytype": null}
 
 and writes one JSON line for each: the result of the state, or a list of errors; what the function ``returned`` or
-``raised``; the functions and states that there are under the name of a module. Importing Salt takes seconds, hence one
+``raised``, of a command as ``salt-call`` understands it, too; the docstrings of a module's functions; the functions and
+states that there are under the name of a module. Importing Salt takes seconds, hence one
 process for many of them, and one set of loaded modules for all with the same ``test`` and pillar.
 """
 
 import functools
 import json
 import logging
+import shlex
 import sys
 from pathlib import Path
 from unittest import mock
 
 import salt.config
 import salt.loader
+import salt.minion
 import salt.state
+import salt.utils.args
 import salt.utils.extmods
+from salt.exceptions import CommandExecutionError
 
 
 def minion_options(scratch: Path, root: Path) -> dict:
-    """Return options of a minion without a master that finds the states and modules of the repository."""
+    """Return options of a minion without a master that finds the states and modules of the repository, and those in ``minion/``."""
     options = salt.config.apply_minion_config({
         "root_dir": str(scratch),
         "conf_file": str(scratch / "minion"),
         "log_file": str(scratch / "minion.log"),
         "file_client": "local",
-        "file_roots": {"base": [str(root / "salt")]},
+        "file_roots": {"base": [str(root / "salt"), str(Path(__file__).with_name("minion"))]},
         "pillar_roots": {"base": []},
         "id": "unit",
         "grains": {"os_family": "RedHat"},
@@ -72,18 +79,29 @@ def main() -> None:
         return next(iter(answer.values())) if isinstance(answer, dict) else answer
 
     def call(request: dict) -> dict:
-        function = minion(False, json.dumps(request["pillar"])).functions[request["function"]]
+        functions = minion(False, json.dumps(request["pillar"])).functions
+        positional, named = request.get("positional", []), request.get("arguments", {})
         try:
-            return {"returned": function(**request["arguments"])}
+            if "command" in request:
+                request["function"], *words = shlex.split(request["command"])
+                # As a minion does it: text becomes what YAML makes of it, and what has a name is an argument of that name.
+                words = salt.utils.args.parse_input(words, condition=False)
+                positional, named = salt.minion.load_args_and_kwargs(functions[request["function"]], words)
+            return {"returned": functions[request["function"]](*positional, **named)}
         except Exception as error:  # whatever it is, the test wants to see it
-            return {"raised": f"{type(error).__name__}: {error}"}
+            # Those of the modules have kinds of their own, for those who catch them.
+            kind = CommandExecutionError if isinstance(error, CommandExecutionError) else type(error)
+            return {"raised": f"{kind.__name__}: {error}"}
 
     for line in sys.stdin:
         request = json.loads(line)
         if "state" in request:
             answer = apply(request)
-        elif "function" in request:
+        elif "function" in request or "command" in request:
             answer = call(request)
+        elif "documented" in request:
+            functions = minion(False, "{}").functions
+            answer = {name: functions[name].__doc__ for name in functions if name.startswith(f"{request['documented']}.")}
         else:
             answer = loaded(options, request["loaded"], request["proxytype"])
         print(json.dumps(answer, default=str), flush=True)
