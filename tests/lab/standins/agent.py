@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import pathlib
 import signal
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from . import mesos_flags, resources
 from .election import MemoryRoom
+from .executor import Pretend
 from .http import Request, route
 from .mesos import COMMON_CALLS, Abort, Exit, MesosDaemon
 from .peers import Registration
+from .tasks import Task
 
 # What an agent says that it can do, by the version that it came with.
 CAPABILITIES = (
@@ -26,6 +29,8 @@ CAPABILITIES = (
     ("1.10.0", "TASK_RESOURCE_LIMITS"),
 )
 
+# What the executor of a command has for itself.
+EXECUTOR = resources.resources("cpus:0.1;mem:32")
 # What must stay as it was, or the agent must be told to start as a new one.
 INCOMPATIBLE = """Failed to perform recovery: Incompatible agent info detected.{hint}
 ------------------------------------------------------------
@@ -70,6 +75,8 @@ class Agent(MesosDaemon):
         self.attributes, self.resources = self._offer()
         self.id: str | None = None
         self.master: dict[str, Any] | None = None
+        self.executor = Pretend(self.ip)
+        self._told: list[dict[str, Any]] = []
         try:
             self.registration = Registration(
                 master, "/standin/agents", self.describe, self._accepted, self.end, room, self.beat
@@ -108,7 +115,9 @@ class Agent(MesosDaemon):
     def describe(self) -> dict[str, Any]:
         """Return what the master is told."""
         info = {**self.info(), "checkpoint": True}
-        return {"info": info, "pid": self.pid, "version": self.version, "capabilities": self.capabilities()}
+        self._told = self.executor.reports()
+        who = {"info": info, "pid": self.pid, "version": self.version, "capabilities": self.capabilities()}
+        return {**who, "tasks": self._told}
 
     def start(self) -> None:
         """Serve, recover what an earlier run left, and register; Exit if that run was of another agent."""
@@ -164,8 +173,22 @@ class Agent(MesosDaemon):
             self.latest.unlink(missing_ok=True)
             self.latest.symlink_to(directory)
             self.log.write("INFO", f"Registered with master; given agent ID {self.id}")
+        self.executor.told(self._told)
+        news = [self.executor.start(info) for info in reply.get("run", ())]
+        news += [self.executor.kill(tuple(key)) for key in reply.get("kill", ())]
+        if any(news):
+            self.registration.wake()
 
     # --- what it answers ---
+
+    @property
+    def tasks(self) -> list[Task]:
+        """All tasks that it still knows of."""
+        return list(self.executor.tasks.values())
+
+    def allocated(self) -> list[dict[str, Any]]:
+        """What its tasks hold."""
+        return [entry for task in self.tasks for entry in task.allocated]
 
     @route("/state")
     def get_state(self, _request: Request) -> Any:
@@ -185,46 +208,151 @@ class Agent(MesosDaemon):
             "reserved_resources_full": {role: resources.full(entries) for role, entries in reserved.items()},
             "unreserved_resources_full": resources.full(free),
             "reserved_resources_allocated": {},
-            "unreserved_resources_allocated": resources.totals([]),
+            "unreserved_resources_allocated": resources.totals(self.allocated()),
             "resource_providers": [],
             "attributes": {a["name"]: resources.plain(a) for a in self.attributes},
             **({"master_hostname": self.master["hostname"]} if self.master else {}),
             **{key: self.flags[key] for key in ("log_dir", "external_log_file") if key in self.flags},
             "flags": self.flags,
-            "frameworks": [],
+            "frameworks": [self._framework(id_) for id_ in sorted({task.key[0] for task in self.tasks})],
             "completed_frameworks": [],
+        }
+
+    def _framework(self, id_: str) -> dict[str, Any]:
+        mine = [task for task in self.tasks if task.key[0] == id_]
+        info = mine[0].info.get("framework", {})
+        shown = {key: info[key] for key in ("name", "user", "failover_timeout", "checkpoint", "role", "roles") if key in info}
+        executors = {over: [self._executor(task) for task in mine if task.over == over] for over in (False, True)}
+        ends = {"executors": executors[False], "completed_executors": executors[True]}
+        return {"id": id_, "hostname": info.get("hostname", ""), **shown, **ends}
+
+    def _executor(self, task: Task) -> dict[str, Any]:
+        shown, container = [task.v0()], self._container(task)
+        executor = f"{self.work_dir}/slaves/{self.id}/frameworks/{task.key[0]}/executors/{task.key[1]}"
+        return {
+            "id": task.key[1],
+            "name": container["executor_name"],
+            "source": task.key[1],
+            "container": container["container_id"],
+            "directory": f"{executor}/runs/{container['container_id']}",
+            "resources": resources.totals(resources.plus(EXECUTOR, task.allocated)),
+            "role": task.role,
+            "tasks": [] if task.over else shown,
+            "completed_tasks": shown if task.over else [],
+            "queued_tasks": [],
+        }
+
+    @staticmethod
+    def _container(task: Task) -> dict[str, Any]:
+        """A container as the older endpoints show it."""
+        held = resources.amounts(resources.plus(EXECUTOR, map(resources.modern, task.info["resources"])))
+        cpus, mem = held["cpus"], int(held["mem"]) * 2**20
+        command = task.info.get("command", {}).get("value", "")
+        return {
+            "container_id": task.statuses[0]["container_status"]["container_id"]["value"],
+            "executor_id": task.key[1],
+            "executor_name": f"Command Executor (Task: {task.key[1]}) (Command: sh -c '{command}')",
+            "framework_id": task.key[0],
+            "source": task.key[1],
+            "statistics": {
+                "timestamp": time.time(),
+                "cpus_user_time_secs": 0.0,
+                "cpus_system_time_secs": 0.0,
+                "cpus_soft_limit": cpus,
+                "mem_limit_bytes": mem,
+                "mem_soft_limit_bytes": mem,
+                "mem_rss_bytes": 0,
+            },
         }
 
     @route("/containers")
     def get_containers(self, _request: Request) -> Any:
-        """Show the containers: none, as nothing is ever scheduled."""
-        return []
+        """Show the containers of the tasks that run."""
+        return [
+            {**self._container(task), "status": _container_status(task)} for task in self.tasks if not task.over
+        ]
 
     @route("/monitor/statistics")
     def get_statistics(self, _request: Request) -> Any:
-        """Show what executors use: none."""
-        return []
+        """Show what executors use: their limits, as they only pretend."""
+        shown = [self._container(task) for task in self.tasks if not task.over]
+        return [{key: value for key, value in each.items() if key != "container_id"} for each in shown]
+
+    @route("/containerizer/debug")
+    def get_debug(self, _request: Request) -> Any:
+        """Show what the containerizer waits for: nothing."""
+        return {"pending": []}
 
     def metrics(self) -> dict[str, float]:
         """Return what the agent measures."""
-        total = resources.totals(self.resources)
+        total, used = resources.totals(self.resources), resources.totals(self.allocated())
         found = {"slave/registered": float(self.master is not None), **super().metrics()}
         for name in resources.SCALARS:
-            found[f"slave/{name}_total"] = total[name]
-            found[f"slave/{name}_used"] = found[f"slave/{name}_percent"] = 0.0
-        for name in ("frameworks_active", "executors_running", "tasks_running", "tasks_failed", "recovery_errors"):
-            found[f"slave/{name}"] = 0.0
+            found[f"slave/{name}_total"], found[f"slave/{name}_used"] = total[name], used[name]
+            found[f"slave/{name}_percent"] = used[name] / total[name] if total[name] else 0.0
+        found["slave/frameworks_active"] = float(len({task.key[0] for task in self.tasks if not task.over}))
+        found["slave/executors_running"] = found["slave/tasks_running"] = float(sum(not task.over for task in self.tasks))
+        found["slave/tasks_failed"] = float(sum(task.state == "TASK_FAILED" for task in self.tasks))
+        found["slave/recovery_errors"] = 0.0
         return found
 
-    def call_agent(self, _call: dict) -> Any:
+    def call_agent(self, _request: Request, _call: dict) -> Any:
         """GET_AGENT"""
         return {"get_agent": {"agent_info": self.info()}}
 
-    def call_containers(self, _call: dict) -> Any:
+    def call_containers(self, _request: Request, _call: dict) -> Any:
         """GET_CONTAINERS"""
-        return {"get_containers": {"containers": []}}
+        shown = []
+        for task in self.tasks:
+            if not task.over:
+                container = self._container(task)
+                shown.append({
+                    "framework_id": task.info["framework_id"],
+                    "executor_id": {"value": task.key[1]},
+                    "executor_name": container["executor_name"],
+                    "container_id": {"value": container["container_id"]},
+                    "container_status": _container_status(task),
+                    "resource_statistics": container["statistics"],
+                })
+        return {"get_containers": {"containers": shown}}
 
-    calls = {**COMMON_CALLS, "GET_AGENT": call_agent, "GET_CONTAINERS": call_containers}
+    def call_tasks(self, _request: Request, _call: dict) -> Any:
+        """GET_TASKS"""
+        return {"get_tasks": self._tasks()}
+
+    def _tasks(self) -> dict[str, Any]:
+        return {
+            "pending_tasks": [],
+            "queued_tasks": [],
+            "launched_tasks": [task.v1() for task in self.tasks if not task.over],
+            "terminated_tasks": [],
+            "completed_tasks": [task.v1() for task in self.tasks if task.over],
+        }
+
+    def call_operations(self, _request: Request, _call: dict) -> Any:
+        """GET_OPERATIONS"""
+        return {"get_operations": {}}
+
+    def call_providers(self, _request: Request, _call: dict) -> Any:
+        """GET_RESOURCE_PROVIDERS"""
+        return {"get_resource_providers": {}}
+
+    def call_prune(self, _request: Request, _call: dict) -> Any:
+        """PRUNE_IMAGES"""
+
+    calls = {
+        **COMMON_CALLS,
+        "GET_AGENT": call_agent,
+        "GET_CONTAINERS": call_containers,
+        "GET_TASKS": call_tasks,
+        "GET_OPERATIONS": call_operations,
+        "GET_RESOURCE_PROVIDERS": call_providers,
+        "PRUNE_IMAGES": call_prune,
+    }
+
+
+def _container_status(task: Task) -> dict[str, Any]:
+    return {"executor_pid": 1, **{k: v for k, v in task.statuses[-1]["container_status"].items() if k != "network_infos"}}
 
 
 def _grew(old: dict[str, Any], new: dict[str, Any]) -> bool:

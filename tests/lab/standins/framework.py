@@ -21,6 +21,7 @@ from kazoo.exceptions import KazooException
 from .election import Group, MemoryGroup, MemoryRoom, ZooKeeperGroup, ZooKeeperUrl, leader, leads
 from .http import HttpDaemon, Request, Response, answer
 from .peers import Registration
+from .tasks import TERMINAL
 
 HOP = {"connection", "content-length", "date", "host", "server", "transfer-encoding"}
 
@@ -43,6 +44,7 @@ class Framework(HttpDaemon):
 
     lost_leadership = 1
     no_zookeeper = 1
+    beat = 2.0  # seconds between two words to the Mesos master
 
     def __init__(
         self,
@@ -59,7 +61,10 @@ class Framework(HttpDaemon):
         self.environment = environment
         room = master if isinstance(master, MemoryRoom) else None
         url = master if isinstance(master, str) else ""
-        self.registration = Registration(url, "/standin/frameworks", self.describe, self._accepted, room=room)
+        self.registration = Registration(url, "/standin/frameworks", self.describe, self._accepted, self._removed, room, self.beat)
+        self.agents: list[dict[str, Any]] = []
+        self._launches: dict[str, dict[str, Any]] = {}
+        self._kills: set[str] = set()
         self.framework_id: str | None = None
         self.leading = False
         self.ended: str | None = None
@@ -87,7 +92,29 @@ class Framework(HttpDaemon):
         info = {**self.info(), **({"id": {"value": self.framework_id}} if self.framework_id else {})}
         port = self.environment.get("LIBPROCESS_PORT", "0")
         pid = f"scheduler-{id(self):x}@{self.environment.get('LIBPROCESS_IP', self.hostname)}:{port}"
-        return {"info": info, "pid": pid, "version": "", "capabilities": ["TASK_KILLING_STATE", "PARTITION_AWARE"]}
+        who = {"info": info, "pid": pid, "version": "", "capabilities": ["TASK_KILLING_STATE", "PARTITION_AWARE"]}
+        return {**who, "launch": list(self._launches.values()), "kill": sorted(self._kills)}
+
+    # --- tasks ---
+
+    def launch(self, task: dict[str, Any]) -> None:
+        """Have a TaskInfo run on the agent that it names; what becomes of it comes to ``updated``."""
+        self._launches[task["task_id"]["value"]] = task
+        self.registration.wake()
+
+    def kill_task(self, task_id: str) -> None:
+        """Have a task killed; that it is comes to ``updated``."""
+        self._kills.add(task_id)
+        self.registration.wake()
+
+    def offered(self) -> None:
+        """React to ``self.agents``, what is free on each agent, being known anew; in a thread of the registration's."""
+
+    def updated(self, status: dict[str, Any]) -> None:
+        """React to the last status of a task. The same may come again, and all come again to a new leader."""
+
+    def _removed(self, text: str) -> None:
+        self.end(1, text)
 
     def say(self, text: str) -> None:
         """Log a line, on stdout as the JVM's loggers do."""
@@ -156,7 +183,17 @@ class Framework(HttpDaemon):
             self.framework_id = reply["id"]
             self.say(f"Registered as {self.framework_id} with master {reply['master']['pid']}")
             with contextlib.suppress(KazooException):
-                self.group.store(reply["id"].encode())
+                self._keep_id(reply["id"])
+        for status in reply["tasks"]:
+            self._launches.pop(status["task_id"]["value"], None)
+            if status["state"] in TERMINAL:
+                self._kills.discard(status["task_id"]["value"])
+            self.updated(status)
+        self.agents = reply["agents"]
+        self.offered()
+
+    def _keep_id(self, framework_id: str) -> None:
+        self.group.store(framework_id.encode())
 
     # --- passing on ---
 

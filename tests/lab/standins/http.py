@@ -13,15 +13,18 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 
-def route(path: str, *methods: str, **marks: Any) -> Callable:
+def route(*given: str, **marks: Any) -> Callable:
     """
-    Mark a method as the answer to a path, in Werkzeug's syntax (``/v2/apps/<path:id>``); no methods given: to any.
+    Mark a method as the answer to paths, in Werkzeug's syntax (``/v2/apps/<path:id>``), by some methods; none: by any.
 
     ``marks`` are kept for the daemon to read in ``intercept`` (such as ``local=True``).
     """
+    methods = tuple(each for each in given if not each.startswith("/"))
 
     def mark(function: Callable) -> Callable:
-        function.__dict__.setdefault("routes", []).append((path, methods or None))
+        for path in given:
+            if path not in methods:
+                function.__dict__.setdefault("routes", []).append((path, methods or None))
         function.__dict__.setdefault("marks", {}).update(marks)
         return function
 
@@ -40,6 +43,14 @@ def answer(body: Any = None, status: int = 200, **headers: str) -> Response:
     for name, value in headers.items():
         response.headers[name.replace("_", "-")] = value
     return response
+
+
+class Refusal(Exception):
+    """A request is refused: raised by what works on it, and answered with this status and text."""
+
+    def __init__(self, status: int, text: str | None = None, **headers: str) -> None:
+        super().__init__(text or "")
+        self.status, self.text, self.headers = status, text, headers
 
 
 class _Handler(WSGIRequestHandler):
@@ -129,6 +140,8 @@ class HttpDaemon:
             response = self.intercept(request, method.marks)
             if response is None:
                 response = method(request, **captured)
+        except Refusal as refusal:
+            response = answer(refusal.text, refusal.status, **refusal.headers)
         except HTTPException as error:
             response = self.error(request, error)
         if not isinstance(response, Response):
@@ -137,4 +150,4 @@ class HttpDaemon:
         return response(environ, start_response)
 
 
-__all__ = ["HttpDaemon", "Request", "Response", "answer", "route"]
+__all__ = ["HttpDaemon", "Refusal", "Request", "Response", "answer", "route"]

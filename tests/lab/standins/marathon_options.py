@@ -48,6 +48,7 @@ OPTIONS = {
         metrics_prometheus_prefix
     """,
     "1.8": "instance_tracker_update_queue_size=20480 instance_tracker_max_concurrent_updates=8",
+    "1.9": "new_group_enforce_role=off",
 }
 
 # Toggles, and their default after ``=``.

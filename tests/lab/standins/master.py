@@ -1,4 +1,4 @@
-"""The Mesos master: leads or redirects, and shows the agents and frameworks that registered."""
+"""The Mesos master: leads or redirects, knows its agents, frameworks and their tasks; what it shows is in ``views.py``."""
 
 from __future__ import annotations
 
@@ -21,22 +21,27 @@ from typing import Any
 from kazoo.exceptions import KazooException
 
 from . import mesos_flags, resources
+from .calls import Calls
 from .election import Group, MemoryGroup, MemoryRoom, ZooKeeperGroup, ZooKeeperUrl, leader, leads
 from .flags import seconds
 from .http import Request, Response, answer, route
-from .mesos import COMMON_CALLS, Exit, MesosDaemon
+from .maintenance import Maintenance, key
+from .mesos import Exit, MesosDaemon
+from .quota import Quotas, Weights
+from .tasks import Task
+from .views import Views
 
 # What a master says that it can do, by the version that it came with.
 CAPABILITIES = (("1.5.0", "AGENT_UPDATE"), ("1.9.0", "AGENT_DRAINING"), ("1.9.0", "QUOTA_V2"))
-TASK_STATES = (
-    *("STAGING", "STARTING", "RUNNING", "KILLING", "UNREACHABLE"),
-    *("FINISHED", "KILLED", "FAILED", "LOST", "ERROR"),
-)
 
 
 @dataclasses.dataclass
 class Peer:
-    """An agent or a framework: its info as v1 shows it, and when it was heard of (monotonic seconds)."""
+    """
+    An agent or a framework: its info as v1 shows it, and when it was heard of (monotonic seconds).
+
+    Of an agent ``total`` is what it has, with what was reserved since it came; ``drain`` how it is drained.
+    """
 
     info: dict[str, Any]
     pid: str
@@ -45,6 +50,8 @@ class Peer:
     registered: float
     heard: float
     reregistered: float | None = None
+    unregistered: float = 0.0
+    total: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
     @property
     def id(self) -> str:
@@ -88,11 +95,7 @@ def _replica_state(address: str) -> str:
         return ""
 
 
-def _nanoseconds(at: float) -> dict[str, int]:
-    return {"nanoseconds": int(at * 1e9)}
-
-
-class Master(MesosDaemon):
+class Master(Calls, Views, MesosDaemon):
     """A master. With ``--zk`` it elects in ZooKeeper, with a ``room`` in memory, else it leads alone."""
 
     program = "mesos-master"
@@ -118,7 +121,14 @@ class Master(MesosDaemon):
         self.agents: dict[str, Peer] = {}
         self.frameworks: dict[str, Peer] = {}
         self.recovered_agents: dict[str, dict[str, Any]] = {}
-        self.unreachable = 0
+        self.completed_frameworks: list[Peer] = []
+        self.tasks: dict[tuple[str, str], Task] = {}
+        self.unreachable: dict[str, dict[str, Any]] = {}
+        self.gone: set[str] = set()
+        self.totals: dict[str, list[dict[str, Any]]] = {}
+        self.deactivated: set[str] = set()
+        self.drains: dict[str, dict[str, Any]] = {}
+        self.weights, self.quotas, self.maintenance = Weights(), Quotas(), Maintenance()
         self._agent_numbers, self._framework_numbers = itertools.count(), itertools.count()
         self.group: Group
         self.replicas: ZooKeeperGroup | None = None
@@ -280,7 +290,7 @@ class Master(MesosDaemon):
         elif state == "VOTING" and states.count("VOTING") >= quorum:
             self._recover()
 
-    @route("/standin/replica", "GET", local=True)
+    @route("/standin/replica", "GET", local=True, realm=None)
     def get_replica(self, _request: Request) -> Any:
         """Tell the other masters the state of the local replica of the log."""
         return {"state": self.replica}
@@ -293,9 +303,15 @@ class Master(MesosDaemon):
         with self.lock:
             if self.recovered:
                 return
-            self.recovered_agents = {id_: info for id_, info in record.items() if id_ not in self.agents}
+            known = record.get("agents", {})
+            self.recovered_agents = {id_: info for id_, info in known.items() if id_ not in self.agents}
+            self.totals, self.gone = record.get("totals", {}), set(record.get("gone", ()))
+            self.deactivated, self.drains = set(record.get("deactivated", ())), record.get("drains", {})
+            self.weights.update(record.get("weights", {}))
+            self.quotas.update(record.get("quotas", {}))
+            self.maintenance.load(record.get("maintenance", {}))
             self.recovered = True
-        self.log.write("INFO", f"Recovered {len(record)} agents from the registry")
+        self.log.write("INFO", f"Recovered {len(known)} agents from the registry")
 
     def _fetched(self) -> None:
         if self.leading and not self.recovered:
@@ -304,7 +320,9 @@ class Master(MesosDaemon):
             self.end(f"Recovery failed: {text}")
 
     def intercept(self, request: Request, marks: dict[str, Any]) -> Response | None:
-        """Redirect what only the leader answers."""
+        """Ask for credentials, and redirect what only the leader answers."""
+        if denied := super().intercept(request, marks):
+            return denied
         if marks.get("local") or self.leading:
             return None
         target = self.location()
@@ -321,7 +339,7 @@ class Master(MesosDaemon):
         found = json.loads(first)
         return f"//{found['hostname']}:{found['port']}"
 
-    @route("/redirect", local=True)
+    @route("/redirect", local=True, realm=None)
     def redirect(self, request: Request) -> Response:
         """Point to the leader, also where that is this master."""
         if request.path.endswith("/"):
@@ -331,9 +349,9 @@ class Master(MesosDaemon):
 
     # --- peers ---
 
-    @route("/standin/agents", "POST")
+    @route("/standin/agents", "POST", realm=None)
     def post_agent(self, request: Request) -> Any:
-        """Take an agent in or hear of it again; answers its id."""
+        """Take an agent in or hear of it again; answers its id, what it is to run and what to kill."""
         if not self.recovered:
             return answer("Master has not finished recovery", 503)
         body = json.loads(request.get_data())
@@ -342,52 +360,188 @@ class Master(MesosDaemon):
             known = body["info"].get("id", {}).get("value")
             id_ = known or f"{self.id}-S{next(self._agent_numbers)}"
             info = {**body["info"], "id": {"value": id_}}
+            if id_ in self.gone:
+                return answer(f"Agent {id_} has been marked gone", 410)
+            machine = _machine(info, body["pid"])
+            if key(machine) in self.maintenance.down:
+                return answer("Machine is `DOWN`", 410)
+            self.maintenance.meet(machine)
             before = self.agents.get(id_)
             if before is None:
                 word = "Re-registered" if known else "Registered"
                 self.log.write("INFO", f"{word} agent {id_} at {body['pid']} ({info['hostname']})")
-            self.agents[id_] = self._peer(before, info, body, bool(known))
+            peer = self.agents[id_] = self._peer(before, info, body, bool(known))
+            peer.total = self.totals.get(id_) or info["resources"]
+            self.unreachable.pop(id_, None)
+            for each in body.get("tasks", ()):
+                self._reported(each)
+            self._drain(id_, {(each["info"]["framework_id"]["value"], each["info"]["task_id"]["value"])
+                              for each in body.get("tasks", ()) if not Task(each["info"], each["statuses"]).over})
+            if id_ in self.gone:
+                return answer(f"Agent {id_} has been marked gone", 410)
             if self.recovered_agents.pop(id_, None) or before is None or before.info != info:
                 self._store()
-        return {"id": id_}
+            mine = [task for task in self.tasks.values() if task.agent_id == id_ and not task.over]
+        return {
+            "id": id_,
+            "run": [{**task.info, "framework": self.frameworks[task.key[0]].info} for task in mine
+                    if not task.statuses and not task.killing and task.key[0] in self.frameworks],
+            "kill": [task.key for task in mine if task.killing],
+        }
 
-    @route("/standin/agents", "DELETE")
+    def _reported(self, report: dict[str, Any]) -> None:
+        """Take what an agent says of a task; after a failover the task may be news, too."""
+        found = Task(report["info"])
+        if found.key not in self.tasks:
+            self.tasks[found.key] = Task(report["info"], list(report["statuses"]))
+        task = self.tasks[found.key]
+        for status in report["statuses"]:
+            if status not in task.statuses:
+                task.update(status)
+
+    def _drain(self, id_: str, running: set[tuple[str, str]]) -> None:
+        """Go on with draining an agent that was just heard of: kill what runs; where nothing does, it is drained."""
+        drain = self.drains.get(id_)
+        if not drain or drain["state"] == "DRAINED":
+            return
+        for task in self.tasks.values():
+            if task.agent_id == id_ and not task.over:
+                task.killing = True
+                running.add(task.key)
+        if not running:
+            drain["state"] = "DRAINED"
+            if drain["config"].get("mark_gone"):
+                self._mark_gone(id_)
+            self._store()
+
+    def _mark_gone(self, id_: str) -> None:
+        self.gone.add(id_)
+        self._forget(id_, "TASK_GONE_BY_OPERATOR", "Agent was marked gone by an operator")
+        self._store()
+
+    def _forget(self, id_: str, state: str, why: str) -> None:
+        """Let go of an agent, whose tasks end in a state."""
+        known = self.agents.get(id_)
+        message = f"Agent {known.info['hostname']} removed: {why}" if known else why
+        self.agents.pop(id_, None)
+        self.recovered_agents.pop(id_, None)
+        self.unreachable.pop(id_, None)
+        self.drains.pop(id_, None)
+        self.deactivated.discard(id_)
+        for task in self.tasks.values():
+            if task.agent_id == id_:
+                task.update(_status(task, state, message, "REASON_AGENT_REMOVED"))
+
+    @route("/standin/agents", "DELETE", realm=None)
     def delete_agent(self, request: Request) -> Any:
         """Let an agent go that unregisters (SIGUSR1)."""
         with self.lock:
-            self.agents.pop(json.loads(request.get_data())["info"].get("id", {}).get("value"), None)
+            self._forget(json.loads(request.get_data())["info"].get("id", {}).get("value"), "TASK_LOST", "Agent unregistered")
             self._store()
         return {}
 
-    @route("/standin/frameworks", "POST")
+    @route("/standin/frameworks", "POST", realm=None)
     def post_framework(self, request: Request) -> Any:
-        """Take a framework in or hear of it again; answers its id."""
+        """Take a framework in or hear of it again; answers its id, what agents have to offer, and how its tasks are."""
         if not self.recovered:
             return answer("Master has not finished recovery", 503)
         body = json.loads(request.get_data())
         with self.lock:
             self._sweep()
             known = body["info"].get("id", {}).get("value")
+            if known in {each.id for each in self.completed_frameworks}:
+                return answer("Framework has been removed", 410)
             id_ = known or f"{self.id}-{next(self._framework_numbers):04}"
             before = self.frameworks.get(id_)
             if before is None:
                 self.log.write("INFO", f"Subscribed framework '{body['info']['name']}' ({id_}) at {body['pid']}")
             self.frameworks[id_] = self._peer(before, {**body["info"], "id": {"value": id_}}, body, bool(known))
-        return {"id": id_, "master": self.info()}
+            for info in body.get("launch", ()):
+                self._launch({**info, "framework_id": {"value": id_}})
+            for task_id in body.get("kill", ()):
+                if (id_, task_id) in self.tasks:
+                    self.tasks[id_, task_id].killing = True
+            mine = [task for task in self.tasks.values() if task.key[0] == id_]
+            over = [task for task in mine if task.over][-100:]
+            return {
+                "id": id_,
+                "master": self.info(),
+                "agents": [self._offer(agent) for agent in self.agents.values() if self.usable(agent)],
+                "tasks": [task.statuses[-1] for task in [*over, *mine] if task.statuses and (not task.over or task in over)],
+            }
+
+    def _launch(self, info: dict[str, Any]) -> None:
+        """Take a new task; one that does not fit its agent is an error at once."""
+        task = Task(info)
+        if task.key in self.tasks:
+            return
+        agent = self.agents.get(task.agent_id)
+        self.tasks[task.key] = task
+        try:
+            if agent is None or not self.usable(agent):
+                raise ValueError("Agent is not available")
+            wanted = resources.amounts(info["resources"])
+            free = resources.amounts(resources.minus(agent.total, map(resources.modern, self.allocated(agent))))
+            if any(value > free.get(name, 0) for name, value in wanted.items()):
+                raise ValueError(f"Task uses more resources {resources.words(wanted)} than available {resources.words(free)}")
+        except ValueError as error:
+            task.update(_status(task, "TASK_ERROR", str(error)))
+
+    def usable(self, agent: Peer) -> bool:
+        """Whether an agent's resources are offered."""
+        return self.active(agent) and key(_machine(agent.info, agent.pid)) not in self.maintenance.scheduled
+
+    def allocated(self, agent: Peer) -> list[dict[str, Any]]:
+        """What tasks hold of an agent."""
+        held: list[dict[str, Any]] = []
+        for task in self.tasks.values():
+            if task.agent_id == agent.id:
+                held += task.allocated
+        return held
+
+    def _offer(self, agent: Peer) -> dict[str, Any]:
+        """What is free on an agent, by the role that it is reserved for."""
+        held = self.allocated(agent)
+        free = resources.minus(agent.total, [resources.modern(each) for each in held if "scalar" in each])
+        taken = {port for each in held if "ranges" in each for part in each["ranges"]["range"]
+                 for port in range(part["begin"], part["end"] + 1)}
+        by_role: dict[str, dict[str, Any]] = {}
+        for entry in free:
+            amounts = by_role.setdefault(resources.role(entry), {"ports": []})
+            if "scalar" in entry:
+                amounts[entry["name"]] = amounts.get(entry["name"], 0.0) + entry["scalar"]["value"]
+            elif entry["name"] == "ports":
+                amounts["ports"] = resources.free_ranges(entry["ranges"]["range"], taken)
+        attributes = {each["name"]: resources.plain(each) for each in agent.info["attributes"]}
+        return {"id": agent.id, "hostname": agent.info["hostname"], "attributes": attributes, "free": by_role}
 
     def _peer(self, before: Peer | None, info: dict, body: dict, again: bool) -> Peer:
         now = time.time()
         registered = before.registered if before else now
-        reregistered = before.reregistered if before and self._active(before) else (now if again else None)
+        reregistered = before.reregistered if before and self._heard(before) else (now if again else None)
         capabilities = body["capabilities"]
         return Peer(info, body["pid"], body["version"], capabilities, registered, time.monotonic(), reregistered)
 
     def _store(self) -> None:
-        record = {**self.recovered_agents, **{id_: agent.info for id_, agent in self.agents.items()}}
+        """Write the registry."""
+        record = {
+            "agents": {**self.recovered_agents, **{id_: agent.info for id_, agent in self.agents.items()}},
+            "totals": self.totals,
+            "gone": sorted(self.gone),
+            "deactivated": sorted(self.deactivated),
+            "drains": self.drains,
+            "weights": self.weights,
+            "quotas": {role: quota for role, quota in self.quotas.items() if quota["guarantees"] or quota["limits"]},
+            "maintenance": self.maintenance.record(),
+        }
         self.group.store(json.dumps(record).encode())
 
-    def _active(self, peer: Peer) -> bool:
+    def _heard(self, peer: Peer) -> bool:
         return time.monotonic() - peer.heard < self.patience
+
+    def active(self, peer: Peer) -> bool:
+        """Whether a framework is connected; whether an agent is, and was not deactivated."""
+        return self._heard(peer) and peer.id not in self.deactivated
 
     def _sweep(self) -> None:
         """Forget agents that were silent for all pings, and frameworks whose failover timeout passed."""
@@ -395,12 +549,24 @@ class Master(MesosDaemon):
         limit = seconds(self.flags["agent_ping_timeout"]) * int(self.flags["max_agent_ping_timeouts"])
         for id_ in [id_ for id_, agent in self.agents.items() if now - agent.heard > limit]:
             self.log.write("WARNING", f"Marked agent {id_} unreachable: health check timed out")
-            del self.agents[id_]
-            self.unreachable += 1
+            self.unreachable[id_] = self.agents.pop(id_).info
+            for task in self.tasks.values():
+                if task.agent_id == id_:
+                    task.update(_status(task, "TASK_UNREACHABLE", "Agent is unreachable", "REASON_AGENT_REMOVED"))
             self._store()
         for id_, framework in list(self.frameworks.items()):
             if now - framework.heard > self.patience + framework.info.get("failover_timeout", 0.0):
-                del self.frameworks[id_]
+                self.complete(id_)
+
+    def complete(self, framework_id: str) -> None:
+        """Remove a framework; its tasks are killed."""
+        framework = self.frameworks.pop(framework_id)
+        framework.unregistered = time.time()
+        self.completed_frameworks.append(framework)
+        for task in self.tasks.values():
+            if task.key[0] == framework_id and not task.over:
+                task.killing = True
+                task.update(_status(task, "TASK_KILLED", f"Framework {framework_id} removed", "REASON_FRAMEWORK_REMOVED"))
 
     def registered(self) -> tuple[list[Peer], list[Peer]]:
         """Return the agents and the frameworks that the master has now."""
@@ -408,226 +574,13 @@ class Master(MesosDaemon):
             self._sweep()
             return list(self.agents.values()), list(self.frameworks.values())
 
-    # --- what the older endpoints show ---
 
-    def agent(self, agent: Peer) -> dict[str, Any]:
-        """Show an agent as ``/state`` does."""
-        info = agent.info
-        offered = info["resources"]
-        shown = {
-            "id": agent.id,
-            "hostname": info["hostname"],
-            "port": info["port"],
-            "attributes": {a["name"]: resources.plain(a) for a in info["attributes"]},
-            "pid": agent.pid,
-            "registered_time": agent.registered,
-            "resources": resources.totals(offered),
-            "used_resources": resources.totals([]),
-            "offered_resources": resources.totals([]),
-            "reserved_resources": {r: resources.totals(e) for r, e in resources.reserved(offered).items()},
-            "unreserved_resources": resources.totals(e for e in offered if resources.role(e) == "*"),
-            "active": self._active(agent),
-            "version": agent.version,
-            "capabilities": agent.capabilities,
-        }
-        if agent.reregistered:
-            shown["reregistered_time"] = agent.reregistered
-        if self.since("1.9.0"):
-            shown["deactivated"] = False
-        return shown
+def _machine(info: dict[str, Any], pid: str) -> dict[str, str]:
+    """The id of the machine that an agent runs on."""
+    return {"hostname": info["hostname"], "ip": pid.partition("@")[2].rpartition(":")[0]}
 
-    def agent_in_full(self, agent: Peer) -> dict[str, Any]:
-        """Show an agent as ``/slaves`` does."""
-        entries = agent.info["resources"]
-        return {
-            **self.agent(agent),
-            "reserved_resources_full": {r: resources.full(e) for r, e in resources.reserved(entries).items()},
-            "unreserved_resources_full": resources.full(e for e in entries if resources.role(e) == "*"),
-            "used_resources_full": [],
-            "offered_resources_full": [],
-        }
 
-    def recovered_agents_shown(self) -> list[dict[str, Any]]:
-        """Show the agents that the registry knows and that did not come back yet."""
-        return [
-            {
-                "id": id_,
-                "hostname": info["hostname"],
-                "port": info["port"],
-                "attributes": {a["name"]: resources.plain(a) for a in info["attributes"]},
-            }
-            for id_, info in self.recovered_agents.items()
-        ]
-
-    def framework_summary(self, framework: Peer) -> dict[str, Any]:
-        """Show a framework as ``/state-summary`` does, without its tasks."""
-        info = framework.info
-        return {
-            "id": framework.id,
-            "name": info["name"],
-            "used_resources": resources.totals([]),
-            "offered_resources": resources.totals([]),
-            "capabilities": framework.capabilities,
-            "hostname": info.get("hostname", ""),
-            "webui_url": info.get("webui_url", ""),
-            "active": self._active(framework),
-            "connected": self._active(framework),
-            "recovered": False,
-        }
-
-    def framework(self, framework: Peer) -> dict[str, Any]:
-        """Show a framework as ``/state`` does."""
-        info = framework.info
-        shown = {
-            **self.framework_summary(framework),
-            "user": info["user"],
-            "failover_timeout": info.get("failover_timeout", 0.0),
-            "checkpoint": info.get("checkpoint", False),
-            "registered_time": framework.registered,
-            "unregistered_time": 0.0,
-            "resources": resources.totals([]),
-            **({"roles": info["roles"]} if "roles" in info else {"role": info.get("role", "*")}),
-            "tasks": [],
-            "unreachable_tasks": [],
-            "completed_tasks": [],
-            "offers": [],
-            "executors": [],
-        }
-        if "principal" in info:
-            shown["principal"] = info["principal"]
-        if framework.reregistered:
-            shown["reregistered_time"] = framework.reregistered
-        if self.since("1.11.0"):
-            shown["offer_constraints"] = {}
-        return shown
-
-    @route("/state")
-    def get_state(self, _request: Request) -> Any:
-        """Show the master, its agents and frameworks."""
-        agents, frameworks = self.registered()
-        active = sum(map(self._active, agents))
-        info = self.info()
-        return {
-            **self.build(),
-            "start_time": self.start_time,
-            "elected_time": self.elected_time,
-            "id": self.id,
-            "pid": self.pid,
-            "hostname": self.hostname,
-            "capabilities": self.capabilities(),
-            "activated_slaves": float(active),
-            "deactivated_slaves": float(len(agents) - active),
-            "unreachable_slaves": float(self.unreachable),
-            "leader": self.pid,
-            "leader_info": {key: info[key] for key in ("id", "pid", "port", "hostname")},
-            **{key: self.flags[key] for key in ("cluster", "log_dir", "external_log_file") if key in self.flags},
-            "flags": self.flags,
-            "slaves": [self.agent(agent) for agent in agents],
-            "recovered_slaves": self.recovered_agents_shown(),
-            "frameworks": [self.framework(framework) for framework in frameworks],
-            "completed_frameworks": [],
-            "orphan_tasks": [],
-            "unregistered_frameworks": [],
-        }
-
-    @route("/state-summary")
-    def get_summary(self, _request: Request) -> Any:
-        """Show agents and frameworks with the numbers of their tasks."""
-        agents, frameworks = self.registered()
-        tasks = dict.fromkeys((f"TASK_{state}" for state in TASK_STATES), 0)
-        return {
-            "hostname": self.hostname,
-            **({"cluster": self.flags["cluster"]} if "cluster" in self.flags else {}),
-            "slaves": [{**self.agent(agent), **tasks, "framework_ids": []} for agent in agents],
-            "frameworks": [{**self.framework_summary(each), **tasks, "slave_ids": []} for each in frameworks],
-        }
-
-    @route("/slaves")
-    def get_agents(self, request: Request) -> Any:
-        """Show the agents, or the one that ``slave_id`` names."""
-        wanted = request.args.get("slave_id")
-        agents = [agent for agent in self.registered()[0] if wanted in (None, agent.id)]
-        return {
-            "slaves": [self.agent_in_full(agent) for agent in agents],
-            "recovered_slaves": [each for each in self.recovered_agents_shown() if wanted in (None, each["id"])],
-        }
-
-    @route("/frameworks")
-    def get_frameworks(self, _request: Request) -> Any:
-        """Show the frameworks."""
-        frameworks = [self.framework(framework) for framework in self.registered()[1]]
-        return {"frameworks": frameworks, "completed_frameworks": [], "unregistered_frameworks": []}
-
-    def metrics(self) -> dict[str, float]:
-        """Return what the master measures; a standby has no peers."""
-        agents, frameworks = self.registered() if self.leading else ([], [])
-        active, connected = sum(map(self._active, agents)), sum(map(self._active, frameworks))
-        total = resources.totals(entry for agent in agents for entry in agent.info["resources"])
-        found = {
-            "master/elected": float(self.leading),
-            "master/uptime_secs": time.time() - self.start_time,
-            "master/slaves_active": active,
-            "master/slaves_connected": active,
-            "master/slaves_disconnected": len(agents) - active,
-            "master/slaves_inactive": len(agents) - active,
-            "master/slaves_unreachable": self.unreachable,
-            "master/frameworks_active": connected,
-            "master/frameworks_connected": connected,
-            "master/frameworks_disconnected": len(frameworks) - connected,
-            "master/frameworks_inactive": len(frameworks) - connected,
-            "master/recovery_slave_removals": 0,
-            "master/slave_removals": self.unreachable,
-            "master/event_queue_messages": 0,
-            "master/dropped_messages": 0,
-            "master/outstanding_offers": 0,
-            "registrar/queued_operations": 0,
-            **super().metrics(),
-        }
-        if self.replicated:
-            found["registrar/log/recovered"] = self.replica == "VOTING"
-        for name in resources.SCALARS:
-            found[f"master/{name}_total"] = total[name]
-            found[f"master/{name}_used"] = found[f"master/{name}_percent"] = 0.0
-        for state in TASK_STATES:
-            found[f"master/tasks_{state.lower()}"] = 0.0
-        return {name: float(value) for name, value in found.items()}
-
-    # --- v1 ---
-
-    def _dispatch(self, call: dict[str, Any]) -> Any:
-        if not self.recovered:
-            return answer("Master has not finished recovery", 503)
-        return super()._dispatch(call)
-
-    def call_master(self, _call: dict) -> Any:
-        """GET_MASTER; its enum has no QUOTA_V2, so that this one comes out empty."""
-        known = [{} if name == "QUOTA_V2" else {"type": name} for name in self.capabilities()]
-        info = {**self.info(), "capabilities": known}
-        return {"get_master": {"master_info": info, "start_time": self.start_time, "elected_time": self.elected_time}}
-
-    def call_agents(self, _call: dict) -> Any:
-        """GET_AGENTS"""
-        return {
-            "get_agents": {
-                "agents": [self._agent_v1(agent) for agent in self.registered()[0]],
-                "recovered_agents": list(self.recovered_agents.values()),
-            }
-        }
-
-    def _agent_v1(self, agent: Peer) -> dict[str, Any]:
-        shown = {
-            "agent_info": agent.info,
-            "active": self._active(agent),
-            "version": agent.version,
-            "pid": agent.pid,
-            "registered_time": _nanoseconds(agent.registered),
-            "total_resources": resources.full(agent.info["resources"]),
-            "capabilities": [{"type": name} for name in agent.capabilities],
-        }
-        if agent.reregistered:
-            shown["reregistered_time"] = _nanoseconds(agent.reregistered)
-        if self.since("1.9.0"):
-            shown["deactivated"] = False
-        return shown
-
-    calls = {**COMMON_CALLS, "GET_MASTER": call_master, "GET_AGENTS": call_agents}
+def _status(task: Task, state: str, message: str, reason: str = "REASON_TASK_INVALID") -> dict[str, Any]:
+    """What the master itself says of a task."""
+    who = {"task_id": task.info["task_id"], "agent_id": task.info["agent_id"]}
+    return {**who, "state": state, "source": "SOURCE_MASTER", "timestamp": time.time(), "message": message, "reason": reason}

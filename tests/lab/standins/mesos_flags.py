@@ -98,7 +98,7 @@ allowed_devices                        1.3.0  json   -
 appc_simple_discovery_uri_prefix       1.0    string http://
 appc_store_dir                         1.0    string /tmp/mesos/store/appc
 attributes                             1.0    string -
-authenticate_http_executors            1.3.0  bool   false
+authenticate_http_executors            1.3.0  bool   -
 authenticate_http_readonly             1.0    bool   false
 authenticate_http_readwrite            1.0    bool   false
 authenticatee                          1.0    string crammd5

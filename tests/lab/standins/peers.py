@@ -75,6 +75,10 @@ class Registration:
         if self._group:
             self._group.stop()
 
+    def wake(self) -> None:
+        """Post at once: there is news."""
+        self._wake.set()
+
     def leave(self) -> None:
         """Tell the master good-bye, and stop."""
         self._stopped = True

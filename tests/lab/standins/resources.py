@@ -87,8 +87,103 @@ def role(resource: Resource) -> str:
 
 
 def full(entries: Iterable[Resource]) -> list[Resource]:
-    """Add the role, as the masters' APIs do."""
-    return [{**entry, "role": role(entry)} for entry in entries]
+    """Add the role and the older form of a reservation, as the masters' APIs do; what is held is summed by role."""
+    found: list[Resource] = []
+    for entry in entries:
+        held = entry.get("allocation_info")
+        at = next((each for each in found if held and same(each, entry) and each.get("allocation_info") == held), None)
+        if at and "scalar" in entry:
+            at["scalar"] = {"value": round(at["scalar"]["value"] + entry["scalar"]["value"], 3)}
+        else:
+            found.append({**entry, "role": role(entry), **_reservation(entry)})
+    return found
+
+
+def _reservation(entry: Resource) -> dict[str, Any]:
+    last = entry.get("reservations", [{}])[-1]
+    if last.get("type") != "DYNAMIC":
+        return {}
+    return {"reservation": {key: value for key, value in last.items() if key in ("principal", "labels")}}
+
+
+def modern(entry: Resource) -> Resource:
+    """Turn ``role`` and ``reservation``, the older form, into ``reservations``."""
+    found = {key: value for key, value in entry.items() if key not in ("role", "reservation", "allocation_info")}
+    if "reservation" in entry:
+        found["reservations"] = [{"type": "DYNAMIC", "role": entry["role"], **entry["reservation"]}]
+    elif entry.get("role", "*") != "*" and "reservations" not in entry:
+        found["reservations"] = [{"type": "STATIC", "role": entry["role"]}]
+    if "scalar" in entry:
+        found["scalar"] = {"value": float(entry["scalar"]["value"])}
+    return found
+
+
+def unreserved(entry: Resource) -> Resource:
+    """The same without its last reservation, and without a volume on it."""
+    kept = {key: value for key, value in entry.items() if key not in ("reservations", "disk")}
+    left = entry.get("reservations", [])[:-1]
+    return {**kept, **({"reservations": left} if left else {})}
+
+
+def same(one: Resource, other: Resource) -> bool:
+    """Whether two differ in their amount only."""
+    return all(one.get(key) == other.get(key) for key in ("name", "reservations", "disk"))
+
+
+def plus(entries: Iterable[Resource], more: Iterable[Resource]) -> list[Resource]:
+    """Sum two lists of resources."""
+    found = [dict(entry) for entry in entries]
+    for extra in more:
+        at = next((entry for entry in found if same(entry, extra) and "scalar" in entry), None)
+        if at is None:
+            found.append(dict(extra))
+        else:
+            at["scalar"] = {"value": round(at["scalar"]["value"] + extra["scalar"]["value"], 3)}
+    return found
+
+
+def minus(entries: Iterable[Resource], less: Iterable[Resource]) -> list[Resource]:
+    """Take away; ValueError, in the master's words, where it is not there. Ranges are left as they are."""
+    found = [dict(entry) for entry in entries]
+    for taken in less:
+        if "scalar" not in taken:
+            continue
+        at = next((entry for entry in found if same(entry, taken)), None)
+        if at is None or round(at["scalar"]["value"] - taken["scalar"]["value"], 3) < 0:
+            raise ValueError(f"{text(entries)} does not contain {text([taken])}")
+        at["scalar"] = {"value": round(at["scalar"]["value"] - taken["scalar"]["value"], 3)}
+    return [entry for entry in found if entry.get("scalar", {"value": 1})["value"] > 0]
+
+
+def text(entries: Iterable[Resource]) -> str:
+    """Return resources as the master writes them: ``cpus:2; disk(reservations: [(DYNAMIC,web)])[vol-1:data]:50``."""
+    return "; ".join(f"{_label(entry)}:{_amount(entry)}" for entry in entries)
+
+
+def _label(entry: Resource) -> str:
+    held = [",".join(filter(None, (r["type"], r["role"], r.get("principal")))) for r in entry.get("reservations", [])]
+    label = entry["name"] + (f"(reservations: [{','.join(f'({each})' for each in held)}])" if held else "")
+    disk = entry.get("disk")
+    return f"{label}[{disk['persistence']['id']}:{disk['volume']['container_path']}]" if disk else label
+
+
+def _amount(entry: Resource) -> str:
+    value = plain(entry)
+    return f"{value:g}" if isinstance(value, float | int) else str(value).replace(" ", "")
+
+
+def amounts(entries: Iterable[Resource]) -> dict[str, float]:
+    """Sum scalars up, those only that are there: ``{"cpus": 0.5, "mem": 64.0}``, by name."""
+    total: dict[str, float] = {}
+    for entry in entries:
+        if "scalar" in entry:
+            total[entry["name"]] = round(total.get(entry["name"], 0.0) + float(entry["scalar"]["value"]), 3)
+    return {name: total[name] for name in sorted(total) if total[name]}
+
+
+def words(quantities: dict[str, float]) -> str:
+    """Return amounts as the master writes them: ``cpus:9; mem:4608``, and ``{}`` for none."""
+    return "; ".join(f"{name}:{value:g}" for name, value in sorted(quantities.items())) or "{}"
 
 
 def totals(entries: Iterable[Resource]) -> dict[str, Any]:
@@ -96,7 +191,9 @@ def totals(entries: Iterable[Resource]) -> dict[str, Any]:
     total: dict[str, Any] = dict.fromkeys(SCALARS, 0.0)
     for entry in entries:
         value = plain(entry)
-        total[entry["name"]] = total.get(entry["name"], 0.0) + value if isinstance(value, float) else value
+        if isinstance(value, float | int):
+            value = round(total.get(entry["name"], 0.0) + value, 3)
+        total[entry["name"]] = value
     return total
 
 
@@ -107,3 +204,17 @@ def reserved(entries: list[Resource]) -> dict[str, list[Resource]]:
         if role(entry) != "*":
             by_role.setdefault(role(entry), []).append(entry)
     return by_role
+
+
+def free_ranges(ranges: Iterable[dict[str, int]], taken: set[int]) -> list[list[int]]:
+    """Return what is left of ranges: ``[[31000, 31004], [31006, 32000]]``."""
+    found: list[list[int]] = []
+    for each in ranges:
+        begin = each["begin"]
+        for port in sorted(port for port in taken if each["begin"] <= port <= each["end"]):
+            if port > begin:
+                found.append([begin, port - 1])
+            begin = port + 1
+        if begin <= each["end"]:
+            found.append([begin, each["end"]])
+    return found

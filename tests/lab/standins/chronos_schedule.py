@@ -1,0 +1,95 @@
+"""When the jobs of Chronos run: what a schedule says, and what Chronos makes of it with each run."""
+
+from __future__ import annotations
+
+import calendar
+import contextlib
+import re
+import zoneinfo
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import NamedTuple
+
+# Unanchored, as Chronos searches for it.
+FORM = re.compile(r"R([0-9]*)/(.*)/(P.*)")
+UNITS = ("years", "months", "weeks", "days", "hours", "minutes", "seconds")
+PERIOD = re.compile(
+    r"P(?:(?P<years>\d+)Y)?(?:(?P<months>\d+)M)?(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
+    r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?"
+)
+
+
+class Schedule(NamedTuple):
+    """A schedule that was understood; ``repeat`` is -1 for one without end, ``start`` None for one that begins at once."""
+
+    repeat: int
+    start: datetime | None
+    period: dict[str, float]
+
+    @property
+    def text(self) -> str:
+        """The schedule as Chronos writes it."""
+        start = stamp(self.start) if self.start else ""
+        return f"R{'' if self.repeat < 0 else self.repeat}/{start}/{_written(self.period)}"
+
+    def after(self, times: int) -> datetime:
+        """Return when the run after so many others is."""
+        start = self.start or datetime.now(UTC)
+        month = start.month - 1 + times * int(self.period["months"] + 12 * self.period["years"])
+        year, month = start.year + month // 12, month % 12 + 1
+        day = min(start.day, calendar.monthrange(year, month)[1])
+        days = timedelta(days=times * (self.period["days"] + 7 * self.period["weeks"]))
+        moved = start.replace(year=year, month=month, day=day) + days  # on the clock of its zone
+        exact = timedelta(**{unit: times * self.period[unit] for unit in UNITS[4:]})
+        return (moved.astimezone(UTC) + exact).astimezone(start.tzinfo)
+
+    def missed(self, now: datetime) -> int:
+        """Return how many runs lie before a time, the first one included."""
+        begun, now = (self.start or now).astimezone(UTC), now.astimezone(UTC)
+        length = (self.after(1).astimezone(UTC) - begun).total_seconds()
+        if begun > now or length <= 0:
+            return 0
+        # Months and years differ in length: begin well before.
+        share = 0.8 if self.period["months"] or self.period["years"] else 1
+        times = max(0, int((now - begun).total_seconds() / length * share) - 2)
+        while self.after(times).astimezone(UTC) <= now:
+            times += 1
+        return times
+
+    def skipped(self, times: int) -> Schedule:
+        """Return the schedule after so many runs."""
+        return Schedule(self.repeat if self.repeat < 0 else max(0, self.repeat - times), self.after(times), self.period)
+
+
+def zone(name: str) -> tzinfo:
+    """Return the time zone of a name; what nobody knows is GMT, as in Java."""
+    with contextlib.suppress(zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return zoneinfo.ZoneInfo(name)
+    return UTC
+
+
+def parse(text: str, zone_name: str) -> Schedule | None:
+    """Understand a schedule; None if it is none. A zone goes before the offset in the text, whose fields stay."""
+    found = FORM.search(text)
+    period = PERIOD.fullmatch(found[3]) if found else None
+    if not found or not period or not any(period.groups()):
+        return None
+    start = None
+    if found[2]:
+        try:
+            start = datetime.fromisoformat(found[2])
+        except ValueError:
+            return None
+        start = start.replace(tzinfo=zone(zone_name)) if zone_name else start if start.tzinfo else start.replace(tzinfo=UTC)
+    return Schedule(int(found[1]) if found[1] else -1, start, {unit: float(period[unit] or 0) for unit in UNITS})
+
+
+def stamp(moment: datetime) -> str:
+    """Write a time as Joda does."""
+    text = moment.isoformat(timespec="milliseconds")
+    return text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
+
+
+def _written(period: dict[str, float]) -> str:
+    parts = [f"{period[unit]:.10g}{unit[0].upper()}" if period[unit] else "" for unit in UNITS]
+    days, time = "".join(parts[:4]), "".join(parts[4:])
+    return f"P{days}{'T' + time if time or not days else ''}{'' if time or days else '0S'}"
