@@ -202,10 +202,10 @@ def leader_available(name, url=None, member=None, timeout=120):
 
     def question(seconds):
         if member is not None:
-            own = masters(url=member, timeout=seconds)[0]
+            own = masters(url=member, timeout=seconds, retries=0)[0]
             if not own["healthy"]:
                 return False, own["error"]
-            known = masters(url=url, timeout=seconds)
+            known = masters(url=url, timeout=seconds, retries=0)
             healthy = sum(each["healthy"] for each in known)
             if healthy * 2 <= len(known):
                 return True, f"{own['url']} is healthy, which {healthy} of {len(known)} masters are: too few for a leader"
@@ -213,7 +213,7 @@ def leader_available(name, url=None, member=None, timeout=120):
             if healthy < len(known) and all(each["log_recovered"] is False for each in known if each["healthy"]):
                 begins = f"the log of the masters is new and begins when all {len(known)} are there: {healthy} are"
                 return True, f"{own['url']} is healthy; {begins}"
-        found = leader(url=url if member is None else member, timeout=seconds)
+        found = leader(url=url if member is None else member, timeout=seconds, retries=0)
         if not found["recovered"]:
             return False, f"{found['url']} was elected and has not said yet that it has recovered: {found['error']}"
         if member is not None and own["log_recovered"] is False:
@@ -268,7 +268,7 @@ def agents_registered(name, agents=None, count=None, url=None, timeout=120):
     names = names or []
 
     def question(seconds):
-        known = ask(url=url, timeout=seconds)
+        known = ask(url=url, timeout=seconds, retries=0)
         active = {each["hostname"].lower() for each in known if each["active"]}
         missing = [each for each in names if each.lower() not in active]
         number = sum(each["active"] for each in known)
