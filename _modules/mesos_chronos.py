@@ -1,22 +1,57 @@
 """
-What Chronos says. Loaded as ``chronos``. For Chronos 2.4 to 3.0.
+The jobs of Chronos: what they are, how they do, and everything that can be done with them. Loaded as ``chronos``. For
+Chronos 2.3 to 3.0, whose API moved with 3.0: which of the two a server speaks is found out.
 
-Every function takes ``url``, where the servers are: a URL, several with commas, or a list of them. If it is not given
-the setting ``chronos:url`` counts (minion configuration or pillar), else ``http://127.0.0.1:4400``. Any server will do,
-as those that do not lead pass every request on to the leader.
+Every function takes ``profile`` and settings of the connection, such as ``url`` and ``timeout``: see ``chronos.connection``.
+Any server will do, as those that do not lead pass every request on to the leader. But they keep to themselves what the
+leader says is wrong, and tell the status alone.
+
+Chronos replaces a job as a whole, and writes a job's schedule anew with each run. Here, what is not given stays as it is: the
+other fields of a job, its counters, and the schedule, unless it is really another one.
 """
 
 import importlib
 import importlib.util
+import re
+import time
+from collections.abc import Mapping
 
+import _chronos_schedule
 import _mesos_http
 import salt.utils.platform
-from salt.exceptions import CommandExecutionError
+from salt.exceptions import CommandExecutionError, SaltInvocationError
 
-# A minion that has had this module before still has the older helper in memory.
+# A minion that has had this module before still has the older helpers in memory.
 importlib.reload(_mesos_http)
+importlib.reload(_chronos_schedule)
 
 DEFAULT_URL = "http://127.0.0.1:4400"
+PREFIXES = {2: "/scheduler", 3: "/v1/scheduler"}
+ALL = 10**6  # jobs; a search without a limit stops after ten
+POLL = 0.2  # seconds between two looks for a new job
+SHOWN = 10  # next runs in a summary
+NAMES = {2: r"[\w\s.#-]+", 3: r"[\w.-]+"}
+NAMES_SHOWN = {2: "letters, digits, spaces and any of . # _ -", 3: "letters, digits and any of . _ -"}
+OPERATORS = ("EQUALS", "LIKE", "UNLIKE")
+STATISTICS = ("99thPercentile", "98thPercentile", "95thPercentile", "75thPercentile", "median", "mean")
+
+COUNTERS = {"successCount": 0, "errorCount": 0, "errorsSinceLastSuccess": 0, "lastSuccess": "", "lastError": ""}
+# The fields of a job, and what they are if a job is made without them; None: the server's own configuration says that.
+DEFAULTS = {
+    "command": "", "shell": True, "executor": "", "executorFlags": "", "taskInfoData": "", "owner": "", "ownerName": "",
+    "description": "", "runAsUser": None, "scheduleTimeZone": "", "epsilon": None, "async": False, "retries": 2,
+    "cpus": None, "mem": None, "disk": None, "disabled": None, "softError": False, "highPriority": False,
+    "dataProcessingJobType": False, "concurrent": False, "arguments": [], "uris": [], "fetch": [],
+    "environmentVariables": [], "constraints": [], "container": {}, "schedule": None, "parents": None,
+}  # fmt: skip
+ONLY_2 = ("epsilon", "async")
+SIZES = ("cpus", "mem", "disk")
+FETCH = {"uri": "", "executable": False, "cache": False, "extract": None, "output_file": ""}
+CONTAINER = {
+    "type": "DOCKER", "image": "", "network": "HOST", "networkName": "", "networkInfos": [], "volumes": [], "parameters": [],
+    "forcePullImage": False,
+}  # fmt: skip
+EXTRACTS_SINCE = (3, 0, 1)  # by itself what it fetches
 
 __virtualname__ = "chronos"
 
@@ -29,19 +64,53 @@ def __virtual__():
     return __virtualname__
 
 
-def _urls(url):
-    return _mesos_http.candidates(url, __salt__["config.get"]("chronos:url", default=None, omit_grains=True), DEFAULT_URL)
+def _client(profile, connection):
+    return _mesos_http.Client("chronos", DEFAULT_URL, __salt__, __context__, profile, connection)
 
 
-def leader(url=None, timeout=5):
+def connection(profile=None, **connection):
+    return _client(profile, connection).settings()
+
+
+connection.__doc__ = _mesos_http.CONNECTION_DOC.format(service="chronos", default=DEFAULT_URL, port=4400, more="""
+        * ``api_version``: 2 or 3, the generation of the API. Default ``auto``: the server is asked, once for each process.""")
+
+
+# --- servers ---
+
+
+def ping(profile=None, **connection):
+    """
+    Ask whether Chronos answers.
+
+    profile, connection
+        Where and how to ask: see ``chronos.connection``.
+
+    Returns True. Raises CommandExecutionError with what each server said if none answers, or if what answers is no Chronos.
+    Rests on ``GET /ping``, which is the leader's to answer.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call chronos.ping
+    """
+    return _ping(_client(profile, connection))
+
+
+def _ping(client):
+    answer = client.get("/ping")
+    if answer.text().strip() != "pong":
+        raise answer.error(_mesos_http.HttpError, f"not how Chronos answers: {answer.first_line()}")
+    return True
+
+
+def leader(profile=None, **connection):
     """
     Say which Chronos leads. That it is known means that it answers, too: the others ask it.
 
-    url
-        Where the servers are, see above.
-
-    timeout
-        Seconds for each request.
+    profile, connection
+        Where and how to ask: see ``chronos.connection``.
 
     Returns ``url``, ``host`` and ``port`` of the leader as it makes itself known. Chronos up to 2.4 does not tell who
     leads, only that somebody does: then all three are None. Raises CommandExecutionError with what each server said if
@@ -54,17 +123,1227 @@ def leader(url=None, timeout=5):
         salt-call chronos.leader
         salt-call chronos.leader url=http://10.0.0.1:4400,http://10.0.0.2:4400
     """
-    urls, timeout = _urls(url), _mesos_http.seconds(timeout)
-    return _mesos_http.first(urls, lambda each: _leader(each, timeout))
+    client, failures = _client(profile, connection), []
+    for url in client.urls:
+        try:
+            return _leader(client.at(url, trusted=True))
+        except CommandExecutionError as error:
+            failures.append(error)
+    raise _mesos_http.all_failed(failures)
 
 
-def _leader(url, timeout):
-    # The API moved with 3.0. Neither knows the path of the other, and 2.4 has no such question at all.
-    for prefix in ("/v1/scheduler", "/scheduler"):
-        answer = _mesos_http.send("GET", f"{url}{prefix}/leader", timeout=timeout)
-        if answer.status not in (404, 405):
-            return _mesos_http.named(answer.good())
-    answer = _mesos_http.send("GET", f"{url}/ping", timeout=timeout).good()
-    if answer.text().strip() != "pong":
-        raise CommandExecutionError(f"GET {answer.url}: not how Chronos answers: {answer.first_line()}")
+def _leader(server):
+    # Neither generation knows the path of the other, and 2.4 has no such question at all.
+    for prefix in (PREFIXES[3], PREFIXES[2]):
+        answer = server.get(f"{prefix}/leader", allow=(404, 405))
+        if answer.status == 200:
+            return _mesos_http.named(answer)
+    _ping(server)
     return {"url": None, "host": None, "port": None}
+
+
+def api_version(profile=None, **connection):
+    """
+    Say which generation of the API the servers speak.
+
+    profile, connection
+        Where and how to ask: see ``chronos.connection``. With ``api_version`` nobody is asked.
+
+    Returns 2 (Chronos 2.3 to 2.5, below ``/scheduler``) or 3 (Chronos 3.0, below ``/v1/scheduler``). Chronos tells its
+    version nowhere.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call chronos.api_version
+    """
+    return _generation(_client(profile, connection))
+
+
+def _generation(client):
+    forced = client.setting("api_version")
+    if forced not in (None, "auto"):
+        _expect(str(forced) in ("2", "3"), "api_version", forced, "2, 3 or auto")
+        return int(forced)
+    key = _generation_key(client)
+    if key not in __context__:
+        __context__[key] = _probed(client)
+    return __context__[key]
+
+
+def _generation_key(client):
+    return f"chronos.api_version:{','.join(client.urls)}"
+
+
+def _probed(client):
+    if client.get(f"{PREFIXES[3]}/jobs/summary", allow=(404, 405)).status == 200:
+        return 3
+    _ping(client)
+    return 2
+
+
+def _ask(client, method, path, done=None, **options):
+    """
+    Ask below the prefix of the servers' generation; ``done`` makes it a write, see ``Client.write``.
+
+    An error of the API is never 404, so that is the prefix: other servers may answer now than those who were asked for it.
+    """
+    def ask(generation):
+        if done:
+            return client.write(method, PREFIXES[generation] + path, done, **options)
+        return client.ask(method, PREFIXES[generation] + path, **options)
+
+    generation = _generation(client)
+    try:
+        return ask(generation)
+    except _mesos_http.NotFound:
+        __context__.pop(_generation_key(client), None)
+        if _generation(client) == generation:
+            raise
+        return ask(_generation(client))
+
+
+def _change(client, method, path, name, **options):
+    """Ask for something about a job that may not be there. Raises NotFound if it is not."""
+    try:
+        return _ask(client, method, path, **options)
+    except (_mesos_http.Invalid, _mesos_http.ServerError) as error:
+        if _says_missing(error.info["message"] or ""):
+            raise _no_job(name) from None
+        if error.info["message"] in ("Bad Request", "Internal Server Error"):
+            hint = "A server that does not lead keeps the reason to itself: ask the one that chronos.leader names"
+            raise type(error)(f"{error}. {hint}", **error.info) from None
+        raise
+
+
+def _says_missing(message):
+    return "not found" in message
+
+
+def _no_job(name):
+    return _mesos_http.NotFound(f"There is no job called {name!r}")
+
+
+# --- reading jobs ---
+
+
+def jobs(profile=None, **connection):
+    """
+    Show all jobs.
+
+    profile, connection
+        Where and how to ask: see ``chronos.connection``.
+
+    Returns name to job, sorted by name, each with the fields that Chronos tells: ``command``, ``cpus``, ``mem`` and ``disk``
+    (MiB), ``schedule`` (that of the next run) and ``scheduleTimeZone`` or ``parents``, ``disabled``, ``successCount``,
+    ``errorCount``, ``lastSuccess``, ``lastError`` ... What Chronos lists twice, as ``uris`` and as ``fetch``, is shown in
+    ``fetch`` alone. Rests on ``GET jobs``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call chronos.jobs
+    """
+    return _jobs(_client(profile, connection))
+
+
+def _jobs(client):
+    return _by_name(_ask(client, "GET", "/jobs"))
+
+
+def _by_name(answer):
+    found = answer.json(list)
+    if not all(isinstance(each, dict) and isinstance(each.get("name"), str) for each in found):
+        raise answer.error(_mesos_http.HttpError, f"not how Chronos answers: {answer.first_line()}")
+    return {each["name"]: _plain(each) for each in sorted(found, key=lambda each: each["name"])}
+
+
+def _plain(job):
+    """A job with what is to be fetched said once, and parents sorted."""
+    job = dict(job)
+    if job.get("fetch") and job.get("uris"):
+        job["uris"] = []
+    if "parents" in job:
+        job["parents"] = sorted(job["parents"])
+    return job
+
+
+def job(name, profile=None, **connection):
+    """
+    Show a job.
+
+    name
+        Its name.
+
+    profile, connection
+        Where and how to ask: see ``chronos.connection``.
+
+    Returns its fields, see ``chronos.jobs``. Raises CommandExecutionError if there is no such job. Rests on ``GET job/NAME``,
+    for Chronos 2 on ``GET jobs``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call chronos.job hello
+    """
+    return _known(_client(profile, connection), _named(name))
+
+
+def _known(client, name):
+    found = _find(client, name)
+    if found is None:
+        raise _no_job(name)
+    return found
+
+
+def _find(client, name):
+    """A job, None if there is none of that name."""
+    if _generation(client) == 2:
+        return _jobs(client).get(name)
+    answer = _ask(client, "GET", f"/job/{_mesos_http.quoted(name)}", allow=(400,))
+    if answer.status == 200:
+        return _plain(answer.json())
+    # A server that does not lead passes on the status without a word, which may mean anything.
+    if _says_missing(answer.first_line()) or name not in _summaries(client):
+        return None
+    return _plain(answer.good().json())
+
+
+def job_exists(name, profile=None, **connection):
+    """
+    Say whether there is a job of a name.
+
+    name
+        Its name.
+
+    profile, connection
+        Where and how to ask: see ``chronos.connection``.
+
+    Returns True or False. False is a job that is not there; whatever else is wrong raises CommandExecutionError.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call chronos.job_exists hello
+    """
+    return _find(_client(profile, connection), _named(name)) is not None
+
+
+def jobs_summary(profile=None, **connection):
+    """
+    Show all jobs in a line each.
+
+    profile, connection
+        Where and how to ask: see ``chronos.connection``.
+
+    Returns name to ``status`` (``success``, ``failure``, or ``fresh`` before the first run), ``state`` (``idle``, ``queued``, or
+    ``1 running``), ``schedule``, ``parents`` and ``disabled``, sorted by name. Rests on ``GET jobs/summary``, for Chronos 2 on
+    ``GET jobs`` and ``GET graph/csv``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call chronos.jobs_summary
+    """
+    return _summaries(_client(profile, connection))
+
+
+def _summaries(client):
+    if _generation(client) == 3:
+        found = {each.pop("name"): each for each in _ask(client, "GET", "/jobs/summary").json()["jobs"]}
+        return {name: {**found[name], "parents": sorted(found[name]["parents"])} for name in sorted(found)}
+    states = _graph(client)
+    return {
+        name: {
+            "status": states.get(name, {}).get("status", "fresh"),
+            "state": states.get(name, {}).get("state", "idle"),
+            "schedule": each.get("schedule", ""),
+            "parents": each.get("parents", []),
+            "disabled": each["disabled"],
+        }
+        for name, each in _jobs(client).items()
+    }
+
+
+def search(name=None, command=None, any=None, limit=0, offset=0, profile=None, **connection):
+    """
+    Find jobs by parts of their names and commands; upper and lower case are the same.
+
+    name, command
+        Text that the name, and the command, must have in it. Default: any.
+
+    any
+        Text that one of both must have in it. Default: any.
+
+    limit, offset
+        How many jobs to show at most, 0 for all of them (default), and how many to leave out first, in the order of
+        Chronos, which is none of names.
+
+    profile, connection
+        Where and how to ask: see ``chronos.connection``.
+
+    Returns name to job, see ``chronos.jobs``. Rests on ``GET jobs/search``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call chronos.search hello
+        salt-call chronos.search command=echo limit=5
+    """
+    texts = {"name": name, "command": command, "any": any}
+    for argument, value in texts.items():
+        _expect(value is None or isinstance(value, str), argument, value, "text")
+    for argument, value in (("limit", limit), ("offset", offset)):
+        _expect(_is_count(value) and value <= ALL, argument, value, f"a number from 0 to {ALL}")
+    params = {**texts, "limit": limit or ALL, "offset": offset}
+    return _by_name(_ask(_client(profile, connection), "GET", "/jobs/search", params=params))
+
+
+def stats(percentile="99thPercentile", profile=None, **connection):
+    """
+    Show how long the runs of the jobs take.
+
+    percentile
+        ``99thPercentile`` (default), ``98thPercentile``, ``95thPercentile``, ``75thPercentile``, or just the number of
+        these; ``median`` or ``mean``.
+
+    profile, connection
+        Where and how to ask: see ``chronos.connection``.
+
+    Returns name to time, as Chronos measures it, the longest first. Rests on ``GET stats/PERCENTILE``; what a leader has
+    measured ends with it.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call chronos.stats
+        salt-call chronos.stats mean
+    """
+    wanted = f"{percentile}thPercentile" if f"{percentile}thPercentile" in STATISTICS else percentile
+    _expect(wanted in STATISTICS, "percentile", percentile, f"one of {', '.join(STATISTICS)}")
+    found = _ask(_client(profile, connection), "GET", f"/stats/{wanted}").json(list)
+    return {each["jobNameLabel"]: each["time"] for each in sorted(found, key=lambda each: (-each["time"], each["jobNameLabel"]))}
+
+
+def job_stats(name, profile=None, **connection):
+    """
+    Show how long the runs of a job take.
+
+    name
+        Its name.
+
+    profile, connection
+        Where and how to ask: see ``chronos.connection``.
+
+    Returns ``histogram`` (``count``, ``mean``, ``median``, ``75thPercentile`` ...: times as Chronos measures them) and
+    ``history`` (a list, empty unless Chronos has a Cassandra). Raises CommandExecutionError if there is no such job. Rests on
+    ``GET job/stat/NAME``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call chronos.job_stats hello
+    """
+    client = _client(profile, connection)
+    found = _change(client, "GET", f"/job/stat/{_mesos_http.quoted(_named(name))}", name).json()
+    return {"histogram": found.get("histogram", {}), "history": found.get("taskStatHistory", [])}
+
+
+# --- who depends on whom ---
+
+
+def graph(format="dict", profile=None, **connection):
+    """
+    Show which jobs run after which.
+
+    format
+        ``dict`` (default), ``csv`` (lines ``node,NAME,STATUS,STATE`` and ``link,PARENT,CHILD``) or ``dot`` (for Graphviz).
+
+    profile, connection
+        Where and how to ask: see ``chronos.connection``.
+
+    Returns text, or for ``dict`` name to ``status`` and ``state`` (see ``chronos.jobs_summary``), ``parents`` and
+    ``children``, sorted by name. Rests on ``GET graph/csv`` and ``GET graph/dot``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call chronos.graph
+        salt-call chronos.graph dot
+    """
+    _expect(format in ("dict", "csv", "dot"), "format", format, "dict, csv or dot")
+    client = _client(profile, connection)
+    return _graph(client) if format == "dict" else _ask(client, "GET", f"/graph/{format}").text()
+
+
+def _graph(client):
+    answer = _ask(client, "GET", "/graph/csv")
+    lines = [line.split(",") for line in answer.text().splitlines() if line]
+    found = {}
+    try:
+        for _, name, status, state in sorted(line for line in lines if line[0] == "node"):
+            found[name] = {"status": status, "state": state, "parents": [], "children": []}
+        for _, parent, child in sorted(line for line in lines if line[0] == "link"):
+            found[parent]["children"].append(child)
+            found[child]["parents"].append(parent)
+    except (ValueError, KeyError):
+        raise answer.error(_mesos_http.HttpError, f"not how Chronos answers: {answer.first_line()}") from None
+    return found
+
+
+def children(name, profile=None, **connection):
+    """
+    List the jobs that run after a job.
+
+    name
+        Its name.
+
+    profile, connection
+        Where and how to ask: see ``chronos.connection``.
+
+    Returns a list of names, sorted, of those that name it as a parent. Raises CommandExecutionError if there is no such job.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call chronos.children hello
+    """
+    return _relatives(name, "children", profile, connection)
+
+
+def parents(name, profile=None, **connection):
+    """
+    List the jobs that a job runs after.
+
+    name
+        Its name.
+
+    profile, connection
+        Where and how to ask: see ``chronos.connection``.
+
+    Returns a list of names, sorted; it is empty for a job that has a schedule. Raises CommandExecutionError if there is no
+    such job.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call chronos.parents hello-report
+    """
+    return _relatives(name, "parents", profile, connection)
+
+
+def _relatives(name, kind, profile, connection):
+    found = _graph(_client(profile, connection))
+    if _named(name) not in found:
+        raise _no_job(name)
+    return found[name][kind]
+
+
+def summary(profile=None, **connection):
+    """
+    Show Chronos on one screen.
+
+    profile, connection
+        Where and how to ask: see ``chronos.connection``.
+
+    Returns ``leader`` (None for Chronos 2.4, which does not tell), ``api_version``, ``jobs`` (how many there are, with a
+    schedule, dependent and disabled, by the status of their last run and by what they do now), ``failing`` (name to when the
+    last run failed and how many have since one succeeded), ``disabled`` (names), ``next`` (name to time of the next ten runs)
+    and ``dependents`` (name to those that run after it).
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call chronos.summary
+    """
+    client = _client(profile, connection)
+    known, states = _jobs(client), _graph(client)
+    numbers = {"total": len(known), "scheduled": sum("parents" not in each for each in known.values())}
+    numbers["dependent"] = numbers["total"] - numbers["scheduled"]
+    numbers["disabled"] = sum(each["disabled"] for each in known.values())
+    for kind, names in (("status", ("success", "failure", "fresh")), ("state", ("idle", "queued", "running"))):
+        numbers.update({name: sum(name in each[kind] for each in states.values()) for name in names})
+    return {
+        "leader": _leading(client),
+        "api_version": _generation(client),
+        "jobs": numbers,
+        "failing": {
+            name: f"{each['lastError'] or 'never'}, {each['errorsSinceLastSuccess']} since the last success"
+            for name, each in known.items()
+            if each["errorsSinceLastSuccess"] or states.get(name, {}).get("status") == "failure"
+        },
+        "disabled": [name for name, each in known.items() if each["disabled"]],
+        "next": dict(sorted(_next_runs(known), key=lambda run: run[1])[:SHOWN]),
+        "dependents": {name: each["children"] for name, each in states.items() if each["children"]},
+    }
+
+
+def _leading(client):
+    try:
+        return _mesos_http.named(_ask(client, "GET", "/leader", allow=(405,)).good())["url"]
+    except _mesos_http.NotFound:
+        return None
+
+
+def _next_runs(known):
+    for name, each in known.items():
+        try:
+            schedule, zone = each["schedule"], each.get("scheduleTimeZone", "")
+            if not each["disabled"] and _chronos_schedule.parse(schedule).repeat != 0:
+                begins = _chronos_schedule.begins(schedule, zone)
+                utc = _chronos_schedule.EPOCH.tzinfo
+                yield name, "at once" if begins is None else begins.astimezone(utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        except (KeyError, ValueError):
+            continue  # it has parents, or what Chronos understands and nobody else does
+
+
+# --- comparing ---
+
+
+def schedule_equivalent(desired, current, tz="", match="equivalent"):
+    """
+    Say whether a schedule is another one after some runs. Asks nobody.
+
+    desired
+        The schedule that somebody wrote, such as ``R/2030-01-01T00:00:00Z/PT24H``.
+
+    current
+        The one that Chronos shows. With each run it writes the start of the next one, and a lower number of repetitions.
+
+    tz
+        The time zone of the job, such as ``Europe/Berlin``; it goes before the offsets in both. Default: none.
+
+    match
+        ``equivalent`` (default): the same period, in the same phase, for ever or not more often; a desired start that is
+        empty fits all. ``period``: the start does not matter. ``strict``: the same start and number, in any spelling.
+
+    Returns True or False. ``PT24H`` and ``P1D`` are the same unless the zone has summer time. Raises SaltInvocationError for
+    what is no schedule.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call chronos.schedule_equivalent R/2018-01-01T00:00:00Z/PT24H R/2026-05-04T00:00:00.000Z/P1D
+        salt-call chronos.schedule_equivalent R/2018-01-01T00:00:00/P1D R/2026-07-01T00:00:00.000+02:00/P1D tz=Europe/Berlin
+    """
+    _matches(match)
+    _expect(isinstance(tz, str), "tz", tz, "the name of a time zone")
+    for argument, value in (("desired", desired), ("current", current)):
+        _schedule(argument, value)
+    return _chronos_schedule.equivalent(desired, current, tz, match)
+
+
+def canonical_job(config, version=None):
+    """
+    Write a job in the one spelling in which two can be compared. Asks nobody.
+
+    config
+        Fields of a job, a mapping.
+
+    version
+        That of Chronos, such as ``3.0.2``, for what differs by it. Default: not known, and left open.
+
+    Returns the fields that are given, without those that are null, the counters, and sizes of 0 (which mean the default):
+    ``uris`` as ``fetch``, lists without an order sorted, what is missing in entries of ``fetch`` and in ``container`` filled in.
+    Raises SaltInvocationError for fields that there are not, and for values that Chronos would drop or misunderstand.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call chronos.canonical_job '{command: echo, uris: ["http://10.0.0.1/hello.tgz"], cpus: 0}' version=3.0.2
+    """
+    fits = version is None or re.fullmatch(r"\d+\.\d+(\.\d+)?", str(version))
+    _expect(fits, "version", version, "a version such as 3.0.2")
+    found = _canonical(_checked(config))
+    if version is not None:
+        extracts = tuple(int(part) for part in str(version).split(".")) >= EXTRACTS_SINCE
+        for entry in found.get("fetch", []):
+            entry["extract"] = extracts if entry["extract"] is None else entry["extract"]
+    return found
+
+
+def _canonical(given):
+    """The fields of a job that can be compared, in one spelling."""
+    found = {name: value for name, value in given.items() if name in DEFAULTS and value is not None}
+    for name in SIZES:
+        if not found.get(name):
+            found.pop(name, None)
+    entries = [{"uri": uri} for uri in found.pop("uris", [])] + found.get("fetch", [])
+    if "fetch" in given or "uris" in given:
+        found["fetch"] = sorted(({**FETCH, **entry} for entry in entries), key=lambda entry: entry["uri"])
+    if "parents" in found:
+        found["parents"] = sorted(set(found["parents"]))
+    if "constraints" in found:
+        found["constraints"] = sorted([str(part) for part in each] for each in found["constraints"])
+    if "environmentVariables" in found:
+        pairs = found["environmentVariables"]
+        found["environmentVariables"] = sorted(({"name": each["name"], "value": _as_text(each.get("value", ""))} for each in pairs),
+                                               key=lambda each: each["name"])
+    if "container" in found:
+        found["container"] = _canonical_container(found["container"])
+    return found
+
+
+def _canonical_container(given):
+    found = {**CONTAINER, **{name: value for name, value in given.items() if value is not None}} if given else {}
+    for name in ("type", "network"):
+        if found:
+            found[name] = found[name].upper()
+    if found:
+        found["volumes"] = [{**each, "mode": each.get("mode", "RO").upper()} for each in found["volumes"]]
+        # Chronos shows the numbers of ports as text.
+        found["networkInfos"] = [
+            {"name": "", "labels": [], **each,
+             "portMappings": [{name: str(value) for name, value in ports.items()} for ports in each.get("portMappings", [])]}
+            for each in found["networkInfos"]
+        ]
+    return found
+
+
+def _as_text(value):
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def diff_job(name, config, replace=False, match="equivalent", profile=None, **connection):
+    """
+    Show what ``chronos.put_job`` would change. Changes nothing.
+
+    name
+        Of the job.
+
+    config
+        Fields of the job, a mapping, see ``chronos.put_job``.
+
+    replace
+        Whether fields that are not given should have their defaults. Default False: they are not compared.
+
+    match
+        When a schedule counts as the same, see ``chronos.schedule_equivalent``. Default ``equivalent``.
+
+    profile, connection
+        Where and how to ask: see ``chronos.connection``.
+
+    Returns field to ``old`` and ``new``, for those that differ; ``old`` is None of a job that is not there. Of what Chronos
+    changes by itself, a job that has run as often as it should, and is therefore disabled, does not differ.
+    Raises SaltInvocationError as ``chronos.put_job`` does.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call chronos.diff_job hello '{description: Says hello, schedule: R/2030-01-01T00:00:00Z/PT12H}'
+    """
+    _matches(match)
+    client = _client(profile, connection)
+    wanted = _checked(config, _named(name))
+    _for_generation(wanted, _generation(client))
+    current = _find(client, name)
+    return _diff(current, _completed(wanted, current, replace), match)
+
+
+def _completed(wanted, current, replace):
+    """What is wanted, if all is to be replaced with the defaults of what is not given."""
+    if not replace or current is None:
+        return wanted
+    either = {"uris", "fetch"} & set(wanted) or {"fetch" if "fetch" in current else "uris"}
+    left_out = {"uris", "fetch"} - either
+    defaults = {name: value for name, value in DEFAULTS.items() if value is not None and name not in left_out}
+    return {**{name: value for name, value in defaults.items() if name in current or name == "container"}, **wanted}
+
+
+def _diff(current, wanted, match="equivalent"):
+    """What differs between a job as the server shows it and the fields that are wanted."""
+    new, old = _canonical(wanted), _canonical(current or {})
+    if current is None:
+        return {name: {"old": None, "new": value} for name, value in new.items()}
+    if "schedule" in new and "parents" in old:
+        new["parents"] = None
+    if "parents" in new and "schedule" in old and new["parents"] is not None:
+        new["schedule"] = None
+    zone = new.get("scheduleTimeZone", old.get("scheduleTimeZone", ""))
+    changes = {
+        name: {"old": old.get(name), "new": value}
+        for name, value in new.items()
+        if not _same(name, value, old.get(name, {} if name == "container" else None), zone, match)
+    }
+    if "parents" in new and "schedule" in new and new["schedule"] is None:
+        changes.pop("scheduleTimeZone", None)
+    # Chronos disables a job that has no runs left; to enable it again would not make it run.
+    if new.get("disabled") is False and "schedule" not in changes and _repeat(old.get("schedule")) == 0:
+        changes.pop("disabled", None)
+    return changes
+
+
+def _same(name, wanted, found, zone, match):
+    if wanted is None or found is None:
+        return wanted == found or (not wanted and not found)
+    try:
+        if name == "schedule":
+            return _chronos_schedule.equivalent(wanted, found, zone, match)
+        if name == "epsilon":
+            return _chronos_schedule.parse_period(wanted) == _chronos_schedule.parse_period(found)
+    except ValueError:
+        return False
+    if name == "fetch":
+        left_open = [{**entry, "extract": None} if mine["extract"] is None else entry for mine, entry in zip(wanted, found, strict=False)]
+        return len(wanted) == len(found) and wanted == left_open
+    return wanted == found
+
+
+def _repeat(schedule):
+    """How often a schedule has a job run yet. None: for ever, or not to be told."""
+    try:
+        return _chronos_schedule.parse(schedule).repeat
+    except ValueError:
+        return None
+
+
+# --- changing jobs ---
+
+
+def put_job(name, config, replace=False, preserve_counters=True, reset_schedule=False, match="equivalent", wait=10,
+            profile=None, **connection):
+    """
+    Create a job, or change the one that is there.
+
+    name
+        Of the job: letters, digits and any of ``. _ -``; for Chronos 2 also spaces and ``#``.
+
+    config
+        Fields of the job, a mapping in Chronos' own names: ``command``, and ``schedule`` (such as
+        ``R/2030-01-01T00:00:00Z/PT24H``: how often, first start, period) with ``scheduleTimeZone``, or ``parents`` (names of jobs
+        to run after); ``cpus``, ``mem`` and ``disk`` (MiB; 0: the server's default), ``retries``, ``environmentVariables`` (a list
+        of ``name`` and ``value``, or a mapping), ``constraints`` (``[[rack, EQUALS, r1]]``), ``uris`` or ``fetch``, ``container``,
+        ``runAsUser``, ``owner``, ``description``, ``disabled`` ... What is null counts as not given.
+
+    replace
+        Whether fields that are not given get their defaults. Default False: they stay as they are.
+
+    preserve_counters
+        Whether the numbers of successes and errors stay. Default True.
+
+    reset_schedule
+        Whether the schedule is sent as it stands in ``config``, even though the one of the server is the same after some runs.
+        Default False: Chronos 3 would run a job at once whose start is in the past.
+
+    match
+        When a schedule counts as the same, see ``chronos.schedule_equivalent``. Default ``equivalent``.
+
+    wait
+        Seconds until a new job must be there, default 10. Chronos 3 says yes first, and then makes the job, or drops it.
+
+    profile, connection
+        Where and how to ask: see ``chronos.connection``.
+
+    Returns ``created``, ``changes`` (as ``chronos.diff_job``; if there are none nothing is sent), ``warnings`` (a list of what a
+    person should know) and ``job``, as it then is.
+
+    Raises SaltInvocationError for fields that there are not and values that Chronos would drop or misunderstand, before
+    anything is sent, and CommandExecutionError for parents that are not there, and if the job is not there in the end. Rests
+    on ``POST iso8601`` and ``POST dependency``, of which the last to write wins.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call chronos.put_job hello '{command: echo hello, schedule: R/2030-01-01T00:00:00Z/PT24H}'
+        salt-call chronos.put_job hello '{description: Says hello, retries: 3}'
+    """
+    return _put(name, config, (True, False), replace, preserve_counters, reset_schedule, match, wait, profile, connection)
+
+
+def create_job(name, config, wait=10, profile=None, **connection):
+    """
+    Create a job.
+
+    name, config, wait
+        As for ``chronos.put_job``.
+
+    profile, connection
+        Where and how to ask: see ``chronos.connection``.
+
+    Returns what ``chronos.put_job`` does. Raises CommandExecutionError if there is such a job, and as ``chronos.put_job`` does.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call chronos.create_job good-night '{command: echo good night, parents: [hello]}'
+    """
+    return _put(name, config, (True,), False, True, False, "equivalent", wait, profile, connection)
+
+
+def update_job(name, config, replace=False, preserve_counters=True, reset_schedule=False, match="equivalent", profile=None,
+               **connection):
+    """
+    Change a job.
+
+    name, config, replace, preserve_counters, reset_schedule, match
+        As for ``chronos.put_job``.
+
+    profile, connection
+        Where and how to ask: see ``chronos.connection``.
+
+    Returns what ``chronos.put_job`` does. Raises CommandExecutionError if there is no such job, and as ``chronos.put_job`` does.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call chronos.update_job hello '{command: echo hello again}'
+        salt-call chronos.update_job hello '{schedule: R/2031-01-01T00:00:00Z/PT24H}' reset_schedule=True
+    """
+    return _put(name, config, (False,), replace, preserve_counters, reset_schedule, match, POLL, profile, connection)
+
+
+def _put(name, config, allowed, replace, preserve_counters, reset_schedule, match, wait, profile, connection):
+    _matches(match)
+    _expect(_is_number(wait) and wait <= 3600, "wait", wait, "a number of seconds from 0 to 3600")
+    for argument, value in (("replace", replace), ("preserve_counters", preserve_counters), ("reset_schedule", reset_schedule)):
+        _expect(isinstance(value, bool), argument, value, "true or false")
+    wanted = _checked(config, _named(name))
+    client = _client(profile, connection)
+    warnings = _for_generation(wanted, _generation(client))
+    known = _jobs(client)
+    # The list says twice what is to be fetched, and not how it was given.
+    current = _find(client, name) if name in known else None
+    if (current is None) not in allowed:
+        raise _no_job(name) if current is None else _mesos_http.Conflict(f"There is a job called {name!r} already")
+    _check_parents(name, wanted.get("parents", []), known)
+    if current is None:
+        _check_new(name, wanted, _generation(client))
+        changes, body = _diff(None, wanted), {"name": name, **wanted}
+    else:
+        changes = _diff(current, _completed(wanted, current, replace), match)
+        _add_resets(changes, current, wanted, preserve_counters, reset_schedule)
+        body = _merged(current, wanted, changes, replace, preserve_counters)
+    warnings += _schedule_warnings(body, _generation(client))
+    if not changes:
+        return {"created": False, "changes": {}, "warnings": warnings, "job": current}
+    found = _written(client, body, changes, wait)
+    if found is None:
+        raise CommandExecutionError(_why_gone(client, name, body))
+    lost = [field for field in _diff(found, wanted) if field != "disabled"]
+    if lost:
+        warnings.append(f"Chronos did not keep as it was given: {', '.join(sorted(lost))}")
+    return {"created": current is None, "changes": changes, "warnings": warnings, "job": found}
+
+
+def _add_resets(changes, current, wanted, preserve_counters, reset_schedule):
+    """Add what changes although it is the same: the counters, and a schedule that is to begin anew."""
+    if reset_schedule and wanted.get("schedule") not in (None, current.get("schedule")):
+        changes["schedule"] = {"old": current.get("schedule"), "new": wanted["schedule"]}
+    counted = {name: current[name] for name in COUNTERS if current.get(name)}
+    if counted and not preserve_counters:
+        changes["counters"] = {"old": counted, "new": {name: COUNTERS[name] for name in counted}}
+
+
+def _merged(current, wanted, changes, replace, preserve_counters):
+    """The whole job to send: what is wanted, and of the server what is to stay."""
+    kept = set(DEFAULTS) - (set(wanted) & {"cpus", "mem", "disk"} if replace else set())
+    base = {} if replace else {name: value for name, value in current.items() if name in kept and value not in (None, [], {})}
+    if "uris" in wanted or "fetch" in wanted:
+        base.pop("uris", None)
+        base.pop("fetch", None)
+    timing = ("schedule", "scheduleTimeZone", "parents")
+    if wanted.get("parents"):
+        base = {name: value for name, value in base.items() if name not in timing}
+    elif wanted.get("schedule"):
+        base.pop("parents", None)
+    elif replace:
+        base.update({name: current[name] for name in timing if name in current})
+    body = {"name": current["name"], **base, **{name: value for name, value in wanted.items() if name not in COUNTERS}}
+    for name in SIZES:
+        if not body.get(name):
+            body.pop(name, None)
+            if not replace and current.get(name):
+                body[name] = current[name]
+    if "schedule" in body and "schedule" not in changes and current.get("schedule"):
+        body["schedule"] = current["schedule"]
+    if replace and "disabled" not in wanted and "disabled" in current:
+        body["disabled"] = current["disabled"]
+    if preserve_counters:
+        body.update({name: current[name] for name in COUNTERS if name in current})
+    return body
+
+
+def _written(client, body, changes, wait):
+    """Post a job, and return it as it is then; None if it does not appear."""
+    sent = {name: value for name, value in body.items() if name not in COUNTERS}
+
+    def done():
+        found = _visible(client, body["name"], wait)
+        reset = "counters" not in changes or not any(found.get(name) for name in changes["counters"]["new"]) if found else False
+        return found if found and reset and not _diff(found, sent) else None
+
+    endpoint = "/dependency" if "parents" in body else "/iso8601"
+    answer = _change(client, "POST", endpoint, body["name"], body=body, done=done)
+    return answer if isinstance(answer, dict) else _visible(client, body["name"], wait)
+
+
+def _visible(client, name, wait):
+    """A job, as soon as it is there; None if it is not in time."""
+    deadline = time.monotonic() + wait
+    while True:
+        found = _find(client, name)
+        if found or time.monotonic() >= deadline:
+            return found
+        time.sleep(POLL)
+
+
+def _why_gone(client, name, body):
+    """Say why a job is not there that Chronos has just accepted."""
+    gone = sorted(set(body.get("parents", [])) - set(_jobs(client)))
+    if gone:
+        why = f"its parents {', '.join(gone)} are gone, and then Chronos drops it without a word"
+    elif _generation(client) == 2 and _repeat(body.get("schedule")) is not None:
+        why = "Chronos 2 drops jobs without a word whose runs all lie in the past"
+    else:
+        why = "it may have been deleted by somebody else, or Chronos takes longer (wait=)"
+    return f"Chronos accepted the job {name!r}, and it is not there: {why}"
+
+
+def delete_job(name, children="refuse", profile=None, **connection):
+    """
+    Delete a job, and kill its tasks.
+
+    name
+        Its name.
+
+    children
+        ``refuse`` (default): nothing is done if other jobs run after it. ``allow``: Chronos then gives them the parents of the
+        deleted job, or, if it has a schedule, that schedule, and most of their other fields are lost.
+
+    profile, connection
+        Where and how to ask: see ``chronos.connection``.
+
+    Returns ``deleted`` (the job as it was) and ``children``: name to what became different, field to ``old`` and ``new``.
+    Raises CommandExecutionError if there is no such job, and if it has children and these are not allowed for. Rests on
+    ``DELETE job/NAME``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call chronos.delete_job hello-report
+        salt-call chronos.delete_job hello children=allow
+    """
+    _expect(children in ("refuse", "allow"), "children", children, "refuse or allow")
+    client, name = _client(profile, connection), _named(name)
+    before = _jobs(client)
+    if name not in before:
+        raise _no_job(name)
+    dependent = [child for child, each in before.items() if name in each.get("parents", [])]
+    if dependent and children == "refuse":
+        raise _mesos_http.Conflict(
+            f"{', '.join(dependent)} run after {name!r}, and would lose most of their fields. Delete them first, or allow it: "
+            "children=allow"
+        )
+    _change(client, "DELETE", f"/job/{_mesos_http.quoted(name)}", name, done=lambda: _find(client, name) is None)
+    after = _jobs(client) if dependent else {}
+    return {"deleted": before[name], "children": {child: _between(before[child], after.get(child, {})) for child in dependent}}
+
+
+def _between(before, after):
+    """What became different of a job."""
+    names = sorted({*before, *after})
+    return {name: {"old": before.get(name), "new": after.get(name)} for name in names if before.get(name) != after.get(name)}
+
+
+def run_job(name, arguments=None, profile=None, **connection):
+    """
+    Run a job now.
+
+    name
+        Its name.
+
+    arguments
+        Text to add to its command for this run, instead of its own arguments; no ``;``, which Chronos would leave out. Needs
+        Chronos 2.5. Default: none.
+
+    profile, connection
+        Where and how to ask: see ``chronos.connection``.
+
+    Returns True as soon as the run is queued. With Chronos 3 it counts as the next one of the schedule, which moves on.
+    Raises CommandExecutionError if there is no such job. If the answer is lost, whether it runs is not known:
+    ``chronos.jobs_summary`` may tell. Rests on ``PUT job/NAME``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call chronos.run_job hello
+        salt-call chronos.run_job hello arguments='--loud'
+    """
+    client, name = _client(profile, connection), _named(name)
+    _expect(arguments is None or isinstance(arguments, str), "arguments", arguments, "text. A number needs quotes")
+    _expect(";" not in (arguments or ""), "arguments", arguments, "without a ;, which Chronos would leave out")
+    if arguments:
+        _needs_2_5(client, "arguments for a single run")
+    _change(client, "PUT", f"/job/{_mesos_http.quoted(name)}", name, params={"arguments": arguments or None})
+    return True
+
+
+def mark_success(name, profile=None, **connection):
+    """
+    Count a success of a job that nobody saw, and begin the jobs that wait for it.
+
+    name
+        Its name.
+
+    profile, connection
+        Where and how to ask: see ``chronos.connection``.
+
+    Returns True. Raises CommandExecutionError if there is no such job, and for Chronos before 2.5, which cannot do this. Rests on
+    ``PUT job/success/NAME``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call chronos.mark_success hello
+    """
+    client, name = _client(profile, connection), _named(name)
+    _needs_2_5(client, "chronos.mark_success")
+    answer = _change(client, "PUT", f"/job/success/{_mesos_http.quoted(name)}", name)
+    if "true" not in answer.text():
+        raise _no_job(name)
+    return True
+
+
+def kill_tasks(name, profile=None, **connection):
+    """
+    Kill all tasks of a job. The job stays, and runs again when it is due.
+
+    name
+        Its name.
+
+    profile, connection
+        Where and how to ask: see ``chronos.connection``.
+
+    Returns True, also if it has no task. Raises CommandExecutionError if there is no such job. Rests on
+    ``DELETE task/kill/NAME``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call chronos.kill_tasks hello
+    """
+    client, name = _client(profile, connection), _named(name)
+    _known(client, name)  # Chronos 2 answers 500 without a word if there is none
+    path = f"/task/kill/{_mesos_http.quoted(name)}"
+    _change(client, "DELETE", path, name, done=lambda: _summaries(client)[name]["state"] == "idle")
+    return True
+
+
+def _needs_2_5(client, what):
+    """Refuse what Chronos before 2.5 cannot do, or does not say that it has not done."""
+    if _generation(client) == 2 and client.get(f"{PREFIXES[2]}/leader", allow=(404, 405)).status != 200:
+        raise CommandExecutionError(f"{what}: needs Chronos 2.5")
+
+
+# --- checks ---
+
+
+def _expect(fits, argument, value, should):
+    """Refuse an argument, in one line."""
+    if not fits:
+        raise SaltInvocationError(f"{argument}: {_mesos_http.shortened(repr(value))} should be {should}")
+
+
+def _named(name):
+    _expect(isinstance(name, str) and name.strip() and name.isprintable(), "name", name, "the name of a job. A number needs quotes")
+    return name
+
+
+def _matches(match):
+    _expect(match in _chronos_schedule.MATCHES, "match", match, f"one of {', '.join(_chronos_schedule.MATCHES)}")
+
+
+def _schedule(argument, value):
+    try:
+        return _chronos_schedule.parse(value)
+    except ValueError as error:
+        raise SaltInvocationError(f"{argument}: {error}") from None
+
+
+def _checked(config, name=None):
+    """
+    Return the fields of a job to send, without those that are null: Chronos takes null for the text "null".
+
+    Raises SaltInvocationError for what is no field, and for values that Chronos would drop or take for something else.
+    """
+    _expect(isinstance(config, Mapping), "config", config, "a mapping of the job's fields")
+    given = {field: value for field, value in config.items() if value is not None}
+    if name is not None and given.get("name", name) != name:
+        raise SaltInvocationError(f"config: says name: {given['name']!r}, and the job is called {name!r}")
+    unknown = [str(field) for field in given if field not in DEFAULTS and field not in COUNTERS and field != "name"]
+    if unknown:
+        raise SaltInvocationError(f"config: {', '.join(unknown)}: no such field. A job has {', '.join(sorted(DEFAULTS))}")
+    given.pop("name", None)
+    if isinstance(given.get("environmentVariables"), Mapping):
+        given["environmentVariables"] = [{"name": key, "value": value} for key, value in given["environmentVariables"].items()]
+    for field, value in given.items():
+        fits, should = _FIELDS.get(field, _TEXT)
+        shown = "its value" if field == "environmentVariables" else _mesos_http.shortened(repr(value))
+        if not fits(value):
+            raise SaltInvocationError(f"{field}: {shown} should be {should}")
+    if "schedule" in given:
+        _schedule("schedule", given["schedule"])
+    if "epsilon" in given:
+        try:
+            _chronos_schedule.parse_period(given["epsilon"])
+        except ValueError as error:
+            raise SaltInvocationError(f"epsilon: {error}") from None
+    for one, other in (("schedule", "parents"), ("uris", "fetch")):
+        if given.get(one) and given.get(other):
+            raise SaltInvocationError(f"{one}: there is {other}, too. Give one of them")
+        if given.get(other) == [] and one in given:
+            del given[other]
+        elif given.get(one) == [] and other in given:
+            del given[one]
+    if "environmentVariables" in given:
+        given["environmentVariables"] = [{"name": each["name"], "value": _as_text(each.get("value", ""))}
+                                         for each in given["environmentVariables"]]
+    if "constraints" in given:
+        given["constraints"] = [[str(part) for part in each] for each in given["constraints"]]
+    for field in ("fetch", "container"):
+        if field in given:
+            given[field] = _without_null(given[field])
+    return given
+
+
+def _without_null(value):
+    if isinstance(value, Mapping):
+        return {name: _without_null(part) for name, part in value.items() if part is not None}
+    return [_without_null(part) for part in value if part is not None] if isinstance(value, list) else value
+
+
+def _for_generation(wanted, generation):
+    """Leave out what a generation does not know. Returns warnings."""
+    ignored = [name for name in ONLY_2 if name in wanted] if generation == 3 else []
+    for name in ignored:
+        del wanted[name]
+    return [f"{name}: Chronos 3 has no such field; it was left out" for name in ignored]
+
+
+def _check_new(name, wanted, generation):
+    """Refuse a new job that Chronos would refuse, or run at once although nobody said so."""
+    form = re.compile(NAMES[generation], re.ASCII)
+    _expect(form.fullmatch(name), "name", name, f"made of {NAMES_SHOWN[generation]} for Chronos {generation}")
+    if not wanted.get("schedule") and not wanted.get("parents"):
+        raise SaltInvocationError("config: a new job needs a schedule or parents. With none of them it would run at once, and once only")
+    wanted.setdefault("command", "")  # without it Chronos 2 fails
+
+
+def _check_parents(name, wanted, known):
+    """Refuse parents that are not there, and a job that would wait for itself."""
+    unknown = sorted(set(wanted) - set(known) - {name})
+    if unknown:
+        missing = ", ".join(map(repr, unknown))
+        raise _mesos_http.NotFound(f"parents: There is no job called {missing}. Chronos 3 would drop {name!r} without a word")
+    above, left = set(), list(wanted)
+    while left:
+        each = left.pop()
+        if each not in above:
+            above.add(each)
+            left += known.get(each, {}).get("parents", [])
+    if name in above:
+        raise SaltInvocationError(f"parents: {name!r} would run after itself, by way of {', '.join(sorted(above - {name})) or 'itself'}")
+
+
+def _schedule_warnings(body, generation):
+    """What a person should know of when the job to send runs."""
+    found = []
+    zone = body.get("scheduleTimeZone", "")
+    if zone and not _chronos_schedule.zone_known(zone):
+        found.append(
+            f"scheduleTimeZone: {zone} is not known on this minion, so times are compared to the hour. Chronos takes zones that it "
+            "does not know for GMT"
+        )
+    try:
+        begins = _chronos_schedule.begins(body.get("schedule"), zone)
+    except ValueError:
+        return found
+    if begins and begins.timestamp() < time.time() and not body.get("disabled") and _repeat(body["schedule"]) != 0:
+        then = "runs it at once" if generation == 3 else "leaves out the runs that it has missed"
+        found.append(f"schedule: begins in the past, at {begins.isoformat()}: Chronos {generation} {then}")
+    return found
+
+
+def _is_text(value):
+    return isinstance(value, str)
+
+
+def _is_count(value):
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_number(value):
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
+
+
+def _is_texts(value):
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _is_variable(value):
+    named = isinstance(value, Mapping) and set(value) <= {"name", "value"} and _is_text(value.get("name"))
+    return named and isinstance(value.get("value", ""), str | int | float)
+
+
+def _is_constraint(value):
+    fits = isinstance(value, list) and len(value) == 3 and _is_text(value[0]) and value[1] in OPERATORS
+    return fits and isinstance(value[2], str | int | float)
+
+
+def _is_fetched(value):
+    flags = ("executable", "cache", "extract")
+    fits = isinstance(value, Mapping) and set(value) <= set(FETCH) and _is_text(value.get("uri")) and value["uri"]
+    return fits and all(isinstance(value.get(name), bool | None) for name in flags)
+
+
+def _is_container(value):
+    if value == {}:
+        return True
+    fits = isinstance(value, Mapping) and set(value) <= set(CONTAINER) and _is_text(value.get("image")) and value["image"]
+    texts = all(isinstance(value.get(name), str | None) for name in ("type", "network", "networkName")) if fits else False
+    lists = ("volumes", "parameters", "networkInfos")
+    return texts and all(value.get(name) is None or _is_list_of(lambda each: isinstance(each, Mapping))(value[name]) for name in lists)
+
+
+def _is_list_of(fits):
+    return lambda value: isinstance(value, list) and all(map(fits, value))
+
+
+_TEXT = (_is_text, "text. A number or a truth value needs quotes")
+_FLAG = (lambda value: isinstance(value, bool), "true or false")
+_COUNT = (_is_count, "a number from 0 up")
+_NUMBER = (_is_number, "a number from 0 up")
+_TEXTS = (_is_texts, "a list of texts")
+_FIELDS = {
+    **{name: _FLAG for name in ("shell", "async", "disabled", "softError", "highPriority", "dataProcessingJobType", "concurrent")},
+    **{name: _COUNT for name in ("retries", "successCount", "errorCount", "errorsSinceLastSuccess")},
+    **{name: _NUMBER for name in SIZES},
+    **{name: _TEXTS for name in ("arguments", "uris")},
+    "parents": (lambda value: _is_texts(value) and value, "a list of names of jobs, and not an empty one"),
+    "environmentVariables": (_is_list_of(_is_variable), "a mapping, or a list of name and value"),
+    "constraints": (_is_list_of(_is_constraint), f"a list such as [[rack, EQUALS, r1]]; Chronos knows {', '.join(OPERATORS)}"),
+    "fetch": (_is_list_of(_is_fetched), f"a list of entries with uri, and of {', '.join(FETCH)}"),
+    "container": (_is_container, f"a mapping with image, and of {', '.join(CONTAINER)}"),
+}
