@@ -1,9 +1,8 @@
 """
 What Marathon says. Loaded as ``marathon``.
 
-Every function takes ``url``, where the servers are: a URL, several with commas, or a list of them. If it is not given
-the setting ``marathon:url`` counts (minion configuration or pillar), else ``http://127.0.0.1:8080``. Any server will
-do, as those that do not lead pass every request on to the leader.
+Every function takes ``profile`` and settings of the connection, such as ``url`` and ``timeout``: see ``marathon.connection``.
+Any server will do, as those that do not lead pass every request on to the leader.
 """
 
 import importlib
@@ -28,19 +27,23 @@ def __virtual__():
     return __virtualname__
 
 
-def _urls(url):
-    return _mesos_http.candidates(url, __salt__["config.get"]("marathon:url", default=None, omit_grains=True), DEFAULT_URL)
+def _client(profile, connection):
+    return _mesos_http.Client("marathon", DEFAULT_URL, __salt__, __context__, profile, connection)
 
 
-def leader(url=None, timeout=5):
+def connection(profile=None, **connection):
+    return _client(profile, connection).settings()
+
+
+connection.__doc__ = _mesos_http.CONNECTION_DOC.format(service="marathon", default=DEFAULT_URL, port=8080, more="")
+
+
+def leader(profile=None, **connection):
     """
     Say which Marathon leads. That it is known means that it answers, too: the others ask it.
 
-    url
-        Where the servers are, see above.
-
-    timeout
-        Seconds for each request. Without a leader a server thinks for 2.5 seconds before it says so.
+    profile, connection
+        Where and how to ask: see ``marathon.connection``. Without a leader a server thinks for 2.5 seconds before it says so.
 
     Returns ``url``, ``host`` and ``port`` of the leader as it makes itself known. Raises CommandExecutionError with what
     each server said if none of them knows a leader.
@@ -52,9 +55,5 @@ def leader(url=None, timeout=5):
         salt-call marathon.leader
         salt-call marathon.leader url=http://10.0.0.1:8080,http://10.0.0.2:8080
     """
-    urls, timeout = _urls(url), _mesos_http.seconds(timeout)
-    return _mesos_http.first(urls, lambda each: _leader(each, timeout))
-
-
-def _leader(url, timeout):
-    return _mesos_http.named(_mesos_http.send("GET", f"{url}/v2/leader", timeout=timeout).good())
+    client = _client(profile, connection)
+    return _mesos_http.first(client.urls, lambda url: _mesos_http.named(client.at(url, trusted=True).get("/v2/leader")))
