@@ -1115,6 +1115,7 @@ def test_a_new_leader_knows_all_that_the_old_one_did(start):
     first.deployed().create(id="/sick", cmd="exit 1", backoffSeconds=3600)
     first.until(lambda: first.app("/sick").get("lastTaskFailure"), "the failure")
     agents.agents.clear()
+    first.until(lambda: not first.server.agents, "the last offer used up")
     first.put(labels={"a": "b"})
     reads = ("/v2/apps", "/v2/tasks", "/v2/deployments", "/v2/groups", "/v2/groups/versions", "/v2/apps/web/versions", "/v2/pods")
     before = {path: first.get(path) for path in reads}
