@@ -187,7 +187,7 @@ def health(profile=None, **connection):
         salt-call mesos.health
     """
     try:
-        return bool(_call(_client(profile, connection), "GET_HEALTH")["healthy"])
+        return bool(_call(_client(profile, connection), "GET_HEALTH", needed="healthy")["healthy"])
     except _mesos_http.Denied:
         raise
     except CommandExecutionError:
@@ -229,7 +229,7 @@ def flags(profile=None, **connection):
 
         salt-call mesos.flags
     """
-    found = _call(_client(profile, connection), "GET_FLAGS")
+    found = _call(_client(profile, connection), "GET_FLAGS", needed="flags")
     return {each["name"]: each.get("value", "") for each in sorted(found["flags"], key=lambda each: each["name"])}
 
 
@@ -249,7 +249,7 @@ def info(profile=None, **connection):
 
         salt-call mesos.info
     """
-    found = _call(_client(profile, connection), "GET_MASTER")
+    found = _call(_client(profile, connection), "GET_MASTER", needed="master_info")
     told = found["master_info"]
     return {
         "id": told["id"],
@@ -326,7 +326,7 @@ def metrics(names=None, timeout=None, profile=None, **connection):
     """
     client = _client(profile, connection)
     payload = {} if timeout is None else {"timeout": {"nanoseconds": int(_mesos_http.seconds(timeout) * SECOND)}}
-    found = {each["name"]: each.get("value") for each in _call(client, "GET_METRICS", payload)["metrics"]}
+    found = {each["name"]: each.get("value") for each in _call(client, "GET_METRICS", payload, "metrics")["metrics"]}
     patterns = [names] if isinstance(names, str) else names
     if patterns is None:
         return dict(sorted(found.items()))
@@ -357,8 +357,8 @@ def summary(profile=None, **connection):
         salt-call mesos.summary
     """
     client = _client(profile, connection)
-    master = _call(client, "GET_MASTER")["master_info"]
-    measured = {each["name"]: each.get("value", 0) for each in _call(client, "GET_METRICS", {})["metrics"]}
+    master = _call(client, "GET_MASTER", needed="master_info")["master_info"]
+    measured = {each["name"]: each.get("value", 0) for each in _call(client, "GET_METRICS", {}, "metrics")["metrics"]}
     named = _call(client, "GET_FRAMEWORKS").get("frameworks", [])
     asked = _mesos_http.together(lambda url: _master(client.at(url, trusted=True)), {url: url for url in client.urls})
 
@@ -558,7 +558,7 @@ def agent_health(agent, profile=None, **connection):
     """
     client = _agent_client(_client(profile, connection), agent)
     try:
-        return bool(_call(client, "GET_HEALTH")["healthy"])
+        return bool(_call(client, "GET_HEALTH", needed="healthy")["healthy"])
     except _mesos_http.Denied:
         raise
     except CommandExecutionError:
@@ -1878,7 +1878,11 @@ def logging_level(agent=None, profile=None, **connection):
 
         salt-call mesos.logging_level
     """
-    return _call(_server(profile, connection, agent), "GET_LOGGING_LEVEL")["level"]
+    return _logging_level(_server(profile, connection, agent))
+
+
+def _logging_level(client):
+    return _call(client, "GET_LOGGING_LEVEL", needed="level")["level"]
 
 
 def set_logging_level(level, duration="10m", agent=None, profile=None, **connection):
@@ -1908,8 +1912,8 @@ def set_logging_level(level, duration="10m", agent=None, profile=None, **connect
     _expect(_is_int(level) and 0 <= level <= 100, "level", level, "a number from 0 to 100")
     client = _server(profile, connection, agent)
     payload = {"level": level, "duration": {"nanoseconds": _duration(duration)}}
-    _write(client, "SET_LOGGING_LEVEL", payload, lambda: _call(client, "GET_LOGGING_LEVEL")["level"] == level)
-    return _call(client, "GET_LOGGING_LEVEL")["level"]
+    _write(client, "SET_LOGGING_LEVEL", payload, lambda: _logging_level(client) == level)
+    return _logging_level(client)
 
 
 def list_files(path, agent=None, profile=None, **connection):
@@ -1982,9 +1986,9 @@ def read_file(path, offset=0, length=65536, agent=None, profile=None, **connecti
     _expect(_is_int(length) and 0 < length <= 16 * 2**20, "length", length, "a number of bytes from 1 to 16777216")
     client = _server(profile, connection, agent)
     if offset < 0:
-        size = _call(client, "READ_FILE", {"path": path, "offset": 0, "length": 1})["size"]
+        size = _call(client, "READ_FILE", {"path": path, "offset": 0, "length": 1}, "size")["size"]
         offset = max(0, size + offset)
-    found = _call(client, "READ_FILE", {"path": path, "offset": offset, "length": length})
+    found = _call(client, "READ_FILE", {"path": path, "offset": offset, "length": length}, "data")
     return {"size": found["size"], "offset": offset, "text": base64.b64decode(found["data"]).decode("utf-8", "replace")}
 
 
@@ -2041,13 +2045,14 @@ def _body(call, payload=None):
     return {"type": call} if payload is None else {"type": call, call.lower(): payload}
 
 
-def _call(client, call, payload=None):
-    """Make a v1 call that reads; returns the member of its answer, empty if there is none."""
+def _call(client, call, payload=None, needed=None):
+    """Make a v1 call that reads; returns the member of its answer, empty if there is none, with at least what is needed in it."""
     answer = client.ask("POST", "/api/v1", body=_body(call, payload), read=True)
     found = answer.json()
-    if found.get("type") != call:
+    told = found.get(call.lower(), {})
+    if found.get("type") != call or (needed and needed not in told):
         raise answer.error(_mesos_http.HttpError, f"not how Mesos answers {call}: {answer.first_line()}")
-    return found.get(call.lower(), {})
+    return told
 
 
 def _write(client, call, payload, done):

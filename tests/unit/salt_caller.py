@@ -85,7 +85,7 @@ def main() -> None:
             if "command" in request:
                 request["function"], *words = shlex.split(request["command"])
                 # As a minion does it: text becomes what YAML makes of it, and what has a name is an argument of that name.
-                words = salt.utils.args.parse_input(words, condition=False)
+                words = salt.utils.args.parse_input(words)
                 positional, named = salt.minion.load_args_and_kwargs(functions[request["function"]], words)
             return {"returned": functions[request["function"]](*positional, **named)}
         except Exception as error:  # whatever it is, the test wants to see it

@@ -1,0 +1,255 @@
+"""The module marathon, run by the real Salt of both lines against stand-ins of several versions of Marathon."""
+
+import json
+import re
+import time
+
+import pytest
+
+from lab.standins.election import MemoryRoom
+from lab.standins.marathon import Marathon
+from lab.standins.marathon_agents import Agents, agent
+
+NEWEST = "1.10.26"
+OLD, NEW = "1.3.14", "1.8.244"
+POD = {"id": "/pod", "containers": [{"name": "a", "exec": {"command": {"shell": "sleep 3600"}}, "resources": {"cpus": 0.1, "mem": 32}}]}
+APPS = {
+    "/web": {"cmd": "sleep 3600", "cpus": 0.1, "mem": 32, "instances": 2, "labels": {"team": "a"}},
+    "/shop/cart": {"cmd": "sleep 3600", "cpus": 0.1, "mem": 32},
+    "/shop/db": {"cmd": "sleep 3600", "cpus": 0.1, "mem": 32},
+}
+# What examples name and no one can know beforehand; the time and the ids are of the docstrings.
+EXAMPLE_ID, EXAMPLE_TIME = "5ed4c0c5-9ff8-4a6f-a0cd-f57f59a34b43", "2030-01-01T00:00:00.000Z"
+
+
+@pytest.fixture
+def marathon(running):
+    def start(*options, version=NEW, agents=None, servers=None):
+        local = ["--http_address", "127.0.0.1", "--http_port", "0", "--hostname", "127.0.0.1"]
+        agents = agents or Agents(agent("lxb001.devops.test", {"rack": "r1"}), agent("lxb002.devops.test", {"rack": "r2"}))
+        server = running(Marathon([*local, *options], None, version, servers=servers or MemoryRoom(), agents=agents))
+        server.mesos = agents
+        return server
+    return start
+
+
+@pytest.fixture
+def world(salt, marathon):
+    """A Marathon with apps, a group and a pod, and how to call functions on it."""
+    return lambda **options: World(salt, marathon(**options))
+
+
+class World:
+    def __init__(self, salt, server):
+        self.salt, self.server = salt, server
+        for name, config in APPS.items():
+            self.call("create_app", name, config)
+        if tuple(map(int, server.version.split("."))) >= (1, 4):
+            self.call("create_pod", "/pod", POD)
+        if not server.mesos.hold and server.mesos.agents:
+            until(lambda: not self.call("deployments"))
+
+    def call(self, function, *positional, **named):
+        return self.salt.call(f"marathon.{function}", *positional, url=self.server.url, **named)
+
+    def fails(self, function, *positional, **named):
+        with pytest.raises(self.salt.Error) as error:
+            self.call(function, *positional, **named)
+        text = str(error.value)
+        assert "\n" not in text and "Traceback" not in text
+        return text
+
+    def writes(self):
+        return [asked for asked in self.server.requests if asked.method not in ("GET", "HEAD")]
+
+
+def until(question):
+    deadline = time.monotonic() + 10
+    while not (found := question()):
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.02)
+    return found
+
+
+# --- examples and documentation ---
+
+
+def test_each_function_is_documented_and_its_examples_run(salt, world):
+    for function, commands in salt.examples("marathon").items():
+        assert commands, f"{function} has no example"
+        place = world()
+        for command in commands:
+            name = function.partition(".")[2]
+            command = command.replace(" --out=json", "")
+            if "url=" not in command and not (name.startswith("canonical") and "version=" in command):
+                command = f"{settled(place, name, command)} url={place.server.url}"
+            elif "url=http" in command:
+                command = re.sub("url=.*", f"url={place.server.url}", command)
+            returned = salt.cli(command)
+            assert returned is not None, command
+
+
+def settled(place, name, command):
+    """A command line with real ids and times, in a world where it makes sense."""
+    if name in ("deployment", "cancel_deployment", "wait_deployment"):
+        place.server.mesos.hold = name != "wait_deployment"
+        begun = place.call("update_app", "/web", {"labels": {"at": command}}, force=True)
+        command = command.replace(EXAMPLE_ID, begun["deploymentId"])
+    if name == "reset_delay":
+        if not place.call("app_exists", "/sick"):
+            place.call("create_app", "/sick", {"cmd": "exit 1", "backoffSeconds": 3600})
+        until(lambda: place.call("queue").get("/sick", {}).get("delay"))
+    if EXAMPLE_TIME in command:
+        kind, target = ("group", "/shop") if "group" in name else ("app", "/web")
+        command = command.replace(EXAMPLE_TIME, place.call(f"{kind}_versions", target)[-1])
+    if "kill_pod" in name:
+        command = command.replace(f"pod.instance-{EXAMPLE_ID}", place.call("pod_status", "/pod")["instances"][0]["id"])
+    elif name.startswith("kill"):
+        command = command.replace(f"web.{EXAMPLE_ID}", place.call("tasks", app="/web")[0]["id"])
+    return command
+
+
+def test_the_documentation_of_each_function_is_whole(salt):
+    for function, text in salt.documented("marathon").items():
+        assert text, function
+        for part in ("CLI Example:", "profile", "connection", "Returns "):
+            assert part in text, f"{function}: {part}"
+
+
+# --- reading ---
+
+
+@pytest.mark.parametrize("version", ["1.1.2", OLD, "1.4.13", "1.5.15", NEW, NEWEST])
+def test_apps_are_listed_made_changed_and_deleted_with_each_version(world, version):
+    place = world(version=version)
+    assert [each["id"] for each in place.call("apps")] == ["/shop/cart", "/shop/db", "/web"]
+    assert place.call("version") == list(map(int, version.split(".")))
+    assert place.call("app_exists", "web") is True and place.call("app_exists", "/nosuch") is False
+    assert place.call("diff_app", "/web", APPS["/web"]) == {}
+    assert place.call("diff_app", "/web", {"labels": {"team": "b"}}) == {"/labels/team": {"old": "a", "new": "b"}}
+    begun = place.call("update_app", "/web", {"labels": {"team": "b"}})
+    assert begun["deploymentId"] and begun["created"] is False
+    assert place.call("wait_deployment", begun["deploymentId"], interval=0.05)["result"] in ("done", "unknown")
+    assert place.call("app", "/web")["labels"] == {"team": "b"}
+    before = len(place.writes())
+    assert place.call("update_app", "/web", {"labels": {"team": "b"}})["deploymentId"] is None
+    assert len(place.writes()) == before
+    assert place.call("scale_app", "/web", 5)["deploymentId"]
+    until(lambda: len(place.call("tasks", app="/web", status="running")) == 5)
+    assert place.call("delete_app", "/web")["deploymentId"]
+    until(lambda: not place.call("app_exists", "/web"))
+    assert "There is no app called /web" in place.fails("app", "/web")
+
+
+def test_a_summary_fits_on_a_screen(world):
+    found = world().call("summary")
+    assert found["apps"] == {"total": 3, "suspended": 0, "deploying": 0}
+    assert found["instances"] == {"wanted": 4, "running": 4, "staged": 0, "healthy": 0, "unhealthy": 0}
+    assert found["pods"] == {"stable": 1} and found["deployments"] == [] and found["waiting"] == {}
+    assert len(json.dumps(found, indent=1).splitlines()) <= 40
+
+
+def test_what_is_embedded_of_an_app_is_what_was_asked_for(world):
+    place = world()
+    shown = place.call("app", "/web", embed=["lastTaskFailure"])
+    assert len(shown["tasks"]) == 2
+    assert place.fails("app", "/web", embed=["everything"]).startswith("SaltInvocationError: embed: 'everything' should be one of ")
+    assert [each["id"] for each in place.call("apps", group="/shop")] == ["/shop/cart", "/shop/db"]
+    assert [each["id"] for each in place.call("apps", label="team==a")] == ["/web"]
+
+
+# --- changing ---
+
+
+def test_force_is_always_said(world):
+    place = world()
+    place.call("restart_app", "/web")
+    place.call("delete_app", "/shop/cart", force=True)
+    assert all("force=" in asked.query for asked in place.writes())
+
+
+def test_what_is_locked_is_refused_with_the_deployment_that_locks_it(world):
+    place = world()
+    place.server.mesos.hold = True
+    begun = place.call("update_app", "/web", {"cmd": "sleep 1000"})
+    text = place.fails("update_app", "/web", {"cmd": "sleep 2000"})
+    assert text.startswith("CommandExecutionError: PUT ") and begun["deploymentId"] in text and "409" in text
+    assert place.call("update_app", "/web", {"cmd": "sleep 2000"}, force=True)["deploymentId"]
+
+
+@pytest.mark.parametrize("function, arguments", [
+    ("delete_group", ("/",)), ("delete_group", ("",)), ("delete_app", ("/",)), ("delete_app", ("//",)), ("rollback_group", ("/", EXAMPLE_TIME)),
+    ("api_call", ("DELETE", "/v2/groups")), ("api_call", ("PUT", "/v2/groups/")), ("abdicate", ()), ("update_app", ("/web", [])),
+    ("scale_app", ("/web", "5")), ("scale_app", ("/web", -1)), ("delete_app", (7,)), ("delete_app", ("/Web",)), ("kill_task_ids", ([],)),
+    ("update_app", ("/web", {"id": "/other"})), ("create_app", ("/x", {"cmd": "sleep 9", "env": {"A": True}})), ("scale_group", ("/shop", 0)),
+    ("create_app", ("/x", {"comand": "sleep 9"})), ("tasks", ("/web", "failed")), ("import_", ({},)), ("wait_deployment", ("a b",)),
+], ids=str)
+def test_wrong_arguments_are_refused_before_anything_is_sent(world, function, arguments):
+    place = world()
+    before = len(place.writes())
+    function = function.replace("import_", "import")
+    assert place.fails(function, *arguments).startswith("SaltInvocationError: ")
+    assert len(place.writes()) == before
+
+
+def test_a_group_loses_nothing_that_is_not_listed(world):
+    place = world()
+    text = place.fails("update_group", "/shop", {"apps": [{"id": "cart", "cmd": "sleep 3600"}]})
+    assert "/shop/db would be deleted" in text and "purge=True" in text
+    text = place.fails("update_group", "/", {"groups": []})
+    assert all(name in text for name in ("/shop", "/shop/cart", "/shop/db"))
+    steps = place.call("update_group", "/shop", {"apps": [{"id": "cart", "cmd": "sleep 3600"}]}, purge=True, dry_run=True)
+    assert any(each["action"] == "StopApplication" for step in steps for each in step)
+    assert place.call("app_exists", "/shop/db")
+    place.call("update_group", "/shop", {"apps": [{"id": "cart", "cmd": "sleep 3600"}]}, purge=True)
+    until(lambda: not place.call("app_exists", "/shop/db"))
+
+
+def test_what_is_exported_is_imported_elsewhere_and_then_nothing_differs(salt, world, marathon):
+    place, other = world(), marathon()
+    exported = place.call("export")
+    done = salt.call("marathon.import", exported, url=other.url)
+    assert (done["apps"], done["pods"]) == (["/shop/cart", "/shop/db", "/web"], ["/pod"])
+    again = salt.call("marathon.import", exported, url=other.url)
+    assert again == {"apps": [], "pods": [], "groups": [], "deployments": []}
+    assert salt.call("marathon.export", url=other.url) == exported
+
+
+# --- waiting ---
+
+
+def test_a_deployment_that_waits_says_why(world):
+    place = world()
+    place.call("create_app", "/huge", {"cmd": "sleep 9", "cpus": 1000})
+    begun = until(lambda: place.call("deployments", app="/huge"))[0]
+    found = until(lambda: told(place.call("wait_deployment", begun["id"], timeout=0.2, interval=0.1), "refused: InsufficientCpus"))
+    assert found["result"] == "timeout" and "0 of 1 instances run" in found["apps"]["/huge"]
+
+
+def told(found, text):
+    return found if text in found["reason"] else None
+
+
+def test_a_deployment_that_is_cancelled_is_not_taken_for_done(world, salt):
+    place = world()
+    place.server.mesos.hold = True
+    begun = place.call("update_app", "/web", {"cmd": "sleep 1000"})
+    deployment = place.call("deployment", begun["deploymentId"])
+    place.server.mesos.hold = False
+    place.call("cancel_deployment", deployment["id"], force=True)
+    found = place.call("wait_deployment", deployment["id"], interval=0.05)
+    assert found["result"] == "unknown" and found["reason"]
+
+
+def test_a_server_that_is_down_costs_one_line(salt, nobody):
+    with pytest.raises(salt.Error) as error:
+        salt.call("marathon.apps", url=nobody, retries=0)
+    assert str(error.value).startswith(f"CommandExecutionError: GET {nobody}/v2/apps: ") and "\n" not in str(error.value)
+
+
+def test_a_wrong_password_is_said_without_it(salt, marathon):
+    server = marathon("--http_credentials", "user:secret")
+    assert salt.call("marathon.ping", url=server.url, username="user", password="secret") is True
+    with pytest.raises(salt.Error, match="401") as error:
+        salt.call("marathon.apps", url=server.url, username="user", password="wrong-one", retries=0)
+    assert "wrong-one" not in str(error.value)

@@ -1,0 +1,462 @@
+"""The module mesos, run by the real Salt of both lines against a cluster of stand-ins."""
+
+import ast
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from lab.standins.agent import Agent
+from lab.standins.election import MemoryRoom
+from lab.standins.master import Master
+
+MODULE = Path(__file__).parents[2] / "_modules" / "mesos.py"
+HOSTS = tuple(f"lxb00{number}.devops.test" for number in (1, 2, 3, 4))
+READS = ("GET_", "LIST_", "READ_")
+WINDOW = {"start": 1893456000 * 10**9, "duration": 7200 * 10**9}  # of 2030
+
+
+class Listening(Master):
+    """A master that keeps in ``heard`` what it was asked to change: types of v1 calls, or method and path."""
+
+    patience = 3600.0  # the framework of a test says only once that it is there
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.heard = []
+
+    def forestall(self, request):
+        if request.path == "/api/v1":
+            call = json.loads(request.get_data()).get("type", "")
+            if not call.startswith(READS):
+                self.heard.append(call)
+        elif request.method != "GET" and not request.path.startswith("/standin/"):
+            self.heard.append(f"{request.method} {request.path}")
+
+
+class Quick(Agent):
+    beat = 0.1
+
+
+class World:
+    """A leader with four agents, two roles that have a weight, and a framework ``marathon`` with a task that runs."""
+
+    def __init__(self, salt, running, directory, *flags, version="1.11.0", hosts=HOSTS, connection=None):
+        self.salt, self.connection, self.directory = salt, connection or {}, directory
+        self.room = MemoryRoom()
+        self.leader = running(self.master("leader", *flags, version=version))
+        self.url = self.leader.url
+        for host in hosts:
+            running(Quick([
+                "--ip=127.0.0.1", "--port=0", f"--hostname={host}", f"--work_dir={directory / host}",
+                "--resources=cpus:4;mem:2048;disk:4096;ports:[31000-32000]", "--attributes=rack:r1",
+            ], None, version, self.room))
+        until(lambda: len(self.leader.agents) == len(hosts))
+        if hosts:
+            self.leader.weights.change([{"role": "web", "weight": 1}, {"role": "batch", "weight": 1}])
+            self.framework = self.launch()
+
+    def master(self, name, *flags, version="1.11.0"):
+        local = ("--ip=127.0.0.1", "--port=0", "--hostname=127.0.0.1")
+        places = (f"--work_dir={self.directory / name}", f"--log_dir={self.directory / name}-log")
+        return Listening([*local, *places, *flags], None, version, self.room)
+
+    def launch(self):
+        """Register the framework and run its task on the first agent; returns its id."""
+        who = {"info": {"name": "marathon", "user": "root", "roles": ["web"], "failover_timeout": 3600.0},
+               "pid": "scheduler@127.0.0.1:1", "version": "1.11.0", "capabilities": ["MULTI_ROLE"]}
+
+        def ask(**more):
+            return requests.post(f"{self.url}/standin/frameworks", json={**who, **more}, timeout=5).json()
+
+        told = ask()
+        who["info"]["id"] = {"value": told["id"]}
+        agent = next(each["id"] for each in told["agents"] if each["hostname"] == HOSTS[0])
+        ask(launch=[{
+            "task_id": {"value": "web.1"}, "name": "web", "agent_id": {"value": agent}, "command": {"value": "sleep 3600"},
+            "resources": [{"name": name, "type": "SCALAR", "scalar": {"value": value}, "allocation_info": {"role": "web"}}
+                          for name, value in (("cpus", 0.1), ("mem", 32.0))],
+        }])
+        until(lambda: [task.state for task in self.leader.tasks.values()] == ["TASK_RUNNING"])
+        return told["id"]
+
+    def call(self, function, *positional, **named):
+        return self.salt.call(f"mesos.{function}", *positional, url=self.url, **self.connection, **named)
+
+    def fails(self, function, *positional, **named):
+        """Call what raises an error of one line; returns it."""
+        with pytest.raises(self.salt.Error) as caught:
+            self.call(function, *positional, **named)
+        return one_line(caught)
+
+
+def one_line(caught):
+    text = str(caught.value)
+    assert "\n" not in text and "Traceback" not in text, text
+    return text
+
+
+def until(question):
+    deadline = time.monotonic() + 10
+    while not (found := question()):
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.02)
+    return found
+
+
+@pytest.fixture
+def world(salt, running, tmp_path):
+    """Start a cluster; each has directories of its own."""
+    worlds = []
+
+    def start(*flags, **options):
+        worlds.append(World(salt, running, tmp_path / str(len(worlds)), *flags, **options))
+        return worlds[-1]
+
+    return start
+
+
+# --- examples and documentation ---
+
+# What has to be there before the examples of a function that writes, and what they return.
+WRITES = {
+    "set_weights": ((), lambda found: found == {"web": 2.0, "batch": 0.5}),
+    "set_quota": ((), lambda found: found["guarantees"] or found["limits"]),
+    "remove_quota": ([("set_quota", "batch", {"cpus": 1})], lambda found: found is True),
+    "set_maintenance_schedule": ((), lambda found: scheduled(found) == [HOSTS[0]]),
+    "add_maintenance_window": ((), lambda found: scheduled(found) == [HOSTS[1]]),
+    "remove_from_schedule": ([("add_maintenance_window", f"{HOSTS[1]},{HOSTS[2]}", "now")], lambda found: scheduled(found) == [HOSTS[2]]),
+    "machine_down": ([("add_maintenance_window", HOSTS[1], "now")], lambda found: names(found["down"]) == [HOSTS[1]]),
+    "machine_up": ([("add_maintenance_window", HOSTS[1], "now"), ("machine_down", HOSTS[1], True)], lambda found: found["down"] == []),
+    "drain_agent": ((), lambda found: found["drain"] in ("DRAINING", "DRAINED")),
+    "deactivate_agent": ((), lambda found: found["deactivated"]),
+    "reactivate_agent": ([("deactivate_agent", HOSTS[3])], lambda found: not found["deactivated"]),
+    "mark_agent_gone": ((), lambda found: re.search(r"-S\d+$", found)),
+    "teardown_framework": ((), lambda found: found["name"] == "marathon"),
+    "reserve": ((), lambda found: found["web"]["dynamic"] == {"cpus": 0.5, "mem": 64}),
+    "unreserve": ([("reserve", HOSTS[0], "web", {"cpus": 1, "mem": 64})], lambda found: found["web"]["dynamic"] == {"cpus": 0.5}),
+    "create_volumes": ([("reserve", HOSTS[0], "web", {"disk": 100})], lambda found: list(found["web"]["volumes"]) == ["data-1"]),
+    "destroy_volumes": ([
+        ("reserve", HOSTS[0], "web", {"disk": 100}), ("create_volumes", HOSTS[0], "web", {"data-1": {"path": "data", "size": 100}}),
+    ], lambda found: found["web"]["volumes"] == {}),
+    "set_logging_level": ((), lambda found: found == 1),
+}
+# Those whose examples find nothing in such a cluster: a log is a file, and has nothing in it. All other answers hold something.
+EMPTY = {"list_files": [], "quotas": {}, "maintenance_schedule": [], "logging_level": 0}
+
+
+def scheduled(windows):
+    return names(machine for window in windows for machine in window["machines"])
+
+
+def names(machines):
+    return sorted(machine["hostname"] for machine in machines)
+
+
+def asked(command, place):
+    """A command line for a world: the masters of the examples are its own."""
+    if "url=http://10." not in command:
+        return f"{command} url={place.url}"
+    for literal, real in place.masters.items():
+        command = command.replace(literal, real)
+    return command
+
+
+def test_the_examples_of_each_function_that_reads_run(salt, world, running, nobody):
+    place = world()
+    place.call("reserve", HOSTS[0], "web", {"cpus": 1})
+    place.leader.heard.clear()
+    standby = running(place.master("standby"))
+    place.masters = {"http://10.0.0.1:5050": place.url, "http://10.0.0.2:5050": standby.url, "http://10.0.0.3:5050": nobody}
+    for function, commands in salt.examples("mesos").items():
+        name = function.partition(".")[2]
+        assert commands, f"{function} has no example"
+        for command in commands if name not in WRITES else ():
+            returned = salt.cli(asked(command, place))
+            assert returned == EMPTY[name] if name in EMPTY else returned, command
+    assert place.leader.heard == []
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_the_examples_of_each_function_that_writes_run(salt, world, name):
+    before, fits = WRITES[name]
+    place = world()
+    for function, *positional in before:
+        place.call(function, *positional)
+    place.leader.heard.clear()
+    for command in salt.examples("mesos")[f"mesos.{name}"]:
+        returned = salt.cli(f"{command} url={place.url}")
+        assert fits(returned), f"{command}: {returned}"
+    assert place.leader.heard
+
+
+def test_the_documentation_of_each_function_is_whole(salt):
+    found = salt.documented("mesos")
+    parsed = {node.name: node.args for node in ast.parse(MODULE.read_text()).body if isinstance(node, ast.FunctionDef)}
+    public = {f"mesos.{name}": arguments for name, arguments in parsed.items() if not name.startswith("_")}
+    assert found.keys() == public.keys()
+    for function, arguments in public.items():
+        text = found[function] or ""
+        for part in ("    CLI Example:\n", "    .. code-block:: bash\n", "    Returns "):
+            assert part in text, f"{function}: {part}"
+        headings = re.findall(r"^    (\w+(?:, \w+)*)$", text, re.MULTILINE)
+        explained = {name for heading in headings for name in heading.split(", ")}
+        parameters = [each.arg for each in (*arguments.args, *arguments.kwonlyargs, arguments.kwarg) if each]
+        assert set(parameters) <= explained, f"{function}: {set(parameters) - explained}"
+        assert parameters[-2:] == ["profile", "connection"], function
+
+
+# --- quota ---
+
+
+@pytest.mark.parametrize("version", ["1.4.3", "1.8.1", "1.11.0"])
+def test_a_role_without_quota_is_never_removed_in_the_way_that_kills_the_master(salt, world, version):
+    place = world(version=version)
+    assert place.call("remove_quota", "web") is False
+    assert place.leader.heard == []
+    place.call("set_quota", "web", guarantees={"cpus": 1})
+    assert place.call("quota", "web")["guarantees"] == {"cpus": 1}
+    assert [place.call("remove_quota", "web") for _ in range(2)] == [True, False]
+    assert place.call("quotas") == {}
+    assert "REMOVE_QUOTA" not in place.leader.heard and place.leader.ended is None
+
+
+def test_what_is_left_out_of_a_quota_stays(salt, world):
+    place = world()
+    assert place.call("set_quota", "web", {"cpus": 4, "mem": 1024}, {"cpus": 1}) == \
+        {"limits": {"cpus": 4, "mem": 1024}, "guarantees": {"cpus": 1}}
+    assert place.call("set_quota", "web", guarantees={"cpus": 2}) == {"limits": {"cpus": 4, "mem": 1024}, "guarantees": {"cpus": 2}}
+    assert place.call("set_quota", "web", limits={}) == {"limits": {}, "guarantees": {"cpus": 2}}
+    place.call("set_quota", "batch", {"cpus": 1})
+    assert place.call("set_quota", "web", guarantees={}) == {"limits": {}, "guarantees": {}}
+    assert list(place.call("quotas")) == ["batch"]
+
+
+def test_a_quota_changes_before_mesos_1_9_too(salt, world):
+    place = world(version="1.8.1")
+    for cpus in (1, 2):
+        assert place.call("set_quota", "web", guarantees={"cpus": cpus})["guarantees"] == {"cpus": cpus}
+    assert "needs Mesos 1.9" in place.fails("set_quota", "web", {"cpus": 4})
+    assert place.call("quota", "web")["guarantees"] == {"cpus": 2}
+
+
+@pytest.mark.parametrize("version", ["1.8.1", "1.11.0"])
+def test_more_than_the_cluster_has_is_guaranteed_by_force_only(salt, world, version):
+    place = world(version=version)
+    said = place.fails("set_quota", "web", guarantees={"cpus": 17})
+    assert "exceed cluster capacity" in said and "17" in said
+    assert place.call("quotas") == {}
+    assert place.call("set_quota", "web", guarantees={"cpus": 17}, force=True)["guarantees"] == {"cpus": 17}
+
+
+# --- maintenance ---
+
+
+def test_adding_a_window_keeps_the_others(salt, world):
+    place = world()
+    elsewhere = {"hostname": "lxb009.devops.test", "ip": "172.31.250.73"}  # a machine that has no agent
+    first = place.call("add_maintenance_window", [HOSTS[0], elsewhere], **WINDOW)
+    assert first == [{"machines": [{"hostname": HOSTS[0], "ip": "127.0.0.1"}, elsewhere], **WINDOW}]
+    second = place.call("add_maintenance_window", HOSTS[1], "2031-01-01T00:00:00Z")
+    assert second == [*first, {"machines": [{"hostname": HOSTS[1], "ip": "127.0.0.1"}], "start": 1924992000 * 10**9, "duration": None}]
+    moved = place.call("add_maintenance_window", HOSTS[0].upper(), "2031-01-01T00:00:00Z", "90m")
+    assert [names(window["machines"]) for window in moved] == [["lxb009.devops.test"], [HOSTS[0]], [HOSTS[1]]]
+    assert scheduled(place.call("remove_from_schedule", elsewhere)) == [HOSTS[0], HOSTS[1]]
+    assert place.leader.heard == ["UPDATE_MAINTENANCE_SCHEDULE"] * 4
+
+
+def test_taking_out_what_is_not_scheduled_writes_nothing(salt, world):
+    place = world()
+    assert place.call("remove_from_schedule", HOSTS[0]) == []
+    assert place.leader.heard == []
+
+
+def test_a_machine_that_is_down_stays_in_the_schedule(salt, world):
+    place = world()
+    place.call("add_maintenance_window", HOSTS[1], "now")
+    place.call("machine_down", HOSTS[1], confirm=True)
+    assert "cannot be removed from the schedule" in place.fails("remove_from_schedule", HOSTS[1])
+    assert names(place.call("maintenance_status")["down"]) == [HOSTS[1]]
+
+
+HIDDEN = '--acls={"get_maintenance_schedules": [{"principals": {"type": "ANY"}, "machines": {"type": "NONE"}}]}'
+
+
+@pytest.mark.parametrize("function, arguments", [
+    ("add_maintenance_window", (HOSTS[1], "now")),
+    ("remove_from_schedule", (HOSTS[1],)),
+    ("set_maintenance_schedule", ([], True)),
+])
+def test_a_schedule_that_is_hidden_is_not_written_back(salt, world, function, arguments):
+    place = world(HIDDEN)
+    machine = {"hostname": HOSTS[0], "ip": "127.0.0.1"}
+    place.leader.maintenance.replace({"windows": [{"machine_ids": [machine], "unavailability": {"start": {"nanoseconds": 1}}}]})
+    assert place.call("maintenance_schedule") == []
+    said = place.fails(function, *arguments)
+    assert said.startswith("CommandExecutionError: The maintenance schedule is not shown to this user") and HOSTS[0] in said
+    assert place.leader.heard == [] and len(place.leader.maintenance.windows) == 1
+
+
+# --- what cannot be taken back ---
+
+
+@pytest.fixture
+def endangered(world):
+    """A world with something to destroy."""
+    place = world()
+    place.call("add_maintenance_window", HOSTS[0], "now")
+    place.call("reserve", HOSTS[0], "web", {"disk": 100})
+    place.call("create_volumes", HOSTS[0], "web", {"data-1": {"path": "data", "size": 100}})
+    place.leader.heard.clear()
+    return place
+
+
+def test_what_cannot_be_taken_back_needs_to_be_confirmed(salt, endangered):
+    irreversible = ast.literal_eval(re.search(r"^IRREVERSIBLE = (\{.*?^\})", MODULE.read_text(), re.MULTILINE | re.DOTALL)[1])
+    for function, *positional in (
+        ("teardown_framework", "marathon"), ("machine_down", HOSTS[0]), ("mark_agent_gone", HOSTS[3]),
+        ("mark_agent_gone", "0-S99"), ("destroy_volumes", HOSTS[0], "web", "data-1"), ("set_maintenance_schedule", []),
+        *(("api_call", call) for call in irreversible),
+    ):
+        for confirm in ({}, {"confirm": False}, {"confirm": "yes"}, {"confirm": 1}):
+            said = endangered.fails(function, *positional, **confirm)
+            assert said.startswith("SaltInvocationError: ") and said.endswith("If that is meant: confirm=True"), said
+    assert endangered.fails("drain_agent", HOSTS[3], mark_gone=True).endswith("confirm=True")
+    assert endangered.leader.heard == []
+
+
+def test_what_is_confirmed_is_done(salt, endangered):
+    assert endangered.call("set_maintenance_schedule", [], confirm=True) == []
+    endangered.call("teardown_framework", "marathon", confirm=True)
+    assert endangered.call("frameworks") == []
+    assert [(each["name"], each["completed"]) for each in endangered.call("frameworks", completed=True)] == [("marathon", True)]
+    endangered.call("drain_agent", HOSTS[3], mark_gone=True, confirm=True)
+    until(lambda: names(endangered.call("agents")) == list(HOSTS[:3]))
+
+
+# --- errors ---
+
+
+@pytest.mark.parametrize("function, arguments, said", [
+    ("role", ("nobody",), "CommandExecutionError: role: nothing is known of nobody. There are "),
+    ("agent", ("lxb009",), f"CommandExecutionError: agent: there is no agent lxb009. There are {', '.join(HOSTS)}"),
+    ("agent", ("",), "SaltInvocationError: agent: '' is not the id or the host name"),
+    ("agent_state", ("lxb009",), "CommandExecutionError: agent: there is no agent lxb009"),
+    ("drain_agent", ("lxb009",), "CommandExecutionError: agent: there is no agent lxb009"),
+    ("reserve", ("lxb009", "web", {"cpus": 1}), "CommandExecutionError: agent: there is no agent lxb009"),
+    ("mark_agent_gone", ("0-S99", True), "CommandExecutionError: "),
+    ("framework", ("chronos",), "CommandExecutionError: framework: there is no framework chronos. There is marathon"),
+    ("tasks", ("chronos",), "CommandExecutionError: framework: there is no framework chronos"),
+    ("weight", ("a b",), "SaltInvocationError: role: 'a b' is not the name of a role"),
+    ("quota", ("/web",), "SaltInvocationError: role: '/web' is not the name of a role"),
+    ("set_weights", ({"-web": 1},), "SaltInvocationError: weights: '-web' is not the name of a role"),
+    ("set_weights", ({"web": 0},), "SaltInvocationError: weights: web: 0 is not a number above 0"),
+    ("set_weights", ("web",), "SaltInvocationError: weights: 'web' is not a mapping"),
+    ("set_quota", ("web/a", {"cpus": 1}), "SaltInvocationError: role: 'web/a' is not a role at the top"),
+    ("set_quota", ("web",), "SaltInvocationError: limits: None is not given"),
+    ("set_quota", ("web", {"cpus": -1}), "SaltInvocationError: limits: cpus: -1 is not a number, 0 or more"),
+    ("set_quota", ("web", {"cpus": 1}, {"cpus": 2}), "SaltInvocationError: guarantees: cpus: 2.0 is not at most the limit, which is 1"),
+    ("machine_down", (HOSTS[0], True), "CommandExecutionError: "),
+    ("machine_up", (HOSTS[0],), "CommandExecutionError: "),
+    ("add_maintenance_window", ("lxb009", "now"), "CommandExecutionError: machines: no agent and no scheduled machine is called lxb009"),
+    ("add_maintenance_window", (HOSTS[0], "2030-01-01T00:00:00"), "SaltInvocationError: start: '2030-01-01T00:00:00' is not now"),
+    ("add_maintenance_window", (HOSTS[0], "now", "soon"), "SaltInvocationError: duration: 'soon' is not a length of time"),
+    ("reserve", (HOSTS[0], "web", {"cpus": 5}), "CommandExecutionError: "),
+    ("create_volumes", (HOSTS[0], "web", {"d": {"path": "d", "size": 1}}), "CommandExecutionError: "),
+    ("destroy_volumes", (HOSTS[0], "web", "d", True), "CommandExecutionError: ids: web has no volume d"),
+    ("list_files", ("/no/such",), "CommandExecutionError: "),
+    ("read_file", ("stdout",), "SaltInvocationError: path: 'stdout' is not an absolute path"),
+    ("api_call", ("SUBSCRIBE",), "SaltInvocationError: call: 'SUBSCRIBE' is not one with an answer"),
+    ("api_call", ("GET_NOTHING",), "CommandExecutionError: "),
+], ids=str)
+def test_what_is_wrong_is_said_in_one_line(salt, place, function, arguments, said):
+    assert place.fails(function, *arguments).startswith(said)
+
+
+@pytest.fixture(scope="module")
+def place(salt, tmp_path_factory):
+    """One world for all questions that are refused."""
+    daemons = []
+
+    def running(daemon):
+        daemon.start()
+        daemons.append(daemon)
+        return daemon
+
+    yield World(salt, running, tmp_path_factory.mktemp("place"))
+    for daemon in daemons:
+        daemon.stop()
+
+
+# Those that answer whatever the masters are: they say whether and where these are.
+PATIENT = {"connection", "health", "masters"}
+
+
+def every_example(salt, url, *settings):
+    """Run the first example of each function that asks; returns the errors by function."""
+    said = {}
+    for function, commands in salt.examples("mesos").items():
+        name = function.partition(".")[2]
+        if name not in PATIENT:
+            with pytest.raises(salt.Error) as caught:
+                salt.cli(" ".join((commands[0], f"url={url}", *settings)))
+            said[name] = one_line(caught)
+            assert said[name].startswith("CommandExecutionError: "), f"{name}: {said[name]}"
+    return said
+
+
+def test_of_a_server_that_is_down_each_function_says_so_in_one_line(salt, nobody):
+    for name, said in every_example(salt, nobody, "retries=0").items():
+        assert "Connection refused" in said, name
+    assert salt.call("mesos.health", url=nobody, retries=0) is False
+
+
+@pytest.mark.parametrize("body", ["<html>It works!</html>", "[]", "{", '"x"', "null", "\x00"], ids=ascii)
+def test_of_a_server_that_answers_garbage_each_function_says_so_in_one_line(salt, raw, body):
+    server = raw(f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+    every_example(salt, server.url, "retries=0")
+    assert salt.call("mesos.health", url=server.url, retries=0) is False
+
+
+def test_what_a_master_leaves_out_is_nothing_or_an_error_of_one_line(salt, raw):
+    def says(heard: bytes) -> bytes:
+        asked_in = heard.partition(b"\r\n\r\n")[2]
+        body = json.dumps({"type": json.loads(asked_in)["type"]} if asked_in else {})
+        return f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+
+    url, said = raw(says).url, {}
+    for function, commands in salt.examples("mesos").items():
+        try:
+            salt.cli(f"{commands[0]} url={url} retries=0")
+        except salt.Error as error:
+            said[function] = str(error)
+            assert str(error).startswith("CommandExecutionError: ") and "\n" not in str(error), f"{function}: {error}"
+    for function in ("flags", "info", "metrics", "summary", "logging_level", "read_file"):
+        assert "not how Mesos answers" in said[f"mesos.{function}"]
+    assert salt.call("mesos.health", url=url) is False
+
+
+def test_of_a_server_that_hangs_a_read_and_a_write_say_so_in_one_line(salt, raw):
+    server = raw(None)
+    for function, *positional in (("agents",), ("quotas",), ("version",), ("set_weights", {"web": 2})):
+        with pytest.raises(salt.Error) as caught:
+            salt.call(f"mesos.{function}", *positional, url=server.url, timeout=1, retries=0)
+        assert "no answer within 1 seconds" in one_line(caught)
+
+
+def test_without_credentials_each_function_says_401_and_with_them_it_answers(salt, world):
+    known = json.dumps({"credentials": [{"principal": "ops", "secret": "sesame"}]})
+    place = world("--authenticate_http_readonly=true", "--authenticate_http_readwrite=true", f"--credentials={known}", hosts=())
+    for function, *positional in (
+        ("agents",), ("tasks",), ("quotas",), ("flags",), ("state",), ("summary",), ("health",), ("set_weights", {"web": 2}),
+        ("remove_quota", "web"), ("add_maintenance_window", [{"hostname": "a"}], "now"), ("logging_level",),
+    ):
+        for wrong in ({}, {"username": "ops", "password": "open"}):
+            said = place.fails(function, *positional, **wrong)
+            assert said.startswith("CommandExecutionError: ") and "401" in said and "open" not in said, said
+        place.call(function, *positional, username="ops", password="sesame")
+    for function in ("leader", "version"):  # which everyone may ask
+        place.call(function)
