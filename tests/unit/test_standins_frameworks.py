@@ -164,6 +164,18 @@ def test_a_marathon_runs_its_tasks_on_the_agents_of_the_leading_master(marathon,
     until(lambda: states() == {("TASK_KILLED", "web")}, "the end")
 
 
+def test_a_task_that_is_killed_before_its_agent_heard_of_it_ends_too(masters, running, tmp_path, monkeypatch):
+    monkeypatch.setattr(Agent, "beat", 0.05)
+    running(Agent(["--ip=127.0.0.1", "--port=0", "--hostname=a1", f"--work_dir={tmp_path}", "--resources=cpus:4;mem:2048"], room=masters))
+    leader = masters.leader
+    until(lambda: leader.agents, "the agent")
+    who = {"info": {"name": "f", "user": "root", "roles": ["*"]}, "pid": "scheduler@127.0.0.1:1", "version": "1.11.0", "capabilities": []}
+    task = {"task_id": {"value": "t"}, "name": "t", "agent_id": {"value": next(iter(leader.agents))}, "command": {"value": "sleep 9"},
+            "resources": [{"name": "cpus", "type": "SCALAR", "scalar": {"value": 0.1}, "allocation_info": {"role": "*"}}]}
+    requests.post(f"{leader.url}/standin/frameworks", json={**who, "launch": [task], "kill": ["t"]}, timeout=5)
+    until(lambda: [each.state for each in leader.tasks.values()] == ["TASK_KILLED"], "the end")
+
+
 def test_marathon_registers_with_the_leading_master(marathon, masters):
     server = marathon("--framework_name", "services", "--mesos_role", "web", "--mesos_user", "root")
     found = frameworks(masters, 1)[0]

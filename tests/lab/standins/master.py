@@ -384,8 +384,9 @@ class Master(Calls, Views, MesosDaemon):
             mine = [task for task in self.tasks.values() if task.agent_id == id_ and not task.over]
         return {
             "id": id_,
+            # Also what is killed before it began, or nobody would ever say that it ended.
             "run": [{**task.info, "framework": self.frameworks[task.key[0]].info} for task in mine
-                    if not task.statuses and not task.killing and task.key[0] in self.frameworks],
+                    if not task.statuses and task.key[0] in self.frameworks],
             "kill": [task.key for task in mine if task.killing],
         }
 
