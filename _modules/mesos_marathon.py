@@ -1794,7 +1794,7 @@ def _outcome(client, deployment, over=True):
         wrong[name] = None if kind == "done" else why
     result = next((each for each in ("cancelled", "failed") if each in kinds), "done") if over else "timeout"
     reasons = "; ".join(f"{name}: {why}" for name, why in wrong.items() if why)
-    reason = f"{_deployment_line(deployment)}. {reasons}" if not over else reasons or "All is as it should be"
+    reason = ". ".join(filter(None, (_deployment_line(deployment), reasons))) if not over else reasons or "All is as it should be"
     return {"result": result, "reason": reason, "apps": wrong}
 
 
