@@ -6,9 +6,11 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
+EVERY_FUNCTION = Path(__file__).with_name("every_function.py")
 
 
 def eventually(question: Callable[[], T], seconds: int = 60) -> T:
@@ -88,3 +90,17 @@ class Lab:
     def started(self, unit: str) -> str:
         """When systemd last started a unit: equal twice means that nothing restarted it in between."""
         return self.run(f"systemctl show -p ActiveEnterTimestampMonotonic -p MainPID {unit}")
+
+    def python(self, program: str) -> str:
+        """Run a program by Salt's own Python on the host; return its stdout, fail with its stderr."""
+        return self.run(f"cat > /root/program.py <<'END'\n{program}\nEND\n/opt/saltstack/salt/bin/python3 -W ignore /root/program.py")
+
+    def call_every_function(self) -> str:
+        """Call each function of the execution modules on the host; return the host name of the agent that is marked gone by that."""
+        told = json.loads(self.python(EVERY_FUNCTION.read_text()).splitlines()[-1])
+        assert told["called"] == told["there"]
+        return told["gone"]
+
+    def begin_agent_anew(self) -> None:
+        """What an agent on the host needs that was marked gone: another id."""
+        self.run("rm -rf /var/lib/mesos/meta/slaves/latest && systemctl restart mesos-slave")

@@ -147,6 +147,51 @@ def test_the_modules_know_who_leads(ha):
     assert sorted(server["mode"] for server in ensemble.values()) == ["follower", "follower", "leader"]
 
 
+@one_line
+def test_each_function_of_the_modules_answers(ha):
+    gone = ha.at("lxcc01").call_every_function()
+    ha.at({address: host for host, address in AGENTS.items()}[gone]).begin_agent_anew()
+    whole(ha)
+    assert ha.converge_all(HOSTS) == {}
+
+
+# In one process, which remembers who led.
+ASKS_TWICE = """
+import subprocess, sys, time, salt.client
+functions = salt.client.Caller("/etc/salt/minion").sminion.functions
+before = functions["mesos.leader"]()["host"]
+assert len(functions["mesos.agents"](active=True)) == 4
+print(before, flush=True)
+sys.stdin.readline()
+patient = {"retries": 60, "total_timeout": 90}
+agents = functions["mesos.agents"](**patient)
+after = functions["mesos.leader"](**patient)["host"]
+for function in ("marathon.apps", "chronos.jobs"):
+    functions[function](**patient)
+print(after, len(agents))
+"""
+
+
+@one_line
+def test_with_the_leader_killed_between_two_calls_the_next_one_answers(ha):
+    lost = eventually(lambda: mesos_leader(ha))
+    asker = ha.at("lxcm01")
+    asker.run(f"cat > /root/twice.py <<'END'\n{ASKS_TWICE}\nEND")
+    command = [sys.executable, "-m", "lab.cli", "run", "lxcm01", "/opt/saltstack/salt/bin/python3", "-W", "ignore", "/root/twice.py"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline().strip() == CONTROL[lost]
+        ha.do("kill", lost)
+        try:
+            process.stdin.write("\n")
+            process.stdin.flush()
+            after, agents = process.stdout.readline().split()
+        finally:
+            ha.do("start", lost)
+    assert process.returncode == 0 and after != CONTROL[lost] and after in CONTROL.values()
+    assert int(agents) == 4
+    back(ha, lost)
+
+
 @pytest.mark.parametrize("host", ["lxcc01", "lxb001"])
 def test_a_node_is_what_its_roles_promise(ha, host):
     command = [sys.executable, "-m", "pytest", "-q", str(ROOT / "tests/testinfra"), "--lab-host", host]

@@ -97,6 +97,34 @@ def test_a_node_is_what_its_roles_promise(lab):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_each_function_of_the_modules_answers(lab):
+    assert lab.call_every_function()
+    lab.begin_agent_anew()
+    everything_answers()
+    assert lab.converge() == {}
+
+
+def test_salt_shows_a_summary_of_each_service_on_one_screen(lab):
+    for module, word in (("mesos", "agents"), ("marathon", "instances"), ("chronos", "jobs")):
+        shown = lab.do("salt", HOST, f"{module}.summary", "--no-color")
+        assert word in shown and len(shown.splitlines()) <= 60, shown
+
+
+@pytest.mark.parametrize("command, words", [
+    ("mesos.agent nobody.devops.test", "nobody.devops.test"),
+    ("mesos.set_quota a/b guarantees='{cpus: 1}'", "a/b"),
+    ("mesos.set_quota web guarantees='{cpus: 100000}'", "400"),
+    ("mesos.leader url=http://127.0.0.1:5999 retries=0", "Connection refused"),
+    ("marathon.app /nosuch", "/nosuch"),
+    ("marathon.delete_group /", "/"),
+    ("chronos.job nosuch", "nosuch"),
+])
+def test_what_goes_wrong_is_said_in_one_line_and_by_the_exit_code(lab, command, words):
+    done = lab.call("run", HOST, "sh", "-c", f"salt-call --no-color {command}")
+    told = (done.stdout + done.stderr).strip()
+    assert done.returncode != 0 and words in told and len(told.splitlines()) == 1, told
+
+
 def test_a_stray_file_in_a_flag_directory_goes_and_the_master_stays_up(lab):
     lab.run("echo 1 > /etc/mesos-master/quorum.rpmnew")
     expected = lab.converge("test=True")
