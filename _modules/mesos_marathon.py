@@ -12,6 +12,7 @@ said to Marathon, whose own default is True in places; with True a deployment un
 
 import importlib
 import importlib.util
+import json
 import re
 import time
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ from collections.abc import Mapping
 import _marathon_app
 import _mesos_http
 import salt.utils.platform
-from salt.exceptions import CommandExecutionError, SaltInvocationError
+from salt.exceptions import SaltInvocationError
 
 # A minion that has had this module before still has the older helpers in memory.
 importlib.reload(_mesos_http)
@@ -78,7 +79,7 @@ def ping(profile=None, **connection):
     """
     answer = _client(profile, connection).get("/ping")
     if answer.body and answer.text().strip(' \n"') != "pong":
-        raise answer.error(_mesos_http.HttpError, f"not how Marathon answers: {answer.first_line()}")
+        raise _strange(answer)
     return True
 
 
@@ -128,8 +129,22 @@ def _info(client):
     try:
         _marathon_app.release(said["version"])
     except (KeyError, TypeError, ValueError):
-        raise answer.error(_mesos_http.HttpError, f"not how Marathon answers: {answer.first_line()}") from None
+        raise _strange(answer) from None
     return said
+
+
+def _strange(answer):
+    """The error for an answer that is no answer of Marathon."""
+    return answer.error(_mesos_http.HttpError, f"not how Marathon answers: {answer.first_line()}")
+
+
+def _said(answer, name=None, kind=list, needs=()):
+    """What an answer says, or has under a name: of this kind, and with what is needed in it; in a list in each of its members."""
+    found = answer.json().get(name) if name else answer.json(kind)
+    members = (found if kind is list else [found]) if needs else ()
+    if not isinstance(found, kind) or not all(isinstance(each, dict) and each.keys() >= {*needs} for each in members):
+        raise _strange(answer)
+    return found
 
 
 def _release(client):
@@ -198,7 +213,7 @@ def plugins(profile=None, **connection):
 
         salt-call marathon.plugins
     """
-    return _client(profile, connection).get("/v2/plugins").json()["plugins"]
+    return _said(_client(profile, connection).get("/v2/plugins"), "plugins")
 
 
 def abdicate(confirm=False, profile=None, **connection):
@@ -220,8 +235,7 @@ def abdicate(confirm=False, profile=None, **connection):
         salt-call marathon.abdicate confirm=True
     """
     _expect(confirm is True, "confirm", confirm, "True: the process of the leader ends")
-    client = _client(profile, connection)
-    client.ask("DELETE", "/v2/leader")
+    _client(profile, connection).ask("DELETE", "/v2/leader").json()
     return True
 
 
@@ -244,14 +258,14 @@ def summary(profile=None, **connection):
     """
     client = _client(profile, connection)
     info = _info(client)
-    known = client.get("/v2/apps").json()["apps"]
-    waiting = client.get("/v2/queue").json()["queue"]
+    known = _said(client.get("/v2/apps"), "apps", needs=("id", "instances"))
+    waiting = _queue(client)
     running = _deployments(client)
     total = {kind: sum(each.get(f"tasks{kind.title()}", 0) for each in known) for kind in ("running", "staged", "healthy", "unhealthy")}
     deploying = {name for each in running for name in each["affectedApps"]}
     pods = {}
     if _marathon_app.release(info["version"]) >= PODS_SINCE:
-        for each in client.get("/v2/pods::status").json(list):
+        for each in _said(client.get("/v2/pods::status"), needs=("status",)):
             pods[each["status"].lower()] = pods.get(each["status"].lower(), 0) + 1
     return {
         "leader": info.get("leader"),
@@ -310,10 +324,10 @@ def apps(cmd=None, id=None, label=None, embed=None, group=None, profile=None, **
 
 def _apps(client, group=None, **params):
     if group is None:
-        return client.get("/v2/apps", params=params).json()["apps"]
+        return _said(client.get("/v2/apps", params=params), "apps", needs=("id",))
     for name in ("cmd", "id", "label"):
         _expect(params[name] is None, name, params[name], "left out where there is a group")
-    return client.get(f"/v2/apps{_path(group)}/*", params={"embed": params["embed"]}).json()["*"]
+    return _said(client.get(f"/v2/apps{_path(group)}/*", params={"embed": params["embed"]}), "*", needs=("id",))
 
 
 def _embeds(embed):
@@ -353,7 +367,8 @@ def app(id, embed=None, profile=None, **connection):
 
 def _app(client, name, embed=None):
     params = {"embed": [part.replace("apps.", "app.", 1) for part in embed]} if embed else None
-    return _one(client, f"/v2/apps{_path(name)}", f"There is no app called {name}", params).json()["app"]
+    answer = _one(client, f"/v2/apps{_path(name)}", f"There is no app called {name}", params)
+    return _said(answer, "app", dict, ("id", "version", "instances"))
 
 
 def _one(client, path, missing, params=None):
@@ -413,7 +428,7 @@ def app_versions(id, profile=None, **connection):
     """
     name = _named(id)
     answer = _one(_client(profile, connection), f"/v2/apps{_path(name)}/versions", f"There is no app called {name}")
-    return answer.json()["versions"]
+    return _said(answer, "versions")
 
 
 def app_version(id, version, profile=None, **connection):
@@ -842,14 +857,15 @@ def tasks(app=None, status=None, profile=None, **connection):
     _expect(status in STATUSES, "status", status, "running or staging")
     client = _client(profile, connection)
     if app is None:
-        found = client.get("/v2/tasks", params={"status": status}).json()["tasks"]
+        found = _said(client.get("/v2/tasks", params={"status": status}), "tasks", needs=("id", "appId"))
     else:
         found = _tasks(client, _named(app, "app"), status)
     return sorted(found, key=lambda each: (each["appId"], each["id"]))
 
 
 def _tasks(client, name, status=None):
-    found = _one(client, f"/v2/apps{_path(name)}/tasks", f"There is no app called {name}").json()["tasks"]
+    answer = _one(client, f"/v2/apps{_path(name)}/tasks", f"There is no app called {name}")
+    found = _said(answer, "tasks", needs=("id", "appId"))
     # Marathon up to 1.3 tells no state, and null until the task was started.
     return [each for each in found if status in (None, "running" if each.get("startedAt") else "staging")]
 
@@ -968,7 +984,7 @@ def _killed(client, method, path, ids, scale, wipe, force, body=None, **params):
     _expect(not (scale and wipe), "wipe", wipe, "left out where there is scale")
 
     def done():
-        left = {each["id"] for each in client.get("/v2/tasks").json()["tasks"]} & set(ids)
+        left = {each["id"] for each in _said(client.get("/v2/tasks"), "tasks", needs=("id",))} & set(ids)
         return not left and {"version": None, "deploymentId": None, "created": False, "killed": ids}
 
     params = {**params, "scale": scale, "wipe": wipe, "force": force}
@@ -1009,7 +1025,7 @@ def groups(id='/', profile=None, **connection):
 
 def _group(client, name, embed=WHOLE_GROUP):
     path = "/v2/groups" if name == "/" else f"/v2/groups{_path(name)}"
-    return _one(client, path, f"There is no group called {name}", {"embed": embed}).json()
+    return _said(_one(client, path, f"There is no group called {name}", {"embed": embed}), kind=dict, needs=("id", "version"))
 
 
 def _below(group):
@@ -1147,8 +1163,8 @@ def update_group(id, config, purge=False, dry_run=False, force=False, profile=No
         raise SaltInvocationError(f"config: {', '.join(lost)} would be deleted, as it is not listed. If that is meant: purge=True")
     path = "/v2/groups" if name == "/" else f"/v2/groups{_path(name)}"
     if dry_run:
-        steps = client.ask("PUT", path, params={"dryRun": True, "force": force}, body=body, read=True).json()["steps"]
-        return [each["actions"] for each in steps]
+        answer = client.ask("PUT", path, params={"dryRun": True, "force": force}, body=body, read=True)
+        return [each["actions"] for each in _said(answer, "steps", needs=("actions",))]
 
     def done():
         found = _group(client, name)
@@ -1322,7 +1338,7 @@ def pods(profile=None, **connection):
 
         salt-call marathon.pods
     """
-    return sorted(_client(profile, connection).get("/v2/pods").json(list), key=lambda each: each["id"])
+    return sorted(_said(_client(profile, connection).get("/v2/pods"), needs=("id",)), key=lambda each: each["id"])
 
 
 def pod(id, profile=None, **connection):
@@ -1347,7 +1363,7 @@ def pod(id, profile=None, **connection):
 
 
 def _pod(client, name):
-    return _one(client, f"/v2/pods{_path(name)}", f"There is no pod called {name}").json()
+    return _said(_one(client, f"/v2/pods{_path(name)}", f"There is no pod called {name}"), kind=dict, needs=("id",))
 
 
 def pod_exists(id, profile=None, **connection):
@@ -1572,12 +1588,13 @@ def pod_status(id=None, profile=None, **connection):
     """
     client = _client(profile, connection)
     if id is None:
-        return sorted(client.get("/v2/pods::status").json(list), key=lambda each: each["id"])
+        return sorted(_said(client.get("/v2/pods::status"), needs=("id",)), key=lambda each: each["id"])
     return _pod_status(client, _named(id))
 
 
 def _pod_status(client, name):
-    return _one(client, f"/v2/pods{_path(name)}::status", f"There is no pod called {name}").json()
+    answer = _one(client, f"/v2/pods{_path(name)}::status", f"There is no pod called {name}")
+    return _said(answer, kind=dict, needs=("id", "spec", "status"))
 
 
 def pod_versions(id, profile=None, **connection):
@@ -1631,7 +1648,7 @@ def kill_pod_instances(id, instances, wipe=False, profile=None, **connection):
     client, name = _client(profile, connection), _named(id)
 
     def done():
-        left = {each["id"] for each in _pod_status(client, name)["instances"]} & set(instances)
+        left = {each["id"] for each in _pod_status(client, name).get("instances", ())} & set(instances)
         return not left and {"killed": instances}
 
     answer = client.write("DELETE", f"/v2/pods{_path(name)}::instances", done, params={"wipe": wipe}, body=instances)
@@ -1668,7 +1685,7 @@ def deployments(app=None, profile=None, **connection):
 
 def _deployments(client):
     answer = client.get("/v2/deployments")
-    found = [{"affectedApps": [], "affectedPods": [], **each} for each in answer.json(list)]
+    found = [{"affectedApps": [], "affectedPods": [], **each} for each in _said(answer, needs=("id",))]
     return sorted(found, key=lambda each: each.get("version", ""))
 
 
@@ -1782,7 +1799,7 @@ def wait_deployment(id, timeout=300, interval=2, profile=None, **connection):
 
 def _outcome(client, deployment, over=True):
     """What came of a deployment, or what it waits for."""
-    queue = {_queued_id(each): each for each in client.get("/v2/queue").json()["queue"]}
+    queue = {_queued_id(each): each for each in _queue(client)}
     actions = [each for step in deployment.get("steps", ()) for each in step.get("actions", ())]
     stopped = {each.get("app") or each.get("pod") for each in actions if "Stop" in each["action"]}
     kinds, wrong = set(), {}
@@ -1848,7 +1865,7 @@ def queue(embed_offers=False, profile=None, **connection):
     """
     _expect(isinstance(embed_offers, bool), "embed_offers", embed_offers, "True or False")
     params = {"embed": "lastUnusedOffers"} if embed_offers else None
-    found = _client(profile, connection).get("/v2/queue", params=params).json()["queue"]
+    found = _queue(_client(profile, connection), params)
     shown = {}
     for each in sorted(found, key=_queued_id):
         shown[_queued_id(each)] = {
@@ -1856,6 +1873,10 @@ def queue(embed_offers=False, profile=None, **connection):
             "rejected": _rejected(each), **({"offers": each.get("lastUnusedOffers", [])} if embed_offers else {}),
         }  # fmt: skip
     return shown
+
+
+def _queue(client, params=None):
+    return _said(client.get("/v2/queue", params=params), "queue", needs=("count", "delay"))
 
 
 def _queued_id(each):
@@ -1901,9 +1922,11 @@ def reset_delay(app, profile=None, **connection):
     """
     client, name = _client(profile, connection), _named(app, "app")
     try:
-        client.write("DELETE", f"/v2/queue{_path(name)}/delay", lambda: False)
+        answer = client.write("DELETE", f"/v2/queue{_path(name)}/delay", lambda: False)
     except _mesos_http.NotFound as error:
         raise _mesos_http.NotFound(f"No instance of {name} waits to be started", **error.info) from None
+    if answer.body:
+        raise _strange(answer)
     return True
 
 
@@ -2079,8 +2102,8 @@ def api_call(method, path, params=None, body=None, confirm=False, profile=None, 
     _expect(confirm is True or not (method == "DELETE" or everything), "confirm", confirm, f"True: {method} {path} cannot be taken back")
     answer = _client(profile, connection).ask(method, path, params=params, body=body)
     try:
-        return answer.json((dict, list, str, int, float)) if answer.body else None
-    except CommandExecutionError:
+        return json.loads(answer.body) if answer.body else None
+    except (ValueError, RecursionError):
         return answer.text()
 
 

@@ -310,10 +310,69 @@ def test_a_deployment_that_is_cancelled_is_not_taken_for_done(world, salt):
     assert found["result"] == "unknown" and found["reason"]
 
 
-def test_a_server_that_is_down_costs_one_line(salt, nobody):
-    with pytest.raises(salt.Error) as error:
-        salt.call("marathon.apps", url=nobody, retries=0)
-    assert str(error.value).startswith(f"CommandExecutionError: GET {nobody}/v2/apps: ") and "\n" not in str(error.value)
+# --- servers that are down, strange, slow or closed ---
+
+# They ask nobody.
+SILENT = {"connection", "canonical_app", "canonical_pod"}
+
+
+def every_example(salt, commands, url, fine=(), **settings):
+    """Run the first example of each function that asks, other than those that are fine; returns the errors by function."""
+    said = {}
+    for name, lines in commands.items():
+        if name not in SILENT and name not in fine:
+            with pytest.raises(salt.Error) as caught:
+                salt.cli(f"{lines[0].partition(' url=')[0]} url={url}", {"marathon": {"retries": 0, **settings}})
+            said[name] = str(caught.value)
+            assert said[name].startswith("CommandExecutionError: ") and "\n" not in said[name], f"{name}: {said[name]}"
+    return said
+
+
+def test_of_a_server_that_is_down_each_function_says_so_in_one_line(salt, commands, nobody):
+    for name, said in every_example(salt, commands, nobody).items():
+        assert "Connection refused" in said and nobody in said, name
+
+
+def test_of_several_servers_that_are_down_each_has_a_line(salt, nobody):
+    with pytest.raises(salt.Error) as caught:
+        salt.call("marathon.apps", url=f"{nobody},{nobody.replace('127.0.0.1', '127.0.0.2')}", retries=0)
+    lines = str(caught.value).splitlines()
+    assert len([line for line in lines if "Connection refused" in line]) == 2 and "Traceback" not in str(caught.value)
+
+
+# To these no list at all is an answer: Marathon has nothing of that kind.
+NONE_OF_THEM = {"pods", "pod_versions", "group_versions", "deployments", "kill_pod_instances"}
+# Nor is it strange to these that there is nothing in a mapping.
+NOTHING_NEEDED = {"abdicate", "api_call", "app_version", "cancel_deployment", "create_group", "kill_task", "kill_task_ids", "metrics"}
+
+
+@pytest.mark.parametrize("body", ["<html>It works!</html>", "[]", "{", "null", "\x00"], ids=ascii)
+def test_of_a_server_that_answers_garbage_each_function_says_so_in_one_line(salt, raw, commands, body):
+    server = raw(f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+    fine = NONE_OF_THEM if body == "[]" else set()
+    every_example(salt, commands, server.url, {"api_call", *fine})
+    for name in fine:
+        assert salt.cli(f"{commands[name][0]} url={server.url}") == []
+    # Who makes any request gets any answer.
+    assert salt.call("marathon.api_call", "GET", "/", url=server.url) == {"[]": [], "null": None}.get(body, body)
+
+
+def test_of_a_server_that_leaves_out_what_is_needed_each_function_says_so_in_one_line(salt, raw, commands):
+    server = raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+    for name, said in every_example(salt, commands, server.url, NOTHING_NEEDED).items():
+        assert ("there is no leader" if name == "leader" else "{}") in said, f"{name}: {said}"
+
+
+def test_of_a_server_that_hangs_each_function_says_so_in_one_line(salt, raw, commands):
+    for name, said in every_example(salt, commands, raw(None).url, timeout=0.1).items():
+        assert "no answer within 0.1 seconds" in said, f"{name}: {said}"
+
+
+@pytest.mark.parametrize("login", [{}, {"username": "ops", "password": "open-sesame"}], ids=["none", "wrong"])
+def test_without_credentials_each_function_says_401_in_one_line_and_tells_none(salt, marathon, commands, login):
+    server = marathon("--http_credentials", "ops:right-one")
+    for name, said in every_example(salt, commands, server.url, **login).items():
+        assert "401" in said and "sesame" not in said and "right-one" not in said, f"{name}: {said}"
 
 
 def test_a_wrong_password_is_said_without_it(salt, marathon):
