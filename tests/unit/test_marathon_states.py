@@ -1,0 +1,373 @@
+"""The states of Marathon, applied by the real Salt of both lines to stand-ins of several versions of Marathon."""
+
+import copy
+import threading
+import time
+
+import pytest
+import requests
+
+from lab.standins.election import MemoryRoom
+from lab.standins.marathon import Marathon
+from lab.standins.marathon_agents import Agents, agent
+
+VERSIONS = ["1.4.13", "1.5.15", "1.8.244", "1.10.26"]
+NEW = "1.8.244"
+SMALL = {"cmd": "sleep 3600", "cpus": 0.1, "mem": 32}
+APPS = {
+    "minimal": {"cmd": "sleep 3600"},
+    "Docker bridge, old form": {"cmd": "sleep 3600", "container": {"type": "DOCKER", "docker": {
+        "image": "nginx:1.25", "network": "BRIDGE", "portMappings": [{"containerPort": 80, "hostPort": 0, "name": "http"}]}}},
+    "Docker bridge, new form": {"cmd": "sleep 3600", "networks": [{"mode": "container/bridge"}], "container": {
+        "type": "DOCKER", "docker": {"image": "nginx:1.25"}, "portMappings": [{"containerPort": 80, "hostPort": 0}]}},
+    "health checks": {"cmd": "sleep 3600", "healthChecks": [
+        {"protocol": "HTTP", "path": "/health", "portIndex": 0}, {"protocol": "COMMAND", "command": {"value": "test -e /ready"}}]},
+    "constraints": {"cmd": "sleep 3600", "constraints": [["rack", "GROUP_BY", 2], ["hostname", "UNIQUE"]]},
+    "fetch": {"cmd": "sleep 3600", "fetch": [{"uri": "http://example.com/a.tgz"}, {"uri": "http://example.com/b.jar", "extract": False}]},
+    "uris": {"cmd": "sleep 3600", "uris": ["http://example.com/a.tgz", "http://example.com/b.jar"]},
+    "resident": {"cmd": "sleep 3600", "container": {"type": "MESOS", "volumes": [
+        {"containerPath": "data", "mode": "RW", "persistent": {"size": 64}}]}},
+    "ports 0": {"cmd": "sleep 3600", "ports": [0, 0]},
+}
+POD = {"containers": [{"name": "a", "exec": {"command": {"shell": "sleep 3600"}}, "resources": {"cpus": 0.1, "mem": 32}}]}
+
+
+@pytest.fixture
+def place(salt, running):
+    """Start a Marathon with two agents in memory, and return how to apply states to it."""
+    def start(version=NEW, *options):
+        local = ["--http_address", "127.0.0.1", "--http_port", "0", "--hostname", "127.0.0.1"]
+        agents = Agents(*(agent(f"lxb00{number}.devops.test", {"rack": f"r{number}"}) for number in (1, 2)))
+        server = running(Marathon([*local, *options], None, version, servers=MemoryRoom(), agents=agents))
+        return Place(salt, server, agents)
+    return start
+
+
+class Place:
+    def __init__(self, salt, server, mesos):
+        self.salt, self.server, self.mesos = salt, server, mesos
+
+    def __call__(self, function, name, test=False, **arguments):
+        return self.salt(f"marathon.{function}", test, name=name, url=self.server.url, **arguments)
+
+    def call(self, function, *positional, **named):
+        return self.salt.call(f"marathon.{function}", *positional, url=self.server.url, **named)
+
+    def changed(self, function, name, **arguments):
+        """Apply a state that is to change something, and return the changes."""
+        answer = self(function, name, **arguments)
+        assert answer["result"] is True and answer["changes"], answer
+        self.quiet()
+        return answer["changes"]
+
+    def kept(self, function, name, **arguments):
+        """Apply a state that is to change nothing, with and without test; it writes nothing."""
+        before = len(self.writes())
+        for test in (True, False):
+            answer = self(function, name, test, **arguments)
+            assert (answer["result"], answer["changes"]) == (True, {}), answer
+        assert len(self.writes()) == before
+
+    def fails(self, function, name, test=False, **arguments):
+        """Apply a state that is to fail, and return its comment of one line."""
+        answer = self(function, name, test, **arguments)
+        assert answer["result"] is False and answer["comment"] and "\n" not in answer["comment"], answer
+        return answer["comment"]
+
+    def refused(self, function, name, **arguments):
+        """Apply a state that is to fail before anything is sent, with and without test."""
+        before = len(self.writes())
+        comments = {self.fails(function, name, test, **arguments) for test in (True, False)}
+        assert len(comments) == 1 and len(self.writes()) == before
+        return comments.pop()
+
+    def quiet(self):
+        until(lambda: not self.call("deployments"))
+
+    def writes(self):
+        return [asked for asked in self.server.requests if asked.method not in ("GET", "HEAD")]
+
+
+def until(question):
+    deadline = time.monotonic() + 10
+    while not (found := question()):
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.02)
+    return found
+
+
+# --- apps ---
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_each_kind_of_app_is_made_once_and_a_label_is_one_change(place, version):
+    here = place(version)
+    here.mesos.hold = True  # what it becomes does not matter
+    for case, config in APPS.items():
+        name = f"/{case.replace(', ', '-').replace(' ', '-').lower()}"
+        made = here("app_present", name, config=config)
+        assert made["result"] is True and list(made["changes"]) == ["/"] and made["changes"]["/"]["old"] is None, (case, made)
+        here.kept("app_present", name, config=config)
+        labelled = {**copy.deepcopy(config), "labels": {"team": "b"}}
+        answer = here("app_present", name, config=labelled, force=True)
+        assert answer["result"] is True and list(answer["changes"]) == ["/labels/team"], (case, answer)
+        here.kept("app_present", name, config=labelled)
+
+
+def test_only_what_differs_is_told_and_changed_and_the_rest_is_kept(place):
+    here = place()
+    here.changed("app_present", "/web", config={**SMALL, "instances": 2, "labels": {"team": "a", "tier": "1"}, "user": "nobody"})
+    changes = here.changed("app_present", "/web", config={"cpus": 0.2, "labels": {"team": "b", "tier": "1"}})
+    assert changes == {"/cpus": {"old": 0.1, "new": 0.2}, "/labels/team": {"old": "a", "new": "b"}}
+    found = here.call("app", "/web")
+    assert (found["instances"], found["user"], found["cmd"]) == (2, "nobody", "sleep 3600")
+    assert here.changed("app_present", "/web", config={}, unset=["user"]) == {"/user": {"old": "nobody", "new": None}}
+    here.kept("app_present", "web", config={}, unset=["user"])
+    changes = here.changed("app_present", "/web", config=SMALL, mode="replace")
+    assert sorted(changes) == ["/cpus", "/labels/team", "/labels/tier"]
+    assert here.call("app", "/web")["instances"] == 2
+    here.kept("app_present", "/web", config=SMALL, mode="replace")
+
+
+@pytest.mark.parametrize("kind, config, field", [("app", SMALL, "instances"), ("pod", POD, "scaling")])
+def test_instances_that_something_else_manages_are_left_alone(place, kind, config, field):
+    here = place()
+    first, second = (number if kind == "app" else {"kind": "fixed", "instances": number} for number in (2, 3))
+    declared = {"config": {**config, field: first}, "instances_managed": False}
+    here.changed(f"{kind}_present", "/x", **declared)
+    assert here.call(kind, "/x")[field] == first
+    here.call(f"update_{kind}", "/x", {field: second})
+    here.quiet()
+    here.kept(f"{kind}_present", "/x", **declared)
+    declared["config"]["labels"] = {"team": "b"}
+    assert list(here.changed(f"{kind}_present", "/x", **declared)) == ["/labels/team"]
+    assert here.call(kind, "/x")[field] == second
+    declared["instances_managed"] = True
+    assert [path.split("/")[1] for path in here.changed(f"{kind}_present", "/x", **declared)] == [field]
+
+
+def test_secrets_are_hidden_unless_they_are_to_be_shown(place):
+    here = place()
+    config = {**SMALL, "env": {"DB_PASSWORD": "sesame", "USER": "me"}}
+    changes = here.changed("app_present", "/web", config=config)
+    assert changes["/"]["new"]["env"] == {"DB_PASSWORD": "***", "USER": "me"}
+    assert here.call("app", "/web")["env"]["DB_PASSWORD"] == "sesame"
+    config["env"]["DB_PASSWORD"] = "simsim"
+    answer = here("app_present", "/web", config=config, test=True, show_secrets=True)
+    assert answer["changes"] == {"/env/DB_PASSWORD": {"old": "sesame", "new": "simsim"}}
+    assert here.changed("app_present", "/web", config=config) == {"/env/DB_PASSWORD": {"old": "***", "new": "***"}}
+    assert here.changed("app_absent", "/web")["/"]["old"]["env"] == {"DB_PASSWORD": "***", "USER": "me"}
+
+
+# What is there, the state, its arguments, and the paths that it changes.
+SAME = {
+    "app_present, new": (None, "app_present", {"config": SMALL}, ["/"]),
+    "app_present, merged": ("app", "app_present", {"config": {"labels": {"team": "b"}}}, ["/labels/team"]),
+    "app_present, replaced": ("app", "app_present", {"config": {**SMALL, "mem": 64}, "mode": "replace"}, ["/labels/team", "/mem"]),
+    "app_present, unset": ("app", "app_present", {"config": {}, "unset": ["labels"]}, ["/labels/team"]),
+    "app_absent": ("app", "app_absent", {}, ["/"]),
+    "app_running": ("suspended", "app_running", {"instances": 2}, ["/instances"]),
+    "app_suspended": ("app", "app_suspended", {}, ["/instances"]),
+    "app_scaled": ("app", "app_scaled", {"instances": 3}, ["/instances"]),
+    "pod_present, new": (None, "pod_present", {"config": POD}, ["/"]),
+    "pod_present, merged": ("pod", "pod_present", {"config": {"labels": {"team": "b"}}}, ["/labels/team"]),
+    "pod_absent": ("pod", "pod_absent", {}, ["/"]),
+}
+
+
+@pytest.mark.parametrize("case", SAME)
+@pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
+def test_a_test_writes_nothing_and_tells_the_very_changes_of_the_real_run_and_the_next_run_has_none(place, version, case):
+    here = place(version)
+    there, state, arguments, paths = SAME[case]
+    if there == "pod":
+        here.call("create_pod", "/x", POD)
+    elif there:
+        here.call("create_app", "/x", {**SMALL, "labels": {"team": "a"}, "instances": 0 if there == "suspended" else 1})
+    here.quiet()
+    before = len(here.writes())
+    tested = here(state, "/x", True, **arguments)
+    assert tested["result"] is None and "would be" in tested["comment"] and len(here.writes()) == before, tested
+    changes = here.changed(state, "/x", **arguments)
+    assert changes == tested["changes"] and sorted(changes) == paths
+    assert len(here.writes()) == before + 1
+    here.kept(state, "/x", **arguments)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_apps_are_suspended_started_and_scaled_and_deleted(place, version):
+    here = place(version)
+    here.changed("app_present", "/web", config={**SMALL, "instances": 2})
+    here.kept("app_running", "/web", instances=5)
+    here.kept("app_scaled", "/web", instances=2)
+    assert here.changed("app_suspended", "/web") == {"/instances": {"old": 2, "new": 0}}
+    until(lambda: not here.call("tasks", app="/web"))
+    assert here.changed("app_running", "/web") == {"/instances": {"old": 0, "new": 1}}
+    assert here.changed("app_scaled", "web", instances=3) == {"/instances": {"old": 1, "new": 3}}
+    until(lambda: len(here.call("tasks", app="/web", status="running")) == 3)
+    gone = here.changed("app_absent", "/web")
+    assert gone["/"]["new"] is None and gone["/"]["old"]["instances"] == 3 and "tasksRunning" not in gone["/"]["old"]
+    here.kept("app_absent", "/web")
+    for state in ("app_running", "app_suspended"):
+        assert here.refused(state, "/web").endswith("There is no app called /web")
+
+
+# --- restarts ---
+
+
+def test_a_restart_by_itself_changes_nothing_not_even_where_there_is_no_app(place):
+    place().kept("app_restarted", "/nosuch")
+
+
+@pytest.mark.parametrize("requisite", ["watch", "onchanges", "listen"])
+def test_an_app_is_restarted_once_if_what_it_watches_changes(place, requisite):
+    here = place()
+    here.changed("app_present", "/web", config=SMALL)
+
+    def apply(text, test=False, state="app_restarted", **arguments):
+        watched = {"test": ["succeed_with_changes" if text == "new" else "succeed_without_changes"], "__sls__": "x", "__env__": "base"}
+        given = [{key: value} for key, value in {"name": "/web", "url": here.server.url, **arguments}.items()]
+        watching = {"marathon": [state, *given, {requisite: [{"test": "watched"}]}], "__sls__": "x", "__env__": "base"}
+        answers = here.salt.call("state.high", {"watched": watched, "watching": watching}, test=test)
+        here.quiet()
+        return [answer for name, answer in answers.items() if name.startswith("marathon_")][-1]
+
+    version = here.call("app", "/web")["version"]
+    kept = apply("old")
+    assert (kept["result"], kept["changes"]) == (True, {}) and here.call("app", "/web")["version"] == version
+    if requisite == "watch":
+        would = apply("new", test=True)
+        assert (would["result"], would["changes"]) == (None, {"/restarted": {"old": False, "new": True}}), would["comment"]
+        assert here.call("app", "/web")["version"] == version
+    done = apply("new", wait=True)
+    assert (done["result"], done["changes"]) == (True, {"/restarted": {"old": False, "new": True}}), done
+    assert len(here.call("app_versions", "/web")) == 2
+    if requisite == "watch":
+        for state, arguments in (("app_present", {"config": SMALL, "unset": ["user"]}), ("app_running", {"instances": 2})):
+            assert apply("new", state=state, **arguments)["changes"] == done["changes"]
+        assert "marathon.app_scaled cannot watch" in apply("new", state="app_scaled", instances=1)["comment"]
+        assert len(here.call("app_versions", "/web")) == 4
+
+
+# --- pods ---
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_pod_is_made_changed_and_deleted_once(place, version):
+    here = place(version)
+    assert here.changed("pod_present", "/pod", config=POD, wait=version == NEW)["/"]["old"] is None
+    here.kept("pod_present", "/pod", config=POD)
+    labelled = {**POD, "labels": {"team": "a"}}
+    assert here.changed("pod_present", "pod", config=labelled) == {"/labels/team": {"old": None, "new": "a"}}
+    here.kept("pod_present", "/pod", config=labelled, mode="replace")
+    assert here.changed("pod_present", "/pod", config={}, unset=["labels"]) == {"/labels/team": {"old": "a", "new": None}}
+    assert here.changed("pod_absent", "/pod", wait=version == NEW)["/"]["new"] is None
+    here.kept("pod_absent", "/pod")
+
+
+# --- deployments ---
+
+
+@pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
+def test_who_waits_returns_when_the_deployment_is_done(place, version):
+    here = place(version)
+    for arguments in ({"config": {**SMALL, "instances": 2}}, {"config": {"cmd": "sleep 1000"}}):
+        answer = here("app_present", "/web", wait=True, timeout=30, **arguments)
+        assert answer["result"] is True and answer["comment"].endswith("and its deployment is done"), answer
+        assert not here.call("deployments") and len(here.call("tasks", app="/web", status="running")) == 2
+    assert here("app_scaled", "/web", instances=1, wait=True)["result"] is True
+    answer = here("app_absent", "/web", wait=True)
+    assert answer["result"] is True and not here.call("deployments") and not here.call("apps"), answer
+
+
+def test_a_deployment_that_cannot_end_fails_the_state_with_its_app_and_reason_and_so_does_the_next_run(place):
+    here = place()
+    config = {**SMALL, "cpus": 100}
+    answer = here("app_present", "/big", config=config, wait=True, timeout=1.5)
+    assert answer["result"] is False and list(answer["changes"]) == ["/"] and "\n" not in answer["comment"], answer
+    deployment = here.call("deployments")[0]["id"]
+    for part in ("/big was created, but its deployment goes on after 1.5 seconds", deployment, "/big: 0 of 1 instances run",
+                 "InsufficientCpus", f"marathon.cancel_deployment {deployment} undoes it"):
+        assert part in answer["comment"], answer["comment"]
+    again = here.fails("app_present", "/big", config=config, wait=True, timeout=1)
+    assert again.startswith("/big is as declared, but its deployment goes on after 1 seconds")
+    here.kept("app_present", "/big", config=config)
+
+
+def test_a_deployment_that_is_given_up_for_another_fails_the_state(place):
+    here = place()
+    here.changed("app_present", "/web", config=SMALL)
+    here.mesos.hold = True
+    before = len(here.writes())
+
+    def interfere():
+        until(lambda: len(here.writes()) > before)
+        asked = here.server.requests.index(here.writes()[-1])
+        until(lambda: any(each.path == "/v2/deployments" for each in here.server.requests[asked:]))
+        body = {"cmd": "sleep 5"}
+        requests.put(f"{here.server.url}/v2/apps/web", params={"force": "true"}, json=body, timeout=5).raise_for_status()
+
+    interfering = threading.Thread(target=interfere)
+    interfering.start()
+    answer = here("app_present", "/web", config={"cmd": "sleep 1000"}, wait=True, timeout=30)
+    interfering.join()
+    assert answer["result"] is False and list(answer["changes"]) == ["/cmd"], answer
+    assert "/web was updated, but its deployment" in answer["comment"] and "was cancelled: /web: its version is " in answer["comment"]
+
+
+def test_a_lock_fails_the_state_unless_one_waits_for_it_or_forces_it(place):
+    here = place()
+    here.mesos.hold = True
+    here("app_present", "/web", config=SMALL)
+    deployment = here.call("deployments")[0]["id"]
+    change = {"config": {"labels": {"team": "a"}}}
+    comment = here.fails("app_present", "/web", **change)
+    assert deployment in comment and "409" in comment
+    assert deployment in here.fails("app_present", "/web", wait_for_lock=1, **change)
+    assert here("app_present", "/web", force=True, **change)["result"] is True
+    before = len(here.writes())
+
+    def release():
+        until(lambda: len(here.writes()) > before)
+        here.mesos.hold = False
+
+    releasing = threading.Thread(target=release)
+    releasing.start()
+    answer = here("app_scaled", "/web", instances=2, wait_for_lock=30)
+    releasing.join()
+    assert answer["result"] is True and len(here.writes()) > before + 1, answer
+
+
+# --- what is wrong ---
+
+
+@pytest.mark.parametrize("state, arguments, said", [
+    ("app_present", {"config": {"comand": "x"}}, "comand"),
+    ("app_present", {"config": {**SMALL, "env": {"DEBUG": True}}}, "DEBUG"),
+    ("app_present", {"config": [SMALL]}, "config: "),
+    ("app_present", {"config": SMALL, "mode": "patch"}, "mode: 'patch' should be merge or replace"),
+    ("app_present", {"config": SMALL, "unset": "user"}, "unset: 'user' should be a list of fields"),
+    ("app_present", {"config": SMALL, "wait": "yes"}, "wait: 'yes' should be True or False"),
+    ("app_present", {"config": SMALL, "force": 1}, "force: 1 should be True or False"),
+    ("app_present", {"config": SMALL, "timeout": -1}, "timeout: -1 should be a number of seconds from 1 to 3600"),
+    ("app_present", {"config": SMALL, "wait_for_lock": True}, "wait_for_lock: True should be a number of seconds from 0 to 3600"),
+    ("app_present", {"config": SMALL, "instances_managed": "no"}, "instances_managed: 'no' should be True or False"),
+    ("app_present", {"config": SMALL, "instnaces_managed": False}, "instnaces_managed"),
+    ("pod_present", {"config": {**POD, "container": []}}, "container"),
+    ("app_scaled", {"instances": -1}, "instances: -1 should be a whole number, 0 or more"),
+    ("app_scaled", {"instances": "3"}, "instances: '3' should be a whole number, 0 or more"),
+    ("app_running", {"instances": 0}, "instances: 0 should be a whole number, 1 or more"),
+], ids=str)
+def test_wrong_arguments_are_named_and_nothing_is_sent(place, state, arguments, said):
+    assert said in place().refused(state, "/web", **arguments)
+
+
+@pytest.mark.parametrize("state", ["app_absent", "app_suspended", "pod_absent"])
+def test_nothing_can_delete_or_suspend_the_root(place, state):
+    assert "/ is everything" in place().refused(state, "/")
+
+
+@pytest.mark.parametrize("state, arguments", [("app_present", {"config": SMALL}), ("app_absent", {}), ("pod_absent", {})])
+def test_who_does_not_answer_is_named(salt, nobody, state, arguments):
+    answer = salt(f"marathon.{state}", name="/web", url=nobody, **arguments)
+    assert (answer["result"], answer["changes"]) == (False, {}) and nobody in answer["comment"]
