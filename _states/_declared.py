@@ -12,7 +12,8 @@ from salt.exceptions import CommandExecutionError, SaltInvocationError
 HIDDEN = "***"
 SECRET = re.compile("pass|secret|token|credential|key", re.IGNORECASE)
 # What a command line or a URL in it may tell.
-TOLD = re.compile(r"(?P<before>//)[^\s/@]+@|(?P<name>(?:pass\w*|secret\w*|token|\w*key)\b[=: ]\s*)\S+", re.IGNORECASE)
+TOLD = re.compile(
+    r"""(?P<before>//)[^\s/@]+@|(?P<name>(?:pass\w*|secret\w*|token|\w*key)\b["']?[=: ]\s*)(?:"[^"]*"|'[^']*'|\S+)""", re.IGNORECASE)
 
 
 class Plan(NamedTuple):

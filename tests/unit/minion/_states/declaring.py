@@ -1,0 +1,30 @@
+"""What declarations have in common, as one state: for the tests of it."""
+
+from pathlib import Path
+
+import _declared
+from salt.exceptions import CommandExecutionError, SaltInvocationError
+
+
+def kept(name, changes, unreadable=None, wrong=None, fails=None, breaks=None, done=None, show_secrets=False):
+    """
+    Plan these changes, and write a line into the file ``name`` where they are made. The plan raises what is ``unreadable`` or
+    ``wrong``; making the changes raises what ``fails`` or ``breaks``, the latter with ``done`` as what was changed.
+    """
+    def plan():
+        if wrong:
+            raise SaltInvocationError(wrong)
+        if unreadable:
+            raise CommandExecutionError(unreadable)
+        return _declared.Plan(changes, "It is as declared", "It would be changed", act)
+
+    def act():
+        with Path(name).open("a") as made:
+            made.write("made\n")
+        if fails:
+            raise CommandExecutionError(fails)
+        if breaks:
+            raise _declared.Broken(breaks, done)
+        return "It was changed"
+
+    return _declared.keep(name, __opts__["test"], plan, show_secrets)
