@@ -459,6 +459,8 @@ def _absent(marathon, show_secrets):
                 if marathon.ask(f"{kind}_exists"):
                     raise
                 return f"{name} was deleted by somebody else"
+            if marathon.ask(f"{kind}_exists"):
+                raise _declared.Broken(f"{name} was deleted, but Marathon has it again")
             return marathon.settled(begun, f"{name} was deleted")
 
         return _declared.Plan(changes, f"There is no {kind} called {name}", f"{name} would be deleted", act)

@@ -1,6 +1,7 @@
 """The states of Marathon, applied by the real Salt of both lines to stand-ins of several versions of Marathon."""
 
 import copy
+import functools
 import threading
 import time
 
@@ -294,6 +295,28 @@ def test_a_deployment_that_cannot_end_fails_the_state_with_its_app_and_reason_an
     here.kept("app_present", "/big", config=config)
 
 
+def test_an_app_that_never_gets_healthy_fails_the_state_of_who_waits(place, monkeypatch):
+    monkeypatch.setattr(Marathon, "is_healthy", lambda self, instance, task: False)
+    here = place()
+    config = {**SMALL, "healthChecks": [{"protocol": "COMMAND", "command": {"value": "false"}}]}
+    answer = here("app_present", "/sick", config=config, wait=True, timeout=1)
+    assert answer["result"] is False and list(answer["changes"]) == ["/"], answer
+    assert "/sick: 1 of 1 instances run, 1 unhealthy" in answer["comment"]
+
+
+@pytest.mark.parametrize("state, config, said", [
+    ("app_present", SMALL, "0 of 1 instances run, 0 unhealthy"), ("pod_present", POD, "it is "),
+])
+def test_a_deployment_that_nobody_saw_is_judged_by_what_runs(place, monkeypatch, state, config, said):
+    seen = Marathon.get_deployments
+    monkeypatch.setattr(Marathon, "get_deployments", functools.wraps(seen)(lambda self, request: []))
+    here = place()
+    here.mesos.hold = True
+    answer = here(state, "/x", config=config, wait=True)
+    assert answer["result"] is False and list(answer["changes"]) == ["/"], answer
+    assert f"/x was created, but {said}" in answer["comment"]
+
+
 def test_a_deployment_that_is_given_up_for_another_fails_the_state(place):
     here = place()
     here.changed("app_present", "/web", config=SMALL)
@@ -336,6 +359,40 @@ def test_a_lock_fails_the_state_unless_one_waits_for_it_or_forces_it(place):
     answer = here("app_scaled", "/web", instances=2, wait_for_lock=30)
     releasing.join()
     assert answer["result"] is True and len(here.writes()) > before + 1, answer
+
+
+# --- reading back ---
+
+
+def test_what_marathon_takes_and_does_not_keep_fails_the_state(place, monkeypatch):
+    here = place()
+    here.changed("app_present", "/web", config=SMALL)
+    monkeypatch.setattr(Marathon, "app_read", lambda self, given, path: dict(self.tree.apps[path]))
+    answer = here("app_present", "/web", config={"mem": 64, "labels": {"team": "a"}})
+    assert answer["result"] is False and sorted(answer["changes"]) == ["/labels/team", "/mem"], answer
+    assert answer["comment"] == "/web was sent, but Marathon has something else at /labels/team, /mem"
+    answer = here("app_scaled", "/web", instances=2)
+    assert (answer["result"], answer["comment"]) == (False, "/web was to have 2 instances, but Marathon has 1"), answer
+
+
+def test_what_is_deleted_and_still_there_fails_the_state(place, monkeypatch):
+    here, deploy = place(), Marathon.deploy
+    here.changed("app_present", "/web", config=SMALL)
+    monkeypatch.setattr(Marathon, "deploy", lambda self, tree, *arguments: deploy(self, self.tree.copy(), *arguments))
+    assert here.fails("app_absent", "/web") == "/web was deleted, but Marathon has it again"
+
+
+def test_an_app_that_another_deletes_at_the_same_time_is_gone_all_the_same(place, monkeypatch):
+    here, deploy = place(), Marathon.deploy
+    here.changed("app_present", "/web", config=SMALL)
+
+    def deleted_before(self, *arguments):
+        deploy(self, *arguments)
+        return self.known_app("web")
+
+    monkeypatch.setattr(Marathon, "deploy", deleted_before)
+    answer = here("app_absent", "/web")
+    assert answer["result"] is True and list(answer["changes"]) == ["/"], answer
 
 
 # --- what is wrong ---
