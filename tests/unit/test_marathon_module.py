@@ -2,9 +2,11 @@
 
 import json
 import re
+import threading
 import time
 
 import pytest
+import requests
 
 from lab.standins.election import MemoryRoom
 from lab.standins.marathon import Marathon
@@ -153,7 +155,7 @@ def settled(place, name, command):
         begun = place.call("update_app", "/web", {"labels": {"at": command}}, force=True)
         command = command.replace(EXAMPLE_ID, begun["deploymentId"])
         if name == "wait_deployment":
-            released(place.server)
+            meanwhile(place.server, lambda: setattr(place.server.mesos, "hold", False))
     if name == "reset_delay":
         if not place.call("app_exists", "/sick"):
             place.call("create_app", "/sick", {"cmd": "exit 1", "backoffSeconds": 3600})
@@ -168,12 +170,13 @@ def settled(place, name, command):
     return command
 
 
-def released(server):
-    """Let tasks run once a server has shown its deployments."""
+def meanwhile(server, act):
+    """Let something happen once a server has shown its deployments."""
     def finish(response):
         type(server).finish(server, response)
         if server.requests[-1].path == "/v2/deployments":
-            server.mesos.hold = False
+            del server.finish
+            threading.Thread(target=act, daemon=True).start()
     server.finish = finish
 
 
@@ -233,7 +236,155 @@ def test_force_is_always_said(world):
     place = world()
     place.call("restart_app", "/web")
     place.call("delete_app", "/shop/cart", force=True)
+    place.call("delete_app", "/shop/db")
     assert all("force=" in asked.query for asked in place.writes())
+    assert [asked.query for asked in place.writes()][-2:] == ["force=true", "force=false"]
+
+
+@pytest.mark.parametrize("version", ["1.4.13", NEW, NEWEST])
+@pytest.mark.parametrize("config, again", [
+    ({"constraints": [["hostname", "UNIQUE"], ["rack", "MAX_PER", 2]]},
+     {"constraints": [["rack", "MAX_PER", "2"], ["hostname", "UNIQUE", ""]]}),
+    ({"env": {"PORT": 8080, "NAME": "\u00fc"}, "labels": {"tier": 1}},
+     {"env": {"NAME": "\u00fc", "PORT": "8080"}, "labels": {"tier": "1"}}),
+    ({"acceptedResourceRoles": ["*"]}, {"cmd": "sleep 99"}),
+    ({"upgradeStrategy": {"minimumHealthCapacity": 0.5}}, {"upgradeStrategy": {"minimumHealthCapacity": 0.5, "maximumOverCapacity": 1}}),
+    ({"container": {"type": "MESOS", "volumes": [{"containerPath": "data", "mode": "RW", "persistent": {"size": 10}}]}},
+     {"upgradeStrategy": {"minimumHealthCapacity": 0.5, "maximumOverCapacity": 0}}),
+    ({"ports": [0]}, {"ports": [0]}),
+    ({"uris": ["http://a.test/a.tgz", "http://a.test/a.jar"]},
+     {"fetch": [{"uri": "http://a.test/a.tgz", "extract": True}, {"uri": "http://a.test/a.jar", "extract": False}]}),
+], ids=lambda value: ", ".join(value))
+def test_the_same_in_other_words_is_not_sent(world, version, config, again):
+    place = world(version=version)
+    place.call("create_app", "/same", {"cmd": "sleep 99", **config})
+    until(lambda: not place.call("deployments", app="/same"))
+    before = len(place.writes())
+    assert place.call("update_app", "/same", again)["deploymentId"] is None
+    assert len(place.writes()) == before
+
+
+@pytest.mark.parametrize("version", ["1.4.13", NEW, NEWEST])
+def test_what_is_not_mentioned_stays_and_what_is_unset_goes(world, version):
+    place = world(version=version)
+    kept = {"executorResources": {"cpus": 0.1, "mem": 32, "disk": 10}} if version != "1.4.13" else {}
+    kept |= {"resourceLimits": {"cpus": 1, "mem": 64}} if version == NEWEST else {}
+    given = {"cmd": "sleep 99", "cpus": 0.1, "mem": 32, "instances": 3, "user": "root", "env": {"A": 1, "B": 2}}
+    place.call("create_app", "/much", {**given, **kept})
+
+    def changed(**arguments):
+        until(lambda: not place.call("deployments", app="/much"))
+        assert place.call("update_app", "/much", **arguments)["deploymentId"]
+        assert "partialUpdate=false" in place.writes()[-1].query
+        return place.call("app", "/much")
+
+    shown = changed(config={"labels": {"team": "b"}})
+    assert shown["instances"] == 3 and shown["user"] == "root"
+    assert shown.items() >= kept.items()
+    assert changed(config={"env": {"A": 1}})["env"] == {"A": "1"}
+    assert not changed(config={}, unset=["user"]).get("user")
+    shown = changed(config={"args": ["sleep", "99"], "container": {"type": "DOCKER", "docker": {"image": "busybox"}}})
+    assert shown["args"] == ["sleep", "99"] and not shown.get("cmd")
+    shown = changed(config={"cmd": "sleep 99"}, unset=["container"])
+    assert shown["cmd"] == "sleep 99" and not shown.get("args") and not shown.get("container")
+    assert changed(config={"cmd": "sleep 99"}, partial=False)["instances"] == 3
+
+
+def test_before_1_4_nothing_can_be_unset(world):
+    place = world(version=OLD)
+    before = len(place.writes())
+    for arguments in ({"unset": ["user"]}, {"partial": False}):
+        assert "Marathon before 1.4" in place.fails("update_app", "/web", {"cmd": "sleep 9"}, **arguments)
+    assert len(place.writes()) == before
+
+
+@pytest.mark.parametrize("version", ["1.1.2", OLD, "1.4.13", "1.5.15", NEW, NEWEST])
+def test_each_change_names_the_deployment_that_it_began(world, version):
+    place = world(version=version)
+    place.server.mesos.hold = True
+    begun = place.call("create_app", "/new", {"cmd": "sleep 99"})
+    assert begun["created"] is True and [each["id"] for each in place.call("deployments", "/new")] == [begun["deploymentId"]]
+    begun = place.call("update_app", "/web", {"cmd": "sleep 99"})
+    assert begun["created"] is False and [each["id"] for each in place.call("deployments", "/web")] == [begun["deploymentId"]]
+    if place.call("version") >= [1, 4]:
+        begun = place.call("update_pod", "/pod", {"labels": {"team": "b"}})
+        assert [each["id"] for each in place.call("deployments", "/pod")] == [begun["deploymentId"]]
+        assert place.call("delete_pod", "/pod", force=True)["deploymentId"] not in (None, begun["deploymentId"])
+
+
+def test_what_is_there_is_not_created_again(world):
+    place = world()
+    for function, name, config in (
+        ("create_app", "/web", APPS["/web"]), ("create_pod", "/pod", POD), ("create_group", "/shop", {}), ("create_group", "/web", {}),
+    ):
+        text = place.fails(function, name, config)
+        assert text.startswith("CommandExecutionError: POST ") and "409" in text and name in text, text
+    assert place.fails("create_app", "/shop", APPS["/web"]).startswith("CommandExecutionError: POST ")
+
+
+def test_what_is_not_there_is_said_in_a_line(world):
+    place = world()
+    for function, arguments, said in (
+        ("app", (), "no app"), ("delete_app", (), "no app"), ("scale_app", (1,), "no app"), ("restart_app", (), "no app"),
+        ("pod", (), "no pod"), ("delete_pod", (), "no pod"), ("pod_status", (), "no pod"), ("group", (), "no group"),
+        ("delete_group", (), "no group"), ("update_group", ({},), "no group"),
+    ):
+        assert place.fails(function, "/nosuch", *arguments) == f"CommandExecutionError: There is {said} called /nosuch"
+
+
+def test_an_old_pod_keeps_its_shared_cgroups(world):
+    place = world(version=NEWEST)
+    place.call("create_pod", "/old", {**POD, "id": "/old", "legacySharedCgroups": True})
+    until(lambda: not place.call("deployments"))
+    place.call("update_pod", "/old", {"labels": {"team": "b"}})
+    sent = json.loads(place.writes()[-1].body)
+    assert sent["legacySharedCgroups"] is True and "version" not in sent
+    assert place.call("pod", "/old")["labels"] == {"team": "b"}
+
+
+def test_too_many_deployments_are_not_taken_for_a_missing_right(salt, marathon):
+    server = marathon("--max_running_deployments", "1")
+    server.mesos.hold = True
+    salt.call("marathon.create_app", "/a", APPS["/web"], url=server.url)
+    with pytest.raises(salt.Error, match=r"403 Max number \(1\) of running deployments is achieved"):
+        salt.call("marathon.create_app", "/b", APPS["/web"], url=server.url)
+
+
+@pytest.mark.parametrize("body, said", [
+    ({"message": "Object is not valid", "details": [{"path": "/apps(0)", "errors": ["is bad", "is worse"]}]},
+     "Object is not valid (/apps(0): is bad, is worse)"),
+    ({"message": "Invalid JSON", "details": "Unexpected end"}, "Invalid JSON (Unexpected end)"),
+    ({"message": "Object is not valid"}, "Object is not valid"),
+], ids=["list", "text", "none"])
+def test_what_is_refused_is_said_with_its_details(salt, raw, body, said):
+    text = json.dumps(body)
+    url = raw(f"HTTP/1.1 422 Unprocessable Entity\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode()).url
+    with pytest.raises(salt.Error) as caught:
+        salt.call("marathon.create_group", "/x", url=url)
+    assert str(caught.value) == f"CommandExecutionError: POST {url}/v2/groups?force=false: 422 {said}"
+
+
+def test_an_app_that_someone_else_deletes_meanwhile_is_not_found(salt, raw):
+    def says(heard):
+        found = {"app": {"id": "/web", "version": EXAMPLE_TIME, "instances": 1}}
+        status, body = ("404 Not Found", {"message": "App '/web' does not exist"}) if heard.startswith(b"DELETE") else ("200 OK", found)
+        text = json.dumps(body)
+        return f"HTTP/1.1 {status}\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode()
+
+    url = raw(says).url
+    with pytest.raises(salt.Error) as caught:
+        salt.call("marathon.delete_app", "/web", url=url)
+    assert str(caught.value) == f"CommandExecutionError: DELETE {url}/v2/apps/web?force=false: 404 App '/web' does not exist"
+
+
+def test_ids_keep_their_slashes_and_all_else_is_encoded(salt, raw):
+    server = raw(b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"apps": []}')
+    salt.call("marathon.apps", label="team in (a,b)", embed=["counts", "failures"], url=server.url)
+    assert server.heard[-1].startswith(b"GET /v2/apps?label=team%20in%20%28a%2Cb%29&embed=apps.counts&embed=apps.failures HTTP/1.1\r\n")
+    salt.call("marathon.app_version", "shop/cart/", EXAMPLE_TIME, url=server.url)
+    assert server.heard[-1].startswith(b"GET /v2/apps/shop/cart/versions/2030-01-01T00%3A00%3A00.000Z HTTP/1.1\r\n")
+    salt.call("marathon.kill_task", "/shop/cart", "a b/c?d", url=server.url)
+    assert server.heard[-1].startswith(b"DELETE /v2/apps/shop/cart/tasks/a%20b%2Fc%3Fd?")
 
 
 def test_what_is_locked_is_refused_with_the_deployment_that_locks_it(world):
@@ -252,7 +403,9 @@ def test_what_is_locked_is_refused_with_the_deployment_that_locks_it(world):
     ("scale_app", ("/web", "5")), ("scale_app", ("/web", -1)), ("delete_app", (7,)), ("delete_app", ("/Web",)), ("kill_task_ids", ([],)),
     ("update_app", ("/web", {"id": "/other"})), ("create_app", ("/x", {"cmd": "sleep 9", "env": {"A": True}})),
     ("scale_group", ("/shop", 0)), ("create_app", ("/x", {"comand": "sleep 9"})), ("tasks", ("/web", "failed")),
-    ("import_", ({},)), ("wait_deployment", ("a b",)),
+    ("import_", ({},)), ("wait_deployment", ("a b",)), ("create_app", ("/x/tasks", {"cmd": "sleep 9"})), ("app", ("",)), ("pod", ("/",)),
+    ("create_app", ("/x", {"container": {"docker": {"image": "x", "portMappings": [{}]}, "portMappings": [{}]}})),
+    ("update_app", ("/web", {"constraints": [["hostname", "UNIQ"]]})), ("update_app", ("/web", {"cmd": "sleep 9", "args": ["a"]})),
 ], ids=str)
 def test_wrong_arguments_are_refused_before_anything_is_sent(place, function, arguments):
     before = len(place.writes())
@@ -308,6 +461,33 @@ def test_a_deployment_that_is_cancelled_is_not_taken_for_done(world, salt):
     place.call("cancel_deployment", deployment["id"], force=True)
     found = place.call("wait_deployment", deployment["id"], interval=0.05)
     assert found["result"] == "unknown" and found["reason"]
+
+
+def test_a_deployment_that_another_takes_over_is_cancelled(world):
+    place = world()
+    place.server.mesos.hold = True
+    begun = place.call("update_app", "/web", {"cmd": "sleep 1000"})
+    url = f"{place.server.url}/v2/apps/web?force=true"
+    meanwhile(place.server, lambda: requests.put(url, json={"cmd": "sleep 2000"}, timeout=5))
+    found = place.call("wait_deployment", begun["deploymentId"], interval=0.1)
+    assert found["result"] == "cancelled" and "its version is" in found["apps"]["/web"]
+
+
+def test_a_deployment_that_ends_with_fewer_instances_has_failed_and_the_last_one_says_why(world):
+    place = world()
+    begun = place.call("create_app", "/sick", {"cmd": "exit 1", "backoffSeconds": 3600})["deploymentId"]
+    until(lambda: told(place.call("wait_deployment", begun, timeout=0.1, interval=0.1), "TASK_FAILED"))
+    meanwhile(place.server, lambda: requests.delete(f"{place.server.url}/v2/deployments/{begun}?force=true", timeout=5))
+    found = place.call("wait_deployment", begun, interval=0.1)
+    assert found["result"] == "failed" and "0 of 1 instances run; the last that failed: TASK_FAILED on " in found["apps"]["/sick"]
+
+
+def test_before_1_8_a_deployment_may_be_listed_late(world):
+    place = world(version="1.4.13")
+    place.server.mesos.hold = True
+    begun = place.call("update_app", "/web", {"cmd": "sleep 1000"})
+    place.server.late = 1
+    assert place.call("wait_deployment", begun["deploymentId"], timeout=0.1, interval=0.1)["result"] == "timeout"
 
 
 # --- servers that are down, strange, slow or closed ---
