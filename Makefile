@@ -4,7 +4,7 @@ TOPOLOGY = single
 SALT = 3008
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status plan test lint bench
+.PHONY: help up down status plan test lint docs bench
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -31,6 +31,9 @@ lint: .venv/.made ## ruff, yamllint, salt-lint, shellcheck
 	git ls-files '*.sls' | xargs -r .venv/bin/salt-lint
 	git ls-files .ci/run 'tests/bench/*.sh' 'tests/lab/packages/*/root/usr/bin/*' | xargs -r .venv/bin/shellcheck
 	git ls-files 'tests/lab/packages/*.sh' | grep -v /root/ | xargs -r .venv/bin/shellcheck --shell=sh
+
+docs: .venv/.made ## docs/functions.md, from the docstrings of the modules
+	.venv/bin/python docs/functions.py
 
 bench: .venv/.made ## what Salt costs: a table of many agents, and a shell script that does the same
 	.venv/bin/python tests/bench/render.py --salt $(SALT)
