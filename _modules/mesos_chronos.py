@@ -10,8 +10,10 @@ Chronos replaces a job as a whole, and writes a job's schedule anew with each ru
 other fields of a job, its counters, and the schedule, unless it is really another one.
 """
 
+import contextlib
 import importlib
 import importlib.util
+import json
 import re
 import time
 from collections.abc import Mapping
@@ -101,8 +103,21 @@ def ping(profile=None, **connection):
 def _ping(client):
     answer = client.get("/ping")
     if answer.text().strip() != "pong":
-        raise answer.error(_mesos_http.HttpError, f"not how Chronos answers: {answer.first_line()}")
+        raise _strange(answer)
     return True
+
+
+@contextlib.contextmanager
+def _understood(answer):
+    """Say in one line that an answer is not what it should be, if what is needed of it is not there."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise _strange(answer) from None
+
+
+def _strange(answer):
+    return answer.error(_mesos_http.HttpError, f"not how Chronos answers: {answer.first_line()}")
 
 
 def leader(profile=None, **connection):
@@ -177,7 +192,9 @@ def _generation_key(client):
 
 
 def _probed(client):
-    if client.get(f"{PREFIXES[3]}/jobs/summary", allow=(404, 405)).status == 200:
+    answer = client.get(f"{PREFIXES[3]}/jobs/summary", allow=(404, 405))
+    if answer.status == 200:
+        _summarized(answer)  # some other server may have a page for every path: that is not to be remembered
         return 3
     _ping(client)
     return 2
@@ -255,9 +272,8 @@ def _jobs(client):
 
 def _by_name(answer):
     found = answer.json(list)
-    if not all(isinstance(each, dict) and isinstance(each.get("name"), str) for each in found):
-        raise answer.error(_mesos_http.HttpError, f"not how Chronos answers: {answer.first_line()}")
-    return {each["name"]: _plain(each) for each in sorted(found, key=lambda each: each["name"])}
+    with _understood(answer):
+        return {each["name"]: _plain(each) for each in sorted(found, key=lambda each: each["name"])}
 
 
 def _plain(job):
@@ -305,7 +321,10 @@ def _find(client, name):
         return _jobs(client).get(name)
     answer = _ask(client, "GET", f"/job/{_mesos_http.quoted(name)}", allow=(400,))
     if answer.status == 200:
-        return _plain(answer.json())
+        found = answer.json()
+        if found.get("name") != name:
+            raise _strange(answer)
+        return _plain(found)
     # A server that does not lead passes on the status without a word, which may mean anything.
     if _says_missing(answer.first_line()) or name not in _summaries(client):
         return None
@@ -355,8 +374,7 @@ def jobs_summary(profile=None, **connection):
 
 def _summaries(client):
     if _generation(client) == 3:
-        found = {each.pop("name"): each for each in _ask(client, "GET", "/jobs/summary").json()["jobs"]}
-        return {name: {**found[name], "parents": sorted(found[name]["parents"])} for name in sorted(found)}
+        return _summarized(_ask(client, "GET", "/jobs/summary"))
     states = _graph(client)
     return {
         name: {
@@ -364,10 +382,17 @@ def _summaries(client):
             "state": states.get(name, {}).get("state", "idle"),
             "schedule": each.get("schedule", ""),
             "parents": each.get("parents", []),
-            "disabled": each["disabled"],
+            "disabled": each.get("disabled", False),
         }
         for name, each in _jobs(client).items()
     }
+
+
+def _summarized(answer):
+    found = answer.json()
+    with _understood(answer):
+        jobs = {each["name"]: {key: value for key, value in each.items() if key != "name"} for each in found["jobs"]}
+        return {name: {**jobs[name], "parents": sorted(jobs[name]["parents"])} for name in sorted(jobs)}
 
 
 def search(name=None, command=None, any=None, limit=0, offset=0, profile=None, **connection):
@@ -428,8 +453,10 @@ def stats(percentile="99thPercentile", profile=None, **connection):
     """
     wanted = f"{percentile}thPercentile" if f"{percentile}thPercentile" in STATISTICS else percentile
     _expect(wanted in STATISTICS, "percentile", percentile, f"one of {', '.join(STATISTICS)}")
-    found = _ask(_client(profile, connection), "GET", f"/stats/{wanted}").json(list)
-    return {each["jobNameLabel"]: each["time"] for each in sorted(found, key=lambda each: (-each["time"], each["jobNameLabel"]))}
+    answer = _ask(_client(profile, connection), "GET", f"/stats/{wanted}")
+    found = answer.json(list)
+    with _understood(answer):
+        return {each["jobNameLabel"]: each["time"] for each in sorted(found, key=lambda each: (-each["time"], each["jobNameLabel"]))}
 
 
 def job_stats(name, profile=None, **connection):
@@ -489,14 +516,14 @@ def _graph(client):
     answer = _ask(client, "GET", "/graph/csv")
     lines = [line.split(",") for line in answer.text().splitlines() if line]
     found = {}
-    try:
+    with _understood(answer):
+        if not all(kind in ("node", "link") for kind, *_ in lines):
+            raise _strange(answer)
         for _, name, status, state in sorted(line for line in lines if line[0] == "node"):
             found[name] = {"status": status, "state": state, "parents": [], "children": []}
         for _, parent, child in sorted(line for line in lines if line[0] == "link"):
             found[parent]["children"].append(child)
             found[child]["parents"].append(parent)
-    except (ValueError, KeyError):
-        raise answer.error(_mesos_http.HttpError, f"not how Chronos answers: {answer.first_line()}") from None
     return found
 
 
@@ -572,7 +599,7 @@ def summary(profile=None, **connection):
     known, states = _jobs(client), _graph(client)
     numbers = {"total": len(known), "scheduled": sum("parents" not in each for each in known.values())}
     numbers["dependent"] = numbers["total"] - numbers["scheduled"]
-    numbers["disabled"] = sum(each["disabled"] for each in known.values())
+    numbers["disabled"] = sum(each.get("disabled", False) for each in known.values())
     for kind, names in (("status", ("success", "failure", "fresh")), ("state", ("idle", "queued", "running"))):
         numbers.update({name: sum(name in each[kind] for each in states.values()) for name in names})
     return {
@@ -580,11 +607,11 @@ def summary(profile=None, **connection):
         "api_version": _generation(client),
         "jobs": numbers,
         "failing": {
-            name: f"{each['lastError'] or 'never'}, {each['errorsSinceLastSuccess']} since the last success"
+            name: f"{each.get('lastError') or 'never'}, {each.get('errorsSinceLastSuccess', 0)} since the last success"
             for name, each in known.items()
-            if each["errorsSinceLastSuccess"] or states.get(name, {}).get("status") == "failure"
+            if each.get("errorsSinceLastSuccess") or states.get(name, {}).get("status") == "failure"
         },
-        "disabled": [name for name, each in known.items() if each["disabled"]],
+        "disabled": [name for name, each in known.items() if each.get("disabled")],
         "next": dict(sorted(_next_runs(known), key=lambda run: run[1])[:SHOWN]),
         "dependents": {name: each["children"] for name, each in states.items() if each["children"]},
     }
@@ -1155,6 +1182,47 @@ def _needs_2_5(client, what):
     """Refuse what Chronos before 2.5 cannot do, or does not say that it has not done."""
     if _generation(client) == 2 and client.get(f"{PREFIXES[2]}/leader", allow=(404, 405)).status != 200:
         raise CommandExecutionError(f"{what}: needs Chronos 2.5")
+
+
+# --- anything else ---
+
+
+def api_call(method, path, params=None, body=None, confirm=False, profile=None, **connection):
+    """
+    Make any request: the way out for what has no function here.
+
+    method, path
+        Such as ``GET`` and ``/metrics``. The API itself is below ``/v1/scheduler``, before Chronos 3 below ``/scheduler``.
+
+    params
+        The query, a mapping. Default none.
+
+    body
+        What is sent as JSON. Default nothing.
+
+    confirm
+        Has to be True for a DELETE: that cannot be taken back.
+
+    profile, connection
+        Where and how to ask: see ``chronos.connection``.
+
+    Returns the answer: what its JSON says, text if it is none, None if it is empty. Only GET is repeated if there is no answer.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call chronos.api_call GET /metrics
+    """
+    _expect(method in ("GET", "HEAD", "POST", "PUT", "DELETE"), "method", method, "GET, HEAD, POST, PUT or DELETE")
+    _expect(isinstance(path, str) and re.fullmatch(r"/[!-~]*", path) and "?" not in path, "path", path, "a path such as /metrics")
+    _expect(params is None or isinstance(params, Mapping), "params", params, "a mapping")
+    _expect(confirm is True or method != "DELETE", "confirm", confirm, f"True: {method} {path} cannot be taken back")
+    answer = _client(profile, connection).ask(method, path, params=params, body=body)
+    try:
+        return json.loads(answer.body) if answer.body else None
+    except (ValueError, RecursionError):
+        return answer.text()
 
 
 # --- checks ---

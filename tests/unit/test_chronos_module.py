@@ -1,6 +1,7 @@
 """The module chronos, run by the real Salt of both lines against stand-ins of Chronos 2.5 and 3.0."""
 
 import ast
+import json
 import re
 
 import pytest
@@ -39,21 +40,33 @@ class World:
     def fails(self, function, *positional, **named):
         with pytest.raises(self.salt.Error) as error:
             self.call(function, *positional, **named)
-        assert "\n" not in str(error.value) and "Traceback" not in str(error.value)
-        return str(error.value)
+        return one_line(error)
 
     def writes(self):
         return [asked for asked in self.server.requests if asked.method not in ("GET", "HEAD")]
 
 
+def one_line(caught):
+    text = str(caught.value)
+    assert "\n" not in text and "Traceback" not in text, text
+    return text
+
+
+def answered(body):
+    return f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+
+
 def test_each_example_runs_as_printed(salt, world):
+    place = world()
     for function, commands in salt.examples("chronos").items():
         assert commands, f"{function} has no example"
-        place = world()
+        before = len(place.writes())
         for command in commands:
             if function not in ASK_NOBODY:
                 command = f"{re.sub(' url=.*', '', command)} url={place.server.url}"
             assert salt.cli(command) is not None, command
+        if len(place.writes()) > before:
+            place = world()
 
 
 def test_the_documentation_of_each_function_is_whole(salt):
@@ -133,6 +146,103 @@ def test_wrong_arguments_are_refused_before_anything_is_sent(world):
         ("put_job", ("hello", {"schedule": SCHEDULE, "parents": ["hello"]}), {}), ("put_job", ("hello", {}), {"match": "nosuch"}),
         ("put_job", ("hello", {}), {"wait": -1}), ("delete_job", ("hello",), {"children": "yes"}), ("job", (5,), {}),
         ("run_job", ("hello",), {"arguments": "a;b"}), ("graph", ("png",), {}), ("stats", ("50",), {}), ("search", (), {"limit": -1}),
+        ("api_call", ("LOOK", "/ping"), {}), ("api_call", ("GET", "ping"), {}), ("api_call", ("GET", "/ping?x=y"), {}),
+        ("api_call", ("GET", "/ping"), {"params": "x=y"}), ("api_call", ("DELETE", "/ping"), {}),
+        ("api_call", ("DELETE", "/ping"), {"confirm": "yes"}),
     ):
         assert place.fails(function, *positional, **named).startswith("SaltInvocationError: "), function
     assert len(place.server.requests) == before
+
+
+def test_what_has_no_function_is_asked_for_as_it_is(world):
+    place = world()
+    prefix = {2: "/scheduler", 3: "/v1/scheduler"}[place.call("api_version")]
+    assert place.call("api_call", "GET", "/ping") == "pong"
+    found = place.call("api_call", "GET", f"{prefix}/jobs/search", params={"name": "report"})
+    assert [each["name"] for each in found] == ["hello-report"]
+    sent = {"name": "made", "command": "true", "schedule": SCHEDULE, "owner": "", "epsilon": "PT60S"}
+    assert place.call("api_call", "POST", f"{prefix}/iso8601", body=sent) is None
+    assert json.loads(place.writes()[-1].body) == sent
+    assert "confirm: False should be True" in place.fails("api_call", "DELETE", f"{prefix}/job/hello-report")
+    assert place.call("api_call", "DELETE", f"{prefix}/job/hello-report", confirm=True) is None
+    assert place.call("job_exists", "hello-report") is False
+    assert "404" in place.fails("api_call", "GET", "/nosuch")
+
+
+# --- servers that do not answer as they should ---
+
+
+def every_example(salt, url, *settings, but=()):
+    """Run the first example of each function that asks, but for some; returns the errors by function."""
+    said = {}
+    for function, commands in salt.examples("chronos").items():
+        if function not in (*ASK_NOBODY, "chronos.connection", *but):
+            with pytest.raises(salt.Error) as caught:
+                salt.cli(" ".join((commands[0], f"url={url}", *settings)))
+            said[function] = one_line(caught)
+            assert said[function].startswith("CommandExecutionError: "), f"{function}: {said[function]}"
+    return said
+
+
+def test_of_a_server_that_is_down_each_function_says_so_in_one_line(salt, nobody):
+    for function, text in every_example(salt, nobody, "retries=0").items():
+        assert f"{nobody}/" in text and "Connection refused" in text, function
+
+
+def test_of_servers_that_are_down_each_has_a_line(salt, nobody):
+    with pytest.raises(salt.Error) as caught:
+        salt.call("chronos.jobs", url=[nobody, "http://no.such.host.invalid:4400"], retries=0)
+    first, second = str(caught.value).splitlines()
+    assert "Connection refused" in first and "the name of the host is not known" in second
+
+
+@pytest.mark.parametrize("body", ["<html>It works!</html>", "[]", "{", "{}", '"x"', "null", "\x00"], ids=ascii)
+def test_of_a_server_that_answers_garbage_each_function_says_so_in_one_line(salt, raw, body):
+    server = raw(answered(body))
+    every_example(salt, server.url, "retries=0", but=("chronos.api_call",))
+    assert not [heard for heard in server.heard if not heard.startswith(b"GET ")]
+
+
+@pytest.mark.parametrize("body", [
+    "<html>It works!</html>", "[]", "{", "{}", "[1]", '[{"name": "hello"}]', '{"jobs": [{}]}', '"x"', "null", "\x00",
+], ids=ascii)
+def test_what_a_chronos_answers_is_understood_or_an_error_of_one_line(salt, raw, body):
+    """The generation is told, so that each function gets as far as its own question."""
+    for version in (2, 3):
+        url, said = raw(answered(body)).url, set()
+        for function, commands in salt.examples("chronos").items():
+            if function not in (*ASK_NOBODY, "chronos.connection", "chronos.api_call", "chronos.api_version"):
+                wait = " wait=0" if function in ("chronos.create_job", "chronos.put_job") else ""
+                try:
+                    salt.cli(f"{commands[0]} url={url} retries=0 api_version={version}{wait}")
+                except salt.Error as error:
+                    said.add(function)
+                    assert str(error).startswith("CommandExecutionError: ") and "\n" not in str(error), f"{function}: {error}"
+        assert {"chronos.ping", "chronos.leader", "chronos.graph", "chronos.summary"} <= said
+
+
+def test_of_a_server_that_hangs_each_function_says_so_in_one_line(salt, raw):
+    server = raw(None)
+    for function, text in every_example(salt, server.url, "retries=0", "timeout=0.1").items():
+        assert "no answer within 0.1 seconds" in text, function
+    with pytest.raises(salt.Error) as caught:  # and a write that has been sent
+        salt.call("chronos.api_call", "PUT", "/scheduler/job/hello", url=server.url, timeout=0.1, retries=3)
+    assert one_line(caught).endswith("Whether it was done is not known")
+    assert len([heard for heard in server.heard if heard.startswith(b"PUT ")]) == 1
+
+
+def test_without_credentials_each_function_says_401_and_shows_no_secret(salt, closed):
+    for wrong in ((), ("username=ops", "password=swordfish")):
+        for function, text in every_example(salt, closed.url, "retries=0", *wrong).items():
+            assert "401" in text and "swordfish" not in text and "sesame" not in text, function
+    assert not [asked for asked in closed.requests if asked.method != "GET"]
+    assert salt.call("chronos.jobs", url=closed.url, username="ops", password="sesame") == {}
+    shown = salt.call("chronos.connection", url=closed.url, username="ops", password="sesame")
+    assert shown["authentication"] == "basic" and "sesame" not in str(shown)
+
+
+@pytest.fixture(params=["2.5.0", "3.0.2"])
+def closed(request, running):
+    """A Chronos that asks for a password."""
+    local = ["--http_address", "127.0.0.1", "--http_port", "0", "--hostname", "127.0.0.1", "--http_credentials", "ops:sesame"]
+    return running(Chronos(local, None, request.param, servers=MemoryRoom(), agents=Agents()))
