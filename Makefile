@@ -35,9 +35,10 @@ lint: .venv/.made ## ruff, yamllint, salt-lint, shellcheck
 docs: .venv/.made ## docs/functions.md, from the docstrings of the modules
 	.venv/bin/python docs/functions.py
 
-bench: .venv/.made ## what Salt costs: a table of many agents, and a shell script that does the same
+bench: .venv/.made ## what Salt costs: a table of many agents, a shell script that does the same, questions to a large cluster
 	.venv/bin/python tests/bench/render.py --salt $(SALT)
 	.venv/bin/python tests/bench/bench.py --salt $(SALT)
+	.venv/bin/python tests/bench/modules.py --salt $(SALT)
 
 # Debian keeps venv in a package of its own; only root can help itself.
 .venv/.made: pyproject.toml

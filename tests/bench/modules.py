@@ -1,0 +1,127 @@
+"""
+What the modules add to the answers of a large cluster: a function against bare requests for the same. ``make bench`` calls it.
+
+It needs no host: a server of this process has the answers ready. Function and requests take turns, and of each the median
+counts. The seconds are those of this machine; only the ratios are meant to be compared.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import tempfile
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from lab import ROOT, SALT_LINES, saltenv
+
+HERE = ROOT / "tests" / "bench"
+DATA = ROOT / "tests" / "unit" / "data"
+AIM = 1.2
+AGENTS, TASKS, APPS = 10_000, 100_000, 1000
+
+
+def master(deactivated: int) -> dict:
+    """Return the answers of a master, by v1 call or path, of whose agents so many are deactivated."""
+    told = {}
+    for line in (DATA / "mesos-1.11.0" / "cluster.jsonl").read_text().splitlines():
+        each = json.loads(line)
+        if each["name"] in ("v1-GET_MASTER", "v1-GET_METRICS", "v1-GET_FRAMEWORKS"):
+            told[each["name"].removeprefix("v1-")] = each["json"]
+    large = {"slaves_connected": AGENTS, "slaves_active": AGENTS - deactivated, "tasks_running": TASKS,
+             "cpus_total": 8 * AGENTS, "cpus_used": TASKS / 10}
+    metrics = {each["name"]: each.get("value", 0) for each in told["GET_METRICS"]["get_metrics"]["metrics"]}
+    metrics.update({f"master/{name}": float(value) for name, value in large.items()})
+    told["GET_METRICS"]["get_metrics"]["metrics"] = [{"name": name, "value": value} for name, value in metrics.items()]
+    resources = {"cpus": 8.0, "mem": 32768.0, "disk": 100000.0, "gpus": 0.0, "ports": "[31000-32000]"}
+    counted = dict.fromkeys(("TASK_STAGING", "TASK_STARTING", "TASK_KILLING", "TASK_FINISHED", "TASK_KILLED", "TASK_FAILED"), 0)
+    slaves = [{
+        "id": f"ace451d0-8183-4ac6-ac2b-1ea85839cd6b-S{number}", "hostname": f"lxn{number}.devops.test", "port": 5051,
+        "attributes": {"rack": f"r{number // 50}"}, "pid": f"slave(1)@10.{number // 250}.{number % 250}.1:5051",
+        "registered_time": 1795349837.2, "resources": resources, "used_resources": resources, "offered_resources": resources,
+        "reserved_resources": {}, "unreserved_resources": resources, "active": number >= deactivated, "version": "1.11.0",
+        "capabilities": ["MULTI_ROLE", "AGENT_DRAINING"], **counted, "TASK_RUNNING": TASKS // AGENTS, "framework_ids": ["marathon"],
+        **({"deactivated": True} if number < deactivated else {}),
+    } for number in range(AGENTS)]
+    return {**told, "GET_HEALTH": {"type": "GET_HEALTH", "get_health": {"healthy": True}}, "/health": None,
+            "/metrics/snapshot": metrics, "/state-summary": {"hostname": "127.0.0.1", "slaves": slaves, "frameworks": []}}
+
+
+def marathon() -> dict:
+    """Return the answers of a Marathon with many apps."""
+    frame = json.loads((DATA / "marathon" / "returned.json").read_text())["frames"]["1.3.14"]
+    return {"/v2/apps": {"apps": [{**frame, "id": f"/team{number % 20}/app{number}", "env": {"PLACE": "here"}} for number in range(APPS)]}}
+
+
+def serve(answers: dict) -> ThreadingHTTPServer:
+    """Start a server that says these, and keeps in ``heard`` what it was asked."""
+    ready = {name: b"" if said is None else json.dumps(said).encode() for name, said in answers.items()}
+
+    class Answers(BaseHTTPRequestHandler):
+        def answer(self):
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+            self.server.heard.append((self.command, self.path, body or None))
+            name = json.loads(body)["type"] if body else self.path.partition("?")[0]
+            said = ready.get(name)
+            self.send_response(404 if said is None else 200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(said or b"")))
+            self.end_headers()
+            self.wfile.write(said or b"")
+
+        do_GET = do_POST = answer
+
+        def log_message(self, *_):
+            """Keep the screen for the table."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    server.heard = []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+CASES = {
+    f"mesos.summary, {AGENTS:,} agents, {TASKS:,} tasks": ("mesos.summary", lambda: master(0)),
+    "the same, 5 agents deactivated": ("mesos.summary", lambda: master(5)),
+    f"marathon.apps, {APPS:,} apps": ("marathon.apps", marathon),
+}
+
+
+def measure(salt: str, cases: list, rounds: int) -> list:
+    """Return what ask.py measures."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
+        request = {"root": str(ROOT), "scratch": scratch, "rounds": rounds, "cases": cases}
+        done = subprocess.run([saltenv.machine_env(salt), "-W", "ignore", HERE / "ask.py"], input=json.dumps(request), text=True,
+                              capture_output=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT / "tests" / "unit")})
+    if done.returncode:
+        raise click.ClickException(f"asking with Salt {salt} failed:\n{done.stderr}")
+    return json.loads(done.stdout)
+
+
+@click.command()
+@click.option("--salt", type=click.Choice(SALT_LINES), default=SALT_LINES[0], show_default=True, help="Salt line")
+@click.option("--rounds", default=15, show_default=True, help="how often each is asked")
+def main(salt: str, rounds: int) -> None:
+    """Ask a large cluster through the modules and without them, and print the ratios."""
+    servers = [serve(answers()) for _, answers in CASES.values()]
+    cases = [{"function": function, "url": f"http://127.0.0.1:{server.server_port}", "requests": []}
+             for (function, _), server in zip(CASES.values(), servers, strict=True)]
+    measure(salt, cases, 0)  # what each function asks for
+    for case, server in zip(cases, servers, strict=True):
+        case["requests"] = list(server.heard)
+    table = Table(title=f"Modules and bare requests, Salt {salt}: medians of {rounds} rounds")
+    for column in ("function", "requests", "function takes", "requests take", "ratio", "aim"):
+        table.add_column(column, justify="left" if column == "function" else "right")
+    for name, case, seconds in zip(CASES, cases, measure(salt, cases, rounds), strict=True):
+        took, needed = (statistics.median(column) for column in zip(*seconds, strict=True))
+        table.add_row(name, str(len(case["requests"])), f"{took * 1000:.1f} ms", f"{needed * 1000:.1f} ms",
+                      f"{took / needed:.2f}", f"{AIM}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
