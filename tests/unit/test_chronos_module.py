@@ -22,15 +22,20 @@ def world(request, salt, running):
     def start():
         local = ["--http_address", "127.0.0.1", "--http_port", "0", "--hostname", "127.0.0.1"]
         agents = Agents(agent("lxb001.devops.test", {"rack": "r1"}))
-        server = Chronos(local, None, request.param, servers=MemoryRoom(), agents=agents)
-        server.loop = 0.05
-        return World(salt, running(server))
+        room = MemoryRoom()
+
+        def another():
+            server = Chronos(local, None, request.param, servers=room, agents=agents)
+            server.loop = 0.05
+            return running(server)
+
+        return World(salt, another)
     return start
 
 
 class World:
-    def __init__(self, salt, server):
-        self.salt, self.server = salt, server
+    def __init__(self, salt, another):
+        self.salt, self.server, self.another = salt, another(), another
         self.call("create_job", "hello", {"command": "echo hello", "schedule": SCHEDULE})
         self.call("create_job", "hello-report", {"command": "echo report", "parents": ["hello"]})
 
@@ -167,6 +172,105 @@ def test_what_has_no_function_is_asked_for_as_it_is(world):
     assert place.call("api_call", "DELETE", f"{prefix}/job/hello-report", confirm=True) is None
     assert place.call("job_exists", "hello-report") is False
     assert "404" in place.fails("api_call", "GET", "/nosuch")
+
+
+# --- what Chronos makes of jobs ---
+
+
+def test_the_generation_is_asked_for_once_and_not_at_all_if_it_is_told(world):
+    place = world()
+    right, before = place.call("api_version"), len(place.server.requests)
+    place.call("jobs")
+    place.call("jobs", api_version=right)
+    assert [asked.path.rpartition("/")[2] for asked in place.server.requests[before:]] == ["jobs", "jobs"]
+    assert "404" in place.fails("jobs", api_version=5 - right)
+    assert place.fails("jobs", api_version=4).startswith("SaltInvocationError: api_version: 4 should be 2, 3 or auto")
+
+
+def test_a_schedule_is_sent_as_it_stands_if_it_is_to_begin_anew(world):
+    place = world()
+    with place.server.lock:
+        place.server.jobs["hello"]["schedule"] = "R/2030-01-05T00:00:00.000Z/PT24H"
+    assert place.call("update_job", "hello", {"schedule": SCHEDULE})["changes"] == {}
+    assert list(place.call("update_job", "hello", {"schedule": SCHEDULE}, reset_schedule=True)["changes"]) == ["schedule"]
+    assert json.loads(place.writes()[-1].body)["schedule"] == SCHEDULE
+
+
+def test_a_job_that_begins_in_the_past_is_warned_of(world):
+    place = world()
+    made = place.call("create_job", "early", {"command": "true", "schedule": "R/2020-01-01T00:00:00Z/PT24H"})
+    assert [each for each in made["warnings"] if each.startswith("schedule: begins in the past")] == made["warnings"] != []
+
+
+def test_a_job_that_chronos_accepts_and_drops_is_an_error(world):
+    place = world()
+    place.server._put = lambda job: None
+    said = place.fails("create_job", "new", {"command": "true", "schedule": SCHEDULE}, wait=0.3)
+    assert said.startswith("CommandExecutionError: Chronos accepted the job 'new', and it is not there: ")
+
+
+def test_a_job_goes_from_parents_to_a_schedule_and_back(world):
+    place = world()
+    place.call("create_job", "other", {"command": "true", "schedule": SCHEDULE})
+    for config, endpoint in (({"schedule": SCHEDULE}, "/iso8601"), ({"parents": ["other", "hello"]}, "/dependency")):
+        assert set(place.call("update_job", "hello-report", config)["changes"]) >= set(config)
+        assert place.writes()[-1].path.endswith(endpoint)
+    assert place.call("update_job", "hello-report", {"parents": ["hello", "other"]})["changes"] == {}
+    assert "run after itself" in place.fails("update_job", "hello-report", {"parents": ["hello-report"]})
+
+
+def test_a_job_is_deleted_with_what_that_does_to_its_children(world):
+    gone = world().call("delete_job", "hello", children="allow")
+    assert gone["deleted"]["name"] == "hello"
+    assert gone["children"]["hello-report"]["parents"] == {"old": ["hello"], "new": None}
+
+
+def test_null_is_not_sent_and_a_size_of_0_is_the_default(world):
+    place = world()
+    config = {"command": "true", "schedule": SCHEDULE, "owner": None, "cpus": 0, "runAsUser": None, "epsilon": "PT60S"}
+    made = place.call("put_job", "new", config)
+    sent = json.loads(place.writes()[-1].body)
+    assert None not in sent.values() and not {"owner", "runAsUser"} & set(sent) and made["job"]["cpus"] > 0
+    new = place.call("api_version") == 3
+    assert ("epsilon" in sent, [each.partition(":")[0] for each in made["warnings"]]) == (not new, ["epsilon"] * new)
+    assert place.call("put_job", "new", config)["changes"] == {}
+
+
+@pytest.mark.parametrize("more", [
+    {"uris": ["http://10.0.0.1/a.tgz"]},
+    {"fetch": [{"uri": "http://10.0.0.1/a.tgz", "extract": False}]},
+    {"constraints": [["rack", "EQUALS", "r1"]]},
+    {"environmentVariables": {"B": 1, "A": True}},
+    {"container": {"type": "docker", "image": "busybox", "volumes": [{"hostPath": "/a", "containerPath": "/a", "mode": "rw"}]}},
+], ids=lambda more: next(iter(more)))
+def test_what_chronos_spells_differently_does_not_change_for_ever(world, more):
+    place = world()
+    place.call("put_job", "new", {"command": "true", "schedule": SCHEDULE, **more})
+    before = len(place.writes())
+    assert place.call("put_job", "new", more)["changes"] == {} and len(place.writes()) == before
+
+
+def test_a_name_with_spaces_is_one_for_chronos_2_alone(world):
+    place = world()
+    before, config = len(place.writes()), {"command": "true", "schedule": SCHEDULE}
+    if place.call("api_version") == 2:
+        place.call("create_job", "a b #1", config)
+        assert place.call("job", "a b #1")["name"] == "a b #1"
+        assert place.call("run_job", "a b #1") is True
+        assert place.call("delete_job", "a b #1")["children"] == {}
+    else:
+        assert place.fails("create_job", "a b #1", config).startswith("SaltInvocationError: name: 'a b #1' should be made of letters")
+        assert len(place.writes()) == before
+
+
+def test_one_that_does_not_lead_serves_as_well(world):
+    place = world()
+    at = {"url": place.another().url}
+    assert place.call("jobs", **at).keys() == {"hello", "hello-report"}
+    assert place.call("update_job", "hello", {"command": "echo new"}, **at)["job"]["command"] == "echo new"
+    for function in ("job", "run_job", "job_stats"):
+        said = place.fails(function, "nosuch", **at)
+        assert "no job called 'nosuch'" in said or "keeps the reason to itself" in said, said
 
 
 # --- servers that do not answer as they should ---
