@@ -1805,6 +1805,8 @@ def _outcome(client, deployment, over=True):
     kinds, wrong = set(), {}
     for name in [*deployment["affectedApps"], *deployment["affectedPods"]]:
         kind, why = _fate(client, name, name in deployment["affectedPods"], name in stopped, deployment.get("version", ""))
+        if kind == "done" and not over and name in queue:  # the instances that run are of the version before
+            kind, why = "failed", "not all new instances run"
         if kind != "done" and name in queue:
             why = f"{why}; {_queued_why(queue[name])}"
         kinds.add(kind)

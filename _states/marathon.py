@@ -66,8 +66,8 @@ def available(name, url=None, timeout=120):
     return _mesos_gate.wait(name, "a leader of Marathon", question, timeout, __opts__["test"])
 
 
-def app_present(name, config, mode="merge", unset=(), instances_managed=True, force=False, wait=False, timeout=300, wait_for_lock=0,
-                show_secrets=False, profile=None, **connection):
+def app_present(name, config, mode="merge", unset=(), instances_managed=True, force=False, wait=False, timeout=300, rollback=False,
+                wait_for_lock=0, show_secrets=False, profile=None, **connection):
     """
     Keep an app as it is declared. Defaults, and what Marathon fills in, are no difference. Anything that differs but
     ``instances`` restarts the tasks of the app. Restarts it, too, if something watched changes and the app does not.
@@ -111,6 +111,11 @@ def app_present(name, config, mode="merge", unset=(), instances_managed=True, fo
     timeout
         Seconds to wait for the deployment, 1 to 3600, default 300.
 
+    rollback
+        True: if the deployment fails, or the time is over, it is undone, which takes up to ``timeout`` seconds more: the app is
+        what it was before, or gone if it was new. The state fails nevertheless. Needs ``wait``. Default False: it is left as it
+        is.
+
     wait_for_lock
         Seconds to try again while another deployment locks the app, up to 3600, default 0.
 
@@ -121,7 +126,7 @@ def app_present(name, config, mode="merge", unset=(), instances_managed=True, fo
         Where and how to ask: see ``marathon.connection`` of the execution module; only ``timeout`` is another one here.
     """
     marathon = _Marathon("app", name, force, wait, timeout, wait_for_lock, profile, connection)
-    return _present(marathon, config, mode, unset, instances_managed, show_secrets)
+    return _present(marathon, config, mode, unset, instances_managed, show_secrets, rollback)
 
 
 def app_absent(name, force=False, wait=False, timeout=300, wait_for_lock=0, show_secrets=False, profile=None, **connection):
@@ -237,7 +242,7 @@ def app_restarted(name, force=False, wait=False, timeout=300, wait_for_lock=0, p
 
 
 def mod_watch(name, sfun=None, force=False, wait=False, timeout=300, wait_for_lock=0, profile=None, config=None, mode=None, unset=None,
-              instances=None, instances_managed=None, show_secrets=None, **connection):
+              instances=None, instances_managed=None, show_secrets=None, rollback=None, **connection):
     """
     Restart an app, as something changed that ``marathon.app_present``, ``marathon.app_running`` or ``marathon.app_restarted``
     watches. Called by Salt, with all arguments of these.
@@ -361,33 +366,47 @@ class _Marathon:
                     raise
             time.sleep(min(INTERVAL, left))
 
-    def settled(self, begun, said):
-        """Wait, if that is wanted, for what was begun, and return what is to be said. Raises Broken if it did not succeed."""
+    def settled(self, begun, said, undo=None):
+        """
+        Wait, if that is wanted, for what was begun, and return what is to be said. Raises Broken if it did not succeed; ``undo``
+        is called then with the deployment, None if that is over, and returns what is said of it and what is changed still.
+        """
         deployment = begun["deploymentId"]
         if not self.wait:
             return f"{said}; deployment {deployment} is under way" if deployment else said
-        fault = self._fault(deployment) if deployment else self._lacking()
-        if fault:
-            raise _declared.Broken(f"{said}, but {fault}")
-        return f"{said}, and its deployment is done"
+        result, fault = self.outcome(deployment)
+        if result == "done":
+            return f"{said}, and its deployment is done"
+        if undo and result != "cancelled":
+            undone, changes = undo(deployment if result == "timeout" else None)
+            raise _declared.Broken(f"{said}, but {fault}. {undone}", changes)
+        raise _declared.Broken(f"{said}, but {fault}{_advice(result, deployment)}")
 
     def under_way(self):
         """Wait, if that is wanted, for the last deployment of what is as declared already. Raises CommandExecutionError."""
         found = self.ask("deployments") if self.wait and not __opts__["test"] else ()
-        fault = found and self._fault(found[-1]["id"])
-        if fault:
-            raise CommandExecutionError(f"{self.name} is as declared, but {fault}")
+        if found:
+            deployment = found[-1]["id"]
+            result, fault = self.outcome(deployment)
+            if result != "done":
+                raise CommandExecutionError(f"{self.name} is as declared, but {fault}{_advice(result, deployment)}")
 
-    def _fault(self, deployment):
-        """Wait for a deployment and return what is wrong with it, None if nothing is."""
-        where = {key: value for key, value in self.where.items() if key != "timeout"}
-        found = __salt__["marathon.wait_deployment"](deployment, timeout=self.timeout, interval=INTERVAL, **where)
-        if found["result"] == "unknown":  # it was over at the first look
-            return self._lacking()
-        if found["result"] == "timeout":
-            return (f"its deployment goes on after {self.timeout:g} seconds: {found['reason']}. It is left as it is; "
-                    f"marathon.cancel_deployment {deployment} undoes it")
-        return None if found["result"] == "done" else f"its deployment {deployment} {_was(found['result'])}: {found['reason']}"
+    def outcome(self, deployment):
+        """Wait for a deployment and return what came of it, as ``marathon.wait_deployment`` does, and what is wrong."""
+        found = {"result": "unknown"}
+        if deployment:
+            found = self.about_deployment("wait_deployment", deployment, timeout=self.timeout, interval=INTERVAL)
+        result = found["result"]
+        if result == "unknown":  # it was over at the first look
+            lacking = self._lacking()
+            return ("failed", lacking) if lacking else ("done", None)
+        goes_on = f"goes on after {self.timeout:g} seconds"
+        how = {"timeout": goes_on, "cancelled": f"{deployment} was cancelled", "failed": f"{deployment} failed"}.get(result)
+        return result, f"its deployment {how}: {found['reason']}"
+
+    def about_deployment(self, function, deployment, **named):
+        """Call a function of the execution module about a deployment."""
+        return __salt__[f"marathon.{function}"](deployment, **named, **self.where)
 
     def _lacking(self):
         """What there is less of than there should be; what is not there at all lacks nothing."""
@@ -404,11 +423,11 @@ class _Marathon:
         return f"{running} of {found['instances']} instances run, {found.get('tasksUnhealthy', 0)} unhealthy{last}"
 
 
-def _was(result):
-    return "was cancelled" if result == "cancelled" else result
+def _advice(result, deployment):
+    return f". It is left as it is; marathon.cancel_deployment {deployment} undoes it" if result == "timeout" else ""
 
 
-def _present(marathon, config, mode, unset, instances_managed, show_secrets):
+def _present(marathon, config, mode, unset, instances_managed, show_secrets, rollback=False):
     kind, name = marathon.kind, marathon.name
 
     def differences():
@@ -420,12 +439,30 @@ def _present(marathon, config, mode, unset, instances_managed, show_secrets):
     def plan():
         marathon.check()
         _expect(isinstance(instances_managed, bool), "instances_managed", instances_managed, "True or False")
+        _expect(isinstance(rollback, bool), "rollback", rollback, "True or False")
+        _expect(marathon.wait or not rollback, "rollback", rollback, "False without wait: only who waits sees that it failed")
         changes = differences()
         is_new = "/" in changes
         if not changes:
             marathon.under_way()
 
         def act():
+            before = marathon.ask(kind)["version"] if rollback and not is_new else None
+
+            def undo(deployment):
+                try:
+                    if deployment:
+                        begun = marathon.about_deployment("cancel_deployment", deployment)
+                    else:
+                        begun = marathon.write("delete_app") if is_new else marathon.write("rollback_app", before)
+                    result, fault = marathon.outcome(begun["deploymentId"])
+                    is_back = differences() == changes
+                except CommandExecutionError as error:
+                    result, fault, is_back = None, str(error), False
+                if is_back:
+                    return "That was undone: it is as it was before" + ("" if result == "done" else f", but {fault}"), {}
+                return f"It could not be undone: {fault or 'it is not as it was before'}", None
+
             if is_new:
                 begun = marathon.write(f"create_{kind}", config)
             else:
@@ -435,7 +472,7 @@ def _present(marathon, config, mode, unset, instances_managed, show_secrets):
             left = differences()
             if left:
                 raise _declared.Broken(f"{name} was sent, but Marathon has something else at {', '.join(sorted(left))}")
-            return marathon.settled(begun, f"{name} was {'created' if is_new else 'updated'}")
+            return marathon.settled(begun, f"{name} was {'created' if is_new else 'updated'}", undo if rollback else None)
 
         return _declared.Plan(changes, f"{name} is as declared", f"{name} would be {'created' if is_new else 'updated'}", act)
 

@@ -295,6 +295,39 @@ def test_a_deployment_that_cannot_end_fails_the_state_with_its_app_and_reason_an
     here.kept("app_present", "/big", config=config)
 
 
+@pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
+def test_with_rollback_the_old_version_runs_again_and_a_new_app_is_gone(place, version):
+    here = place(version)
+    here.changed("app_present", "/web", config=SMALL)
+    for name, config in (("/web", {**SMALL, "cpus": 100, "labels": {"team": "a"}}), ("/new", {**SMALL, "cpus": 100})):
+        answer = here("app_present", name, config=config, wait=True, timeout=1, rollback=True)
+        assert (answer["result"], answer["changes"]) == (False, {}), answer
+        why = "not all new instances run" if name == "/web" else "0 of 1 instances run"
+        assert f"{name}: {why}" in answer["comment"] and "1 wait for offers" in answer["comment"], answer
+        assert answer["comment"].endswith("That was undone: it is as it was before") and "\n" not in answer["comment"], answer
+        assert not here.call("deployments")
+    assert [each["id"] for each in here.call("apps")] == ["/web"]
+    here.kept("app_present", "/web", config=SMALL, mode="replace")
+    assert len(here.call("tasks", app="/web", status="running")) == 1
+
+
+def test_with_rollback_what_is_over_and_does_not_run_is_undone_too_unless_it_is_locked(place, monkeypatch):
+    seen = Marathon.get_deployments
+    monkeypatch.setattr(Marathon, "get_deployments", functools.wraps(seen)(lambda self, request: []))
+    here = place()
+    here.call("create_app", "/web", {**SMALL, "instances": 0})
+    declared = {"config": {**SMALL, "cpus": 100, "instances": 1}, "wait": True, "rollback": True}
+    # Nobody sees the deployments, which go on nevertheless.
+    locked = here("app_present", "/locked", **declared)
+    assert locked["result"] is False and list(locked["changes"]) == ["/"], locked
+    assert "/locked was created, but 0 of 1 instances run" in locked["comment"] and "It could not be undone: " in locked["comment"], locked
+    for name in ("/web", "/new"):
+        forced = here("app_present", name, force=True, **declared)
+        assert (forced["result"], forced["changes"]) == (False, {}) and "but 0 of 1 instances run" in forced["comment"], forced
+        assert forced["comment"].endswith("That was undone: it is as it was before"), forced
+    assert here.call("app", "/web")["instances"] == 0 and not here.call("app_exists", "/new")
+
+
 def test_an_app_that_never_gets_healthy_fails_the_state_of_who_waits(place, monkeypatch):
     monkeypatch.setattr(Marathon, "is_healthy", lambda self, instance, task: False)
     here = place()
@@ -408,6 +441,7 @@ def test_an_app_that_another_deletes_at_the_same_time_is_gone_all_the_same(place
     ("app_present", {"config": SMALL, "force": 1}, "force: 1 should be True or False"),
     ("app_present", {"config": SMALL, "timeout": -1}, "timeout: -1 should be a number of seconds from 1 to 3600"),
     ("app_present", {"config": SMALL, "wait_for_lock": True}, "wait_for_lock: True should be a number of seconds from 0 to 3600"),
+    ("app_present", {"config": SMALL, "rollback": True}, "rollback: True should be False without wait"),
     ("app_present", {"config": SMALL, "instances_managed": "no"}, "instances_managed: 'no' should be True or False"),
     ("app_present", {"config": SMALL, "instnaces_managed": False}, "instnaces_managed"),
     ("pod_present", {"config": {**POD, "container": []}}, "container"),
