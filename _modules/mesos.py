@@ -1602,13 +1602,9 @@ def mark_agent_gone(agent, confirm=False, profile=None, **connection):
     # An agent that is unreachable is in no list; its id is enough.
     id_ = agent if isinstance(agent, str) and re.fullmatch(r"[\w-]+-S\d+", agent) else _one_agent(client, agent)["id"]
     _confirmed(confirm, f"agent: {id_} would be removed for ever, and its tasks lost")
-    for turn in range(3):
-        answer = client.ask("POST", "/api/v1", body=_body("MARK_AGENT_GONE", {"agent_id": {"value": id_}}), allow=(503,))
-        if answer.status != 503:
-            return id_
-        if turn < 2:  # the master is about to do something else with this agent
-            time.sleep(client.setting("retry_delay"))
-    return answer.good() and id_
+    # It may be repeated as a read may: once it is done it stays so, and 503 means that the master is busy with this agent.
+    client.ask("POST", "/api/v1", body=_body("MARK_AGENT_GONE", {"agent_id": {"value": id_}}), read=True)
+    return id_
 
 
 # --- reservations and volumes ---

@@ -300,6 +300,114 @@ def test_a_schedule_that_is_hidden_is_not_written_back(salt, world, function, ar
     assert place.leader.heard == [] and len(place.leader.maintenance.windows) == 1
 
 
+# --- leaders ---
+
+
+def test_a_leader_that_has_not_recovered_is_not_taken_for_an_empty_cluster(salt, world):
+    place = world(hosts=())
+    place.leader.recovered = False
+    for function, *positional in (
+        ("agents",), ("tasks",), ("frameworks",), ("roles",), ("weights",), ("quotas",), ("maintenance_schedule",), ("summary",),
+        ("set_weights", {"web": 2}), ("set_quota", "web", {"cpus": 1}), ("remove_quota", "web"),
+        ("add_maintenance_window", [{"hostname": "a"}], "now"), ("set_maintenance_schedule", [], True),
+    ):
+        assert "has not finished recovery" in place.fails(function, *positional, retries=0, timeout=2), function
+    assert set(place.leader.heard) <= {"UPDATE_WEIGHTS"}  # which the master refuses as it does the reads
+    assert place.call("health", retries=0) is False
+
+
+def test_a_standby_sends_reads_and_writes_to_the_leader(salt, world, running):
+    place = world()
+    standby = running(place.master("standby"))
+    assert names(salt.call("mesos.agents", url=standby.url)) == list(HOSTS)
+    salt.call("mesos.set_weights", {"web": 3}, url=standby.url)
+    assert place.call("weight", "web") == 3
+    assert salt.call("mesos.leader", url=standby.url)["url"] == place.url
+
+
+def canned(raw, old, version="1.11.0", gone=(200,)):
+    """A master of which nothing is known but what older endpoints say: ``old`` has that by path, or makes it of the query."""
+    statuses = list(gone)
+
+    def says(heard):
+        head, _, body = heard.decode().partition("\r\n\r\n")
+        path, _, query = head.split()[1].partition("?")
+        call = json.loads(body)["type"] if body else None
+        status = statuses.pop(0) if call == "MARK_AGENT_GONE" else 200
+        found = {"type": call, "get_health": {"healthy": True}} if call else {"/version": {"version": version}, **old}[path]
+        text = json.dumps(found(dict(part.split("=") for part in query.split("&"))) if callable(found) else found)
+        return f"HTTP/1.1 {status} x\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode()
+
+    return raw(says)
+
+
+def test_all_tasks_are_read_in_pages(salt, raw):
+    known = [{"id": f"t{number}", "name": "t", "framework_id": "f", "slave_id": "s", "state": "TASK_RUNNING"} for number in range(2345)]
+
+    def page(query):
+        first = int(query["offset"])
+        return {"tasks": known[first:first + int(query["limit"])]}
+
+    url = canned(raw, {"/tasks": page}).url
+    assert [each["id"] for each in salt.call("mesos.tasks", url=url)] == [each["id"] for each in known]
+    assert len(salt.call("mesos.tasks", url=url, limit=1500)) == 1500
+
+
+def test_an_agent_that_is_not_back_after_a_failover_is_shown_as_recovered(salt, raw):
+    url = canned(raw, {"/slaves": {"slaves": [], "recovered_slaves": [{"id": "0-S0", "hostname": "a"}]}}).url
+    found = salt.call("mesos.agents", url=url)
+    assert [(each["id"], each["recovered"], each["active"], each["ip"]) for each in found] == [("0-S0", True, False, None)]
+
+
+def test_of_two_agents_on_one_host_the_id_has_to_say_which(salt, raw):
+    both = [{"id": f"0-S{number}", "hostname": "a", "pid": f"slave(1)@10.0.0.1:{5051 + number}", "active": True} for number in (0, 1)]
+    url = canned(raw, {"/slaves": {"slaves": both}}).url
+    for function in ("agent", "drain_agent", "reactivate_agent"):
+        with pytest.raises(salt.Error) as caught:
+            salt.call(f"mesos.{function}", "a", url=url)
+        assert "0-S0" in one_line(caught) and "0-S1" in one_line(caught)
+    assert salt.call("mesos.agent", "0-S1", url=url)["port"] == both[1].get("port")
+
+
+def test_a_master_that_is_busy_with_an_agent_is_asked_again_to_forget_it(salt, raw):
+    server = canned(raw, {}, gone=(503, 200))
+    assert salt.call("mesos.mark_agent_gone", "0-S1", confirm=True, url=server.url, retry_delay=0.01) == "0-S1"
+    assert len([heard for heard in server.heard if b"MARK_AGENT_GONE" in heard]) == 2
+
+
+# --- draining ---
+
+
+def test_an_agent_that_drains_is_not_made_to_begin_anew(salt, world):
+    place = world()
+    for _ in range(2):
+        place.call("drain_agent", HOSTS[3], "10m")
+    until(lambda: place.call("agent", HOSTS[3])["drain"] == "DRAINED")
+    assert place.call("drain_agent", HOSTS[3])["drain"] == "DRAINED"
+    assert place.leader.heard == ["DRAIN_AGENT"]
+    place.call("drain_agent", HOSTS[3], again=True)
+    until(lambda: place.call("agent", HOSTS[3])["drain"] == "DRAINED")
+    for _ in range(2):
+        assert place.call("reactivate_agent", HOSTS[3])["deactivated"] is False
+    assert place.leader.heard == ["DRAIN_AGENT", "DRAIN_AGENT", "REACTIVATE_AGENT"]
+
+
+def test_before_mesos_1_9_nothing_drains(salt, world):
+    place = world(version="1.8.1")
+    for function in ("drain_agent", "deactivate_agent", "reactivate_agent"):
+        assert "needs Mesos 1.9" in place.fails(function, HOSTS[3])
+    assert place.leader.heard == []
+
+
+def test_a_machine_is_taken_down_and_up_as_the_schedule_spells_it(salt, world):
+    place = world()
+    machine = {"hostname": HOSTS[1].upper(), "ip": "127.0.0.1"}
+    place.leader.maintenance.replace({"windows": [{"machine_ids": [machine], "unavailability": {"start": {"nanoseconds": 1}}}]})
+    assert [each.lower() for each in names(place.call("machine_down", HOSTS[1], confirm=True)["down"])] == [HOSTS[1]]
+    assert place.call("machine_up", HOSTS[1])["down"] == []
+    assert place.call("maintenance_schedule") == []
+
+
 # --- what cannot be taken back ---
 
 
