@@ -445,6 +445,26 @@ def test_what_is_confirmed_is_done(salt, endangered):
     until(lambda: names(endangered.call("agents")) == list(HOSTS[:3]))
 
 
+def test_a_framework_is_torn_down_once(salt, world):
+    place = world()
+    place.call("teardown_framework", place.framework, confirm=True)
+    assert "has ended already" in place.fails("teardown_framework", place.framework, confirm=True)
+    assert len(place.leader.heard) == 1
+
+
+def test_a_guarantee_of_0_is_no_limit_of_0(salt, world):
+    place = world()
+    assert place.call("set_quota", "web", guarantees={"cpus": 0})["limits"] == {}
+    assert "SET_QUOTA" not in place.leader.heard
+
+
+def test_a_weight_of_1_stays_listed_and_may_be_set_again(salt, world):
+    place = world()
+    for weight in (2, 2.0, 1, 1):
+        place.call("set_weights", {"web": weight})
+    assert place.call("weights") == {"web": 1, "batch": 1}
+
+
 # --- errors ---
 
 
