@@ -840,16 +840,28 @@ def _configured(service, salt, profile):
 
     if profile is not None and not isinstance(configured(profile), Mapping):
         raise SaltInvocationError(f"profile: there is no {service}:{profile} in the configuration of the minion or its pillar")
-    found = {}
-    for name in DEFAULTS:
+    found, named = {}, _names(service, salt, profile or "api")
+    for name in (name for name in DEFAULTS if name in named):
         value = configured(f"{profile or 'api'}:{name}")
         value = configured(name) if value is None else value
         if value is not None:
             found[name] = value
     # What the formulas of Marathon and Chronos have the server ask for.
-    login = configured("http_credentials")
+    login = configured("http_credentials") if "http_credentials" in named else None
     if profile is None and isinstance(login, str) and not {"username", "token"} & set(found):
         found["username"], _, found["password"] = login.partition(":")
+    return found
+
+
+def _names(service, salt, profile):
+    """What is configured at all, wherever: a question for each setting would take longer than the servers do."""
+    found, sources = set(), ("opts", "pillar", "master")
+    for source in sources:
+        others = {f"omit_{each}": True for each in ("grains", *sources) if each != source}
+        section = salt["config.get"](service, default=None, **others)
+        if isinstance(section, Mapping):
+            own = section.get(profile)
+            found |= {*section, *(own if isinstance(own, Mapping) else ())}
     return found
 
 
