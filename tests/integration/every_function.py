@@ -194,6 +194,7 @@ def marathon_pods():
 def chronos():
     for name in ("connection", "ping", "leader", "api_version", "graph", "stats", "summary"):
         assert ask(f"chronos.{name}") is not None, name
+    holds("chronos.api_call", "GET", "/metrics")
     assert ask("chronos.schedule_equivalent", "R/2018-01-01T00:00:00Z/PT24H", "R/2026-05-04T00:00:00.000Z/P1D")
     assert holds("chronos.canonical_job", {"command": "true"})
     assert ask("chronos.create_job", "every", {"command": "true", "schedule": SCHEDULE})["created"] is True
