@@ -18,7 +18,7 @@ from salt.exceptions import CommandExecutionError, SaltInvocationError
 importlib.reload(_declared)
 importlib.reload(_mesos_gate)
 
-INTERVAL = 1  # seconds between two looks at a deployment or at a lock
+INTERVAL = 0.5  # seconds between two looks at a deployment or at a lock
 # What says how many instances there are.
 AMOUNT = {"app": "instances", "pod": "scaling"}
 # How an app does, which is no part of what it is.
