@@ -316,6 +316,15 @@ def test_masters_that_send_each_other_around_come_to_an_end(salt, raw):
     assert told["error"] == "NoLeader" and "redirects in a circle" in told["said"]
 
 
+@pytest.mark.parametrize("location", ["https://127.0.0.1:{port}/state", "ftp://127.0.0.1:{port}/state", "/state", "//", "//h:x/state"])
+def test_a_redirect_that_leads_nowhere_is_an_error_and_nothing_is_sent(salt, raw, location):
+    other = raw(OK)
+    standby = raw(http(b"", "307 x", Location=location.format(port=other.port)))
+    told = ask(salt, standby.url, service="mesos", path="/state", connection={"username": "root", "password": "sesame"})
+    assert "error" in told and told["said"].startswith(f"GET {standby.url}/state: ") and "sesame" not in told["said"]
+    assert not other.heard and len(standby.heard) == 1
+
+
 def test_an_agent_is_asked_alone_and_told_no_secret_unless_it_was_named(salt, raw, nobody):
     agent = raw(OK)
     login = {"token": "sesame"}
