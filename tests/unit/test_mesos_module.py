@@ -392,6 +392,13 @@ def test_an_agent_that_drains_is_not_made_to_begin_anew(salt, world):
     assert place.leader.heard == ["DRAIN_AGENT", "DRAIN_AGENT", "REACTIVATE_AGENT"]
 
 
+def test_a_scheduled_agent_is_not_drained(salt, world):
+    place = world()
+    place.call("add_maintenance_window", HOSTS[3], "now")
+    assert place.fails("drain_agent", HOSTS[3]).startswith("CommandExecutionError: POST ")
+    assert place.call("agent", HOSTS[3])["drain"] is None
+
+
 def test_before_mesos_1_9_nothing_drains(salt, world):
     place = world(version="1.8.1")
     for function in ("drain_agent", "deactivate_agent", "reactivate_agent"):
