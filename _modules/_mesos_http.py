@@ -278,6 +278,16 @@ def shortened(text):
     return text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]}..."
 
 
+def few(found, most=10):
+    """Return the first entries of a list or mapping for a screen, and how many more there are."""
+    more = len(found) - most
+    if more <= 0:
+        return found
+    if isinstance(found, Mapping):
+        return {**dict(list(found.items())[:most]), "...": f"{more} more"}
+    return [*found[:most], f"... {more} more"]
+
+
 def without_user(url):
     """Return a URL to be shown: what stands before an @ may be a password."""
     return re.sub("//.*@", "//***@", url)

@@ -344,7 +344,7 @@ def summary(profile=None, **connection):
 
     Returns ``leader``, ``version``, ``masters`` (URL to ``leads``, ``stands by`` or what is wrong), ``agents`` (how many
     are ``up``, ``draining``, ``drained``, ``deactivated``, ``down`` (registered, and silent) and ``unreachable``), ``resources``
-    (such as ``cpus: 3.5 of 16 (22 %)``; mem and disk in MiB), ``frameworks`` (name to how it is) and ``tasks`` (how many are
+    (such as ``cpus: 3.5 of 16 (22 %)``; mem and disk in MiB), ``frameworks`` (name to how it is, the first ten) and ``tasks`` (how many are
     in each state that has any).
 
     Costs the same for any number of agents and tasks: v1 GET_METRICS and GET_FRAMEWORKS, where tasks are counted and not
@@ -373,7 +373,7 @@ def summary(profile=None, **connection):
         "masters": {url: "leads" if each["leader"] else each["error"] or "stands by" for url, each in asked.items()},
         "agents": agents_shown,
         "resources": {name: _share(measured, name) for name in SCALARS if measured.get(f"master/{name}_total")},
-        "frameworks": _frameworks_by_name(named),
+        "frameworks": _mesos_http.few(_frameworks_by_name(named)),
         "tasks": {
             name.removeprefix("master/tasks_"): int(value)
             for name, value in sorted(measured.items())

@@ -31,7 +31,6 @@ DEFAULT_URL = "http://127.0.0.1:4400"
 PREFIXES = {2: "/scheduler", 3: "/v1/scheduler"}
 ALL = 10**6  # jobs; a search without a limit stops after ten
 POLL = 0.2  # seconds between two looks for a new job
-SHOWN = 10  # next runs in a summary
 NAMES = {2: r"[\w\s.#-]+", 3: r"[\w.-]+"}
 NAMES_SHOWN = {2: "letters, digits, spaces and any of . # _ -", 3: "letters, digits and any of . _ -"}
 OPERATORS = ("EQUALS", "LIKE", "UNLIKE")
@@ -586,8 +585,8 @@ def summary(profile=None, **connection):
 
     Returns ``leader`` (None for Chronos 2.4, which does not tell), ``api_version``, ``jobs`` (how many there are, with a
     schedule, dependent and disabled, by the status of their last run and by what they do now), ``failing`` (name to when the
-    last run failed and how many have since one succeeded), ``disabled`` (names), ``next`` (name to time of the next ten runs)
-    and ``dependents`` (name to those that run after it).
+    last run failed and how many have since one succeeded), ``disabled`` (names), ``next`` (name to time of the next runs) and
+    ``dependents`` (name to those that run after it); of the last four at most ten, and how many more there are.
 
     CLI Example:
 
@@ -606,14 +605,14 @@ def summary(profile=None, **connection):
         "leader": _leading(client),
         "api_version": _generation(client),
         "jobs": numbers,
-        "failing": {
+        "failing": _mesos_http.few({
             name: f"{each.get('lastError') or 'never'}, {each.get('errorsSinceLastSuccess', 0)} since the last success"
             for name, each in known.items()
             if each.get("errorsSinceLastSuccess") or states.get(name, {}).get("status") == "failure"
-        },
-        "disabled": [name for name, each in known.items() if each.get("disabled")],
-        "next": dict(sorted(_next_runs(known), key=lambda run: run[1])[:SHOWN]),
-        "dependents": {name: each["children"] for name, each in states.items() if each["children"]},
+        }),
+        "disabled": _mesos_http.few([name for name, each in known.items() if each.get("disabled")]),
+        "next": _mesos_http.few(dict(sorted(_next_runs(known), key=lambda run: run[1]))),
+        "dependents": _mesos_http.few({name: each["children"] for name, each in states.items() if each["children"]}),
     }
 
 

@@ -34,7 +34,6 @@ STATUSES = (None, "running", "staging")
 MODES = ("merge", "replace")
 ACKNOWLEDGED_LATE = (1, 8)  # before, a deployment that was acknowledged may not be listed yet
 PARTIAL_SINCE = PODS_SINCE = (1, 4)
-SHOWN = 10  # deployments in a summary
 
 __func_alias__ = {"import_": "import"}
 __virtualname__ = "marathon"
@@ -247,8 +246,8 @@ def summary(profile=None, **connection):
         Where and how to ask: see ``marathon.connection``.
 
     Returns ``leader``, ``version``, ``framework`` (its id), ``apps`` and ``instances`` (how many in which state), ``pods`` (by
-    status), ``deployments`` (the oldest ten: what each does now), ``waiting`` (app to why its instances are not started) and
-    ``unhealthy`` (names).
+    status), ``deployments`` (what each does now), ``waiting`` (app to why its instances are not started) and ``unhealthy``
+    (names); of the last three at most ten, and how many more there are.
 
     CLI Example:
 
@@ -278,9 +277,9 @@ def summary(profile=None, **connection):
         },
         "instances": {"wanted": sum(each["instances"] for each in known), **total},
         "pods": pods,
-        "deployments": [_deployment_line(each) for each in running[:SHOWN]],
-        "waiting": {_queued_id(each): _queued_why(each) for each in waiting},
-        "unhealthy": sorted(each["id"] for each in known if each.get("tasksUnhealthy")),
+        "deployments": _mesos_http.few([_deployment_line(each) for each in running]),
+        "waiting": _mesos_http.few({_queued_id(each): _queued_why(each) for each in waiting}),
+        "unhealthy": _mesos_http.few(sorted(each["id"] for each in known if each.get("tasksUnhealthy"))),
     }
 
 

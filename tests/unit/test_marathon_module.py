@@ -223,6 +223,14 @@ def test_a_summary_fits_on_a_screen(world):
     assert len(json.dumps(found, indent=1).splitlines()) <= 40
 
 
+def test_a_summary_fits_on_a_screen_however_much_there_is_to_tell(world):
+    place = world()
+    place.call("create_group", "/much", {"apps": [{"id": f"app-{number:02}", "cmd": "sleep 9", "cpus": 1000} for number in range(12)]})
+    until(lambda: len(place.call("queue")) == 12)
+    waiting = place.call("summary")["waiting"]
+    assert len(waiting) == 11 and waiting["..."] == "2 more"
+
+
 def test_what_is_embedded_of_an_app_is_what_was_asked_for(world):
     place = world()
     shown = place.call("app", "/web", embed=["lastTaskFailure"])
