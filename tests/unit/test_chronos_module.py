@@ -124,6 +124,13 @@ def test_an_update_keeps_the_counters_and_the_schedule_that_has_moved_on(world):
     ("R/2018-01-01T00:00:00/P1D", "R/2026-07-01T00:00:00.000+02:00/P1D", "Europe/Berlin", True),
     ("R/2018-01-01T00:00:00/P1D", "R/2026-07-01T00:00:00.000+02:00/P1D", "", False),
     ("R//PT1H", "R/2030-01-01T00:17:00.000Z/PT1H", "", True),
+    ("R/2030-01-01T00:00:00Z/PT60M", "R/2030-01-01T05:00:00.000Z/PT1H", "", True),
+    ("R/2030-01-01T00:00:00.5Z/PT1H", "R/2030-01-01T05:00:00.500Z/PT1H", "", True),
+    ("R/2030-01-01T00:00:00.5Z/PT1H", "R/2030-01-01T05:00:00.000Z/PT1H", "", False),
+    ("R/2030-01-01T01:00:00+01:00/PT24H", "R/2030-01-03T00:00:00.000Z/P1D", "", True),
+    ("R/2030-01-15T00:00:00Z/P1M", "R/2030-03-15T00:00:00.000Z/P1M", "", True),
+    ("R/2030-01-15T00:00:00Z/P1M", "R/2030-03-16T00:00:00.000Z/P1M", "", False),
+    ("R1/2030-01-01T00:00:00Z/PT1H", "R0/2030-01-01T01:00:00.000Z/PT1H", "", True),
 ])
 def test_a_schedule_is_the_same_after_some_runs_only(salt, desired, current, tz, same):
     assert salt.call("chronos.schedule_equivalent", desired, current, tz=tz) is same
@@ -350,3 +357,23 @@ def closed(request, running):
     """A Chronos that asks for a password."""
     local = ["--http_address", "127.0.0.1", "--http_port", "0", "--hostname", "127.0.0.1", "--http_credentials", "ops:sesame"]
     return running(Chronos(local, None, request.param, servers=MemoryRoom(), agents=Agents()))
+
+
+@pytest.mark.parametrize(("version", "extract"), [("2.4.0", False), ("3.0.2", True)])
+def test_whether_something_fetched_is_extracted_depends_on_the_version_where_it_is_not_said(salt, version, extract):
+    entry = salt.call("chronos.canonical_job", {"fetch": [{"uri": "http://a.test/a.tgz"}]}, version=version)["fetch"][0]
+    assert entry["extract"] is extract
+
+
+def test_a_container_is_the_same_in_small_letters_and_with_ports_as_text(salt):
+    def canonical(kind, network, port):
+        info = {"portMappings": [{"hostPort": port, "containerPort": port}]}
+        container = {"type": kind, "image": "busybox", "network": network, "networkInfos": [info]}
+        return salt.call("chronos.canonical_job", {"container": container})["container"]
+
+    assert canonical("docker", "bridge", 80) == canonical("DOCKER", "BRIDGE", "80") != canonical("DOCKER", "BRIDGE", "81")
+
+
+def test_an_operator_of_a_constraint_that_there_is_not_is_refused_by_name(salt):
+    with pytest.raises(salt.Error, match="SaltInvocationError: .*NEAR"):
+        salt.call("chronos.canonical_job", {"constraints": [["rack", "NEAR", "r1"]]})
