@@ -97,9 +97,21 @@ def salt(request, tmp_path_factory) -> Iterator[Salt]:
         yield minion
 
 
+def whole_request(connection: socket.socket) -> bytes:
+    """Read a request, whose body may come a moment after its headers; of what is no HTTP only what comes at once."""
+    heard = b""
+    while part := connection.recv(65536):
+        heard += part
+        head, end, body = heard.partition(b"\r\n\r\n")
+        length = re.search(rb"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)
+        if not heard[:1].isalpha() or (end and len(body) >= (int(length[1]) if length else 0)):
+            break
+    return heard
+
+
 class RawServer:
     """
-    A TCP server that reads once from each connection, answers with fixed bytes and hangs up.
+    A TCP server that reads one request from each connection, answers with fixed bytes and hangs up.
 
     says
         The bytes, or what makes them of those that were read. None: no answer at all, until the test is over.
@@ -132,7 +144,7 @@ class RawServer:
 
     def _answer(self, connection: socket.socket):
         with contextlib.suppress(OSError), self.tls.wrap_socket(connection, server_side=True) if self.tls else connection as connection:
-            heard = connection.recv(65536)
+            heard = whole_request(connection)
             self.heard.append(heard)
             says = self.says(heard) if callable(self.says) else self.says
             if says is None:
