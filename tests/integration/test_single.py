@@ -97,7 +97,7 @@ def test_a_node_is_what_its_roles_promise(lab):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.lines("3006")  # 3008 does it in test_ha.py
+@pytest.mark.lines("3008")  # the unit tests do it with both
 def test_each_function_of_the_modules_answers(lab):
     assert lab.call_every_function()
     lab.begin_agent_anew()
