@@ -185,6 +185,13 @@ class Answer(NamedTuple):
             raise self.error(HttpError, f"not the JSON that was expected: {said}")
         return found
 
+    def anything(self):
+        """The body, whatever it is: JSON, else text; None if it is empty."""
+        try:
+            return json.loads(self.body) if self.body else None
+        except (ValueError, RecursionError):
+            return self.text()
+
     def good(self):
         """This answer again, if its status says success. Raises the HttpError that fits, with what it says, if not."""
         if not 200 <= self.status < 300:

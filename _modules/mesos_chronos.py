@@ -13,7 +13,6 @@ other fields of a job, its counters, and the schedule, unless it is really anoth
 import contextlib
 import importlib
 import importlib.util
-import json
 import re
 import time
 from collections.abc import Mapping
@@ -1217,11 +1216,7 @@ def api_call(method, path, params=None, body=None, confirm=False, profile=None, 
     _expect(isinstance(path, str) and re.fullmatch(r"/[!-~]*", path) and "?" not in path, "path", path, "a path such as /metrics")
     _expect(params is None or isinstance(params, Mapping), "params", params, "a mapping")
     _expect(confirm is True or method != "DELETE", "confirm", confirm, f"True: {method} {path} cannot be taken back")
-    answer = _client(profile, connection).ask(method, path, params=params, body=body)
-    try:
-        return json.loads(answer.body) if answer.body else None
-    except (ValueError, RecursionError):
-        return answer.text()
+    return _client(profile, connection).ask(method, path, params=params, body=body).anything()
 
 
 # --- checks ---

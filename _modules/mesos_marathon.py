@@ -12,7 +12,6 @@ said to Marathon, whose own default is True in places; with True a deployment un
 
 import importlib
 import importlib.util
-import json
 import re
 import time
 from collections.abc import Mapping
@@ -2101,11 +2100,7 @@ def api_call(method, path, params=None, body=None, confirm=False, profile=None, 
     _expect(params is None or isinstance(params, Mapping), "params", params, "a mapping")
     everything = method != "GET" and path.rstrip("/") == "/v2/groups"
     _expect(confirm is True or not (method == "DELETE" or everything), "confirm", confirm, f"True: {method} {path} cannot be taken back")
-    answer = _client(profile, connection).ask(method, path, params=params, body=body)
-    try:
-        return json.loads(answer.body) if answer.body else None
-    except (ValueError, RecursionError):
-        return answer.text()
+    return _client(profile, connection).ask(method, path, params=params, body=body).anything()
 
 
 # --- checks ---
