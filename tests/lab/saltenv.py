@@ -36,7 +36,8 @@ def wheels(line: str, python: str, tag: str) -> Path:
     def build(target: Path) -> None:
         pip = target / ".pip"
         run([python, "-m", "venv", pip], f"salt-{line}")
-        run([pip / "bin/pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", target, "--requirement", pinned],
+        # Debian's pip builds what PyPI has only as source the old way, which needs a package that it does not bring.
+        run([pip / "bin/pip", "wheel", "--quiet", "--no-deps", "--use-pep517", "--wheel-dir", target, "--requirement", pinned],
             f"salt-{line}")
         shutil.rmtree(pip)
 
