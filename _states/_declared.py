@@ -3,17 +3,24 @@ What declarations have in common: read, compare, say, change, read back. No stat
 with ``_``.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 from salt.exceptions import CommandExecutionError, SaltInvocationError
+from salt.utils import yaml
 
 HIDDEN = "***"
 SECRET = re.compile("pass|secret|token|credential|key", re.IGNORECASE)
 # What a command line or a URL in it may tell.
 TOLD = re.compile(
     r"""(?P<before>//)[^\s/@]+@|(?P<name>(?:pass\w*|secret\w*|token|\w*key)\b["']?[=: ]\s*)(?:"[^"]*"|'[^']*'|\S+)""", re.IGNORECASE)
+
+
+# YAML makes of 0644, 1_000 and 22:22 other numbers than one reads there.
+PLAIN_NUMBER = re.compile(r"[-+]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][-+]\d+)?")
 
 
 class Plan(NamedTuple):
@@ -103,3 +110,74 @@ def hidden(value, name=""):
     if isinstance(value, str):
         return TOLD.sub(lambda found: f"{found['before']}{HIDDEN}@" if found["before"] else f"{found['name']}{HIDDEN}", value)
     return value
+
+
+def definition(config, what, salt, low):
+    """
+    Return the mapping that a declaration is.
+
+    config
+        The mapping itself, or the file that holds it: ``salt://apps/web.json``, ``.yaml`` or ``.yml``, from the file server as
+        it is, without Jinja. As elsewhere ``?saltenv=dev`` may follow.
+
+    what
+        The argument in which it stands, such as ``config``.
+
+    salt, low
+        ``__salt__`` and ``__low__`` of the state; the latter says in which environment the file is looked for.
+
+    Raises SaltInvocationError, in one line, for what is neither; for a file that is not there, is no JSON or YAML, or has a key
+    twice; and for what YAML would change in silence: ``0644``, ``1_000``, ``22:22``. Dates are the text that one reads there.
+    """
+    if isinstance(config, Mapping):
+        return config
+    kind = re.fullmatch(r"salt://.+\.(json|yaml|yml)(?:\?saltenv=(.+))?", config) if isinstance(config, str) else None
+    if not kind:
+        shown = repr(config) if isinstance(config, str | int | float | None) else f"a {type(config).__name__}"
+        raise SaltInvocationError(f"{what}: {shown} should be a mapping, or a file such as salt://apps/web.yaml or .json")
+    saltenv = kind[2] or low.get("saltenv") or low.get("__env__") or "base"
+    path = salt["cp.cache_file"](config, saltenv=saltenv)
+    if not path:
+        raise SaltInvocationError(f"{what}: {config} is not on Salt's file server, in the environment {saltenv}")
+    try:
+        text = Path(path).read_bytes().decode("utf-8-sig")
+        found = _json(text) if kind[1] == "json" else _yaml(text)
+        json.dumps(found, allow_nan=False)
+    except (OSError, TypeError, ValueError, RecursionError) as error:
+        raise SaltInvocationError(f"{what}: {config}: {error}") from None
+    if not isinstance(found, Mapping):
+        raise SaltInvocationError(f"{what}: {config}: {'nothing' if found is None else f'a {type(found).__name__}'} should be a mapping")
+    return found
+
+
+def _json(text):
+    def once(pairs):
+        found = {}
+        for key, value in pairs:
+            if key in found:
+                raise ValueError(f"the same key twice: {key!r}")
+            found[key] = value
+        return found
+
+    return json.loads(text, object_pairs_hook=once)
+
+
+class _Loader(yaml.SaltYamlSafeLoader):
+    """Salt's own, but for numbers that are not what they look like."""
+
+    def construct_scalar(self, node):
+        if node.tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float") and not PLAIN_NUMBER.fullmatch(node.value):
+            line = node.start_mark.line + 1
+            raise ValueError(f"line {line}: YAML takes {node.value} for another number; put it in quotes, or write that number")
+        return super().construct_scalar(node)
+
+
+def _yaml(text):
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        said = ", ".join(filter(None, (getattr(error, "context", None), getattr(error, "problem", None)))) or str(error).partition("\n")[0]
+        said = said.replace("found conflicting ID", "the same key twice:")
+        hint = "; a text that begins with * or & needs quotes" if "alias" in said or "anchor" in said else ""
+        raise ValueError(f"line {mark.line + 1}: {said}{hint}" if mark else f"{said}{hint}") from None

@@ -31,8 +31,15 @@ class Salt:
 
     Error = SaltError
 
-    def __init__(self, ask: Callable[[dict], object]):
-        self._ask = ask
+    def __init__(self, ask: Callable[[dict], object], files: Path):
+        self._ask, self._files = ask, files
+
+    def serve(self, name: str, content: str | bytes) -> str:
+        """Have a file on the file server, and return its URL."""
+        path = self._files / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return f"salt://{name}"
 
     def __call__(self, state: str, test: bool = False, pillar: dict | None = None, **arguments) -> dict:
         """Apply one state, such as ``zk.myid_stays``, and return its result."""
@@ -86,7 +93,7 @@ def started(line: str, scratch: Path) -> Iterator[Salt]:
             process.stdin.write(json.dumps(question) + "\n")
             process.stdin.flush()
             return json.loads(process.stdout.readline())
-        yield Salt(ask)
+        yield Salt(ask, scratch / "files")
         process.stdin.close()
 
 

@@ -33,13 +33,13 @@ from salt.exceptions import CommandExecutionError
 
 
 def minion_options(scratch: Path, root: Path) -> dict:
-    """Return options of a minion without a master that finds the states and modules of the repository, and those in ``minion/``."""
+    """Return options of a minion without a master with the files of the repository, those in ``minion/``, and its own."""
     options = salt.config.apply_minion_config({
         "root_dir": str(scratch),
         "conf_file": str(scratch / "minion"),
         "log_file": str(scratch / "minion.log"),
         "file_client": "local",
-        "file_roots": {"base": [str(root / "salt"), str(Path(__file__).with_name("minion"))]},
+        "file_roots": {"base": [str(root / "salt"), str(Path(__file__).with_name("minion")), str(scratch / "files")]},
         "pillar_roots": {"base": []},
         "id": "unit",
         "grains": {"os_family": "RedHat"},

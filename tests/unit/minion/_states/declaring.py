@@ -1,4 +1,4 @@
-"""What declarations have in common, as one state: for the tests of it."""
+"""What declarations have in common, as states: for the tests of it."""
 
 from pathlib import Path
 
@@ -28,3 +28,13 @@ def kept(name, changes, unreadable=None, wrong=None, fails=None, breaks=None, do
         return "It was changed"
 
     return _declared.keep(name, __opts__["test"], plan, show_secrets)
+
+
+def defined(name, config):
+    """Show as changes what a declaration is, and as the comment what is wrong with it."""
+    ret = {"name": name, "result": False, "changes": {}, "comment": ""}
+    try:
+        ret.update(result=True, changes=dict(_declared.definition(config, "config", __salt__, __low__)))
+    except SaltInvocationError as error:
+        ret["comment"] = str(error)
+    return ret
