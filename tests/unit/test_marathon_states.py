@@ -160,41 +160,6 @@ def test_secrets_are_hidden_unless_they_are_to_be_shown(place):
     assert here.changed("app_absent", "/web")["/"]["old"]["env"] == {"DB_PASSWORD": "***", "USER": "me"}
 
 
-# What is there, the state, its arguments, and the paths that it changes.
-SAME = {
-    "app_present, new": (None, "app_present", {"config": SMALL}, ["/"]),
-    "app_present, merged": ("app", "app_present", {"config": {"labels": {"team": "b"}}}, ["/labels/team"]),
-    "app_present, replaced": ("app", "app_present", {"config": {**SMALL, "mem": 64}, "mode": "replace"}, ["/labels/team", "/mem"]),
-    "app_present, unset": ("app", "app_present", {"config": {}, "unset": ["labels"]}, ["/labels/team"]),
-    "app_absent": ("app", "app_absent", {}, ["/"]),
-    "app_running": ("suspended", "app_running", {"instances": 2}, ["/instances"]),
-    "app_suspended": ("app", "app_suspended", {}, ["/instances"]),
-    "app_scaled": ("app", "app_scaled", {"instances": 3}, ["/instances"]),
-    "pod_present, new": (None, "pod_present", {"config": POD}, ["/"]),
-    "pod_present, merged": ("pod", "pod_present", {"config": {"labels": {"team": "b"}}}, ["/labels/team"]),
-    "pod_absent": ("pod", "pod_absent", {}, ["/"]),
-}
-
-
-@pytest.mark.parametrize("case", SAME)
-@pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
-def test_a_test_writes_nothing_and_tells_the_very_changes_of_the_real_run_and_the_next_run_has_none(place, version, case):
-    here = place(version)
-    there, state, arguments, paths = SAME[case]
-    if there == "pod":
-        here.call("create_pod", "/x", POD)
-    elif there:
-        here.call("create_app", "/x", {**SMALL, "labels": {"team": "a"}, "instances": 0 if there == "suspended" else 1})
-    here.quiet()
-    before = len(here.writes())
-    tested = here(state, "/x", True, **arguments)
-    assert tested["result"] is None and "would be" in tested["comment"] and len(here.writes()) == before, tested
-    changes = here.changed(state, "/x", **arguments)
-    assert changes == tested["changes"] and sorted(changes) == paths
-    assert len(here.writes()) == before + 1
-    here.kept(state, "/x", **arguments)
-
-
 @pytest.mark.parametrize("version", VERSIONS)
 def test_apps_are_suspended_started_and_scaled_and_deleted(place, version):
     here = place(version)

@@ -1,0 +1,170 @@
+"""What a state tells with test=True is what it then does: every state, applied by the real Salt of both lines to stand-ins."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+from mesos_world import HOSTS, World, until
+
+from lab.standins.chronos import Chronos
+from lab.standins.election import MemoryRoom
+from lab.standins.marathon import Marathon
+from lab.standins.marathon_agents import Agents, agent
+
+MODULES = ("chronos", "marathon", "mesos", "zk")
+LOCAL = ["--http_address", "127.0.0.1", "--http_port", "0", "--hostname", "127.0.0.1"]
+SMALL = {"cmd": "sleep 3600", "cpus": 0.1, "mem": 32}
+TEAM = {**SMALL, "labels": {"team": "a"}}
+POD = {"containers": [{"name": "a", "exec": {"command": {"shell": "sleep 3600"}}, "resources": {"cpus": 0.1, "mem": 32}}]}
+
+# Where a case is played.
+MARATHON = ("marathon 1.4.13", "marathon 1.10.26")
+CHRONOS = ("chronos 2.5.0", "chronos 3.0.2")
+MESOS = ("mesos 1.11.0",)
+
+# State, and after a comma what is special: the places, the functions that are called there before, with their arguments; the
+# arguments of the state; the paths of its changes.
+CASES = {
+    "marathon.app_present, new": (MARATHON, [], {"name": "/x", "config": SMALL}, ["/"]),
+    "marathon.app_present, merged": (MARATHON, [("create_app", "/x", TEAM)],
+                                     {"name": "/x", "config": {"labels": {"team": "b"}}}, ["/labels/team"]),
+    "marathon.app_present, replaced": (MARATHON, [("create_app", "/x", TEAM)],
+                                       {"name": "/x", "config": {**SMALL, "mem": 64}, "mode": "replace"}, ["/labels/team", "/mem"]),
+    "marathon.app_present, unset": (MARATHON, [("create_app", "/x", TEAM)], {"name": "/x", "config": {}, "unset": ["labels"]},
+                                    ["/labels/team"]),
+    "marathon.app_absent": (MARATHON, [("create_app", "/x", TEAM)], {"name": "/x"}, ["/"]),
+    "marathon.app_running": (MARATHON, [("create_app", "/x", {**SMALL, "instances": 0})], {"name": "/x", "instances": 2}, ["/instances"]),
+    "marathon.app_suspended": (MARATHON, [("create_app", "/x", SMALL)], {"name": "/x"}, ["/instances"]),
+    "marathon.app_scaled": (MARATHON, [("create_app", "/x", SMALL)], {"name": "/x", "instances": 3}, ["/instances"]),
+    "marathon.pod_present, new": (MARATHON, [], {"name": "/x", "config": POD}, ["/"]),
+    "marathon.pod_present, merged": (MARATHON, [("create_pod", "/x", POD)],
+                                     {"name": "/x", "config": {"labels": {"team": "b"}}}, ["/labels/team"]),
+    "marathon.pod_absent": (MARATHON, [("create_pod", "/x", POD)], {"name": "/x"}, ["/"]),
+    "mesos.flags_managed": (("directory",), [], {"flags": {"quorum": 2}, "secrets": {"credentials": "sesame"}},
+                            [".", "credentials", "quorum"]),
+}
+
+# Those that wait, fail where something is wrong, or act only if what they watch changes: by themselves they change nothing.
+GATES = {
+    "chronos.available": (CHRONOS, {}),
+    "marathon.app_restarted": (MARATHON, {"name": "/x"}),
+    "marathon.available": (MARATHON, {}),
+    "mesos.agents_registered": (MESOS, {"agents": [HOSTS[0]]}),
+    "mesos.leader_available": (MESOS, {}),
+    "zk.ensemble_available": (("zk",), {}),
+    "zk.myid_stays": (("file",), {"myid": 1}),
+}
+
+# What Salt calls where something that is watched changes is no state of its own, and changes something each time.
+NO_STATES = {"marathon.mod_watch"}
+# What is being written now; this ends empty.
+PENDING = {"marathon.apps_present", "marathon.group_present", "marathon.group_absent", "chronos.job_present", "chronos.job_absent",
+           "chronos.jobs_present"}
+
+
+class Place(NamedTuple):
+    """
+    Where a case is played.
+
+    settings
+        The arguments that lead a state there.
+
+    written
+        Called to learn all that was written there up to now.
+
+    is_quiet
+        Called to learn whether what was begun is over.
+    """
+
+    settings: dict
+    written: Callable[[], object]
+    is_quiet: Callable[[], bool] = lambda: True
+
+
+@pytest.fixture
+def place(salt, running, raw, tmp_path):
+    """Make the place that is called so."""
+
+    def framework(kind, version, **options):
+        agents = Agents(*(agent(host, {"rack": "r1"}) for host in HOSTS))
+        return running(kind(LOCAL, None, version, servers=MemoryRoom(), agents=agents, **options))
+
+    def sent(server):
+        return [asked for asked in server.requests if asked.method not in ("GET", "HEAD")]
+
+    def marathon(version):
+        server = framework(Marathon, version)
+        return Place({"url": server.url}, lambda: sent(server), lambda: not salt.call("marathon.deployments", url=server.url))
+
+    def chronos(version):
+        server = framework(Chronos, version)
+        server.loop = 0.05
+        return Place({"url": server.url}, lambda: sent(server))
+
+    def mesos(version):
+        world = World(salt, running, tmp_path, version=version)
+        return Place({"url": world.url}, lambda: list(world.leader.heard))
+
+    def zk():
+        server = raw(b"Mode: standalone\n")
+        asked = {"servers": {"1": server.address}, "port": server.port}
+        return Place(asked, lambda: [heard for heard in server.heard if heard != b"srvr"])
+
+    def files(name):
+        def written():
+            return {str(path): (path.lstat().st_ino, path.lstat().st_mtime_ns) for path in tmp_path.rglob("*")}
+        return Place({"name": str(tmp_path / name)}, written)
+
+    makers = {"marathon": marathon, "chronos": chronos, "mesos": mesos, "zk": zk, "file": lambda: files("myid"),
+              "directory": lambda: files("mesos-master")}
+
+    def make(name):
+        kind, *version = name.split()
+        return makers[kind](*version)
+
+    return make
+
+
+def played(table):
+    """Cases and the places where they are played."""
+    return [pytest.param(case, where, id=f"{case}: {where}") for case, (places, *_) in table.items() for where in places]
+
+
+def state_of(case):
+    return case.partition(",")[0]
+
+
+def test_each_state_has_a_case(salt):
+    found = {state for module in MODULES for state in salt.loaded(module)["states"]} - NO_STATES
+    covered = {state_of(case) for case in (*CASES, *GATES)}
+    assert covered <= found and found - covered <= PENDING
+
+
+@pytest.mark.parametrize("case, where", played(CASES))
+def test_a_test_writes_nothing_and_tells_the_very_changes_of_the_real_run_and_the_next_run_has_none(salt, place, case, where):
+    here, state = place(where), state_of(case)
+    _, before, arguments, paths = CASES[case]
+    for function, *positional in before:
+        salt.call(f"{state.partition('.')[0]}.{function}", *positional, **here.settings)
+    until(here.is_quiet)
+    written = here.written()
+    tested = salt(state, True, **here.settings, **arguments)
+    assert tested["result"] is None and "would be" in tested["comment"] and here.written() == written, tested
+    done = salt(state, **here.settings, **arguments)
+    assert done["result"] is True and sorted(done["changes"]) == paths and here.written() != written, done
+    assert done["changes"] == tested["changes"]
+    until(here.is_quiet)
+    written = here.written()
+    for test in (True, False):
+        kept = salt(state, test, **here.settings, **arguments)
+        assert (kept["result"], kept["changes"]) == (True, {}) and here.written() == written, kept
+
+
+@pytest.mark.parametrize("case, where", played(GATES))
+def test_a_gate_changes_nothing(salt, place, case, where):
+    here, arguments = place(where), GATES[case][1]
+    written = here.written()
+    for test in (True, False):
+        answer = salt(state_of(case), test, **here.settings, **arguments)
+        assert (answer["result"], answer["changes"]) == (True, {}), answer
+    assert here.written() == written
