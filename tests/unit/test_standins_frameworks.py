@@ -149,7 +149,7 @@ def test_a_marathon_runs_its_tasks_on_the_agents_of_the_leading_master(marathon,
         return get(server, f"/v2/apps/{path}").json()["app"]
 
     for name, command in (("web", "sleep 3600"), ("sick", "false")):
-        body = {"id": name, "cmd": command, "instances": 2, "constraints": [["rack", "CLUSTER", "r1"]]}
+        body = {"id": name, "cmd": command, "cpus": 0.5, "instances": 2, "constraints": [["rack", "CLUSTER", "r1"]]}
         assert requests.post(server.url + "/v2/apps", json=body, timeout=5).status_code == 201
     until(lambda: app("web")["tasksRunning"] == 2 and not app("web")["deployments"], "the app")
     mine = {task["id"] for task in app("web")["tasks"]}
