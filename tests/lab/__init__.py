@@ -5,6 +5,7 @@ The lab: hosts that run on this machine as a rack would hold them, each with sys
     machine    can this machine boot hosts, and what must be installed for it
     topology   which hosts there are: a table of the lab's own, or the one in pillar
     rootfs     the disk image of a bare host: Debian underneath, CentOS 7 to Salt and yum
+    platforms  what is different of the image where a host looks like EL8 or EL9
     saltenv    Salt for the hosts, as the vendor's packages lay it out, and for this machine
     packages   the yum repository
     server     hands the repository out over HTTP

@@ -84,12 +84,12 @@ def up(name: str, line: str, repository: str, apply: bool) -> None:
 def build(steps: Steps, name: str, line: str, repository: str) -> cluster.Running:
     """Make all that a lab needs and does not have yet, but for the disks of the hosts."""
     shutil.rmtree(RUN, ignore_errors=True)
-    (image, env), _, rpms = steps.together({
-        f"image of the hosts, Salt {line} in it": lambda report: cluster.image_and_env(line, report),
+    (image, env, layers), _, rpms = steps.together({
+        f"image of the hosts, Salt {line} in it": lambda report: cluster.image_and_env(line, topology.load(name).hosts, report),
         f"wheels of Salt {line}": lambda report: saltenv.host_wheels(line),
         "packages and their repository": lambda report: packages.build_repository(CACHE, report),
     })
-    current = cluster.Running(name, line, repository, str(image), str(env), str(rpms))
+    current = cluster.Running(name, line, repository, str(image), str(env), str(rpms), layers)
     cluster.write_master_data(current.table())
     current.save()
     return current

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from . import LOGS, ROOT, RUN, LabError, cgroups, hosts, network, rootfs, saltenv, topology
+from . import LOGS, ROOT, RUN, LabError, cgroups, hosts, network, packages, platforms, rootfs, saltenv, topology
 from .steps import Report
 from .topology import Host, Topology
 
@@ -54,7 +54,7 @@ class Running:
     """
     What the lab that runs was started as, from build/lab/state.json, so that any later command knows.
 
-    ``added`` are hosts that joined it later: id -> address.
+    ``layers`` is what the disks lie over: platform -> directories. ``added`` are hosts that joined it later: id -> address.
     """
 
     topology: str
@@ -63,6 +63,7 @@ class Running:
     image: str
     env: str
     packages: str
+    layers: dict[str, str]
     added: dict[str, str] = field(default_factory=dict)
 
     def save(self) -> None:
@@ -89,7 +90,7 @@ class Running:
             binds = {saltenv.PLACE: Path(self.env)}
             if host.salt_master:
                 binds |= {"/srv/mesos": ROOT, "/srv/lab/pillar": PILLAR, "/srv/lab/table": TABLE}
-            started[host.name] = hosts.start(host.name, Path(self.image), binds)
+            started[host.name] = hosts.start(host.name, self.layers[host.platform], binds)
         hosts.await_boot(started, report)
 
 
@@ -98,11 +99,14 @@ def running() -> Running | None:
     return Running(**json.loads(STATE.read_text())) if STATE.exists() else None
 
 
-def repository_pillar(repository: str) -> dict:
+def repository_pillar(repository: str, platform: str) -> dict:
     """Return the settings that make packages come from the lab, or from a repository of the user's through the lab."""
     here = network.REPOSITORY_URL
-    settings = {"baseurl": f"{here}/el/7", "gpgkey": f"{here}/RPM-GPG-KEY-lab",
-                "vault": f"{here}/centos/7.9.2009", "vault_gpgkey": f"{here}/RPM-GPG-KEY-lab"}
+    key = f"{here}/RPM-GPG-KEY-lab"
+    major = platform.removeprefix("el")
+    settings = {"baseurl": f"{here}/el/{major}", "gpgkey": key, "vault": f"{here}/{packages.VAULTS[platform]}", "vault_gpgkey": key}
+    if platform != platforms.DEFAULT:  # there is no docker in the system's own repositories
+        settings["extra"] = {"docker-ce": {"baseurl": f"{here}/docker-ce/{major}/$basearch/stable", "gpgkey": key}}
     if repository:
         settings |= {"baseurl": f"{here}/relay", "gpgkey": f"{here}/relay/RPM-GPG-KEY-mesosphere"}
     return {"common": {"repositories": settings}}
@@ -137,7 +141,7 @@ def install(table: Topology, wanted: list[Host], image: Path, repository: str) -
                 "etc/firewalld/zones/public.xml": MASTER_ZONE,
             }
         hosts.make_disk(host, files, ["salt-minion", "salt-master"] if host.salt_master else ["salt-minion"])
-        pillar = topology.merge(repository_pillar(repository), topology.pillar_of(table, host))
+        pillar = topology.merge(repository_pillar(repository, host.platform), topology.pillar_of(table, host))
         (PILLAR / f"{host.id}.yaml").write_text(yaml.safe_dump(pillar))
     for host in wanted:
         hosts.write(table.master.name, f"etc/salt/pki/master/minions/{host.id}", keys[host.id][1])
@@ -243,7 +247,8 @@ def apply(table: Topology) -> str:
     return f"{many} host{'s' * (many > 1)}, {total} states, {changed} changed"
 
 
-def image_and_env(line: str, report: Report) -> tuple[Path, Path]:
-    """Build what hosts boot from: the image, and Salt for it."""
+def image_and_env(line: str, wanted: list[Host], report: Report) -> tuple[Path, Path, dict[str, str]]:
+    """Build what hosts boot from: the image, Salt for it, and what their disks lie over, by platform."""
     image = rootfs.build(report)
-    return image, saltenv.host_env(line, image, report)
+    layers = {platform: platforms.layers(platform, image, report) for platform in {host.platform for host in wanted}}
+    return image, saltenv.host_env(line, image, report), layers

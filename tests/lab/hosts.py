@@ -1,8 +1,8 @@
 """
 Hosts: systemd in namespaces of its own (systemd-nspawn), on a disk that outlives a power failure.
 
-The disk of a host is what it changed of the image: an overlay, mounted in a mount namespace that only the host's
-processes are in. When they are gone the mount is gone; this machine never sees it.
+The disk of a host is what it changed of the image, and of the layer of its platform: an overlay, mounted in a mount namespace
+that only the host's processes are in. When they are gone the mount is gone; this machine never sees it.
 """
 
 import os
@@ -20,7 +20,7 @@ DISKS = RUN / "hosts"
 BOOT = 120  # seconds that hosts may take to boot
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
 
-# $1 image, $2 directory of the host, the rest: systemd-nspawn and its arguments.
+# $1 what the disk lies over, $2 directory of the host, the rest: systemd-nspawn and its arguments.
 START = """
 mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root" && shift 2 && exec "$@"
 """
@@ -69,11 +69,11 @@ def write(name: str, path: str, contents: str) -> None:
     target.chmod(mode)
 
 
-def start(name: str, image: Path, binds: dict[str, Path]) -> subprocess.Popen | None:
+def start(name: str, below: str, binds: dict[str, Path]) -> subprocess.Popen | None:
     """
     Power up a host that has a disk; a host that is on is left alone, and None is returned.
 
-    ``binds`` are directories that the host sees read-only: its path -> ours.
+    ``below`` is what its disk lies over, ``binds`` are directories that the host sees read-only: its path -> ours.
     """
     if running(name):
         return None
@@ -92,7 +92,7 @@ def start(name: str, image: Path, binds: dict[str, Path]) -> subprocess.Popen | 
     LOGS.mkdir(parents=True, exist_ok=True)
     with console(name).open("a") as output:
         return subprocess.Popen(
-            ["unshare", "--mount", "sh", "-c", START, "sh", image, home, *nspawn], start_new_session=True,
+            ["unshare", "--mount", "sh", "-c", START, "sh", below, home, *nspawn], start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=output, stderr=output, preexec_fn=lambda: cgroups.enter(name))
 
 

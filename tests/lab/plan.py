@@ -71,7 +71,8 @@ def plan(name: str, line: str, console: Console) -> None:
             topology.write_no_table(Path(scratch), ROOT)
         answers = render(line, [
             {"id": host.id, "grains": {"roles": host.roles, "ipv4": ["127.0.0.1", host.address]}, "pillar_roots": [scratch],
-             "site": True, "pillar": topology.merge(cluster.repository_pillar(""), topology.pillar_of(table, host))}
+             "site": True, "platform": host.platform,
+             "pillar": topology.merge(cluster.repository_pillar("", host.platform), topology.pillar_of(table, host))}
             for host in table.hosts])
     faults = {}
     for host, answer in zip(table.hosts, answers, strict=True):

@@ -5,8 +5,8 @@ Run by the Python of a Salt environment, never imported by the lab: it needs Sal
 object on stdin, ``{"root": path of the repository, "cases": [case, ...]}``, and writes one line of JSON a case on
 stdout. All cases share one process, as importing Salt takes longer than rendering. A case is a minion::
 
-    {"id": "lxdev01", "grains": {"roles": ["marathon"]}, "pillar": {}, "pillar_roots": ["/srv/pillar"], "site": false,
-     "installed": {"marathon": "1.8"}, "only": "", "sls": []}
+    {"id": "lxdev01", "platform": "el7", "grains": {"roles": ["marathon"]}, "pillar": {}, "pillar_roots": ["/srv/pillar"],
+     "site": false, "installed": {"marathon": "1.8"}, "only": "", "sls": []}
 
 ``pillar_roots`` are directories whose pillar lies below the case's; ``site`` has the repository's own follow them.
 ``installed`` is what ``pkg.version`` answers, ``sls`` what is applied instead of what top.sls says. All but the id may
@@ -60,6 +60,24 @@ EL7 = {
     "mem_total": 4096,
     "virtual": "physical",
     "selinux": {"enabled": False, "enforced": "Disabled"},
+}
+
+# The same of the other platforms that hosts of the lab can look like.
+PLATFORMS = {
+    "el7": EL7,
+    **{f"el{major}": {
+        **EL7,
+        "kernelrelease": f"{kernel}.el{major}.x86_64",
+        "os": "AlmaLinux",
+        "osfullname": "AlmaLinux",
+        "osfinger": f"AlmaLinux-{major}",
+        "oscodename": f"AlmaLinux {major}.{minor} ({name})",
+        "osrelease": f"{major}.{minor}",
+        "osrelease_info": [major, minor],
+        "osmajorrelease": major,
+        "systemd": {"version": systemd, "features": ""},
+    } for major, minor, name, kernel, systemd in (
+        (8, 10, "Cerulean Leopard", "4.18.0-553", "239"), (9, 6, "Sage Margay", "5.14.0-570", "252"))},
 }
 
 # States that lay down what can be shown; anything else edits, removes, or acts on what packages bring.
@@ -206,7 +224,7 @@ def case_options(options: dict, case: dict, root: Path) -> dict:
     options["id"] = case["id"]
     host, _, domain = case["id"].partition(".")
     names = {"id": case["id"], "host": host, "nodename": host, "domain": domain, "fqdn": case["id"], "localhost": host}
-    options["grains"] = {**EL7, **names, **case.get("grains", {})}
+    options["grains"] = {**PLATFORMS[case.get("platform", "el7")], **names, **case.get("grains", {})}
     options["pillar_roots"] = {"base": [*case.get("pillar_roots", []), *([str(root / "pillar")] if case.get("site") else [])]}
     return options
 

@@ -5,6 +5,7 @@ Topologies: tables of hosts, ``tests/topologies/<name>.yaml``. Either one with h
       lxdev01:                       # id of its minion
         address: 172.31.250.11       # in 172.31.250.0/24; .1 is this machine
         roles: [zookeeper, docker]   # its grain `roles`, which the lab writes
+      platform: el7                # or el8, el9: what it looks like
         salt_master: true            # on exactly one host
         pillar: {}                   # for this host
     pillar: {}                       # for all hosts
@@ -23,12 +24,12 @@ A host has two names: the id of its minion, and, for whoever types it, the first
 import fnmatch
 import ipaddress
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import yaml
 
-from . import ROOT, LabError, network
+from . import ROOT, LabError, network, platforms
 
 DIRECTORY = ROOT / "tests" / "topologies"
 
@@ -42,6 +43,7 @@ class Host:
     roles: list[str]
     salt_master: bool = False
     pillar: dict = field(default_factory=dict)
+    platform: str = platforms.DEFAULT
 
     @property
     def name(self) -> str:
@@ -153,7 +155,9 @@ def host_of(path: Path, id: str, row: dict) -> Host:
     roles = [found.roles] if isinstance(found.roles, str) else found.roles
     if not isinstance(roles, list):
         raise LabError(f"{path}: {id}: roles: should be a list")
-    return Host(found.id, str(found.address), roles, found.salt_master, found.pillar)
+    if found.platform not in platforms.PRETENDED:
+        raise LabError(f"{path}: {id}: platform: {found.platform}: unknown. Known: {', '.join(platforms.PRETENDED)}")
+    return replace(found, address=str(found.address), roles=roles)
 
 
 def check_bootable(topology: Topology) -> None:

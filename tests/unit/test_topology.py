@@ -117,3 +117,11 @@ def test_a_newcomer_that_cannot_be_is_refused(load, hosts):
 def test_a_host_that_is_not_there_is_named_with_those_that_are(load):
     with pytest.raises(LabError, match="no host 'tow'; it has salt, one, agent1"):
         load().host("tow")
+
+
+def test_a_host_looks_like_centos_7_unless_another_platform_is_named(hosts):
+    row = {"address": "172.31.250.11", "roles": []}
+    found = hosts(one=row | {"salt_master": True}, two=row | {"platform": "el9"})
+    assert [host.platform for host in found.hosts] == ["el7", "el9"]
+    with pytest.raises(LabError, match="two: platform: el6: unknown. Known: el7, el8, el9"):
+        hosts(two=row | {"platform": "el6"})

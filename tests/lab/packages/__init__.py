@@ -3,7 +3,7 @@
 Most public repositories of these packages are gone, so the lab builds its own, under the same names and with the same
 file contract: paths, configuration files, units, scriptlets and launchers are those of the real ones. What is inside:
 
-- real, from Debian: ZooKeeper, the Java runtime, Docker (dockerd, containerd, runc), chrony;
+- real, from Debian: ZooKeeper, the Java runtime, Docker (dockerd, containerd, runc), chrony, git;
 - stand-ins (``lab.standins``): Mesos, Marathon, Chronos.
 
 ``table`` says which packages there are, ``<name>/root`` what they lay down, ``<name>/*.sh`` their scriptlets; ``build``
@@ -11,6 +11,6 @@ makes RPMs of them. There is no docker-storage-setup.
 """
 
 from .build import build_repository
-from .table import DEBIAN_PACKAGES
+from .table import DEBIAN_PACKAGES, VAULTS
 
-__all__ = ["DEBIAN_PACKAGES", "build_repository"]
+__all__ = ["DEBIAN_PACKAGES", "VAULTS", "build_repository"]

@@ -22,7 +22,7 @@ SIGNER = "Lab packages <lab@localhost>"
 # Directories that belong to the system; all others that a package brings are its own.
 SYSTEM = """
     / /etc /etc/default /etc/sysconfig /opt /usr /usr/bin /usr/lib /usr/lib/jvm /usr/lib/systemd /usr/lib/systemd/system
-    /usr/libexec /usr/local /usr/local/lib /usr/sbin /usr/share /usr/share/java /var /var/lib /var/log /var/run
+    /usr/lib64 /usr/libexec /usr/local /usr/local/lib /usr/sbin /usr/share /usr/share/java /var /var/lib /var/log /var/run
 """.split()  # noqa: SIM905 - a list of paths reads better as words
 
 
@@ -41,8 +41,9 @@ def build_repository(cache: pathlib.Path, report: Callable[[str], None]) -> path
     report
         Called with a line for each step that takes time.
 
-    Returns ``<cache>/packages-<hash>`` with ``el/7/{x86_64,noarch}``, ``centos/7.9.2009/{os,updates,extras}/x86_64``,
-    each with metadata, and the public key ``RPM-GPG-KEY-lab``. Raises BuildError.
+    Returns ``<cache>/packages-<hash>`` with the repositories of the table (``el/7/{x86_64,noarch}``,
+    ``centos/7.9.2009/{os,updates,extras}/x86_64``...), each with metadata, and the public key ``RPM-GPG-KEY-lab``.
+    Raises BuildError.
     """
     cache = cache.resolve()
     recipes = {package: _recipe(package) for package in PACKAGES}
@@ -192,12 +193,11 @@ def _build(package: Package, rpm: pathlib.Path, debs: pathlib.Path, home: str) -
 
 def _stage(package: Package, root: pathlib.Path, debs: pathlib.Path, scratch: pathlib.Path) -> None:
     """Lay down in ``root`` what the package is to lay down."""
-    if package.tree and (HERE / package.tree / "root").is_dir():
-        shutil.copytree(HERE / package.tree / "root", root, dirs_exist_ok=True)
-        for path in root.rglob("*"):
-            if path.is_file():
-                path.write_text(path.read_text().replace("@VERSION@", package.version))
-                path.chmod(0o755 if os.access(path, os.X_OK) else 0o644)
+    tree = HERE / package.tree / "root"
+    for source in sorted(path for path in tree.rglob("*") if package.tree and path.is_file()):
+        path = _parent(root, _worded(package, str(source.relative_to(tree))))
+        path.write_text(_worded(package, source.read_text().replace("@VERSION@", package.version)))
+        path.chmod(0o755 if os.access(source, os.X_OK) else 0o644)
     if package.name == "lab-standins":
         shutil.copytree(STANDINS, root / "usr/lib/lab-standins/standins", ignore=shutil.ignore_patterns("__pycache__"))
     for deb, source, target in package.debs:
@@ -209,6 +209,13 @@ def _stage(package: Package, root: pathlib.Path, debs: pathlib.Path, scratch: pa
         _parent(root, path).symlink_to(target)
     for path, _owner in package.directories:
         _parent(root, path).mkdir(parents=True)
+
+
+def _worded(package: Package, text: str) -> str:
+    """Replace the package's words in a text or a path."""
+    for old, new in package.words:
+        text = text.replace(old, new)
+    return text
 
 
 def _parent(root: pathlib.Path, path: str) -> pathlib.Path:
@@ -240,7 +247,7 @@ def _spec(package: Package, root: pathlib.Path) -> str:
     for section in ("pre", "post", "preun", "postun"):
         script = HERE / package.tree / f"{section}.sh"
         if package.tree and script.exists():
-            lines += [f"%{section}", script.read_text().replace("%", "%%")]
+            lines += [f"%{section}", _worded(package, script.read_text()).replace("%", "%%")]
     lines += ["%files", "%defattr(-,root,root,-)", *_file_list(package, root)]
     return "\n".join(lines) + "\n"
 
@@ -262,8 +269,9 @@ def _file_list(package: Package, root: pathlib.Path) -> Iterator[str]:
 def _assemble(repository: pathlib.Path, rpms: dict[Package, pathlib.Path]) -> None:
     """Lay the RPMs into their repositories, by hard links, and index these."""
     for package, rpm in rpms.items():
-        directory = repository / package.repository
-        directory.mkdir(parents=True, exist_ok=True)
-        os.link(rpm, directory / _file(package))
-    for name in (table.MESOSPHERE, table.NOARCH, table.OS, table.UPDATES, table.EXTRAS):
+        for name in package.repositories:
+            (repository / name).mkdir(parents=True, exist_ok=True)
+            os.link(rpm, repository / name / _file(package))
+    for name in table.REPOSITORIES:
+        (repository / name).mkdir(parents=True, exist_ok=True)  # some have nothing to offer
         _run("createrepo_c", "--quiet", "--no-database", repository / name)

@@ -7,9 +7,21 @@ import dataclasses
 # What the machine needs in order to build.
 DEBIAN_PACKAGES = ["apt", "createrepo-c", "dpkg", "gnupg", "rpm"]
 
+# Where the system's own repositories lie, by the platform of a host.
+VAULTS = {"el7": "centos/7.9.2009", "el8": "almalinux/8.10", "el9": "almalinux/9.6"}
+
 # Where in the repository tree a package lies.
 MESOSPHERE, NOARCH = "el/7/x86_64", "el/7/noarch"
-OS, UPDATES, EXTRAS = (f"centos/7.9.2009/{part}/x86_64" for part in ("os", "updates", "extras"))
+OS, UPDATES, EXTRAS = (f"{VAULTS['el7']}/{part}/x86_64" for part in ("os", "updates", "extras"))
+
+# The same of EL 8 and 9, where a package lies in both, and the repositories of Docker itself.
+OWN, OWN_NOARCH = (tuple(f"el/{major}/{arch}" for major in (8, 9)) for arch in ("x86_64", "noarch"))
+BASE, APPSTREAM, EXTRAS_8_9 = (
+    tuple(f"{VAULTS[platform]}/{part}/x86_64/os" for platform in ("el8", "el9"))
+    for part in ("BaseOS", "AppStream", "extras")
+)
+DOCKER_CE = tuple(f"docker-ce/{major}/x86_64/stable" for major in (8, 9))
+REPOSITORIES = (MESOSPHERE, NOARCH, OS, UPDATES, EXTRAS, *OWN, *OWN_NOARCH, *BASE, *APPSTREAM, *EXTRAS_8_9, *DOCKER_CE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,9 +29,15 @@ class Package:
     """
     One RPM. Every file below /etc is ``%config(noreplace)``, and so is what ``config`` names.
 
+    repositories
+        Where it lies: one package may be of several releases.
+
     tree
         The directory here with ``root/`` (``@VERSION@`` in its text files is replaced) and the scriptlets ``pre.sh``,
         ``post.sh``, ``preun.sh``, ``postun.sh``.
+
+    words
+        (old, new): what else is replaced in the texts of the tree, and in the paths of ``root/``.
 
     debs
         (Debian package, path in it, target): files to take over. A target that ends in ``/`` is a directory.
@@ -31,11 +49,12 @@ class Package:
     name: str
     version: str
     release: str
-    repository: str
+    repositories: tuple[str, ...]
     summary: str
     arch: str = "x86_64"
     epoch: int = 0
     tree: str = ""
+    words: tuple[tuple[str, str], ...] = ()
     requires: tuple[str, ...] = ()
     provides: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
@@ -48,27 +67,51 @@ class Package:
 
 def mesos(version: str) -> Package:
     """Mesos as Mesosphere built it: both daemons, one wrapper, no user."""
-    return Package(
-        "mesos",
+    return mesos_of(
         version,
         "2.0.1.el7",
-        MESOSPHERE,
-        "Cluster manager (a stand-in for tests)",
-        tree="mesos",
-        requires=("lab-standins", "libcurl", "subversion", "cyrus-sasl-md5", "libevent-devel"),
+        (MESOSPHERE,),
+        "/usr/lib",
+        requires=("libevent-devel",),
         links=(
             ("/usr/sbin/mesos-agent", "mesos-slave"),
-            ("/usr/lib/libmesos.so", f"libmesos-{version}.so"),
             ("/usr/local/lib/libmesos.so", "../../lib/libmesos.so"),
             (f"/usr/local/lib/libmesos-{version}.so", f"../../lib/libmesos-{version}.so"),
         ),
-        files=((f"/usr/lib/libmesos-{version}.so", ""), (f"/usr/share/java/mesos-{version}.jar", "")),
+    )
+
+
+def mesos_agent(version: str) -> Package:
+    """Mesos as AVENTER builds it for EL 8: the agent is called agent everywhere."""
+    return mesos_of(
+        version,
+        "1.el8",
+        OWN,
+        "/usr/lib64",
+        words=(("slave", "agent"), ("Slave", "Agent")),
+        links=(("/usr/sbin/mesos-slave", "mesos-agent"),),
+    )
+
+
+def mesos_of(version: str, release: str, repositories: tuple[str, ...], libraries: str, **rest: tuple) -> Package:
+    """What all builds of Mesos have in common."""
+    return Package(
+        "mesos",
+        version,
+        release,
+        repositories,
+        "Cluster manager (a stand-in for tests)",
+        tree="mesos",
+        requires=("lab-standins", "libcurl", "subversion", "cyrus-sasl-md5", *rest.pop("requires", ())),
+        links=((f"{libraries}/libmesos.so", f"libmesos-{version}.so"), *rest.pop("links")),
+        files=((f"{libraries}/libmesos-{version}.so", ""), (f"/usr/share/java/mesos-{version}.jar", "")),
         directories=(
             ("/var/log/mesos", "root"),
             ("/var/lib/mesos", "root"),
             ("/usr/libexec/mesos", "root"),
             ("/usr/share/mesos/webui", "root"),
         ),
+        **rest,
     )
 
 
@@ -80,7 +123,7 @@ def marathon(version: str, release: str, tree: str, **rest: object) -> Package:
         "marathon",
         version,
         release,
-        NOARCH if noarch else MESOSPHERE,
+        rest.pop("repositories", (NOARCH if noarch else MESOSPHERE,)),
         "Scheduler for long-running services (a stand-in for tests)",
         tree=tree,
         requires=requires,
@@ -96,7 +139,7 @@ def chronos(version: str, release: str, tree: str) -> Package:
         "chronos",
         version,
         release,
-        MESOSPHERE,
+        (MESOSPHERE, *OWN) if version == "2.5.0" else (MESOSPHERE,),
         "Scheduler for periodic jobs (a stand-in for tests)",
         tree=tree,
         requires=("lab-standins", "coreutils", "java >= 1.6"),
@@ -105,7 +148,7 @@ def chronos(version: str, release: str, tree: str) -> Package:
 
 JVM = "/usr/lib/jvm/java-1.8.0-openjdk-1.8.0.412.b08-1.el7_9.x86_64"
 DOCKER = "/usr/libexec/docker"
-ZOOKEEPER = "/opt/mesosphere/zookeeper"
+MESOSPHERE_ZOOKEEPER, AVENTER_ZOOKEEPER = "/opt/mesosphere/zookeeper", "/opt/zookeeper"
 
 # Debian's packages of the jars, and the jars that a ZooKeeper server and its AdminServer load.
 JARS = {
@@ -129,27 +172,48 @@ JARS = {
     "libservlet-api-java": ["servlet-api"],
 }
 
-PACKAGES = [
-    Package(
-        "mesosphere-zookeeper",
+
+
+def zookeeper(name: str, home: str, **rest: tuple) -> Package:
+    """ZooKeeper below some directory."""
+    return Package(
+        name,
         "3.8.0",
-        "0.1.el7",
-        MESOSPHERE,
-        "Coordination service for distributed programs",
+        summary="Coordination service for distributed programs",
         tree="zookeeper",
         requires=("java >= 1.6",),
-        conflicts=("zookeeper", "zookeeper-server"),
         debs=(
-            ("libzookeeper-java", "usr/share/java/zookeeper.jar", f"{ZOOKEEPER}/zookeeper-3.8.0.jar"),
-            *(
-                (deb, f"usr/share/java/{jar}.jar", f"{ZOOKEEPER}/lib/{jar}.jar")
-                for deb, jars in JARS.items()
-                for jar in jars
-            ),
+            ("libzookeeper-java", "usr/share/java/zookeeper.jar", f"{home}/zookeeper-3.8.0.jar"),
+            *((deb, f"usr/share/java/{jar}.jar", f"{home}/lib/{jar}.jar") for deb, jars in JARS.items() for jar in jars),
         ),
+        **rest,
+    )
+
+
+def dockerd(name: str, version: str, release: str, **rest: tuple) -> Package:
+    """One of the packages that Debian's Docker comes in, as 1.13 or as that of Docker itself."""
+    return Package(name, version, release, summary="Container runtime (of version 20.10)", **rest)
+
+
+PACKAGES = [
+    zookeeper(
+        "mesosphere-zookeeper",
+        MESOSPHERE_ZOOKEEPER,
+        release="0.1.el7",
+        repositories=(MESOSPHERE,),
+        conflicts=("zookeeper", "zookeeper-server"),
+    ),
+    zookeeper(
+        "aventer-zookeeper",
+        AVENTER_ZOOKEEPER,
+        release="1.el8",
+        repositories=OWN,
+        words=((MESOSPHERE_ZOOKEEPER.lstrip("/"), AVENTER_ZOOKEEPER.lstrip("/")),),
+        conflicts=("zookeeper", "zookeeper-server", "mesosphere-zookeeper"),
     ),
     mesos("1.4.3"),
     mesos("1.9.0"),
+    mesos_agent("1.11.0"),
     marathon("1.4.13", "1.0.678.el7", "marathon-1.4"),
     marathon(
         "1.5.15",
@@ -166,7 +230,16 @@ PACKAGES = [
         "1.8.244",
         "1.el7",
         "marathon-1.8",
+        repositories=(NOARCH, OWN_NOARCH[0]),
         requires=("redhat-lsb-core",),
+        directories=(("/usr/share/marathon/lib", "root"),),
+    ),
+    # EL 9 has no redhat-lsb-core: whoever wants Marathon there has to build a package that does not ask for it.
+    marathon(
+        "1.8.244",
+        "1.el9",
+        "marathon-1.8",
+        repositories=(OWN_NOARCH[1],),
         directories=(("/usr/share/marathon/lib", "root"),),
     ),
     chronos("2.4.0", "0.1.20151007110204.el7", "chronos-2.4"),
@@ -175,7 +248,7 @@ PACKAGES = [
         "lab-standins",
         "1.0",
         "1.el7",
-        NOARCH,
+        (NOARCH, *OWN_NOARCH),
         "The daemons inside the lab's Mesos, Marathon and Chronos packages",
         "noarch",
         tree="lab-standins",
@@ -184,7 +257,7 @@ PACKAGES = [
         "java-1.8.0-openjdk",
         "1.8.0.412.b08",
         "1.el7_9",
-        UPDATES,
+        (UPDATES, *APPSTREAM),
         "Java runtime (OpenJDK 17 in the place of 8)",
         epoch=1,
         provides=(
@@ -206,12 +279,11 @@ PACKAGES = [
             ("/usr/bin/java", "/usr/lib/jvm/jre/bin/java"),
         ),
     ),
-    Package(
+    dockerd(
         "docker",
         "1.13.1",
         "210.git7d71120.el7.centos",
-        EXTRAS,
-        "Container runtime (dockerd 20.10 in the place of 1.13)",
+        repositories=(EXTRAS,),
         epoch=2,
         tree="docker",
         requires=("container-selinux",),
@@ -231,7 +303,7 @@ PACKAGES = [
         "chrony",
         "3.4",
         "1.el7",
-        OS,
+        (OS, *BASE),
         "NTP client and server",
         tree="chrony",
         debs=(
@@ -240,5 +312,55 @@ PACKAGES = [
         ),
         directories=(("/var/lib/chrony", "chrony"), ("/var/log/chrony", "chrony")),
     ),
-    Package("container-selinux", "2.119.2", "1.el7", EXTRAS, "A name that docker requires, and nothing else", "noarch"),
+    dockerd(
+        "docker-ce",
+        "26.1.3",
+        "1.el8",
+        repositories=DOCKER_CE,
+        epoch=3,
+        tree="docker-ce",
+        requires=("container-selinux", "containerd.io", "docker-ce-cli", "iptables"),
+        debs=(
+            ("docker.io", "usr/sbin/dockerd", "/usr/bin/dockerd"),
+            ("docker.io", "usr/sbin/docker-proxy", "/usr/bin/docker-proxy"),
+            ("tini", "usr/bin/tini-static", "/usr/libexec/docker/docker-init"),
+        ),
+    ),
+    dockerd(
+        "docker-ce-cli",
+        "26.1.3",
+        "1.el8",
+        repositories=DOCKER_CE,
+        epoch=1,
+        debs=(("docker.io", "usr/bin/docker", "/usr/bin/docker"),),
+    ),
+    dockerd(
+        "containerd.io",
+        "1.6.32",
+        "3.1.el8",
+        repositories=DOCKER_CE,
+        tree="containerd.io",
+        conflicts=("containerd", "runc"),
+        debs=(
+            ("containerd", "usr/bin/containerd", "/usr/bin/containerd"),
+            ("containerd", "usr/bin/containerd-shim-runc-v2", "/usr/bin/containerd-shim-runc-v2"),
+            ("runc", "usr/sbin/runc", "/usr/bin/runc"),
+        ),
+    ),
+    Package(
+        "git",
+        "2.39.5",
+        "1.el7",
+        (OS, *APPSTREAM),
+        "Version control, as far as a Salt master fetches from a repository",
+        debs=(("git", "usr/bin/git", "/usr/bin/git"),),
+    ),
+    Package(
+        "container-selinux",
+        "2.119.2",
+        "1.el7",
+        (EXTRAS, *APPSTREAM),
+        "A name that docker requires, and nothing else",
+        "noarch",
+    ),
 ]
