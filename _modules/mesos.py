@@ -431,9 +431,9 @@ def agents(active=None, hostname=None, attributes=None, profile=None, **connecti
         Where and how to ask: see ``mesos.connection``.
 
     Returns a list sorted by host name, each with ``id``, ``hostname``, ``ip``, ``port``, ``active``, ``deactivated`` (by an
-    operator, Mesos 1.9), ``drain`` (``DRAINING``, ``DRAINED`` or None), ``recovered`` (known from the registry and not back
-    since the leader changed), ``version``, ``attributes``, ``resources`` and ``used`` (cpus; mem and disk in MiB). An agent
-    that the leader has given up on is not in it.
+    operator, Mesos 1.9), ``drain`` (``DRAINING``, ``DRAINED`` or None), ``mark_gone`` (whether it is removed for ever once it
+    is drained), ``recovered`` (known from the registry and not back since the leader changed), ``version``, ``attributes``,
+    ``resources`` and ``used`` (cpus; mem and disk in MiB). An agent that the leader has given up on is not in it.
 
     Raises CommandExecutionError if there is no leader that has recovered: one that has not says that it has no agents.
 
@@ -480,6 +480,7 @@ def _agent(shown, recovered):
         "active": shown.get("active", False) and not recovered,
         "deactivated": shown.get("deactivated", False),
         "drain": shown.get("drain_info", {}).get("state"),
+        "mark_gone": shown.get("drain_info", {}).get("config", {}).get("mark_gone", False),
         "recovered": recovered,
         "version": shown.get("version"),
         "attributes": shown.get("attributes", {}),
@@ -951,19 +952,45 @@ def set_weights(weights, profile=None, **connection):
 
         salt-call mesos.set_weights '{web: 2, batch: 0.5}'
     """
-    _expect(isinstance(weights, Mapping) and weights, "weights", weights, "a mapping of roles to numbers, such as {web: 2}")
-    for name, value in weights.items():
+    wanted = _weights_wanted(weights)
+    client = _client(profile, connection)
+    infos = [{"role": name, "weight": value} for name, value in wanted.items()]
+    _write(client, "UPDATE_WEIGHTS", {"weight_infos": infos}, lambda: wanted.items() <= _weights(client).items())
+    return _weights(client)
+
+
+def _weights_wanted(given):
+    """Check weights by role."""
+    _expect(isinstance(given, Mapping) and given, "weights", given, "a mapping of roles to numbers, such as {web: 2}")
+    for name, value in given.items():
         _role_name(name, "weights")
         _expect(_is_number(value) and value > 0, f"weights: {name}", value, "a number above 0")
-    client = _client(profile, connection)
+    return {name: float(value) for name, value in given.items()}
 
-    def done():
-        found = _weights(client)
-        return all(found.get(name) == float(value) for name, value in weights.items())
 
-    infos = [{"role": name, "weight": float(value)} for name, value in weights.items()]
-    _write(client, "UPDATE_WEIGHTS", {"weight_infos": infos}, done)
-    return _weights(client)
+def diff_weights(weights, profile=None, **connection):
+    """
+    Say which weights a declaration would change.
+
+    weights
+        Role to number above 0, such as ``{web: 2, batch: 0.5}``; roles that are not in it stay as they are.
+
+    profile, connection
+        Where and how to ask: see ``mesos.connection``.
+
+    Returns path to ``old`` and ``new``, such as ``{/web: {old: 1.0, new: 2.0}}``; nothing if all are so already. A role without
+    a weight has 1.0.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call mesos.diff_weights '{web: 2, batch: 0.5}'
+    """
+    wanted = _weights_wanted(weights)
+    current = _weights(_client(profile, connection))
+    return {f"/{name}": {"old": current.get(name, 1.0), "new": value}
+            for name, value in wanted.items() if current.get(name, 1.0) != value}
 
 
 def quotas(profile=None, **connection):
@@ -1041,7 +1068,7 @@ def set_quota(role, limits=None, guarantees=None, force=False, profile=None, **c
 
     Raises CommandExecutionError where the master refuses it, with its numbers. v1 UPDATE_QUOTA replaces all of a role's quota,
     so what was left out is read first. Before Mesos 1.9 a quota cannot be changed: it is removed and set anew, and in between
-    the role has none.
+    the role has none; if the new one is refused the role gets the old one again.
 
     CLI Example:
 
@@ -1050,41 +1077,91 @@ def set_quota(role, limits=None, guarantees=None, force=False, profile=None, **c
         salt-call mesos.set_quota web limits='{cpus: 2, mem: 2048}'
         salt-call mesos.set_quota batch guarantees='{cpus: 0.5}'
     """
-    _role_name(role)
-    _expect("/" not in role, "role", role, "a role at the top: nested roles have no quota of their own")
-    _expect(limits is not None or guarantees is not None, "limits", limits, "given, or guarantees: there is nothing to set")
-    given = {"guarantees": _amounts("guarantees", guarantees), "limits": _amounts("limits", limits)}
     client = _client(profile, connection)
-    current = _quotas(client).get(role, {"guarantees": {}, "limits": {}})
-    wanted = {key: current[key] if value is None else value for key, value in given.items()}
-    for name, value in wanted["guarantees"].items():
-        most = wanted["limits"].get(name, value)
-        _expect(value <= most, f"guarantees: {name}", value, f"at most the limit, which is {_plain(most)}")
+    current, wanted = _quota_wanted(client, role, limits, guarantees)
     if _version(client) >= (1, 9):
         payload = {"force": bool(force), "quota_configs": [{"role": role, **{
             key: {name: {"value": value} for name, value in wanted[key].items()} for key in wanted if wanted[key]
         }}]}
         _write(client, "UPDATE_QUOTA", payload, lambda: _quotas(client).get(role) == _without_zeros(wanted))
     else:
-        _set_old_quota(client, role, wanted, force)
+        _set_old_quota(client, role, current["guarantees"], wanted["guarantees"], force)
     return _quotas(client).get(role, {"guarantees": {}, "limits": {}})
+
+
+def _quota_wanted(client, role_, limits, guarantees):
+    """The quota of a role as it is and as it is to be. Raises SaltInvocationError, CommandExecutionError for what cannot be."""
+    _role_name(role_)
+    _expect("/" not in role_, "role", role_, "a role at the top: nested roles have no quota of their own")
+    _expect(limits is not None or guarantees is not None, "limits", limits, "given, or guarantees: there is nothing to set")
+    given = {"guarantees": _amounts("guarantees", guarantees), "limits": _amounts("limits", limits)}
+    current = _quotas(client).get(role_, {"guarantees": {}, "limits": {}})
+    wanted = {key: current[key] if value is None else value for key, value in given.items()}
+    for name, value in wanted["guarantees"].items():
+        most = wanted["limits"].get(name, value)
+        _expect(value <= most, f"guarantees: {name}", value, f"at most the limit, which is {_plain(most)}")
+    if wanted["limits"] and _version(client) < (1, 9):
+        raise CommandExecutionError("limits: this needs Mesos 1.9; the master is older. Give guarantees")
+    return current, wanted
 
 
 def _without_zeros(wanted):
     return {"guarantees": {name: value for name, value in wanted["guarantees"].items() if value}, "limits": wanted["limits"]}
 
 
-def _set_old_quota(client, role, wanted, force):
-    """Set a quota with the calls that Mesos had before 1.9: guarantees alone, and only where there is none."""
-    if wanted["limits"]:
-        raise CommandExecutionError("limits: this needs Mesos 1.9; the master is older. Give guarantees")
-    current = _quotas(client)
-    if role in current:
+def _set_old_quota(client, role, current, wanted, force):
+    """Set guarantees with the calls that Mesos had before 1.9, which only work where there are none; restores them if that fails."""
+
+    def write(guarantees, force):
+        entries = [{"name": name, "type": "SCALAR", "scalar": {"value": value}} for name, value in guarantees.items()]
+        body = {"role": role, "force": bool(force), "guarantee": entries}
+        client.write("POST", "/quota", lambda: _quotas(client).get(role, {}).get("guarantees") == guarantees, body=body)
+
+    if current:
         client.write("DELETE", f"/quota/{_mesos_http.quoted(role)}", lambda: role not in _quotas(client))
-    if wanted["guarantees"]:
-        guarantee = [{"name": name, "type": "SCALAR", "scalar": {"value": value}} for name, value in wanted["guarantees"].items()]
-        body = {"role": role, "force": bool(force), "guarantee": guarantee}
-        client.write("POST", "/quota", lambda: _quotas(client).get(role, {}).get("guarantees") == wanted["guarantees"], body=body)
+    if not wanted:
+        return
+    try:
+        write(wanted, force)
+    except CommandExecutionError as error:
+        try:
+            if current:
+                write(current, True)
+        except CommandExecutionError as second:
+            raise CommandExecutionError(f"{error}; and {role} did not get the quota again that it had: {second}") from None
+        raise
+
+
+def diff_quota(role, limits=None, guarantees=None, profile=None, **connection):
+    """
+    Say what a declaration would change in the quota of a role.
+
+    role
+        Its name, such as ``web``.
+
+    limits, guarantees
+        Scalars by resource, as for ``mesos.set_quota``: what is left out stays as it is, ``{}`` removes it.
+
+    profile, connection
+        Where and how to ask: see ``mesos.connection``.
+
+    Returns path to ``old`` and ``new``, such as ``{/limits/cpus: {old: 1.0, new: 2.0}}``; nothing if it is so already. Mesos
+    counts in thousandths, and a guarantee of 0 is none.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call mesos.diff_quota web limits='{cpus: 2, mem: 2048}'
+    """
+    current, wanted = (_without_zeros(each) for each in _quota_wanted(_client(profile, connection), role, limits, guarantees))
+    changes = {}
+    for kind in ("guarantees", "limits"):
+        for name in sorted({*current[kind], *wanted[kind]}):
+            old, new = current[kind].get(name), wanted[kind].get(name)
+            if old is None or new is None or round(old - new, 3):
+                changes[f"/{kind}/{name}"] = {"old": old, "new": new}
+    return changes
 
 
 def _amounts(argument, given):
@@ -1131,9 +1208,13 @@ def remove_quota(role, profile=None, **connection):
 # --- maintenance ---
 
 
-def maintenance_schedule(profile=None, **connection):
+def maintenance_schedule(whole=False, profile=None, **connection):
     """
     Show the maintenance schedule of the cluster.
+
+    whole
+        True: fail where parts of it are hidden from this user, as far as that can be known: machines that are draining or
+        down are in the schedule. Default False.
 
     profile, connection
         Where and how to ask: see ``mesos.connection``.
@@ -1148,7 +1229,7 @@ def maintenance_schedule(profile=None, **connection):
 
         salt-call mesos.maintenance_schedule
     """
-    return _windows(_client(profile, connection))
+    return (_windows_to_change if whole else _windows)(_client(profile, connection))
 
 
 def _windows(client):
@@ -1305,11 +1386,38 @@ def add_maintenance_window(machines, start, duration=None, profile=None, **conne
 
         salt-call mesos.add_maintenance_window lxb002.devops.test start=+1h duration=2h
     """
-    window = {"start": _instant(start), "duration": _duration(duration)}
     client = _client(profile, connection)
-    current = _windows_to_change(client)
-    window = {"machines": _machines(client, machines, current), **window}
+    current, window = _window(client, machines, start, duration)
     return _write_schedule(client, [*_without(current, window["machines"]), window])
+
+
+def _window(client, machines, start, duration):
+    """The schedule, and a window that is to be in it."""
+    times = {"start": _instant(start), "duration": _duration(duration)}
+    current = _windows_to_change(client)
+    return current, {"machines": _machines(client, machines, current), **times}
+
+
+def maintenance_window(machines, start, duration=None, profile=None, **connection):
+    """
+    Show the window that ``mesos.add_maintenance_window`` would add to the schedule, and add nothing.
+
+    machines, start, duration
+        As for ``mesos.add_maintenance_window``.
+
+    profile, connection
+        Where and how to ask: see ``mesos.connection``.
+
+    Returns ``machines`` (each with ``hostname`` and ``ip``, as the schedule or the agent spells them), ``start`` and
+    ``duration`` (in nanoseconds). Raises what ``mesos.add_maintenance_window`` raises.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call mesos.maintenance_window lxb002.devops.test start=2030-01-01T00:00:00Z duration=2h
+    """
+    return _window(_client(profile, connection), machines, start, duration)[1]
 
 
 def _without(windows, machines):
@@ -1440,7 +1548,7 @@ def _instant(given):
         return time.time_ns()
     if isinstance(given, str) and given.startswith("+"):
         return time.time_ns() + _duration(given[1:], "start")
-    if _is_int(given) and given >= 10**15:  # anything less would be seconds or milliseconds
+    if _is_int(given) and 10**15 <= given < 2**63:  # anything less would be seconds or milliseconds
         return given
     if isinstance(given, datetime.datetime):
         given = given.isoformat()
@@ -1449,7 +1557,7 @@ def _instant(given):
             found = datetime.datetime.fromisoformat(re.sub("[Zz]$", "+00:00", given.strip()))
         except ValueError:
             found = None
-        if found and found.tzinfo:
+        if found and found.tzinfo and found.year < 2262:  # what 64 bits hold
             return round(found.timestamp() * 10**6) * 1000
     raise SaltInvocationError(f"start: {given!r} is not {should}")
 

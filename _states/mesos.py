@@ -3,11 +3,17 @@ Promises about Mesos.
 
 ``mesos.flags_managed`` owns the directory that a daemon reads its flags from: one file a flag, and nothing else.
 ``mesos.leader_available`` and ``mesos.agents_registered`` are gates: they wait for the cluster and change nothing.
+
+All others are about the cluster as a whole: who may have how much of it, and which machines rest. It does not matter which
+minion applies them, and one is enough. Changes are ``{path: {"old": ..., "new": ...}}`` of what differs, with paths such as
+``/limits/cpus``; with ``test=True`` they are the same, and nothing is sent.
 """
 
 import contextlib
+import datetime
 import functools
 import grp
+import importlib
 import json
 import os
 import pwd
@@ -15,11 +21,25 @@ import re
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+import _declared
 import _mesos_gate
 import salt.utils.data
+from salt.exceptions import CommandExecutionError, SaltInvocationError
+
+# A minion that has had this module before still has the older helpers in memory.
+importlib.reload(_declared)
+importlib.reload(_mesos_gate)
+
+INTERVAL = 0.5  # seconds between two looks at an agent that drains
+SECOND = 10**9
+# The states of a task that is still there.
+LIVE = ("TASK_STAGING", "TASK_STARTING", "TASK_RUNNING", "TASK_KILLING")
+# What tells a framework from others; all else changes while it works.
+FRAMEWORK = ("id", "name", "user", "roles", "hostname", "webui_url", "principal")
 
 FLAG = re.compile(r"\??[A-Za-z][A-Za-z0-9_-]*")
 ENTRY = re.compile(r"[^\s./:;~][^/:;~]*")
@@ -289,6 +309,566 @@ def _agent_as_known(name, known):
                 return "known from before, has not come back since the leader changed"
             return "deactivated by an operator" if each["deactivated"] else "registered, and does not answer the leader"
     return "not registered"
+
+
+def quota_present(name, limits=None, guarantees=None, force=False, profile=None, **connection):
+    """
+    Keep the quota of a role as it is declared.
+
+    .. code-block:: yaml
+
+        web:
+          mesos.quota_present:
+            - limits: {cpus: 8, mem: 16384}
+            - guarantees: {cpus: 2}
+
+    name
+        The role. Nested roles (``a/b``) have no quota of their own.
+
+    limits, guarantees
+        Scalars by resource; mem and disk in MiB. One of the two has to be given: what is left out stays as it is, ``{}``
+        removes it. Mesos counts in thousandths, and a guarantee of 0 is none; a limit of 0 lets the role have nothing of it.
+        Limits need Mesos 1.9.
+
+    force
+        True: let the master accept guarantees above the capacity of the cluster, and limits below what the role already has.
+        Default False.
+
+    profile, connection
+        Where and how to ask: see ``mesos.connection`` of the execution module.
+
+    Before Mesos 1.9 a quota is removed and set anew, and in between the role has none; if the new one is refused it gets the
+    old one again.
+    """
+    ask = _module(profile, connection)
+    declared = {"limits": limits, "guarantees": guarantees}
+
+    def differences():
+        _expect(isinstance(force, bool), "force", force, "True or False")
+        return ask("diff_quota", name, **declared)
+
+    return _kept(name, differences, lambda changes: ask("set_quota", name, force=force, **declared),
+                 f"The quota of {name} is as declared", lambda changes: f"The quota of {name}", "set")
+
+
+def quota_absent(name, profile=None, **connection):
+    """
+    Keep a role without a quota.
+
+    .. code-block:: yaml
+
+        web:
+          mesos.quota_absent: []
+
+    name
+        The role.
+
+    profile, connection
+        Where and how to ask: see ``mesos.connection`` of the execution module.
+    """
+    ask = _module(profile, connection)
+    return _kept(name, lambda: ask("diff_quota", name, limits={}, guarantees={}), lambda changes: ask("remove_quota", name),
+                 f"{name} has no quota", lambda changes: f"The quota of {name}", "removed")
+
+
+def weights_present(name, weights, profile=None, **connection):
+    """
+    Keep the weights of some roles: who has twice the weight gets twice the share. Those of other roles stay as they are.
+
+    .. code-block:: yaml
+
+        weights:
+          mesos.weights_present:
+            - weights:
+                web: 2
+                batch: 0.5
+
+    name
+        Free text.
+
+    weights
+        Role to number above 0. Weights cannot be removed: 1 is as if there were none.
+
+    profile, connection
+        Where and how to ask: see ``mesos.connection`` of the execution module.
+    """
+    ask = _module(profile, connection)
+    return _kept(name, lambda: ask("diff_weights", weights),
+                 lambda changes: ask("set_weights", {path[1:]: each["new"] for path, each in changes.items()}),
+                 "The weights are as declared", lambda changes: f"The weight of {', '.join(path[1:] for path in changes)}", "set")
+
+
+def maintenance_scheduled(name, machines, start, duration=None, tolerance=60, profile=None, **connection):
+    """
+    Keep machines in the maintenance schedule. All others stay in it as they are.
+
+    .. code-block:: yaml
+
+        new disks:
+          mesos.maintenance_scheduled:
+            - machines: [lxb001.devops.test, lxb002.devops.test]
+            - start: 2030-01-01T00:00:00Z
+            - duration: 2h
+
+    name
+        Free text.
+
+    machines
+        Host names of agents, with commas or as a list; or mappings such as ``{hostname: h, ip: 10.0.0.65}`` for machines that
+        have no agent now. Upper and lower case are the same.
+
+    start
+        When it begins: ISO 8601 with a zone, or nanoseconds since 1970; ``now`` or ``+90m`` (s, m, h, d, w) count for machines
+        that are not scheduled yet, the others keep their start.
+
+    duration
+        How long it takes: ``2h``, ``90m`` or nanoseconds. Default: no end.
+
+    tolerance
+        By how many seconds the start of a machine that is scheduled may differ, 0 or more. Default 60.
+
+    profile, connection
+        Where and how to ask: see ``mesos.connection`` of the execution module.
+
+    In the changes durations are in seconds. Fails, and changes nothing, if parts of the schedule are hidden from this user, as
+    these would be erased.
+    """
+    ask = _module(profile, connection)
+    is_relative = start == "now" or (isinstance(start, str) and start.startswith("+"))
+    moved = {}
+
+    def differences():
+        fits = isinstance(tolerance, int | float) and not isinstance(tolerance, bool) and tolerance >= 0
+        _expect(fits, "tolerance", tolerance, "a number of seconds, 0 or more")
+        wanted = ask("maintenance_window", machines, start, duration)
+        scheduled = _scheduled(ask)
+        changes = {}
+        moved.clear()
+        for label, machine in _labelled(wanted["machines"]).items():
+            old, new = scheduled.get(_key(machine)), dict(wanted)
+            if old and (is_relative or abs(old["start"] - wanted["start"]) <= tolerance * SECOND):
+                new["start"] = old["start"]
+            told = {"start": start if is_relative and not old else _instant_shown(new["start"]), "duration": _seconds(new["duration"])}
+            found = _differing(label, old and _times_shown(old), told)
+            if found:
+                changes.update(found)
+                moved.setdefault(_instant_shown(new["start"]), []).append(machine)
+        return changes
+
+    def write(changes):
+        for begins, those in moved.items():
+            ask("add_maintenance_window", those, begins, duration)
+
+    return _kept(name, differences, write, "The machines are scheduled as declared",
+                 lambda changes: f"Maintenance of {_names(changes)}", "scheduled")
+
+
+def maintenance_cancelled(name, machines, profile=None, **connection):
+    """
+    Keep machines out of the maintenance schedule. All others stay in it as they are.
+
+    .. code-block:: yaml
+
+        no new disks:
+          mesos.maintenance_cancelled:
+            - machines: [lxb001.devops.test]
+
+    name
+        Free text.
+
+    machines
+        Host names, with commas or as a list, or mappings with ``hostname`` and ``ip``. Those that are not scheduled are passed
+        over.
+
+    profile, connection
+        Where and how to ask: see ``mesos.connection`` of the execution module.
+
+    Fails for machines that are down, which ``mesos.machine_up`` takes out of the schedule, and if parts of the schedule are
+    hidden from this user.
+    """
+    ask = _module(profile, connection)
+    found = {}
+
+    def differences():
+        given, scheduled = _given(machines), _scheduled(ask)
+        found.clear()
+        found.update(_labelled(_matching(given, [window["machine"] for window in scheduled.values()])))
+        down = _labelled(_matching(given, ask("maintenance_status")["down"]))
+        if down:
+            raise CommandExecutionError(f"machines: {', '.join(down)} is down: mesos.machine_up takes it out of the schedule")
+        return {f"/{label}": {"old": _times_shown(scheduled[_key(machine)]), "new": None} for label, machine in found.items()}
+
+    return _kept(name, differences, lambda changes: ask("remove_from_schedule", list(found.values())),
+                 "None of the machines is scheduled", lambda changes: f"Maintenance of {_names(changes)}", "cancelled")
+
+
+def machine_down(name, machines=None, profile=None, **connection):
+    """
+    Keep machines down for maintenance: their agents end, and all tasks on them are killed.
+
+    .. code-block:: yaml
+
+        lxb002.devops.test:
+          mesos.machine_down: []
+
+    name
+        The host name, if ``machines`` is not given.
+
+    machines
+        Host names, with commas or as a list, or mappings with ``hostname`` and ``ip``. They have to be scheduled for
+        maintenance, see ``mesos.maintenance_scheduled``.
+
+    profile, connection
+        Where and how to ask: see ``mesos.connection`` of the execution module.
+    """
+    ask = _module(profile, connection)
+    draining = {}
+
+    def differences():
+        given = _given(name if machines is None else machines)
+        known = [window["machine"] for window in _scheduled(ask).values()]
+        for each in given:
+            if not _matching([each], known):
+                label = each if isinstance(each, str) else each.get("hostname") or each["ip"]
+                raise CommandExecutionError(f"machines: {label} is not scheduled: mesos.maintenance_scheduled has to come before")
+        down = {_key(machine) for machine in ask("maintenance_status")["down"]}
+        draining.clear()
+        draining.update(_labelled(machine for machine in _matching(given, known) if _key(machine) not in down))
+        return {f"/{label}": {"old": "DRAINING", "new": "DOWN"} for label in draining}
+
+    return _kept(name, differences, lambda changes: ask("machine_down", list(draining.values()), confirm=True),
+                 "The machines are down", _names, "taken down")
+
+
+def machine_up(name, machines=None, profile=None, **connection):
+    """
+    Keep machines from being down for maintenance; they leave the schedule, and their agents may be started again.
+
+    .. code-block:: yaml
+
+        lxb002.devops.test:
+          mesos.machine_up: []
+
+    name
+        The host name, if ``machines`` is not given.
+
+    machines
+        Host names, with commas or as a list, or mappings with ``hostname`` and ``ip``. Those that are not down are passed over.
+
+    profile, connection
+        Where and how to ask: see ``mesos.connection`` of the execution module.
+    """
+    ask = _module(profile, connection)
+    down = {}
+
+    def differences():
+        given = _given(name if machines is None else machines)
+        down.clear()
+        down.update(_labelled(_matching(given, ask("maintenance_status")["down"])))
+        return {f"/{label}": {"old": "DOWN", "new": "UP"} for label in down}
+
+    return _kept(name, differences, lambda changes: ask("machine_up", list(down.values())),
+                 "None of the machines is down", _names, "brought up")
+
+
+def agent_drained(name, max_grace_period=None, mark_gone=False, wait=False, timeout=300, profile=None, **connection):
+    """
+    Keep an agent drained: it gets no new tasks, and those that it has are killed. Needs Mesos 1.9.
+
+    .. code-block:: yaml
+
+        lxb003.devops.test:
+          mesos.agent_drained:
+            - max_grace_period: 10m
+            - wait: True
+
+    name
+        Id or host name of the agent.
+
+    max_grace_period
+        Seconds, or text such as ``10m``: how long tasks have at most to end, whatever they ask for. Default: as they ask. An
+        agent that is draining already is left alone.
+
+    mark_gone
+        True: the agent is removed for ever once it is drained; one that is not there is gone. Should the machine come back,
+        then with another id, so a host name is drained again then. Default False.
+
+    wait
+        True: wait until it is drained, or gone, and fail with its tasks if the time is over; also while it was draining
+        before. Default False: it has only begun.
+
+    timeout
+        Seconds to wait, 1 to 86400, default 300.
+
+    profile, connection
+        Where and how to ask: see ``mesos.connection`` of the execution module; only ``timeout`` is another one here.
+    """
+    ask = _module(profile, connection)
+
+    def look():
+        return None if mark_gone and not _agents(ask, name) else ask("agent", name)
+
+    def differences():
+        for argument, value in (("mark_gone", mark_gone), ("wait", wait)):
+            _expect(isinstance(value, bool), argument, value, "True or False")
+        fits = isinstance(timeout, int | float) and not isinstance(timeout, bool) and 1 <= timeout <= 86400
+        _expect(fits, "timeout", timeout, "a number of seconds from 1 to 86400")
+        is_text = isinstance(max_grace_period, str) and re.fullmatch(r"(\d+(\.\d+)?[smhdw])+", max_grace_period)
+        is_number = isinstance(max_grace_period, int) and not isinstance(max_grace_period, bool) and max_grace_period >= 0
+        fits = is_text or is_number or max_grace_period is None
+        _expect(fits, "max_grace_period", max_grace_period, "a whole number of seconds, or text such as 10m")
+        _needs_draining(ask)
+        found = look()
+        if found is None or (found["drain"] and (found["mark_gone"] or not mark_gone)):
+            return {}
+        if any(_key(machine) == (found["hostname"].lower(), found["ip"]) for window in ask("maintenance_schedule")
+               for machine in window["machines"]):
+            raise CommandExecutionError(f"{name} is scheduled for maintenance, so that it cannot be drained: mesos.maintenance_cancelled")
+        if mark_gone:
+            return {"/": {"old": {"hostname": found["hostname"], "id": found["id"]}, "new": None}}
+        return {"/drain": {"old": None, "new": "DRAINED"}}
+
+    def settle():
+        deadline = time.monotonic() + timeout
+        while wait:
+            found = look()
+            if found is None or (found["drain"] == "DRAINED" and not mark_gone):
+                return
+            left = deadline - time.monotonic()
+            if left <= 0:
+                tasks = [each["id"] for each in ask("tasks") if each["agent_id"] == found["id"] and each["state"] in LIVE]
+                more = f": {len(tasks)} tasks are still there ({', '.join(tasks[:10])}). max_grace_period limits that" if tasks else ""
+                raise CommandExecutionError(f"{name} is not drained after {timeout:g} seconds{more}")
+            time.sleep(min(INTERVAL, left))
+
+    def write(changes):
+        ask("drain_agent", name, max_grace_period, mark_gone=mark_gone, confirm=mark_gone, again=mark_gone)
+
+    kept = f"{name} {'is gone, or will be once it is drained' if mark_gone else 'is drained, or draining'}"
+    return _kept(name, differences, write, kept, lambda changes: name, "drained" if wait else "told to drain", settle)
+
+
+def agent_active(name, profile=None, **connection):
+    """
+    Keep an agent from being drained or deactivated. Needs Mesos 1.9.
+
+    .. code-block:: yaml
+
+        lxb003.devops.test:
+          mesos.agent_active: []
+
+    name
+        Id or host name of the agent.
+
+    profile, connection
+        Where and how to ask: see ``mesos.connection`` of the execution module.
+
+    Fails while it is still draining: the master does not take that back.
+    """
+    ask = _module(profile, connection)
+
+    def differences():
+        _needs_draining(ask)
+        found = ask("agent", name)
+        if found["drain"] == "DRAINING":
+            raise CommandExecutionError(f"{name} is still draining, and can be active again once it is drained")
+        drained = {"/drain": {"old": found["drain"], "new": None}} if found["drain"] else {}
+        return {**drained, "/deactivated": {"old": True, "new": False}} if found["deactivated"] else {}
+
+    return _kept(name, differences, lambda changes: ask("reactivate_agent", name),
+                 f"{name} is neither drained nor deactivated", lambda changes: name, "reactivated")
+
+
+def framework_absent(name, confirm=False, show_secrets=False, profile=None, **connection):
+    """
+    Keep a framework away: it ends for ever, all of its tasks are killed, and its scheduler is refused from then on.
+
+    .. code-block:: yaml
+
+        old-batch:
+          mesos.framework_absent:
+            - confirm: True
+
+    name
+        Id of the framework, or its name if only one has it.
+
+    confirm
+        Has to be True.
+
+    show_secrets
+        True: values in the changes that look like secrets are shown. Default False: they are ``***``.
+
+    profile, connection
+        Where and how to ask: see ``mesos.connection`` of the execution module.
+
+    Fails if several frameworks have this name, and if frameworks are hidden from this user, as it may be one of these.
+    """
+    ask = _module(profile, connection)
+
+    def differences():
+        _expect(confirm is True, "confirm", confirm, "True: a framework and all of its tasks end for ever")
+        known = ask("frameworks")
+        found = [each for each in known if name in (each["id"], each["name"])]
+        if len(found) > 1:
+            raise CommandExecutionError(f"{name} are {len(found)} frameworks. Give the id: {', '.join(each['id'] for each in found)}")
+        if not found:
+            hidden = sum(ask("metrics", ["master/frameworks_connected", "master/frameworks_disconnected"]).values()) - len(known)
+            if hidden > 0:
+                raise CommandExecutionError(f"{hidden:g} frameworks are hidden from this user, and {name} may be one of them")
+        return {"/": {"old": {field: found[0][field] for field in FRAMEWORK}, "new": None}} if found else {}
+
+    return _kept(name, differences, lambda changes: ask("teardown_framework", changes["/"]["old"]["id"], confirm=True),
+                 f"There is no framework {name}", lambda changes: name, "torn down", show_secrets=show_secrets)
+
+
+# --- what those about the cluster have in common ---
+
+
+def _module(profile, connection):
+    """How to call functions of the execution module with the settings of a state."""
+    return lambda function, *arguments, **named: __salt__[f"mesos.{function}"](*arguments, **named, profile=profile, **connection)
+
+
+def _kept(name, differences, write, kept, what, done, settle=lambda: None, show_secrets=True):
+    """
+    Keep a promise about the cluster, and return what a state returns.
+
+    differences
+        Reads, and returns what is to be changed.
+
+    write
+        Called with that to make the changes.
+
+    kept
+        What is said where nothing differs.
+
+    what, done
+        Called with the changes to learn what is spoken of, and what is done to it: "would be set", "was set".
+
+    settle
+        Waits for what was begun, if that is wanted. Raises CommandExecutionError if it does not come about.
+    """
+    def plan():
+        changes = differences()
+        if not changes and not __opts__["test"]:
+            settle()
+
+        def act():
+            said, fault = f"{what(changes)} was {done}", None
+            try:
+                write(changes)
+            except CommandExecutionError as error:
+                fault = error
+            try:
+                left = differences()
+            except CommandExecutionError as error:
+                if fault:
+                    raise CommandExecutionError(f"{fault}; whether it was done is not known: {error}") from None
+                raise _declared.Broken(f"{said}, but cannot be read back: {error}") from None
+            if left:
+                # What was changed nevertheless, such as a quota of old masters that is gone and was not accepted anew.
+                made = {path: {"old": each["old"], "new": left[path]["old"] if path in left else each["new"]}
+                        for path, each in changes.items() if path not in left or left[path]["old"] != each["old"]}
+                elsewhere = f"{said}, but Mesos shows something else at {', '.join(left)}"
+                raise _declared.Broken(str(fault or elsewhere), made if fault else None)
+            try:
+                settle()
+            except CommandExecutionError as error:
+                raise _declared.Broken(str(error)) from None
+            return said
+
+        return _declared.Plan(changes, kept, f"{what(changes)} would be {done}", act)
+
+    return _declared.keep(name, __opts__["test"], plan, show_secrets)
+
+
+def _expect(fits, argument, value, should):
+    """Refuse an argument, in one line."""
+    if not fits:
+        raise SaltInvocationError(f"{argument}: {value!r} should be {should}")
+
+
+def _names(changes):
+    """What the paths of changes begin with, as a list to be read."""
+    return ", ".join(dict.fromkeys(path.split("/")[1] for path in changes))
+
+
+def _agents(ask, name):
+    """The agents that an id or a host name means."""
+    return [each for each in ask("agents") if name == each["id"] or name.lower() == each["hostname"].lower()]
+
+
+def _needs_draining(ask):
+    found = ask("info")
+    if "AGENT_DRAINING" not in found["capabilities"]:
+        raise CommandExecutionError(f"This needs Mesos 1.9; these masters have {found['version']}")
+
+
+def _scheduled(ask):
+    """The windows of the machines that are scheduled, by what makes them the same machine."""
+    windows = ask("maintenance_schedule", whole=True)
+    return {_key(machine): {**window, "machine": machine} for window in windows for machine in window["machines"]}
+
+
+def _given(machines):
+    """Machines as they are declared, as a list. Raises SaltInvocationError for what is none."""
+    given = [each.strip() for each in machines.split(",")] if isinstance(machines, str) else machines
+    given = [given] if isinstance(given, Mapping) else given
+    should = "a host name, or a list of host names or of {hostname, ip}"
+    _expect(isinstance(given, list) and given, "machines", machines, should)
+    for each in given:
+        parts = each if isinstance(each, Mapping) else {"hostname": each}
+        fits = set(parts) <= {"hostname", "ip"} and any(parts.values()) and all(isinstance(part, str) for part in parts.values())
+        _expect(fits, "machines", each, should)
+    return given
+
+
+def _key(machine):
+    """What makes two ids the same machine: host names compare without case, and what is left out is empty."""
+    return machine.get("hostname", "").lower(), machine.get("ip", "")
+
+
+def _matching(given, known):
+    """Those of the known machines that are meant by host names or ids."""
+    names = {each.lower() for each in given if isinstance(each, str)}
+    keys = {_key(each) for each in given if not isinstance(each, str)}
+    return [machine for machine in known if _key(machine)[0] in names or _key(machine) in keys]
+
+
+def _labelled(machines):
+    """Machines by host name; with their address, if they have no name of their own."""
+    found = {}
+    for machine in machines:
+        label = machine.get("hostname") or machine["ip"]
+        found[label if label not in found else f"{label} ({machine.get('ip')})"] = machine
+    return found
+
+
+def _differing(label, old, new):
+    """What differs between two mappings, by path; as a whole if the first is not there."""
+    if old is None:
+        return {f"/{label}": {"old": None, "new": new}}
+    return {f"/{label}/{key}": {"old": old[key], "new": new[key]} for key in new if old[key] != new[key]}
+
+
+def _times_shown(window):
+    return {"start": _instant_shown(window["start"]), "duration": _seconds(window["duration"])}
+
+
+def _instant_shown(nanoseconds):
+    """A point in time as text."""
+    found = datetime.datetime.fromtimestamp(nanoseconds // SECOND, datetime.timezone.utc)
+    return found.replace(microsecond=nanoseconds % SECOND // 1000).isoformat().replace("+00:00", "Z")
+
+
+def _seconds(nanoseconds):
+    """A duration in seconds, a whole number if it is one; None stays None."""
+    if nanoseconds is None:
+        return None
+    return nanoseconds / SECOND if nanoseconds % SECOND else nanoseconds // SECOND
+
+
+# --- flags ---
 
 
 def _faults(name, flags, secrets, environment, aliases):

@@ -5,6 +5,7 @@ import functools
 import threading
 import time
 
+import applying
 import pytest
 import requests
 
@@ -44,15 +45,11 @@ def place(salt, running):
     return start
 
 
-class Place:
+class Place(applying.Place):
+    service = "marathon"
+
     def __init__(self, salt, server, mesos):
-        self.salt, self.server, self.mesos = salt, server, mesos
-
-    def __call__(self, function, name, test=False, **arguments):
-        return self.salt(f"marathon.{function}", test, name=name, url=self.server.url, **arguments)
-
-    def call(self, function, *positional, **named):
-        return self.salt.call(f"marathon.{function}", *positional, url=self.server.url, **named)
+        self.salt, self.server, self.mesos, self.url = salt, server, mesos, server.url
 
     def changed(self, function, name, **arguments):
         """Apply a state that is to change something, and return the changes."""
@@ -60,27 +57,6 @@ class Place:
         assert answer["result"] is True and answer["changes"], answer
         self.quiet()
         return answer["changes"]
-
-    def kept(self, function, name, **arguments):
-        """Apply a state that is to change nothing, with and without test; it writes nothing."""
-        before = len(self.writes())
-        for test in (True, False):
-            answer = self(function, name, test, **arguments)
-            assert (answer["result"], answer["changes"]) == (True, {}), answer
-        assert len(self.writes()) == before
-
-    def fails(self, function, name, test=False, **arguments):
-        """Apply a state that is to fail, and return its comment of one line."""
-        answer = self(function, name, test, **arguments)
-        assert answer["result"] is False and answer["comment"] and "\n" not in answer["comment"], answer
-        return answer["comment"]
-
-    def refused(self, function, name, **arguments):
-        """Apply a state that is to fail before anything is sent, with and without test."""
-        before = len(self.writes())
-        comments = {self.fails(function, name, test, **arguments) for test in (True, False)}
-        assert len(comments) == 1 and len(self.writes()) == before
-        return comments.pop()
 
     def quiet(self):
         until(lambda: not self.call("deployments"))
@@ -376,7 +352,7 @@ def test_what_is_deleted_and_still_there_fails_the_state(place, monkeypatch):
     here, deploy = place(), Marathon.deploy
     here.changed("app_present", "/web", config=SMALL)
     monkeypatch.setattr(Marathon, "deploy", lambda self, tree, *arguments: deploy(self, self.tree.copy(), *arguments))
-    assert here.fails("app_absent", "/web") == "/web was deleted, but Marathon has it again"
+    assert here.breaks("app_absent", "/web")[1] == "/web was deleted, but Marathon has it again"
 
 
 def test_an_app_that_another_deletes_at_the_same_time_is_gone_all_the_same(place, monkeypatch):

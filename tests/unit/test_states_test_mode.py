@@ -20,7 +20,8 @@ POD = {"containers": [{"name": "a", "exec": {"command": {"shell": "sleep 3600"}}
 # Where a case is played.
 MARATHON = ("marathon 1.4.13", "marathon 1.10.26")
 CHRONOS = ("chronos 2.5.0", "chronos 3.0.2")
-MESOS = ("mesos 1.11.0",)
+MESOS = ("mesos 1.4.3", "mesos 1.11.0")
+DRAINING = ("mesos 1.9.0", "mesos 1.11.0")  # since when agents drain, and roles have limits
 
 # State, and after a comma what is special: the places, the functions that are called there before, with their arguments; the
 # arguments of the state; the paths of its changes.
@@ -40,8 +41,27 @@ CASES = {
     "marathon.pod_present, merged": (MARATHON, [("create_pod", "/x", POD)],
                                      {"name": "/x", "config": {"labels": {"team": "b"}}}, ["/labels/team"]),
     "marathon.pod_absent": (MARATHON, [("create_pod", "/x", POD)], {"name": "/x"}, ["/"]),
+    "mesos.agent_active": (DRAINING, [("deactivate_agent", HOSTS[3])], {"name": HOSTS[3]}, ["/deactivated"]),
+    "mesos.agent_drained": (DRAINING, [], {"name": HOSTS[0], "max_grace_period": "10m"}, ["/drain"]),
+    "mesos.agent_drained, gone": (DRAINING, [], {"name": HOSTS[0], "mark_gone": True, "wait": True}, ["/"]),
     "mesos.flags_managed": (("directory",), [], {"flags": {"quorum": 2}, "secrets": {"credentials": "sesame"}},
                             [".", "credentials", "quorum"]),
+    "mesos.framework_absent": (MESOS, [], {"name": "marathon", "confirm": True}, ["/"]),
+    "mesos.machine_down": (MESOS, [("add_maintenance_window", HOSTS[1], "now")], {"name": HOSTS[1]}, [f"/{HOSTS[1]}"]),
+    "mesos.machine_up": (MESOS, [("add_maintenance_window", HOSTS[1], "now"), ("machine_down", HOSTS[1], True)], {"name": HOSTS[1]},
+                         [f"/{HOSTS[1]}"]),
+    "mesos.maintenance_cancelled": (MESOS, [("add_maintenance_window", HOSTS[:2], "now")], {"machines": HOSTS[1]}, [f"/{HOSTS[1]}"]),
+    "mesos.maintenance_scheduled": (MESOS, [], {"machines": HOSTS[:2], "start": "+1h", "duration": "2h"},
+                                    [f"/{each}" for each in HOSTS[:2]]),
+    "mesos.maintenance_scheduled, moved": (
+        MESOS, [("add_maintenance_window", HOSTS[:2], "now", "1h")],
+        {"machines": HOSTS[:1], "start": "2030-01-01T00:00:00Z", "duration": "2h"}, [f"/{HOSTS[0]}/duration", f"/{HOSTS[0]}/start"]),
+    "mesos.quota_absent": (MESOS, [("set_quota", "web", None, {"cpus": 1})], {"name": "web"}, ["/guarantees/cpus"]),
+    "mesos.quota_present": (MESOS, [("set_quota", "web", None, {"cpus": 1})], {"name": "web", "guarantees": {"cpus": 2, "mem": 64}},
+                            ["/guarantees/cpus", "/guarantees/mem"]),
+    "mesos.quota_present, limits": (DRAINING, [("set_quota", "web", {"cpus": 2}, {"cpus": 1})], {"name": "web", "limits": {"mem": 1024}},
+                                    ["/limits/cpus", "/limits/mem"]),
+    "mesos.weights_present": (MESOS, [], {"weights": {"web": 2, "batch": 1}}, ["/web"]),
 }
 
 # Those that wait, fail where something is wrong, or act only if what they watch changes: by themselves they change nothing.
