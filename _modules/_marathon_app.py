@@ -135,6 +135,23 @@ SINCE = {"gpus": (1, 3), "secrets": (1, 3), "taskKillGracePeriodSeconds": (1, 3)
          "tty": (1, 5), "executorResources": (1, 6), "check": (1, 8), "role": (1, 9), "resourceLimits": (1, 10)}
 # Lists that Marathon up to 1.4 returns as null.
 NULLED = ("args", "acceptedResourceRoles")
+# What Marathon adds to a part of an app where it is not given, whatever else stands there and with whatever version.
+ADDED = {
+    "container": {"type": "DOCKER", "volumes": []},
+    "docker": {"forcePullImage": False, "privileged": False, "parameters": []},
+    "portMapping": {"containerPort": 0, "protocol": "tcp", "labels": {}},
+    "portDefinition": {"protocol": "tcp", "labels": {}},
+    "network": {"mode": "container", "labels": {}},
+    "artifact": FETCH,
+    "healthCheck": {**HEALTH_CHECK, "delaySeconds": 15, "ipProtocol": "IPv4", "ignoreHttp1xx": False, "portIndex": 0},
+}
+# What has nothing but text in it.
+TEXTS = frozenset(("text", "values", "environment", *CHOICES))
+# Where 0 leaves it to Marathon which number it is.
+CHOSEN = {"portMapping": "servicePort", "portDefinition": "port"}
+# Fields that are told in two ways, or mean another thing than they say.
+TWOFOLD = frozenset((*RENAMED, *IGNORED, *OWNED, "residency"))
+TWOFOLD_BEFORE_1_5 = TWOFOLD | {"container", "networks", "portDefinitions", "fetch"}
 # The one text that may stand where otherwise something else does.
 WORDS = {"unreachable": "disabled", "limit": "unlimited"}
 
@@ -176,6 +193,51 @@ def diff(current, desired, version, mode="merge", unset=()):
     old = canonical(current, version)
     new = _filled(_settled(_together(current, desired, version, mode, unset), version), version)
     return _changes(old, _conceded(old, new, version))
+
+
+def stands(current, desired, version):
+    """
+    Say whether a declaration that is to be merged surely changes nothing in an app as Marathon returned it, which takes a
+    fiftieth of the time of ``diff`` and ``check``. True: neither would find anything. False: they have to look.
+    """
+    twofold = TWOFOLD if version >= (1, 5) else TWOFOLD_BEFORE_1_5
+    fields = OBJECTS["app"]
+    for name, value in desired.items():
+        if value is None:
+            return False
+        if name not in current or name in twofold or name not in fields or not _alike(value, current[name], fields[name]):
+            return False
+    return True
+
+
+def _alike(given, shown, kind):
+    """Whether a part of a declaration is what Marathon shows, with nothing to it but what it always adds."""
+    if given == shown and isinstance(kind, str) and kind in TEXTS:
+        return True
+    if isinstance(given, dict):
+        return isinstance(shown, dict) and isinstance(kind, str) and _alike_parts(given, shown, kind)
+    if isinstance(given, list):
+        part = kind[0] if isinstance(kind, list) else "text" if kind == "constraint" else "any"
+        return isinstance(shown, list) and len(given) == len(shown) and all(_alike(*pair, part) for pair in zip(given, shown, strict=True))
+    if type(given) is bool or type(shown) is bool:
+        return given is shown
+    return given == shown or (type(given) is int and str(given) == shown and kind == "text")
+
+
+def _alike_parts(given, shown, kind):
+    if kind == "healthCheck" and "port" in given:
+        return False
+    fields, chosen = OBJECTS.get(kind, {}), CHOSEN.get(kind)
+    other = "text" if kind in TEXTS else "any"
+    for name, value in given.items():
+        if name == chosen and value == 0 and type(value) is int:
+            continue
+        if name not in shown or not _alike(value, shown[name], fields.get(name, other)):
+            return False
+    if len(given) == len(shown):
+        return True
+    added = ADDED.get(kind, {})
+    return all(name in given or name == chosen or (name in added and added[name] == shown[name]) for name in shown)
 
 
 def writable(app, version):
@@ -224,6 +286,20 @@ def check(config, version, where="app"):
     version = release(version)
     for fault in _app_faults(config, version):
         raise ValueError(f"{where}: {fault}")
+
+
+def check_runs(app):
+    """Raise ValueError, one line, for a whole app that has nothing to run."""
+    container = app.get("container") or {}
+    if not (app.get("cmd") or app.get("args") or container.get("docker") or container.get("appc")):
+        raise ValueError("there is nothing to run: an app has cmd, args or a container with an image")
+
+
+def fields(kind, version):
+    """Return the names of the fields that an app or a pod may be declared with."""
+    version = release(version)
+    unknown = OWNED | IGNORED | {"id"} | ({name for name, since in SINCE.items() if version < since} if kind == "app" else set())
+    return sorted(OBJECTS[kind].keys() - unknown)
 
 
 # --- pods ---
@@ -537,7 +613,7 @@ def _readiness_check(given):
 
 def _together(current, desired, version, mode, unset):
     """Return the app that results, whole and in the newer form, but without defaults that nobody gave."""
-    base = _modern(writable(current, version), version)
+    base = _modern(_texts(writable(current, version), "app"), version)
     wanted = _modern(_texts(_plain(desired), "app"), version)
     removed = {RENAMED.get(key, key) for key in unset}
     _expect_mode(mode)

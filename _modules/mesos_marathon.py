@@ -33,6 +33,7 @@ STATUSES = (None, "running", "staging")
 MODES = ("merge", "replace")
 ACKNOWLEDGED_LATE = (1, 8)  # before, a deployment that was acknowledged may not be listed yet
 PARTIAL_SINCE = PODS_SINCE = (1, 4)
+FEW_APPS = 3  # from more on all apps are read at once, instead of one after another
 
 __func_alias__ = {"import_": "import"}
 __virtualname__ = "marathon"
@@ -482,6 +483,33 @@ def canonical_app(config, version=None, profile=None, **connection):
     return _marathon_app.canonical(config, version)
 
 
+def fields(kind='app', version=None, profile=None, **connection):
+    """
+    List the fields that an app, or a pod, may be declared with.
+
+    kind
+        ``app`` (default) or ``pod``.
+
+    version
+        Version of Marathon whose fields count, such as ``1.8.244``. Default: that of the server.
+
+    profile, connection
+        Where and how to ask: see ``marathon.connection``.
+
+    Returns a sorted list of names, the older ones included, without what Marathon alone decides. With a ``version`` nobody is
+    asked.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call marathon.fields
+        salt-call marathon.fields pod version=1.8.244
+    """
+    _expect(kind in ("app", "pod"), "kind", kind, "app or pod")
+    return _marathon_app.fields(kind, _version(version, profile, connection))
+
+
 def diff_app(id, config, mode='merge', unset=(), profile=None, **connection):
     """
     Say what a declaration would change in an app.
@@ -513,10 +541,87 @@ def diff_app(id, config, mode='merge', unset=(), profile=None, **connection):
     """
     client, name = _client(profile, connection), _named(id)
     release, wanted = _prepared(client, name, config, mode, unset)
-    current = _found(_app, client, name)
-    if current is None:
-        return {"/": {"old": None, "new": _marathon_app.canonical(wanted, release)}}
-    return _marathon_app.diff(current, wanted, release, mode, unset)
+    return _differs(_found(_app, client, name), wanted, release, mode, unset)
+
+
+def _differs(current, wanted, release, mode, unset=(), where="config"):
+    """What a declaration changes in an app, which may not be there. Raises SaltInvocationError for what cannot be."""
+    try:
+        if current is None:
+            _marathon_app.check_runs(wanted)
+            return {"/": {"old": None, "new": _marathon_app.canonical(wanted, release)}}
+        found = _marathon_app.diff(current, wanted, release, mode, unset)
+        if found:
+            _marathon_app.check_runs(_marathon_app.merged(current, wanted, release, unset, mode))
+    except ValueError as error:
+        raise SaltInvocationError(f"{where}: {error}") from None
+    _expect(not found or release >= PARTIAL_SINCE or (mode == "merge" and not unset), f"{where}: mode, unset", [mode, *unset],
+            "left out: Marathon before 1.4 keeps what is not given")
+    return found
+
+
+def diff_apps(apps, mode='merge', current=None, version=None, profile=None, **connection):
+    """
+    Say what declarations would change, of many apps at once.
+
+    apps
+        Ids of apps to their fields, mappings as in Marathon's JSON.
+
+    mode
+        ``merge`` (default): only the fields that are given count. ``replace``: all of them, except ``instances`` and ``role``
+        if they are not given.
+
+    current
+        What ``marathon.apps`` returned, if it was asked already. Default: it is asked.
+
+    version
+        Version of the server, if that was asked already. Default: it is asked.
+
+    profile, connection
+        Where and how to ask: see ``marathon.connection``.
+
+    Returns ids of apps to what ``marathon.diff_app`` says of each, only of those that differ. Raises SaltInvocationError, with
+    the app, for what is wrong.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call marathon.diff_apps '{/web: {labels: {team: b}}, /new: {cmd: sleep 3600}}'
+    """
+    client = _client(profile, connection)
+    return _diff_apps(*_many(client, apps, mode, current, version), mode)
+
+
+def _many(client, apps, mode, current, version):
+    """The apps that are wanted and those that there are, by id, and the version of the server."""
+    _expect(mode in MODES, "mode", mode, "merge or replace")
+    _expect(isinstance(apps, Mapping), "apps", apps, "a mapping of ids to fields")
+    wanted = {}
+    for id, config in apps.items():
+        name = _named(id, "apps")
+        _expect(name not in wanted, f"apps: {name}", id, "there once")
+        wanted[name] = _with_id(name, config, f"apps: {name}")
+    release = _release(client) if version is None else _marathon_app.release(version)
+    return wanted, _by_id(_said(client.get("/v2/apps"), "apps", needs=("id",)) if current is None else current), release
+
+
+def _by_id(found):
+    return {each["id"]: each for each in found}
+
+
+def _diff_apps(wanted, there, release, mode):
+    found = {}
+    for name, config in wanted.items():
+        current = there.get(name)
+        if current is not None and mode == "merge" and _marathon_app.stands(current, config, release):
+            continue
+        where = f"apps: {name}"
+        _checked(_marathon_app.check, config, release, where)
+        changes = _differs(current, config, release, mode, where=where)
+        if changes:
+            found[name] = changes
+    return found
 
 
 def _prepared(client, name, config, mode="merge", unset=()):
@@ -529,17 +634,17 @@ def _prepared(client, name, config, mode="merge", unset=()):
     return release, wanted
 
 
-def _with_id(name, config):
-    _expect(isinstance(config, Mapping), "config", config, "a mapping of fields")
+def _with_id(name, config, where="config"):
+    _expect(isinstance(config, Mapping), where, config, "a mapping of fields")
     said = config.get("id")
     same = said is None or (isinstance(said, str) and "/" + said.strip("/") == name)
-    _expect(same, "config: id", said, f"{name}, as was said first")
+    _expect(same, f"{where}: id", said, f"{name}, as was said first")
     return {**config, "id": name}
 
 
-def _checked(check, config, release):
+def _checked(check, config, release, where="config"):
     try:
-        check(config, release, "config")
+        check(config, release, where)
     except ValueError as error:
         raise SaltInvocationError(str(error)) from None
 
@@ -650,10 +755,8 @@ def update_app(id, config, partial=True, unset=(), force=False, profile=None, **
 
 def _updated(client, name, config, mode, unset, force):
     release, wanted = _prepared(client, name, config, mode, unset)
-    _expect(release >= PARTIAL_SINCE or (mode == "merge" and not unset), "partial, unset", [mode, *unset],
-            "left out: Marathon before 1.4 keeps what is not given")
     current = _app(client, name)
-    if not _marathon_app.diff(current, wanted, release, mode, unset):
+    if not _differs(current, wanted, release, mode, unset):
         return {"version": current["version"], "deploymentId": None, "created": False}
     if release >= PARTIAL_SINCE:
         params, body = {"partialUpdate": False}, _marathon_app.merged(current, wanted, release, unset, mode)
@@ -665,6 +768,76 @@ def _updated(client, name, config, mode, unset, force):
         return found and not _marathon_app.diff(found, wanted, release, mode, unset) and _result(found)
 
     return _begun(client, "PUT", f"/v2/apps{_path(name)}", done, force, body, **params)
+
+
+def update_apps(apps, mode='merge', current=None, version=None, force=False, profile=None, **connection):
+    """
+    Make and change many apps in one deployment. Those that are not mentioned are left alone.
+
+    apps
+        Ids of apps to their fields, mappings as in Marathon's JSON.
+
+    mode
+        ``merge`` (default): fields that are not given stay as they are. ``replace``: they get their defaults, except
+        ``instances`` and ``role``; needs Marathon 1.4 for apps that are there.
+
+    current
+        What ``marathon.apps`` returned, if it was asked already. Default: it is asked.
+
+    version
+        Version of the server, if that was asked already. Default: it is asked.
+
+    force
+        True: a deployment that is under way for the same is given up for this. Default False: it is refused then, with the ids
+        of those.
+
+    profile, connection
+        Where and how to ask: see ``marathon.connection``.
+
+    Returns ``version``, ``deploymentId``, ``created`` and ``updated`` (lists of ids). If nothing differs nothing is sent, and
+    ``deploymentId`` is None. Raises SaltInvocationError, with the app, for what is wrong. Rests on ``PUT /v2/apps``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call marathon.update_apps '{/web: {labels: {team: b}}, /new: {cmd: sleep 3600}}'
+    """
+    client = _client(profile, connection)
+    wanted, there, release = _many(client, apps, mode, current, version)
+    differing = _diff_apps(wanted, there, release, mode)
+    changed = {"created": sorted(differing.keys() - there.keys()), "updated": sorted(differing.keys() & there.keys())}
+    if not differing:
+        return {"version": None, "deploymentId": None, **changed}
+    whole = release >= PARTIAL_SINCE
+    bodies = [_marathon_app.merged(there[name], wanted[name], release, (), mode) if whole and name in there
+              else _marathon_app.prepared(wanted[name], release) for name in differing]
+
+    def done():
+        found = _by_id(_said(client.get("/v2/apps"), "apps", needs=("id",)))
+        return not _diff_apps({name: wanted[name] for name in differing}, found, release, mode) and _result({})
+
+    return {**_put_apps(client, release, [wanted[name] for name in differing], bodies, done, force), **changed}
+
+
+def _put_apps(client, release, declared, bodies, done, force):
+    """Send many apps as one deployment. ``declared`` is what made the bodies, in the same order."""
+    whole = {"partialUpdate": False} if release >= PARTIAL_SINCE else {}
+    try:
+        return _begun(client, "PUT", "/v2/apps", done, force, bodies, **whole)
+    except _mesos_http.Invalid as error:
+        raise type(error)(f"{_suspects(declared, error.info.get('details'))}: {error}", **error.info) from None
+
+
+def _suspects(declared, details):
+    """Which apps a complaint of Marathon may be about: it names places in an app, and only sometimes which one."""
+    paths = [str(each.get("path")) for each in details if isinstance(each, Mapping)] if isinstance(details, list) else []
+    numbers = [int(number) for path in paths for number in re.findall(r"^/?\((\d+)\)", path)]
+    fields = {field for path in paths for field in re.findall(r"^/(\w+)", path)}
+    found = [declared[number] for number in numbers if number < len(declared)]
+    found = found or [each for each in declared if fields and fields <= each.keys()] or declared
+    names = _mesos_http.few([each["id"] for each in found])
+    return names[0] if len(names) == 1 else f"one of {', '.join(names)}"
 
 
 def replace_app(id, config, force=False, profile=None, **connection):
@@ -1451,6 +1624,8 @@ def _prepared_pod(client, name, config, mode="merge"):
     _expect(mode in MODES, "mode", mode, "merge or replace")
     wanted = _with_id(name, config)
     release = _release(client)
+    if release < PODS_SINCE:
+        raise SaltInvocationError(f"{name}: pods need Marathon 1.4, and this is {'.'.join(map(str, release))}")
     _checked(_marathon_app.check_pod, wanted, release)
     return release, wanted
 
@@ -1801,8 +1976,13 @@ def _outcome(client, deployment, over=True):
     actions = [each for step in deployment.get("steps", ()) for each in step.get("actions", ())]
     stopped = {each.get("app") or each.get("pod") for each in actions if "Stop" in each["action"]}
     kinds, wrong = set(), {}
+    known = None
+    if len(deployment["affectedApps"]) > FEW_APPS:
+        embed = ["apps.counts", "apps.lastTaskFailure"]
+        known = _by_id(_said(client.get("/v2/apps", params={"embed": embed}), "apps", needs=("id", "instances")))
     for name in [*deployment["affectedApps"], *deployment["affectedPods"]]:
-        kind, why = _fate(client, name, name in deployment["affectedPods"], name in stopped, deployment.get("version", ""))
+        is_pod = name in deployment["affectedPods"]
+        kind, why = _fate(client, name, is_pod, name in stopped, deployment.get("version", ""), known)
         if kind == "done" and not over and name in queue:  # the instances that run are of the version before
             kind, why = "failed", "not all new instances run"
         if kind != "done" and name in queue:
@@ -1810,14 +1990,17 @@ def _outcome(client, deployment, over=True):
         kinds.add(kind)
         wrong[name] = None if kind == "done" else why
     result = next((each for each in ("cancelled", "failed") if each in kinds), "done") if over else "timeout"
-    reasons = "; ".join(f"{name}: {why}" for name, why in wrong.items() if why)
+    reasons = "; ".join(_mesos_http.few([f"{name}: {why}" for name, why in wrong.items() if why]))
     reason = ". ".join(filter(None, (_deployment_line(deployment), reasons))) if not over else reasons or "All is as it should be"
     return {"result": result, "reason": reason, "apps": wrong}
 
 
-def _fate(client, name, is_pod, is_stopped, version):
-    """Whether an app or pod became what a deployment was to make of it, and why not."""
-    current = _found(_pod_status, client, name) if is_pod else _found(_app, client, name, ["apps.counts", "apps.lastTaskFailure"])
+def _fate(client, name, is_pod, is_stopped, version, known):
+    """Whether an app or pod became what a deployment was to make of it, and why not. ``known`` has all apps, unless it is None."""
+    if known is not None and not is_pod:
+        current = known.get(name)
+    else:
+        current = _found(_pod_status, client, name) if is_pod else _found(_app, client, name, ["apps.counts", "apps.lastTaskFailure"])
     if is_stopped:
         return ("done", None) if current is None else ("cancelled", "it is still there")
     if current is None:
@@ -2030,8 +2213,7 @@ def import_(config, dry_run=False, timeout=300, force=False, profile=None, **con
     begun = changed["deployments"]
     if apps:
         bodies = [_marathon_app.prepared(each, release) for each in apps]
-        partial = {"partialUpdate": False} if release >= PARTIAL_SINCE else {}
-        begun.append(_begun(client, "PUT", "/v2/apps", lambda: False, force, bodies, **partial)["deploymentId"])
+        begun.append(_put_apps(client, release, apps, bodies, lambda: False, force)["deploymentId"])
     for each in pods:
         create_or_update = update_pod if each["id"] in there["pods"] else create_pod
         options = {"mode": "replace"} if create_or_update is update_pod else {}

@@ -624,6 +624,43 @@ def test_what_is_surely_wrong_with_a_pod_is_refused(config, message):
         app.check_pod(config, NEW)
 
 
+# --- what needs no second look ---
+
+
+def variants(value):
+    """Yield a part of an app with one thing in it left out or made another, for each thing in it."""
+    if isinstance(value, dict):
+        for name in value:
+            yield {key: each for key, each in value.items() if key != name}
+            yield from ({**value, name: each} for each in variants(value[name]))
+    elif isinstance(value, list):
+        yield from (value[:number] + value[number + 1:] for number in range(len(value)))
+        yield [*value, *value]
+        yield from ([*value[:number], each, *value[number + 1:]] for number in range(len(value)) for each in variants(value[number]))
+    yield from (each for each in (None, True, False, 0, 1, 1.5, "1", "x", [], {}) if (type(each), each) != (type(value), value))
+
+
+@pytest.mark.parametrize("case, version", possible())
+def test_what_surely_stands_is_neither_refused_nor_different(case, version):
+    current = returned(case, version)
+    whole = {name: value for name, value in current.items() if name not in app.OWNED}
+    for desired in (POSTED[case], whole):
+        for each in (each for each in (desired, *variants(desired)) if isinstance(each, dict)):
+            if app.stands(current, each, app.release(version)):
+                app.check(each, version)
+                assert app.diff(current, each, version) == {}, each
+
+
+def test_what_is_written_in_the_newer_form_surely_stands_and_all_else_needs_a_look():
+    standing = {case for case in POSTED if (current := returned(case, NEW)) and app.stands(current, POSTED[case], app.release(NEW))}
+    assert standing == {"minimal", "numbers and labels", "args", "user network, new form", "fetch", "port definitions", "no ports", "roles"}
+
+
+def test_a_constraint_that_an_old_marathon_shows_with_an_empty_value_is_no_difference_to_who_changes_something_else():
+    current = {**WEB, "constraints": [["hostname", "UNIQUE", ""]], "labels": {}}
+    assert app.diff(current, {"labels": {"team": "a"}}, OLD) == {"/labels/team": {"old": None, "new": "a"}}
+
+
 # --- any app ---
 
 

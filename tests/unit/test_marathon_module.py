@@ -80,8 +80,8 @@ def until(question):
 
 # Functions whose examples change something, or need a deployment that is under way; each with what it returns.
 BEGUN = {
-    "create_app", "update_app", "replace_app", "delete_app", "scale_app", "restart_app", "rollback_app", "create_pod", "update_pod",
-    "delete_pod", "create_group", "delete_group", "scale_group", "rollback_group",
+    "create_app", "update_app", "update_apps", "replace_app", "delete_app", "scale_app", "restart_app", "rollback_app", "create_pod",
+    "update_pod", "delete_pod", "create_group", "delete_group", "scale_group", "rollback_group",
 }
 OTHERS = {
     "abdicate": lambda found: found is True,
@@ -436,6 +436,72 @@ def test_a_group_loses_nothing_that_is_not_listed(world):
     assert place.call("app_exists", "/shop/db")
     place.call("update_group", "/shop", {"apps": [{"id": "cart", "cmd": "sleep 3600"}]}, purge=True)
     until(lambda: not place.call("app_exists", "/shop/db"))
+
+
+@pytest.mark.parametrize("version", [OLD, "1.4.13", NEW])
+def test_many_apps_are_compared_with_two_requests_and_changed_in_one_deployment(world, version):
+    place = world(version=version)
+    apps = {"/web": {"labels": {"team": "b"}}, "new/one": {"cmd": "sleep 99", "env": {"PORT": 80}}, "/shop/db": APPS["/shop/db"]}
+    before = len(place.server.requests)
+    differing = place.call("diff_apps", apps)
+    assert [(each.method, each.path) for each in place.server.requests[before:]] == [("GET", "/v2/info"), ("GET", "/v2/apps")]
+    assert sorted(differing) == ["/new/one", "/web"] and differing["/web"] == {"/labels/team": {"old": "a", "new": "b"}}
+    assert differing["/new/one"]["/"]["old"] is None
+    done = place.call("update_apps", apps)
+    assert (done["created"], done["updated"]) == (["/new/one"], ["/web"]) and done["deploymentId"]
+    until(lambda: not place.call("deployments"))
+    assert place.call("diff_apps", apps, current=place.call("apps"), version=version) == {}
+    kept = place.call("app", "/web")
+    assert kept["cmd"] == APPS["/web"]["cmd"] and place.call("app", "/new/one")["env"] == {"PORT": "80"}
+    writes = len(place.writes())
+    assert place.call("update_apps", apps) == {"version": None, "deploymentId": None, "created": [], "updated": []}
+    assert len(place.writes()) == writes
+
+
+def test_of_many_apps_the_one_that_is_wrong_is_named_as_far_as_anyone_knows(world):
+    place = world()
+    for apps, said in (({"/a": {"cmd": "sleep 9"}, "/b": {"cmd": "sleep 9", "cpus": "x"}}, "apps: /b: cpus"),
+                       ({"/a": {"cpus": 1}}, "apps: /a: there is nothing to run"),
+                       ({"/a": {"cmd": "sleep 9"}, "a": {"cmd": "sleep 9"}}, "apps: /a: 'a' should be there once"),
+                       ({"/web": {"cmd": "sleep 9", "mem": 1}, "/b": {"cmd": "sleep 9", "mem": -1}}, "one of /web, /b: "),
+                       ({"/web": {"cmd": "sleep 9"}, "/b": {"cmd": "sleep 9", "upgradeStrategy": {"minimumHealthCapacity": 2}}}, "/b: ")):
+        before = len(place.server.requests)
+        assert place.fails("update_apps", apps).partition(": ")[2].startswith(said)
+        assert "/b" not in {each["id"] for each in place.call("apps")} and len(place.server.requests) > before
+
+
+def test_what_would_have_nothing_to_run_is_refused_before_anything_is_sent(world):
+    place = world()
+    before = len(place.writes())
+    for function, arguments in (("diff_app", ("/new", {"cpus": 1})), ("diff_app", ("/web", {}, "merge", ["cmd"])),
+                                ("update_app", ("/web", {}, True, ["cmd"])), ("diff_app", ("/web", {"user": "me"}, "merge", ["user"]))):
+        text = place.fails(function, *arguments)
+        assert "nothing to run" in text or "user: both given and to be unset" in text
+    assert len(place.writes()) == before
+
+
+def test_before_1_4_there_are_no_pods(world):
+    place = world(version=OLD)
+    for function in ("diff_pod", "create_pod"):
+        assert "/pod: pods need Marathon 1.4, and this is 1.3.14" in place.fails(function, "/pod", POD)
+
+
+def test_what_came_of_many_apps_is_asked_in_one_request_and_told_of_ten(world):
+    place = world()
+    names = [f"/big/a{number}" for number in range(12)]
+    begun = place.call("update_apps", {name: {"cmd": "sleep 9", "cpus": 1000} for name in names})["deploymentId"]
+    before = len(place.server.requests)
+    found = place.call("wait_deployment", begun, timeout=0.1, interval=0.1)
+    assert found["result"] == "timeout" and all("0 of 1 instances run" in found["apps"][name] for name in names)
+    assert "/big/a0: " in found["reason"] and "... 2 more" in found["reason"]
+    assert len(place.server.requests) - before <= 4
+
+
+def test_fields_are_those_that_the_version_knows(place):
+    known = place.call("fields", version="1.4.13")
+    assert {"cmd", "uris", "killSelection"} <= set(known) and not {"tty", "role", "version", "tasks", "id"} & set(known)
+    assert "tty" in place.call("fields") and "containers" in place.call("fields", "pod")
+    assert "kind: 'group' should be app or pod" in place.fails("fields", "group")
 
 
 def test_what_is_exported_is_imported_elsewhere_and_then_nothing_differs(salt, world, marathon):
