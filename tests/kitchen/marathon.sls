@@ -1,0 +1,6 @@
+# The version that the formula takes by itself.
+marathon:
+  java_opts: -Xmx384m
+  options:
+    framework_name: marathon kitchen
+    task_launch_timeout: 300000

@@ -1,0 +1,7 @@
+# A master that has a name, and keeps its logs longer.
+mesos:
+  logs_kept: 60d
+  master:
+    flags:
+      cluster: kitchen
+      offer_timeout: 30secs
