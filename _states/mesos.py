@@ -438,12 +438,12 @@ def maintenance_scheduled(name, machines, start, duration=None, tolerance=60, pr
     moved = {}
 
     def differences():
+        nonlocal moved
         fits = isinstance(tolerance, int | float) and not isinstance(tolerance, bool) and tolerance >= 0
         _expect(fits, "tolerance", tolerance, "a number of seconds, 0 or more")
         wanted = ask("maintenance_window", machines, start, duration)
         scheduled = _scheduled(ask)
-        changes = {}
-        moved.clear()
+        changes, moved = {}, {}
         for label, machine in _labelled(wanted["machines"]).items():
             old, new = scheduled.get(_key(machine)), dict(wanted)
             if old and (is_relative or abs(old["start"] - wanted["start"]) <= tolerance * SECOND):
@@ -490,9 +490,9 @@ def maintenance_cancelled(name, machines, profile=None, **connection):
     found = {}
 
     def differences():
+        nonlocal found
         given, scheduled = _given(machines), _scheduled(ask)
-        found.clear()
-        found.update(_labelled(_matching(given, [window["machine"] for window in scheduled.values()])))
+        found = _labelled(_matching(given, [window["machine"] for window in scheduled.values()]))
         down = _labelled(_matching(given, ask("maintenance_status")["down"]))
         if down:
             raise CommandExecutionError(f"machines: {', '.join(down)} is down: mesos.machine_up takes it out of the schedule")
@@ -525,6 +525,7 @@ def machine_down(name, machines=None, profile=None, **connection):
     draining = {}
 
     def differences():
+        nonlocal draining
         given = _given(name if machines is None else machines)
         known = [window["machine"] for window in _scheduled(ask).values()]
         for each in given:
@@ -532,8 +533,7 @@ def machine_down(name, machines=None, profile=None, **connection):
                 label = each if isinstance(each, str) else each.get("hostname") or each["ip"]
                 raise CommandExecutionError(f"machines: {label} is not scheduled: mesos.maintenance_scheduled has to come before")
         down = {_key(machine) for machine in ask("maintenance_status")["down"]}
-        draining.clear()
-        draining.update(_labelled(machine for machine in _matching(given, known) if _key(machine) not in down))
+        draining = _labelled(machine for machine in _matching(given, known) if _key(machine) not in down)
         return {f"/{label}": {"old": "DRAINING", "new": "DOWN"} for label in draining}
 
     return _kept(name, differences, lambda changes: ask("machine_down", list(draining.values()), confirm=True),
@@ -562,9 +562,9 @@ def machine_up(name, machines=None, profile=None, **connection):
     down = {}
 
     def differences():
+        nonlocal down
         given = _given(name if machines is None else machines)
-        down.clear()
-        down.update(_labelled(_matching(given, ask("maintenance_status")["down"])))
+        down = _labelled(_matching(given, ask("maintenance_status")["down"]))
         return {f"/{label}": {"old": "DOWN", "new": "UP"} for label in down}
 
     return _kept(name, differences, lambda changes: ask("machine_up", list(down.values())),
@@ -637,7 +637,8 @@ def agent_drained(name, max_grace_period=None, mark_gone=False, wait=False, time
             left = deadline - time.monotonic()
             if left <= 0:
                 tasks = [each["id"] for each in ask("tasks") if each["agent_id"] == found["id"] and each["state"] in LIVE]
-                more = f": {len(tasks)} tasks are still there ({', '.join(tasks[:10])}). max_grace_period limits that" if tasks else ""
+                shown = f"{', '.join(tasks[:10])}{' ...' if len(tasks) > 10 else ''}"
+                more = f", as it has still {shown}. max_grace_period limits how long" if tasks else ""
                 raise CommandExecutionError(f"{name} is not drained after {timeout:g} seconds{more}")
             time.sleep(min(INTERVAL, left))
 
@@ -714,7 +715,7 @@ def framework_absent(name, confirm=False, show_secrets=False, profile=None, **co
         if not found:
             hidden = sum(ask("metrics", ["master/frameworks_connected", "master/frameworks_disconnected"]).values()) - len(known)
             if hidden > 0:
-                raise CommandExecutionError(f"{hidden:g} frameworks are hidden from this user, and {name} may be one of them")
+                raise CommandExecutionError(f"Frameworks are hidden from this user, {hidden:g} of them, and {name} may be one of these")
         return {"/": {"old": {field: found[0][field] for field in FRAMEWORK}, "new": None}} if found else {}
 
     return _kept(name, differences, lambda changes: ask("teardown_framework", changes["/"]["old"]["id"], confirm=True),
@@ -769,7 +770,7 @@ def _kept(name, differences, write, kept, what, done, settle=lambda: None, show_
                 # What was changed nevertheless, such as a quota of old masters that is gone and was not accepted anew.
                 made = {path: {"old": each["old"], "new": left[path]["old"] if path in left else each["new"]}
                         for path, each in changes.items() if path not in left or left[path]["old"] != each["old"]}
-                elsewhere = f"{said}, but Mesos shows something else at {', '.join(left)}"
+                elsewhere = f"{said}, but Mesos shows something else at {', '.join(left)}, or hides it from this user"
                 raise _declared.Broken(str(fault or elsewhere), made if fault else None)
             try:
                 settle()

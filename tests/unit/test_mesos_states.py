@@ -135,7 +135,7 @@ def test_weights_that_are_taken_and_not_shown_fail_the_state(place, monkeypatch)
     monkeypatch.setattr(here.leader.weights, "change", lambda infos: None)
     changes, comment = here.breaks("weights_present", "drf", weights={"web": 2})
     assert changes == {"/web": change(1, 2)}
-    assert comment == "The weight of web was set, but Mesos shows something else at /web"
+    assert comment == "The weight of web was set, but Mesos shows something else at /web, or hides it from this user"
 
 
 def test_a_leader_that_is_lost_after_a_change_fails_the_state(place, monkeypatch):
@@ -270,7 +270,7 @@ def test_an_agent_is_drained_once_and_active_again(place, version):
 def test_an_agent_that_is_draining_is_left_alone_and_who_waits_hears_of_its_tasks(place, monkeypatch):
     monkeypatch.setattr(Listening, "_drain", lambda *arguments: None)
     here = place()
-    task = f"{HOSTS[0]} is not drained after 1 seconds: 1 tasks are still there (web.1). max_grace_period limits that"
+    task = f"{HOSTS[0]} is not drained after 1 seconds, as it has still web.1. max_grace_period limits how long"
     assert here.breaks("agent_drained", HOSTS[0], wait=True, timeout=1) == ({"/drain": change(None, "DRAINED")}, task)
     here.kept("agent_drained", HOSTS[0], max_grace_period="1s")
     assert here.fails("agent_drained", HOSTS[0], wait=True, timeout=1) == task
@@ -339,7 +339,7 @@ def test_a_framework_that_ends_by_itself_at_the_same_time_is_gone_all_the_same(p
 def test_a_framework_that_may_be_hidden_is_not_taken_for_absent(place):
     here = place(NEW[-1], '--acls={"view_frameworks": [{"principals": {"type": "ANY"}, "users": {"type": "NONE"}}]}')
     assert here.refused("framework_absent", "marathon", confirm=True) == \
-        "1 frameworks are hidden from this user, and marathon may be one of them"
+        "Frameworks are hidden from this user, 1 of them, and marathon may be one of these"
 
 
 # --- what is wrong ---
