@@ -343,10 +343,9 @@ class Chronos(Runs):
         self.done.pop(name, None)
         if self.new and name not in self.jobs:
             self.pending[name] = job
-        elif self.settle(job):
-            self.jobs[name] = job
         else:
-            self.jobs.pop(name, None)
+            self.settle(job)
+            self.jobs[name] = job
 
     @api("job/<name>", "DELETE")
     def delete_job(self, _request: Request, name: str) -> Any:

@@ -14,7 +14,7 @@ Job = dict[str, Any]
 COUNTERS = {"successCount": 0, "errorCount": 0, "errorsSinceLastSuccess": 0, "lastSuccess": "", "lastError": ""}
 # What a job that depended on one that is deleted still has of its own.
 LEFT = """
-    name command executor executorFlags retries owner lastError lastSuccess cpus disk mem disabled softError uris fetch
+    name command executor executorFlags taskInfoData retries owner lastError lastSuccess cpus disk mem disabled softError uris fetch
     highPriority successCount errorCount errorsSinceLastSuccess epsilon async
 """
 OPERATORS = (("EQUALS", "0"), ("LIKE", "2.4"), ("UNLIKE", "2.5"))

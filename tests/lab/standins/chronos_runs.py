@@ -112,19 +112,16 @@ class Runs(Framework):
         job["schedule"], self.dirty = left.text, True
         self.enqueue(job, start)
 
-    def settle(self, job: Job) -> bool:
-        """Do what Chronos 2 does with a new schedule: skip what is over. Whether anything is left of it."""
+    def settle(self, job: Job) -> None:
+        """Do what Chronos 2 does with a new schedule: skip what is over. A job of which nothing is left stays, and never runs."""
         schedule = self.schedule(job)
-        if self.new or not schedule or not schedule.start:
-            return True
+        if self.new or job["disabled"] or not schedule or not schedule.start:
+            return
         late = parse(f"R//{job['epsilon']}", "")
         epsilon = timedelta(seconds=(late.after(1) - late.after(0)).total_seconds() if late else 0)
         missed = schedule.missed(self.now() - epsilon)
-        if missed and 0 <= schedule.repeat <= missed:
-            return False
         if missed:
             job["schedule"] = schedule.skipped(missed).text
-        return True
 
     def advance_by_hand(self, job: Job) -> None:
         """Count a run by hand as one of the schedule's, as Chronos 3 does."""
