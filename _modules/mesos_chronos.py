@@ -52,6 +52,9 @@ CONTAINER = {
     "forcePullImage": False,
 }  # fmt: skip
 EXTRACTS_SINCE = (3, 0, 1)  # by itself what it fetches
+# What a job that ran after one with a schedule still has of its own when that one is deleted.
+LEFT = ("name", "command", "executor", "executorFlags", "taskInfoData", "owner", "epsilon", "async", "retries", *SIZES, "disabled",
+        "softError", "highPriority", "uris", "fetch", *COUNTERS)
 
 __virtualname__ = "chronos"
 
@@ -776,8 +779,28 @@ def diff_job(name, config, replace=False, match="equivalent", profile=None, **co
     client = _client(profile, connection)
     wanted = _checked(config, _named(name))
     _for_generation(wanted, _generation(client))
-    current = _find(client, name)
-    return _diff(current, _completed(wanted, current, replace), match)
+    return _changes(_find(client, name), wanted, replace, match)
+
+
+def _changes(current, wanted, replace=False, match="equivalent", preserve_counters=True, reset_schedule=False):
+    """What is to change of a job: what differs, and what changes although it is the same."""
+    changes = _diff(current, _completed(wanted, current, replace), match)
+    if current is None:
+        return changes
+    if reset_schedule and wanted.get("schedule") not in (None, current.get("schedule")):
+        changes["schedule"] = {"old": current.get("schedule"), "new": wanted["schedule"]}
+    counted = {name: current[name] for name in COUNTERS if current.get(name)}
+    if counted and not preserve_counters:
+        changes["counters"] = {"old": counted, "new": {name: COUNTERS[name] for name in counted}}
+    # Chronos disables a job that has no runs left. One that gets new ones is to have them.
+    if "schedule" in changes and wanted.get("schedule") and "disabled" not in wanted and current.get("disabled") and _used_up(current):
+        changes["disabled"] = {"old": True, "new": False}
+    return changes
+
+
+def _used_up(job):
+    """Whether a job has a schedule, and no run left."""
+    return _repeat(job.get("schedule")) == 0
 
 
 def _completed(wanted, current, replace):
@@ -808,7 +831,7 @@ def _diff(current, wanted, match="equivalent"):
     if "parents" in new and "schedule" in new and new["schedule"] is None:
         changes.pop("scheduleTimeZone", None)
     # Chronos disables a job that has no runs left; to enable it again would not make it run.
-    if new.get("disabled") is False and "schedule" not in changes and _repeat(old.get("schedule")) == 0:
+    if new.get("disabled") is False and "schedule" not in changes and _used_up(old):
         changes.pop("disabled", None)
     return changes
 
@@ -935,11 +958,100 @@ def update_job(name, config, replace=False, preserve_counters=True, reset_schedu
     return _put(name, config, (False,), replace, preserve_counters, reset_schedule, match, POLL, profile, connection)
 
 
+def put_jobs(jobs, replace=False, preserve_counters=True, reset_schedule=False, match="equivalent", wait=10, owner_name=None, purge=False,
+             test=False, foreseen=None, profile=None, **connection):
+    """
+    Create many jobs, and change those that are there: parents first, and nothing at all if anything is wrong with one of them.
+
+    jobs
+        Name to fields, a mapping; see ``chronos.put_job``. Parents may be among them, or be there already.
+
+    replace, match
+        As for ``chronos.put_job``.
+
+    preserve_counters, reset_schedule
+        As for ``chronos.put_job``, but they count only for jobs that change anyway.
+
+    wait
+        Seconds until new jobs must be there, default 10; once for each generation of parents and children.
+
+    owner_name
+        The ``ownerName`` of all these jobs; Chronos shows that, and does nothing else with it. Default: it is a field like others.
+
+    purge
+        Whether jobs are deleted that have this ``owner_name`` and are not among ``jobs``, and their tasks killed. Default False.
+
+    test
+        True: nothing is sent, and the answer tells what would be done. Default False.
+
+    foreseen
+        For a test only, what will have changed by then: name to a list of parents, None for a job that will be gone. Default:
+        nothing.
+
+    profile, connection
+        Where and how to ask: see ``chronos.connection``.
+
+    Returns ``created`` (a list of names), ``changes`` (name to what ``chronos.diff_job`` returns, of those that were written),
+    ``deleted`` (name to job as it was), ``lost`` (name to the fields that Chronos did not keep as they were given) and
+    ``warnings`` (name to a list).
+
+    Raises SaltInvocationError for wrong fields, as ``chronos.put_job``, and CommandExecutionError for parents that are not there
+    or are to be purged, and jobs that would run after themselves; with all that is wrong, before anything is sent. Raises
+    CommandExecutionError at the first job that cannot be written; its ``info["done"]`` is what was done before, as it would have
+    been returned.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call chronos.put_jobs '{day: {schedule: R/2030-01-01T00:00:00Z/P1D}, evening: {parents: [day, hello]}}' test=True
+        salt-call chronos.put_jobs '{day: {schedule: R/2030-01-01T00:00:00Z/P1D}}' owner_name=ops purge=True
+    """
+    _check_options(match, wait, replace=replace, preserve_counters=preserve_counters, reset_schedule=reset_schedule, purge=purge, test=test)
+    _expect(isinstance(jobs, Mapping), "jobs", jobs, "a mapping of names to fields")
+    _expect(owner_name is None or (_is_text(owner_name) and owner_name), "owner_name", owner_name, "text. A number needs quotes")
+    _expect(owner_name or not purge, "purge", purge, "False without owner_name, which says whose jobs may be deleted")
+    client = _client(profile, connection)
+    generation, known = _generation(client), _jobs(client)
+    wanted, warnings, faults = _each_checked(jobs, known, generation, owner_name)
+    gone = [name for name, each in known.items() if purge and each.get("ownerName") == owner_name and name not in jobs]
+    graph = {name: {"parents": parents} for name, parents in _parents(known, foreseen, wanted).items()}
+    misplaced = _misplaced(graph, wanted, gone)
+    if faults or misplaced:
+        raise (CommandExecutionError if misplaced else SaltInvocationError)("; ".join(faults + misplaced))
+    changes = {}
+    for name, fields in wanted.items():
+        current = known.get(name)
+        if _changes(current, fields, replace, match):
+            changes[name] = _changes(current, fields, replace, match, preserve_counters, reset_schedule)
+            body = _merged(current, fields, changes[name], replace, preserve_counters) if current else fields
+            warnings[name] += _schedule_warnings(body, generation)
+    order = list(_generations(graph))
+    done = {"created": [], "changes": {}, "deleted": {}, "lost": {}, "warnings": {name: said for name, said in warnings.items() if said}}
+    if test:
+        return {**done, "created": [name for name in changes if name not in known], "changes": changes,
+                "deleted": {name: known[name] for name in gone}}
+    try:
+        for names in order:
+            bodies = {}
+            for name in [name for name in names if name in changes]:
+                current = _still(client, name) if name in known else None
+                fields = wanted[name]
+                bodies[name] = _merged(current, fields, changes[name], replace, preserve_counters) if current else {"name": name, **fields}
+                _posted(client, bodies[name], changes[name], wait)
+                done["changes"][name] = changes[name]
+                done["created"] += [name] * (current is None)
+            _read_back(client, bodies, wanted, wait, done)
+        for names in reversed(order):
+            for name in [name for name in names if name in gone]:
+                done["deleted"][name] = delete_job(name, profile=profile, **connection)["deleted"]
+    except CommandExecutionError as error:
+        raise _mesos_http.HttpError(str(error), **{**(getattr(error, "info", None) or {}), "done": done}) from None
+    return done
+
+
 def _put(name, config, allowed, replace, preserve_counters, reset_schedule, match, wait, profile, connection):
-    _matches(match)
-    _expect(_is_number(wait) and wait <= 3600, "wait", wait, "a number of seconds from 0 to 3600")
-    for argument, value in (("replace", replace), ("preserve_counters", preserve_counters), ("reset_schedule", reset_schedule)):
-        _expect(isinstance(value, bool), argument, value, "true or false")
+    _check_options(match, wait, replace=replace, preserve_counters=preserve_counters, reset_schedule=reset_schedule)
     wanted = _checked(config, _named(name))
     client = _client(profile, connection)
     warnings = _for_generation(wanted, _generation(client))
@@ -953,8 +1065,7 @@ def _put(name, config, allowed, replace, preserve_counters, reset_schedule, matc
         _check_new(name, wanted, _generation(client))
         changes, body = _diff(None, wanted), {"name": name, **wanted}
     else:
-        changes = _diff(current, _completed(wanted, current, replace), match)
-        _add_resets(changes, current, wanted, preserve_counters, reset_schedule)
+        changes = _changes(current, wanted, replace, match, preserve_counters, reset_schedule)
         body = _merged(current, wanted, changes, replace, preserve_counters)
     warnings += _schedule_warnings(body, _generation(client))
     if not changes:
@@ -962,19 +1073,15 @@ def _put(name, config, allowed, replace, preserve_counters, reset_schedule, matc
     found = _written(client, body, changes, wait)
     if found is None:
         raise CommandExecutionError(_why_gone(client, name, body))
-    lost = [field for field in _diff(found, wanted) if field != "disabled"]
+    lost = _lost(found, wanted)
     if lost:
-        warnings.append(f"Chronos did not keep as it was given: {', '.join(sorted(lost))}")
+        warnings.append(f"Chronos did not keep as it was given: {', '.join(lost)}")
     return {"created": current is None, "changes": changes, "warnings": warnings, "job": found}
 
 
-def _add_resets(changes, current, wanted, preserve_counters, reset_schedule):
-    """Add what changes although it is the same: the counters, and a schedule that is to begin anew."""
-    if reset_schedule and wanted.get("schedule") not in (None, current.get("schedule")):
-        changes["schedule"] = {"old": current.get("schedule"), "new": wanted["schedule"]}
-    counted = {name: current[name] for name in COUNTERS if current.get(name)}
-    if counted and not preserve_counters:
-        changes["counters"] = {"old": counted, "new": {name: COUNTERS[name] for name in counted}}
+def _lost(found, wanted):
+    """The fields of a job that Chronos did not keep; that it has been disabled since may have many reasons."""
+    return sorted(field for field in _diff(found, wanted) if field != "disabled")
 
 
 def _merged(current, wanted, changes, replace, preserve_counters):
@@ -999,15 +1106,98 @@ def _merged(current, wanted, changes, replace, preserve_counters):
                 body[name] = current[name]
     if "schedule" in body and "schedule" not in changes and current.get("schedule"):
         body["schedule"] = current["schedule"]
-    if replace and "disabled" not in wanted and "disabled" in current:
-        body["disabled"] = current["disabled"]
+    if "disabled" in current:
+        body["disabled"] = changes["disabled"]["new"] if "disabled" in changes else current["disabled"]
     if preserve_counters:
         body.update({name: current[name] for name in COUNTERS if name in current})
     return body
 
 
+def _each_checked(jobs, known, generation, owner_name):
+    """Return of many jobs the fields of those that are right, by name, with warnings, and what is wrong with the others."""
+    wanted, warnings, faults = {}, {}, []
+    for name, config in jobs.items():
+        try:
+            fields = _checked(config, _named(name))
+            if owner_name and fields.setdefault("ownerName", owner_name) != owner_name:
+                raise SaltInvocationError(f"ownerName: {fields['ownerName']!r} should be {owner_name!r}, as owner_name says")
+            warnings[name] = _for_generation(fields, generation)
+            if name not in known:
+                _check_new(name, fields, generation)
+            wanted[name] = fields
+        except SaltInvocationError as error:
+            faults.append(f"{name}: {error}")
+    return wanted, warnings, faults
+
+
+def _parents(known, foreseen, wanted=()):
+    """Return the parents of each job as they will be."""
+    found = {name: each.get("parents", []) for name, each in known.items()}
+    found.update(foreseen or {})
+    found = {name: parents for name, parents in found.items() if parents is not None}
+    for name in wanted:
+        if wanted[name].get("parents"):
+            found[name] = sorted(set(wanted[name]["parents"]))
+        elif wanted[name].get("schedule"):
+            found[name] = []
+    return found
+
+
+def _misplaced(graph, wanted, gone):
+    """Say what is wrong with the parents of jobs as they will be, if others will be gone."""
+    faults = []
+    for name, fields in wanted.items():
+        try:
+            _check_parents(name, fields.get("parents", []), graph)
+        except (CommandExecutionError, SaltInvocationError) as error:
+            faults.append(f"{name}: {error}")
+    for name, each in graph.items():
+        missed = [parent for parent in each["parents"] if parent in gone]
+        if missed and name not in gone:
+            faults.append(f"{name}: runs after {', '.join(missed)}, which would be purged")
+    return faults
+
+
+def _generations(graph):
+    """Yield the names of jobs in lists, none before all its parents."""
+    left = {name: set(each["parents"]) for name, each in graph.items()}
+    while left:
+        names = [name for name, parents in left.items() if not parents & left.keys()] or list(left)
+        yield names
+        for name in names:
+            del left[name]
+
+
+def _still(client, name):
+    """A job as it is now: what is sent along of a schedule that has moved on meanwhile would have it run again."""
+    found = _find(client, name)
+    if found is None:
+        raise _no_job(name)
+    return found
+
+
+def _read_back(client, bodies, wanted, wait, done):
+    """Wait for jobs that were posted, and say what became of them."""
+    found = _appeared(client, list(bodies), wait)
+    missing = [name for name in bodies if name not in found]
+    for name in missing:
+        del done["changes"][name]
+    done["created"] = [name for name in done["created"] if name in done["changes"]]
+    for name in found:
+        lost = _lost(found[name], wanted[name])
+        if lost:
+            done["lost"][name] = lost
+    if missing:
+        raise CommandExecutionError(_why_gone(client, missing[0], bodies[missing[0]]))
+
+
 def _written(client, body, changes, wait):
     """Post a job, and return it as it is then; None if it does not appear."""
+    return _posted(client, body, changes, wait) or _visible(client, body["name"], wait)
+
+
+def _posted(client, body, changes, wait):
+    """Post a job. Returns it as it is then, if no answer came and it was looked for; else None."""
     sent = {name: value for name, value in body.items() if name not in COUNTERS}
 
     def done():
@@ -1017,15 +1207,21 @@ def _written(client, body, changes, wait):
 
     endpoint = "/dependency" if "parents" in body else "/iso8601"
     answer = _change(client, "POST", endpoint, body["name"], body=body, done=done)
-    return answer if isinstance(answer, dict) else _visible(client, body["name"], wait)
+    return answer if isinstance(answer, dict) else None
 
 
 def _visible(client, name, wait):
     """A job, as soon as it is there; None if it is not in time."""
+    return _appeared(client, [name], wait).get(name)
+
+
+def _appeared(client, names, wait):
+    """Jobs by name, as soon as all are there; those that are there in time."""
     deadline = time.monotonic() + wait
     while True:
-        found = _find(client, name)
-        if found or time.monotonic() >= deadline:
+        known = _jobs(client) if len(names) > 1 else {name: _find(client, name) for name in names}
+        found = {name: known[name] for name in names if known.get(name)}
+        if len(found) == len(names) or time.monotonic() >= deadline:
             return found
         time.sleep(POLL)
 
@@ -1035,14 +1231,12 @@ def _why_gone(client, name, body):
     gone = sorted(set(body.get("parents", [])) - set(_jobs(client)))
     if gone:
         why = f"its parents {', '.join(gone)} are gone, and then Chronos drops it without a word"
-    elif _generation(client) == 2 and _repeat(body.get("schedule")) is not None:
-        why = "Chronos 2 drops jobs without a word whose runs all lie in the past"
     else:
         why = "it may have been deleted by somebody else, or Chronos takes longer (wait=)"
     return f"Chronos accepted the job {name!r}, and it is not there: {why}"
 
 
-def delete_job(name, children="refuse", profile=None, **connection):
+def delete_job(name, children="refuse", test=False, foreseen=None, profile=None, **connection):
     """
     Delete a job, and kill its tasks.
 
@@ -1052,6 +1246,9 @@ def delete_job(name, children="refuse", profile=None, **connection):
     children
         ``refuse`` (default): nothing is done if other jobs run after it. ``allow``: Chronos then gives them the parents of the
         deleted job, or, if it has a schedule, that schedule, and most of their other fields are lost.
+
+    test, foreseen
+        As for ``chronos.put_jobs``.
 
     profile, connection
         Where and how to ask: see ``chronos.connection``.
@@ -1068,19 +1265,34 @@ def delete_job(name, children="refuse", profile=None, **connection):
         salt-call chronos.delete_job hello children=allow
     """
     _expect(children in ("refuse", "allow"), "children", children, "refuse or allow")
+    _expect(isinstance(test, bool), "test", test, "true or false")
     client, name = _client(profile, connection), _named(name)
     before = _jobs(client)
     if name not in before:
         raise _no_job(name)
-    dependent = [child for child, each in before.items() if name in each.get("parents", [])]
+    dependent = [child for child, parents in _parents(before, foreseen).items() if name in parents]
     if dependent and children == "refuse":
         raise _mesos_http.Conflict(
             f"{', '.join(dependent)} run after {name!r}, and would lose most of their fields. Delete them first, or allow it: "
             "children=allow"
         )
-    _change(client, "DELETE", f"/job/{_mesos_http.quoted(name)}", name, done=lambda: _find(client, name) is None)
-    after = _jobs(client) if dependent else {}
-    return {"deleted": before[name], "children": {child: _between(before[child], after.get(child, {})) for child in dependent}}
+    if test:
+        after = {child: _orphaned(before[child], before[name]) for child in dependent if child in before}
+    else:
+        _change(client, "DELETE", f"/job/{_mesos_http.quoted(name)}", name, done=lambda: _find(client, name) is None)
+        after = _jobs(client) if dependent else {}
+    return {"deleted": before[name], "children": {child: _between(before.get(child, {}), after.get(child, {})) for child in dependent}}
+
+
+def _orphaned(child, parent):
+    """What Chronos makes of a job whose parent is deleted."""
+    if "parents" in parent:
+        return {**child, "parents": sorted({*child["parents"], *parent["parents"]} - {parent["name"]})}
+    kept = {name: value for name, value in child.items() if name in LEFT}
+    lost = {name: "" if default is None else default for name, default in DEFAULTS.items() if name in child}
+    for name in ("parents", "container"):
+        lost.pop(name, None)
+    return {**lost, **kept, "schedule": parent["schedule"], "scheduleTimeZone": parent.get("scheduleTimeZone", "")}
 
 
 def _between(before, after):
@@ -1237,6 +1449,13 @@ def _matches(match):
     _expect(match in _chronos_schedule.MATCHES, "match", match, f"one of {', '.join(_chronos_schedule.MATCHES)}")
 
 
+def _check_options(match, wait, **flags):
+    _matches(match)
+    _expect(_is_number(wait) and wait <= 3600, "wait", wait, "a number of seconds from 0 to 3600")
+    for argument, value in flags.items():
+        _expect(isinstance(value, bool), argument, value, "true or false")
+
+
 def _schedule(argument, value):
     try:
         return _chronos_schedule.parse(value)
@@ -1262,7 +1481,7 @@ def _checked(config, name=None):
         given["environmentVariables"] = [{"name": key, "value": value} for key, value in given["environmentVariables"].items()]
     for field, value in given.items():
         fits, should = _FIELDS.get(field, _TEXT)
-        shown = "its value" if field == "environmentVariables" else _mesos_http.shortened(repr(value))
+        shown = "its value" if field in ("environmentVariables", "container", "arguments") else _mesos_http.shortened(repr(value))
         if not fits(value):
             raise SaltInvocationError(f"{field}: {shown} should be {should}")
     if "schedule" in given:
