@@ -16,6 +16,8 @@ LOCAL = ["--http_address", "127.0.0.1", "--http_port", "0", "--hostname", "127.0
 SMALL = {"cmd": "sleep 3600", "cpus": 0.1, "mem": 32}
 TEAM = {**SMALL, "labels": {"team": "a"}}
 POD = {"containers": [{"name": "a", "exec": {"command": {"shell": "sleep 3600"}}, "resources": {"cpus": 0.1, "mem": 32}}]}
+JOB = {"command": "true", "schedule": "R/2030-01-01T00:00:00Z/PT24H"}
+REPORT = {"command": "true", "parents": ["hello"], "description": "Reports"}
 
 # Where a case is played.
 MARATHON = ("marathon 1.4.13", "marathon 1.10.26")
@@ -26,6 +28,17 @@ DRAINING = ("mesos 1.9.0", "mesos 1.11.0")  # since when agents drain, and roles
 # State, and after a comma what is special: the places, the functions that are called there before, with their arguments; the
 # arguments of the state; the paths of its changes.
 CASES = {
+    "chronos.job_present, new": (CHRONOS, [], {"name": "hello", "config": JOB}, ["/"]),
+    "chronos.job_present, merged": (CHRONOS, [("create_job", "hello", JOB)],
+                                    {"name": "hello", "config": {"environmentVariables": {"LEVEL": 1}}}, ["/environmentVariables/LEVEL"]),
+    "chronos.job_present, replaced": (CHRONOS, [("create_job", "hello", {**JOB, "owner": "me"})],
+                                      {"name": "hello", "config": {**JOB, "retries": 5}, "mode": "replace"}, ["/owner", "/retries"]),
+    "chronos.job_absent": (CHRONOS, [("create_job", "hello", JOB)], {"name": "hello"}, ["/"]),
+    "chronos.job_absent, others run after it": (CHRONOS, [("create_job", "hello", JOB), ("create_job", "report", REPORT)],
+                                                {"name": "hello", "children": "allow"}, ["/", "report"]),
+    "chronos.jobs_present": (CHRONOS, [], {"jobs": {"report": REPORT, "hello": JOB}}, ["hello", "report"]),
+    "chronos.jobs_present, purged": (CHRONOS, [("create_job", "hello", {**JOB, "ownerName": "me"})],
+                                     {"jobs": {"day": JOB}, "owner_name": "me", "purge": True}, ["day", "hello"]),
     "marathon.app_present, new": (MARATHON, [], {"name": "/x", "config": SMALL}, ["/"]),
     "marathon.app_present, merged": (MARATHON, [("create_app", "/x", TEAM)],
                                      {"name": "/x", "config": {"labels": {"team": "b"}}}, ["/labels/team"]),
@@ -78,8 +91,7 @@ GATES = {
 # What Salt calls where something that is watched changes is no state of its own, and changes something each time.
 NO_STATES = {"marathon.mod_watch"}
 # What is being written now; this ends empty.
-PENDING = {"marathon.apps_present", "marathon.group_present", "marathon.group_absent", "chronos.job_present", "chronos.job_absent",
-           "chronos.jobs_present"}
+PENDING = {"marathon.apps_present", "marathon.group_present", "marathon.group_absent"}
 
 
 class Place(NamedTuple):
