@@ -1,11 +1,18 @@
-"""What a state tells with test=True is what it then does: every state, applied by the real Salt of both lines to stand-ins."""
+"""
+What a state tells with test=True is what it then does, and its example runs: every state, applied by the real Salt of both
+lines to stand-ins.
+"""
 
+import ast
+import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
+import yaml
 from mesos_world import HOSTS, World, until
 
+from lab import ROOT
 from lab.standins.chronos import Chronos
 from lab.standins.election import MemoryRoom
 from lab.standins.marathon import Marathon
@@ -86,6 +93,14 @@ GATES = {
     "mesos.leader_available": (MESOS, {}),
     "zk.ensemble_available": (("zk",), {}),
     "zk.myid_stays": (("file",), {"myid": 1}),
+}
+
+# What has to be there before the example of a state can run.
+NEEDED = {
+    "marathon.app_running": ("create_app", "/web", SMALL),
+    "marathon.app_scaled": ("create_app", "/web", SMALL),
+    "marathon.app_suspended": ("create_app", "/web", SMALL),
+    "mesos.machine_down": ("add_maintenance_window", HOSTS[1], "now"),
 }
 
 # What Salt calls where something that is watched changes is no state of its own, and changes something each time.
@@ -200,3 +215,42 @@ def test_a_gate_changes_nothing(salt, place, case, where):
         answer = salt(state_of(case), test, **here.settings, **arguments)
         assert (answer["result"], answer["changes"]) == (True, {}), answer
     assert here.written() == written
+
+
+class Loader(yaml.SafeLoader):
+    """YAML as Salt reads it: what looks like a time is text."""
+
+
+Loader.add_constructor("tag:yaml.org,2002:timestamp", Loader.construct_scalar)
+
+
+def example_of(state):
+    """The YAML in the docstring of a state."""
+    module, function = state.split(".")
+    parsed = ast.parse((ROOT / "_states" / f"{module}.py").read_text())
+    text = next(ast.get_docstring(node) for node in parsed.body if isinstance(node, ast.FunctionDef) and node.name == function)
+    lines = text.partition(".. code-block:: yaml\n")[2].splitlines()
+    return yaml.load("\n".join(itertools.takewhile(lambda line: not line or line.startswith("    "), lines)), Loader)
+
+
+@pytest.mark.parametrize("state", sorted({state_of(case) for case in (*CASES, *GATES)}))
+def test_the_example_of_each_state_runs_as_printed(salt, place, state):
+    places = next(found for case, (found, *_) in {**CASES, **GATES}.items() if state_of(case) == state)
+    here = place(places[-1])
+    if state in NEEDED:
+        function, *positional = NEEDED[state]
+        salt.call(f"{state.partition('.')[0]}.{function}", *positional, **here.settings)
+    high = {}
+    for number, (id_, body) in enumerate(example_of(state).items(), 1):
+        (called, given), = body.items()
+        assert called == state
+        arguments = {name: value for each in given for name, value in each.items()}
+        arguments.pop("watch", None)  # what is not in the example
+        module, function = called.split(".")
+        told = [{name: value} for name, value in {**arguments, **here.settings}.items()]
+        high[id_] = {module: [function, {"order": number}, *told], "__sls__": "unit", "__env__": "base"}
+    # Gates would wait for what is not there.
+    answers = salt.call("state.high", high, test=state in {state_of(case) for case in GATES})
+    assert isinstance(answers, dict) and len(answers) == len(high), answers
+    for answer in answers.values():
+        assert answer["result"] is not False, answer
