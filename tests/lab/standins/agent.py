@@ -7,14 +7,15 @@ import pathlib
 import signal
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from . import mesos_flags, resources
 from .election import MemoryRoom
-from .executor import Pretend
+from .executor import Pretend, container
 from .http import Request, route
 from .mesos import COMMON_CALLS, Abort, Exit, MesosDaemon
 from .peers import Registration
+from .processes import Processes
 from .tasks import Task
 
 # What an agent says that it can do, by the version that it came with.
@@ -51,13 +52,14 @@ If these changes are meant, set the `--reconfiguration_policy` flag to a more pe
 
 
 class Agent(MesosDaemon):
-    """An agent. Its master is what ``--master`` says, or the one that leads in a ``room``."""
+    """An agent that only pretends to run its tasks. Its master is what ``--master`` says, or the one that leads in a ``room``."""
 
     program = "mesos-slave"
     process = "slave(1)"
     table = mesos_flags.AGENT
     required = ("work_dir",)
     beat = 2.0  # seconds between two words to the master
+    executes: ClassVar[type[Pretend]] = Pretend
 
     def __init__(
         self,
@@ -75,14 +77,14 @@ class Agent(MesosDaemon):
         self.attributes, self.resources = self._offer()
         self.id: str | None = None
         self.master: dict[str, Any] | None = None
-        self.executor = Pretend(self.ip)
         self._told: list[dict[str, Any]] = []
         try:
             self.registration = Registration(
-                master, "/standin/agents", self.describe, self._accepted, self.end, room, self.beat
+                master, "/standin/agents", self.describe, self._accepted, self._refused, room, self.beat
             )
         except ValueError as error:
             raise Exit(f"Failed to create a master detector: {error}") from error
+        self.executor = self.executes(self.ip, self.flags, self.registration.wake)
 
     def _offer(self) -> tuple[list[dict], list[dict]]:
         """Read attributes and resources; what the flag leaves out is taken from the machine."""
@@ -133,12 +135,18 @@ class Agent(MesosDaemon):
     def stop(self) -> None:
         """Stop registering and serving; the master will notice."""
         self.registration.stop()
+        self.executor.stop()
         super().stop()
 
     def unregister(self) -> None:
         """Tell the master good-bye and end, as SIGUSR1 asks for."""
         self.registration.leave()
-        self.end("Received SIGUSR1 signal; unregistering and shutting down")
+        self._refused("Received SIGUSR1 signal; unregistering and shutting down")
+
+    def _refused(self, reason: str) -> None:
+        """End, and the tasks with it, as an agent does that is not wanted any more."""
+        self.executor.kill_all()
+        self.end(reason)
 
     # --- identity ---
 
@@ -150,6 +158,7 @@ class Agent(MesosDaemon):
     def _recover(self) -> None:
         file = self.latest / "slave.info"
         if not file.exists():
+            self.executor.recover(None)
             return
         old = json.loads(file.read_text())
         new = {**self.info(), "id": old["id"]}
@@ -158,6 +167,7 @@ class Agent(MesosDaemon):
             shown = {"old": json.dumps(old), "new": json.dumps(new), "work_dir": self.work_dir, "hint": hint}
             raise Exit(INCOMPATIBLE.format(**shown))
         self.id = old["id"]["value"]
+        self.executor.recover(self.id)
         self.log.write("INFO", f"Recovered agent {self.id}")
 
     def _additive(self) -> bool:
@@ -174,10 +184,10 @@ class Agent(MesosDaemon):
             self.latest.symlink_to(directory)
             self.log.write("INFO", f"Registered with master; given agent ID {self.id}")
         self.executor.told(self._told)
-        news = [self.executor.start(info) for info in reply.get("run", ())]
-        news += [self.executor.kill(tuple(key)) for key in reply.get("kill", ())]
-        if any(news):
-            self.registration.wake()
+        for info in reply.get("run", ()):
+            self.executor.start(info)
+        for key in reply.get("kill", ()):
+            self.executor.kill(tuple(key))
 
     # --- what it answers ---
 
@@ -227,14 +237,13 @@ class Agent(MesosDaemon):
         return {"id": id_, "hostname": info.get("hostname", ""), **shown, **ends}
 
     def _executor(self, task: Task) -> dict[str, Any]:
-        shown, container = [task.v0()], self._container(task)
-        executor = f"{self.work_dir}/slaves/{self.id}/frameworks/{task.key[0]}/executors/{task.key[1]}"
+        shown, found = [task.v0()], self._container(task)
         return {
             "id": task.key[1],
-            "name": container["executor_name"],
+            "name": found["executor_name"],
             "source": task.key[1],
-            "container": container["container_id"],
-            "directory": f"{executor}/runs/{container['container_id']}",
+            "container": found["container_id"],
+            "directory": str(self.executor.sandbox(task)),
             "resources": resources.totals(resources.plus(EXECUTOR, task.allocated)),
             "role": task.role,
             "tasks": [] if task.over else shown,
@@ -249,7 +258,7 @@ class Agent(MesosDaemon):
         cpus, mem = held["cpus"], int(held["mem"]) * 2**20
         command = task.info.get("command", {}).get("value", "")
         return {
-            "container_id": task.statuses[0]["container_status"]["container_id"]["value"],
+            "container_id": container(task),
             "executor_id": task.key[1],
             "executor_name": f"Command Executor (Task: {task.key[1]}) (Command: sh -c '{command}')",
             "framework_id": task.key[0],
@@ -305,14 +314,14 @@ class Agent(MesosDaemon):
         shown = []
         for task in self.tasks:
             if not task.over:
-                container = self._container(task)
+                found = self._container(task)
                 shown.append({
                     "framework_id": task.info["framework_id"],
                     "executor_id": {"value": task.key[1]},
-                    "executor_name": container["executor_name"],
-                    "container_id": {"value": container["container_id"]},
+                    "executor_name": found["executor_name"],
+                    "container_id": {"value": found["container_id"]},
                     "container_status": _container_status(task),
-                    "resource_statistics": container["statistics"],
+                    "resource_statistics": found["statistics"],
                 })
         return {"get_containers": {"containers": shown}}
 
@@ -349,6 +358,12 @@ class Agent(MesosDaemon):
         "GET_RESOURCE_PROVIDERS": call_providers,
         "PRUNE_IMAGES": call_prune,
     }
+
+
+class WorkingAgent(Agent):
+    """An agent that runs its tasks."""
+
+    executes = Processes
 
 
 def _container_status(task: Task) -> dict[str, Any]:

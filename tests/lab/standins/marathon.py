@@ -27,6 +27,7 @@ from .marathon_apps import Apps
 from .marathon_deployments import Deployments, Plan
 from .marathon_errors import api, page
 from .marathon_groups import Groups
+from .marathon_health import Health
 from .marathon_normal import Settings
 from .marathon_pods import Pods
 from .marathon_queue import Queue
@@ -66,7 +67,7 @@ class Asked(NamedTuple):
     body: str
 
 
-class Marathon(Apps, Groups, Pods, Deployments, Tasks, Queue, Framework):
+class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework):
     """
     A Marathon of a given version, started with its command line.
 
@@ -112,6 +113,7 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Queue, Framework):
             environment=environment,
             zk_timeout=int(str(self.options["zk_timeout"])) / 1000,
         )
+        self.in_memory, self.over = agents is not None, threading.Event()
         if agents:
             self.registration = Direct(agents, self.describe, self._accepted)
         self.settings = Settings(
@@ -232,8 +234,15 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Queue, Framework):
         for follower in list(self.followers):
             follower.put({"eventType": event, "timestamp": self.clock.now(), **what})
 
+    def start(self) -> None:
+        """Serve, stand for election, and look after the health of tasks."""
+        super().start()
+        if not self.in_memory:
+            threading.Thread(target=self.watch_health, daemon=True).start()
+
     def stop(self) -> None:
         """Leave, and end the streams of events."""
+        self.over.set()
         for follower in list(self.followers):
             follower.put(None)
         super().stop()

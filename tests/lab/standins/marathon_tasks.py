@@ -11,6 +11,7 @@ from typing import Any
 from . import marathon_placement
 from .http import Request, answer
 from .marathon_errors import Refused, api, body, flag, missing
+from .marathon_launch import task_info
 from .marathon_normal import App, absolute, service_ports
 from .marathon_tree import at, config_version, instances, with_instances
 
@@ -35,6 +36,7 @@ class Task:
     started: float | None = None
     healthy: bool | None = None
     address: str | None = None
+    checks: dict[str, Any] = dataclasses.field(default_factory=dict)  # what Marathon's own found, by their index
 
 
 @dataclasses.dataclass
@@ -76,20 +78,9 @@ class Tasks:
     def is_ready(self: Any, instance: Instance) -> bool:
         """Whether an instance runs, is healthy and is to stay."""
         return not instance.killed and all(
-            task.state == "TASK_RUNNING" and self.is_healthy(instance, task) is not False for task in instance.tasks.values()
+            task.state == "TASK_RUNNING" and (self.is_healthy(instance, task) or not self.is_checked(instance))
+            for task in instance.tasks.values()
         )
-
-    def is_healthy(self: Any, instance: Instance, task: Task) -> bool | None:
-        """
-        Say how a task is; None where nothing checks it.
-
-        There are no real checks: what runs is healthy, unless the agent says otherwise. Tests may replace this.
-        """
-        spec = self.tree.spec(instance.path) or {}
-        checked = spec.get("healthChecks") or any("healthCheck" in each for each in spec.get("containers", []))
-        if not checked or task.state != "TASK_RUNNING":
-            return None
-        return task.healthy is not False
 
     # --- to and from the master ---
 
@@ -229,58 +220,9 @@ class Tasks:
             tail = f".{part.name}" if pod else "._app" if marker else ""
             id = instance.id + tail + (".1" if self.line >= (1, 8) else "")
             instance.tasks[id] = Task(id, part.name, fit.ports, staged=time.time())
-            self.launch(self._task_info(spec, agent, instance.tasks[id], fit.resources))
+            self.launch(task_info(spec, agent, id, part.name, fit.ports, fit.resources, self.options["mesos_user"]))
         self.instances[instance.id] = instance
         self.touched = True
-
-    def _task_info(self: Any, spec: App, agent: dict[str, Any], task: Task, resources: list[Any]) -> dict[str, Any]:
-        container = next((each for each in spec.get("containers", []) if each["name"] == task.container), None)
-        if container:
-            run = (container.get("exec") or {}).get("command", {})
-            shell, arguments = run.get("shell"), run.get("argv", [])
-            given = {**spec.get("environment", {}), **container.get("environment", {})}
-            image = (container.get("image") or {}).get("id")
-        else:
-            shell, arguments, given = spec.get("cmd"), spec.get("args") or [], spec["env"]
-            image = ((spec.get("container") or {}).get("docker") or {}).get("image")
-        ports = {f"PORT{index}": str(port) for index, port in enumerate(task.ports)}
-        if task.ports:
-            ports |= {"PORT": str(task.ports[0]), "PORTS": ",".join(map(str, task.ports))}
-        variables = {
-            "MARATHON_APP_ID": spec["id"], "MARATHON_APP_VERSION": spec["version"], "MESOS_TASK_ID": task.id,
-            "HOST": agent["hostname"], **ports, **{name: text for name, text in given.items() if isinstance(text, str)},
-        }  # fmt: skip
-        command: dict[str, Any] = {
-            "shell": shell is not None,
-            "environment": {"variables": [{"name": name, "value": text} for name, text in variables.items()]},
-            "uris": [
-                {"value": entry["uri"], "extract": entry["extract"], "executable": entry["executable"], "cache": entry["cache"]}
-                for entry in spec.get("fetch", [])
-            ],
-        }
-        if shell is not None:
-            command["value"] = shell
-        elif arguments:
-            command |= {"value": arguments[0], "arguments": arguments}
-        user = (container or {}).get("user") or spec.get("user") or self.options["mesos_user"]
-        if user:
-            command["user"] = user
-        labels = {**spec.get("labels", {}), **(container or {}).get("labels", {})}
-        name = ".".join(reversed(spec["id"].strip("/").split("/")))
-        return {
-            "task_id": {"value": task.id},
-            "name": name if task.container is None else f"{name}.{task.container}",
-            "agent_id": {"value": agent["id"]},
-            "resources": resources,
-            "command": command,
-            "labels": {"labels": [{"key": key, "value": text} for key, text in labels.items()]},
-            "discovery": {
-                "visibility": "FRAMEWORK",
-                "name": name,
-                "ports": {"ports": [{"number": port, "protocol": "tcp"} for port in task.ports]},
-            },
-            **({"container": {"type": "DOCKER", "docker": {"image": image}}} if image else {}),
-        }
 
     # --- how they are shown ---
 
@@ -311,14 +253,7 @@ class Tasks:
             shown["servicePorts"] = [entry[name] for entry, name in service_ports(spec)]
             healthy = self.is_healthy(instance, task)
             if healthy is not None:
-                shown["healthCheckResults"] = [
-                    {
-                        "alive": healthy, "consecutiveFailures": 0 if healthy else 1, "firstSuccess": shown["startedAt"],
-                        "lastFailure": None, "lastFailureCause": None, "lastSuccess": shown["startedAt"],
-                        "instanceId": instance.id,
-                    }
-                    for _ in spec["healthChecks"]
-                ]  # fmt: skip
+                shown["healthCheckResults"] = self.health_of(instance, task)
         return shown
 
     def tasks_of(self: Any, path: str) -> list[dict[str, Any]]:

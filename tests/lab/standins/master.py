@@ -373,32 +373,34 @@ class Master(Calls, Views, MesosDaemon):
             peer = self.agents[id_] = self._peer(before, info, body, bool(known))
             peer.total = self.totals.get(id_) or info["resources"]
             self.unreachable.pop(id_, None)
-            for each in body.get("tasks", ()):
+            reports = [Task(each["info"], each["statuses"]) for each in body.get("tasks", ())]
+            for each in reports:
                 self._reported(each)
-            self._drain(id_, {(each["info"]["framework_id"]["value"], each["info"]["task_id"]["value"])
-                              for each in body.get("tasks", ()) if not Task(each["info"], each["statuses"]).over})
+            running = {each.key for each in reports if not each.over}
+            self._drain(id_, set(running))
             if id_ in self.gone:
                 return answer(f"Agent {id_} has been marked gone", 410)
             if self.recovered_agents.pop(id_, None) or before is None or before.info != info:
                 self._store()
             mine = [task for task in self.tasks.values() if task.agent_id == id_ and not task.over]
+            # What was given up here, as its framework was removed, may still run there.
+            given_up = [key for key in running if self.tasks[key].over]
         return {
             "id": id_,
             # Also what is killed before it began, or nobody would ever say that it ended.
             "run": [{**task.info, "framework": self.frameworks[task.key[0]].info} for task in mine
                     if not task.statuses and task.key[0] in self.frameworks],
-            "kill": [task.key for task in mine if task.killing],
+            "kill": [*(task.key for task in mine if task.killing), *given_up],
         }
 
-    def _reported(self, report: dict[str, Any]) -> None:
+    def _reported(self, report: Task) -> None:
         """Take what an agent says of a task; after a failover the task may be news, too."""
-        found = Task(report["info"])
-        if found.key not in self.tasks:
-            self.tasks[found.key] = Task(report["info"], list(report["statuses"]))
-        task = self.tasks[found.key]
-        for status in report["statuses"]:
+        task = self.tasks.setdefault(report.key, Task(report.info, list(report.statuses)))
+        for status in report.statuses:
             if status not in task.statuses:
                 task.update(status)
+        if task.state == "TASK_UNREACHABLE":
+            task.statuses.append(report.statuses[-1])
 
     def _drain(self, id_: str, running: set[tuple[str, str]]) -> None:
         """Go on with draining an agent that was just heard of: kill what runs; where nothing does, it is drained."""
