@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from . import LOGS, ROOT, RUN, LabError, cgroups, hosts, network, packages, platforms, rootfs, saltenv, topology
+from . import LOGS, ROOT, RUN, LabError, cgroups, hosts, network, packages, platforms, registry, rootfs, saltenv, topology
 from .steps import Report
 from .topology import Host, Topology
 
@@ -79,7 +79,7 @@ class Running:
         """Set up what is outside the hosts: the network and the package server, unless they are there."""
         network.create()
         if not cgroups.members(SERVER):
-            where = [network.MACHINE, str(network.REPOSITORY_PORT), self.packages]
+            where = [network.MACHINE, str(network.REPOSITORY_PORT), self.packages, str(registry.build(Path(self.image)))]
             relayed = [self.repository] if self.repository else []
             hosts.spawn(SERVER, [sys.executable, "-m", "lab.server", *where, *relayed], log="server")
 
@@ -100,7 +100,7 @@ def running() -> Running | None:
 
 
 def repository_pillar(repository: str, platform: str) -> dict:
-    """Return the settings that make packages come from the lab, or from a repository of the user's through the lab."""
+    """Return the settings that make packages come from the lab, or from a repository of the user's through the lab, and images, too."""
     here = network.REPOSITORY_URL
     key = f"{here}/RPM-GPG-KEY-lab"
     major = platform.removeprefix("el")
@@ -109,7 +109,7 @@ def repository_pillar(repository: str, platform: str) -> dict:
         settings["extra"] = {"docker-ce": {"baseurl": f"{here}/docker-ce/{major}/$basearch/stable", "gpgkey": key}}
     if repository:
         settings |= {"baseurl": f"{here}/relay", "gpgkey": f"{here}/relay/RPM-GPG-KEY-mesosphere"}
-    return {"common": {"repositories": settings}}
+    return {"common": {"repositories": settings}, "docker": {"options": {"registry-mirrors": [here]}}}
 
 
 def write_master_data(table: Topology) -> None:

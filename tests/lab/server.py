@@ -1,8 +1,8 @@
 """
-The package server of the lab: files below a directory, and, below ``/relay/``, another repository.
+The package server of the lab: files below a directory, images for Docker below ``/v2/``, and, below ``/relay/``, another repository.
 
 Hosts have no way out of their network, so a repository of the user's is asked by this machine, on the hosts' behalf and
-with this machine's proxy and certificates. ``python -m lab.server ADDRESS PORT DIRECTORY [URL]``
+with this machine's proxy and certificates. ``python -m lab.server ADDRESS PORT DIRECTORY IMAGES [URL]``
 """
 
 import shutil
@@ -12,17 +12,28 @@ import urllib.request
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
-RELAY = "/relay/"
+from .registry import MANIFEST
+
+RELAY, IMAGES = "/relay/", "/v2/"
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Serves files; passes requests below /relay/ on."""
+    """Serves files, also those of a registry of images; passes requests below /relay/ on."""
 
     protocol_version = "HTTP/1.1"  # yum keeps one connection for all its files
 
-    def __init__(self, *args, relayed: str = "", **options):
-        self.relayed = relayed.rstrip("/")
+    def __init__(self, *args, images: str, relayed: str = "", **options):
+        self.images, self.relayed = images, relayed.rstrip("/")
         super().__init__(*args, **options)
+
+    def translate_path(self, path: str) -> str:
+        """Return the file that a path stands for."""
+        found = super().translate_path(path)
+        return found.replace(self.directory, self.images, 1) if path.startswith(IMAGES) else found
+
+    def guess_type(self, path: str) -> str:
+        """Return the type of a file; Docker insists on that of a manifest."""
+        return MANIFEST if "/manifests/" in path else super().guess_type(path)
 
     def do_GET(self) -> None:
         """Answer a request."""
@@ -42,8 +53,8 @@ class Handler(SimpleHTTPRequestHandler):
 
 def main() -> None:
     """Serve until killed."""
-    address, port, directory, *relayed = sys.argv[1:]
-    handler = partial(Handler, directory=directory, relayed="".join(relayed))
+    address, port, directory, images, *relayed = sys.argv[1:]
+    handler = partial(Handler, directory=directory, images=images, relayed="".join(relayed))
     ThreadingHTTPServer((address, int(port)), handler).serve_forever()
 
 
