@@ -130,7 +130,8 @@ def show(table: topology.Topology, answers: list[services.Answer], repository: s
         console.print(f"Leaders: {', '.join(f'{role} {names}' for role, names in leaders.items())}. "
                       f"Agents registered: {agents.count('registered')} of {len(agents)}.")
     if not repository:
-        console.print("Mesos, Marathon and Chronos are stand-ins of the lab, whose tasks are real processes and containers; with --repo they are packages of yours.")
+        console.print("Mesos, Marathon and Chronos are stand-ins of the lab, their tasks real processes and containers; "
+                      "with --repo they are packages of yours.")
 
 
 def said(answer: services.Answer) -> str:
