@@ -1206,7 +1206,10 @@ def _posted(client, body, changes, wait):
         return found if found and reset and not _diff(found, sent) else None
 
     endpoint = "/dependency" if "parents" in body else "/iso8601"
-    answer = _change(client, "POST", endpoint, body["name"], body=body, done=done)
+    try:
+        answer = _change(client, "POST", endpoint, body["name"], body=body, done=done)
+    except _mesos_http.HttpError as error:
+        raise type(error)(f"{body['name']}: {error}", **error.info) from None
     return answer if isinstance(answer, dict) else None
 
 

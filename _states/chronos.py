@@ -90,8 +90,8 @@ def job_present(name, config, mode="merge", match="equivalent", reset_schedule=F
     config
         The fields of the job, a mapping as in Chronos' JSON, or a file that holds them, such as ``salt://jobs/hello.yaml`` or
         ``.json``. A new job needs a ``schedule`` or ``parents``, which have to be there before it; a job that is there may go
-        from one to the other. ``disabled`` is compared only if it is given. A ``schedule`` that has a job run again that was
-        over enables it, unless ``disabled`` is given.
+        from one to the other. ``disabled`` is compared only if it is given; ``{disabled: True}`` alone keeps a job that is there
+        from running. Another ``schedule`` enables a job that was over, unless ``disabled`` is given.
 
     mode
         ``merge`` (default): only the fields that are given count. ``replace``: those that are not given get their defaults,
@@ -234,6 +234,62 @@ def jobs_present(name, jobs, mode="merge", match="equivalent", reset_schedule=Fa
         return {job: _declared.definition(config, f"jobs: {job}", __salt__, __low__) for job, config in found.items()}
 
     return _present(name, read, lambda changes: changes, show_secrets, given, {"profile": profile, **connection})
+
+
+def job_run(name, arguments=None, profile=None, **connection):
+    """
+    Run a job now if something that this watches changed. Changes nothing otherwise.
+
+    .. code-block:: yaml
+
+        import-prices:
+          chronos.job_run:
+            - arguments: --all
+            - watch:
+              - file: /srv/prices.csv
+
+    With ``onchanges`` in place of ``watch`` it does the same.
+
+    name
+        Of the job. It has to be there when it is run. For Chronos 3 the run is the next one of its schedule, which moves on.
+
+    arguments
+        Text to add to its command for this run, in place of its own arguments, without ``;``. Needs Chronos 2.5. Default: none.
+
+    profile, connection
+        See ``chronos.job_present``.
+
+    The state does not wait until the job has run.
+    """
+    # Salt calls mod_watch for watch and listen; with onchanges it comes here, and only if there are changes.
+    if __low__.get("onchanges") or __low__.get("onchanges_any"):
+        return mod_watch(name, "job_run", arguments, profile, **connection)
+    return {"name": name, "result": True, "changes": {}, "comment": f"{name} is run only if something that it watches changes"}
+
+
+def mod_watch(name, sfun=None, arguments=None, profile=None, **connection):
+    """
+    Run a job, as something changed that ``chronos.job_run`` watches. Called by Salt, with all arguments of that.
+    """
+    if sfun != "job_run":
+        return {"name": name, "result": False, "changes": {}, "comment": f"watch: chronos.{sfun} cannot watch; chronos.job_run can"}
+    # Salt tells its __reqs__, too.
+    where = {"profile": profile, **{key: value for key, value in connection.items() if not key.startswith("__")}}
+    ask = functools.partial(_call, name, where)
+
+    def plan():
+        fits = arguments is None or (isinstance(arguments, str) and ";" not in arguments)
+        _expect(fits, "arguments", arguments, "text without a ;. A number needs quotes")
+        if not ask("job_exists") and _foreseen().get(name) is None:
+            raise CommandExecutionError(f"There is no job called {name!r}")
+
+        def act():
+            ask("run_job", arguments)
+            return f"{name} was told to run"
+
+        return _declared.Plan({"/run": {"old": False, "new": True}}, "", f"{name} would be told to run", act)
+
+    return _declared.keep(name, __opts__["test"], plan)
 
 
 # --- what they have in common ---

@@ -390,7 +390,8 @@ def test_of_many_jobs_those_that_were_written_before_an_error_are_told(here, mon
         put(job)
 
     monkeypatch.setattr(here.server, "_put", refusing)
-    assert here.breaks("jobs_present", "all", jobs=DAG)[0].keys() == {"first", "left", "right"}
+    changes, comment = here.breaks("jobs_present", "all", jobs=DAG)
+    assert changes.keys() == {"first", "left", "right"} and comment.startswith("report: POST ") and "No space left" in comment
     monkeypatch.undo()
     assert here.changed("jobs_present", "all", jobs=DAG).keys() == {"report"}
 
@@ -418,6 +419,36 @@ def test_what_others_run_after_is_not_purged(here):
     assert here.refused("jobs_present", "all", jobs={}, **owned) == "x: runs after hello, which would be purged"
     comment = here.refused("jobs_present", "all", jobs={"y": {**AFTER, "ownerName": "me"}}, **owned)
     assert comment.startswith("y: ownerName: 'me' should be 'nightly', as owner_name says; x: runs after hello")
+
+
+# --- runs ---
+
+
+@pytest.mark.parametrize("requisite", ["watch", "onchanges", "listen"])
+def test_a_job_is_run_once_if_what_is_watched_changes(here, requisite):
+    here.changed("job_present", "x", config={**DAILY, "command": "echo"})
+    run = {"/run": {"old": False, "new": True}}
+
+    def apply(changes, test=False, state="job_run", **arguments):
+        given = [{key: value} for key, value in {"name": "x", "url": here.url, **arguments}.items()]
+        answers = here.salt.call("state.high", {
+            "seen": {"test": [f"succeed_{changes}_changes"], "__sls__": "unit", "__env__": "base"},
+            "run": {"chronos": [state, {requisite: [{"test": "seen"}]}, *given], "__sls__": "unit", "__env__": "base"},
+        }, test=test)
+        return max((answer for tag, answer in answers.items() if tag.startswith("chronos_")), key=lambda answer: answer["__run_num__"])
+
+    assert apply("without")["changes"] == {} and not here.agents.launched
+    if requisite != "listen":  # of which Salt tells nothing in a test
+        told = apply("with", test=True)
+        assert (told["result"], told["changes"], told["comment"]) == (None, run, "x would be told to run") and not here.agents.launched
+    done = apply("with", arguments="now")
+    assert (done["result"], done["changes"], done["comment"]) == (True, run, "x was told to run")
+    until(lambda: [each["command"]["value"] for each in here.agents.launched] == ["echo now"])
+    if requisite == "watch":
+        assert "arguments: 'a;b' should be text without a ;" in apply("with", arguments="a;b")["comment"]
+        assert apply("with", name="y")["comment"] == "There is no job called 'y'"
+        assert "chronos.job_present cannot watch; chronos.job_run can" in apply("with", state="job_present", config=DAILY | {
+            "command": "echo"})["comment"]
 
 
 # --- several states ---

@@ -87,6 +87,7 @@ CASES = {
 # Those that wait, fail where something is wrong, or act only if what they watch changes: by themselves they change nothing.
 GATES = {
     "chronos.available": (CHRONOS, {}),
+    "chronos.job_run": (CHRONOS, {"name": "x"}),
     "marathon.app_restarted": (MARATHON, {"name": "/x"}),
     "marathon.available": (MARATHON, {}),
     "mesos.agents_registered": (MESOS, {"agents": [HOSTS[0]]}),
@@ -104,7 +105,7 @@ NEEDED = {
 }
 
 # What Salt calls where something that is watched changes is no state of its own, and changes something each time.
-NO_STATES = {"marathon.mod_watch"}
+NO_STATES = {"chronos.mod_watch", "marathon.mod_watch"}
 # What is being written now; this ends empty.
 PENDING = {"marathon.apps_present", "marathon.group_present", "marathon.group_absent"}
 
