@@ -391,7 +391,7 @@ def _named(variables):
 def _foreseen():
     """In a test: the parents of jobs as they would be by now if the states before this one had done what they only told."""
     found = {}
-    for tag, told in __running__.items() if __opts__["test"] else ():  # noqa: F821, Salt puts it there
+    for tag, told in __running__.items() if __opts__["test"] else ():
         if tag.startswith("chronos_|-"):
             changes = told["changes"]
             own = {path: each for path, each in changes.items() if path.startswith("/")}
