@@ -210,3 +210,24 @@ def nobody() -> str:
         port = random.randint(20000, 30000)
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def cell(request) -> Callable[[str, str, str], None]:
+    """Have the outcome of this test stand in a table at the end: its title, the row and the column."""
+    return lambda *place: request.node.user_properties.append(("cell", place))
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Print these tables, in whichever process the tests ran; a cell of several tests has passed if they all have."""
+    tables: dict[str, dict[str, dict[str, str]]] = {}
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, ()):
+            for title, row, column in (value for name, value in report.user_properties if name == "cell"):
+                tables.setdefault(title, {}).setdefault(row, {})[column] = outcome
+    for title, rows in sorted(tables.items()):
+        columns = sorted({column for row in rows.values() for column in row})
+        terminalreporter.section(title)
+        terminalreporter.write_line(" " * 26 + "".join(f"{column:>10}" for column in columns))
+        for name, row in sorted(rows.items()):
+            terminalreporter.write_line(f"{name:26}" + "".join(f"{row.get(column, ''):>10}" for column in columns))

@@ -27,7 +27,7 @@ FINITE = {**DAILY, "schedule": "R3/2030-01-31T06:00:00Z/P1D"}
 # What is declared, what is changed of it afterwards with the paths of that, and how many days pass in between.
 JOBS = {
     "interval": (DAILY, {"command": "false"}, ["/command"], 3),
-    "interval in other words": ({**DAILY, "schedule": "R//PT1H"}, {"schedule": "R//PT2H"}, ["/schedule"], 3),
+    "interval, from now on": ({**DAILY, "schedule": "R//PT1H"}, {"schedule": "R//PT2H"}, ["/schedule"], 3),
     "finite": (FINITE, {"description": "Three times"}, ["/description"], 1),
     "finite, exhausted": (FINITE, {"description": "Three times"}, ["/description"], 9),
     "calendar": ({**DAILY, "schedule": "R/2030-01-31T06:00:00/P1M", "scheduleTimeZone": "Europe/Berlin"},
@@ -39,7 +39,7 @@ JOBS = {
                   {"container": {"image": "busybox:1.37", "volumes": [{"hostPath": "/srv", "containerPath": "/srv"}]}},
                   ["/container/image"], 3),
     "fetched": ({**DAILY, "uris": ["http://example.com/a.tgz"]}, {"uris": ["http://example.com/b.tgz"]}, ["/fetch"], 3),
-    "constraints": ({**DAILY, "constraints": [["rack", "EQUALS", "r1"]]}, {"constraints": [["rack", "LIKE", "r."]]}, ["/constraints"], 3),
+    "constraints": ({**DAILY, "constraints": [["rack", "EQUALS", "r1"]]}, {"constraints": [["rack", "EQUALS", "r2"]]}, ["/constraints"], 3),
 }
 
 
@@ -102,8 +102,10 @@ class Place(applying.Place):
 # --- a job ---
 
 
+@pytest.mark.parametrize("here", ["2.4.0", *VERSIONS], indirect=True)
 @pytest.mark.parametrize("case", JOBS)
-def test_a_job_is_made_once_and_what_its_schedule_becomes_is_no_change_and_another_value_is_one(here, case):
+def test_a_job_is_made_once_and_what_its_schedule_becomes_is_no_change_and_another_value_is_one(here, case, cell):
+    cell("Jobs of Chronos: made, kept, changed", case, here.server.version)
     config, change, paths, days = JOBS[case]
     here("job_present", "hello", config=DAILY)
     changes = here.changed("job_present", "x", config=config)
@@ -425,7 +427,8 @@ def test_what_others_run_after_is_not_purged(here):
 
 
 @pytest.mark.parametrize("requisite", ["watch", "onchanges", "listen"])
-def test_a_job_is_run_once_if_what_is_watched_changes(here, requisite):
+def test_a_job_is_run_once_if_what_is_watched_changes(place, requisite):
+    here = place()
     here.changed("job_present", "x", config={**DAILY, "command": "echo"})
     run = {"/run": {"old": False, "new": True}}
 
