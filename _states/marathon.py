@@ -2,10 +2,13 @@
 Promises about Marathon: a leader that answers, and apps and pods that are as declared.
 
 Each reads, compares, says what differs, changes that and reads it back. Changes are ``{path: {"old": ..., "new": ...}}``, with
-paths such as ``/labels/team``; an app or pod as a whole is ``/``. With ``test=True`` they are the same, and nothing is sent.
-What all states have in common is told at ``marathon.app_present``.
+paths such as ``/labels/team``; an app or pod as a whole is ``/``. States about several apps have such changes for each id:
+``{"/web": {"/labels/team": {...}}}``. With ``test=True`` they are the same, and nothing is sent. What all states have in common
+is told at ``marathon.app_present``.
 """
 
+import difflib
+import graphlib
 import importlib
 import time
 from collections.abc import Mapping
@@ -25,6 +28,10 @@ AMOUNT = {"app": "instances", "pod": "scaling"}
 DOING = ("deployments", "lastTaskFailure", "readinessCheckResults", "taskStats", "tasks", "tasksHealthy", "tasksRunning", "tasksStaged",
          "tasksUnhealthy", "version", "versionInfo")
 RESTARTS = ("app_present", "app_running", "app_restarted")
+OWNER = "MANAGED_BY"  # the label that says whose an app of apps_present is
+ALL_VERSIONS = "99.0"
+MOST = 10  # of what is told in a line
+MANY = ("apps_present", "group_present", "group_absent")  # their changes stand below ids
 
 
 def __virtual__():
@@ -66,7 +73,7 @@ def available(name, url=None, timeout=120):
     return _mesos_gate.wait(name, "a leader of Marathon", question, timeout, __opts__["test"])
 
 
-def app_present(name, config, mode="merge", unset=(), instances_managed=True, force=False, wait=False, timeout=300, rollback=False,
+def app_present(name, config=None, mode="merge", unset=(), instances_managed=True, force=False, wait=False, timeout=300, rollback=False,
                 wait_for_lock=0, show_secrets=False, profile=None, **connection):
     """
     Keep an app as it is declared. Defaults, and what Marathon fills in, are no difference. Anything that differs but
@@ -83,11 +90,21 @@ def app_present(name, config, mode="merge", unset=(), instances_managed=True, fo
                 instances: 2
             - wait: True
 
+        /shop/cart:
+          marathon.app_present:
+            - config: salt://apps/cart.json
+            - instances: 3
+
     name
         Id of the app, such as ``/shop/cart``; the slash at its beginning may be left out.
 
     config
-        The fields of the app, a mapping as in Marathon's JSON; the older forms are understood, too.
+        The fields of the app, a mapping as in Marathon's JSON; the older forms are understood, too. Or the file that has them:
+        ``salt://apps/web.yaml`` or ``.json``, taken as it is, without Jinja. Fields may also be arguments of the state, beside
+        it or in its place: those that ``marathon.fields`` lists.
+
+        Text that YAML takes for something else is refused where that is seen: ``DEBUG: yes``, ``VERSION: 1.10``. An SLS does
+        not tell ``0644`` from ``644``, nor ``22:22`` from ``1342``: they need quotes there; in a file they are refused.
 
     mode
         ``merge`` (default): only the fields that are given count. ``replace``: all of them, except ``instances`` and ``role`` if
@@ -125,7 +142,7 @@ def app_present(name, config, mode="merge", unset=(), instances_managed=True, fo
     profile, connection
         Where and how to ask: see ``marathon.connection`` of the execution module; only ``timeout`` is another one here.
     """
-    marathon = _Marathon("app", name, force, wait, timeout, wait_for_lock, profile, connection)
+    marathon = _Marathon("app", name, force, wait, timeout, wait_for_lock, profile, connection, takes_fields=True)
     return _present(marathon, config, mode, unset, instances_managed, show_secrets, rollback)
 
 
@@ -257,11 +274,11 @@ def mod_watch(name, sfun=None, force=False, wait=False, timeout=300, wait_for_lo
     if sfun not in RESTARTS:
         return {"name": name, "result": False, "changes": {},
                 "comment": f"watch: marathon.{sfun} cannot watch; {', '.join(f'marathon.{each}' for each in RESTARTS)} can"}
-    marathon = _Marathon("app", name, force, wait, timeout, wait_for_lock, profile, connection)
+    marathon = _Marathon("app", name, force, wait, timeout, wait_for_lock, profile, connection, takes_fields=sfun == "app_present")
 
     def plan():
         marathon.check()
-        before = marathon.ask("app")["version"]
+        before = None if marathon.foreseen() else marathon.ask("app")["version"]
 
         def act():
             begun = marathon.write("restart_app")
@@ -274,7 +291,7 @@ def mod_watch(name, sfun=None, force=False, wait=False, timeout=300, wait_for_lo
     return _declared.keep(name, __opts__["test"], plan)
 
 
-def pod_present(name, config, mode="merge", unset=(), instances_managed=True, force=False, wait=False, timeout=300, wait_for_lock=0,
+def pod_present(name, config=None, mode="merge", unset=(), instances_managed=True, force=False, wait=False, timeout=300, wait_for_lock=0,
                 show_secrets=False, profile=None, **connection):
     """
     Keep a pod as it is declared. Anything that differs but ``scaling`` restarts its instances. Needs Marathon 1.4.
@@ -293,7 +310,7 @@ def pod_present(name, config, mode="merge", unset=(), instances_managed=True, fo
         Id of the pod.
 
     config
-        The fields of the pod, a mapping as in Marathon's JSON.
+        The fields of the pod, a mapping as in Marathon's JSON, or a file that has them, or both, as of an app.
 
     mode, unset
         As of an app; ``replace`` keeps ``scaling`` and ``role`` if they are not given.
@@ -304,7 +321,7 @@ def pod_present(name, config, mode="merge", unset=(), instances_managed=True, fo
     force, wait, timeout, wait_for_lock, show_secrets, profile, connection
         See ``marathon.app_present``.
     """
-    marathon = _Marathon("pod", name, force, wait, timeout, wait_for_lock, profile, connection)
+    marathon = _Marathon("pod", name, force, wait, timeout, wait_for_lock, profile, connection, takes_fields=True)
     return _present(marathon, config, mode, unset, instances_managed, show_secrets)
 
 
@@ -327,17 +344,201 @@ def pod_absent(name, force=False, wait=False, timeout=300, wait_for_lock=0, show
     return _absent(marathon, show_secrets)
 
 
+def apps_present(name, apps, mode="merge", instances_managed=True, purge=False, owner="salt", force=False, wait=False, timeout=300,
+                 rollback=False, wait_for_lock=0, show_secrets=False, profile=None, **connection):
+    """
+    Keep many apps as they are declared: one read, and one deployment for all that differ. Marathon starts what others depend on
+    before these. Changes are told by app: ``{"/web": {"/labels/team": {"old": "a", "new": "b"}}}``.
+
+    .. code-block:: yaml
+
+        shop:
+          marathon.apps_present:
+            - apps:
+                /shop/db:
+                  cmd: sleep 3600
+                  cpus: 0.1
+                  mem: 32
+                /shop/cart: salt://apps/cart.json
+            - purge: True
+            - owner: shop
+            - wait: True
+
+    name
+        Free text.
+
+    apps
+        Ids of apps to their fields: a mapping each, or the file that has them, as of ``marathon.app_present``. An app that an
+        app depends on has to be there, or be declared, too; a circle of those is refused.
+
+    mode, instances_managed
+        As of ``marathon.app_present``, for all of them.
+
+    purge
+        True: apps that have the label of this owner, and are not declared, are deleted; nothing else ever is. They go after
+        the others were sent and, with ``wait``, run. Default False: they stay.
+
+    owner
+        Whose the apps are, text, default ``salt``: each gets the label ``MANAGED_BY`` with it. An app that has that of another
+        is refused. On an app that is there already the label is a change as any other, which restarts its tasks.
+
+    rollback
+        True: if the deployment fails, or the time is over, all apps are what they were before, or gone if they were new, and
+        none is purged. Needs ``wait``. Default False.
+
+    force, wait, timeout, wait_for_lock, show_secrets, profile, connection
+        See ``marathon.app_present``.
+    """
+    marathon = _Apps("apps", name, force, wait, timeout, wait_for_lock, profile, connection)
+
+    def plan():
+        marathon.check()
+        for argument, value in (("instances_managed", instances_managed), ("purge", purge), ("rollback", rollback)):
+            _expect(isinstance(value, bool), argument, value, "True or False")
+        _expect(wait or not rollback, "rollback", rollback, "False without wait: only who waits sees that it failed")
+        _expect(isinstance(owner, str) and owner.strip(), "owner", owner, "text, such as salt")
+        declared = _members(apps, "apps", "")
+        marathon.read()
+        marathon.mode = mode
+        for id, given in declared.items():
+            marathon.wanted[id] = _owned(id, given, marathon.there.get(id), mode, instances_managed, owner)
+        gone = {id: _gone(app) for id, app in marathon.there.items() if purge and id not in declared and _owner(app) == owner}
+        differing = marathon.differences()
+        marathon.check_tree(gone)
+        changes = {**differing, **gone}
+        if not changes:
+            marathon.under_way()
+
+        def act():
+            return marathon.changed(differing, gone, rollback)
+
+        kept = f"{name}: all {len(declared)} apps are as declared"
+        return _declared.Plan(changes, kept, f"{name}: {_summary(changes, 'would be ')}", act)
+
+    return _declared.keep(name, __opts__["test"], plan, show_secrets)
+
+
+def group_present(name, apps=None, groups=None, dependencies=None, purge=False, force=False, wait=False, timeout=300, wait_for_lock=0,
+                  show_secrets=False, profile=None, **connection):
+    """
+    Keep a group, and what is declared of it. What is not declared stays unless it is to be purged: Marathon's own PUT of a group
+    deletes that, so none is made with apps or groups in it. Changes are told by app and group:
+    ``{"/shop/db": {"/mem": {"old": 32, "new": 64}}, "/shop": {"/dependencies": {...}}}``.
+
+    .. code-block:: yaml
+
+        /shop:
+          marathon.group_present:
+            - apps:
+                db:
+                  cmd: sleep 3600
+                  cpus: 0.1
+                  mem: 32
+                cart: salt://apps/cart.json
+            - groups:
+                jobs:
+                  dependencies: [/shop/db]
+            - dependencies: [/net]
+
+    name
+        Id of the group. ``/`` is refused.
+
+    apps
+        Apps of the group: ids to their fields, or a list as in Marathon's JSON, each with its ``id``. Only the fields that are
+        given count. Each may be a file, as of ``marathon.app_present``. Default None: nothing is said of them.
+
+    groups
+        Groups in the group: ids to ``apps``, ``groups`` and ``dependencies`` of theirs, or a list of these, each with its
+        ``id``. Default None: nothing is said of them.
+
+    dependencies
+        Ids of apps and groups that start before those of the group, a list. What does not begin with a slash is in the group.
+        Default None: they stay.
+
+    purge
+        True: where ``apps`` are given others are deleted, where ``groups`` are given others are, with all that is in them. Pods
+        of the group itself stay. The changes tell each of them. Default False: they stay.
+
+    force, wait, timeout, wait_for_lock, show_secrets, profile, connection
+        See ``marathon.app_present``.
+    """
+    marathon = _Apps("group", name, force, wait, timeout, wait_for_lock, profile, connection)
+
+    def plan():
+        marathon.check()
+        _refuse_root(name)
+        _expect(isinstance(purge, bool), "purge", purge, "True or False")
+        declared = _flat(_absolute(name), {"apps": apps, "groups": groups, "dependencies": dependencies})
+        for each in declared.values():
+            marathon.wanted.update(each["apps"] or {})
+        marathon.depends = {id: each["dependencies"] for id, each in declared.items()}
+        marathon.read()
+        marathon.read_groups()
+        for id in declared.keys() - marathon.groups.keys():
+            marathon.call("group_exists", id)  # refuses what is no id
+        gone = marathon.undeclared(declared) if purge else {}
+        differing = marathon.differences()
+        marathon.check_tree(gone)
+        changes = {**differing, **gone}
+        if not changes:
+            marathon.under_way()
+
+        def act():
+            return marathon.changed(differing, gone)
+
+        return _declared.Plan(changes, f"{name} is as declared", f"{name}: {_summary(changes, 'would be ')}", act)
+
+    return _declared.keep(name, __opts__["test"], plan, show_secrets)
+
+
+def group_absent(name, force=False, wait=False, timeout=300, wait_for_lock=0, show_secrets=False, profile=None, **connection):
+    """
+    Keep a group away: delete it with all apps, pods and groups in it. The changes tell each of them.
+
+    .. code-block:: yaml
+
+        /shop:
+          marathon.group_absent: []
+
+    name
+        Id of the group. ``/`` is refused: that is everything.
+
+    force, wait, timeout, wait_for_lock, show_secrets, profile, connection
+        See ``marathon.app_present``.
+    """
+    marathon = _Apps("group", name, force, wait, timeout, wait_for_lock, profile, connection)
+
+    def plan():
+        marathon.check()
+        _refuse_root(name)
+        gone = {}
+        if marathon.ask("group_exists"):
+            marathon.read()
+            marathon.read_groups()
+            gone = marathon.all_in(_absolute(name))
+
+        def act():
+            return marathon.changed({}, gone)
+
+        return _declared.Plan(gone, f"There is no group called {name}", f"{name}: {_summary(gone, 'would be ')}", act)
+
+    return _declared.keep(name, __opts__["test"], plan, show_secrets)
+
+
 # --- what they have in common ---
 
 
 class _Marathon:
-    """An app or pod of a Marathon: how to read it, to write it and to wait for it."""
+    """An app, pod or group of a Marathon, or several: how to read them, to write them and to wait for them."""
 
-    def __init__(self, kind, name, force, wait, timeout, wait_for_lock, profile, connection):
+    def __init__(self, kind, name, force, wait, timeout, wait_for_lock, profile, connection, takes_fields=False):
         self.kind, self.name = kind, name
         self.force, self.wait, self.timeout, self.wait_for_lock = force, wait, timeout, wait_for_lock
         # Salt tells mod_watch its __reqs__, too.
-        self.where = {"profile": profile, **{key: value for key, value in connection.items() if not key.startswith("__")}}
+        given = {key: value for key, value in connection.items() if not key.startswith("__")}
+        self.known_fields = __salt__["marathon.fields"](kind, version=ALL_VERSIONS) if takes_fields else ()
+        self.fields = {key: value for key, value in given.items() if key in self.known_fields}
+        self.where = {"profile": profile, **{key: value for key, value in given.items() if key not in self.fields}}
 
     def check(self):
         """Refuse wrong arguments, before anything is asked."""
@@ -348,54 +549,123 @@ class _Marathon:
             fits = isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= 3600
             _expect(fits, argument, value, f"a number of seconds from {least} to 3600")
 
+    def declared(self, config, unset):
+        """The fields that are declared, wherever they stand."""
+        if config is None:
+            _expect(self.fields or unset, "config", config, "given, or fields such as cmd in its place")
+            return self.fields
+        found = _declared.definition(config, "config", __salt__, __low__)
+        twice = sorted(self.fields.keys() & found.keys())
+        _expect(not twice, ", ".join(twice), "an argument", "left out, as config has it, too")
+        return {**found, **self.fields}
+
+    def call(self, function, *arguments, **named):
+        """Call a function of the execution module."""
+        try:
+            return __salt__[f"marathon.{function}"](*arguments, **named, **self.where)
+        except SaltInvocationError as error:
+            name, refused, _ = str(error).partition(": no such argument")
+            near = difflib.get_close_matches(name, self.known_fields, 1) if refused else ()
+            if near:
+                raise SaltInvocationError(f"{name}: no such argument; is it the field {near[0]}?") from None
+            raise
+
     def ask(self, function, *arguments, **named):
-        """Call a function of the execution module with the name first."""
-        return __salt__[f"marathon.{function}"](self.name, *arguments, **named, **self.where)
+        """The same with the name first."""
+        return self.call(function, self.name, *arguments, **named)
 
     def write(self, function, *arguments, **named):
-        """The same with what writes: again and again while another deployment locks it, as long as one may wait."""
+        """The same with what writes to it."""
+        return self.send(function, self.name, *arguments, **named)
+
+    def send(self, function, *arguments, again=(), **named):
+        """
+        Call a function that writes: again and again while another deployment is in its way, as long as one may wait. ``again``:
+        named arguments that are others then.
+        """
         deadline = time.monotonic() + self.wait_for_lock
         while True:
             try:
-                return self.ask(function, *arguments, force=self.force, **named)
+                return self.call(function, *arguments, force=self.force, **named)
             except CommandExecutionError as error:
                 left = deadline - time.monotonic()
                 info = getattr(error, "info", None)
                 locked = isinstance(info, Mapping) and info.get("status") == 409 and info.get("deployments")
                 if not locked or left <= 0:
                     raise
+            named.update(again)
             time.sleep(min(INTERVAL, left))
+
+    def foreseen(self):
+        """
+        With ``test=True``: what the app will be where the earlier states of this run would change it, as far as its changes
+        tell: ``{"instances": 2}``; None where they would not, or would delete it.
+        """
+        found, name = None, _absolute(self.name)
+        for _, low, changes in sorted(self._earlier(), key=lambda each: each[0]) if __opts__["test"] else ():
+            changes = changes.get(name, {}) if low["fun"] in MANY else changes if _absolute(low["name"]) == name else {}
+            whole, amount = changes.get("/"), changes.get("/instances")
+            if whole:
+                found = whole["new"] and {"instances": whole["new"].get("instances")}
+            elif amount:
+                found = {"instances": amount["new"]}
+        return found
+
+    def _earlier(self):
+        """When, as what and with which changes states of this run were tested that concern the same Marathon."""
+        for low in __lowstate__:
+            tested = __running__.get("_|-".join(low[key] for key in ("state", "__id__", "name", "fun")), {})
+            here = low["state"] == "marathon" and all(low.get(key) == __low__.get(key) for key in ("url", "profile"))
+            if here and tested.get("result", True) is None:
+                yield tested["__run_num__"], low, tested["changes"]
 
     def settled(self, begun, said, undo=None):
         """
-        Wait, if that is wanted, for what was begun, and return what is to be said. Raises Broken if it did not succeed; ``undo``
-        is called then with the deployment, None if that is over, and returns what is said of it and what is changed still.
+        Wait, if that is wanted, for what was begun, one or a list, and return what is to be said. Raises Broken if it did not
+        succeed; ``undo`` is called then with the deployment, None if that is over, and returns what is said of it and what is
+        changed still.
         """
-        deployment = begun["deploymentId"]
+        deployments = [each["deploymentId"] for each in ([begun] if isinstance(begun, Mapping) else begun)]
         if not self.wait:
-            return f"{said}; deployment {deployment} is under way" if deployment else said
-        result, fault = self.outcome(deployment)
-        if result == "done":
-            return f"{said}, and its deployment is done"
-        if undo and result != "cancelled":
-            undone, changes = undo(deployment if result == "timeout" else None)
-            raise _declared.Broken(f"{said}, but {fault}. {undone}", changes)
-        raise _declared.Broken(f"{said}, but {fault}{_advice(result, deployment)}")
+            under_way = [each for each in deployments if each]
+            return f"{said}; deployment {', '.join(under_way)} is under way" if under_way else said
+        for deployment in deployments:
+            result, fault = self.outcome(deployment)
+            if result == "done":
+                continue
+            if undo and result != "cancelled":
+                undone, changes = undo(deployment if result == "timeout" else None)
+                raise _declared.Broken(f"{said}, but {fault}. {undone}", changes)
+            raise _declared.Broken(f"{said}, but {fault}{_advice(result, deployment)}")
+        return f"{said}, and its deployment is done" if deployments else said
+
+    def undone(self, begin, is_back):
+        """Undo with what ``begin`` begins, and return what is said of it, and what is changed still, None: everything."""
+        try:
+            faults = [fault for result, fault in [self.outcome(each["deploymentId"]) for each in begin()] if result != "done"]
+            back = is_back()
+        except CommandExecutionError as error:
+            faults, back = [str(error)], False
+        if back:
+            return f"That was undone: it is as it was before{', but ' + faults[0] if faults else ''}", {}
+        return f"It could not be undone: {faults[0] if faults else 'it is not as it was before'}", None
 
     def under_way(self):
-        """Wait, if that is wanted, for the last deployment of what is as declared already. Raises CommandExecutionError."""
-        found = self.ask("deployments") if self.wait and not __opts__["test"] else ()
-        if found:
-            deployment = found[-1]["id"]
-            result, fault = self.outcome(deployment)
+        """Wait, if that is wanted, for the deployments of what is as declared already. Raises CommandExecutionError."""
+        for each in self.deployments() if self.wait and not __opts__["test"] else ():
+            result, fault = self.outcome(each["id"])
             if result != "done":
-                raise CommandExecutionError(f"{self.name} is as declared, but {fault}{_advice(result, deployment)}")
+                raise CommandExecutionError(f"{self.name} is as declared, but {fault}{_advice(result, each['id'])}")
+
+    def deployments(self):
+        """The deployments under way that change it."""
+        return self.ask("deployments")
 
     def outcome(self, deployment):
         """Wait for a deployment and return what came of it, as ``marathon.wait_deployment`` does, and what is wrong."""
         found = {"result": "unknown"}
         if deployment:
-            found = self.about_deployment("wait_deployment", deployment, timeout=self.timeout, interval=INTERVAL)
+            found = self.call("wait_deployment", deployment, timeout=self.timeout, interval=INTERVAL)
         result = found["result"]
         if result == "unknown":  # it was over at the first look
             lacking = self._lacking()
@@ -404,10 +674,6 @@ class _Marathon:
         how = {"timeout": goes_on, "cancelled": f"{deployment} was cancelled", "failed": f"{deployment} failed"}.get(result)
         return result, f"its deployment {how}: {found['reason']}"
 
-    def about_deployment(self, function, deployment, **named):
-        """Call a function of the execution module about a deployment."""
-        return __salt__[f"marathon.{function}"](deployment, **named, **self.where)
-
     def _lacking(self):
         """What there is less of than there should be; what is not there at all lacks nothing."""
         if not self.ask(f"{self.kind}_exists"):
@@ -415,22 +681,336 @@ class _Marathon:
         if self.kind == "pod":
             found = self.ask("pod_status")
             return None if found["status"] == "STABLE" else f"it is {found['status']}: {found.get('message') or 'no reason given'}"
-        found = self.ask("app", embed=["counts", "lastTaskFailure"])
-        running, failure = found.get("tasksRunning", 0), found.get("lastTaskFailure")
-        if running >= found["instances"] and not found.get("tasksUnhealthy"):
-            return None
-        last = f"; the last that failed: {failure.get('state')}: {failure.get('message') or 'no reason given'}" if failure else ""
-        return f"{running} of {found['instances']} instances run, {found.get('tasksUnhealthy', 0)} unhealthy{last}"
+        return _lacks(self.ask("app", embed=["counts", "lastTaskFailure"]))
+
+
+def _lacks(app):
+    """What an app has less of than it should."""
+    running, failure = app.get("tasksRunning", 0), app.get("lastTaskFailure")
+    if running >= app["instances"] and not app.get("tasksUnhealthy"):
+        return None
+    last = f"; the last that failed: {failure.get('state')}: {failure.get('message') or 'no reason given'}" if failure else ""
+    return f"{running} of {app['instances']} instances run, {app.get('tasksUnhealthy', 0)} unhealthy{last}"
+
+
+def _absolute(name):
+    """An id in its full form."""
+    return "/" + str(name).strip("/")
+
+
+class _Apps(_Marathon):
+    """
+    Several apps of a Marathon, and the groups that they are in.
+
+    wanted
+        The apps that are declared: id to fields.
+
+    depends
+        The groups that are declared: id to what they depend on, None if that is not declared.
+
+    there, groups, pods
+        What Marathon has: id to app, to the dependencies of the group, to pod. ``groups`` is None unless it was asked for.
+    """
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.mode, self.wanted, self.depends = "merge", {}, {}
+        self.version, self.there, self.groups, self.pods, self.order = None, {}, None, {}, {}
+
+    def read(self):
+        """Ask for all apps, and for the version of Marathon if it is not known."""
+        self.version = self.version or self.call("version")
+        self.there = {each["id"]: each for each in self.call("apps")}
+
+    def read_groups(self):
+        """Ask for all groups and pods."""
+        self.groups, self.pods = {}, {}
+        ahead = [self.call("group", "/", embed=["group.groups", "group.pods"])]
+        for group in ahead:
+            self.groups[group["id"]] = list(group.get("dependencies") or ())
+            self.pods.update({pod["id"]: pod for pod in group.get("pods") or ()})
+            ahead += group.get("groups") or ()
+
+    def differences(self):
+        """What is to be changed: by id of an app or group, and then as of one."""
+        found = {}
+        for id, dependencies in self.depends.items():
+            if id not in self.groups:
+                found[id] = {"/": {"old": None, "new": {"dependencies": dependencies or []}}}
+            elif dependencies is not None and set(dependencies) != set(self.groups[id]):
+                found[id] = {"/dependencies": {"old": sorted(self.groups[id]), "new": sorted(dependencies)}}
+        there = list(self.there.values())
+        return {**found, **self.call("diff_apps", self.wanted, mode=self.mode, current=there, version=self.version)}
+
+    def all_in(self, group):
+        """What is to be changed where a group goes with all that is in it."""
+        found = {id: _gone({"dependencies": dependencies}) for id, dependencies in self.groups.items() if _is_in(id, group)}
+        return {**found, **{id: _gone(each) for id, each in {**self.there, **self.pods}.items() if _is_in(id, group)}}
+
+    def undeclared(self, declared):
+        """What is to be changed where all goes that is not declared."""
+        found = {}
+        for group in self.groups.keys() & declared.keys():
+            for kind, among in (("apps", self.there), ("groups", self.groups)):
+                if declared[group][kind] is None:
+                    continue
+                for id in among:
+                    if id != "/" and _parent(id) == group and id not in declared[group][kind]:
+                        found.update({id: _gone(among[id])} if kind == "apps" else self.all_in(id))
+        return found
+
+    def check(self):
+        super().check()
+        _expect(isinstance(self.name, str) and self.name.strip(), "name", self.name, "text")
+
+    def check_tree(self, gone):
+        """Refuse what cannot be beside the rest; ``order`` has what others depend on first."""
+        ids = {*self.wanted, *(id for id in self.there if id not in gone)}
+        for id in sorted(ids & {*self.depends, *(above for each in ids for above in _path_to(each)[:-1])}):
+            raise SaltInvocationError(f"{id}: both an app and a group; an id is one of them")
+        needs = {id: app.get("dependencies") or () for id, app in self.there.items() if id not in gone}
+        given = {id for id, config in self.wanted.items() if config.get("dependencies") or self.mode == "replace" or id not in needs}
+        needs.update({id: [_absolute(each) for each in self.wanted[id].get("dependencies") or ()] for id in given})
+        group_needs = {id: found for id, found in (self.groups or {}).items() if id not in gone}
+        group_needs.update({id: found for id, found in self.depends.items() if found is not None})
+        self._refuse_missing({**group_needs, **needs}, {*given, *self.depends}, ids, gone)
+        self._refuse_circles({**{id: app.get("dependencies") or () for id, app in self.there.items()}, **needs}, group_needs)
+
+    def _refuse_missing(self, needs, given, ids, gone):
+        if not any(needs.values()):
+            return
+        known = {above for id in (*ids, *self.depends, *(self.groups or ()), *self.pods) if id not in gone for above in _path_to(id)}
+        lacking = [(id, each) for id, found in needs.items() for each in found if each not in known and (id in given or each in gone)]
+        if lacking and self.groups is None:
+            self.read_groups()
+            self._refuse_missing(needs, given, ids, gone)
+            return
+        for id, each in lacking:
+            purged = ", as it is not declared and to be purged" if each in gone else ""
+            raise SaltInvocationError(f"{id}: dependencies: there is no {each}{purged}")
+
+    def _refuse_circles(self, needs, group_needs):
+        if not any(needs.values()) and not any(group_needs.values()):
+            return
+        graph = {id: set(found) for id, found in needs.items()}
+        for id in needs:
+            for group in _path_to(id)[:-1]:
+                graph.setdefault(group, set()).add(id)
+                graph[id] |= {each for each in group_needs.get(group, ()) if not _is_in(id, each)}
+        try:
+            self.order = {id: number for number, id in enumerate(graphlib.TopologicalSorter(graph).static_order())}
+        except graphlib.CycleError as error:
+            raise SaltInvocationError(f"dependencies: a circle: {' needs '.join(reversed(error.args[1]))}") from None
+
+    def changed(self, differing, gone, rollback=False):
+        """
+        Send what differs, the apps in one deployment, and then delete what is to be gone. Read back, wait for each deployment if
+        that is wanted, and return what is to be said.
+        """
+        done, before = {}, self.there
+        apps = {id: each for id, each in differing.items() if id in self.wanted}
+        try:
+            for id in sorted(differing.keys() - apps.keys()):
+                self._send_group(id)
+                done[id] = differing[id]
+            begun = []
+            if apps:
+                current = [before[id] for id in apps if id in before]
+                begun.append(self.send("update_apps", {id: self.wanted[id] for id in apps}, mode=self.mode, current=current,
+                                       version=self.version, again={"current": None}))
+                done.update(apps)
+            said = [self._read_back(done, begun, (lambda deployment: self._undo(apps, before, deployment)) if rollback else None)]
+            begun = []
+            for top in sorted((id for id in gone if _parent(id) not in gone), key=lambda id: -self.order.get(id, 0)):
+                begun += self._delete(top)
+                done.update({id: each for id, each in gone.items() if _is_in(id, top)})
+            said.append(self._read_back({id: gone[id] for id in done if id in gone}, begun))
+        except _declared.Broken as error:
+            raise _declared.Broken(str(error), done if error.changes is None else error.changes) from None
+        except CommandExecutionError as error:
+            if not done:
+                raise
+            raise _declared.Broken(f"{self.name}: {_summary(done)}, but then: {error}", done) from None
+        return "; ".join(filter(None, said))
+
+    def _send_group(self, id):
+        """Make a group or change what it depends on, which starts and stops nothing. One with apps comes with these."""
+        config = {"dependencies": self.depends[id] or []}
+        if id in self.groups:
+            self.send("update_group", id, config)
+        elif config["dependencies"] or not any(_is_in(app, id) for app in self.wanted):
+            self.send("create_group", id, config)
+
+    def _delete(self, id):
+        """Delete an app or a group; returns the deployment, in a list, unless somebody else deleted it."""
+        kind = "group" if id in (self.groups or ()) else "app"
+        try:
+            return [self.send(f"delete_{kind}", id)]
+        except CommandExecutionError:
+            if self.call(f"{kind}_exists", id):
+                raise
+            return []
+
+    def _read_back(self, done, begun, undo=None):
+        """Refuse to be content with anything else than what was to be; wait, if that is wanted, and return what is to be said."""
+        if not done:
+            return ""
+        self.read()
+        if self.groups is not None:
+            self.read_groups()
+        said = f"{self.name}: {_summary(done)}"
+        lost = [id for id, each in done.items() if "/" in each and each["/"]["new"] is None]
+        left = [id for id in lost if id in self.there or id in (self.groups or ())]
+        left += [f"{id} at {', '.join(sorted(each))}" for id, each in self.differences().items() if id in done and id not in lost]
+        if left:
+            raise _declared.Broken(f"{said}; that was sent, but Marathon has something else: {'; '.join(_few(left))}")
+        return self.settled(begun, said, undo)
+
+    def _undo(self, apps, before, deployment):
+        def begin():
+            if deployment:
+                return [self.call("cancel_deployment", deployment)]
+            old = {id: before[id] for id in apps if id in before}
+            begun = [self.send("update_apps", old, mode="replace", version=self.version)] if old else []
+            return begun + [each for id in apps if id not in before for each in self._delete(id)]
+
+        def is_back():
+            self.read()
+            return {id: each for id, each in self.differences().items() if id in apps} == apps
+
+        return self.undone(begin, is_back)
+
+    def deployments(self):
+        ids = {*self.wanted, *self.depends}
+        return [each for each in self.call("deployments") if ids & {*each["affectedApps"], *each["affectedPods"]}]
+
+    def _lacking(self):
+        found = self.call("apps", embed=["counts", "lastTaskFailure"])
+        return "; ".join(_few([f"{each['id']}: {why}" for each in found if each["id"] in self.wanted and (why := _lacks(each))])) or None
+
+
+def _owner(app):
+    return (app.get("labels") or {}).get(OWNER)
+
+
+def _owned(id, config, current, mode, instances_managed, owner):
+    """The fields of an app with the label of its owner, and without the number of instances if something else manages it."""
+    other = _owner(current) if current else None
+    if other not in (None, owner):
+        raise SaltInvocationError(f"{id}: it belongs to {other!r}, by its label {OWNER}, and not to {owner!r}")
+    config = dict(config)
+    if current and not instances_managed:
+        config.pop("instances", None)
+    labels = config.get("labels")
+    if labels is None:
+        if mode == "merge" and other:
+            return config
+        labels = (current.get("labels") if current and mode == "merge" else None) or {}
+    if isinstance(labels, Mapping):  # what else it may be is refused later
+        _expect(labels.get(OWNER, owner) == owner, f"{id}: labels: {OWNER}", labels.get(OWNER), f"left out, or {owner!r} as the owner is")
+        config["labels"] = {**labels, OWNER: owner}
+    return config
+
+
+def _members(given, what, base=""):
+    """Apps or groups as they are declared, a mapping or a list with an id in each: full id to fields."""
+    if isinstance(given, list):
+        given = [_declared.definition(each, f"{what}[{number}]", __salt__, __low__) for number, each in enumerate(given)]
+        given = [(each.get("id"), each) for each in given]
+    else:
+        _expect(isinstance(given, Mapping), what, given, "a mapping of ids to fields, or a list of fields with an id in each")
+        given = given.items()
+    found = {}
+    for id, config in given:
+        full = _inside(id, base, what)
+        _expect(_parent(full) == base or not base, f"{what}: id", id, f"one that is in {base} itself")
+        _expect(full not in found, f"{what}: {full}", "an id", "there once")
+        config = _declared.definition(config, f"{what}: {full}", __salt__, __low__)
+        found[full] = {**config, "id": full} if base else config
+    return found
+
+
+def _inside(id, base, what):
+    """The full form of an id in a group."""
+    _expect(isinstance(id, str) and id.strip("/ "), f"{what}: id", id, "text such as /shop/cart")
+    return _absolute(id) if id.startswith("/") or not base else f"{base}{_absolute(id)}"
+
+
+def _flat(id, config):
+    """A group and those in it, as they are declared: id to ``apps`` (id to fields), ``groups`` (ids) and ``dependencies``."""
+    unknown = sorted(map(str, config.keys() - {"id", "apps", "groups", "dependencies"}))
+    _expect(not unknown, f"{id}: {', '.join(unknown)}", "a field", "left out: a group has apps, groups and dependencies")
+    dependencies, apps, groups = config.get("dependencies"), config.get("apps"), config.get("groups")
+    if dependencies is not None:
+        _expect(isinstance(dependencies, list), f"{id}: dependencies", dependencies, "a list of ids")
+        dependencies = [_inside(each, id, f"{id}: dependencies") for each in dependencies]
+    if apps is not None:
+        apps = {name: _in_group(id, each) for name, each in _members(apps, f"{id}: apps", id).items()}
+    if groups is not None:
+        groups = _members(groups, f"{id}: groups", id)
+    found = {id: {"apps": apps, "groups": groups, "dependencies": dependencies}}
+    for name, each in (groups or {}).items():
+        found.update(_flat(name, each))
+    return found
+
+
+def _in_group(group, app):
+    """An app of a group, with what it depends on in full; Marathon takes that for an id in the group."""
+    needs = app.get("dependencies")
+    if isinstance(needs, list) and all(isinstance(each, str) for each in needs):
+        return {**app, "dependencies": [_inside(each, group, f"{app['id']}: dependencies") for each in needs]}
+    return app
+
+
+def _refuse_root(name):
+    _expect(isinstance(name, str) and name.strip("/. "), "name", name, "a group below the root: / is everything")
+
+
+def _parent(id):
+    return id.rpartition("/")[0]
+
+
+def _path_to(id):
+    """An id, and before it those of the groups that it is in."""
+    parts = id.strip("/").split("/")
+    return ["/" + "/".join(parts[:number]) for number in range(1, len(parts) + 1)]
+
+
+def _is_in(id, group):
+    return id == group or id.startswith(f"{group}/")
+
+
+def _shown(app):
+    return {field: value for field, value in app.items() if field not in DOING}
+
+
+def _gone(each):
+    """The change of what is deleted."""
+    return {"/": {"old": _shown(each), "new": None}}
+
+
+def _summary(changes, would=""):
+    """What is done with which ids, in a line."""
+    kinds = {}
+    for id, each in changes.items():
+        whole = each.get("/")
+        kind = "updated" if whole is None else "created" if whole["old"] is None else "deleted"
+        kinds.setdefault(kind, []).append(id)
+    return "; ".join(f"{would}{kind}: {', '.join(_few(sorted(ids)))}" for kind, ids in kinds.items())
+
+
+def _few(texts):
+    return texts if len(texts) <= MOST else [*texts[:MOST], f"... {len(texts) - MOST} more"]
 
 
 def _advice(result, deployment):
     return f". It is left as it is; marathon.cancel_deployment {deployment} undoes it" if result == "timeout" else ""
 
 
-def _present(marathon, config, mode, unset, instances_managed, show_secrets, rollback=False):
+def _present(marathon, given, mode, unset, instances_managed, show_secrets, rollback=False):
     kind, name = marathon.kind, marathon.name
 
-    def differences():
+    def differences(config):
         found = marathon.ask(f"diff_{kind}", config, mode=mode, unset=unset)
         if instances_managed or "/" in found:
             return found
@@ -441,7 +1021,8 @@ def _present(marathon, config, mode, unset, instances_managed, show_secrets, rol
         _expect(isinstance(instances_managed, bool), "instances_managed", instances_managed, "True or False")
         _expect(isinstance(rollback, bool), "rollback", rollback, "True or False")
         _expect(marathon.wait or not rollback, "rollback", rollback, "False without wait: only who waits sees that it failed")
-        changes = differences()
+        config = marathon.declared(given, unset)
+        changes = differences(config)
         is_new = "/" in changes
         if not changes:
             marathon.under_way()
@@ -450,18 +1031,12 @@ def _present(marathon, config, mode, unset, instances_managed, show_secrets, rol
             before = marathon.ask(kind)["version"] if rollback and not is_new else None
 
             def undo(deployment):
-                try:
+                def begin():
                     if deployment:
-                        begun = marathon.about_deployment("cancel_deployment", deployment)
-                    else:
-                        begun = marathon.write("delete_app") if is_new else marathon.write("rollback_app", before)
-                    result, fault = marathon.outcome(begun["deploymentId"])
-                    is_back = differences() == changes
-                except CommandExecutionError as error:
-                    result, fault, is_back = None, str(error), False
-                if is_back:
-                    return "That was undone: it is as it was before" + ("" if result == "done" else f", but {fault}"), {}
-                return f"It could not be undone: {fault or 'it is not as it was before'}", None
+                        return [marathon.call("cancel_deployment", deployment)]
+                    return [marathon.write("delete_app") if is_new else marathon.write("rollback_app", before)]
+
+                return marathon.undone(begin, lambda: differences(config) == changes)
 
             if is_new:
                 begun = marathon.write(f"create_{kind}", config)
@@ -469,7 +1044,7 @@ def _present(marathon, config, mode, unset, instances_managed, show_secrets, rol
                 wanted = {field: value for field, value in config.items() if instances_managed or field != AMOUNT[kind]}
                 how = {"partial": mode == "merge"} if kind == "app" else {"mode": mode}
                 begun = marathon.write(f"update_{kind}", wanted, unset=unset, **how)
-            left = differences()
+            left = differences(config)
             if left:
                 raise _declared.Broken(f"{name} was sent, but Marathon has something else at {', '.join(sorted(left))}")
             return marathon.settled(begun, f"{name} was {'created' if is_new else 'updated'}", undo if rollback else None)
@@ -512,7 +1087,7 @@ def _scaled(marathon, instances, least, wanted):
         marathon.check()
         whole = isinstance(instances, int) and not isinstance(instances, bool)
         _expect(whole and instances >= least, "instances", instances, f"a whole number, {least} or more")
-        old = marathon.ask("app")["instances"]
+        old = (marathon.foreseen() or marathon.ask("app"))["instances"]
         new = wanted(old)
         if old == new:
             marathon.under_way()

@@ -3,19 +3,13 @@
 import copy
 import functools
 import threading
-import time
 
-import applying
 import pytest
 import requests
+from marathon_world import NEW, SMALL, VERSIONS, started, until
 
-from lab.standins.election import MemoryRoom
 from lab.standins.marathon import Marathon
-from lab.standins.marathon_agents import Agents, agent
 
-VERSIONS = ["1.4.13", "1.5.15", "1.8.244", "1.10.26"]
-NEW = "1.8.244"
-SMALL = {"cmd": "sleep 3600", "cpus": 0.1, "mem": 32}
 APPS = {
     "minimal": {"cmd": "sleep 3600"},
     "Docker bridge, old form": {"cmd": "sleep 3600", "container": {"type": "DOCKER", "docker": {
@@ -36,41 +30,7 @@ POD = {"containers": [{"name": "a", "exec": {"command": {"shell": "sleep 3600"}}
 
 @pytest.fixture
 def place(salt, running):
-    """Start a Marathon with two agents in memory, and return how to apply states to it."""
-    def start(version=NEW, *options):
-        local = ["--http_address", "127.0.0.1", "--http_port", "0", "--hostname", "127.0.0.1"]
-        agents = Agents(*(agent(f"lxb00{number}.devops.test", {"rack": f"r{number}"}) for number in (1, 2)))
-        server = running(Marathon([*local, *options], None, version, servers=MemoryRoom(), agents=agents))
-        return Place(salt, server, agents)
-    return start
-
-
-class Place(applying.Place):
-    service = "marathon"
-
-    def __init__(self, salt, server, mesos):
-        self.salt, self.server, self.mesos, self.url = salt, server, mesos, server.url
-
-    def changed(self, function, name, **arguments):
-        """Apply a state that is to change something, and return the changes."""
-        answer = self(function, name, **arguments)
-        assert answer["result"] is True and answer["changes"], answer
-        self.quiet()
-        return answer["changes"]
-
-    def quiet(self):
-        until(lambda: not self.call("deployments"))
-
-    def writes(self):
-        return [asked for asked in self.server.requests if asked.method not in ("GET", "HEAD")]
-
-
-def until(question):
-    deadline = time.monotonic() + 10
-    while not (found := question()):
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.02)
-    return found
+    return functools.partial(started, salt, running)
 
 
 # --- apps ---
