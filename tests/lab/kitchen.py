@@ -26,6 +26,7 @@ from .topology import merge
 
 FILE = ROOT / "kitchen.yml"
 PLACE = "/tmp/kitchen"
+PLATFORMS = {"centos-7": "el7", "almalinux-8": "el8", "almalinux-9": "el9"}  # what a host of the lab looks like for them
 PARTS = ("driver", "transport", "provisioner", "verifier")
 
 # The loader of test-kitchen, in the fewest words.

@@ -4,9 +4,9 @@ What must be true of a running node, whatever runs it: the lab, Vagrant, kitchen
     pytest tests/testinfra --lab-host lxdev01
     pytest tests/testinfra --hosts=ssh://root@192.0.2.11
 
-A test says with the mark ``role`` whom it is about; the roles stand in the node's /etc/salt/grains. Expected values are
-the formulas' defaults with the node's pillar over them, as the node itself sees it. SALT_CALL names another command
-than ``salt-call`` for that, such as ``salt-call --config-dir /tmp/kitchen/etc/salt --local``.
+A test says with the mark ``role`` whom it is about; the roles are the node's grain. Expected values are the formulas' defaults
+with the node's pillar over them, as the node itself sees it. SALT_CALL names another command than ``salt-call`` for both, such
+as ``salt-call --config-dir /tmp/kitchen/etc/salt --local``.
 """
 
 import functools
@@ -37,18 +37,22 @@ def pytest_ignore_collect(config):
     return None if config.option.hosts else True
 
 
+def ask(host, question: str) -> object:
+    """Return what a node's own Salt answers."""
+    return json.loads(host.check_output(f"{os.environ.get('SALT_CALL', 'salt-call')} {question} --out=json"))["local"]
+
+
 @functools.cache
 def roles_of(host) -> frozenset[str]:
-    """Return the roles in a node's grains file: a list, or one string."""
-    grains = yaml.safe_load(host.run("cat /etc/salt/grains").stdout) or {}
-    roles = grains.get("roles") or []
-    return frozenset([roles] if isinstance(roles, str) else roles)
+    """Return the roles of a node, which its grains have as a list or as one string."""
+    roles = ask(host, "--local grains.get roles")
+    return frozenset(roles.split() if isinstance(roles, str) else roles)
 
 
 @functools.cache
 def pillar_of(host) -> dict:
     """Return the pillar as the node has it; Salt 3008 would show asterisks."""
-    return json.loads(host.check_output(f"{os.environ.get('SALT_CALL', 'salt-call')} pillar.items unmask=True --out=json"))["local"]
+    return ask(host, "pillar.items unmask=True")
 
 
 def merge(defaults: dict, pillar: dict) -> dict:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import subprocess
 
 import pytest
 import yaml
@@ -56,6 +57,12 @@ def test_el_8_and_9_have_the_roles_that_there_are_packages_of(instances):
     assert set(suites["almalinux-8"]) < set(suites["centos-7"])
 
 
+def test_each_suite_is_tested_in_ci(instances):
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
+    assert {f"{suite}-centos-7" for suite in workflow["jobs"]["kitchen"]["strategy"]["matrix"]["suite"]} == {
+        instance.name for instance in instances().values() if instance.platform == "centos-7"}
+
+
 def test_no_file_of_settings_is_left_over(instances):
     named = {instance.provisioner["pillars_from_files"]["suite.sls"] for instance in instances().values()}
     assert named == {str(path.relative_to(ROOT)) for path in (ROOT / "tests/kitchen").glob("*.sls")}
@@ -85,13 +92,18 @@ def test_a_container_keeps_the_clock_and_the_firewall_of_the_machine_below_it(in
 
 
 def test_packages_come_from_the_mirror_that_is_named(instances):
-    def repositories(**environment: str) -> dict:
-        return instances(**environment)["docker-centos-7"].provisioner["pillars"]["platform.sls"]["common"]["repositories"]
+    def repositories(platform: str, **environment: str) -> dict:
+        return instances(**environment)[f"docker-{platform}"].provisioner["pillars"]["platform.sls"]["common"]["repositories"]
 
-    assert repositories() == {"vault": "http://vault.centos.org/7.9.2009"}
-    assert repositories(MIRROR="http://192.0.2.1", CENTOS_KEY="http://192.0.2.1/key") == {
-        "baseurl": "http://192.0.2.1/el/7", "gpgkey": "http://192.0.2.1/RPM-GPG-KEY-mesosphere",
-        "vault": "http://192.0.2.1/centos/7.9.2009", "vault_gpgkey": "http://192.0.2.1/key"}
+    signed = {"gpgkey": "http://192.0.2.1/RPM-GPG-KEY-mesosphere", "vault_gpgkey": "http://192.0.2.1/key"}
+    mirror = {"MIRROR": "http://192.0.2.1", "SYSTEM_KEY": "http://192.0.2.1/key"}
+    assert repositories("centos-7") == {"vault": "http://vault.centos.org/7.9.2009"}
+    assert repositories("centos-7", **mirror) == {
+        **signed, "baseurl": "http://192.0.2.1/el/7", "vault": "http://192.0.2.1/centos/7.9.2009"}
+    assert list(repositories("almalinux-8", MIRROR="")["extra"]) == ["aventer", "docker-ce"]
+    assert repositories("almalinux-9", **mirror) == {
+        **signed, "baseurl": "http://192.0.2.1/el/9", "vault": "http://192.0.2.1/almalinux/9.6", "extra": {"docker-ce": {
+            "baseurl": "http://192.0.2.1/docker-ce/9/$basearch/stable", "gpgkey": "http://192.0.2.1/RPM-GPG-KEY-mesosphere"}}}
 
 
 def test_so_does_salt(instances):
@@ -161,3 +173,13 @@ def test_the_verifier_goes_where_the_driver_says(standalone):
     assert variables == {
         "KITCHEN_INSTANCE": "standalone-centos-7", "KITCHEN_PLATFORM": "centos-7", "KITCHEN_SUITE": "standalone",
         "KITCHEN_HOSTNAME": "192.0.2.11", "KITCHEN_PORT": "2222", "KITCHEN_USERNAME": "root", "KITCHEN_SSH_KEY": "/key"}
+
+
+def test_a_container_has_systemd_and_lets_kitchen_in(ruby, tmp_path):
+    (tmp_path / "key.pub").write_text("ssh-rsa AAAA kitchen_docker_key\n")
+    program = f"""@image, @username, @public_key = "centos:centos7", "kitchen", "{tmp_path}/key.pub"
+        puts ERB.new(File.read("tests/kitchen/Dockerfile.erb")).result(binding)"""
+    done = subprocess.run([ruby, "-rerb", "-r./tests/kitchen/environment", "-e", program], cwd=ROOT, capture_output=True, text=True,
+                          check=True, env={"PATH": os.environ["PATH"], "CENTOS_VAULT": "http://192.0.2.1/vault"})
+    assert "FROM centos:centos7\n" in done.stdout and "baseurl=http://192.0.2.1/vault|" in done.stdout
+    assert "echo 'ssh-rsa AAAA kitchen_docker_key' > /home/kitchen/.ssh/authorized_keys" in done.stdout
