@@ -92,6 +92,25 @@ def keep(name, test, plan, show_secrets=False):
     return ret
 
 
+def earlier(low, lowstate, running):
+    """
+    Say what the states before this one would change on the same server, in their order: in a test run they have told that, and
+    not done it.
+
+    low, lowstate, running
+        ``__low__``, ``__lowstate__`` and ``__running__`` of the state.
+
+    Returns a list of the low chunk and the changes of each.
+    """
+    found = []
+    for each in lowstate:
+        told = running.get(f"{each['state']}_|-{each['__id__']}_|-{each['name']}_|-{each['fun']}", {})
+        same = all(each.get(key) == low.get(key) for key in ("state", "url", "profile"))
+        if same and told.get("result", True) is None:
+            found.append((told["__run_num__"], each, told["changes"]))
+    return [(each, changes) for _, each, changes in sorted(found, key=lambda one: one[0])]
+
+
 def hidden(value, name=""):
     """
     Return a copy with ``***`` for what is nobody's business: values whose name, the last part of a path included, sounds like a

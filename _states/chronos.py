@@ -391,17 +391,15 @@ def _named(variables):
 def _foreseen():
     """In a test: the parents of jobs as they would be by now if the states before this one had done what they only told."""
     found = {}
-    for tag, told in __running__.items() if __opts__["test"] else ():
-        if tag.startswith("chronos_|-"):
-            changes = told["changes"]
-            own = {path: each for path, each in changes.items() if path.startswith("/")}
-            others = {job: paths for job, paths in changes.items() if job not in own}
-            for job, paths in {told["name"]: own, **others}.items():
-                if "/" in paths:
-                    new = paths["/"]["new"]
-                    found[job] = None if new is None else list(new.get("parents", ()))
-                elif "/parents" in paths:
-                    found[job] = list(paths["/parents"]["new"] or ())
+    for low, changes in _declared.earlier(__low__, __lowstate__, __running__) if __opts__["test"] else ():
+        own = {path: each for path, each in changes.items() if path.startswith("/")}
+        others = {job: paths for job, paths in changes.items() if job not in own}
+        for job, paths in {low["name"]: own, **others}.items():
+            if "/" in paths:
+                new = paths["/"]["new"]
+                found[job] = None if new is None else list(new.get("parents", ()))
+            elif "/parents" in paths:
+                found[job] = list(paths["/parents"]["new"] or ())
     return found
 
 

@@ -476,6 +476,12 @@ def test_several_states_tell_in_a_test_what_they_then_do_together(here):
     assert told[3]["comment"] == done[3]["comment"] and "There is no job called 'x'" in told[3]["comment"]
 
 
+def test_what_a_test_tells_of_another_chronos_does_not_count(here, place):
+    other = place().url
+    told = here.states(("job_present", "hello", {"config": DAILY, "url": other}), ("job_present", "x", {"config": AFTER}), test=True)
+    assert [answer["result"] for answer in told] == [None, False] and "There is no job called 'hello'" in told[1]["comment"]
+
+
 # --- files ---
 
 
