@@ -602,7 +602,7 @@ class _Marathon:
         tell: ``{"instances": 2}``; None where they would not, or would delete it.
         """
         found, name = None, _absolute(self.name)
-        for _, low, changes in sorted(self._earlier(), key=lambda each: each[0]) if __opts__["test"] else ():
+        for low, changes in _declared.earlier(__low__, __lowstate__, __running__) if __opts__["test"] else ():
             changes = changes.get(name, {}) if low["fun"] in MANY else changes if _absolute(low["name"]) == name else {}
             whole, amount = changes.get("/"), changes.get("/instances")
             if whole:
@@ -610,14 +610,6 @@ class _Marathon:
             elif amount:
                 found = {"instances": amount["new"]}
         return found
-
-    def _earlier(self):
-        """When, as what and with which changes states of this run were tested that concern the same Marathon."""
-        for low in __lowstate__:
-            tested = __running__.get("_|-".join(low[key] for key in ("state", "__id__", "name", "fun")), {})
-            here = low["state"] == "marathon" and all(low.get(key) == __low__.get(key) for key in ("url", "profile"))
-            if here and tested.get("result", True) is None:
-                yield tested["__run_num__"], low, tested["changes"]
 
     def settled(self, begun, said, undo=None):
         """
