@@ -2,16 +2,17 @@
 
 TOPOLOGY = single
 SALT = 3008
+DOOR = minion
 
 .DEFAULT_GOAL := help
 .PHONY: help up down status plan test lint docs bench
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
-	@echo "Variables: TOPOLOGY=$(TOPOLOGY) (or ha: eight hosts, or another of tests/topologies), SALT=$(SALT) (or 3006)"
+	@echo "Variables: TOPOLOGY=$(TOPOLOGY) (or ha: eight hosts, or another of tests/topologies), SALT=$(SALT) (or 3006), DOOR=$(DOOR) (or ssh)"
 
 up: .venv/.made ## hosts on this machine, Salt on them, roles, state.apply (root, Debian 12)
-	.venv/bin/lab up --topology $(TOPOLOGY) --salt $(SALT)
+	.venv/bin/lab up --topology $(TOPOLOGY) --salt $(SALT) --door $(DOOR)
 
 down: .venv/.made ## everything off; what was downloaded and built is kept
 	.venv/bin/lab down

@@ -12,6 +12,7 @@ The lab: hosts that run on this machine as a rack would hold them, each with sys
     network    the bridge between the hosts
     cgroups    which processes belong to which host
     hosts      boot a host, run commands on it, cut its power or its network
+    ssh        hosts without Salt, and salt-ssh, which brings it
     cluster    Salt on top: keys, pillar, roles, ``state.apply``
     services   do the services answer, and who leads
     plan       what each node would get, without any host
@@ -28,6 +29,7 @@ CACHE = BUILD / "cache"
 RUN = BUILD / "lab"
 LOGS = BUILD / "logs"
 SALT_LINES = ("3008", "3006")
+DOORS = ("minion", "ssh")
 
 
 class LabError(Exception):

@@ -5,13 +5,12 @@ import itertools
 import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from . import CACHE, RUN, SALT_LINES, LabError, cgroups, cluster, hosts, machine, network, packages, saltenv, services, topology
+from . import CACHE, DOORS, RUN, SALT_LINES, LabError, cgroups, cluster, hosts, machine, network, packages, saltenv, services, ssh, topology
 from .plan import command as plan
 from .steps import Steps
 
@@ -34,15 +33,17 @@ cli.add_command(plan)
               help="Salt line")
 @click.option("--repo", "repository", metavar="URL", default="",
               help="cluster packages from this yum repository: URL/x86_64, URL/noarch, URL/RPM-GPG-KEY-mesosphere")
-@click.option("--apply/--no-apply", default=True, help="roles and state.apply, or leave the hosts bare, with their minions alone")
-def up(name: str, line: str, repository: str, apply: bool) -> None:
+@click.option("--door", type=click.Choice(DOORS), default=DOORS[0], show_default=True,
+              help="how Salt enters the hosts: a minion on each, or salt-ssh from one host more")
+@click.option("--apply/--no-apply", default=True, help="roles and state.apply, or leave the hosts bare: with their minions alone, or sshd")
+def up(name: str, line: str, repository: str, door: str, apply: bool) -> None:
     """Boot the hosts of a topology and apply the states to them. Repeated, it boots what is off, heals what is cut, and applies."""
     machine.check()
     if repository and not repository.startswith(("http://", "https://")):
         raise LabError(f"--repo {repository}: not an http:// or https:// URL", code=2)
-    topology.check_bootable(topology.load(name))
+    topology.check_bootable(cluster.load(name, door))
     current = cluster.running()
-    if current and (current.topology, current.salt, current.repository) != (name, line, repository):
+    if current and (current.topology, current.salt, current.repository, current.door) != (name, line, repository, door):
         raise LabError(f"a lab runs already: {describe(current)}. `make down` ends it")
     if not current and cgroups.members():
         raise LabError("a lab is being started, or one runs that this directory does not know of. `make down` ends it")
@@ -51,14 +52,16 @@ def up(name: str, line: str, repository: str, apply: bool) -> None:
             machine.install(report)
         cgroups.enter(BUILDER)  # from here on `lab down` ends this too, whatever becomes of it
         if not current:
-            current = build(steps, name, line, repository)
+            current = build(steps, name, line, repository, door)
         current.connect()
         table = current.table()
         for host in table.hosts:
             if hosts.running(host.name) and not network.plugged(host.name):
                 network.plug(host.name)
         join(steps, current, table, [host for host in table.hosts if not hosts.has_disk(host.name)], table.hosts)
-        if not table.rows:
+        if door == "ssh":
+            console.print(f"  {ssh.python_said(line, current.python)}", markup=False)
+        elif not table.rows:
             with steps.step("salt '*' saltutil.sync_all"):
                 cluster.salt(table, table.hosts, "saltutil.sync_all", log="sync")
         elif apply:
@@ -66,8 +69,8 @@ def up(name: str, line: str, repository: str, apply: bool) -> None:
                 summary = cluster.stamp_roles(table)
             console.print(f"  {summary}", markup=False)
         if apply:
-            with steps.step("salt '*' state.apply"):
-                summary = cluster.apply(table)
+            with steps.step(f"{current.salt_command} '*' state.apply"):
+                summary = cluster.apply(current, table)
             console.print(f"  {summary}")
             with steps.step("services answer"):
                 answers = services.ask(table, cluster.PATIENCE)
@@ -76,20 +79,27 @@ def up(name: str, line: str, repository: str, apply: bool) -> None:
         if found := services.troubles(answers):
             raise LabError("\n".join([*found, "`lab run HOST journalctl -u UNIT` tells why"]))
     commands = [".venv/bin/lab status", ".venv/bin/lab salt '*' state.apply test=True", f".venv/bin/lab run {table.master.name} COMMAND"]
-    if not apply and table.rows:
+    if not apply and table.rows and door == "minion":
         commands[1:] = [f".venv/bin/lab run {table.master.name} salt-run state.orchestrate orchestration.deploy"]
     console.print(f"\nNext:  {' | '.join(commands)} | make down", markup=False)
 
 
-def build(steps: Steps, name: str, line: str, repository: str) -> cluster.Running:
+def build(steps: Steps, name: str, line: str, repository: str, door: str) -> cluster.Running:
     """Make all that a lab needs and does not have yet, but for the disks of the hosts."""
     shutil.rmtree(RUN, ignore_errors=True)
+    environment = cluster.environment(line, door)
     (image, env, layers), _, rpms = steps.together({
-        f"image of the hosts, Salt {line} in it": lambda report: cluster.image_and_env(line, topology.load(name).hosts, report),
-        f"wheels of Salt {line}": lambda report: saltenv.host_wheels(line),
+        f"image of the hosts, Salt {line} in it": lambda report: cluster.image_and_env(environment, cluster.load(name, door).hosts, report),
+        f"wheels of Salt {line}": lambda report: saltenv.host_wheels(environment),
         "packages and their repository": lambda report: packages.build_repository(CACHE, report),
     })
-    current = cluster.Running(name, line, repository, str(image), str(env), str(rpms), layers)
+    python = tarball = ""
+    if door == "ssh" and line == "3006":
+        python = ssh.python36()
+    elif door == "ssh":
+        with steps.step("Salt and its Python in one tarball"):
+            tarball = str(ssh.relenv(image, env))
+    current = cluster.Running(name, line, repository, str(image), str(env), str(rpms), layers, door, python, tarball)
     cluster.write_master_data(current.table())
     current.save()
     return current
@@ -99,16 +109,17 @@ def join(steps: Steps, current: cluster.Running, table: topology.Topology, fresh
     """Give fresh hosts their disks, boot all that are wanted, and wait for their minions."""
     if fresh:
         with steps.step(f"disk{'s' * (len(fresh) > 1)} and keys"):
-            cluster.install(table, fresh, Path(current.image), current.repository)
+            cluster.install(current, table, fresh)
     with steps.step(f"boot {wanted[0].name if len(wanted) == 1 else f'{len(wanted)} hosts'}") as report:
         current.boot(wanted, report)
-    with steps.step("minions answer their master") as report:
-        cluster.await_minions(table, wanted, report)
+    if current.door == "minion":
+        with steps.step("minions answer their master") as report:
+            cluster.await_minions(table, wanted, report)
 
 
 def describe(current: cluster.Running) -> str:
     """Say in a few words what runs."""
-    return f"topology {current.topology}, Salt {current.salt}, packages from {current.repository or 'the lab'}"
+    return f"topology {current.topology}, Salt {current.salt} by {current.door}, packages from {current.repository or 'the lab'}"
 
 
 def show(table: topology.Topology, answers: list[services.Answer], repository: str) -> None:
@@ -184,8 +195,9 @@ def status() -> None:
 @cli.command(context_settings=ANYTHING)
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="ARGS...")
 def salt(words: tuple[str, ...]) -> None:
-    """The salt command on the lab's master, such as: lab salt '*' test.ping --out=json"""
-    sys.exit(hosts.exit_code(hosts.execute(the_lab()[1].master.name, ["salt", *words])))
+    """The salt command on the lab's master, or salt-ssh where there are no minions, such as: lab salt '*' test.ping --out=json"""
+    current, table = the_lab()
+    sys.exit(hosts.exit_code(hosts.execute(table.master.name, [current.salt_command, *words])))
 
 
 @cli.command(context_settings=ANYTHING)
@@ -206,14 +218,14 @@ def kill(name: str) -> None:
 @cli.command()
 @click.argument("name", metavar="HOST")
 def start(name: str) -> None:
-    """Boot a host that is off, and wait for its minion; for those of all hosts, if it is the Salt master."""
+    """Boot a host that is off, and wait for its minion, if it has one; for those of all hosts, if it is the Salt master."""
     current, table = the_lab()
     host = table.host(name)
     with Steps(console) as steps:
         with steps.step(f"boot {host.name}"):
             current.boot([host])
         reachable = [other for other in table.hosts if hosts.running(other.name) and network.plugged(other.name)]
-        if table.master in reachable:
+        if table.master in reachable and current.door == "minion":
             with steps.step("minions answer their master") as report:
                 cluster.await_minions(table, reachable if host.salt_master else [host], report)
 
@@ -247,28 +259,30 @@ def add(name: str) -> None:
     console.print(f"{id}, {address}: {', '.join(host.roles) or 'no role'}")
     with Steps(console) as steps:
         join(steps, current, table, [host], [host])
-    console.print(advice(table, host), markup=False)
+    console.print(advice(current, table, host), markup=False)
 
 
 @cli.command()
 @click.argument("name", metavar="HOST")
 def replace(name: str) -> None:
-    """Another machine in the place of a host: same name and address, a bare disk, a minion with a new key."""
+    """Another machine in the place of a host: same name and address, a bare disk, a new key."""
     current, table = the_lab()
     host = table.host(name)
     if host.salt_master:
-        raise LabError(f"{host.name} is the Salt master, and knows the keys of all minions; `make down` and `make up` for another")
+        raise LabError(f"{host.name} is the Salt master, and knows the keys of all others; `make down` and `make up` for another")
     on(table.master)
     with Steps(console) as steps:
         with steps.step(f"{host.name} off, its key forgotten"):
             hosts.power_off(host.name)
-            cluster.forget_minion(table, host)
+            cluster.forget(current, table, host)
         join(steps, current, table, [host], [host])
-    console.print(advice(table, host), markup=False)
+    console.print(advice(current, table, host), markup=False)
 
 
-def advice(table: topology.Topology, host: topology.Host) -> str:
+def advice(current: cluster.Running, table: topology.Topology, host: topology.Host) -> str:
     """Say what makes a bare host a member of the cluster."""
+    if current.door == "ssh":
+        return f"Next:  .venv/bin/lab salt '{host.id}' state.apply"
     stamp = f".venv/bin/lab run {table.master.name} salt-run state.orchestrate orchestration.roles"
     return f"Next:  {stamp if table.rows else ''} && .venv/bin/lab salt '{host.id}' state.apply".replace("  && ", "  ")
 

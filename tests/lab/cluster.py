@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from . import LOGS, ROOT, RUN, LabError, cgroups, hosts, network, packages, platforms, registry, rootfs, saltenv, topology
+from . import LOGS, ROOT, RUN, LabError, cgroups, hosts, network, packages, platforms, registry, rootfs, saltenv, ssh, topology
 from .steps import Report
 from .topology import Host, Topology
 
@@ -34,8 +34,10 @@ MINION = {
 }
 
 # For all hosts of a topology at once on two processors; a host that is off still costs no more than the two timeouts.
-MASTER = {
-    "worker_threads": 3, "timeout": 20, "gather_job_timeout": 20,
+MASTER = {"worker_threads": 3, "timeout": 20, "gather_job_timeout": 20}
+
+# Where the facts come from, whichever way the hosts are entered.
+FACTS = {
     # The runners ask for the pillar of ID_master, which is nobody's.
     "ext_pillar": [{"cmd_yaml": "cat '/srv/lab/pillar/%s.yaml' 2>/dev/null || echo {}"}],
     # A table in build/lab/table goes before the repository's: Salt joins the lists of all files in their order, and mesos.conf is next.
@@ -54,7 +56,9 @@ class Running:
     """
     What the lab that runs was started as, from build/lab/state.json, so that any later command knows.
 
-    ``layers`` is what the disks lie over: platform -> directories. ``added`` are hosts that joined it later: id -> address.
+    ``layers`` is what the disks lie over: platform -> directories. ``door`` is how Salt enters the hosts: by a minion on each, or by ssh.
+    Then ``python`` is what they have for ``python3`` (a path on this machine, or empty), ``relenv`` the tarball with Salt and its Python.
+    ``added`` are hosts that joined it later: id -> address.
     """
 
     topology: str
@@ -64,6 +68,9 @@ class Running:
     env: str
     packages: str
     layers: dict[str, str]
+    door: str = "minion"
+    python: str = ""
+    relenv: str = ""
     added: dict[str, str] = field(default_factory=dict)
 
     def save(self) -> None:
@@ -71,9 +78,14 @@ class Running:
         STATE.parent.mkdir(parents=True, exist_ok=True)
         STATE.write_text(json.dumps(vars(self)))
 
+    @property
+    def salt_command(self) -> str:
+        """The command that enters hosts."""
+        return "salt" if self.door == "minion" else "salt-ssh"
+
     def table(self) -> Topology:
         """Return its topology, with the hosts that joined."""
-        return topology.load(self.topology, self.added)
+        return load(self.topology, self.door, self.added)
 
     def connect(self) -> None:
         """Set up what is outside the hosts: the network and the package server, unless they are there."""
@@ -87,11 +99,21 @@ class Running:
         """Boot some of its hosts, all at a time; those that are on are left alone."""
         started = {}
         for host in wanted:
-            binds = {saltenv.PLACE: Path(self.env)}
+            binds = {saltenv.PLACE: Path(self.env)} if self.door == "minion" or host.salt_master else {}
             if host.salt_master:
                 binds |= {"/srv/mesos": ROOT, "/srv/lab/pillar": PILLAR, "/srv/lab/table": TABLE}
+            if self.door == "ssh" and host.salt_master:
+                binds |= {ssh.PLACE: ssh.HOME} | ({ssh.RELENV: Path(self.relenv)} if self.relenv else {})
+            elif self.python:
+                binds[str(ssh.prefix(self.python))] = ssh.prefix(self.python)
             started[host.name] = hosts.start(host.name, self.layers[host.platform], binds)
         hosts.await_boot(started, report)
+
+
+def load(name: str, door: str, added: dict[str, str] | None = None) -> Topology:
+    """Read a topology; by ssh, with the host that has salt-ssh."""
+    table = topology.load(name, added)
+    return ssh.enter(table) if door == "ssh" else table
 
 
 def running() -> Running | None:
@@ -121,34 +143,51 @@ def write_master_data(table: Topology) -> None:
         topology.write_no_table(TABLE, Path("/srv/mesos"))
 
 
-def install(table: Topology, wanted: list[Host], image: Path, repository: str) -> None:
-    """Give hosts fresh disks and pillar; tell the Salt master their keys, so that none is accepted unseen, and all hosts their names."""
-    with ThreadPoolExecutor() as pool:
-        keys = dict(zip([host.id for host in wanted], pool.map(lambda _host: key_pair(image), wanted), strict=True))
-    for host in wanted:
-        private, public = keys[host.id]
-        files = {
-            "etc/salt/minion.d/lab.conf": yaml.safe_dump({"id": host.id, "master": table.master.address, **MINION}),
-            "etc/salt/pki/minion/minion.pem": private,
-            "etc/salt/pki/minion/minion.pub": public,
-        }
-        if not table.rows:
-            files["etc/salt/grains"] = yaml.safe_dump({"roles": host.roles})
+def install(current: Running, table: Topology, wanted: list[Host]) -> None:
+    """
+    Give hosts fresh disks and pillar, and all hosts their names.
+
+    Whoever enters them knows their keys beforehand: the Salt master those of their minions, ssh those of the hosts.
+    """
+    if current.door == "ssh":
+        ssh.write_keys(table)
+        disks = [ssh.files(host, current.salt, current.python) for host in wanted]
+    else:
+        with ThreadPoolExecutor() as pool:
+            keys = list(pool.map(lambda _host: key_pair(Path(current.image)), wanted))
+        disks = [minion(table, host, *pair) for host, pair in zip(wanted, keys, strict=True)]
+    for host, files in zip(wanted, disks, strict=True):
+        units = ["salt-minion", *["salt-master"] * host.salt_master] if current.door == "minion" else []
         if host.salt_master:
-            files |= {
-                "etc/salt/master.d/lab.conf": yaml.safe_dump(MASTER),
-                "etc/salt/master.d/mesos.conf": (ROOT / "conf/master.d/mesos.conf").read_text(),
-                "etc/firewalld/zones/public.xml": MASTER_ZONE,
-            }
-        hosts.make_disk(host, files, ["salt-minion", "salt-master"] if host.salt_master else ["salt-minion"])
-        pillar = topology.merge(repository_pillar(repository, host.platform), topology.pillar_of(table, host))
+            options = MASTER if current.door == "minion" else ssh.OPTIONS | {"relenv": bool(current.relenv)}
+            files["etc/salt/master.d/lab.conf"] = yaml.safe_dump(FACTS | options)
+            files["etc/salt/master.d/mesos.conf"] = (ROOT / "conf/master.d/mesos.conf").read_text()
+        hosts.make_disk(host, files, units)
+        pillar = topology.merge(repository_pillar(current.repository, host.platform), topology.pillar_of(table, host))
         (PILLAR / f"{host.id}.yaml").write_text(yaml.safe_dump(pillar))
-    for host in wanted:
-        hosts.write(table.master.name, f"etc/salt/pki/master/minions/{host.id}", keys[host.id][1])
+    if current.door == "ssh":
+        hosts.write(table.master.name, "etc/salt/hosts.yaml", ssh.roster_hosts(table))
+    else:
+        for host, (_, public) in zip(wanted, keys, strict=True):
+            hosts.write(table.master.name, f"etc/salt/pki/master/minions/{host.id}", public)
     names = "".join(f"{host.address} {' '.join(dict.fromkeys([host.id, host.name]))}\n" for host in table.hosts)
     for host in table.hosts:
         if hosts.has_disk(host.name):
             hosts.write(host.name, "etc/hosts", f"127.0.0.1 localhost localhost.localdomain\n{network.MACHINE} {MIRROR}\n{names}")
+
+
+def minion(table: Topology, host: Host, private: str, public: str) -> dict[str, str]:
+    """Return the files of a host with a minion, and of the Salt master if it is that: path -> contents."""
+    files = {
+        "etc/salt/minion.d/lab.conf": yaml.safe_dump({"id": host.id, "master": table.master.address, **MINION}),
+        "etc/salt/pki/minion/minion.pem": private,
+        "etc/salt/pki/minion/minion.pub": public,
+    }
+    if not table.rows:
+        files["etc/salt/grains"] = yaml.safe_dump({"roles": host.roles})
+    if host.salt_master:
+        files["etc/firewalld/zones/public.xml"] = MASTER_ZONE
+    return files
 
 
 def key_pair(image: Path) -> tuple[str, str]:
@@ -159,8 +198,10 @@ def key_pair(image: Path) -> tuple[str, str]:
     return private.decode(), public.decode()
 
 
-def forget_minion(table: Topology, host: Host) -> None:
-    """Have the Salt master forget a minion: its key, and what it knew of it."""
+def forget(current: Running, table: Topology, host: Host) -> None:
+    """Have those who enter a host forget it: its key, and what the Salt master knew of it."""
+    if current.door == "ssh":
+        return ssh.forget(host)
     done = hosts.execute(table.master.name, ["salt-key", "--yes", f"--delete={host.id}"], capture_output=True, text=True)
     if done.returncode:
         raise LabError(f"salt-key --delete={host.id} on {table.master.name}: {done.stderr.strip() or done.stdout.strip()}")
@@ -228,11 +269,16 @@ def stamp_roles(table: Topology) -> str:
     return ", ".join(f"{count} x {roles}" for roles, count in counts.items())
 
 
-def apply(table: Topology) -> str:
-    """Run ``salt '*' state.apply``. Return a summary; LabError, naming each failed state, if not all went well."""
-    answers = salt(table, table.hosts, "state.apply", log="apply")
+def apply(current: Running, table: Topology) -> str:
+    """Run ``state.apply`` on all hosts. Return a summary; LabError, naming each failed state, if not all went well."""
+    if current.door == "ssh":
+        targets = [host for host in table.hosts if host != ssh.ADMIN]
+        answers = on_master(table, [current.salt_command, "*", "state.apply", "--static"], "apply")
+    else:
+        targets = table.hosts
+        answers = salt(table, targets, "state.apply", log="apply")
     faults, changed, total = [], 0, 0
-    for host in table.hosts:
+    for host in targets:
         states = answers.get(host.id, "no answer")
         if not isinstance(states, dict):
             faults += [f"{host.name}: {fault}" for fault in (states if isinstance(states, list) else [states])]
@@ -243,12 +289,17 @@ def apply(table: Topology) -> str:
                    for state in states.values() if state["result"] is not True]
     if faults:
         raise LabError("state.apply failed:\n  " + "\n  ".join(faults), LOGS / "apply.log")
-    many = len(table.hosts)
+    many = len(targets)
     return f"{many} host{'s' * (many > 1)}, {total} states, {changed} changed"
 
 
-def image_and_env(line: str, wanted: list[Host], report: Report) -> tuple[Path, Path, dict[str, str]]:
+def environment(line: str, door: str) -> str:
+    """Return which environment with Salt the hosts are given: for salt-ssh 3006 it is one of its own."""
+    return "ssh-3006" if (line, door) == ("3006", "ssh") else line
+
+
+def image_and_env(environment: str, wanted: list[Host], report: Report) -> tuple[Path, Path, dict[str, str]]:
     """Build what hosts boot from: the image, Salt for it, and what their disks lie over, by platform."""
     image = rootfs.build(report)
     layers = {platform: platforms.layers(platform, image, report) for platform in {host.platform for host in wanted}}
-    return image, saltenv.host_env(line, image, report), layers
+    return image, saltenv.host_env(environment, image, report), layers

@@ -55,7 +55,7 @@ def make_disk(host: Host, files: dict[str, str], units: list[str]) -> None:
 
 def write(name: str, path: str, contents: str) -> None:
     """Write a file on a host, whether it is on or off. The path is relative to its root."""
-    mode = 0o600 if path.endswith(".pem") else 0o644
+    mode = 0o600 if path.endswith((".pem", "_key")) else 0o755 if "bin" in Path(path).parts else 0o644
     if running(name):
         done = execute(name, ["install", "-D", f"--mode={mode:o}", "/dev/stdin", f"/{path}"],
                        input=contents, capture_output=True, text=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from . import BUILD, LabError, packages
 from .steps import Report, run
 
-DEBIAN_PACKAGES = ["systemd-container", "mmdebstrap", "iproute2", "util-linux", "python3-venv"]
+DEBIAN_PACKAGES = ["systemd-container", "mmdebstrap", "iproute2", "util-linux", "python3-venv", "openssh-client"]
 DISK = 4  # GiB that the cache and one host take, with some air
 CAP_NET_ADMIN, CAP_SYS_CHROOT, CAP_SYS_ADMIN, CAP_MKNOD = 12, 18, 21, 27  # linux/capability.h
 
