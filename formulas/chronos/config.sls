@@ -25,6 +25,7 @@ chronos-environment:
     - template: jinja
     - context:
         variables: {{ plan.variables | json }}
+    - reads: [salt://mesos/systemd.jinja]
     - user: root
     - group: root
     - mode: '0644'
@@ -41,6 +42,7 @@ chronos-secrets:
       - /etc/chronos/mesos-authentication-secret:
         - source: salt://chronos/files/mesos-authentication-secret
     - template: jinja
+    - reads: [salt://chronos, salt://mesos/systemd.jinja]
     - user: root
     - group: root
     - mode: '0600'

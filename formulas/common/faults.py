@@ -18,8 +18,6 @@ import ipaddress
 import json
 import re
 
-from salt.utils.yaml import safe_load
-
 FORMULAS = ("common", "zookeeper", "mesos", "marathon", "chronos", "docker")
 ROLES = ("zookeeper", "mesos-master", "mesos-slave", "marathon", "chronos", "docker")
 
@@ -124,7 +122,7 @@ def _formula(name):
         return []
     if not isinstance(given, dict):
         return [_fault(name, given, "should be a mapping of settings.")]
-    defaults = safe_load(__salt__["cp.get_file_str"](f"salt://{name}/defaults.yaml"))
+    defaults = __salt__["slsutil.renderer"](f"salt://{name}/defaults.yaml", default_renderer="yaml")
     settings = __salt__["slsutil.merge"](defaults, given)
     faults = list(_keys(name, given, defaults))
     if name == "common":

@@ -5,8 +5,6 @@ What only Docker can know to be wrong with its settings. See common/faults.py, w
 
 import re
 
-from salt.utils.yaml import safe_load
-
 # Flags whose key in daemon.json is not the flag's own name -> that key.
 KEYS = {
     "H": "hosts",
@@ -32,7 +30,7 @@ def _fault(key, value, wrong):
 
 def run():
     """Return a list of faults: setting, value, and what is wrong with it."""
-    packages = safe_load(__salt__["cp.get_file_str"]("salt://docker/packages.yaml"))
+    packages = __salt__["slsutil.renderer"]("salt://docker/packages.yaml", default_renderer="yaml")
     package, version = settings["package"], settings["version"]
     options = settings["options"] if isinstance(settings["options"], dict) else {}
     faults = []

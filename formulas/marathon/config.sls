@@ -29,6 +29,7 @@ marathon-environment:
     - template: jinja
     - context:
         variables: {{ plan.variables | json }}
+    - reads: [salt://mesos/systemd.jinja]
     - user: root
     - group: root
     - mode: '0644'
@@ -38,6 +39,7 @@ marathon-secrets:
     - name: /etc/marathon/secrets
     - source: salt://marathon/files/secrets
     - template: jinja
+    - reads: [salt://marathon, salt://mesos/systemd.jinja]
     - user: root
     - group: root
     - mode: '0600'

@@ -8,8 +8,6 @@ of the conf directory, ``variables`` into the environment file, ``secrets`` into
 
 import re
 
-from salt.utils.yaml import safe_load
-
 # Options that are settings, for the formula or the firewall has to know them.
 OPTIONS = ("master", "zk", "http_port", "https_port", "hostname", "mesos_user")
 
@@ -23,7 +21,7 @@ SECRETS = {
 
 def run():
     """Return the plan; for a version that is none, the one of the newest."""
-    data = safe_load(__salt__["cp.get_file_str"]("salt://marathon/eras.yaml"))
+    data = __salt__["slsutil.renderer"]("salt://marathon/eras.yaml", default_renderer="yaml")
     version = settings["version"]
     if version == "installed":
         version = __salt__["pkg.version"]("marathon")

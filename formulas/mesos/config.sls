@@ -13,6 +13,7 @@ mesos-zk:
     - name: /etc/mesos/zk
     - source: salt://mesos/files/zk
     - template: jinja
+    - reads: [salt://mesos]
     - user: root
     - group: root
     - mode: '{{ '0600' if has_password else '0644' }}'

@@ -5,8 +5,6 @@ What only Mesos can know to be wrong with its settings. See common/faults.py, wh
 
 import re
 
-from salt.utils.yaml import safe_load
-
 ZK = re.compile(r"zk://([^\s@/]+:[^\s@]+@)?[\w.\[\]:-]+:\d+(,[\w.\[\]:-]+:\d+)*/[^\s/]\S*")
 
 # Flags that a setting of their own stands for.
@@ -35,7 +33,7 @@ def _fault(key, value, wrong):
 
 def _yaml(name):
     """A file of the formula as data."""
-    return safe_load(__salt__["cp.get_file_str"](f"salt://mesos/{name}"))
+    return __salt__["slsutil.renderer"](f"salt://mesos/{name}", default_renderer="yaml")
 
 
 def _mapping(value):

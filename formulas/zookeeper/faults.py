@@ -5,8 +5,6 @@ What only ZooKeeper can know to be wrong with its settings. See common/faults.py
 
 import re
 
-from salt.utils.yaml import safe_load
-
 # What the formula writes to zoo.cfg from settings of its own.
 OWN = {"clientPort": "client_port", "dataDir": "data_dir", "dataLogDir": "data_log_dir", "peerType": "observers"}
 
@@ -27,7 +25,7 @@ def run():
 
 
 def _package():
-    known = safe_load(__salt__["cp.get_file_str"]("salt://zookeeper/packages.yaml"))
+    known = __salt__["slsutil.renderer"]("salt://zookeeper/packages.yaml", default_renderer="yaml")
     if isinstance(settings["package"], str) and settings["package"] not in known:
         yield _fault("package", settings["package"], f"no such package. Known: {', '.join(known)}.")
     version = settings["version"]
