@@ -3,7 +3,7 @@
 import json
 
 # What the contents of the files show already.
-SHOWN = {"source", "template", "context", "defaults", "contents", "flags", "aliases"}
+SHOWN = {"source", "template", "context", "defaults", "reads", "contents", "flags", "aliases"}
 
 
 def flow(value) -> str:
