@@ -551,6 +551,7 @@ class _Marathon:
 
     def declared(self, config, unset):
         """The fields that are declared, wherever they stand."""
+        self.call("connection")  # refuses what is neither a field nor a setting
         if config is None:
             _expect(self.fields or unset, "config", config, "given, or fields such as cmd in its place")
             return self.fields
@@ -599,16 +600,18 @@ class _Marathon:
     def foreseen(self):
         """
         With ``test=True``: what the app will be where the earlier states of this run would change it, as far as its changes
-        tell: ``{"instances": 2}``; None where they would not, or would delete it.
+        tell: ``{"instances": 2}``; None where they would not. Raises CommandExecutionError where they would delete it.
         """
         found, name = None, _absolute(self.name)
         for low, changes in _declared.earlier(__low__, __lowstate__, __running__) if __opts__["test"] else ():
             changes = changes.get(name, {}) if low["fun"] in MANY else changes if _absolute(low["name"]) == name else {}
             whole, amount = changes.get("/"), changes.get("/instances")
             if whole:
-                found = whole["new"] and {"instances": whole["new"].get("instances")}
+                found = {"instances": whole["new"].get("instances")} if whole["new"] else False
             elif amount:
                 found = {"instances": amount["new"]}
+        if found is False:
+            raise CommandExecutionError(f"There is no app called {name}: a state before this one would delete it")
         return found
 
     def settled(self, begun, said, undo=None):

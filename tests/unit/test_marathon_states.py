@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import json
 import threading
 
 import pytest
@@ -94,6 +95,98 @@ def test_secrets_are_hidden_unless_they_are_to_be_shown(place):
     assert answer["changes"] == {"/env/DB_PASSWORD": {"old": "sesame", "new": "simsim"}}
     assert here.changed("app_present", "/web", config=config) == {"/env/DB_PASSWORD": {"old": "***", "new": "***"}}
     assert here.changed("app_absent", "/web")["/"]["old"]["env"] == {"DB_PASSWORD": "***", "USER": "me"}
+
+
+# --- where declarations stand ---
+
+
+def test_fields_may_be_arguments_of_the_state_and_a_declaration_a_file(place, salt):
+    here = place()
+    web = salt.serve("apps/web.yaml", "cmd: sleep 3600\ncpus: 0.1\nmem: 32\nenv:\n  PORT: 8080\n  SINCE: 2030-01-01\n  ALL: '*'\n")
+    fields = {"instances": 2, "labels": {"team": "a"}}
+    assert list(here.told_and_changed("app_present", "/web", config=web, **fields)) == ["/"]
+    assert here.told_and_changed("app_present", "/web", mem=64) == {"/mem": {"old": 32, "new": 64}}
+    found = here.call("app", "/web")
+    assert (found["env"], found["instances"]) == ({"PORT": "8080", "SINCE": "2030-01-01", "ALL": "*"}, 2)
+    pod = salt.serve("apps/pod.json", json.dumps(POD))
+    here.told_and_changed("pod_present", "/pod", config=pod, labels={"team": "a"})
+    assert list(here.told_and_changed("pod_present", "/pod", environment={"A": "1"})) == ["/environment/A"]
+
+
+def test_an_app_that_watches_is_restarted_whether_its_fields_are_arguments_or_not(place):
+    here = place()
+    here.changed("app_present", "/web", config=SMALL)
+    declared = [{key: value} for key, value in {"name": "/web", "url": here.server.url, **SMALL, "watch": [{"test": "watched"}]}.items()]
+    high = {"watched": {"test": ["succeed_with_changes"], "__sls__": "x", "__env__": "base"},
+            "watching": {"marathon": ["app_present", *declared], "__sls__": "x", "__env__": "base"}}
+    changes, = (answer["changes"] for name, answer in here.salt.call("state.high", high).items() if name.startswith("marathon_"))
+    assert changes == {"/restarted": {"old": False, "new": True}}
+
+
+def test_what_is_neither_field_nor_setting_is_refused_and_what_stands_there_twice(place, salt):
+    here = place()
+    for arguments, said in (
+            ({"comand": "sleep 9"}, "comand: no such argument; is it the field cmd?"),
+            ({**SMALL, "instnaces": 2}, "instnaces: no such argument; is it the field instances?"),
+            ({**SMALL, "pasword": "sesame"}, "pasword: no such argument. A connection has url, username, password"),
+            ({**SMALL, "tasks": []}, "tasks: no such argument"),
+            ({"config": SMALL, "mem": 64}, "mem: 'an argument' should be left out, as config has it, too"),
+            ({}, "config: None should be given, or fields such as cmd in its place"),
+            ({"config": "salt://no/such.json"}, "config: salt://no/such.json is not on Salt's file server"),
+            ({"config": "web.json"}, "config: 'web.json' should be a mapping, or a file such as salt://apps/web.yaml"),
+            ({"env": {"DEBUG": True}, "cmd": "sleep 9"}, "config: env.DEBUG: true should be text; put it in quotes")):
+        assert here.refused("app_present", "/web", **arguments).startswith(said)
+
+
+def test_no_field_is_called_like_an_argument_of_a_state_a_setting_or_a_keyword_of_salt(place, salt):
+    here = place()
+    own = {"name", "config", "mode", "unset", "instances_managed", "force", "wait", "timeout", "rollback", "wait_for_lock", "show_secrets",
+           "profile"}
+    settings = {"url", "username", "password", "token", "auth_scheme", "verify_ssl", "ca_bundle", "cert", "key", "timeout", "headers",
+                "connect_timeout", "total_timeout", "retries", "retry_delay", "redirect_hosts", "api_version"}
+    keywords = {"fun", "state", "order", "names", "require", "watch", "onchanges", "onfail", "prereq", "listen", "use", "unless", "onlyif",
+                "creates", "check_cmd", "retry", "failhard", "parallel", "reload_modules", "runas", "umask", "saltenv", "fire_event"}
+    for kind in ("app", "pod"):
+        assert not {*here.call("fields", kind)} & (own | settings | keywords)
+
+
+# --- a test run of several states ---
+
+
+def run(here, test, *states):
+    """Apply states one after another in one run, each a function, a name and its arguments; returns result and changes of each."""
+    high = {}
+    for number, (function, name, arguments) in enumerate(states):
+        told = [{key: value} for key, value in {"name": name, "url": here.server.url, "order": number, **arguments}.items()]
+        high[f"state {number}"] = {"marathon": [function, *told], "__sls__": "x", "__env__": "base"}
+    answers = here.salt.call("state.high", high, test=test)
+    here.quiet()
+    return [(answer["result"], answer["changes"]) for answer in sorted(answers.values(), key=lambda each: each["__run_num__"])]
+
+
+@pytest.mark.parametrize("first", [
+    ("app_present", "/shop/web", {"config": {**SMALL, "instances": 2}}),
+    ("apps_present", "all", {"apps": {"shop/web": {**SMALL, "instances": 2}}}),
+    ("group_present", "/shop", {"apps": {"web": {**SMALL, "instances": 2}}}),
+], ids=lambda each: each[0])
+def test_a_test_run_tells_of_an_app_that_an_earlier_state_would_make_what_the_real_run_does(place, first):
+    here = place()
+    states = [first, ("app_scaled", "/shop/web", {"instances": 3}), ("app_running", "shop/web", {}), ("app_suspended", "/shop/web", {}),
+              ("app_running", "/shop/web", {"instances": 2}), ("app_scaled", "/shop/web", {"instances": 2})]
+    told = run(here, True, *states)
+    done = run(here, False, *[(function, name, {**arguments, "force": True}) for function, name, arguments in states])
+    assert [changes for _, changes in told] == [changes for _, changes in done]
+    assert [result for result, _ in told] == [None, None, True, None, None, True] and {result for result, _ in done} == {True}
+
+
+def test_a_test_run_knows_that_an_app_is_made_elsewhere_or_deleted_before_and_so_does_the_real_run(place):
+    here, other = place(), place()
+    made, scaled = ("app_present", "/web", {"config": SMALL, "url": other.server.url}), ("app_scaled", "/web", {"instances": 3})
+    for test in (True, False):
+        assert run(here, test, made, scaled)[1] == (False, {})
+    here.changed("app_present", "/web", config=SMALL)
+    for test in (True, False):
+        assert run(here, test, ("app_absent", "/web", {}), scaled)[1] == (False, {})
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -351,6 +444,16 @@ def test_an_app_that_another_deletes_at_the_same_time_is_gone_all_the_same(place
 ], ids=str)
 def test_wrong_arguments_are_named_and_nothing_is_sent(place, state, arguments, said):
     assert said in place().refused(state, "/web", **arguments)
+
+
+def test_what_an_old_marathon_cannot_do_is_refused_in_a_test_run_too(place):
+    here = place("1.3.14")
+    here.changed("app_present", "/web", config={**SMALL, "user": "nobody"})
+    for arguments in ({"config": SMALL, "mode": "replace"}, {"unset": ["user"]}):
+        assert "Marathon before 1.4 keeps what is not given" in here.refused("app_present", "/web", **arguments)
+    here.kept("app_present", "/web", config={**SMALL, "user": "nobody"}, mode="replace")
+    assert here.refused("pod_present", "/pod", config=POD) == "/pod: pods need Marathon 1.4, and this is 1.3.14"
+    here.kept("pod_absent", "/pod")
 
 
 @pytest.mark.parametrize("state", ["app_absent", "app_suspended", "pod_absent"])
