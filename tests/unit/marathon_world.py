@@ -8,6 +8,7 @@ from lab.standins.election import MemoryRoom
 from lab.standins.marathon import Marathon
 from lab.standins.marathon_agents import Agents, agent
 
+LINES = ["1.1.2", "1.3.14", "1.4.8", "1.4.13", "1.5.0", "1.5.15", "1.6.608", "1.7.236", "1.8.244", "1.9.109", "1.10.26"]
 VERSIONS = ["1.4.13", "1.5.15", "1.8.244", "1.10.26"]
 NEW = "1.8.244"
 SMALL = {"cmd": "sleep 3600", "cpus": 0.1, "mem": 32}

@@ -9,6 +9,7 @@ import re
 
 import pytest
 import requests
+from marathon_world import LINES
 
 from lab import ROOT
 from lab.standins.election import MemoryRoom
@@ -699,8 +700,6 @@ def test_of_any_app_the_canonical_form_is_its_own_and_differs_from_nothing(versi
 
 # --- the stand-in, which was written by others from the same facts ---
 
-LINES = ["1.1.2", "1.3.14", "1.4.8", "1.4.13", "1.5.0", "1.5.15", "1.6.608", "1.7.236", "1.8.244", "1.9.109", "1.10.26"]
-
 
 def without_label(changes):
     """Take the one change that was made from those that are told."""
@@ -741,25 +740,12 @@ class Server:
         yield app.diff_pod(self.ask("GET", f"/pods{config['id']}"), changed, self.version)
 
 
-@pytest.fixture(scope="module")
-def table(request):
-    """Collect the outcome by version and case, and print it when all versions are through: line by case."""
-    outcome = {}
-    yield outcome
-    cases = dict.fromkeys(case for line in outcome.values() for case in line)
-    capture = request.config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():
-        print(f"\n{'':26}", *(f"{version:>8}" for version in outcome))
-        for case in cases:
-            print(f"{case:26}", *(f"{line.get(case, ''):>8}" for line in outcome.values()))
-
-
 @pytest.mark.parametrize("version", LINES)
-def test_an_app_or_pod_that_was_posted_differs_in_nothing_from_what_the_server_says_of_it(version, running, table):
+def test_an_app_or_pod_that_was_posted_differs_in_nothing_from_what_the_server_says_of_it(version, running, record_property):
     local = ["--http_address", "127.0.0.1", "--http_port", "0", "--hostname", "127.0.0.1"]
     agents = Agents(agent("lxb001.devops.test", {"rack": "r1"}))
     server = Server(version, running(Marathon(local, None, version, servers=MemoryRoom(), agents=agents)).url)
-    outcome, differences = table.setdefault(version, dict.fromkeys(POSTED)), {}
+    outcome, differences = dict.fromkeys(POSTED), {}
     for number, (case, config) in enumerate(POSTED.items()):
         config = {**config, "id": config["id"].replace("web", f"web-{number}")}
         try:
@@ -771,5 +757,6 @@ def test_an_app_or_pod_that_was_posted_differs_in_nothing_from_what_the_server_s
     if app.release(version) >= (1, 4):
         differences["pod"] = list(server.pod_differences(POD))
     outcome |= {case: "differs" if any(found) else "same" for case, found in differences.items()}
+    record_property("table", ("What Marathon makes of an app, and what was posted", version, outcome))
     assert {case: found for case, found in differences.items() if any(found)} == {}
     assert [case for case, told in outcome.items() if told == "refused"] == [case for case in POSTED if impossible(case, version)]

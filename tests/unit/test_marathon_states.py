@@ -1,13 +1,12 @@
 """The states of Marathon, applied by the real Salt of both lines to stand-ins of several versions of Marathon."""
 
-import copy
 import functools
 import json
 import threading
 
 import pytest
 import requests
-from marathon_world import NEW, SMALL, VERSIONS, started, until
+from marathon_world import LINES, NEW, SMALL, VERSIONS, started, until
 
 from lab.standins.marathon import Marathon
 
@@ -37,19 +36,20 @@ def place(salt, running):
 # --- apps ---
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_each_kind_of_app_is_made_once_and_a_label_is_one_change(place, version):
-    here = place(version)
+@pytest.mark.parametrize("version", LINES)
+def test_each_kind_of_app_is_made_once_and_a_label_is_one_change(place, version, record_property):
+    here, found = place(version), {}
     here.mesos.hold = True  # what it becomes does not matter
     for case, config in APPS.items():
         name = f"/{case.replace(', ', '-').replace(' ', '-').lower()}"
-        made = here("app_present", name, config=config)
-        assert made["result"] is True and list(made["changes"]) == ["/"] and made["changes"]["/"]["old"] is None, (case, made)
-        here.kept("app_present", name, config=config)
-        labelled = {**copy.deepcopy(config), "labels": {"team": "b"}}
-        answer = here("app_present", name, config=labelled, force=True)
-        assert answer["result"] is True and list(answer["changes"]) == ["/labels/team"], (case, answer)
-        here.kept("app_present", name, config=labelled)
+        labelled = {**config, "labels": {"team": "b"}}
+        answers = [here("app_present", name, config=each, force=True) for each in (config, config, labelled, labelled)]
+        assert all(answer["result"] is True for answer in answers), (case, answers)
+        found[case] = [list(answer["changes"]) for answer in answers]
+    title = f"marathon.app_present, Salt {here.salt.line}: changes when applied, applied again, given a label, applied again"
+    record_property("table", (title, version, {case: " ".join(str(len(each)) for each in paths) for case, paths in found.items()}))
+    assert found == dict.fromkeys(APPS, [["/"], [], ["/labels/team"], []])
+    assert len(here.writes()) == 2 * len(APPS)
 
 
 def test_only_what_differs_is_told_and_changed_and_the_rest_is_kept(place):
