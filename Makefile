@@ -24,7 +24,7 @@ plan: .venv/.made ## what each host would get, without any host: build/plan
 	.venv/bin/lab plan --topology $(TOPOLOGY) --salt $(SALT)
 
 test: .venv/.made ## all tests: modules, rendering, and a lab with each Salt line
-	.venv/bin/pytest --numprocesses auto tests/unit tests/render
+	.venv/bin/pytest --numprocesses auto --dist loadgroup tests/unit tests/render
 	.venv/bin/pytest tests/integration
 
 lint: .venv/.made ## ruff, yamllint, salt-lint, shellcheck, vagrant validate

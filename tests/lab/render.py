@@ -36,6 +36,7 @@ import salt.config
 import salt.exceptions
 import salt.loader
 import salt.state
+import salt.states
 import salt.utils.args
 import salt.utils.extmods
 
@@ -96,6 +97,11 @@ ALSO_KNOWN = {
 }
 
 
+# The state modules of Salt that the tree uses. A refusal renders with pyobjects, which loads all that there are, and with them modules.
+USED = {"cmd", "file", "grains", "module", "pkg", "salt", "saltutil", "service", "test"}
+UNUSED = sorted({path.stem for path in Path(salt.states.__path__[0]).glob("*.py")} - USED)
+
+
 def minion_options(root: Path, scratch: Path) -> dict:
     """Return options of a masterless minion that serves the repository's file and pillar roots to itself."""
     options = salt.config.apply_minion_config({
@@ -108,6 +114,7 @@ def minion_options(root: Path, scratch: Path) -> dict:
         "providers": {"pkg": "yumpkg", "service": "systemd_service"},
         "grains": dict(EL7),
         "id": "nobody",
+        "disable_states": UNUSED,
     })
     for name in ("cachedir", "extension_modules"):
         Path(options[name]).mkdir(parents=True, exist_ok=True)

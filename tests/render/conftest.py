@@ -1,6 +1,7 @@
 """All cases go through the real Salt of each line once; the tests look at the answers."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import yaml
@@ -8,6 +9,13 @@ import yaml
 from lab import ROOT, SALT_LINES, plan
 
 from .cases import NODES, REFUSALS, SAME
+
+
+def pytest_collection_modifyitems(items):
+    """Where tests run on several processors, these stay on one: most share what is rendered once."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.xdist_group("render"))
 
 
 @pytest.fixture(scope="session")
