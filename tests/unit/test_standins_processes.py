@@ -118,6 +118,8 @@ def test_a_command_runs_in_its_sandbox_and_its_output_stays_there(place):
     assert (place.sandbox() / "stderr").read_text() == "oh\n"
     shown = requests.get(f"{place.agent.url}/state", timeout=5).json()["frameworks"][0]["completed_executors"][0]
     assert shown["directory"] == str(place.sandbox())
+    asked = {"path": f"{shown['directory']}/stderr", "offset": 0, "length": 9}
+    assert requests.get(f"{place.agent.url}/files/read", params=asked, timeout=5).json() == {"data": "oh\n", "offset": 0}
 
 
 @pytest.mark.parametrize("command, said", [

@@ -196,6 +196,12 @@ class Agent(MesosDaemon):
         """All tasks that it still knows of."""
         return list(self.executor.tasks.values())
 
+    @property
+    def files(self) -> dict[str, pathlib.Path]:
+        """The files that can be read over HTTP: the log, and those of its tasks."""
+        found = (path for task in self.tasks for path in self.executor.sandbox(task).glob("*"))
+        return {**super().files, **{str(path): path for path in found if path.is_file()}}
+
     def allocated(self) -> list[dict[str, Any]]:
         """What its tasks hold."""
         return [entry for task in self.tasks for entry in task.allocated]

@@ -256,8 +256,9 @@ def _task(run: Run, job: Job, agent: dict[str, Any], resources: list[dict[str, A
         command["arguments"] = arguments
     if job["runAsUser"]:
         command["user"] = job["runAsUser"]
-    if job["environmentVariables"]:
-        command["environment"] = {"variables": job["environmentVariables"]}
+    told = {"CHRONOS_JOB_NAME": job["name"], "CHRONOS_JOB_OWNER": job["owner"], "CHRONOS_JOB_RUN_ATTEMPT": str(run.attempt)}
+    variables = [{"name": name, "value": text} for name, text in told.items()]
+    command["environment"] = {"variables": [*variables, *job["environmentVariables"]]}
     uris = job.get("fetch") or [{"value": uri} for uri in job["uris"]]
     if uris:
         command["uris"] = [{"value": each.get("uri", each.get("value"))} for each in uris]
@@ -269,5 +270,23 @@ def _task(run: Run, job: Job, agent: dict[str, Any], resources: list[dict[str, A
         "command": command,
     }
     if "container" in job:
-        task["container"] = {"type": "DOCKER", "docker": {"image": job["container"]["image"]}}
+        task["container"] = _container(job["container"])
     return task
+
+
+def _container(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the ContainerInfo of a run."""
+    volumes = [
+        {"host_path": each["hostPath"], "container_path": each["containerPath"], "mode": each["mode"]}
+        for each in given["volumes"] if "hostPath" in each
+    ]  # fmt: skip
+    if given["type"].upper() != "DOCKER":
+        return {"type": "MESOS", "volumes": volumes, "mesos": {"image": {"type": "DOCKER", "docker": {"name": given["image"]}}}}
+    return {
+        "type": "DOCKER",
+        "volumes": volumes,
+        "docker": {
+            "image": given["image"], "network": given["network"], "parameters": given.get("parameters", []),
+            "force_pull_image": given["forcePullImage"],
+        },
+    }  # fmt: skip
