@@ -294,6 +294,68 @@ def test_a_supervisor_needs_nothing_but_the_standard_library():
     assert os.spawnv(os.P_WAIT, sys.executable, loaded) == 0
 
 
+# --- containers: what docker is asked for; that it does it is for the lab to show ---
+
+DOCKER = """#!/bin/sh
+echo "$@" >> "$0.log"
+case "$*" in
+  *nosuch) echo "pull access denied for nosuch" >&2; exit 1 ;;
+  *" inspect --format="*) echo true 10.0.0.9 ;;
+  *" stop "*) kill "$(cat "$0.pid")" ;;
+  *" run "*) echo $$ > "$0.pid"; env > "$0.env"; exec sleep 1000 ;;
+esac
+"""
+
+
+@pytest.fixture
+def docker(place):
+    """A program that notes what it is asked for, in a file beside it, and an agent that takes it for docker."""
+    program = place.directory / "docker"
+    program.write_text(DOCKER)
+    program.chmod(0o755)
+    place.agent.stop()
+    place.begin(f"--docker={program}", "--containerizers=docker,mesos")
+    return program
+
+
+WEB = {"type": "DOCKER", "volumes": [{"host_path": "/srv", "container_path": "/www", "mode": "RO"}], "docker": {
+    "image": "busybox", "network": "BRIDGE", "port_mappings": [{"host_port": 31005, "container_port": 80, "protocol": "tcp"}]}}
+
+
+def test_a_container_gets_image_ports_volumes_limits_and_command(place, docker):
+    place.run("httpd -f", container=WEB)
+    status = place.status("TASK_RUNNING")
+    asked = next(line for line in docker.with_suffix(".log").read_text().splitlines() if " run " in line).split()
+    id = status["container_status"]["container_id"]["value"]
+    assert {"--rm", f"--name=mesos-{id}", "--cpu-shares=102", "--memory=33554432", "--net=bridge", "--publish=31005:80/tcp",
+            "--volume=/srv:/www:ro", f"--volume={place.sandbox()}:/mnt/mesos/sandbox", "--entrypoint=/bin/sh"} <= set(asked)
+    assert asked[-4:] == ["busybox", "-c", "httpd", "-f"]
+    assert status["container_status"]["network_infos"][0]["ip_addresses"][0]["ip_address"] == "10.0.0.9"
+
+
+def test_the_variables_of_a_container_are_on_no_command_line(place, docker):
+    place.run({"value": "true", "environment": {"variables": [{"name": "TOKEN", "value": "hush"}]}}, container=WEB)
+    place.status("TASK_RUNNING")
+    assert "--env=TOKEN " in docker.with_suffix(".log").read_text() and "hush" not in docker.with_suffix(".log").read_text()
+    told = docker.with_suffix(".env").read_text().splitlines()
+    assert "TOKEN=hush" in told and "MESOS_SANDBOX=/mnt/mesos/sandbox" in told
+
+
+def test_an_image_that_is_nowhere_fails_the_task_in_the_words_of_docker(place, docker):
+    place.run("true", container={"type": "DOCKER", "docker": {"image": "nosuch"}})
+    command = f"{docker} -H unix:///var/run/docker.sock pull nosuch"
+    assert place.ended() == ("TASK_FAILED", f"Failed to launch container: Failed to run '{command}': exited with status 1; "
+                                            "stderr='pull access denied for nosuch'")
+
+
+def test_a_container_is_stopped_by_docker(place, docker):
+    place.run("httpd -f", container=WEB)
+    id = place.status("TASK_RUNNING")["container_status"]["container_id"]["value"]
+    place.tell(kill=["t"])
+    assert place.ended() == ("TASK_KILLED", "Container terminated with signal Terminated")
+    assert f"stop --time=3 mesos-{id}" in docker.with_suffix(".log").read_text()
+
+
 # --- health ---
 
 SOON = {"delay_seconds": 0.0, "interval_seconds": 0.05, "timeout_seconds": 5.0, "grace_period_seconds": 0.0, "consecutive_failures": 2}
