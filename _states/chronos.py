@@ -270,6 +270,13 @@ def job_run(name, arguments=None, profile=None, **connection):
 def mod_watch(name, sfun=None, arguments=None, profile=None, **connection):
     """
     Run a job, as something changed that ``chronos.job_run`` watches. Called by Salt, with all arguments of that.
+
+    .. code-block:: yaml
+
+        import-prices:
+          chronos.job_run:
+            - listen:
+              - file: /srv/prices.csv
     """
     if sfun != "job_run":
         return {"name": name, "result": False, "changes": {}, "comment": f"watch: chronos.{sfun} cannot watch; chronos.job_run can"}
@@ -295,9 +302,9 @@ def mod_watch(name, sfun=None, arguments=None, profile=None, **connection):
 # --- what they have in common ---
 
 
-def _call(name, where, function, *arguments, **named):
-    """Call a function of the execution module with the name first."""
-    return __salt__[f"chronos.{function}"](name, *arguments, **named, **where)
+def _call(what, where, function, *arguments, **named):
+    """Call a function of the execution module with what it is about first: a name, or many jobs."""
+    return __salt__[f"chronos.{function}"](what, *arguments, **named, **where)
 
 
 def _present(name, read, shown, show_secrets, given, where):
