@@ -149,6 +149,7 @@ ADDED = {
 TEXTS = frozenset(("text", "values", "environment", *CHOICES))
 # Where 0 leaves it to Marathon which number it is.
 CHOSEN = {"portMapping": "servicePort", "portDefinition": "port"}
+AS_THEY_ARE = (str, int, bool)
 # Fields that are told in two ways, or mean another thing than they say.
 TWOFOLD = frozenset((*RENAMED, *IGNORED, *OWNED, "residency"))
 TWOFOLD_BEFORE_1_5 = TWOFOLD | {"container", "networks", "portDefinitions", "fetch"}
@@ -173,7 +174,7 @@ def release(version):
 def canonical(config, version):
     """Return the canonical form of an app, be it declared or as Marathon returned it."""
     version = release(version)
-    return _filled(_settled(_modern(_texts(_plain(config), "app"), version), version), version)
+    return _filled(_settled(_modern(_texts(_plain(_without_owned(config)), "app"), version), version), version)
 
 
 def diff(current, desired, version, mode="merge", unset=()):
@@ -217,8 +218,17 @@ def _alike(given, shown, kind):
     if isinstance(given, dict):
         return isinstance(shown, dict) and isinstance(kind, str) and _alike_parts(given, shown, kind)
     if isinstance(given, list):
+        if not isinstance(shown, list) or len(given) != len(shown):
+            return False
         part = kind[0] if isinstance(kind, list) else "text" if kind == "constraint" else "any"
-        return isinstance(shown, list) and len(given) == len(shown) and all(_alike(*pair, part) for pair in zip(given, shown, strict=True))
+        left = list(shown)
+        for each in given:
+            place = 0
+            if part in ("healthCheck", "constraint"):  # these are sets
+                place = next((number for number, other in enumerate(left) if _alike(each, other, part)), 0)
+            if not _alike(each, left.pop(place), part):
+                return False
+        return True
     if type(given) is bool or type(shown) is bool:
         return given is shown
     return given == shown or (type(given) is int and str(given) == shown and kind == "text")
@@ -243,7 +253,7 @@ def _alike_parts(given, shown, kind):
 def writable(app, version):
     """Return of an app that Marathon returned what may be sent back: nothing that it owns, nothing twice, no ``null``."""
     version = release(version)
-    kept = {key: value for key, value in _plain(app).items() if key not in OWNED | IGNORED}
+    kept = _plain(_without_owned(app))
     if version >= (1, 6):
         kept.pop("residency", None)
     for older, newer in RENAMED.items():
@@ -344,6 +354,8 @@ def check_pod(config, version, where="pod"):
 
 def _plain(value):
     """Return a copy of JSON: nothing that is null in mappings, no fraction that is none, dates as text."""
+    if type(value) in AS_THEY_ARE:
+        return value
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in value.items() if each is not None}
     if isinstance(value, list | tuple | set | frozenset):
@@ -351,6 +363,11 @@ def _plain(value):
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value.isoformat() if isinstance(value, datetime.date) else value
+
+
+def _without_owned(app):
+    """Leave out what Marathon owns or ignores."""
+    return {key: value for key, value in app.items() if key not in OWNED and key not in IGNORED}
 
 
 def _text(value):
@@ -361,6 +378,8 @@ def _texts(value, kind):
     """Make text of what should be text, of an id one that is absolute, and of a half upgradeStrategy nothing yet."""
     if isinstance(kind, list):
         return [_texts(each, kind[0]) for each in value] if isinstance(value, list) else value
+    if kind in SCALARS and kind not in ("text", "portProtocol"):
+        return value
     if kind == "portProtocol":
         return "udp,tcp" if value == "tcp,udp" else value  # the one spelling that Marathon knows from 1.5 on
     if kind == "text":
@@ -400,7 +419,7 @@ def _docker(app):
 
 def _modern(app, version):
     """Replace deprecated forms by those that Marathon returns from 1.5 on. ``app`` is a copy, and part of an app will do."""
-    app = {key: value for key, value in app.items() if key not in OWNED | IGNORED}
+    app = _without_owned(app)
     if version >= (1, 6):
         app.pop("residency", None)
     uris, ports, address = (app.pop(key, None) for key in RENAMED)
@@ -724,12 +743,14 @@ def _conceded_networks(old, new):
 
 def _changes(old, new, path="", key=""):
     """Return old and new value of each deepest place that differs."""
+    if old == new:
+        return {}
     if isinstance(old, dict) and isinstance(new, dict):
         pairs = [(key, old.get(key), new.get(key)) for key in sorted({*old, *new})]
     elif key != "healthChecks" and _objects(old) and _objects(new) and len(old) == len(new):
         pairs = [(str(number), *pair) for number, pair in enumerate(zip(old, new, strict=True))]
     else:
-        return {} if old == new else {path: {"old": old, "new": new}}
+        return {path: {"old": old, "new": new}}
     found = {}
     for name, *pair in pairs:
         found.update(_changes(*pair, f"{path}/{name.replace('~', '~0').replace('/', '~1')}", name))

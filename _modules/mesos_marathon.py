@@ -597,13 +597,15 @@ def _many(client, apps, mode, current, version):
     """The apps that are wanted and those that there are, by id, and the version of the server."""
     _expect(mode in MODES, "mode", mode, "merge or replace")
     _expect(isinstance(apps, Mapping), "apps", apps, "a mapping of ids to fields")
+    release = _release(client) if version is None else _marathon_app.release(version)
+    there = _by_id(_said(client.get("/v2/apps"), "apps", needs=("id",)) if current is None else current)
     wanted = {}
     for id, config in apps.items():
-        name = _named(id, "apps")
-        _expect(name not in wanted, f"apps: {name}", id, "there once")
+        name = id if id in there else _named(id, "apps")
+        if name in wanted:
+            _expect(False, f"apps: {name}", id, "there once")
         wanted[name] = _with_id(name, config, f"apps: {name}")
-    release = _release(client) if version is None else _marathon_app.release(version)
-    return wanted, _by_id(_said(client.get("/v2/apps"), "apps", needs=("id",)) if current is None else current), release
+    return wanted, there, release
 
 
 def _by_id(found):

@@ -761,7 +761,8 @@ class _Apps(_Marathon):
     def check_tree(self, gone):
         """Refuse what cannot be beside the rest; ``order`` has what others depend on first."""
         ids = {*self.wanted, *(id for id in self.there if id not in gone)}
-        for id in sorted(ids & {*self.depends, *(above for each in ids for above in _path_to(each)[:-1])}):
+        groups = {above for group in {_parent(id) for id in ids} - {""} for above in _path_to(group)}
+        for id in sorted(ids & {*self.depends, *groups}):
             raise SaltInvocationError(f"{id}: both an app and a group; an id is one of them")
         needs = {id: app.get("dependencies") or () for id, app in self.there.items() if id not in gone}
         given = {id for id, config in self.wanted.items() if config.get("dependencies") or self.mode == "replace" or id not in needs}
@@ -893,9 +894,8 @@ def _owned(id, config, current, mode, instances_managed, owner):
     other = _owner(current) if current else None
     if other not in (None, owner):
         raise SaltInvocationError(f"{id}: it belongs to {other!r}, by its label {OWNER}, and not to {owner!r}")
-    config = dict(config)
     if current and not instances_managed:
-        config.pop("instances", None)
+        config = {field: value for field, value in config.items() if field != "instances"}
     labels = config.get("labels")
     if labels is None:
         if mode == "merge" and other:
@@ -903,7 +903,7 @@ def _owned(id, config, current, mode, instances_managed, owner):
         labels = (current.get("labels") if current and mode == "merge" else None) or {}
     if isinstance(labels, Mapping):  # what else it may be is refused later
         _expect(labels.get(OWNER, owner) == owner, f"{id}: labels: {OWNER}", labels.get(OWNER), f"left out, or {owner!r} as the owner is")
-        config["labels"] = {**labels, OWNER: owner}
+        return {**config, "labels": {**labels, OWNER: owner}}
     return config
 
 

@@ -1,5 +1,6 @@
 """
-What the modules add to the answers of a large cluster: a function against bare requests for the same. ``make bench`` calls it.
+What the modules add to the answers of a large cluster: a function, or a state that finds nothing to do, against bare requests
+for the same. ``make bench`` calls it.
 
 It needs no host: a server of this process has the answers ready. Function and requests take turns, and of each the median
 counts. The seconds are those of this machine; only the ratios are meant to be compared.
@@ -11,7 +12,9 @@ import statistics
 import subprocess
 import tempfile
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import NamedTuple
 
 import click
 from rich.console import Console
@@ -21,7 +24,7 @@ from lab import ROOT, SALT_LINES, saltenv
 
 HERE = ROOT / "tests" / "bench"
 DATA = ROOT / "tests" / "unit" / "data"
-AIM = 1.2
+AIM, AIM_OF_STATES = 1.2, 2
 AGENTS, TASKS, APPS = 10_000, 100_000, 1000
 
 
@@ -54,7 +57,34 @@ def master(deactivated: int) -> dict:
 def marathon() -> dict:
     """Return the answers of a Marathon with many apps."""
     frame = json.loads((DATA / "marathon" / "returned.json").read_text())["frames"]["1.3.14"]
-    return {"/v2/apps": {"apps": [{**frame, "id": f"/team{number % 20}/app{number}", "env": {"PLACE": "here"}} for number in range(APPS)]}}
+    return {"/v2/apps": {"apps": [{**frame, "id": app_id(number), "env": {"PLACE": "here"}} for number in range(APPS)]}}
+
+
+def app_id(number: int) -> str:
+    """Return the id of an app."""
+    return f"/team{number % 20}/app{number}"
+
+
+def declared(name: str) -> dict:
+    """Return many apps as they are declared: a case of tests/unit/data/marathon, each with a label of its own and its owner's."""
+    posted = json.loads((DATA / "marathon" / "posted.json").read_text())[name]
+    config = {key: value for key, value in {"cpus": 0.1, "mem": 32, "instances": 2, **posted}.items() if key != "id"}
+    return {app_id(number): {**config, "labels": {"number": str(number), "MANAGED_BY": "salt"}} for number in range(APPS)}
+
+
+def shown(name: str) -> dict:
+    """Return the answers of a Marathon that has these apps."""
+    data, version = json.loads((DATA / "marathon" / "returned.json").read_text()), "1.8.244"
+    answers = data["answers"][name]
+    since = max((each for each in answers if numbers(each) <= numbers(version)), key=numbers)
+    app = {key: value for key, value in {**data["frames"][version], **answers[since]}.items() if value != "-"}
+    apps = [{**app, "cpus": 0.1, "mem": 32, "instances": 2, "id": id, "labels": config["labels"]} for id, config in declared(name).items()]
+    return {"/v2/info": {"version": version, "leader": "127.0.0.1:8080"}, "/v2/apps": {"apps": apps}}
+
+
+def numbers(version: str) -> list[int]:
+    """Return what versions are compared by."""
+    return [int(number) for number in version.split(".")]
 
 
 def serve(answers: dict) -> ThreadingHTTPServer:
@@ -84,10 +114,29 @@ def serve(answers: dict) -> ThreadingHTTPServer:
     return server
 
 
+class Case(NamedTuple):
+    """What is measured: a function or a state, its arguments, and the answers of the server."""
+
+    asks: dict
+    answers: Callable[[], dict]
+    arguments: Callable[[], dict] = dict
+    aim: float = AIM
+
+
+def state(case: str, whole: bool = False) -> Case:
+    """Return a case of many apps that are as declared."""
+    asks = {"state": "marathon.apps_present", "whole": whole}
+    return Case(asks, lambda: shown(case), lambda: {"name": "all", "apps": declared(case)}, AIM_OF_STATES)
+
+
 CASES = {
-    f"mesos.summary, {AGENTS:,} agents, {TASKS:,} tasks": ("mesos.summary", lambda: master(0)),
-    "the same, 5 agents deactivated": ("mesos.summary", lambda: master(5)),
-    f"marathon.apps, {APPS:,} apps": ("marathon.apps", marathon),
+    f"mesos.summary, {AGENTS:,} agents, {TASKS:,} tasks": Case({"function": "mesos.summary"}, lambda: master(0)),
+    "the same, 5 agents deactivated": Case({"function": "mesos.summary"}, lambda: master(5)),
+    f"marathon.apps, {APPS:,} apps": Case({"function": "marathon.apps"}, marathon),
+    f"marathon.apps_present, {APPS:,} apps as they are": state("minimal"),
+    "the same, in Docker containers": state("user network, new form"),
+    "the same, what Marathon shows otherwise": state("health checks"),
+    "the first of these with what Salt does with arguments": state("minimal", whole=True),
 }
 
 
@@ -107,19 +156,19 @@ def measure(salt: str, cases: list, rounds: int) -> list:
 @click.option("--rounds", default=15, show_default=True, help="how often each is asked")
 def main(salt: str, rounds: int) -> None:
     """Ask a large cluster through the modules and without them, and print the ratios."""
-    servers = [serve(answers()) for _, answers in CASES.values()]
-    cases = [{"function": function, "url": f"http://127.0.0.1:{server.server_port}", "requests": []}
-             for (function, _), server in zip(CASES.values(), servers, strict=True)]
-    measure(salt, cases, 0)  # what each function asks for
+    servers = [serve(case.answers()) for case in CASES.values()]
+    cases = [{**case.asks, "url": f"http://127.0.0.1:{server.server_port}", "arguments": case.arguments(), "requests": []}
+             for case, server in zip(CASES.values(), servers, strict=True)]
+    measure(salt, cases, 0)  # what each asks for
     for case, server in zip(cases, servers, strict=True):
         case["requests"] = list(server.heard)
     table = Table(title=f"Modules and bare requests, Salt {salt}: medians of {rounds} rounds")
-    for column in ("function", "requests", "function takes", "requests take", "ratio", "aim"):
-        table.add_column(column, justify="left" if column == "function" else "right")
+    for column in ("function or state", "requests", "it takes", "requests take", "ratio", "aim"):
+        table.add_column(column, justify="left" if column == "function or state" else "right")
     for name, case, seconds in zip(CASES, cases, measure(salt, cases, rounds), strict=True):
         took, needed = (statistics.median(column) for column in zip(*seconds, strict=True))
         table.add_row(name, str(len(case["requests"])), f"{took * 1000:.1f} ms", f"{needed * 1000:.1f} ms",
-                      f"{took / needed:.2f}", f"{AIM}")
+                      f"{took / needed:.2f}", f"{CASES[name].aim:g}")
     Console().print(table)
 
 
