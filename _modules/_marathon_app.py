@@ -242,12 +242,17 @@ def _alike_parts(given, shown, kind):
     for name, value in given.items():
         if name == chosen and value == 0 and type(value) is int:
             continue
-        if name not in shown or not _alike(value, shown[name], fields.get(name, other)):
+        if name not in shown:
             return False
-    if len(given) == len(shown):
-        return True
-    added = ADDED.get(kind, {})
-    return all(name in given or name == chosen or (name in added and added[name] == shown[name]) for name in shown)
+        there = shown[name]
+        if not (type(value) is type(there) is str and value == there) and not _alike(value, there, fields.get(name, other)):
+            return False
+    if len(given) < len(shown):
+        added = ADDED.get(kind, {})
+        for name in shown:
+            if name not in given and name != chosen and (name not in added or added[name] != shown[name]):
+                return False
+    return True
 
 
 def writable(app, version):
