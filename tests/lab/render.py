@@ -88,17 +88,17 @@ REQUISITES = salt.state.STATE_REQUISITE_KEYWORDS | salt.state.STATE_REQUISITE_IN
 CONDITIONS = {"onlyif", "unless", "creates", "check_cmd"}
 
 # What functions that take any keyword know besides the parameters that they name. Salt itself would not notice a typing
-# error there; elsewhere it does.
+# error there; elsewhere it does. `reads` is nobody's: it tells salt-ssh what to send along for a template.
 ALSO_KNOWN = {
     "file.directory": {"mode"},
-    "file.managed": {"show_diff"},
+    "file.managed": {"reads", "show_diff"},
     "pkg.installed": {"fromrepo", "enablerepo", "disablerepo", "disableexcludes", "setopt"},
     "service.running": {"no_block", "unmask", "unmask_runtime"},
 }
 
 
 # The state modules of Salt that the tree uses. A refusal renders with pyobjects, which loads all that there are, and with them modules.
-USED = {"cmd", "file", "grains", "module", "pkg", "salt", "saltutil", "service", "test"}
+USED = {"cmd", "file", "grains", "module", "pkg", "saltmod", "saltutil", "service", "test"}
 UNUSED = sorted({path.stem for path in Path(salt.states.__path__[0]).glob("*.py")} - USED)
 
 
