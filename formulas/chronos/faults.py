@@ -21,7 +21,7 @@ def run():
     shared = __salt__["slsutil.renderer"](
         "salt://mesos/framework.py", default_renderer="py", formula="chronos", settings=settings, own=OWN,
         toggles=plan["toggles"], switches=plan["switches"])
-    return [*_versions(), *_places(plan["launcher"]), *_secrets(), *shared]
+    return [*_versions(), *_places(plan["launcher"]), *_secrets(), *_jobs(), *_deployment(), *shared]
 
 
 def _fault(key, value, wrong):
@@ -66,3 +66,24 @@ def _secrets():
     if path is not None and settings["mesos_authentication_secret"] is not None:
         wrong = "another file than the one of chronos:mesos_authentication_secret. Keep one of them."
         yield _fault("options:mesos_authentication_secret_file", path, wrong)
+
+
+def _jobs():
+    """Jobs that cannot be called so."""
+    for name in settings["jobs"] if isinstance(settings["jobs"], dict) else ():
+        if not isinstance(name, str) or not name.strip() or not name.isprintable():
+            yield _fault(f"jobs:{name}", name, "should be the name of a job, on one line. A number needs quotes.")
+
+
+def _deployment():
+    """What jobs cannot be kept by."""
+    deployment = settings["deployment"] if isinstance(settings["deployment"], dict) else {}
+    for key, known in (("mode", ("merge", "replace")), ("match", ("equivalent", "period"))):
+        value = deployment.get(key)
+        if isinstance(value, str) and value not in known:
+            yield _fault(f"deployment:{key}", value, f"no such {key}. Known: {', '.join(known)}.")
+    owner = deployment.get("owner_name")
+    if owner is not None and not (isinstance(owner, str) and owner.strip()):
+        yield _fault("deployment:owner_name", owner, "should be text, or null.")
+    if deployment.get("purge") is True and owner is None:
+        yield _fault("deployment:purge", True, "needs owner_name: jobs of this owner are deleted when they are not declared any more.")

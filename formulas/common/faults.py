@@ -24,6 +24,9 @@ ROLES = ("zookeeper", "mesos-master", "mesos-slave", "marathon", "chronos", "doc
 # Mappings with defaults that take the program's other keys as well.
 OPEN = {"options", "flags", "environment", "sysctl", "journald"}
 
+# Mappings of what runs on the cluster: their own faults.py know what may stand in there.
+DECLARED = ("marathon:apps", "marathon:groups", "chronos:jobs", "mesos:quotas", "mesos:weights")
+
 # Set by whoever is about to write the grain `roles`.
 stamping = False
 
@@ -40,7 +43,7 @@ def run():
 
 def _fault(path, value, wrong):
     """A sentence: which setting, its value (but no secret), on which node, and what is wrong with it."""
-    shown = value if isinstance(value, str) else json.dumps(value, default=str)
+    path, shown = (text if isinstance(text, str) and text.isprintable() else json.dumps(text, default=str) for text in (path, value))
     if re.search("secret|password|credential|zk_auth", path, re.IGNORECASE):
         shown = "(hidden)"
     shown = re.sub(r"://[^/]*@", "://(hidden)@", shown)
@@ -148,7 +151,7 @@ def _keys(path, given, defaults, is_open=False):
             wrong = "not a URL, or list of them. One looks like http://10.0.0.1:5050."
         if wrong:
             yield _fault(here, value, wrong)
-        elif isinstance(value, dict):
+        elif isinstance(value, dict) and here not in DECLARED:
             yield from _keys(here, value, default or {}, is_open or not default or key in OPEN)
 
 

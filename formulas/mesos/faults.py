@@ -16,6 +16,9 @@ OWN = {
 # Flags with a secret in them, or in the file that they name.
 SECRET = re.compile("credentials?|http_credentials|jwt_secret_key|executor_secret_key")
 
+# Resources that are amounts. Agents may have others.
+RESOURCES = ("cpus", "mem", "disk", "gpus")
+
 # Variables that the init wrapper makes a flag of.
 WRAPPER = {"CLUSTER": "cluster", "IP": "ip", "ISOLATION": "isolation", "LOGS": "log_dir", "MASTER": "master",
            "PORT": "port", "ZK": "zk"}
@@ -23,7 +26,7 @@ WRAPPER = {"CLUSTER": "cluster", "IP": "ip", "ISOLATION": "isolation", "LOGS": "
 
 def run():
     """Return a list of faults: setting, value, and what is wrong with it."""
-    return [*_shared(), *(fault for daemon in OWN for fault in _daemon(daemon)), *_spellings()]
+    return [*_shared(), *(fault for daemon in OWN for fault in _daemon(daemon)), *_spellings(), *_quotas(), *_weights()]
 
 
 def _fault(key, value, wrong):
@@ -154,3 +157,57 @@ def _entries(path, entries):
             yield _fault(f"{path}:{name}", value, "not a name that an entry can have.")
         elif isinstance(value, dict) or not str(value) or ";" in str(value) or "\n" in str(value):
             yield _fault(f"{path}:{name}", value, "should be text without semicolons, a number, or a list of these.")
+
+
+def _is_number(value):
+    """Whether a value is a number, 0 or more."""
+    return type(value) in (int, float) and 0 <= value < float("inf")
+
+
+def _quotas():
+    """Roles and amounts that no quota can have."""
+    known = list(dict.fromkeys([*RESOURCES, *(name for name in _mapping(_mapping(settings["slave"]).get("resources")) if name != "ports")]))
+    for role, quota in _mapping(settings["quotas"]).items():
+        path = f"quotas:{role}"
+        if not _is_role(role) or "/" in role:
+            yield _fault(path, role, "not a role that can have a quota. One looks like web; one below another (a/b) has none.")
+        if quota is not None and not {"guarantees", "limits"} & set(_mapping(quota)):
+            yield _fault(path, quota, "should be a mapping with guarantees, limits, or both. null takes the quota away.")
+        for key, amounts in _mapping(quota).items():
+            if key == "force":
+                if not isinstance(amounts, bool):
+                    yield _fault(f"{path}:{key}", amounts, "should be true or false.")
+            elif key not in ("guarantees", "limits"):
+                yield _fault(f"{path}:{key}", amounts, "no such key. Known: guarantees, limits, force.")
+            elif not isinstance(amounts, dict):
+                yield _fault(f"{path}:{key}", amounts, "should be a mapping: resource -> number, such as {cpus: 8, mem: 16384}.")
+            else:
+                yield from _amounts(f"{path}:{key}", amounts, known)
+        guarantees, limits = (_mapping(_mapping(quota).get(key)) for key in ("guarantees", "limits"))
+        for name in guarantees.keys() & limits.keys():
+            if _is_number(guarantees[name]) and _is_number(limits[name]) and guarantees[name] > limits[name]:
+                yield _fault(f"{path}:guarantees:{name}", guarantees[name], f"more than the limit, which is {limits[name]}.")
+
+
+def _amounts(path, amounts, known):
+    """Resources that there are not, and what is no amount of one."""
+    for name, amount in amounts.items():
+        if name not in known:
+            wrong = f"no such resource. Known: {', '.join(known)}. Others have to stand in mesos:slave:resources."
+            yield _fault(f"{path}:{name}", amount, wrong)
+        elif not _is_number(amount):
+            yield _fault(f"{path}:{name}", amount, "should be a number, 0 or more.")
+
+
+def _weights():
+    """What is no weight."""
+    for role, weight in _mapping(settings["weights"]).items():
+        if not _is_role(role):
+            yield _fault(f"weights:{role}", role, "not the name of a role. One looks like web, or web/frontend.")
+        if not _is_number(weight) or weight == 0:
+            yield _fault(f"weights:{role}", weight, "should be a number above 0. 1 is as if there were none.")
+
+
+def _is_role(name):
+    """Whether Mesos takes this for the name of a role."""
+    return isinstance(name, str) and all(re.fullmatch(r"(?!-|\.\.?$)[^\s\x08/]+", part) for part in name.split("/"))

@@ -7,10 +7,15 @@ Run by the ``faults.py`` of these formulas, with the globals ``formula`` (its na
 (options that are settings), ``toggles`` and ``switches`` (options without a value, with and without a ``disable_``).
 """
 
+import json
 import re
 
 # Set by whoever runs this.
 formula, own, toggles, switches = "", (), (), ()
+
+# What runs there: setting -> one of it.
+RUNS = {"apps": "app", "jobs": "job"}
+FILE = re.compile(r"salt://\S+\.(json|ya?ml)(\?saltenv=\S+)?")
 
 VARIABLES = {
     "JAVA_OPTS": "java_opts",
@@ -23,12 +28,17 @@ VARIABLES = {
 
 def run():
     """Return a list of faults: setting, value, and what is wrong with it."""
-    return [*_options(), *_twice(), *_variables(), *_lines()]
+    return [*_options(), *_twice(), *_variables(), *_lines(), *_definitions()]
 
 
 def _fault(key, value, wrong):
     """A fault; common/faults.py makes a sentence of it, without secrets."""
     return key, value, wrong
+
+
+def _mapping(value):
+    """The value if it is a mapping, else an empty one: its type is another check's business."""
+    return value if isinstance(value, dict) else {}
 
 
 def _options():
@@ -84,3 +94,22 @@ def _lines():
     for path, value in places.items():
         if isinstance(value, str) and re.search(r"[\n\0]", value):
             yield _fault(path, value, "should be one line.")
+
+
+def _definitions():
+    """What is no definition of an app or a job. Of a list no more is told, as there may be a secret in it."""
+    for section, one in RUNS.items():
+        for name, definition in _mapping(settings.get(section)).items():
+            if not isinstance(definition, dict | None) and not (isinstance(definition, str) and FILE.fullmatch(definition)):
+                wrong = f"should be a mapping, or a file: salt://{section}/NAME.json or .yaml. null takes the {one} away."
+                yield _fault(f"{section}:{name}", "(a list)" if isinstance(definition, list) else definition, wrong)
+    for section in (*RUNS, "groups"):
+        yield from _names(section, settings.get(section))
+
+
+def _names(path, value):
+    """Names in definitions that YAML has made something else of: yes, on, 1.10. What they stand for is not told."""
+    for name, each in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        if isinstance(value, dict) and not isinstance(name, str | int) or isinstance(name, bool):
+            yield _fault(f"{path}:{name}", "(given)", f"YAML takes this name for {json.dumps(name)}. Put it in quotes.")
+        yield from _names(f"{path}:{name}", each)

@@ -21,6 +21,20 @@ def example(formula: str, *roles: str) -> dict:
     return node(*roles, pillar=pillar, shows=formula)
 
 
+APPLIED = ["mesos.policy", "marathon.apps", "chronos.jobs"]
+
+
+def declared(**pillar: object) -> dict:
+    """A minion that brings what its pillar declares to the cluster."""
+    return node(pillar=pillar, sls=APPLIED)
+
+
+def what_runs(formula: str, *keys: str) -> dict:
+    """The part of a formula's pillar.example that is about what runs on the cluster."""
+    pillar = yaml.safe_load((FORMULAS / formula / "pillar.example").read_text())
+    return {formula: {key: pillar[formula][key] for key in keys}}
+
+
 def one(role: str, formula: str, shows: str = "", **settings) -> dict:
     """A minion with one role and some settings of a formula. Its golden file is about that formula."""
     return node(role, pillar={formula: settings}, shows=shows or formula)
@@ -61,6 +75,11 @@ NODES = {
     "example-marathon": example("marathon", "marathon"),
     "example-chronos": example("chronos", "chronos"),
     "example-docker": example("docker", "docker"),
+
+    "declared": declared(**what_runs("marathon", "apps", "groups", "deployment"), **what_runs("chronos", "jobs", "deployment"),
+                         **what_runs("mesos", "quotas", "weights")),
+    "declared-nothing": declared(),
+    "declared-examples": declared(**yaml.safe_load((FORMULAS.parent / "pillar" / "apps.sls").read_text())),
 
     "nothing-common": one("docker", "common", time={"enabled": False}, firewall={"enabled": False}),
     "zookeeper-el7": one("zookeeper", "zookeeper", package="zookeeper"),
@@ -181,6 +200,54 @@ REFUSALS = {
     "table where no table belongs": (
         node("docker", pillar={"topology": ["lxdev01"]}), ["topology = ", "lxdev01", "pillar/topology.yaml"]),
     "misspelt topology": (node("docker", pillar={"topolgy": {}}), ["topolgy", "Did you mean topology?"]),
+    "app with an impossible id": (
+        declared(marathon={"apps": {"/Shop/Cart": {"cmd": "x"}}}), ["marathon:apps:/Shop/Cart", "/shop/cart"]),
+    "the root as a group": (declared(marathon={"groups": {"/": None}}), ["marathon:groups:/ = /", "a group cannot be called so"]),
+    "app twice": (declared(marathon={"apps": {"web": {}, "/web": {}}}), ["marathon:apps:/web", "the same id as web."]),
+    "app that is a command": (
+        declared(marathon={"apps": {"/web": "sleep 100"}}), ["marathon:apps:/web = sleep 100", "salt://apps/NAME.json or .yaml"]),
+    "app that is a list": (
+        declared(marathon={"apps": {"/web": [{"env": {"TOKEN": SECRET}}]}}), ["marathon:apps:/web = (a list)", "a mapping"]),
+    "apps that are a list": (declared(marathon={"apps": [{"id": "/web"}]}), ["marathon:apps", "should be a mapping."]),
+    "group with an unknown key": (
+        declared(marathon={"groups": {"/shop": {"app": {}}}}), ["marathon:groups:/shop:app", "Known: apps, groups, dependencies, purge"]),
+    "group that is no mapping": (declared(marathon={"groups": {"/shop": 1}}), ["marathon:groups:/shop = 1", "should be a mapping"]),
+    "deployment with an unknown key": (
+        declared(marathon={"deployment": {"purg": True}}), ["marathon:deployment:purg = true", "Did you mean purge?"]),
+    "unknown mode": (declared(marathon={"deployment": {"mode": "mix"}}), ["marathon:deployment:mode = mix", "Known: merge, replace."]),
+    "nobody owns the apps": (declared(marathon={"deployment": {"owner": " "}}), ["marathon:deployment:owner", "label"]),
+    "no time to wait": (declared(marathon={"deployment": {"timeout": 0}}), ["marathon:deployment:timeout = 0", "from 1 to 3600"]),
+    "rollback of who does not wait": (
+        declared(marathon={"deployment": {"rollback": True, "wait": False}}), ["marathon:deployment:rollback", "wait: true"]),
+    "job with a name of two lines": (declared(chronos={"jobs": {"a\nb": {}}}), ['"chronos:jobs:a\\nb" = "a\\nb"', "on one line"]),
+    "job that is a command": (
+        declared(chronos={"jobs": {"hello": "echo hello"}}), ["chronos:jobs:hello = echo hello", "salt://jobs/NAME.json or .yaml"]),
+    "unknown match of schedules": (declared(chronos={"deployment": {"match": "same"}}), ["chronos:deployment:match = same", "equivalent"]),
+    "purge of nobody's jobs": (declared(chronos={"deployment": {"purge": True}}), ["chronos:deployment:purge = true", "needs owner_name"]),
+    "owner of jobs that is a number": (declared(chronos={"deployment": {"owner_name": 7}}), ["chronos:deployment:owner_name = 7", "text"]),
+    "quota of a role below another": (declared(mesos={"quotas": {"a/b": None}}), ["mesos:quotas:a/b", "(a/b) has none"]),
+    "quota of nothing": (declared(mesos={"quotas": {"web": {}}}), ["mesos:quotas:web = {}", "guarantees, limits, or both", "null"]),
+    "quota of an unknown resource": (
+        declared(mesos={"quotas": {"web": {"limits": {"cpu": 1}}}}), ["mesos:quotas:web:limits:cpu = 1", "Known: cpus, mem, disk, gpus."]),
+    "quota of ports": (
+        declared(mesos={"quotas": {"web": {"limits": {"ports": 1}}}, "slave": {"resources": {"ports": [1], "tapes": 2}}}),
+        ["mesos:quotas:web:limits:ports", "Known: cpus, mem, disk, gpus, tapes."]),
+    "quota that is negative": (
+        declared(mesos={"quotas": {"web": {"limits": {"cpus": -1}}}}), ["mesos:quotas:web:limits:cpus = -1", "0 or more"]),
+    "quota in words": (
+        declared(mesos={"quotas": {"web": {"limits": {"mem": "2G"}}}}), ["mesos:quotas:web:limits:mem = 2G", "should be a number"]),
+    "guarantee above the limit": (
+        declared(mesos={"quotas": {"web": {"limits": {"cpus": 1}, "guarantees": {"cpus": 2}}}}),
+        ["mesos:quotas:web:guarantees:cpus = 2", "the limit, which is 1."]),
+    "unknown key of a quota": (
+        declared(mesos={"quotas": {"web": {"limits": {}, "garantees": {}}}}), ["mesos:quotas:web:garantees", "Known: guarantees, limits"]),
+    "force in words": (
+        declared(mesos={"quotas": {"web": {"limits": {}, "force": "yes"}}}), ["mesos:quotas:web:force = yes", "true or false"]),
+    "limits without resources": (declared(mesos={"quotas": {"web": {"limits": 4}}}), ["mesos:quotas:web:limits = 4", "{cpus: 8, mem"]),
+    "negative weight": (declared(mesos={"weights": {"web": -1}}), ["mesos:weights:web = -1", "above 0"]),
+    "weight that is withdrawn": (declared(mesos={"weights": {"web": None}}), ["mesos:weights:web = null", "1 is as if there were none"]),
+    "weight that is true": (declared(mesos={"weights": {"web": True}}), ["mesos:weights:web = true", "above 0"]),
+    "weight of no role": (declared(mesos={"weights": {"a//b": 2}}), ["mesos:weights:a//b", "web/frontend"]),
     "secret among the flags": (
         one("mesos-master", "mesos", master={"flags": {"credentials": '{"credentials": []}'}}),
         ["mesos:master:flags:credentials", "mesos:master:secrets:credentials"]),

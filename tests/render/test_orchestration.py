@@ -16,7 +16,22 @@ def runbook(name: str, given: dict | None = None, **pillar) -> dict:
 
 
 LATER = {"lxd*.devops.test": {"address": "10.7.0.0/16", "roles": ["mesos-slave"]}}
+SCALED = {"marathon": {"apps": {"/hello": {"instances": 3}}}}
+APART = {
+    **{f"lxcc0{number}": {"roles": ["zookeeper", "mesos-master"]} for number in (1, 2, 3)},
+    "lxcm01": {"roles": ["marathon"]},
+}
 CASES = {
+    "apps": runbook("apps"),
+    "apps without one": runbook("apps", absent=CONTROL[0]),
+    "apps, scaled": runbook("apps", patience=7, **SCALED),
+    "apps of nodes apart": runbook("apps", table(APART)),
+    "apps of a faulty table": runbook("apps", table({"lxcc01": {"zookeeper_id": 0}})),
+    "apps of an empty table": runbook("apps", {"nodes": {}}),
+    "the gates of apps": {
+        "id": CONTROL[0], "sls": ["orchestration.minion.mesos_leader", "mesos.policy", "orchestration.minion.marathon_leader",
+                                  "marathon.apps", "orchestration.minion.chronos_leader", "chronos.jobs"],
+        "site": True, "grains": {"roles": ["zookeeper", "mesos-master", "marathon", "chronos"]}, "pillar": {"patience": 7}},
     "roles": runbook("roles"),
     "deploy": runbook("deploy"),
     "without one": runbook("deploy", absent=CONTROL[2:], patience=7),
@@ -145,3 +160,43 @@ def test_a_minion_takes_its_roles_from_a_table_without_fault(plans):
     for name, word in (("not stamped", "lxcc02.devops.test:zookeeper_id"), ("nothing to stamp", "names no node")):
         (only,) = plans[name]["states"]
         assert only["function"] == "test.fail_without_changes" and word in only["name"]
+
+
+APPS = ["The Mesos masters have their weights and quotas", "Marathon has its groups and apps", "Chronos has its jobs"]
+
+
+def test_what_is_declared_is_brought_to_the_cluster_by_one_node_of_each_role(plans):
+    assert steps(plans["apps"]) == APPS and targets(plans["apps"]) == [CONTROL] * 3
+    assert targets(plans["apps without one"]) == [CONTROL[1:]] * 3
+    assert steps(plans["apps of nodes apart"]) == APPS[:2]
+    assert targets(plans["apps of nodes apart"]) == [CONTROL, ["lxcm01.devops.test"]]
+    for state in plans["apps"]["states"]:
+        arguments = state["arguments"]
+        assert arguments["subset"] == 1 and arguments["tgt_type"] == "list" and arguments["failhard"] is True
+
+
+def test_a_leader_comes_before_what_it_is_asked_for(plans):
+    assert [state["arguments"]["sls"] for state in plans["apps"]["states"]] == [
+        ["orchestration.minion.mesos_leader", "mesos.policy"], ["orchestration.minion.marathon_leader", "marathon.apps"],
+        ["orchestration.minion.chronos_leader", "chronos.jobs"]]
+    run = plans["the gates of apps"]["states"]
+    gates = [state for state in run if state["function"].endswith("available")]
+    assert [(state["arguments"]["timeout"], state["arguments"]["failhard"]) for state in gates] == [(7, True)] * 3
+    order = steps(plans["the gates of apps"])
+    for gate, declared in (("the-masters-have-a-leader", "mesos-weights"), ("marathon-has-a-leader", "marathon-apps"),
+                           ("chronos-has-a-leader", "chronos-jobs")):
+        assert order.index(gate) < order.index(declared)
+
+
+def test_pillar_on_the_command_line_is_for_the_nodes_too(plans):
+    for state in plans["apps, scaled"]["states"]:
+        assert state["arguments"]["pillar"] == {"patience": 7, **SCALED}
+    for name in ("apps", "apps without one"):
+        assert all(not state["arguments"]["pillar"] for state in plans[name]["states"])
+
+
+@pytest.mark.parametrize("name, words", [
+    ("apps of a faulty table", ["lxcc01.devops.test:zookeeper_id = 0"]), ("apps of an empty table", ["names no node"])])
+def test_without_a_table_nothing_is_brought_anywhere(plans, name, words):
+    (only,) = plans[name]["states"]
+    assert only["function"] == "test.fail_without_changes" and all(word in only["name"] for word in words)

@@ -48,6 +48,11 @@ class Salt:
         assert "Traceback" not in answer["comment"]
         return answer
 
+    def apply(self, *sls: str, pillar: list[str], test: bool = False) -> dict[str, dict] | list[str]:
+        """Apply some SLS with the pillar that these files make together; return id -> result, or the errors that kept it from that."""
+        answer = self._ask({"sls": list(sls), "pillar": pillar, "test": test})
+        return answer if isinstance(answer, list) else {result["__id__"]: result for result in answer.values()}
+
     def call(self, function: str, *positional, pillar: dict | None = None, **arguments):
         """Call an execution function, such as ``mesos.leader``, and return its answer as JSON. Raises Salt.Error."""
         return self._returned({"function": function, "positional": positional, "arguments": arguments, "pillar": pillar or {}})

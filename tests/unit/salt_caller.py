@@ -4,12 +4,14 @@ A masterless minion that applies states and calls execution functions. Run by th
 Takes a directory for its own files and the path of the repository. Reads one JSON object a line::
 
     {"state": "mesos.flags_managed", "arguments": {...}, "test": false, "pillar": {}}
+    {"sls": ["marathon.apps"], "test": false, "pillar": ["marathon: {apps: {}}"]}
     {"function": "mesos.leader", "positional": [...], "arguments": {...}, "pillar": {}}
     {"command": "mesos.set_weights '{web: 2}'", "pillar": {}}
     {"documented": "mesos"}
     {"loaded": "marathon", "proxytype": null}
 
-and writes one JSON line for each: the result of the state, or a list of errors; what the function ``returned`` or
+and writes one JSON line for each: the result of the state, or a list of errors; those of all states of some SLS, with the pillar
+that some files make together; what the function ``returned`` or
 ``raised``, of a command as ``salt-call`` understands it, too; the docstrings of a module's functions; the functions and
 states that there are under the name of a module. Importing Salt takes seconds, hence one
 process for many of them, and one set of loaded modules for all with the same ``test`` and pillar.
@@ -28,7 +30,9 @@ import salt.loader
 import salt.minion
 import salt.state
 import salt.utils.args
+import salt.utils.dictupdate
 import salt.utils.extmods
+import salt.utils.yaml
 from salt.exceptions import CommandExecutionError
 
 
@@ -39,10 +43,11 @@ def minion_options(scratch: Path, root: Path) -> dict:
         "conf_file": str(scratch / "minion"),
         "log_file": str(scratch / "minion.log"),
         "file_client": "local",
-        "file_roots": {"base": [str(root / "salt"), str(Path(__file__).with_name("minion")), str(scratch / "files")]},
+        "file_roots": {"base": [str(root / "salt"), str(root / "formulas"), str(Path(__file__).with_name("minion")),
+                                str(scratch / "files")]},
         "pillar_roots": {"base": []},
         "id": "unit",
-        "grains": {"os_family": "RedHat"},
+        "grains": {"id": "unit", "os_family": "RedHat"},
     })
     Path(options["extension_modules"]).mkdir(parents=True)
     for kind in ("states", "modules"):
@@ -78,6 +83,16 @@ def main() -> None:
         answer = minion(request["test"], json.dumps(request["pillar"])).call_high(high)
         return next(iter(answer.values())) if isinstance(answer, dict) else answer
 
+    def apply_sls(request: dict):
+        pillar = functools.reduce(salt.utils.dictupdate.update, map(salt.utils.yaml.safe_load, request["pillar"]), {})
+        highstate = salt.state.HighState({**options, "test": request["test"]}, pillar_override=pillar)
+        highstate.push_active()
+        try:
+            high, errors = highstate.render_highstate({"base": request["sls"]})
+            return errors or highstate.state.call_high(high)
+        finally:
+            highstate.pop_active()
+
     def call(request: dict) -> dict:
         functions = minion(False, json.dumps(request["pillar"])).functions
         positional, named = request.get("positional", []), request.get("arguments", {})
@@ -97,6 +112,8 @@ def main() -> None:
         request = json.loads(line)
         if "state" in request:
             answer = apply(request)
+        elif "sls" in request:
+            answer = apply_sls(request)
         elif "function" in request or "command" in request:
             answer = call(request)
         elif "documented" in request:

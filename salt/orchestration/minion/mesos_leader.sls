@@ -1,5 +1,6 @@
-# On a Mesos master: one of them leads, and has recovered its registry.
+# On a Mesos master: one of them leads, and has recovered its registry. Else nothing of what comes after this is done.
 
 the-masters-have-a-leader:
   mesos.leader_available:
     - timeout: {{ pillar.get('patience', 120) }}
+    - failhard: True

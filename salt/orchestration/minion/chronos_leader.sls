@@ -1,0 +1,6 @@
+# On a node with Chronos: one of them leads, and answers. Else nothing of what comes after this is done.
+
+chronos-has-a-leader:
+  chronos.available:
+    - timeout: {{ pillar.get('patience', 120) }}
+    - failhard: True

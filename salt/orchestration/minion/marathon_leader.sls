@@ -1,0 +1,6 @@
+# On a node with Marathon: one of them leads, and answers. Else nothing of what comes after this is done.
+
+marathon-has-a-leader:
+  marathon.available:
+    - timeout: {{ pillar.get('patience', 120) }}
+    - failhard: True
