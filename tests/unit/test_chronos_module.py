@@ -355,9 +355,10 @@ def test_without_credentials_each_function_says_401_and_shows_no_secret(salt, cl
 
 
 @pytest.fixture(params=["2.5.0", "3.0.2"])
-def closed(request, running):
-    """A Chronos that asks for a password."""
-    local = ["--http_address", "127.0.0.1", "--http_port", "0", "--hostname", "127.0.0.1", "--http_credentials", "ops:sesame"]
+def closed(request, running, nobody):
+    """A Chronos that asks for a password, at a port that no other had: the module remembers which generation was there."""
+    port = nobody.rpartition(":")[2]
+    local = ["--http_address", "127.0.0.1", "--http_port", port, "--hostname", "127.0.0.1", "--http_credentials", "ops:sesame"]
     return running(Chronos(local, None, request.param, servers=MemoryRoom(), agents=Agents()))
 
 
