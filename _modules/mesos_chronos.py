@@ -958,8 +958,8 @@ def update_job(name, config, replace=False, preserve_counters=True, reset_schedu
     return _put(name, config, (False,), replace, preserve_counters, reset_schedule, match, POLL, profile, connection)
 
 
-def put_jobs(jobs, replace=False, preserve_counters=True, reset_schedule=False, match="equivalent", wait=10, owner_name=None, purge=False,
-             test=False, foreseen=None, profile=None, **connection):
+def put_jobs(jobs, replace=False, preserve_counters=True, reset_schedule=False, match="equivalent", wait=10, absent=(), owner_name=None,
+             purge=False, test=False, foreseen=None, profile=None, **connection):
     """
     Create many jobs, and change those that are there: parents first, and nothing at all if anything is wrong with one of them.
 
@@ -975,11 +975,14 @@ def put_jobs(jobs, replace=False, preserve_counters=True, reset_schedule=False, 
     wait
         Seconds until new jobs must be there, default 10; once for each generation of parents and children.
 
+    absent
+        Names of jobs to delete, a list, children first; their tasks are killed. Default: none.
+
     owner_name
         The ``ownerName`` of all these jobs; Chronos shows that, and does nothing else with it. Default: it is a field like others.
 
     purge
-        Whether jobs are deleted that have this ``owner_name`` and are not among ``jobs``, and their tasks killed. Default False.
+        Whether jobs that have this ``owner_name`` and are not among ``jobs`` are deleted, too. Default False.
 
     test
         True: nothing is sent, and the answer tells what would be done. Default False.
@@ -996,7 +999,7 @@ def put_jobs(jobs, replace=False, preserve_counters=True, reset_schedule=False, 
     ``warnings`` (name to a list).
 
     Raises SaltInvocationError for wrong fields, as ``chronos.put_job``, and CommandExecutionError for parents that are not there
-    or are to be purged, and jobs that would run after themselves; with all that is wrong, before anything is sent. Raises
+    or are to be deleted, and jobs that would run after themselves; with all that is wrong, before anything is sent. Raises
     CommandExecutionError at the first job that cannot be written; its ``info["done"]`` is what was done before, as it would have
     been returned.
 
@@ -1010,11 +1013,15 @@ def put_jobs(jobs, replace=False, preserve_counters=True, reset_schedule=False, 
     _check_options(match, wait, replace=replace, preserve_counters=preserve_counters, reset_schedule=reset_schedule, purge=purge, test=test)
     _expect(isinstance(jobs, Mapping), "jobs", jobs, "a mapping of names to fields")
     _expect(owner_name is None or (_is_text(owner_name) and owner_name), "owner_name", owner_name, "text. A number needs quotes")
+    _expect(_is_texts(absent) or absent == (), "absent", absent, "a list of names of jobs")
+    twice = [name for name in absent if name in jobs]
+    _expect(not twice, "absent", ", ".join(twice), "no job that is to be there")
     _expect(owner_name or not purge, "purge", purge, "False without owner_name, which says whose jobs may be deleted")
     client = _client(profile, connection)
     generation, known = _generation(client), _jobs(client)
     wanted, warnings, faults = _each_checked(jobs, known, generation, owner_name)
-    gone = [name for name, each in known.items() if purge and each.get("ownerName") == owner_name and name not in jobs]
+    undeclared = [name for name, each in known.items() if purge and each.get("ownerName") == owner_name and name not in jobs]
+    gone = [name for name in known if name in absent or name in undeclared]
     graph = {name: {"parents": parents} for name, parents in _parents(known, foreseen, wanted).items()}
     misplaced = _misplaced(graph, wanted, gone)
     if faults or misplaced:
@@ -1154,7 +1161,7 @@ def _misplaced(graph, wanted, gone):
     for name, each in graph.items():
         missed = [parent for parent in each["parents"] if parent in gone]
         if missed and name not in gone:
-            faults.append(f"{name}: runs after {', '.join(missed)}, which would be purged")
+            faults.append(f"{name}: runs after {', '.join(missed)}, which would be deleted")
     return faults
 
 

@@ -181,8 +181,8 @@ def job_absent(name, children="refuse", show_secrets=False, profile=None, **conn
     return _declared.keep(name, __opts__["test"], plan, show_secrets)
 
 
-def jobs_present(name, jobs, mode="merge", match="equivalent", reset_schedule=False, reset_counters=False, owner_name=None, purge=False,
-                 wait_visible=10, show_secrets=False, profile=None, **connection):
+def jobs_present(name, jobs, mode="merge", match="equivalent", reset_schedule=False, reset_counters=False, absent=(), owner_name=None,
+                 purge=False, wait_visible=10, show_secrets=False, profile=None, **connection):
     """
     Keep many jobs as they are declared, each as ``chronos.job_present`` does. They are read at once, and written parents first;
     if anything is wrong with one of them, or with who runs after whom, nothing is written, and all that is wrong is told.
@@ -211,14 +211,17 @@ def jobs_present(name, jobs, mode="merge", match="equivalent", reset_schedule=Fa
     mode, match, reset_schedule, reset_counters
         As of a job.
 
+    absent
+        Names of jobs that are to be gone, a list: they are deleted, children first, and their tasks killed. The state fails if
+        a job that stays runs after one of them. Default: none.
+
     owner_name
         What these jobs have as their ``ownerName``. Chronos shows that in its page and does nothing else with it. Default: it is
         a field like others.
 
     purge
-        True: jobs with this ``owner_name`` that are not declared here are deleted, and their tasks killed; so each
-        ``owner_name`` belongs to one state. Others are never touched, and the state fails if one of them runs after a job that
-        is to be deleted. Default False.
+        True: jobs with this ``owner_name`` that are not declared here are gone, too; so each ``owner_name`` belongs to one state.
+        Default False.
 
     wait_visible
         Seconds until new jobs must be there, default 10, once for each generation of parents and children.
@@ -227,7 +230,7 @@ def jobs_present(name, jobs, mode="merge", match="equivalent", reset_schedule=Fa
         See ``chronos.job_present``.
     """
     given = {"mode": mode, "match": match, "reset_schedule": reset_schedule, "reset_counters": reset_counters,
-             "wait_visible": wait_visible, "owner_name": owner_name, "purge": purge}
+             "wait_visible": wait_visible, "absent": absent, "owner_name": owner_name, "purge": purge}
 
     def read():
         found = _declared.definition(jobs, "jobs", __salt__, __low__)
@@ -270,6 +273,13 @@ def job_run(name, arguments=None, profile=None, **connection):
 def mod_watch(name, sfun=None, arguments=None, profile=None, **connection):
     """
     Run a job, as something changed that ``chronos.job_run`` watches. Called by Salt, with all arguments of that.
+
+    .. code-block:: yaml
+
+        import-prices:
+          chronos.job_run:
+            - listen:
+              - file: /srv/prices.csv
     """
     if sfun != "job_run":
         return {"name": name, "result": False, "changes": {}, "comment": f"watch: chronos.{sfun} cannot watch; chronos.job_run can"}
@@ -295,9 +305,9 @@ def mod_watch(name, sfun=None, arguments=None, profile=None, **connection):
 # --- what they have in common ---
 
 
-def _call(name, where, function, *arguments, **named):
-    """Call a function of the execution module with the name first."""
-    return __salt__[f"chronos.{function}"](name, *arguments, **named, **where)
+def _call(what, where, function, *arguments, **named):
+    """Call a function of the execution module with what it is about first: a name, or many jobs."""
+    return __salt__[f"chronos.{function}"](what, *arguments, **named, **where)
 
 
 def _present(name, read, shown, show_secrets, given, where):

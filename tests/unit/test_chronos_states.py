@@ -414,11 +414,20 @@ def test_only_jobs_of_the_owner_that_are_not_declared_are_purged_children_first(
     assert here.call("jobs").keys() == {"mine", "nobodys"}
 
 
+def test_jobs_that_are_to_be_gone_are_deleted_children_first_and_not_while_others_run_after_them(here):
+    here.changed("jobs_present", "all", jobs=DAG)
+    comment = here.refused("jobs_present", "all", jobs={"right": DAG["right"]}, absent=["first", "left", "report"])
+    assert comment == "right: runs after first, which would be deleted"
+    changes = here.changed("jobs_present", "all", jobs={"right": DAILY}, absent=["first", "left", "report", "nosuch"])
+    assert list(changes) == ["right", "first", "left", "report"] and sorted(changes["right"]) == ["/parents", "/schedule"]
+    assert here.writes()[-1].path.endswith("/first") and here.call("jobs").keys() == {"right"}
+
+
 def test_what_others_run_after_is_not_purged(here):
     owned = {"owner_name": "nightly", "purge": True}
     here.changed("jobs_present", "all", jobs={"hello": DAILY}, **owned)
     here.changed("job_present", "x", config=AFTER)
-    assert here.refused("jobs_present", "all", jobs={}, **owned) == "x: runs after hello, which would be purged"
+    assert here.refused("jobs_present", "all", jobs={}, **owned) == "x: runs after hello, which would be deleted"
     comment = here.refused("jobs_present", "all", jobs={"y": {**AFTER, "ownerName": "me"}}, **owned)
     assert comment.startswith("y: ownerName: 'me' should be 'nightly', as owner_name says; x: runs after hello")
 
@@ -522,6 +531,8 @@ def test_jobs_may_be_files(here):
     ("jobs_present", {"jobs": {"y": "hello"}}, "jobs: y: 'hello' should be a mapping, or a file"),
     ("jobs_present", {"jobs": {"a/b": DAILY}}, "a/b: name: 'a/b' should be made of letters, digits"),
     ("jobs_present", {"jobs": {"y": DAILY}, "purge": True}, "purge: True should be False without owner_name"),
+    ("jobs_present", {"jobs": {"y": DAILY}, "absent": "y"}, "absent: 'y' should be a list of names of jobs"),
+    ("jobs_present", {"jobs": {"y": DAILY}, "absent": ["y"]}, "absent: 'y' should be no job that is to be there"),
     ("jobs_present", {"jobs": {"y": DAILY}, "owner_name": 5}, "owner_name: 5 should be text"),
 ], ids=str)
 def test_wrong_arguments_are_named_and_nothing_is_sent(place, state, arguments, said):

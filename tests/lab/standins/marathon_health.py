@@ -28,20 +28,20 @@ class Health:
                     due[key] = time.monotonic() + wanted[key][2]["intervalSeconds"]
                     threading.Thread(target=self._check, args=(*wanted[key], key[1]), daemon=True).start()
 
-    def _own_checks(self: Any) -> dict[tuple[str, int], tuple[Any, Any, dict[str, Any]]]:
-        """Marathon's own checks: (task id, index of the check) -> instance, task, check."""
-        return {
-            (id, index): (instance, task, check)
-            for instance in self.instances.values()
-            for id, task in instance.tasks.items() if task.state == "TASK_RUNNING"
-            for index, check in enumerate((self.tree.apps.get(instance.path) or {}).get("healthChecks", []))
-            if check["protocol"] in MARATHON_CHECKS
-        }  # fmt: skip
+    def _own_checks(self: Any) -> dict[tuple[str, int], tuple[Any, Any, dict[str, Any], int]]:
+        """Marathon's own checks: (task id, index of the check) -> instance, task, check and the port that it asks."""
+        found = {}
+        for instance in self.instances.values():
+            app = self.tree.apps.get(instance.path) or {"healthChecks": []}
+            for index, check in enumerate(app["healthChecks"]):
+                for id, task in instance.tasks.items():
+                    if check["protocol"] in MARATHON_CHECKS and task.state == "TASK_RUNNING":
+                        port = check.get("port") or dict(enumerate(host_ports(app, task.ports))).get(check.get("portIndex", 0))
+                        found[id, index] = (instance, task, check, port or 0)
+        return found
 
-    def _check(self: Any, instance: Any, task: Any, check: dict[str, Any], index: int) -> None:
+    def _check(self: Any, instance: Any, task: Any, check: dict[str, Any], port: int, index: int) -> None:
         """Make one check; a task that failed too many is killed."""
-        ports = host_ports(self.tree.apps[instance.path], task.ports)
-        port = check.get("port") or (ports[check.get("portIndex", 0)] if ports else 0)
         if check["protocol"] == "TCP":
             fault = tcp_fault(instance.agent["hostname"], port, check["timeoutSeconds"])
         else:
@@ -50,7 +50,8 @@ class Health:
         with self.lock:
             found, now = task.checks.setdefault(str(index), {"failures": 0}), time.time()
             young = now < (task.started or now) + check["gracePeriodSeconds"]
-            if task.state != "TASK_RUNNING" or instance.killed or (fault and "success" not in found and young):
+            over = not self.leading or task.state != "TASK_RUNNING" or instance.killed
+            if over or (fault and "success" not in found and young):
                 return
             before = found.get("alive")
             found["alive"] = not fault
