@@ -36,6 +36,8 @@ importlib.reload(_mesos_gate)
 
 INTERVAL = 0.5  # seconds between two looks at an agent that drains
 SECOND = 10**9
+# What these make of a machine.
+MODES = {"maintenance_scheduled": "DRAINING", "machine_down": "DOWN", "machine_up": "UP", "maintenance_cancelled": "UP"}
 # The states of a task that is still there.
 LIVE = ("TASK_STAGING", "TASK_STARTING", "TASK_RUNNING", "TASK_KILLING")
 # What tells a framework from others; all else changes while it works.
@@ -527,14 +529,15 @@ def machine_down(name, machines=None, profile=None, **connection):
     def differences():
         nonlocal draining
         given = _given(name if machines is None else machines)
-        known = [window["machine"] for window in _scheduled(ask).values()]
-        for each in given:
-            if not _matching([each], known):
-                label = each if isinstance(each, str) else each.get("hostname") or each["ip"]
-                raise CommandExecutionError(f"machines: {label} is not scheduled: mesos.maintenance_scheduled has to come before")
+        known = _labelled(_matching(given, [window["machine"] for window in _scheduled(ask).values()]))
         down = {_key(machine) for machine in ask("maintenance_status")["down"]}
-        draining = _labelled(machine for machine in _matching(given, known) if _key(machine) not in down)
-        return {f"/{label}": {"old": "DRAINING", "new": "DOWN"} for label in draining}
+        draining = {label: machine for label, machine in known.items() if _key(machine) not in down}
+        modes = {**{label: "DRAINING" if label in draining else "DOWN" for label in known}, **_foreseen(given)}
+        there = {label.lower() for label, mode in modes.items() if mode != "UP"}
+        missing = [label for label in map(_label, given) if label.lower() not in there]
+        if missing:
+            raise CommandExecutionError(f"machines: {', '.join(missing)} is not scheduled: mesos.maintenance_scheduled has to come before")
+        return {f"/{label}": {"old": "DRAINING", "new": "DOWN"} for label, mode in modes.items() if mode == "DRAINING"}
 
     return _kept(name, differences, lambda changes: ask("machine_down", list(draining.values()), confirm=True),
                  "The machines are down", _names, "taken down")
@@ -565,7 +568,8 @@ def machine_up(name, machines=None, profile=None, **connection):
         nonlocal down
         given = _given(name if machines is None else machines)
         down = _labelled(_matching(given, ask("maintenance_status")["down"]))
-        return {f"/{label}": {"old": "DOWN", "new": "UP"} for label in down}
+        modes = {**dict.fromkeys(down, "DOWN"), **_foreseen(given)}
+        return {f"/{label}": {"old": "DOWN", "new": "UP"} for label, mode in modes.items() if mode == "DOWN"}
 
     return _kept(name, differences, lambda changes: ask("machine_up", list(down.values())),
                  "None of the machines is down", _names, "brought up")
@@ -605,10 +609,13 @@ def agent_drained(name, max_grace_period=None, mark_gone=False, wait=False, time
     """
     ask = _module(profile, connection)
 
+    is_drained = False
+
     def look():
         return None if mark_gone and not _agents(ask, name) else ask("agent", name)
 
     def differences():
+        nonlocal is_drained
         for argument, value in (("mark_gone", mark_gone), ("wait", wait)):
             _expect(isinstance(value, bool), argument, value, "True or False")
         fits = isinstance(timeout, int | float) and not isinstance(timeout, bool) and 1 <= timeout <= 86400
@@ -619,11 +626,15 @@ def agent_drained(name, max_grace_period=None, mark_gone=False, wait=False, time
         _expect(fits, "max_grace_period", max_grace_period, "a whole number of seconds, or text such as 10m")
         _needs_draining(ask)
         found = look()
+        is_drained = found is None or found["drain"] == "DRAINED"
         if found is None or (found["drain"] and (found["mark_gone"] or not mark_gone)):
             return {}
-        if any(_key(machine) == (found["hostname"].lower(), found["ip"]) for window in ask("maintenance_schedule")
-               for machine in window["machines"]):
-            raise CommandExecutionError(f"{name} is scheduled for maintenance, so that it cannot be drained: mesos.maintenance_cancelled")
+        machines = [machine for window in ask("maintenance_schedule") for machine in window["machines"]]
+        is_scheduled = (found["hostname"].lower(), found["ip"]) in map(_key, machines)
+        mode = _foreseen([found["hostname"]]).get(found["hostname"], "DRAINING" if is_scheduled else "UP")
+        if mode != "UP":
+            hint = "mesos.maintenance_cancelled takes it out of the schedule"
+            raise CommandExecutionError(f"{name} is scheduled for maintenance, and cannot be drained besides: {hint}")
         if mark_gone:
             return {"/": {"old": {"hostname": found["hostname"], "id": found["id"]}, "new": None}}
         return {"/drain": {"old": None, "new": "DRAINED"}}
@@ -645,7 +656,9 @@ def agent_drained(name, max_grace_period=None, mark_gone=False, wait=False, time
     def write(changes):
         ask("drain_agent", name, max_grace_period, mark_gone=mark_gone, confirm=mark_gone, again=mark_gone)
 
-    kept = f"{name} {'is gone, or will be once it is drained' if mark_gone else 'is drained, or draining'}"
+    def kept():
+        return f"{name} is {('gone' if mark_gone else 'drained') if is_drained else 'draining'}"
+
     return _kept(name, differences, write, kept, lambda changes: name, "drained" if wait else "told to drain", settle)
 
 
@@ -671,6 +684,9 @@ def agent_active(name, profile=None, **connection):
     def differences():
         _needs_draining(ask)
         found = ask("agent", name)
+        for low, changes in _earlier():
+            if low["fun"] == "agent_drained" and low.get("wait") and low["name"].lower() in (found["id"].lower(), found["hostname"].lower()):
+                found.update(deactivated=True, drain=changes.get("/drain", {}).get("new"))
         if found["drain"] == "DRAINING":
             raise CommandExecutionError(f"{name} is still draining, and can be active again once it is drained")
         drained = {"/drain": {"old": found["drain"], "new": None}} if found["drain"] else {}
@@ -741,7 +757,7 @@ def _kept(name, differences, write, kept, what, done, settle=lambda: None, show_
         Called with that to make the changes.
 
     kept
-        What is said where nothing differs.
+        What is said where nothing differs; or called to learn that.
 
     what, done
         Called with the changes to learn what is spoken of, and what is done to it: "would be set", "was set".
@@ -778,9 +794,21 @@ def _kept(name, differences, write, kept, what, done, settle=lambda: None, show_
                 raise _declared.Broken(str(error)) from None
             return said
 
-        return _declared.Plan(changes, kept, f"{what(changes)} would be {done}", act)
+        return _declared.Plan(changes, kept() if callable(kept) else kept, f"{what(changes)} would be {done}", act)
 
     return _declared.keep(name, __opts__["test"], plan, show_secrets)
+
+
+def _earlier():
+    """What the earlier states of a test run told of the same masters: pairs of low chunk and changes."""
+    return _declared.earlier(__low__, __lowstate__, __running__) if __opts__["test"] else []
+
+
+def _foreseen(given):
+    """How machines would be, by host name, where earlier states of a test run would change that."""
+    names = {_label(each).lower() for each in given}
+    labels = [(path[1:], MODES[low["fun"]]) for low, changes in _earlier() if low["fun"] in MODES for path in changes]
+    return {label: mode for label, mode in labels if label.lower() in names}
 
 
 def _expect(fits, argument, value, should):
@@ -840,9 +868,14 @@ def _labelled(machines):
     """Machines by host name; with their address, if they have no name of their own."""
     found = {}
     for machine in machines:
-        label = machine.get("hostname") or machine["ip"]
+        label = _label(machine)
         found[label if label not in found else f"{label} ({machine.get('ip')})"] = machine
     return found
+
+
+def _label(machine):
+    """What a machine is called: its id may be a host name alone, or a mapping."""
+    return machine if isinstance(machine, str) else machine.get("hostname") or machine["ip"]
 
 
 def _differing(label, old, new):

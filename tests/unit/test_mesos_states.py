@@ -293,7 +293,7 @@ def test_a_scheduled_agent_is_not_drained(place):
     here = place()
     here.call("add_maintenance_window", HOSTS[3], "now")
     assert here.refused("agent_drained", HOSTS[3]) == \
-        f"{HOSTS[3]} is scheduled for maintenance, so that it cannot be drained: mesos.maintenance_cancelled"
+        f"{HOSTS[3]} is scheduled for maintenance, and cannot be drained besides: mesos.maintenance_cancelled takes it out of the schedule"
 
 
 @pytest.mark.parametrize("version", OLD)
@@ -301,6 +301,29 @@ def test_before_mesos_1_9_nothing_drains(place, version):
     here = place(version)
     for state in ("agent_drained", "agent_active"):
         assert here.refused(state, HOSTS[0]) == f"This needs Mesos 1.9; these masters have {version}"
+
+
+def test_a_test_run_foresees_what_its_earlier_states_would_make(place):
+    here = place()
+    runbook = (
+        ("maintenance_scheduled", "window", {"machines": HOSTS[:2], "start": "+1h"}), ("machine_down", HOSTS[0].upper(), {}),
+        ("machine_down", HOSTS[0], {}), ("machine_up", HOSTS[0], {}), ("machine_up", HOSTS[0].upper(), {}),
+        ("machine_down", "never", {"machines": HOSTS[0]}), ("maintenance_cancelled", "no window", {"machines": HOSTS[:1]}),
+        ("agent_drained", HOSTS[1], {"wait": True}), ("agent_drained", HOSTS[2], {"wait": True}), ("agent_active", HOSTS[2], {}),
+        ("agent_active", HOSTS[3], {}),
+    )
+    high = {
+        str(number): {"mesos": [state, {"order": number + 1}, *({key: value} for key, value in {"name": name, "url": here.url, **more}.items())],
+                      "__sls__": "unit", "__env__": "base"}
+        for number, (state, name, more) in enumerate(runbook)
+    }
+    told, done = (sorted(here.salt.call("state.high", high, test=test).values(), key=lambda each: each["__run_num__"])
+                  for test in (True, False))
+    for (state, name, _), one, other in zip(runbook, told, done, strict=True):
+        assert one["changes"] == other["changes"], (state, name, one, other)
+        assert one["result"] is (None if one["changes"] else other["result"]), (state, name, one, other)
+        assert one["comment"] == other["comment"] or one["changes"], (state, name, one, other)
+    assert [bool(each["changes"]) for each in done] == [True, True, False, True, False, False, False, False, True, True, False]
 
 
 # --- frameworks ---
