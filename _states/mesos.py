@@ -685,7 +685,8 @@ def agent_active(name, profile=None, **connection):
         _needs_draining(ask)
         found = ask("agent", name)
         for low, changes in _earlier():
-            if low["fun"] == "agent_drained" and low.get("wait") and low["name"].lower() in (found["id"].lower(), found["hostname"].lower()):
+            same = low["name"].lower() in (found["id"].lower(), found["hostname"].lower())
+            if low["fun"] == "agent_drained" and low.get("wait") and same:
                 found.update(deactivated=True, drain=changes.get("/drain", {}).get("new"))
         if found["drain"] == "DRAINING":
             raise CommandExecutionError(f"{name} is still draining, and can be active again once it is drained")

@@ -13,6 +13,15 @@ class Place:
     def call(self, function, *positional, **named):
         return self.salt.call(f"{self.service}.{function}", *positional, url=self.url, **named)
 
+    def states(self, *declared, test=False):
+        """Apply several states in one run, each a function, a name and its arguments, and return their answers in this order."""
+        high = {}
+        for number, (function, name, arguments) in enumerate(declared, 1):
+            given = [{key: value} for key, value in {"name": name, "url": self.url, "order": number, **arguments}.items()]
+            high[f"state {number}"] = {self.service: [function, *given], "__sls__": "unit", "__env__": "base"}
+        answers = self.salt.call("state.high", high, test=test)
+        return sorted(answers.values(), key=lambda answer: answer["__run_num__"])
+
     def changed(self, function, name, **arguments):
         """Apply a state that is to change something: as it told before, and only once. Returns the changes."""
         before = len(self.writes())

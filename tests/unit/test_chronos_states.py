@@ -67,15 +67,6 @@ class Place(applying.Place):
     def __init__(self, salt, server, agents):
         self.salt, self.server, self.agents, self.url = salt, server, agents, server.url
 
-    def states(self, *declared, test=False):
-        """Apply several states, one after another, and return their answers."""
-        high = {}
-        for number, (function, name, arguments) in enumerate(declared):
-            given = [{key: value} for key, value in {"name": name, "url": self.server.url, **arguments}.items()]
-            high[f"{number}"] = {"chronos": [function, {"order": number + 1}, *given], "__sls__": "unit", "__env__": "base"}
-        answers = self.salt.call("state.high", high, test=test)
-        return sorted(answers.values(), key=lambda answer: answer["__run_num__"])
-
     def days(self, number):
         """Let days pass, one by one."""
         for _ in range(number):

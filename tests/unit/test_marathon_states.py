@@ -155,13 +155,9 @@ def test_no_field_is_called_like_an_argument_of_a_state_a_setting_or_a_keyword_o
 
 def run(here, test, *states):
     """Apply states one after another in one run, each a function, a name and its arguments; returns result and changes of each."""
-    high = {}
-    for number, (function, name, arguments) in enumerate(states):
-        told = [{key: value} for key, value in {"name": name, "url": here.server.url, "order": number, **arguments}.items()]
-        high[f"state {number}"] = {"marathon": [function, *told], "__sls__": "x", "__env__": "base"}
-    answers = here.salt.call("state.high", high, test=test)
+    answers = here.states(*states, test=test)
     here.quiet()
-    return [(answer["result"], answer["changes"]) for answer in sorted(answers.values(), key=lambda each: each["__run_num__"])]
+    return [(answer["result"], answer["changes"]) for answer in answers]
 
 
 @pytest.mark.parametrize("first", [

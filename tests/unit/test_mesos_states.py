@@ -312,13 +312,7 @@ def test_a_test_run_foresees_what_its_earlier_states_would_make(place):
         ("agent_drained", HOSTS[1], {"wait": True}), ("agent_drained", HOSTS[2], {"wait": True}), ("agent_active", HOSTS[2], {}),
         ("agent_active", HOSTS[3], {}),
     )
-    high = {
-        str(number): {"mesos": [state, {"order": number + 1}, *({key: value} for key, value in {"name": name, "url": here.url, **more}.items())],
-                      "__sls__": "unit", "__env__": "base"}
-        for number, (state, name, more) in enumerate(runbook)
-    }
-    told, done = (sorted(here.salt.call("state.high", high, test=test).values(), key=lambda each: each["__run_num__"])
-                  for test in (True, False))
+    told, done = (here.states(*runbook, test=test) for test in (True, False))
     for (state, name, _), one, other in zip(runbook, told, done, strict=True):
         assert one["changes"] == other["changes"], (state, name, one, other)
         assert one["result"] is (None if one["changes"] else other["result"]), (state, name, one, other)
