@@ -152,7 +152,7 @@ def definition(config, what, salt, low):
         return config
     kind = re.fullmatch(r"salt://.+\.(json|yaml|yml)(?:\?saltenv=(.+))?", config) if isinstance(config, str) else None
     if not kind:
-        shown = repr(config) if isinstance(config, str | int | float | None) else f"a {type(config).__name__}"
+        shown = repr(hidden(config))[:200] if isinstance(config, str | int | float | None) else f"a {type(config).__name__}"
         raise SaltInvocationError(f"{what}: {shown} should be a mapping, or a file such as salt://apps/web.yaml or .json")
     saltenv = kind[2] or low.get("saltenv") or low.get("__env__") or "base"
     path = salt["cp.cache_file"](config, saltenv=saltenv)

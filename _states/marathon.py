@@ -389,33 +389,19 @@ def apps_present(name, apps, mode="merge", instances_managed=True, purge=False, 
     force, wait, timeout, wait_for_lock, show_secrets, profile, connection
         See ``marathon.app_present``.
     """
-    marathon = _Apps("apps", name, force, wait, timeout, wait_for_lock, profile, connection)
+    marathon = _Apps("apps", name, force, wait, timeout, wait_for_lock, profile, connection, mode)
 
-    def plan():
-        marathon.check()
+    def read():
         for argument, value in (("instances_managed", instances_managed), ("purge", purge), ("rollback", rollback)):
             _expect(isinstance(value, bool), argument, value, "True or False")
         _expect(wait or not rollback, "rollback", rollback, "False without wait: only who waits sees that it failed")
         _expect(isinstance(owner, str) and owner.strip(), "owner", owner, "text, such as salt")
-        declared = _members(apps, "apps", "")
+        declared = _members(apps, "apps")
         marathon.read()
-        marathon.mode = mode
-        for id, given in declared.items():
-            marathon.wanted[id] = _owned(id, given, marathon.there.get(id), mode, instances_managed, owner)
-        gone = {id: _gone(app) for id, app in marathon.there.items() if purge and id not in declared and _owner(app) == owner}
-        differing = marathon.differences()
-        marathon.check_tree(gone)
-        changes = {**differing, **gone}
-        if not changes:
-            marathon.under_way()
+        marathon.wanted = {id: _owned(id, given, marathon.there.get(id), mode, instances_managed, owner) for id, given in declared.items()}
+        return {id: _gone(app) for id, app in marathon.there.items() if purge and id not in declared and _owner(app) == owner}
 
-        def act():
-            return marathon.changed(differing, gone, rollback)
-
-        kept = f"{name}: all {len(declared)} apps are as declared"
-        return _declared.Plan(changes, kept, f"{name}: {_summary(changes, 'would be ')}", act)
-
-    return _declared.keep(name, __opts__["test"], plan, show_secrets)
+    return _keep(marathon, read, f"{name}: all is as declared", show_secrets, rollback)
 
 
 def group_present(name, apps=None, groups=None, dependencies=None, purge=False, force=False, wait=False, timeout=300, wait_for_lock=0,
@@ -464,31 +450,20 @@ def group_present(name, apps=None, groups=None, dependencies=None, purge=False, 
     """
     marathon = _Apps("group", name, force, wait, timeout, wait_for_lock, profile, connection)
 
-    def plan():
-        marathon.check()
+    def read():
         _refuse_root(name)
         _expect(isinstance(purge, bool), "purge", purge, "True or False")
         declared = _flat(_absolute(name), {"apps": apps, "groups": groups, "dependencies": dependencies})
-        for each in declared.values():
+        for id, each in declared.items():
             marathon.wanted.update(each["apps"] or {})
-        marathon.depends = {id: each["dependencies"] for id, each in declared.items()}
+            marathon.depends[id] = each["dependencies"]
         marathon.read()
         marathon.read_groups()
         for id in declared.keys() - marathon.groups.keys():
             marathon.call("group_exists", id)  # refuses what is no id
-        gone = marathon.undeclared(declared) if purge else {}
-        differing = marathon.differences()
-        marathon.check_tree(gone)
-        changes = {**differing, **gone}
-        if not changes:
-            marathon.under_way()
+        return marathon.undeclared(declared) if purge else {}
 
-        def act():
-            return marathon.changed(differing, gone)
-
-        return _declared.Plan(changes, f"{name} is as declared", f"{name}: {_summary(changes, 'would be ')}", act)
-
-    return _declared.keep(name, __opts__["test"], plan, show_secrets)
+    return _keep(marathon, read, f"{name} is as declared", show_secrets)
 
 
 def group_absent(name, force=False, wait=False, timeout=300, wait_for_lock=0, show_secrets=False, profile=None, **connection):
@@ -508,21 +483,15 @@ def group_absent(name, force=False, wait=False, timeout=300, wait_for_lock=0, sh
     """
     marathon = _Apps("group", name, force, wait, timeout, wait_for_lock, profile, connection)
 
-    def plan():
-        marathon.check()
+    def read():
         _refuse_root(name)
-        gone = {}
-        if marathon.ask("group_exists"):
-            marathon.read()
-            marathon.read_groups()
-            gone = marathon.all_in(_absolute(name))
+        if not marathon.ask("group_exists"):
+            return {}
+        marathon.read()
+        marathon.read_groups()
+        return marathon.all_in(_absolute(name))
 
-        def act():
-            return marathon.changed({}, gone)
-
-        return _declared.Plan(gone, f"There is no group called {name}", f"{name}: {_summary(gone, 'would be ')}", act)
-
-    return _declared.keep(name, __opts__["test"], plan, show_secrets)
+    return _keep(marathon, read, f"There is no group called {name}", show_secrets)
 
 
 # --- what they have in common ---
@@ -599,17 +568,11 @@ class _Marathon:
 
     def foreseen(self):
         """
-        With ``test=True``: what the app will be where the earlier states of this run would change it, as far as its changes
-        tell: ``{"instances": 2}``; None where they would not. Raises CommandExecutionError where they would delete it.
+        In a test run: what the app will be by what the states before this one would change, ``{"instances": 2}``; None where
+        they would not. Raises CommandExecutionError where they would delete it.
         """
-        found, name = None, _absolute(self.name)
-        for low, changes in _declared.earlier(__low__, __lowstate__, __running__) if __opts__["test"] else ():
-            changes = changes.get(name, {}) if low["fun"] in MANY else changes if _absolute(low["name"]) == name else {}
-            whole, amount = changes.get("/"), changes.get("/instances")
-            if whole:
-                found = {"instances": whole["new"].get("instances")} if whole["new"] else False
-            elif amount:
-                found = {"instances": amount["new"]}
+        name = _absolute(self.name)
+        found = _foreseen().get(name)
         if found is False:
             raise CommandExecutionError(f"There is no app called {name}: a state before this one would delete it")
         return found
@@ -679,6 +642,22 @@ class _Marathon:
         return _lacks(self.ask("app", embed=["counts", "lastTaskFailure"]))
 
 
+def _foreseen():
+    """
+    In a test run: what apps and groups will be by what the states before this one would change: id to ``{"instances": 2}``,
+    as far as the changes tell, False where it would be deleted.
+    """
+    found = {}
+    for low, told in _declared.earlier(__low__, __lowstate__, __running__) if __opts__["test"] else ():
+        for id, changes in told.items() if low["fun"] in MANY else ((_absolute(low["name"]), told),):
+            whole, amount = changes.get("/"), changes.get("/instances")
+            if whole:
+                found[id] = {"instances": whole["new"].get("instances")} if whole["new"] else False
+            elif amount:
+                found[id] = {"instances": amount["new"]}
+    return found
+
+
 def _lacks(app):
     """What an app has less of than it should."""
     running, failure = app.get("tasksRunning", 0), app.get("lastTaskFailure")
@@ -693,9 +672,28 @@ def _absolute(name):
     return "/" + str(name).strip("/")
 
 
+def _keep(marathon, read, kept, show_secrets, rollback=False):
+    """Keep several apps and groups as they are declared. ``read`` returns the changes of those that are to be gone."""
+    def plan():
+        marathon.check()
+        gone = read()
+        differing = marathon.differences()
+        marathon.check_tree(gone)
+        changes = {**differing, **gone}
+        if not changes:
+            marathon.under_way()
+        would = f"{marathon.name}: {_summary(changes, 'would be ')}"
+        return _declared.Plan(changes, kept, would, lambda: marathon.changed(differing, gone, rollback))
+
+    return _declared.keep(marathon.name, __opts__["test"], plan, show_secrets)
+
+
 class _Apps(_Marathon):
     """
     Several apps of a Marathon, and the groups that they are in.
+
+    mode
+        As of app_present.
 
     wanted
         The apps that are declared: id to fields.
@@ -707,9 +705,9 @@ class _Apps(_Marathon):
         What Marathon has: id to app, to the dependencies of the group, to pod. ``groups`` is None unless it was asked for.
     """
 
-    def __init__(self, *arguments):
-        super().__init__(*arguments)
-        self.mode, self.wanted, self.depends = "merge", {}, {}
+    def __init__(self, kind, name, force, wait, timeout, wait_for_lock, profile, connection, mode="merge"):
+        super().__init__(kind, name, force, wait, timeout, wait_for_lock, profile, connection)
+        self.mode, self.wanted, self.depends = mode, {}, {}
         self.version, self.there, self.groups, self.pods, self.order = None, {}, None, {}, {}
 
     def read(self):
@@ -734,8 +732,10 @@ class _Apps(_Marathon):
                 found[id] = {"/": {"old": None, "new": {"dependencies": dependencies or []}}}
             elif dependencies is not None and set(dependencies) != set(self.groups[id]):
                 found[id] = {"/dependencies": {"old": sorted(self.groups[id]), "new": sorted(dependencies)}}
-        there = list(self.there.values())
-        return {**found, **self.call("diff_apps", self.wanted, mode=self.mode, current=there, version=self.version)}
+        if self.wanted:
+            there = list(self.there.values())
+            found.update(self.call("diff_apps", self.wanted, mode=self.mode, current=there, version=self.version))
+        return found
 
     def all_in(self, group):
         """What is to be changed where a group goes with all that is in it."""
@@ -775,15 +775,18 @@ class _Apps(_Marathon):
     def _refuse_missing(self, needs, given, ids, gone):
         if not any(needs.values()):
             return
-        known = {above for id in (*ids, *self.depends, *(self.groups or ()), *self.pods) if id not in gone for above in _path_to(id)}
+        told = _foreseen()
+        gone = {*gone, *(id for id, each in told.items() if each is False)}
+        made = [id for id, each in told.items() if each]
+        known = {above for id in (*ids, *self.depends, *(self.groups or ()), *self.pods, *made) if id not in gone for above in _path_to(id)}
         lacking = [(id, each) for id, found in needs.items() for each in found if each not in known and (id in given or each in gone)]
         if lacking and self.groups is None:
             self.read_groups()
             self._refuse_missing(needs, given, ids, gone)
             return
         for id, each in lacking:
-            purged = ", as it is not declared and to be purged" if each in gone else ""
-            raise SaltInvocationError(f"{id}: dependencies: there is no {each}{purged}")
+            deleted = ", as it is to be deleted" if each in gone else ""
+            raise SaltInvocationError(f"{id}: dependencies: there is no {each}{deleted}")
 
     def _refuse_circles(self, needs, group_needs):
         if not any(needs.values()) and not any(group_needs.values()):
@@ -823,7 +826,7 @@ class _Apps(_Marathon):
             said.append(self._read_back({id: gone[id] for id in done if id in gone}, begun))
         except _declared.Broken as error:
             raise _declared.Broken(str(error), done if error.changes is None else error.changes) from None
-        except CommandExecutionError as error:
+        except (CommandExecutionError, SaltInvocationError) as error:
             if not done:
                 raise
             raise _declared.Broken(f"{self.name}: {_summary(done)}, but then: {error}", done) from None
@@ -886,7 +889,7 @@ class _Apps(_Marathon):
 
 
 def _owner(app):
-    return (app.get("labels") or {}).get(OWNER)
+    return (app.get("labels") or {}).get(OWNER) or None
 
 
 def _owned(id, config, current, mode, instances_managed, owner):

@@ -1,8 +1,7 @@
 """A Marathon with two agents, all in memory, and how to apply states to it and to see what they did."""
 
-import time
-
 import applying
+from mesos_world import until
 
 from lab.standins.election import MemoryRoom
 from lab.standins.marathon import Marathon
@@ -49,11 +48,3 @@ class Place(applying.Place):
 
     def writes(self):
         return [asked for asked in self.server.requests if asked.method not in ("GET", "HEAD")]
-
-
-def until(question):
-    deadline = time.monotonic() + 10
-    while not (found := question()):
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.02)
-    return found

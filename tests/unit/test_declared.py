@@ -109,6 +109,7 @@ def test_what_yaml_knows_as_the_same_value_is_json(defined):
 @pytest.mark.parametrize("config, said", [
     ("web.yaml", "config: 'web.yaml' should be a mapping, or a file such as salt://apps/web.yaml or .json"),
     ("salt://web.txt", "config: 'salt://web.txt' should be a mapping, or a file such as salt://apps/web.yaml or .json"),
+    ("run --password=sesame", "config: 'run --password=***' should be a mapping, or a file such as salt://apps/web.yaml or .json"),
     ([{"cmd": "sesame"}], "config: a list should be a mapping, or a file such as salt://apps/web.yaml or .json"),
     ("salt://no/such.yaml", "config: salt://no/such.yaml is not on Salt's file server, in the environment base"),
     ("salt://no/such.json?saltenv=dev", "config: salt://no/such.json?saltenv=dev is not on Salt's file server, in the environment dev"),

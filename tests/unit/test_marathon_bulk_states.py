@@ -180,7 +180,7 @@ def test_what_a_declared_app_depends_on_is_not_purged(place):
     here = place()
     here.told_and_changed("apps_present", "all", apps={"/db": SMALL, "/web": {**SMALL, "dependencies": ["/db"]}})
     said = here.refused("apps_present", "all", apps={"/web": SMALL}, purge=True)
-    assert said == "/web: dependencies: there is no /db, as it is not declared and to be purged"
+    assert said == "/web: dependencies: there is no /db, as it is to be deleted"
 
 
 # --- deployments ---

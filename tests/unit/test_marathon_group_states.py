@@ -34,7 +34,7 @@ EVERYTHING = ["/shop/cart", "/shop/db", "/shop/jobs/nightly", "/shop/spare/deep/
 # --- present ---
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", ["1.1.2", "1.3.14", *VERSIONS])
 def test_a_group_is_made_with_apps_groups_and_dependencies_and_changed_in_the_same_way(place, version):
     here = place(version)
     here.changed("app_present", "/net", config=SMALL)

@@ -3,10 +3,10 @@
 import json
 import re
 import threading
-import time
 
 import pytest
 import requests
+from mesos_world import until
 
 from lab.standins.election import MemoryRoom
 from lab.standins.marathon import Marathon
@@ -65,14 +65,6 @@ class World:
 
     def writes(self):
         return [asked for asked in self.server.requests if asked.method not in ("GET", "HEAD")]
-
-
-def until(question):
-    deadline = time.monotonic() + 10
-    while not (found := question()):
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.02)
-    return found
 
 
 # --- examples and documentation ---

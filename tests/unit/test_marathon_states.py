@@ -6,7 +6,8 @@ import threading
 
 import pytest
 import requests
-from marathon_world import LINES, NEW, SMALL, VERSIONS, started, until
+from marathon_world import LINES, NEW, SMALL, VERSIONS, started
+from mesos_world import until
 
 from lab.standins.marathon import Marathon
 
@@ -173,6 +174,18 @@ def test_a_test_run_tells_of_an_app_that_an_earlier_state_would_make_what_the_re
     done = run(here, False, *[(function, name, {**arguments, "force": True}) for function, name, arguments in states])
     assert [changes for _, changes in told] == [changes for _, changes in done]
     assert [result for result, _ in told] == [None, None, True, None, None, True] and {result for result, _ in done} == {True}
+
+
+def test_a_test_run_knows_what_earlier_states_would_make_of_that_which_an_app_depends_on(place):
+    here = place()
+    web = ("apps_present", "all", {"apps": {"/web": {**SMALL, "dependencies": ["/db", "/group"]}}})
+    assert run(here, True, web)[0] == run(here, False, web)[0] == (False, {})
+    states = [("app_present", "/db", {"config": SMALL, "wait": True}), ("group_present", "/group", {"dependencies": []}), web]
+    told, done = run(here, True, *states), run(here, False, *states)
+    assert [result for result, _ in told] == [None, None, None] and {result for result, _ in done} == {True}
+    assert [changes for _, changes in told] == [changes for _, changes in done]
+    told = run(here, True, ("app_absent", "/db", {}), ("apps_present", "all", {"apps": {"/web": {"mem": 64, "dependencies": ["/db"]}}}))
+    assert [result for result, _ in told] == [None, False]
 
 
 def test_a_test_run_knows_that_an_app_is_made_elsewhere_or_deleted_before_and_so_does_the_real_run(place):
