@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 from salt.utils import yaml
+from salt.utils.data import traverse_dict_and_list
 
 HIDDEN = "***"
 SECRET = re.compile("pass|secret|token|credential|key", re.IGNORECASE)
@@ -131,25 +132,29 @@ def hidden(value, name=""):
     return value
 
 
-def definition(config, what, salt, low):
+def definition(config, what, salt, low, pillar):
     """
     Return the mapping that a declaration is.
 
     config
         The mapping itself, or the file that holds it: ``salt://apps/web.json``, ``.yaml`` or ``.yml``, from the file server as
-        it is, without Jinja. As elsewhere ``?saltenv=dev`` may follow.
+        it is, without Jinja. As elsewhere ``?saltenv=dev`` may follow. Or where in pillar it stands, ``pillar:marathon:apps:/web``,
+        which keeps it out of the arguments of the state, and with them out of the log.
 
     what
         The argument in which it stands, such as ``config``.
 
-    salt, low
-        ``__salt__`` and ``__low__`` of the state; the latter says in which environment the file is looked for.
+    salt, low, pillar
+        ``__salt__``, ``__low__`` and ``__pillar__`` of the state; the second says in which environment the file is looked for.
 
     Raises SaltInvocationError, in one line, for what is neither; for a file that is not there, is no JSON or YAML, or has a key
     twice; and for what YAML would change in silence: ``0644``, ``1_000``, ``22:22``. Dates are the text that one reads there.
     """
     if isinstance(config, Mapping):
         return config
+    if isinstance(config, str) and config.startswith("pillar:"):
+        # Not pillar.get, which from Salt 3008 on answers anyone but a template with asterisks.
+        return _mapping(traverse_dict_and_list(pillar, config.removeprefix("pillar:"), None), f"{what}: {config}")
     kind = re.fullmatch(r"salt://.+\.(json|yaml|yml)(?:\?saltenv=(.+))?", config) if isinstance(config, str) else None
     if not kind:
         shown = repr(hidden(config))[:200] if isinstance(config, str | int | float | None) else f"a {type(config).__name__}"
@@ -164,8 +169,12 @@ def definition(config, what, salt, low):
         json.dumps(found, allow_nan=False)
     except (OSError, TypeError, ValueError, RecursionError) as error:
         raise SaltInvocationError(f"{what}: {config}: {error}") from None
+    return _mapping(found, f"{what}: {config}")
+
+
+def _mapping(found, where):
     if not isinstance(found, Mapping):
-        raise SaltInvocationError(f"{what}: {config}: {'nothing' if found is None else f'a {type(found).__name__}'} should be a mapping")
+        raise SaltInvocationError(f"{where}: {'nothing' if found is None else f'a {type(found).__name__}'} should be a mapping")
     return found
 
 

@@ -122,7 +122,7 @@ def job_present(name, config, mode="merge", match="equivalent", reset_schedule=F
              "wait_visible": wait_visible}
 
     def read():
-        return {name: _declared.definition(config, "config", __salt__, __low__)}
+        return {name: _declared.definition(config, "config", __salt__, __low__, __pillar__)}
 
     return _present(name, read, lambda changes: changes.get(name, {}), show_secrets, given, {"profile": profile, **connection})
 
@@ -233,8 +233,8 @@ def jobs_present(name, jobs, mode="merge", match="equivalent", reset_schedule=Fa
              "wait_visible": wait_visible, "absent": absent, "owner_name": owner_name, "purge": purge}
 
     def read():
-        found = _declared.definition(jobs, "jobs", __salt__, __low__)
-        return {job: _declared.definition(config, f"jobs: {job}", __salt__, __low__) for job, config in found.items()}
+        found = _declared.definition(jobs, "jobs", __salt__, __low__, __pillar__)
+        return {job: _declared.definition(config, f"jobs: {job}", __salt__, __low__, __pillar__) for job, config in found.items()}
 
     return _present(name, read, lambda changes: changes, show_secrets, given, {"profile": profile, **connection})
 

@@ -100,8 +100,9 @@ def app_present(name, config=None, mode="merge", unset=(), instances_managed=Tru
 
     config
         The fields of the app, a mapping as in Marathon's JSON; the older forms are understood, too. Or the file that has them:
-        ``salt://apps/web.yaml`` or ``.json``, taken as it is, without Jinja. Fields may also be arguments of the state, beside
-        it or in its place: those that ``marathon.fields`` lists.
+        ``salt://apps/web.yaml`` or ``.json``, taken as it is, without Jinja. Or where in pillar they are, ``pillar:apps:web``, which
+        keeps secrets out of the arguments of the state. Fields may also be arguments of the state, beside it or in its place:
+        those that ``marathon.fields`` lists.
 
         Text that YAML takes for something else is refused where that is seen: ``DEBUG: yes``, ``VERSION: 1.10``. An SLS does
         not tell ``0644`` from ``644``, nor ``22:22`` from ``1342``: they need quotes there; in a file they are refused.
@@ -524,7 +525,7 @@ class _Marathon:
         if config is None:
             _expect(self.fields or unset, "config", config, "given, or fields such as cmd in its place")
             return self.fields
-        found = _declared.definition(config, "config", __salt__, __low__)
+        found = _declared.definition(config, "config", __salt__, __low__, __pillar__)
         twice = sorted(self.fields.keys() & found.keys())
         _expect(not twice, ", ".join(twice), "an argument", "left out, as config has it, too")
         return {**found, **self.fields}
@@ -913,7 +914,7 @@ def _owned(id, config, current, mode, instances_managed, owner):
 def _members(given, what, base=""):
     """Apps or groups as they are declared, a mapping or a list with an id in each: full id to fields."""
     if isinstance(given, list):
-        given = [_declared.definition(each, f"{what}[{number}]", __salt__, __low__) for number, each in enumerate(given)]
+        given = [_declared.definition(each, f"{what}[{number}]", __salt__, __low__, __pillar__) for number, each in enumerate(given)]
         given = [(each.get("id"), each) for each in given]
     else:
         _expect(isinstance(given, Mapping), what, given, "a mapping of ids to fields, or a list of fields with an id in each")
@@ -923,7 +924,7 @@ def _members(given, what, base=""):
         full = _inside(id, base, what)
         _expect(_parent(full) == base or not base, f"{what}: id", id, f"one that is in {base} itself")
         _expect(full not in found, f"{what}: {full}", "an id", "there once")
-        config = _declared.definition(config, f"{what}: {full}", __salt__, __low__)
+        config = _declared.definition(config, f"{what}: {full}", __salt__, __low__, __pillar__)
         found[full] = {**config, "id": full} if base else config
     return found
 

@@ -5,7 +5,11 @@
 
 {%- from "chronos/map.jinja" import chronos with context %}
 {%- set deployment = chronos.deployment %}
-{%- set jobs = dict(chronos.jobs.items() | rejectattr(1, 'none')) %}
+{#- Where they stand in pillar: there may be secrets in them, and arguments of states are logged. -#}
+{%- set jobs = {} %}
+{%- for name, definition in chronos.jobs.items() if definition is not none %}
+{%- do jobs.update({name: definition if definition is string else 'pillar:chronos:jobs:' ~ name}) %}
+{%- endfor %}
 {%- set no_jobs = chronos.jobs.items() | selectattr(1, 'none') | map('first') | list %}
 
 include:
@@ -15,21 +19,14 @@ include:
 chronos-jobs-undeclared:
   test.nop:
     - name: 'chronos:jobs declares nothing'
-{%- endif %}
-{%- if jobs or deployment.purge %}
+{%- else %}
 
 chronos-jobs:
   chronos.jobs_present:
     - jobs: {{ jobs | json(sort_keys=False) }}
+    - absent: {{ no_jobs | json }}
     - mode: {{ deployment.mode }}
     - match: {{ deployment.match }}
     - owner_name: {{ deployment.owner_name | json }}
     - purge: {{ deployment.purge }}
-{%- endif %}
-{%- if no_jobs %}
-
-# After the others: what ran after a job that goes runs after another now.
-chronos-jobs-withdrawn:
-  chronos.job_absent:
-    - names: {{ no_jobs | json }}
 {%- endif %}

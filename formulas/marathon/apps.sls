@@ -6,7 +6,11 @@
 {%- from "marathon/map.jinja" import marathon with context %}
 {%- set deployment = marathon.deployment %}
 {%- set groups = dict(marathon.groups.items() | rejectattr(1, 'none')) %}
-{%- set apps = dict(marathon.apps.items() | rejectattr(1, 'none')) %}
+{#- Where they stand in pillar: there may be secrets in them, and arguments of states are logged. -#}
+{%- set apps = {} %}
+{%- for name, definition in marathon.apps.items() if definition is not none %}
+{%- do apps.update({name: definition if definition is string else 'pillar:marathon:apps:' ~ name}) %}
+{%- endfor %}
 {%- set no_groups = marathon.groups.items() | selectattr(1, 'none') | map('first') | list %}
 {%- set no_apps = marathon.apps.items() | selectattr(1, 'none') | map('first') | list %}
 

@@ -174,6 +174,10 @@ def test_secrets_stand_in_files_for_root_and_nowhere_else(rendered, name):
         assert SECRET not in str(state), f"{state['id']} has a secret among its arguments, which are logged"
 
 
+def test_secrets_of_apps_are_not_among_the_arguments_which_are_logged(rendered):
+    assert "nor-those" in str(NODES["declared"]["pillar"]) and "nor-those" not in str(rendered["declared"]["states"])
+
+
 @pytest.mark.parametrize("first, then", [
     ("firewall-reload", "docker-service"),
     ("firewall-service", "docker-service"),

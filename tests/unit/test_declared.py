@@ -99,6 +99,17 @@ def test_a_declaration_is_a_mapping_or_a_file_in_json_or_yaml(defined):
         assert defined("\ufeffcmd: sleep 99\nenv: {A: '1'}\ncpus: 0.5\nlabels: {}\n", name) == config
 
 
+@pytest.mark.parametrize("url, said", [
+    ("pillar:apps:web", {"cmd": "sleep 99", "env": {"TOKEN": "sesame"}}),
+    ("pillar:apps:nosuch", "config: pillar:apps:nosuch: nothing should be a mapping"),
+    ("pillar:apps:web:cmd", "config: pillar:apps:web:cmd: a str should be a mapping"),
+])
+def test_a_declaration_may_stand_in_pillar(salt, url, said):
+    pillar = {"apps": {"web": {"cmd": "sleep 99", "env": {"TOKEN": "sesame"}}}}
+    answer = salt("declaring.defined", pillar=pillar, name="x", config=url)
+    assert said == (answer["changes"] if answer["result"] else answer["comment"])
+
+
 def test_what_yaml_knows_as_the_same_value_is_json(defined):
     text = "base: &base {since: 2030-01-01, at: 2030-01-01T00:00:00Z}\nweb:\n  <<: *base\n  all: '*'\n  on: [1, -0.5, 1.e+3, .5, yes, ~]\n"
     dates = {"since": "2030-01-01", "at": "2030-01-01T00:00:00Z"}

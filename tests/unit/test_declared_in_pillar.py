@@ -83,10 +83,10 @@ def test_what_is_not_declared_stays_and_null_takes_it_away(place):
     assert changed(place("{}")) == {}
     withdrawn = """
         marathon: {apps: {/hello: null}}
-        chronos: {jobs: {hello-again: null, hello: null}}
+        chronos: {jobs: {hello: null, hello-again: null}}
         mesos: {quotas: {web: null}, weights: {web: 1}}"""
     assert set(changed(place(withdrawn))) == {
-        "marathon-apps-withdrawn", "chronos-jobs-withdrawn", "mesos-quotas-withdrawn", "mesos-weights"}
+        "marathon-apps-withdrawn", "chronos-jobs", "mesos-quotas-withdrawn", "mesos-weights"}
     assert changed(place(withdrawn)) == {}
     assert place.app("/http-server") and place.mesos.call("quotas") == {}
 

@@ -34,7 +34,7 @@ def defined(name, config):
     """Show as changes what a declaration is, and as the comment what is wrong with it."""
     ret = {"name": name, "result": False, "changes": {}, "comment": ""}
     try:
-        ret.update(result=True, changes=dict(_declared.definition(config, "config", __salt__, __low__)))
+        ret.update(result=True, changes=dict(_declared.definition(config, "config", __salt__, __low__, __pillar__)))
     except SaltInvocationError as error:
         ret["comment"] = str(error)
     return ret
