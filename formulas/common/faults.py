@@ -14,6 +14,7 @@ keyword ``stamping=True``, and are not told that it is wrong.
 """
 
 import difflib
+import functools
 import ipaddress
 import json
 import re
@@ -56,6 +57,17 @@ def _known(word, words):
     return (f"Did you mean {close[0]}? " if close else "") + f"Known: {', '.join(map(str, words))}."
 
 
+@functools.cache
+def _releases():
+    """What differs between the releases of EL: major version -> settings, repositories, systems."""
+    return __salt__["slsutil.renderer"]("salt://common/releases.yaml", default_renderer="yaml")
+
+
+def _release():
+    """The same of this node's release; of EL 7 if it is not known."""
+    return _releases().get(__grains__.get("osmajorrelease"), _releases()[7])
+
+
 def _table():
     """The pillar key ``topology``: what the table says to this node; empty where there is no table."""
     table = __pillar__.get("topology")
@@ -91,10 +103,13 @@ def _plain(value):
 def _node():
     """Faults of the minion: operating system, roles, and formulas misspelt in pillar, which nobody would read."""
     faults = []
-    family = __grains__.get("os_family")
+    family, release = __grains__.get("os_family"), __grains__.get("osmajorrelease")
     if family != "RedHat":
-        wrong = "not of the RedHat family. The packages that these formulas know are those of CentOS and RHEL 7."
+        wrong = f"not of the RedHat family. The packages that these formulas know are those of EL {', '.join(map(str, _releases()))}."
         faults.append(_fault("grains:os_family", family, wrong))
+    elif release not in _releases():
+        wrong = f"no release of EL that these formulas know. Known: {', '.join(map(str, _releases()))}."
+        faults.append(_fault("grains:osmajorrelease", release, wrong))
     faults += _roles()
     known = (*FORMULAS, "topology")
     for key, value in __pillar__.items():
@@ -126,6 +141,7 @@ def _formula(name):
     if not isinstance(given, dict):
         return [_fault(name, given, "should be a mapping of settings.")]
     defaults = __salt__["slsutil.renderer"](f"salt://{name}/defaults.yaml", default_renderer="yaml")
+    defaults = __salt__["slsutil.merge"](defaults, _release()["settings"].get(name, {}))
     settings = __salt__["slsutil.merge"](defaults, given)
     faults = list(_keys(name, given, defaults))
     if name == "common":
@@ -217,6 +233,10 @@ def _common(settings):
         url = repositories.get(key)
         if url is not None and not re.match(r"\w+://\S+$", str(url)):
             fault(f"repositories:{key}", url, "not a URL. A URL looks like https://mirror.example.org/el/7.")
+    system, known = f"{__grains__.get('os')} {__grains__.get('osmajorrelease')}", _release()["systems"]
+    if repositories.get("vault") and __grains__.get("os") not in known:
+        wrong = f"in which files {system} has its own repositories is not known, only of {', '.join(known)}. Use common:repositories:extra."
+        fault("repositories:vault", repositories["vault"], wrong)
     if repositories.get("baseurl") and repositories.get("gpgcheck") is True and not repositories.get("gpgkey"):
         wrong = "yum is to verify the packages of baseurl, but no key is named. Give its URL, or set gpgcheck: false."
         fault("repositories:gpgkey", None, wrong)

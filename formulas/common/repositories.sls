@@ -1,8 +1,9 @@
-# Where packages come from: a mirror of Mesosphere's repository, CentOS vault, and whatever else is named.
+# Where packages come from: a mirror of Mesosphere's repository, a vault or mirror of the system's own, and whatever else is named.
 #
 # Plain files instead of pkgrepo.managed: all sections of a file in one state, and nothing to run when they are in place.
 
 {%- from "common/map.jinja" import common with context %}
+{%- from "common/release.jinja" import release with context %}
 {%- set repositories = common.repositories %}
 
 include:
@@ -25,15 +26,24 @@ repositories-mesosphere:
 
 {%- if repositories.vault %}
 
-# The only one of the CentOS-*.repo files with enabled sections (base, updates and extras): writing over it disables
-# the dead mirror list, and an update of centos-release leaves the file alone, %config(noreplace).
+# All of the system's own files with enabled sections: writing over them disables mirror lists that are dead or out of reach,
+# and an update of its release package leaves the files alone, %config(noreplace).
+{%- set system = release.systems.get(grains.os) or release.systems.values() | first %}
 repositories-vault:
   file.managed:
-    - name: /etc/yum.repos.d/CentOS-Base.repo
-    - source: salt://common/files/CentOS-Base.repo
+    - names:
+{%- for file, ids in system.files.items() %}
+      - /etc/yum.repos.d/{{ file }}:
+        - context:
+            repositories: {{ repositories | json }}
+            key: {{ system.key }}
+            sections:
+{%- for id in ids %}
+              {{ id }}: {{ release.repositories[id] }}
+{%- endfor %}
+{%- endfor %}
+    - source: salt://common/files/vault.repo
     - template: jinja
-    - context:
-        repositories: {{ repositories | json }}
     - user: root
     - group: root
     - mode: '0644'

@@ -13,7 +13,7 @@ mesos-zk:
     - name: /etc/mesos/zk
     - source: salt://mesos/files/zk
     - template: jinja
-    - reads: [salt://mesos]
+    - reads: [salt://mesos, salt://common/release.jinja, salt://common/releases.yaml]
     - user: root
     - group: root
     - mode: '{{ '0600' if has_password else '0644' }}'

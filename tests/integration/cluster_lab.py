@@ -1,6 +1,7 @@
 """The lab as the integration tests use it, and the questions that they ask."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 EVERY_FUNCTION = Path(__file__).with_name("every_function.py")
+TESTINFRA = Path(__file__).parents[1] / "testinfra"
 
 
 def eventually(question: Callable[[], T], seconds: int = 60) -> T:
@@ -94,6 +96,13 @@ class Lab:
     def python(self, program: str) -> str:
         """Run a program by Salt's own Python on the host; return its stdout, fail with its stderr."""
         return self.run(f"cat > /root/program.py <<'END'\n{program}\nEND\n/opt/saltstack/salt/bin/python3 -W ignore /root/program.py")
+
+    def verify(self) -> None:
+        """Run the repository's testinfra files against the host, and insist that all of them hold."""
+        command = [sys.executable, "-m", "pytest", "-q", str(TESTINFRA), "--lab-host", self.host]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "CI": "true"})
+        print(done.stdout)
+        assert done.returncode == 0, done.stdout + done.stderr
 
     def call_every_function(self) -> str:
         """Call each function of the execution modules on the host; return the host name of the agent that is marked gone by that."""

@@ -9,7 +9,7 @@ from cluster_lab import Lab
 
 from lab import SALT_LINES, machine
 
-LABS = {"lab": "single", "ha": "ha", "bare": "ha"}  # fixture -> topology
+LABS = {"lab": "single", "ha": "ha", "bare": "ha", "el": "el", "doors": "doors"}  # fixture -> topology
 
 
 def pytest_configure(config):
@@ -58,4 +58,18 @@ def ha(request):
 def bare(request):
     """The eight hosts of the table with nothing but Salt on them."""
     with booted("ha", request.param, "lxcm01", "--no-apply") as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def el(request):
+    """A host that looks like EL 8 and one that looks like EL 9: each is everything."""
+    with booted("el", request.param, "lxel8") as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def doors(request):
+    """Two hosts with nothing but Salt on them, one of them its master."""
+    with booted("doors", request.param, "lxgit01", "--no-apply") as lab:
         yield lab

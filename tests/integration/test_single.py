@@ -1,17 +1,12 @@
 """One bare host becomes a working cluster, stays one, and survives what happens to hosts. Both Salt lines."""
 
 import json
-import os
 import socket
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import requests
 from cluster_lab import eventually
 
-TESTINFRA = Path(__file__).parents[1] / "testinfra"
 HOST = "lxdev01"  # of tests/topologies/single.yaml
 ADDRESS = "172.31.250.11"
 FILES = "find /etc /var/lib/zookeeper -type f -printf '%p %T@\\n' | grep -v -e version-2 -e /etc/salt/ | sort | md5sum"
@@ -91,10 +86,7 @@ def test_docker_runs_containers(lab):
 
 
 def test_a_node_is_what_its_roles_promise(lab):
-    command = [sys.executable, "-m", "pytest", "-q", str(TESTINFRA), "--lab-host", HOST]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "CI": "true"})
-    print(done.stdout)
-    assert done.returncode == 0, done.stdout + done.stderr
+    lab.verify()
 
 
 @pytest.mark.lines("3008")  # the unit tests do it with both

@@ -276,7 +276,8 @@ def apply(current: Running, table: Topology) -> str:
         answers = on_master(table, [current.salt_command, "*", "state.apply", "--static"], "apply")
     else:
         targets = table.hosts
-        answers = salt(table, targets, "state.apply", log="apply")
+        # Queued, for where `salt` is asked a second time the first may yet run.
+        answers = salt(table, targets, "state.apply", "queue=True", log="apply")
     faults, changed, total = [], 0, 0
     for host in targets:
         states = answers.get(host.id, "no answer")

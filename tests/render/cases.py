@@ -40,6 +40,12 @@ def one(role: str, formula: str, shows: str = "", **settings) -> dict:
     return node(role, pillar={formula: settings}, shows=shows or formula)
 
 
+def vault(platform: str, url: str, **grains) -> dict:
+    """A minion with a release after CentOS 7, whose own repositories lie elsewhere. Its golden file is about them."""
+    case = one("docker", "common", repositories={"vault": url})
+    return {**case, "platform": platform, "grains": {**case["grains"], **grains}}
+
+
 def member(name: str, address: str, *roles: str, table: object = None, **more) -> dict:
     """A minion of the domain devops.test with its pillar out of a table; without one, the repository's."""
     case = {"id": f"{name}.devops.test", "grains": {"roles": list(roles), "ipv4": ["127.0.0.1", address]}, **more}
@@ -80,6 +86,10 @@ NODES = {
                          **what_runs("mesos", "quotas", "weights")),
     "declared-nothing": declared(),
     "declared-examples": declared(**yaml.safe_load((FORMULAS.parent / "pillar" / "apps.sls").read_text())),
+
+    "el8": node(*ROLES, platform="el8"),
+    "el8-vault": vault("el8", "https://mirror.example.org/almalinux/8"),
+    "el9-vault": vault("el9", "https://mirror.example.org/almalinux/9"),
 
     "nothing-common": one("docker", "common", time={"enabled": False}, firewall={"enabled": False}),
     "zookeeper-el7": one("zookeeper", "zookeeper", package="zookeeper"),
@@ -135,6 +145,10 @@ def against(*roles: str, **settings) -> dict:
 
 # Two ways to say the same: the case, and the one of NODES that it must equal.
 SAME = {
+    "EL 9, which differs from EL 8 in its own repositories alone": (node(*ROLES, platform="el9"), "el8"),
+    "the defaults of EL 8, said aloud on EL 7": (
+        node(*ROLES, pillar={"zookeeper": {"package": "aventer-zookeeper"}, "mesos": {"flavour": "aventer", "version": "1.11.0"},
+                             "docker": {"package": "docker-ce"}}), "el8"),
     "roles as one string": ({**node(), "grains": {"roles": "zookeeper"}}, "zookeeper"),
     "an empty table": ({**node(*ROLES), "table": {"nodes": {}}}, "standalone"),
     "the default version of Marathon, said aloud": (one("marathon", "marathon", version="1.8.244"), "marathon"),
@@ -172,6 +186,11 @@ REFUSALS = {
     "version of Marathon that is a number": (one("marathon", "marathon", version=1.8), ["marathon:version", "1.8"]),
     "Debian": ({**node("zookeeper"), "grains": {"roles": ["zookeeper"], "os": "Debian", "os_family": "Debian"}},
                ["grains:os_family", "Debian", "RedHat"]),
+    "EL 6": ({**node("zookeeper"), "grains": {"roles": ["zookeeper"], "osmajorrelease": 6}},
+             ["grains:osmajorrelease", "= 6", "Known: 7, 8, 9."]),
+    "vault of a system whose files are not known": (
+        vault("el8", "https://mirror.example.org/el/8", os="RedHat"),
+        ["common:repositories:vault", "RedHat 8", "AlmaLinux, CentOS, Rocky", "common:repositories:extra"]),
     "repository without its key": (
         node("docker", pillar={"common": {"repositories": {"baseurl": "https://mirror.example.org/el/7"}}}),
         ["common:repositories:gpgkey", "gpgcheck: false"]),

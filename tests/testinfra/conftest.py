@@ -5,8 +5,8 @@ What must be true of a running node, whatever runs it: the lab, Vagrant, kitchen
     pytest tests/testinfra --hosts=ssh://root@192.0.2.11
 
 A test says with the mark ``role`` whom it is about; the roles are the node's grain. Expected values are the formulas' defaults
-with the node's pillar over them, as the node itself sees it. SALT_CALL names another command than ``salt-call`` for both, such
-as ``salt-call --config-dir /tmp/kitchen/etc/salt --local``.
+on the node's release of EL with the node's pillar over them, as the node itself sees it. SALT_CALL names another command than
+``salt-call`` for both, such as ``salt-call --config-dir /tmp/kitchen/etc/salt --local``.
 """
 
 import functools
@@ -55,6 +55,13 @@ def pillar_of(host) -> dict:
     return ask(host, "pillar.items unmask=True")
 
 
+@functools.cache
+def release_of(host) -> dict:
+    """Return the defaults that are others on the node's release of EL, by formula."""
+    releases = yaml.safe_load((FORMULAS / "common/releases.yaml").read_text())
+    return releases[int(host.system_info.release.partition(".")[0])]["settings"]
+
+
 def merge(defaults: dict, pillar: dict) -> dict:
     """Return the defaults with the pillar over them, as ``slsutil.merge`` does in each formula's map.jinja."""
     merged = dict(defaults)
@@ -87,8 +94,16 @@ def roles(host) -> frozenset[str]:
 @pytest.fixture
 def settings(host):
     """The settings of a formula on this node, by its name."""
-    return lambda formula: merge(
-        yaml.safe_load((FORMULAS / formula / "defaults.yaml").read_text()), pillar_of(host).get(formula) or {})
+    def settings(formula: str) -> dict:
+        defaults = yaml.safe_load((FORMULAS / formula / "defaults.yaml").read_text())
+        return merge(merge(defaults, release_of(host).get(formula, {})), pillar_of(host).get(formula) or {})
+    return settings
+
+
+@pytest.fixture
+def agent(settings) -> dict:
+    """What the agent of the node's build of Mesos is called: ``unit``, ``flags`` and ``environment``."""
+    return yaml.safe_load((FORMULAS / "mesos/flavours.yaml").read_text())[settings("mesos")["flavour"]]
 
 
 @pytest.fixture

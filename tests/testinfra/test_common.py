@@ -4,16 +4,15 @@ import configparser
 
 import pytest
 
-UNITS = {"zookeeper": "zookeeper", "mesos-master": "mesos-master", "mesos-slave": "mesos-slave",
-         "marathon": "marathon", "chronos": "chronos", "docker": "docker"}
+ROLES = ("chronos", "docker", "marathon", "mesos-master", "mesos-slave", "zookeeper")
 
 # What all nodes have in common comes with any role; one without is left as it is.
-managed = pytest.mark.role(*UNITS)
+managed = pytest.mark.role(*ROLES)
 
 
-@pytest.mark.parametrize("role", sorted(UNITS))
-def test_a_service_runs_exactly_where_its_role_is(host, roles, role):
-    assert host.service(UNITS[role]).is_running == (role in roles)
+@pytest.mark.parametrize("role", ROLES)
+def test_a_service_runs_exactly_where_its_role_is(host, roles, agent, role):
+    assert host.service(agent["unit"] if role == "mesos-slave" else role).is_running == (role in roles)
 
 
 @managed

@@ -12,6 +12,12 @@ either = pytest.mark.role("mesos-master", "mesos-slave")
 PORTS = {"master": 5050, "slave": 5051}
 
 
+@pytest.fixture
+def unit(agent):
+    """The unit of a daemon."""
+    return lambda daemon: agent["unit"] if daemon == "slave" else "mesos-master"
+
+
 def url(settings, daemon: str, path: str) -> str:
     """Where a daemon of this node answers; libprocess binds the one address that ``ip`` names, if it names one."""
     flags = settings("mesos")[daemon]["flags"]
@@ -19,17 +25,17 @@ def url(settings, daemon: str, path: str) -> str:
 
 
 @pytest.mark.parametrize("daemon", [pytest.param("master", marks=master), pytest.param("slave", marks=slave)])
-def test_the_daemon_runs_and_is_healthy(get, runs, settings, daemon):
-    runs(f"mesos-{daemon}")
+def test_the_daemon_runs_and_is_healthy(get, runs, settings, unit, daemon):
+    runs(unit(daemon))
     get(url(settings, daemon, "/health"))
 
 
 @pytest.mark.parametrize("daemon", [
     pytest.param("master", marks=[slave, pytest.mark.without_role("mesos-master")]),
     pytest.param("slave", marks=[master, pytest.mark.without_role("mesos-slave")])])
-def test_the_other_daemon_is_masked(host, daemon):
-    assert host.service(f"mesos-{daemon}").is_masked
-    assert not host.service(f"mesos-{daemon}").is_running
+def test_the_other_daemon_is_masked(host, unit, daemon):
+    assert host.service(unit(daemon)).is_masked
+    assert not host.service(unit(daemon)).is_running
 
 
 @pytest.mark.parametrize("daemon", [pytest.param("master", marks=master), pytest.param("slave", marks=slave)])
@@ -42,9 +48,10 @@ def test_it_runs_with_every_flag_that_is_declared(get, settings, daemon):
 
 
 @pytest.mark.parametrize("daemon", [pytest.param("master", marks=master), pytest.param("slave", marks=slave)])
-def test_its_flag_directory_holds_nothing_but_flags(host, daemon):
+def test_its_flag_directory_holds_nothing_but_flags(host, agent, daemon):
     """What is left by rpm, editors or people would be an unknown flag, and fatal."""
-    names = host.check_output("find /etc/mesos-%s -type f -printf '%%f\\n'", daemon).splitlines()
+    directory = agent["flags"] if daemon == "slave" else "/etc/mesos-master"
+    names = host.check_output("find %s -type f -printf '%%f\\n'", directory).splitlines()
     assert names
     for name in names:
         assert re.fullmatch(r"\??[a-z0-9_]+(-[a-z0-9_]+)*", name), name
@@ -74,8 +81,8 @@ def test_the_agent_is_registered(get, settings):
 
 
 @slave
-def test_tasks_survive_a_restart_of_the_agent(unit_property):
-    assert unit_property("mesos-slave", "KillMode") == "process"
+def test_tasks_survive_a_restart_of_the_agent(unit_property, agent):
+    assert unit_property(agent["unit"], "KillMode") == "process"
 
 
 @either
