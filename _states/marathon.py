@@ -1003,7 +1003,10 @@ def _few(texts):
 
 
 def _advice(result, deployment):
-    return f". It is left as it is; marathon.cancel_deployment {deployment} undoes it" if result == "timeout" else ""
+    """What is to be done about a deployment that did not succeed."""
+    told = {"timeout": f". It is left as it is; marathon.cancel_deployment {deployment} undoes it",
+            "failed": ". It is left as it is; marathon.queue says what is waited for, and the logs of the tasks why they end"}
+    return told.get(result, "")
 
 
 def _present(marathon, given, mode, unset, instances_managed, show_secrets, rollback=False):

@@ -450,6 +450,20 @@ def test_many_apps_are_compared_with_two_requests_and_changed_in_one_deployment(
     assert len(place.writes()) == writes
 
 
+def test_many_apps_are_changed_although_the_answer_is_lost(world):
+    place = world()
+
+    def finish(response):
+        type(place.server).finish(place.server, response)
+        if place.server.requests[-1].method == "PUT":
+            response.status_code, response.data = 503, b'{"message": "Futures timed out after [5 seconds]"}'
+
+    place.server.finish = finish
+    done = place.call("update_apps", {"/web": {"labels": {"team": "b"}}, "/new": {"cmd": "sleep 99"}})
+    assert (done["created"], done["updated"], done["deploymentId"]) == (["/new"], ["/web"], None)
+    assert place.call("app", "/web")["labels"] == {"team": "b"} and len([each for each in place.writes() if each.method == "PUT"]) == 1
+
+
 def test_of_many_apps_the_one_that_is_wrong_is_named_as_far_as_anyone_knows(world):
     place = world()
     for apps, said in (({"/a": {"cmd": "sleep 9"}, "/b": {"cmd": "sleep 9", "cpus": "x"}}, "apps: /b: cpus"),

@@ -350,6 +350,7 @@ def test_a_deployment_that_nobody_saw_is_judged_by_what_runs(place, monkeypatch,
     answer = here(state, "/x", config=config, wait=True)
     assert answer["result"] is False and list(answer["changes"]) == ["/"], answer
     assert f"/x was created, but {said}" in answer["comment"]
+    assert answer["comment"].endswith("marathon.queue says what is waited for, and the logs of the tasks why they end")
 
 
 def test_a_deployment_that_is_given_up_for_another_fails_the_state(place):
