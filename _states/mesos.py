@@ -612,7 +612,10 @@ def agent_drained(name, max_grace_period=None, mark_gone=False, wait=False, time
     is_drained = False
 
     def look():
-        return None if mark_gone and not _agents(ask, name) else ask("agent", name)
+        found = [each for each in ask("agents") if name == each["id"] or name.lower() == each["hostname"].lower()]
+        if len(found) == 1:
+            return found[0]
+        return None if mark_gone and not found else ask("agent", name)  # which says what is wrong
 
     def differences():
         nonlocal is_drained
@@ -821,11 +824,6 @@ def _expect(fits, argument, value, should):
 def _names(changes):
     """What the paths of changes begin with, as a list to be read."""
     return ", ".join(dict.fromkeys(path.split("/")[1] for path in changes))
-
-
-def _agents(ask, name):
-    """The agents that an id or a host name means."""
-    return [each for each in ask("agents") if name == each["id"] or name.lower() == each["hostname"].lower()]
 
 
 def _needs_draining(ask):
