@@ -8,8 +8,12 @@ taken for 24 hours, and a phase that is off by the hour of summer time counts as
 
 import datetime
 import re
-import zoneinfo
 from typing import NamedTuple
+
+try:
+    import zoneinfo
+except ImportError:  # Python 3.6, which knows no zone by its name
+    zoneinfo = None
 
 MATCHES = ("equivalent", "period", "strict")
 SECOND = 10**6
@@ -47,8 +51,8 @@ class Schedule(NamedTuple):
     zone as it is written.
     """
 
-    repeat: int | None
-    start: datetime.datetime | None
+    repeat: "int | None"
+    start: "datetime.datetime | None"
     offset: datetime.timezone
     period: Period
 
@@ -105,9 +109,11 @@ def _zone(name):
         if found:
             posix, sign, hours, minutes = found.groups()
             return _fixed({"+": "-", "-": "+"}[sign] if posix else sign, hours, minutes)  # Etc/GMT+1 lies in the west
-        return zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise LookupError(name) from None
+        if zoneinfo:
+            return zoneinfo.ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        pass
+    raise LookupError(name)
 
 
 def zone_known(name):
@@ -155,7 +161,7 @@ def difference(desired, current, tz="", match="equivalent"):
         zone, slack = datetime.timezone.utc, HOUR
     if not _same_repeat(wanted.repeat, found.repeat, match):
         return f"repeats {_often(found.repeat)} instead of {_often(wanted.repeat)}"
-    if not _same_period(wanted.period, found.period, isinstance(zone, zoneinfo.ZoneInfo)):
+    if not _same_period(wanted.period, found.period, zone is not None and not isinstance(zone, datetime.timezone)):
         return f"period {current.rpartition('/')[2]} instead of {desired.rpartition('/')[2]}"
     if match == "period" or (wanted.start is None and (match == "equivalent" or found.start is None)):
         return ""

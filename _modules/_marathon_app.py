@@ -161,7 +161,7 @@ def release(version):
     """Return a version as numbers: ``1.5.0-SNAPSHOT`` is (1, 5, 0). Raises ValueError if it is none."""
     if isinstance(version, tuple) and len(version) == 3:
         return version
-    text = ".".join(map(str, version)) if isinstance(version, tuple | list) else str(version)
+    text = ".".join(map(str, version)) if isinstance(version, (tuple, list)) else str(version)
     found = re.match(r"v?(\d+)\.(\d+)(?:\.(\d+))?", text)
     if not found:
         raise ValueError(f"{version!r} is no version of Marathon, such as 1.8.244")
@@ -363,7 +363,7 @@ def _plain(value):
         return value
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in value.items() if each is not None}
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, (list, tuple, set, frozenset)):
         return [_plain(each) for each in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
@@ -376,7 +376,7 @@ def _without_owned(app):
 
 
 def _text(value):
-    return json.dumps(value) if isinstance(value, bool | int | float) else value
+    return json.dumps(value) if isinstance(value, (bool, int, float)) else value
 
 
 def _texts(value, kind):
@@ -723,10 +723,10 @@ def _discovery(mappings):
 def _conceded(old, new, version):
     """Take over from an app what the other one leaves to Marathon."""
     _conceded_networks(old, new)
-    for theirs, ours in zip(old.get("portDefinitions", ()), new.get("portDefinitions", ()), strict=False):
+    for theirs, ours in zip(old.get("portDefinitions", ()), new.get("portDefinitions", ())):
         ours["port"] = ours["port"] or theirs["port"]
     mappings = [(app.get("container") or {}).get("portMappings", ()) for app in (old, new)]
-    for theirs, ours in zip(*mappings, strict=False):
+    for theirs, ours in zip(*mappings):
         ours["servicePort"] = ours["servicePort"] or theirs["servicePort"]
     if "role" in old:
         new.setdefault("role", old["role"])
@@ -740,7 +740,7 @@ def _conceded(old, new, version):
 
 
 def _conceded_networks(old, new):
-    for theirs, ours in zip(old["networks"], new["networks"], strict=False):
+    for theirs, ours in zip(old["networks"], new["networks"]):
         if ours["mode"] == theirs["mode"] == "container" and "name" not in ours and "name" in theirs:
             ours["name"] = theirs["name"]
     return new
@@ -753,7 +753,7 @@ def _changes(old, new, path="", key=""):
     if isinstance(old, dict) and isinstance(new, dict):
         pairs = [(key, old.get(key), new.get(key)) for key in sorted({*old, *new})]
     elif key != "healthChecks" and _objects(old) and _objects(new) and len(old) == len(new):
-        pairs = [(str(number), *pair) for number, pair in enumerate(zip(old, new, strict=True))]
+        pairs = [(str(number), *pair) for number, pair in enumerate(zip(old, new))]
     else:
         return {path: {"old": old, "new": new}}
     found = {}
@@ -908,7 +908,7 @@ def _id_faults(config, version):
 def _faults(value, kind, path):
     """Yield where something is of the wrong type, of no known name, or what YAML may have changed. Values of env are not told."""
     if isinstance(kind, list):
-        if not isinstance(value, list | tuple):
+        if not isinstance(value, (list, tuple)):
             yield f"{path}: {_shown(value)} should be a list"
             return
         for number, each in enumerate(value):
@@ -922,10 +922,10 @@ def _faults(value, kind, path):
         elif value not in CHOICES.get(kind, (value,)):
             yield f"{path}: {value!r} is none of {', '.join(CHOICES[kind])}"
     elif kind == "constraint":
-        if not isinstance(value, list | tuple) or not 2 <= len(value) <= 3:
+        if not isinstance(value, (list, tuple)) or not 2 <= len(value) <= 3:
             yield f"{path}: {_shown(value)} should be a list of two or three, such as [hostname, UNIQUE]"
             return
-        for each, part in zip(value, ("text", "operator", "text"), strict=False):
+        for each, part in zip(value, ("text", "operator", "text")):
             yield from _faults(each, part, path)
     elif not isinstance(value, Mapping):
         yield f"{path or 'config'}: {_shown(value)} should be a mapping{', such as {cmd: sleep 100}' if not path else ''}"
@@ -955,7 +955,7 @@ def _shown(value):
     """Say what stands there: numbers and the like as they are, of all else only what it is."""
     if value is None:
         return "nothing"
-    if isinstance(value, bool | int | float):
+    if isinstance(value, (bool, int, float)):
         return json.dumps(value)
     names = {str: "text", list: "a list", tuple: "a list", dict: "a mapping"}
     return next((name for kind, name in names.items() if isinstance(value, kind)), f"a {type(value).__name__}")
@@ -966,7 +966,7 @@ def _is_whole(value):
 
 
 def _is_number(value):
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _is_text(value):

@@ -170,7 +170,7 @@ class Answer(NamedTuple):
     method: str
     url: str
     status: int
-    headers: Mapping[str, str]
+    headers: "Mapping[str, str]"
     body: bytes
 
     def text(self):
@@ -310,7 +310,7 @@ def candidates(given):
     Raises SaltInvocationError, without passwords in it, for anything that is no http:// or https:// URL.
     """
     parts = [part.strip() for part in given.split(",")] if isinstance(given, str) else given
-    if not isinstance(parts, list | tuple):
+    if not isinstance(parts, (list, tuple)):
         raise SaltInvocationError(f"url: should be a URL or a list of URLs, not {type(given).__name__}")
     urls, users = [], set()
     for part in parts:
@@ -420,7 +420,7 @@ def reason(error, timeout):
     """Say in a few words why there was no answer."""
     if isinstance(error, TimeoutError):
         return f"no answer within {round(timeout, 1):g} seconds"
-    if isinstance(error, ssl.SSLCertVerificationError):
+    if isinstance(error, getattr(ssl, "SSLCertVerificationError", ())):  # Python 3.6 has but one class for all that is wrong with TLS
         return f"its certificate is not trusted: {error.verify_message}"
     if isinstance(error, http.client.RemoteDisconnected):
         return "closed the connection without an answer"
@@ -428,7 +428,7 @@ def reason(error, timeout):
         return "hung up in the middle of its answer"
     if isinstance(error, http.client.HTTPException):
         return f"what answers there speaks no HTTP ({type(error).__name__})"
-    if isinstance(error, socket.gaierror | UnicodeError):
+    if isinstance(error, (socket.gaierror, UnicodeError)):
         return "the name of the host is not known"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
@@ -516,7 +516,7 @@ def first(urls, question):
 def together(function, things):
     """Return, by key, what ``function`` says of each value. All are asked at the same time, so those that hang cost one timeout."""
     with concurrent.futures.ThreadPoolExecutor(max(1, min(16, len(things)))) as pool:
-        return dict(zip(things, pool.map(function, things.values()), strict=True))
+        return dict(zip(things, pool.map(function, things.values())))
 
 
 class Client:
@@ -724,7 +724,7 @@ class Client:
         shown = without_user(url)
         if "zookeeper.get_children" not in self._salt:
             raise SaltInvocationError(f"url: {shown} needs Salt's module zookeeper, which is not loaded here. Give http:// URLs")
-        servers, _, path = url.removeprefix("zk://").partition("/")
+        servers, _, path = url[len("zk://"):].partition("/")
         login, _, hosts = servers.rpartition("@")
         username, _, password = (urllib.parse.unquote(part) for part in login.partition(":"))
         options = {"hosts": hosts, **({"scheme": "digest", "username": username, "password": password} if login else {})}
@@ -759,8 +759,8 @@ class Client:
 class _Request(NamedTuple):
     method: str
     path: str
-    data: bytes | None
-    kind: str | None
+    data: "bytes | None"
+    kind: "str | None"
     read: bool
     timeout: float
 
@@ -802,7 +802,7 @@ def _query(params):
     """A mapping as the query of a URL, with its question mark."""
     pairs = []
     for name, value in (params or {}).items():
-        values = value if isinstance(value, list | tuple) else [value]
+        values = value if isinstance(value, (list, tuple)) else [value]
         pairs += [(name, str(each).lower() if isinstance(each, bool) else str(each)) for each in values if each is not None]
     return "?" + urllib.parse.urlencode(pairs, quote_via=urllib.parse.quote) if pairs else ""
 
@@ -887,7 +887,7 @@ def _is_text(value):
 
 
 def _is_number(low, high):
-    return lambda value: not isinstance(value, bool) and isinstance(value, int | float) and low < value <= high
+    return lambda value: not isinstance(value, bool) and isinstance(value, (int, float)) and low < value <= high
 
 
 def _is_headers(value):
@@ -952,6 +952,6 @@ def _tls(settings):
 
 def seconds(timeout):
     """Return a timeout. Raises SaltInvocationError if it is no number of seconds."""
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout <= 3600:
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 < timeout <= 3600:
         raise SaltInvocationError(f"timeout: {timeout!r} is no number of seconds between 0 and 3600")
     return timeout

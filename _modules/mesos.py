@@ -375,7 +375,7 @@ def summary(profile=None, **connection):
         "resources": {name: _share(measured, name) for name in SCALARS if measured.get(f"master/{name}_total")},
         "frameworks": _mesos_http.few(_frameworks_by_name(named)),
         "tasks": {
-            name.removeprefix("master/tasks_"): int(value)
+            name[len("master/tasks_"):]: int(value)
             for name, value in sorted(measured.items())
             if name.startswith("master/tasks_") and value
         },
@@ -1541,20 +1541,28 @@ def _machines(client, given, windows, down=()):
     return list({_machine_key(machine): machine for machine in found}.values())
 
 
+def _moment(text):
+    """The moment that a text in ISO 8601 names. ValueError if it names none."""
+    if hasattr(datetime.datetime, "fromisoformat"):
+        return datetime.datetime.fromisoformat(text)
+    # Python 3.6
+    return datetime.datetime.strptime(re.sub(r":(\d\d)$", r"\1", text.replace(" ", "T")), "%Y-%m-%dT%H:%M:%S%z")
+
+
 def _instant(given):
     """A point in time as nanoseconds since 1970. Raises SaltInvocationError for what is none, or could be two."""
     should = "now, +1h, ISO 8601 with a zone such as 2030-01-01T00:00:00Z, or nanoseconds since 1970"
     if given == "now":
-        return time.time_ns()
+        return round(time.time() * 10**9)
     if isinstance(given, str) and given.startswith("+"):
-        return time.time_ns() + _duration(given[1:], "start")
+        return round(time.time() * 10**9) + _duration(given[1:], "start")
     if _is_int(given) and 10**15 <= given < 2**63:  # anything less would be seconds or milliseconds
         return given
     if isinstance(given, datetime.datetime):
         given = given.isoformat()
     if isinstance(given, str):
         try:
-            found = datetime.datetime.fromisoformat(re.sub("[Zz]$", "+00:00", given.strip()))
+            found = _moment(re.sub("[Zz]$", "+00:00", given.strip()))
         except ValueError:
             found = None
         if found and found.tzinfo and found.year < 2262:  # what 64 bits hold
@@ -2212,7 +2220,7 @@ def _is_int(value):
 
 
 def _is_number(value):
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _role_name(name, argument="role"):

@@ -847,7 +847,7 @@ def _same(name, wanted, found, zone, match):
     except ValueError:
         return False
     if name == "fetch":
-        left_open = [{**entry, "extract": None} if mine["extract"] is None else entry for mine, entry in zip(wanted, found, strict=False)]
+        left_open = [{**entry, "extract": None} if mine["extract"] is None else entry for mine, entry in zip(wanted, found)]
         return len(wanted) == len(found) and wanted == left_open
     return wanted == found
 
@@ -1586,7 +1586,7 @@ def _is_count(value):
 
 
 def _is_number(value):
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf")
 
 
 def _is_texts(value):
@@ -1595,25 +1595,25 @@ def _is_texts(value):
 
 def _is_variable(value):
     named = isinstance(value, Mapping) and set(value) <= {"name", "value"} and _is_text(value.get("name"))
-    return named and isinstance(value.get("value", ""), str | int | float)
+    return named and isinstance(value.get("value", ""), (str, int, float))
 
 
 def _is_constraint(value):
     fits = isinstance(value, list) and len(value) == 3 and _is_text(value[0]) and value[1] in OPERATORS
-    return fits and isinstance(value[2], str | int | float)
+    return fits and isinstance(value[2], (str, int, float))
 
 
 def _is_fetched(value):
     flags = ("executable", "cache", "extract")
     fits = isinstance(value, Mapping) and set(value) <= set(FETCH) and _is_text(value.get("uri")) and value["uri"]
-    return fits and all(isinstance(value.get(name), bool | None) for name in flags)
+    return fits and all(isinstance(value.get(name), (bool, None)) for name in flags)
 
 
 def _is_container(value):
     if value == {}:
         return True
     fits = isinstance(value, Mapping) and set(value) <= set(CONTAINER) and _is_text(value.get("image")) and value["image"]
-    texts = all(isinstance(value.get(name), str | None) for name in ("type", "network", "networkName")) if fits else False
+    texts = all(isinstance(value.get(name), (str, type(None))) for name in ("type", "network", "networkName")) if fits else False
     lists = ("volumes", "parameters", "networkInfos")
     return texts and all(value.get(name) is None or _is_list_of(lambda each: isinstance(each, Mapping))(value[name]) for name in lists)
 

@@ -629,7 +629,7 @@ def _diff_apps(wanted, there, release, mode):
 def _prepared(client, name, config, mode="merge", unset=()):
     """The version of the server, and a declaration with its id. Raises SaltInvocationError for what is wrong with it."""
     _expect(mode in MODES, "mode", mode, "merge or replace")
-    _expect(isinstance(unset, list | tuple) and all(isinstance(each, str) for each in unset), "unset", unset, "a list of fields")
+    _expect(isinstance(unset, (list, tuple)) and all(isinstance(each, str) for each in unset), "unset", unset, "a list of fields")
     wanted = _with_id(name, config)
     release = _release(client)
     _checked(_marathon_app.check, wanted, release)
@@ -1427,7 +1427,7 @@ def scale_group(id, factor, force=False, profile=None, **connection):
 
         salt-call marathon.scale_group /shop 2
     """
-    _expect(isinstance(factor, int | float) and not isinstance(factor, bool) and factor > 0, "factor", factor, "a number above 0")
+    _expect(isinstance(factor, (int, float)) and not isinstance(factor, bool) and factor > 0, "factor", factor, "a number above 0")
     return _group_changed(id, {"scaleBy": factor}, force, profile, connection)
 
 

@@ -47,7 +47,7 @@ class Plan(NamedTuple):
     changes: Mapping
     kept: str
     would: str
-    act: Callable[[], str]
+    act: "Callable[[], str]"
 
 
 class Broken(CommandExecutionError):
@@ -123,7 +123,7 @@ def hidden(value, name=""):
         told = value.get("name", value.get("key", "")) if "value" in value else ""
         return {each: hidden(found, str(told) if each == "value" and told else "" if told and each == "key" else str(each))
                 for each, found in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return [hidden(each, name) for each in value]
     if value is not None and not isinstance(value, bool) and SECRET.search(name.rpartition("/")[2]):
         return HIDDEN
@@ -157,7 +157,7 @@ def definition(config, what, salt, low, pillar):
         return _mapping(traverse_dict_and_list(pillar, config.removeprefix("pillar:"), None), f"{what}: {config}")
     kind = re.fullmatch(r"salt://.+\.(json|yaml|yml)(?:\?saltenv=(.+))?", config) if isinstance(config, str) else None
     if not kind:
-        shown = repr(hidden(config))[:200] if isinstance(config, str | int | float | None) else f"a {type(config).__name__}"
+        shown = repr(hidden(config))[:200] if isinstance(config, (str, int, float, type(None))) else f"a {type(config).__name__}"
         raise SaltInvocationError(f"{what}: {shown} should be a mapping, or a file such as salt://apps/web.yaml or .json")
     saltenv = kind[2] or low.get("saltenv") or low.get("__env__") or "base"
     path = salt["cp.cache_file"](config, saltenv=saltenv)

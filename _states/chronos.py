@@ -343,7 +343,7 @@ def _options(mode, match, reset_counters, wait_visible, **others):
     _expect(mode in ("merge", "replace"), "mode", mode, "merge or replace")
     _expect(match in ("equivalent", "period"), "match", match, "equivalent or period")
     _expect(isinstance(reset_counters, bool), "reset_counters", reset_counters, "True or False")
-    fits = isinstance(wait_visible, int | float) and not isinstance(wait_visible, bool) and 0 <= wait_visible <= 3600
+    fits = isinstance(wait_visible, (int, float)) and not isinstance(wait_visible, bool) and 0 <= wait_visible <= 3600
     _expect(fits, "wait_visible", wait_visible, "a number of seconds from 0 to 3600")
     return {"replace": mode == "replace", "match": match, "preserve_counters": not reset_counters, "wait": wait_visible, **others}
 

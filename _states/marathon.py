@@ -8,7 +8,6 @@ is told at ``marathon.app_present``.
 """
 
 import difflib
-import graphlib
 import importlib
 import time
 from collections.abc import Mapping
@@ -16,6 +15,11 @@ from collections.abc import Mapping
 import _declared
 import _mesos_gate
 from salt.exceptions import CommandExecutionError, SaltInvocationError
+
+try:
+    import graphlib
+except ImportError:  # Python 3.6, by salt-ssh
+    graphlib = None
 
 # A minion that has had this module before still has the older helpers in memory.
 importlib.reload(_declared)
@@ -516,7 +520,7 @@ class _Marathon:
             _expect(isinstance(getattr(self, argument), bool), argument, getattr(self, argument), "True or False")
         for argument, least in (("timeout", 1), ("wait_for_lock", 0)):
             value = getattr(self, argument)
-            fits = isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= 3600
+            fits = isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value <= 3600
             _expect(fits, argument, value, f"a number of seconds from {least} to 3600")
 
     def declared(self, config, unset):
@@ -792,6 +796,8 @@ class _Apps(_Marathon):
     def _refuse_circles(self, needs, group_needs):
         if not any(needs.values()) and not any(group_needs.values()):
             return
+        if not graphlib:
+            raise SaltInvocationError("dependencies: to put apps in order takes Python 3.9, and here is an older one")
         graph = {id: set(found) for id, found in needs.items()}
         for id in needs:
             for group in _path_to(id)[:-1]:
@@ -886,7 +892,8 @@ class _Apps(_Marathon):
 
     def _lacking(self):
         found = self.call("apps", embed=["counts", "lastTaskFailure"])
-        return "; ".join(_few([f"{each['id']}: {why}" for each in found if each["id"] in self.wanted and (why := _lacks(each))])) or None
+        lacking = {each["id"]: _lacks(each) for each in found if each["id"] in self.wanted}
+        return "; ".join(_few([f"{id}: {why}" for id, why in lacking.items() if why])) or None
 
 
 def _owner(app):

@@ -78,9 +78,9 @@ class _Step(NamedTuple):
     """One thing to change: where (relative to the directory), what the report says, and how it is done."""
 
     path: str
-    old: str | None
-    new: str | None
-    do: Callable[[], None]
+    old: "str | None"
+    new: "str | None"
+    do: "Callable[[], None]"
 
 
 def flags_managed(
@@ -441,7 +441,7 @@ def maintenance_scheduled(name, machines, start, duration=None, tolerance=60, pr
 
     def differences():
         nonlocal moved
-        fits = isinstance(tolerance, int | float) and not isinstance(tolerance, bool) and tolerance >= 0
+        fits = isinstance(tolerance, (int, float)) and not isinstance(tolerance, bool) and tolerance >= 0
         _expect(fits, "tolerance", tolerance, "a number of seconds, 0 or more")
         wanted = ask("maintenance_window", machines, start, duration)
         scheduled = _scheduled(ask)
@@ -621,7 +621,7 @@ def agent_drained(name, max_grace_period=None, mark_gone=False, wait=False, time
         nonlocal is_drained
         for argument, value in (("mark_gone", mark_gone), ("wait", wait)):
             _expect(isinstance(value, bool), argument, value, "True or False")
-        fits = isinstance(timeout, int | float) and not isinstance(timeout, bool) and 1 <= timeout <= 86400
+        fits = isinstance(timeout, (int, float)) and not isinstance(timeout, bool) and 1 <= timeout <= 86400
         _expect(fits, "timeout", timeout, "a number of seconds from 1 to 86400")
         is_text = isinstance(max_grace_period, str) and re.fullmatch(r"(\d+(\.\d+)?[smhdw])+", max_grace_period)
         is_number = isinstance(max_grace_period, int) and not isinstance(max_grace_period, bool) and max_grace_period >= 0
@@ -911,7 +911,7 @@ def _faults(name, flags, secrets, environment, aliases):
         faults.append(f"name: {name} is not a directory that one could own. It looks like /etc/mesos-master")
     elif os.path.lexists(name) and not os.path.isdir(name):
         faults.append(f"name: {name} is there and not a directory")
-    if not isinstance(environment, Mapping | list | tuple):
+    if not isinstance(environment, (Mapping, list, tuple)):
         faults.append("environment: should be a mapping or a list of names")
     for argument, value in (("flags", flags), ("secrets", secrets), ("aliases", aliases)):
         if not isinstance(value, Mapping):
@@ -997,12 +997,12 @@ def _entry(flag, entry, value):
     """An attribute or a resource as text. Raises ValueError if it is neither."""
     if not isinstance(entry, str) or not ENTRY.fullmatch(entry):
         raise ValueError(f"{flag}: {entry} is not a name that an entry can have")
-    if isinstance(value, list) and value and all(isinstance(item, str | int) for item in value):
+    if isinstance(value, list) and value and all(isinstance(item, (str, int)) for item in value):
         items = [str(item) for item in value]
         if all(RANGE.fullmatch(item) for item in items):
             return f"[{','.join(item if '-' in item else f'{item}-{item}' for item in items)}]"
         return f"{{{','.join(items)}}}"
-    if isinstance(value, list | Mapping):
+    if isinstance(value, (list, Mapping)):
         raise ValueError(f"{flag}: {entry} should be text, a number, or a list of these")
     text = _text(f"{flag}: {entry}", value)
     if not text or "\n" in text or ";" in text:

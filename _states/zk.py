@@ -85,7 +85,7 @@ def ensemble_available(name, servers, port=2181, myid=None, timeout=120, observe
     fault = ""
     if not known:
         fault = "servers: should be addresses by id, such as {1: 10.0.0.1, 2: 10.0.0.2}"
-    elif not isinstance(observers, list | tuple) or {str(each) for each in observers} - set(known):
+    elif not isinstance(observers, (list, tuple)) or {str(each) for each in observers} - set(known):
         fault = f"observers: should be a list of ids out of {', '.join(known)}"
     elif myid is not None and str(myid) not in known:
         fault = f"myid: {myid} is none of the servers {', '.join(known)}"

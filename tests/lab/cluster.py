@@ -286,8 +286,8 @@ def apply(current: Running, table: Topology) -> str:
             continue
         total += len(states)
         changed += sum(bool(state["changes"]) for state in states.values())
-        faults += [f"{host.name}: {state['__id__']}: {state['comment']}"
-                   for state in states.values() if state["result"] is not True]
+        faults += [f"{host.name}: {key.split('_|-')[1]}: {state['comment']}"
+                   for key, state in states.items() if state["result"] is not True]
     if faults:
         raise LabError("state.apply failed:\n  " + "\n  ".join(faults), LOGS / "apply.log")
     many = len(targets)
