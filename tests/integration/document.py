@@ -67,11 +67,12 @@ class Block:
 
 @dataclass
 class Part:
-    """What stands below one heading."""
+    """What stands below one heading. ``chapter`` is the heading of level 2 above it, or itself."""
 
     line: int
     level: int
     title: str
+    chapter: str = ""
     blocks: list[Block] = field(default_factory=list)
 
     @property
@@ -121,7 +122,8 @@ def _read(text: str) -> list[Part]:
         elif fence:
             content.append(line)
         elif heading := HEADING.fullmatch(line):
-            parts.append(Part(number, len(heading[1]), heading[2].replace("`", "")))
+            level, title = len(heading[1]), heading[2].replace("`", "")
+            parts.append(Part(number, level, title, parts[-1].chapter if level > 2 else title))
     if fence:
         raise DocumentError(f"line {opened}: this fence has no end")
     return parts

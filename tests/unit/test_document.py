@@ -7,7 +7,7 @@ import yaml
 
 from integration import document
 from integration.document import Command, DocumentError
-from lab import ROOT
+from lab import ROOT, ssh
 
 INSTALL = (ROOT / "INSTALL.md").read_text()
 
@@ -224,7 +224,7 @@ def test_install_is_about_the_hosts_of_the_lab():
     topology = yaml.safe_load((ROOT / "tests/topologies/ha.yaml").read_text())
     table = yaml.safe_load((ROOT / topology["table"]).read_text())["nodes"]
     nodes = {name: row["address"] for name, row in table.items() if "*" not in name} | topology["glob_hosts"]
-    known = {name.partition(".")[0] for name in nodes} | {document.LAPTOP}
+    known = {name.partition(".")[0] for name in nodes} | {document.LAPTOP, ssh.ADMIN.name}
     assert {host for command in commands(INSTALL) for host in command.hosts} <= known
     for name, address in nodes.items():
         assert f"{name} " in INSTALL, name
