@@ -154,7 +154,7 @@ def definition(config, what, salt, low, pillar):
         return config
     if isinstance(config, str) and config.startswith("pillar:"):
         # Not pillar.get, which from Salt 3008 on answers anyone but a template with asterisks.
-        return _mapping(traverse_dict_and_list(pillar, config.removeprefix("pillar:"), None), f"{what}: {config}")
+        return _mapping(traverse_dict_and_list(pillar, config[len("pillar:"):], None), f"{what}: {config}")
     kind = re.fullmatch(r"salt://.+\.(json|yaml|yml)(?:\?saltenv=(.+))?", config) if isinstance(config, str) else None
     if not kind:
         shown = repr(hidden(config))[:200] if isinstance(config, (str, int, float, type(None))) else f"a {type(config).__name__}"
