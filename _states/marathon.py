@@ -373,8 +373,8 @@ def apps_present(name, apps, mode="merge", instances_managed=True, purge=False, 
         Free text.
 
     apps
-        Ids of apps to their fields: a mapping each, or the file that has them, as of ``marathon.app_present``. An app that an
-        app depends on has to be there, or be declared, too; a circle of those is refused.
+        Ids of apps to their fields: a mapping each, or the file or place in pillar that has them, as of
+        ``marathon.app_present``. What an app depends on has to be there, or be declared, too; a circle of those is refused.
 
     mode, instances_managed
         As of ``marathon.app_present``, for all of them.
@@ -400,6 +400,7 @@ def apps_present(name, apps, mode="merge", instances_managed=True, purge=False, 
         for argument, value in (("instances_managed", instances_managed), ("purge", purge), ("rollback", rollback)):
             _expect(isinstance(value, bool), argument, value, "True or False")
         _expect(wait or not rollback, "rollback", rollback, "False without wait: only who waits sees that it failed")
+        _expect(mode in ("merge", "replace"), "mode", mode, "merge or replace")
         _expect(isinstance(owner, str) and owner.strip(), "owner", owner, "text, such as salt")
         declared = _members(apps, "apps")
         marathon.read()

@@ -1,9 +1,12 @@
 """Many apps in one state of Marathon: requests, owners, dependencies, purge, failures, rollback."""
 
 import functools
+import threading
 
 import pytest
+import requests
 from marathon_world import NEW, SMALL, VERSIONS, started
+from mesos_world import until
 
 from lab.standins.marathon import Marathon
 
@@ -255,6 +258,25 @@ def test_a_lock_fails_all_unless_it_is_forced(place):
     assert here("apps_present", "all", force=True, **changed)["result"] is True
 
 
+def test_who_waits_for_a_lock_merges_into_what_is_there_when_it_is_gone(place):
+    here = place()
+    here.mesos.hold = True
+    here("apps_present", "all", apps={"/a": SMALL})
+    before = len(here.writes())
+
+    def interfere():
+        until(lambda: len(here.writes()) > before)
+        requests.put(f"{here.server.url}/v2/apps/a", params={"force": "true"}, json={"mem": 64}, timeout=5).raise_for_status()
+        here.mesos.hold = False
+
+    interfering = threading.Thread(target=interfere)
+    interfering.start()
+    answer = here("apps_present", "all", apps={"/a": {"cpus": 0.2}, "/b": SMALL}, wait_for_lock=30)
+    interfering.join()
+    assert answer["result"] is True and len(here.writes()) > before + 2, answer
+    assert (here.call("app", "/a")["cpus"], here.call("app", "/a")["mem"]) == (0.2, 64)
+
+
 def test_what_marathon_takes_and_does_not_keep_is_named(place, monkeypatch):
     here = place()
     here.told_and_changed("apps_present", "all", apps={"/a": SMALL, "/b": SMALL})
@@ -291,7 +313,7 @@ def test_a_purge_that_is_refused_in_between_tells_what_was_done(place):
     ({"apps": {}, "owner": ""}, "owner: '' should be text, such as salt"),
     ({"apps": {}, "rollback": True}, "rollback: True should be False without wait"),
     ({"apps": {}, "instances_managed": 1}, "instances_managed: 1 should be True or False"),
-    ({"apps": {"/web": SMALL}, "mode": "patch"}, "mode: 'patch' should be merge or replace"),
+    ({"apps": {}, "mode": "patch"}, "mode: 'patch' should be merge or replace"),
     ({"apps": {}, "cmd": "sleep 9"}, "cmd: no such argument"),
 ], ids=str)
 def test_wrong_arguments_are_named_with_their_app_and_nothing_is_sent(place, arguments, said):
