@@ -461,8 +461,7 @@ def maintenance_scheduled(name, machines, start, duration=None, tolerance=60, pr
         for begins, those in moved.items():
             ask("add_maintenance_window", those, begins, duration)
 
-    return _kept(name, differences, write, "The machines are scheduled as declared",
-                 lambda changes: f"Maintenance of {_names(changes)}", "scheduled")
+    return _kept(name, differences, write, "The machines are scheduled as declared", _maintenance, "scheduled")
 
 
 def maintenance_cancelled(name, machines, profile=None, **connection):
@@ -497,11 +496,11 @@ def maintenance_cancelled(name, machines, profile=None, **connection):
         found = _labelled(_matching(given, [window["machine"] for window in scheduled.values()]))
         down = _labelled(_matching(given, ask("maintenance_status")["down"]))
         if down:
-            raise CommandExecutionError(f"machines: {', '.join(down)} is down: mesos.machine_up takes it out of the schedule")
+            raise CommandExecutionError(f"machines: maintenance of {', '.join(down)} has begun, which mesos.machine_up ends")
         return {f"/{label}": {"old": _times_shown(scheduled[_key(machine)]), "new": None} for label, machine in found.items()}
 
     return _kept(name, differences, lambda changes: ask("remove_from_schedule", list(found.values())),
-                 "None of the machines is scheduled", lambda changes: f"Maintenance of {_names(changes)}", "cancelled")
+                 "None of the machines is scheduled", _maintenance, "cancelled")
 
 
 def machine_down(name, machines=None, profile=None, **connection):
@@ -536,11 +535,12 @@ def machine_down(name, machines=None, profile=None, **connection):
         there = {label.lower() for label, mode in modes.items() if mode != "UP"}
         missing = [label for label in map(_label, given) if label.lower() not in there]
         if missing:
-            raise CommandExecutionError(f"machines: {', '.join(missing)} is not scheduled: mesos.maintenance_scheduled has to come before")
+            names = ", ".join(missing)
+            raise CommandExecutionError(f"machines: no maintenance is scheduled of {names}; mesos.maintenance_scheduled comes first")
         return {f"/{label}": {"old": "DRAINING", "new": "DOWN"} for label, mode in modes.items() if mode == "DRAINING"}
 
     return _kept(name, differences, lambda changes: ask("machine_down", list(draining.values()), confirm=True),
-                 "The machines are down", _names, "taken down")
+                 "The machines are down", _maintenance, "begun")
 
 
 def machine_up(name, machines=None, profile=None, **connection):
@@ -572,7 +572,7 @@ def machine_up(name, machines=None, profile=None, **connection):
         return {f"/{label}": {"old": "DOWN", "new": "UP"} for label, mode in modes.items() if mode == "DOWN"}
 
     return _kept(name, differences, lambda changes: ask("machine_up", list(down.values())),
-                 "None of the machines is down", _names, "brought up")
+                 "None of the machines is down", _maintenance, "ended")
 
 
 def agent_drained(name, max_grace_period=None, mark_gone=False, wait=False, timeout=300, profile=None, **connection):
@@ -608,7 +608,6 @@ def agent_drained(name, max_grace_period=None, mark_gone=False, wait=False, time
         Where and how to ask: see ``mesos.connection`` of the execution module; only ``timeout`` is another one here.
     """
     ask = _module(profile, connection)
-
     is_drained = False
 
     def look():
@@ -689,8 +688,8 @@ def agent_active(name, profile=None, **connection):
         found = ask("agent", name)
         for low, changes in _earlier():
             same = low["name"].lower() in (found["id"].lower(), found["hostname"].lower())
-            if low["fun"] == "agent_drained" and low.get("wait") and same:
-                found.update(deactivated=True, drain=changes.get("/drain", {}).get("new"))
+            if low["fun"] == "agent_drained" and low.get("wait") and same and "/drain" in changes:
+                found.update(deactivated=True, drain="DRAINED")
         if found["drain"] == "DRAINING":
             raise CommandExecutionError(f"{name} is still draining, and can be active again once it is drained")
         drained = {"/drain": {"old": found["drain"], "new": None}} if found["drain"] else {}
@@ -821,9 +820,9 @@ def _expect(fits, argument, value, should):
         raise SaltInvocationError(f"{argument}: {value!r} should be {should}")
 
 
-def _names(changes):
-    """What the paths of changes begin with, as a list to be read."""
-    return ", ".join(dict.fromkeys(path.split("/")[1] for path in changes))
+def _maintenance(changes):
+    """Whose maintenance changes are about, to be read."""
+    return f"Maintenance of {', '.join(dict.fromkeys(path.split('/')[1] for path in changes))}"
 
 
 def _needs_draining(ask):

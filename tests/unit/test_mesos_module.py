@@ -215,6 +215,8 @@ def test_a_leader_that_has_not_recovered_is_not_taken_for_an_empty_cluster(salt,
         ("agents",), ("tasks",), ("frameworks",), ("roles",), ("weights",), ("quotas",), ("maintenance_schedule",), ("summary",),
         ("set_weights", {"web": 2}), ("set_quota", "web", {"cpus": 1}), ("remove_quota", "web"),
         ("add_maintenance_window", [{"hostname": "a"}], "now"), ("set_maintenance_schedule", [], True),
+        ("diff_quota", "web", {"cpus": 1}), ("diff_weights", {"web": 1}), ("maintenance_window", [{"hostname": "a"}], "now"),
+        ("maintenance_schedule", True),
     ):
         assert "has not finished recovery" in place.fails(function, *positional, retries=0, timeout=2), function
     assert set(place.leader.heard) <= {"UPDATE_WEIGHTS"}  # which the master refuses as it does the reads

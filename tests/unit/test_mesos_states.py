@@ -172,7 +172,7 @@ def test_machines_are_scheduled_and_cancelled_and_all_others_stay(place, version
     assert here.schedule() == [[HOSTS[0], ELSEWHERE["hostname"]], [HOSTS[2]], [ABSENT["hostname"]]]
     down = [machine["hostname"] for machine in here.call("maintenance_status")["down"]]
     assert down == [HOSTS[0]]
-    assert "is down: mesos.machine_up takes it out" in here.refused("maintenance_cancelled", "no disks", machines=HOSTS[0])
+    assert "has begun, which mesos.machine_up ends" in here.refused("maintenance_cancelled", "no disks", machines=HOSTS[0])
 
 
 def test_a_start_that_is_relative_counts_for_machines_that_are_not_scheduled_yet(place):
@@ -235,7 +235,7 @@ def test_a_machine_goes_down_and_comes_up_as_the_schedule_spells_it(place, versi
     window = {"machine_ids": [ours, ELSEWHERE, {"ip": "10.0.0.9"}], "unavailability": {"start": {"nanoseconds": 1}}}
     here.leader.maintenance.replace({"windows": [window]})
     assert here.refused("machine_down", HOSTS[0]) == \
-        f"machines: {HOSTS[0]} is not scheduled: mesos.maintenance_scheduled has to come before"
+        f"machines: no maintenance is scheduled of {HOSTS[0]}; mesos.maintenance_scheduled comes first"
     names = [HOSTS[1].upper(), ELSEWHERE["hostname"], "10.0.0.9"]
     changes = here.changed("machine_down", "disks", machines=[HOSTS[1], ELSEWHERE, {"ip": "10.0.0.9"}])
     assert changes == {f"/{name}": change("DRAINING", "DOWN") for name in names}
