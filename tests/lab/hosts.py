@@ -171,6 +171,7 @@ def execute(name: str, command: list[str], **options) -> subprocess.CompletedPro
 
 def spawn(name: str, command: list[str], log: str) -> None:
     """Start a program of the lab on this machine that stays, and that ``lab down`` ends as it ends hosts."""
+    LOGS.mkdir(parents=True, exist_ok=True)
     with (LOGS / f"{log}.log").open("a") as output:
         subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                          preexec_fn=lambda: cgroups.enter(name))

@@ -47,7 +47,7 @@ def minion_options(scratch: Path, root: Path) -> dict:
                                 str(scratch / "files")]},
         "pillar_roots": {"base": []},
         "id": "unit",
-        "grains": {"id": "unit", "os_family": "RedHat"},
+        "grains": {"id": "unit", "os": "CentOS", "os_family": "RedHat", "osmajorrelease": 7},
     })
     Path(options["extension_modules"]).mkdir(parents=True)
     for kind in ("states", "modules"):

@@ -103,7 +103,7 @@ def test_groups_come_before_apps_and_go_after_them(place):
     changes = place.changes("""
         marathon:
           groups: {/shop: {apps: {db: {cmd: sleep 100}}}}
-          apps: {/front: {cmd: sleep 100}}""")
+          apps: {/front: {cmd: sleep 100, dependencies: [/shop/db]}}""")
     assert list(changes) == ["marathon-groups", "marathon-apps"]
     run = place("marathon: {groups: {/shop: null}, apps: {/front: null}}")
     assert list(changed(run)) == ["marathon-apps-withdrawn", "marathon-groups-withdrawn"]
