@@ -555,8 +555,8 @@ def _differs(current, wanted, release, mode, unset=(), where="config"):
             _marathon_app.check_runs(_marathon_app.merged(current, wanted, release, unset, mode))
     except ValueError as error:
         raise SaltInvocationError(f"{where}: {error}") from None
-    _expect(not found or release >= PARTIAL_SINCE or (mode == "merge" and not unset), f"{where}: mode, unset", [mode, *unset],
-            "left out: Marathon before 1.4 keeps what is not given")
+    if found and release < PARTIAL_SINCE and (mode != "merge" or unset):
+        raise SaltInvocationError(f"{where}: nothing can be replaced or unset; Marathon before 1.4 keeps what is not given")
     return found
 
 
@@ -603,7 +603,7 @@ def _many(client, apps, mode, current, version):
     for id, config in apps.items():
         name = id if id in there else _named(id, "apps")
         if name in wanted:
-            _expect(False, f"apps: {name}", id, "there once")
+            raise SaltInvocationError(f"apps: {name} stands there twice")
         wanted[name] = _with_id(name, config, f"apps: {name}")
     return wanted, there, release
 

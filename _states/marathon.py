@@ -527,12 +527,14 @@ class _Marathon:
     def declared(self, config, unset):
         """The fields that are declared, wherever they stand."""
         self.call("connection")  # refuses what is neither a field nor a setting
+        if config is None and not self.fields and not unset:
+            raise SaltInvocationError("config: nothing is declared; give it, or fields such as cmd in its place")
         if config is None:
-            _expect(self.fields or unset, "config", config, "given, or fields such as cmd in its place")
             return self.fields
         found = _declared.definition(config, "config", __salt__, __low__, __pillar__)
         twice = sorted(self.fields.keys() & found.keys())
-        _expect(not twice, ", ".join(twice), "an argument", "left out, as config has it, too")
+        if twice:
+            raise SaltInvocationError(f"{', '.join(twice)}: given twice, in config and beside it")
         return {**found, **self.fields}
 
     def call(self, function, *arguments, **named):
@@ -931,7 +933,8 @@ def _members(given, what, base=""):
     for id, config in given:
         full = _inside(id, base, what)
         _expect(_parent(full) == base or not base, f"{what}: id", id, f"one that is in {base} itself")
-        _expect(full not in found, f"{what}: {full}", "an id", "there once")
+        if full in found:
+            raise SaltInvocationError(f"{what}: {full} stands there twice")
         config = _declared.definition(config, f"{what}: {full}", __salt__, __low__, __pillar__)
         found[full] = {**config, "id": full} if base else config
     return found
@@ -946,7 +949,8 @@ def _inside(id, base, what):
 def _flat(id, config):
     """A group and those in it, as they are declared: id to ``apps`` (id to fields), ``groups`` (ids) and ``dependencies``."""
     unknown = sorted(map(str, config.keys() - {"id", "apps", "groups", "dependencies"}))
-    _expect(not unknown, f"{id}: {', '.join(unknown)}", "a field", "left out: a group has apps, groups and dependencies")
+    if unknown:
+        raise SaltInvocationError(f"{id}: {', '.join(unknown)}: there is no such field; a group has apps, groups and dependencies")
     dependencies, apps, groups = config.get("dependencies"), config.get("apps"), config.get("groups")
     if dependencies is not None:
         _expect(isinstance(dependencies, list), f"{id}: dependencies", dependencies, "a list of ids")

@@ -131,8 +131,8 @@ def test_what_is_neither_field_nor_setting_is_refused_and_what_stands_there_twic
             ({**SMALL, "instnaces": 2}, "instnaces: no such argument; is it the field instances?"),
             ({**SMALL, "pasword": "sesame"}, "pasword: no such argument. A connection has url, username, password"),
             ({**SMALL, "tasks": []}, "tasks: no such argument"),
-            ({"config": SMALL, "mem": 64}, "mem: 'an argument' should be left out, as config has it, too"),
-            ({}, "config: None should be given, or fields such as cmd in its place"),
+            ({"config": SMALL, "mem": 64}, "mem: given twice, in config and beside it"),
+            ({}, "config: nothing is declared; give it, or fields such as cmd in its place"),
             ({"config": "salt://no/such.json"}, "config: salt://no/such.json is not on Salt's file server"),
             ({"config": "web.json"}, "config: 'web.json' should be a mapping, or a file such as salt://apps/web.yaml"),
             ({"env": {"DEBUG": True}, "cmd": "sleep 9"}, "config: env.DEBUG: true should be text; put it in quotes")):
