@@ -296,11 +296,12 @@ def apply(current: Running, table: Topology) -> str:
 
 def environment(line: str, door: str) -> str:
     """Return which environment with Salt the hosts are given: for salt-ssh 3006 it is one of its own."""
-    return "ssh-3006" if (line, door) == ("3006", "ssh") else line
+    return ssh.ENVIRONMENT_3006 if (line, door) == ("3006", "ssh") else line
 
 
 def image_and_env(environment: str, wanted: list[Host], report: Report) -> tuple[Path, Path, dict[str, str]]:
     """Build what hosts boot from: the image, Salt for it, and what their disks lie over, by platform."""
     image = rootfs.build(report)
     layers = {platform: platforms.layers(platform, image, report) for platform in {host.platform for host in wanted}}
-    return image, saltenv.host_env(environment, image, report), layers
+    env = saltenv.host_env(environment, image, report)
+    return image, ssh.for_python36(env) if environment == ssh.ENVIRONMENT_3006 else env, layers

@@ -23,6 +23,7 @@ ADMIN = Host("admin.devops.test", "172.31.250.2", [], salt_master=True)
 HOME = RUN / "ssh"  # on ADMIN it is PLACE
 PLACE = "/srv/lab/ssh"
 KEY = HOME / "id_ed25519"
+ENVIRONMENT_3006 = "ssh-3006"  # tests/lab/requirements/salt-ssh-3006.txt
 RELENV = "/var/cache/salt/master/relenv/linux/x86_64/salt-relenv.tar.xz"
 
 # Of the configuration of salt-ssh what is the lab's own: keys, hosts that are all busy at once.
@@ -128,6 +129,17 @@ def forget(host: Host) -> None:
 def prefix(python: str) -> Path:
     """Return the directory that a Python needs."""
     return Path(python).parents[1]
+
+
+def for_python36(env: Path) -> Path:
+    """Return an environment with Salt whose code runs on Python 3.6, too."""
+    script = ROOT / "conf/python36.sh"
+
+    def build(target: Path) -> None:
+        shutil.copytree(env, target, symlinks=True, dirs_exist_ok=True)
+        run([script, target], "python36")
+
+    return cached("python36", env.name.encode() + script.read_bytes(), build)
 
 
 def relenv(image: Path, env: Path) -> Path:

@@ -1,6 +1,7 @@
 """conf/roster: salt-ssh reaches whom the table names, with the roles that it grants; what is wrong is said before a host is touched."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -127,11 +128,14 @@ def looked(check: str, path: str) -> subprocess.CompletedProcess:
     return subprocess.run(["/bin/sh"], input=script, env={"PATH": path}, capture_output=True, text=True, check=False)
 
 
-def test_a_host_with_a_python_that_salt_runs_on_is_entered(roster, tmp_path):
+def test_a_host_with_the_python_that_salt_needs_is_entered_and_one_with_an_older_is_not(roster, tmp_path):
     check = roster(NODES)["lxcm01.devops.test"]["set_path"]
-    path = pythons(tmp_path / "bin", python3="3, 6" if roster.line == "3006" else "3, 9")
+    needed = int(re.search(r"needs 3\.(\d+) or later", looked(check, "/nowhere").stderr)[1])
+    assert needed >= 9  # which parts of both environments need
+    path = pythons(tmp_path / "enough", python3=f"3, {needed}")
     done = looked(check, path)
     assert (done.returncode, done.stderr, done.stdout.split()) == (0, "", [path, path])
+    assert looked(check, pythons(tmp_path / "old", python3=f"3, {needed - 1}")).returncode == 10
 
 
 @pytest.mark.parametrize("there", [
@@ -140,13 +144,12 @@ def test_a_host_with_a_python_that_salt_runs_on_is_entered(roster, tmp_path):
 def test_a_host_without_one_is_refused_with_what_to_do(roster, tmp_path, there):
     done = looked(roster(NODES)["lxcm01.devops.test"]["set_path"], pythons(tmp_path / "bin", **there))
     assert (done.returncode, done.stdout) == (10, "")
-    needs = {"3006": "needs 3.6 or later", "3008": "needs 3.9 or later"}[roster.line]
     advice = {"3006": "salt-ssh -r HOST 'yum -y install python3'", "3008": "salt-ssh --relenv"}[roster.line]
-    assert needs in done.stderr and advice in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
+    assert "Nothing was copied." in done.stderr and advice in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
 
 
 def test_a_path_of_the_hosts_own_is_looked_at(roster, tmp_path):
-    path = pythons(tmp_path / "opt", python3="3, 9")
+    path = pythons(tmp_path / "opt", python3="3, 11")
     check = roster({}, {"lxdev01": {"host": "172.31.250.11", "set_path": f"{path}:$PATH"}})["lxdev01"]["set_path"]
     assert looked(check, "/nowhere").stdout.split() == [f"{path}:/nowhere"] * 2
 
