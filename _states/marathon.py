@@ -16,11 +16,6 @@ import _declared
 import _mesos_gate
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
-try:
-    import graphlib
-except ImportError:  # Python 3.6, by salt-ssh
-    graphlib = None
-
 # A minion that has had this module before still has the older helpers in memory.
 importlib.reload(_declared)
 importlib.reload(_mesos_gate)
@@ -799,17 +794,12 @@ class _Apps(_Marathon):
     def _refuse_circles(self, needs, group_needs):
         if not any(needs.values()) and not any(group_needs.values()):
             return
-        if not graphlib:
-            raise SaltInvocationError("dependencies: to put apps in order takes Python 3.9, and here is an older one")
         graph = {id: set(found) for id, found in needs.items()}
         for id in needs:
             for group in _path_to(id)[:-1]:
                 graph.setdefault(group, set()).add(id)
                 graph[id] |= {each for each in group_needs.get(group, ()) if not _is_in(id, each)}
-        try:
-            self.order = {id: number for number, id in enumerate(graphlib.TopologicalSorter(graph).static_order())}
-        except graphlib.CycleError as error:
-            raise SaltInvocationError(f"dependencies: a circle: {' needs '.join(reversed(error.args[1]))}") from None
+        self.order = _in_order(graph)
 
     def changed(self, differing, gone, rollback=False):
         """
@@ -897,6 +887,25 @@ class _Apps(_Marathon):
         found = self.call("apps", embed=["counts", "lastTaskFailure"])
         lacking = {each["id"]: _lacks(each) for each in found if each["id"] in self.wanted}
         return "; ".join(_few([f"{id}: {why}" for id, why in lacking.items() if why])) or None
+
+
+def _in_order(graph):
+    """Number ids, of which each needs others, so that these come first. Raises SaltInvocationError for a circle."""
+    order, ahead = {}, {}
+    for start in sorted(graph):
+        stack = [] if start in order else [start]
+        while stack:
+            id = stack[-1]
+            for each in ahead.setdefault(id, iter(sorted(graph.get(id, ())))):
+                if each in ahead and each not in order:
+                    raise SaltInvocationError(f"dependencies: a circle: {' needs '.join(_few([*stack[stack.index(each):], each]))}")
+                if each not in order:
+                    stack.append(each)
+                    break
+            else:
+                order[id] = len(order)
+                stack.pop()
+    return order
 
 
 def _owner(app):

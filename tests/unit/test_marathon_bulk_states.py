@@ -157,7 +157,8 @@ def test_what_others_depend_on_is_started_first(place):
 
 
 @pytest.mark.parametrize("apps, said", [
-    ({"/a": {**SMALL, "dependencies": ["/b"]}, "/b": {**SMALL, "dependencies": ["/a"]}}, "dependencies: a circle: /"),
+    ({"/a": {**SMALL, "dependencies": ["/b"]}, "/b": {**SMALL, "dependencies": ["/a"]}},
+     "dependencies: a circle: /a needs /b needs /a"),
     ({"/a": {**SMALL, "dependencies": ["/a"]}}, "dependencies: a circle: /a needs /a"),
     ({"/g/a": {**SMALL, "dependencies": ["/g"]}}, "dependencies: a circle: /"),
     ({"/a": {**SMALL, "dependencies": ["/nosuch"]}}, "/a: dependencies: there is no /nosuch"),
@@ -168,6 +169,15 @@ def test_circles_and_what_is_not_there_are_refused(place, apps, said):
     here = place()
     made(here, web=SMALL)
     assert here.refused("apps_present", "all", apps=apps).startswith(said)
+
+
+def test_apps_may_depend_on_each_other_in_a_long_row(place):
+    here = place()
+    here.mesos.hold = True
+    apps = {f"/a{number:04}": {**SMALL, "dependencies": [f"/a{number + 1:04}"] if number < 1200 else []} for number in range(1201)}
+    assert here("apps_present", "all", True, apps=apps)["result"] is None
+    apps["/a1200"] = {**SMALL, "dependencies": ["/a0000"]}
+    assert here.fails("apps_present", "all", True, apps=apps).startswith("dependencies: a circle: /a0000 needs /a0001 needs /a0002")
 
 
 def test_an_app_may_depend_on_a_pod_or_group_that_is_there(place):
