@@ -1606,7 +1606,7 @@ def _is_constraint(value):
 def _is_fetched(value):
     flags = ("executable", "cache", "extract")
     fits = isinstance(value, Mapping) and set(value) <= set(FETCH) and _is_text(value.get("uri")) and value["uri"]
-    return fits and all(isinstance(value.get(name), (bool, None)) for name in flags)
+    return fits and all(isinstance(value.get(name), (bool, type(None))) for name in flags)
 
 
 def _is_container(value):

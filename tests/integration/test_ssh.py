@@ -1,0 +1,178 @@
+"""
+Hosts without a minion, entered by salt-ssh: the same cluster, with the same files, in no more round trips than Salt itself needs.
+
+Salt 3006 on Python 3.6, as EL7 has it, if this machine has one (else on the hosts' own); Salt 3008 with its own, on hosts without any.
+"""
+
+import json
+
+import pytest
+from cluster_lab import Lab
+from document import parse, run
+
+from conftest import booted
+from lab import ROOT
+
+HOST = "lxdev01"  # of tests/topologies/single.yaml
+
+# What a host is, but for what makes it this host and the way in: its keys, its id, when its users were made.
+PORTRAIT = r"""
+find /etc /var/lib/zookeeper /usr/lib/systemd/system -not -path '/etc/salt/*' -not -path '/etc/ssh/ssh_host_*' -not -path '*/version-2/*' \
+    -not -name machine-id -not -name hosts -not -name 'shadow*' -not -name 'salt-*.service' -not -name '*.pid' -type f -print0 | sort -z |
+    while IFS= read -r -d '' file; do echo "$(stat -c '%a %U %G' "$file") $(sha256sum "$file")"; done
+find /etc/systemd/system -type l -not -name 'salt-*' -printf '%p -> %l\n' | sort
+"""
+
+# ssh and scp as they are, and a line for each of their runs.
+COUNTED = r"""
+mkdir -p /root/counted
+for program in ssh scp; do
+    printf '#!/bin/sh\necho %s >> /root/trips\nexec /usr/bin/%s "$@"\n' $program $program > /root/counted/$program
+done
+chmod +x /root/counted/*
+"""
+
+# A tree of two states, with a module of its own, as this one has some; the roster is the same.
+SMALL = r"""
+mkdir -p /root/small/tree/_modules /root/small/conf/master.d
+cp /etc/salt/roster /etc/salt/hosts.yaml /root/small/conf/
+cp /etc/salt/master.d/lab.conf /etc/salt/master.d/ssh.conf /root/small/conf/master.d/
+echo 'file_roots: {base: [/root/small/tree]}' > /root/small/conf/master.d/mesos.conf
+echo "base: {'*': [small]}" > /root/small/tree/top.sls
+printf 'one:\n  test.nop: []\ntwo:\n  file.managed:\n    - name: /root/small\n    - contents: small\n' > /root/small/tree/small.sls
+echo 'def answer(): return 42' > /root/small/tree/_modules/small.py
+"""
+
+
+@pytest.fixture(scope="module", params=["3006", "3008"])
+def portrait(request):
+    """What a host is that master and minion have converged, and the line of Salt."""
+    with booted("single", request.param, HOST) as lab:
+        return lab.run(PORTRAIT), request.param
+
+
+@pytest.fixture(scope="module")
+def single(portrait):
+    """The same host by ssh."""
+    with booted("single", portrait[1], HOST, "--door", "ssh") as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def bare():
+    """The hosts of the table with sshd alone, and the host admin with salt-ssh 3006."""
+    with booted("ha", "3006", "lxcc01", "--door", "ssh", "--no-apply") as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def ha():
+    """The hosts of the table, converged by salt-ssh 3008."""
+    with booted("ha", "3008", "lxcc01", "--door", "ssh") as lab:
+        yield lab
+
+
+def applied(lab: Lab, *args: str) -> dict[str, dict]:
+    """``salt-ssh '*' state.apply``: the results by minion id."""
+    done = lab.call("salt", "*", "state.apply", *args, "--out=json", "--static", "--no-color")
+    try:
+        return json.loads(done.stdout)
+    except ValueError:
+        raise AssertionError(f"exit {done.returncode}\n{done.stdout}\n{done.stderr}") from None
+
+
+def changes(results: dict[str, dict]) -> dict[str, list[str]]:
+    """What changed: minion id -> ids of states. Insists that all of them are true."""
+    faults = {f"{host} {key}": state["comment"] for host, states in results.items() for key, state in states.items()
+              if state["result"] is not True}
+    assert not faults, json.dumps(faults, indent=2)
+    found = {host: [state["__id__"] for state in states.values() if state["changes"]] for host, states in results.items()}
+    return {host: ids for host, ids in found.items() if ids}
+
+
+def answer(lab: Lab, function: str, *args: str) -> object:
+    """What a function returns on the host."""
+    return json.loads(lab.do("salt", HOST, function, *args, "--out=json", "--static"))[HOST]
+
+
+def trips(lab: Lab, *args: str) -> list[str]:
+    """The programs that a run of salt-ssh calls to reach the host, one for each time."""
+    lab.at("admin").run(f"rm -f /root/trips; PATH=/root/counted:$PATH salt-ssh {' '.join(args)}")
+    return lab.at("admin").run("cat /root/trips").split()
+
+
+def test_up_converges_a_host_without_a_minion(single):
+    assert "salt-ssh '*' state.apply" in single.up_output and "Agents registered: 1 of 1" in single.up_output
+    assert single.run("systemctl is-active salt-minion; ls -A /opt/saltstack/salt; true") == "inactive\n"
+
+
+def test_the_files_are_those_that_master_and_minion_make(single, portrait):
+    assert single.run(PORTRAIT).splitlines() == portrait[0].splitlines()
+
+
+def test_a_second_run_changes_nothing_and_so_says_a_test_run(single):
+    assert changes(applied(single, "test=True")) == {}
+    assert changes(applied(single)) == {}
+
+
+def test_roles_come_with_the_roster_and_modules_with_their_helpers(single):
+    assert answer(single, "grains.get", "roles")[0] == "zookeeper"
+    assert answer(single, "mesos.leader") and answer(single, "marathon.leader") and answer(single, "chronos.leader")
+
+
+def test_a_highstate_takes_no_more_round_trips_than_one_of_two_states(single):
+    single.at("admin").run(COUNTED + SMALL)
+    here, small = ["'*' state.apply"], ["-c /root/small/conf '*' state.apply"]
+    taken = {}
+    for command in (here, small):  # once, so that the modules are there
+        trips(single, *command)
+        taken[command[0]] = trips(single, *command)
+    print(taken)
+    assert taken[here[0]] == taken[small[0]]
+
+
+def test_wrong_settings_are_refused_in_one_message_and_nothing_is_touched(single):
+    before = single.run(PORTRAIT)
+    told = json.dumps(applied(single, """pillar={"zookeeper": {"zookeper": 1}}"""))
+    assert told.count("zookeeper:zookeper") == 1 and "no such setting. Did you mean" in told and "Traceback" not in told
+    assert single.run(PORTRAIT) == before
+
+
+def test_a_host_with_no_python_for_salt_is_refused_before_anything_is_copied(single):
+    """Salt 3008 without --relenv, and 3006 where there is no python3, as EL7 comes."""
+    single.at("admin").run(COUNTED + SMALL + "sed -i /relenv/d /root/small/conf/master.d/single.conf")
+    single.run("rm -rf /var/tmp/.root_*_salt; mv /usr/local/bin/python3 /root/ && printf '#!/bin/sh\nexit 127\n' > /usr/local/bin/python3"
+            " && chmod +x /usr/local/bin/python3")
+    try:
+        done = single.call("run", "admin", "sh", "-c", "salt-ssh -c /root/small/conf '*' state.apply")
+    finally:
+        single.run("mv /root/python3 /usr/local/bin/")
+    assert done.returncode != 0
+    told = done.stdout + done.stderr
+    assert "Nothing was copied." in told and {"3006": "yum -y install python3", "3008": "--relenv"}[single.line] in told, told
+    assert "_salt\n" not in single.run("ls -A /var/tmp")
+
+
+def test_what_the_document_says_of_salt_ssh_is_true(bare):
+    def execute(host: str, text: str) -> tuple[int, str]:
+        done = bare.call("run", host, "bash", "-c", f"exec 2>&1\n{text}")
+        return done.returncode, done.stdout + done.stderr
+
+    parts = [part for part in parse((ROOT / "INSTALL.md").read_text()) if part.chapter.endswith("salt-ssh")]
+    assert parts
+    for part in parts:
+        run(part, execute)
+
+
+def test_so_made_the_second_run_changes_nothing_on_any_host(bare):
+    results = applied(bare)
+    assert len(results) == 8 and changes(results) == {}
+
+
+def test_up_converges_all_hosts_of_the_table_without_a_minion(ha):
+    assert "Agents registered: 4 of 4" in ha.up_output
+
+
+def test_the_second_run_changes_nothing_on_any_host(ha):
+    results = applied(ha)
+    assert len(results) == 8 and changes(results) == {}
