@@ -164,14 +164,14 @@ def test_a_group_goes_with_all_that_is_in_it_and_each_is_told(place, version):
     assert [each.path for each in here.writes() if each.method == "DELETE"] == ["/v2/groups/shop"]
 
 
-@pytest.mark.parametrize("root", ["/", "", " ", "//", "/./", "///", ".", "/../", "..", " / ", "/shop/..", "/shop/../", "%2F"])
 @pytest.mark.parametrize("state", ["group_absent", "group_present", "app_absent", "pod_absent", "app_suspended"])
-def test_nothing_can_delete_or_suspend_the_root_whatever_it_is_called(place, state, root):
+def test_nothing_can_delete_or_suspend_the_root_whatever_it_is_called(place, state):
     here = place()
     here.call("create_app", "/web", SMALL)
     here.quiet()
     arguments = {"apps": {}, "groups": {}, "purge": True} if state == "group_present" else {}
-    here.refused(state, root, **arguments)
+    for root in ("/", "", " ", "//", "/./", "///", ".", "/../", "..", " / ", "/shop/..", "/shop/../", "%2F"):
+        here.refused(state, root, **arguments)
     assert ids(here) == ["/web"]
 
 
