@@ -176,6 +176,14 @@ def test_a_test_run_tells_of_an_app_that_an_earlier_state_would_make_what_the_re
     assert [result for result, _ in told] == [None, None, True, None, None, True] and {result for result, _ in done} == {True}
 
 
+def test_a_test_run_tells_of_a_restart_of_an_app_that_it_would_make_first(place):
+    here = place()
+    states = [("app_present", "/web", {"config": SMALL}), ("app_restarted", "/web", {"force": True, "watch": [{"marathon": "state 1"}]})]
+    told, done = run(here, True, *states), run(here, False, *states)
+    assert [changes for _, changes in told] == [changes for _, changes in done] and [result for result, _ in told] == [None, None]
+    assert done[1] == (True, {"/restarted": {"old": False, "new": True}})
+
+
 def test_a_test_run_knows_what_earlier_states_would_make_of_that_which_an_app_depends_on(place):
     here = place()
     web = ("apps_present", "all", {"apps": {"/web": {**SMALL, "dependencies": ["/db", "/group"]}}})
