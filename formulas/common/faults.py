@@ -102,20 +102,23 @@ def _plain(value):
 
 def _node():
     """Faults of the minion: operating system, roles, and formulas misspelt in pillar, which nobody would read."""
-    faults = []
-    family, release = __grains__.get("os_family"), __grains__.get("osmajorrelease")
-    if family != "RedHat":
-        wrong = f"not of the RedHat family. The packages that these formulas know are those of EL {', '.join(map(str, _releases()))}."
-        faults.append(_fault("grains:os_family", family, wrong))
-    elif release not in _releases():
-        wrong = f"no release of EL that these formulas know. Known: {', '.join(map(str, _releases()))}."
-        faults.append(_fault("grains:osmajorrelease", release, wrong))
-    faults += _roles()
+    faults = _system() + _roles()
     known = (*FORMULAS, "topology")
     for key, value in __pillar__.items():
         if key not in known and difflib.get_close_matches(str(key), known, 1, cutoff=0.9):
             faults.append(_fault(str(key), value, f"no formula reads this. {_known(key, known)}"))
     return faults
+
+
+def _system():
+    """The fault of an operating system that the formulas do not know."""
+    family, release, known = __grains__.get("os_family"), __grains__.get("osmajorrelease"), ", ".join(map(str, _releases()))
+    if family != "RedHat":
+        wrong = f"not of the RedHat family. The packages that these formulas know are those of EL {known}."
+        return [_fault("grains:os_family", family, wrong)]
+    if release not in _releases():
+        return [_fault("grains:osmajorrelease", release, f"no release of EL that these formulas know. Known: {known}.")]
+    return []
 
 
 def _roles():
@@ -234,7 +237,7 @@ def _common(settings):
         if url is not None and not re.match(r"\w+://\S+$", str(url)):
             fault(f"repositories:{key}", url, "not a URL. A URL looks like https://mirror.example.org/el/7.")
     system, known = f"{__grains__.get('os')} {__grains__.get('osmajorrelease')}", _release()["systems"]
-    if repositories.get("vault") and __grains__.get("os") not in known:
+    if repositories.get("vault") and not _system() and __grains__.get("os") not in known:
         wrong = f"in which files {system} has its own repositories is not known, only of {', '.join(known)}. Use common:repositories:extra."
         fault("repositories:vault", repositories["vault"], wrong)
     if repositories.get("baseurl") and repositories.get("gpgcheck") is True and not repositories.get("gpgkey"):

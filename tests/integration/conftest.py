@@ -63,8 +63,8 @@ def bare(request):
 
 @pytest.fixture(scope="module")
 def el(request):
-    """A host that looks like EL 8 and one that looks like EL 9: each is everything."""
-    with booted("el", request.param, "lxel8") as lab:
+    """A host that looks like EL 8 and one that looks like EL 9, with nothing but Salt on them: each is to be everything."""
+    with booted("el", request.param, "lxel8", "--no-apply") as lab:
         yield lab
 
 

@@ -22,7 +22,9 @@ def test_salt_takes_it_for_what_it_looks_like(host):
     assert host.run("rpm --query --whatprovides system-release").startswith("almalinux-release-")
 
 
-def test_a_second_run_changes_nothing(host):
+def test_a_bare_host_becomes_a_cluster_and_stays_one(host):
+    services = {f"{role}-service" for role in ("zookeeper", "mesos-master", "mesos-slave", "marathon", "chronos", "docker")}
+    assert services | {"repositories-vault"} <= set(host.converge())
     assert host.converge() == {}
 
 

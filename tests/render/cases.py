@@ -186,7 +186,7 @@ REFUSALS = {
     "version of Marathon that is a number": (one("marathon", "marathon", version=1.8), ["marathon:version", "1.8"]),
     "Debian": ({**node("zookeeper"), "grains": {"roles": ["zookeeper"], "os": "Debian", "os_family": "Debian"}},
                ["grains:os_family", "Debian", "RedHat"]),
-    "EL 6": ({**node("zookeeper"), "grains": {"roles": ["zookeeper"], "osmajorrelease": 6}},
+    "EL 6": (vault("el7", "http://vault.centos.org/6.10", osmajorrelease=6),
              ["grains:osmajorrelease", "= 6", "Known: 7, 8, 9."]),
     "vault of a system whose files are not known": (
         vault("el8", "https://mirror.example.org/el/8", os="RedHat"),

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from lab import LabError, topology
+from lab import ROOT, LabError, topology
 
 ROWS = {
     "salt.example.org": {"address": "172.31.250.10", "roles": []},
@@ -125,3 +125,8 @@ def test_a_host_looks_like_centos_7_unless_another_platform_is_named(hosts):
     assert [host.platform for host in found.hosts] == ["el7", "el9"]
     with pytest.raises(LabError, match="two: platform: el6: unknown. Known: el7, el8, el9"):
         hosts(two=row | {"platform": "el6"})
+
+
+def test_a_host_without_a_master_has_the_roots_of_a_master():
+    master, minion = (yaml.safe_load((ROOT / f"conf/{kind}.d/mesos.conf").read_text()) for kind in ("master", "minion"))
+    assert minion == {"file_client": "local", **master}

@@ -353,7 +353,11 @@ PACKAGES = [
         "1.el7",
         (OS, *APPSTREAM),
         "Version control, as far as a Salt master fetches from a repository",
-        debs=(("git", "usr/bin/git", "/usr/bin/git"),),
+        debs=(
+            ("git", "usr/bin/git", "/usr/bin/git"),
+            ("git", "usr/lib/git-core/git-remote-http", "/usr/lib/git-core/git-remote-http"),
+            ("libcurl3-gnutls", "usr/lib/x86_64-linux-gnu/libcurl-gnutls.so.4", "/usr/lib/libcurl-gnutls.so.4"),
+        ),
     ),
     Package(
         "container-selinux",
