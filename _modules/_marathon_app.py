@@ -247,7 +247,7 @@ def _alike_parts(given, shown, kind):
         there = shown[name]
         if not (type(value) is type(there) is str and value == there) and not _alike(value, there, fields.get(name, other)):
             return False
-    if len(given) < len(shown):
+    if given.keys() != shown.keys():
         added = ADDED.get(kind, {})
         for name in shown:
             if name not in given and name != chosen and (name not in added or added[name] != shown[name]):

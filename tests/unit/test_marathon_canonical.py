@@ -657,6 +657,14 @@ def test_what_is_written_in_the_newer_form_surely_stands_and_all_else_needs_a_lo
     assert standing == {"minimal", "numbers and labels", "args", "user network, new form", "fetch", "port definitions", "no ports", "roles"}
 
 
+def test_what_marathon_shows_and_nobody_gave_needs_a_look_unless_it_always_adds_it():
+    port = {"containerPort": 80, "protocol": "tcp", "labels": {}}
+    shown = {**WEB, "container": {"type": "DOCKER", "docker": {"image": "x"}, "volumes": [], "portMappings": [{**port, "name": "http"}]}}
+    for given, stands in (({**port, "servicePort": 0}, False), (port, False), ({"containerPort": 80, "name": "http"}, True)):
+        desired = {"container": {"docker": {"image": "x"}, "portMappings": [given]}}
+        assert app.stands(shown, desired, app.release(NEW)) is stands
+
+
 def test_a_constraint_that_an_old_marathon_shows_with_an_empty_value_is_no_difference_to_who_changes_something_else():
     current = {**WEB, "constraints": [["hostname", "UNIQUE", ""]], "labels": {}}
     assert app.diff(current, {"labels": {"team": "a"}}, OLD) == {"/labels/team": {"old": None, "new": "a"}}
