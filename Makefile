@@ -37,7 +37,7 @@ lint: .venv/.made ## ruff, yamllint, salt-lint, shellcheck, vagrant validate
 	    VAGRANT_HOME=build/vagrant/home VAGRANT_DOTFILE_PATH=build/vagrant/machines vagrant validate --ignore-provider; \
 	else echo "vagrant is not installed: nobody has looked at Vagrantfile"; fi
 
-docs: .venv/.made ## docs/functions.md, from the docstrings of the modules
+docs: .venv/.made ## docs/functions.md and docs/states.md, from the docstrings
 	.venv/bin/python docs/functions.py
 
 bench: .venv/.made ## what Salt costs: a table of many agents, a shell script that does the same, questions to a large cluster

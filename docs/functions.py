@@ -1,7 +1,8 @@
 """
-Writes ``docs/functions.md``, the list of the execution modules' public functions, from their source. ``make docs`` calls it.
+Writes ``docs/functions.md`` and ``docs/states.md``, the lists of the execution modules' public functions and of the states,
+from their source. ``make docs`` calls it.
 
-Order, sections and signatures are those of the source; docstrings are those of the loaded functions, as some are put
+Order, sections and signatures are those of the source; docstrings of functions are those of the loaded ones, as some are put
 together there. Salt need not be installed.
 """
 
@@ -16,7 +17,7 @@ from pathlib import Path
 from unittest import mock
 
 ROOT = Path(__file__).parents[1]
-PAGE = Path(__file__).with_suffix(".md")
+PAGE, STATES_PAGE = Path(__file__).with_name("functions.md"), Path(__file__).with_name("states.md")
 COMMAND = "make docs"
 MODULES = {"mesos": "mesos", "marathon": "mesos_marathon", "chronos": "mesos_chronos", "zk": "zk"}
 HEAD = f"""# Functions of the execution modules
@@ -24,6 +25,14 @@ HEAD = f"""# Functions of the execution modules
 Written by `{COMMAND}` from the docstrings; `salt-call sys.doc mesos.summary` shows a function's whole text. Each but those of `zk` takes
 `profile` and the settings of a connection, such as `url`: see [mesos](#mesosconnection), [marathon](#marathonconnection) and
 [chronos](#chronosconnection).
+"""
+
+STATES_HEAD = f"""# States
+
+Written by `{COMMAND}` from the docstrings; `salt-call sys.state_doc marathon.app_present` shows a state's whole text. What a state
+changes it tells as `changes`; with `test=True` it tells the same and changes nothing. Those about a cluster take `profile` and the
+settings of a connection, such as `url`: see [mesos](functions.md#mesosconnection), [marathon](functions.md#marathonconnection) and
+[chronos](functions.md#chronosconnection).
 """
 
 
@@ -51,11 +60,25 @@ def functions(source: str) -> Iterator[tuple[str, str, str, str]]:
             yield section, name, ast.unparse(node.args), inspect.cleandoc(getattr(module, node.name).__doc__ or "")
 
 
-def example(docstring: str) -> str:
-    """Return the commands under ``CLI Example:``, or nothing."""
-    _, _, block = docstring.partition(".. code-block:: bash")
+def states(module: str) -> Iterator[tuple[str, str, str]]:
+    """Yield name, arguments and docstring of each state of a module, in the order of the source."""
+    for node in ast.parse((ROOT / "_states" / f"{module}.py").read_text()).body:
+        # What Salt calls where something that is watched changed is none.
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_") and node.name != "mod_watch":
+            yield node.name, ast.unparse(node.args), ast.get_docstring(node) or ""
+
+
+def example(docstring: str, language: str = "bash") -> str:
+    """Return the commands, or the YAML, of the example in a docstring, or nothing."""
+    _, _, block = docstring.partition(f".. code-block:: {language}")
     lines = re.match(r"(?:[ \t]*\n|[ \t]+.*(?:\n|$))*", block)[0]
     return inspect.cleandoc(lines).strip()
+
+
+def entry(name: str, arguments: str, docstring: str, language: str = "bash") -> str:
+    """Return what is said of one function or state: its arguments, its first paragraph and its example."""
+    first = " ".join(docstring.partition("\n\n")[0].split())
+    return f"#### {name}\n\n`{name}({arguments})`\n\n{first}\n\n```{language}\n{example(docstring, language)}\n```\n"
 
 
 def page() -> str:
@@ -68,10 +91,19 @@ def page() -> str:
             if section and section != last:
                 parts.append(f"### {name}: {section}\n")
             last = section
-            first = " ".join(docstring.partition("\n\n")[0].split())
-            parts.append(f"#### {name}.{function}\n\n`{name}.{function}({arguments})`\n\n{first}\n\n```bash\n{example(docstring)}\n```\n")
+            parts.append(entry(f"{name}.{function}", arguments, docstring))
+    return "\n".join(parts)
+
+
+def states_page() -> str:
+    """Return what ``docs/states.md`` has to be."""
+    parts = [STATES_HEAD]
+    for module in MODULES:
+        parts.append(f"## {module}\n")
+        parts += [entry(f"{module}.{state}", arguments, docstring, "yaml") for state, arguments, docstring in states(module)]
     return "\n".join(parts)
 
 
 if __name__ == "__main__":
     PAGE.write_text(page())
+    STATES_PAGE.write_text(states_page())

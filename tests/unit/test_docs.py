@@ -1,4 +1,4 @@
-"""docs/functions.md is what the docstrings of the modules say, and each public function has an example."""
+"""docs/functions.md and docs/states.md are what the docstrings say, and each function and state has an example."""
 
 import importlib.util
 
@@ -11,9 +11,9 @@ generator = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(generator)
 
 
-def test_page_is_what_the_docstrings_say():
-    current = generator.PAGE.read_text() == generator.page()
-    assert current, f"docs/functions.md is not what the docstrings say: run `{generator.COMMAND}` and commit it"
+@pytest.mark.parametrize("path, page", [(generator.PAGE, generator.page), (generator.STATES_PAGE, generator.states_page)], ids=str)
+def test_pages_are_what_the_docstrings_say(path, page):
+    assert path.read_text() == page(), f"docs/{path.name} is not what the docstrings say: run `{generator.COMMAND}` and commit it"
 
 
 @pytest.mark.parametrize("module", generator.MODULES)
@@ -24,5 +24,13 @@ def test_each_function_has_a_first_line_and_an_example_of_its_own(module):
     assert [name for name, text in found.items() if f"{module}.{name}" not in generator.example(text)] == []
 
 
-def test_function_without_an_example_is_seen():
-    assert generator.example("Show a thing.\n\nReturns it.") == ""
+@pytest.mark.parametrize("module", generator.MODULES)
+def test_each_state_has_a_first_line_and_an_example_of_its_own(module):
+    found = {name: text for name, _, text in generator.states(module)}
+    assert found
+    assert [name for name, text in found.items() if not text or text.startswith("..")] == []
+    assert [name for name, text in found.items() if f"{module}.{name}:" not in generator.example(text, "yaml")] == []
+
+
+def test_what_has_no_example_is_seen():
+    assert generator.example("Show a thing.\n\nReturns it.") == generator.example("Keep a thing.", "yaml") == ""
