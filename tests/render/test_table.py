@@ -6,6 +6,7 @@ What a node then looks like is in the golden files ``ha-*`` and ``wide-*``.
 
 import ast
 import json
+from fnmatch import fnmatch
 
 import pytest
 import yaml
@@ -224,6 +225,16 @@ def test_who_has_no_role_knows_where_the_apis_are(found):
     for formula, port in (("mesos", 5050), ("marathon", 8080), ("chronos", 4400)):
         assert pillar[formula] == {"url": [f"http://172.31.250.1{number}:{port}" for number in (1, 2, 3)]}
     assert "zookeeper" not in pillar
+
+
+def test_who_brings_it_there_is_told_what_runs_and_nobody_else(found):
+    runs = {"marathon": "apps", "chronos": "jobs", "mesos": "quotas"}
+    told = {name: [formula for formula, key in runs.items() if key in found[name]["pillar"].get(formula, {})]
+            for name in ("repository lxcc02", "repository lxb001", "repository lxcm01", "master")}
+    assert told == {"repository lxcc02": list(runs), "repository lxb001": [], "repository lxcm01": [], "master": []}
+    nodes, top = table()["nodes"], yaml.safe_load((ROOT / "pillar" / "top.sls").read_text())["base"]
+    granted = {node for node in nodes for pattern, files in top.items() if "apps" in files and fnmatch(node, pattern)}
+    assert granted == {node for node, row in nodes.items() if {"mesos-master", "marathon", "chronos"} & set(row["roles"])}
 
 
 def test_the_order_of_the_rows_restarts_nothing(found):
