@@ -1,5 +1,6 @@
 # What pillar declares to run on the cluster, and who may have how much of it: once for the cluster, not once a node. Of the nodes with a
-# role one does it, whichever answers; if that is off the next time, another. Where nothing is declared nothing is changed.
+# role one does it, any that answers. One that is off costs each step the timeouts of the Salt master, unless it is said to be:
+# pillar='{"absent": ["lxcc03.devops.test"]}'. Where nothing is declared nothing is changed.
 #
 #   salt-run state.orchestrate orchestration.apps test=True
 #   salt-run state.orchestrate orchestration.apps
