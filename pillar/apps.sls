@@ -35,7 +35,7 @@ chronos:
       cpus: 0.1
       mem: 32
 
-# Two roles: web gets half a processor whatever others want, and of all the rest twice what batch gets.
+# Two roles: web gets half a processor whatever others want, and of all the rest four times what batch gets.
 mesos:
   quotas:
     web:
@@ -43,4 +43,4 @@ mesos:
       limits: {cpus: 2, mem: 2048}
   weights:
     web: 2
-    batch: 1
+    batch: 0.5

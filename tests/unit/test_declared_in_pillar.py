@@ -67,7 +67,7 @@ def test_the_examples_are_what_they_say(place):
     assert (hello["instances"], hello["env"], hello["labels"]) == (2, {"GREETING": "hello"}, {"MANAGED_BY": "salt"})
     assert served["container"]["docker"]["image"] == "busybox" and served["container"]["portMappings"][0]["containerPort"] == 80
     roles = place.mesos.call("roles")
-    assert (roles["web"]["weight"], roles["web"]["limits"], roles["batch"]["weight"]) == (2.0, {"cpus": 2.0, "mem": 2048.0}, 1.0)
+    assert (roles["web"]["weight"], roles["web"]["limits"], roles["batch"]["weight"]) == (2.0, {"cpus": 2.0, "mem": 2048.0}, 0.5)
     assert place.salt.call("chronos.children", "hello", url=place.chronos.url) == ["hello-again"]
 
 
@@ -84,7 +84,7 @@ def test_what_is_not_declared_stays_and_null_takes_it_away(place):
     withdrawn = """
         marathon: {apps: {/hello: null}}
         chronos: {jobs: {hello: null, hello-again: null}}
-        mesos: {quotas: {web: null}, weights: {web: 1}}"""
+        mesos: {quotas: {web: null}, weights: {web: 1, batch: 1}}"""
     assert set(changed(place(withdrawn))) == {
         "marathon-apps-withdrawn", "chronos-jobs", "mesos-quotas-withdrawn", "mesos-weights"}
     assert changed(place(withdrawn)) == {}
