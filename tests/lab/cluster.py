@@ -281,6 +281,8 @@ def apply(current: Running, table: Topology) -> str:
     faults, changed, total = [], 0, 0
     for host in targets:
         states = answers.get(host.id, "no answer")
+        if isinstance(states, dict) and "stderr" in states:  # what salt-ssh has to say where Salt could not
+            states = states["stderr"].strip() or states["stdout"].strip()
         if not isinstance(states, dict):
             faults += [f"{host.name}: {fault}" for fault in (states if isinstance(states, list) else [states])]
             continue
