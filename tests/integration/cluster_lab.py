@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -27,6 +28,18 @@ def eventually(question: Callable[[], T], seconds: int = 60) -> T:
             return reply
         assert time.monotonic() < deadline, f"not within {seconds} s; last: {last!r}"
         time.sleep(1)
+
+
+def orchestration(runbook: str, pillar: str = "") -> list[str]:
+    """Return the command that runs a runbook on the Salt master."""
+    return ["salt-run", "--no-color", "state.orchestrate", f"orchestration.{runbook}", *([f"pillar={pillar}"] if pillar else [])]
+
+
+def steps(printed: str) -> tuple[list[str], list[str]]:
+    """Return the steps of a runbook that succeeded, in the order in which they were printed, and those with changes."""
+    assert re.search(r"^Failed: +0$", printed, re.MULTILINE), printed
+    changed = [block.partition("\n")[0] for block in printed.split("ID: ")[1:] if re.search(r"Changes: +\n +[-\w]", block)]
+    return re.findall(r"ID: (.*)", printed), changed
 
 
 @dataclass
@@ -88,6 +101,25 @@ class Lab:
         assert not faults, json.dumps(faults, indent=2)
         return {host: changed for host, states in answers.items()
                 if (changed := {state["__id__"]: state["changes"] for state in states.values() if state["changes"]})}
+
+    def single(self, state: str, name: str, **arguments) -> dict:
+        """One state on the host, by ``salt-call state.single``: its result."""
+        words = [f"{key}={json.dumps(value)}" for key, value in {"name": name, **arguments}.items()]
+        done = self.call("run", self.host, "salt-call", "state.single", state, *words, "--out=json", "--no-color")
+        (result,) = json.loads(done.stdout)["local"].values()
+        return result
+
+    def orchestrate(self, runbook: str, pillar: str = "") -> tuple[int, str]:
+        """Run a runbook on the Salt master: its exit code and what it printed."""
+        done = self.call("run", self.host, *orchestration(runbook, pillar))
+        print(done.stdout)
+        return done.returncode, done.stdout
+
+    def orchestrated(self, runbook: str, pillar: str = "") -> tuple[list[str], list[str]]:
+        """Run a runbook, insist on success; return the steps in the order in which they were printed, and those with changes."""
+        code, printed = self.orchestrate(runbook, pillar)
+        assert code == 0, printed
+        return steps(printed)
 
     def started(self, unit: str) -> str:
         """When systemd last started a unit: equal twice means that nothing restarted it in between."""

@@ -17,24 +17,6 @@ ETC = "find /etc /var/lib -type f -printf '%p %T@\\n' | grep -v -e /etc/salt/ -e
 pytestmark = pytest.mark.lines("3008")
 
 
-def orchestrate(lab, runbook: str, pillar: str = "") -> tuple[int, str]:
-    """Run a runbook on the Salt master: its exit code and what it printed."""
-    words = ["salt-run", "--no-color", "state.orchestrate", f"orchestration.{runbook}"]
-    done = lab.call("run", "lxcm01", *words, *([f"pillar={pillar}"] if pillar else []))
-    print(done.stdout)
-    return done.returncode, done.stdout
-
-
-def deployed(lab, pillar: str = "") -> tuple[list[str], list[str]]:
-    """Deploy, insist on success; return the steps in the order in which they were printed, and those with changes."""
-    code, printed = orchestrate(lab, "deploy", pillar)
-    assert code == 0, printed
-    assert re.search(r"^Failed: +0$", printed, re.MULTILINE), printed
-    steps = re.findall(r"ID: (.*)", printed)
-    changed = [block.partition("\n")[0] for block in printed.split("ID: ")[1:] if re.search(r"Changes: +\n +[-\w]", block)]
-    return steps, changed
-
-
 @pytest.fixture
 def table(bare):
     """A way to serve another table than the repository's; None takes it back."""
@@ -80,7 +62,7 @@ def test_a_faulty_table_is_refused_and_no_host_is_touched(bare, table, wrong, wo
         errors = bare.at(host).apply()
         assert isinstance(errors, list) and len(errors) == 1, errors
         assert all(word in errors[0] for word in words) and "Traceback" not in errors[0], errors
-    code, printed = orchestrate(bare, "deploy")
+    code, printed = bare.orchestrate("deploy")
     assert code != 0 and all(word in printed for word in words) and "Traceback" not in printed
     assert before == {host: bare.at(host).run(ETC) for host in before}
 
@@ -90,7 +72,7 @@ def test_one_control_node_is_deployed(bare, table):
     for node in ("lxcc02", "lxcc03"):
         del small["nodes"][f"{node}.devops.test"]
     table(small)
-    steps, changed = deployed(bare)
+    steps, changed = bare.orchestrated("deploy")
     order = ["Every named node answers and knows its roles", "ZooKeeper on lxcc01.devops.test", "ZooKeeper has its quorum",
              "Mesos master on lxcc01.devops.test", "The Mesos masters have a leader", "The Mesos slaves are registered",
              "Marathon on lxcc01.devops.test", "Chronos on lxcc01.devops.test", "Every node has all that its roles name"]
@@ -102,7 +84,7 @@ def test_one_control_node_is_deployed(bare, table):
 def test_a_dead_node_stops_it_by_name_before_anything_is_changed(bare):
     bare.do("kill", "lxcc03")
     before = {host: bare.at(host).run(ETC) for host in ("lxcc01", "lxcc02")}
-    code, printed = orchestrate(bare, "deploy")
+    code, printed = bare.orchestrate("deploy")
     assert code != 0 and "lxcc03.devops.test" in printed
     assert "ZooKeeper on" not in printed
     assert before == {host: bare.at(host).run(ETC) for host in before}
@@ -110,7 +92,7 @@ def test_a_dead_node_stops_it_by_name_before_anything_is_changed(bare):
 
 def test_without_the_dead_node_it_goes_on_as_far_as_there_is_a_quorum(bare):
     """ZooKeeper grows from one server to two of three. The log of the masters cannot: one that votes and one that is new are no quorum."""
-    code, printed = orchestrate(bare, "deploy", '{"absent": ["lxcc03.devops.test"], "patience": 15}')
+    code, printed = bare.orchestrate("deploy", '{"absent": ["lxcc03.devops.test"], "patience": 15}')
     steps = re.findall(r"ID: (.*)", printed)
     assert "ZooKeeper has its quorum" in steps and "lxcc03.devops.test" not in "".join(steps)
     assert steps.index("Mesos master on lxcc01.devops.test") < steps.index("Mesos master on lxcc02.devops.test")
@@ -122,18 +104,18 @@ def test_with_a_new_log_of_all_three_masters_the_cluster_is_whole(bare):
     """As INSTALL.md has it, 7.2: what the one ZooKeeper server knew is what the three know."""
     bare.at("lxcc01").run("systemctl stop mesos-master && mv /var/lib/mesos/replicated_log /var/lib/mesos/replicated_log.old")
     bare.do("start", "lxcc03")
-    deployed(bare)
+    bare.orchestrated("deploy")
     whole(bare)
     assert "treasure" in bare.at("lxcc03").run("/opt/mesosphere/zookeeper/bin/zkCli.sh get /kept 2>&1")
 
 
 def test_run_again_it_changes_nothing_and_so_does_state_apply(bare):
-    assert deployed(bare)[1] == []
+    assert bare.orchestrated("deploy")[1] == []
     assert bare.converge_all(HOSTS) == {}
 
 
 def test_a_node_that_is_not_in_the_table_cannot_be_absent(bare):
-    code, printed = orchestrate(bare, "deploy", '{"absent": ["lxcc09.devops.test"]}')
+    code, printed = bare.orchestrate("deploy", '{"absent": ["lxcc09.devops.test"]}')
     assert code != 0 and "lxcc09.devops.test" in printed and "lxcc01.devops.test" in printed
 
 
@@ -141,7 +123,7 @@ def test_a_service_that_fails_stops_it_with_host_and_reason(bare):
     """ZooKeeper cannot be started on lxcc02: the run ends there, says so, and touches no master."""
     bare.at("lxcc02").run("systemctl mask --now zookeeper")
     try:
-        code, printed = orchestrate(bare, "deploy")
+        code, printed = bare.orchestrate("deploy")
         assert code != 0 and "Run failed on minions: lxcc02.devops.test" in printed and "Unit zookeeper.service is masked" in printed
         assert "Mesos master on" not in printed
     finally:

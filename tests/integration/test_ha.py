@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from cluster_lab import eventually
+from cluster_lab import eventually, orchestration, steps
 
 ROOT = Path(__file__).parents[2]
 CONTROL = {"lxcc01": "172.31.250.11", "lxcc02": "172.31.250.12", "lxcc03": "172.31.250.13"}
@@ -155,6 +155,130 @@ def test_each_function_of_the_modules_answers(ha):
     assert agent.converge() == {}
     for host in CONTROL:
         back(ha, host)  # the Marathon that abdicated is started again after a minute
+
+
+# What runs on the cluster. The apps and jobs are those of pillar/apps.sls.
+
+SERVER = {
+    "container": {"type": "DOCKER", "docker": {"image": "busybox"}, "portMappings": [{"containerPort": 80, "hostPort": 0}]},
+    "networks": [{"mode": "container/bridge"}], "cpus": 0.1, "mem": 32,
+    "upgradeStrategy": {"minimumHealthCapacity": 0, "maximumOverCapacity": 0},  # the old one goes before the new one comes
+    "healthChecks": [{"protocol": "HTTP", "path": "/", "gracePeriodSeconds": 1, "intervalSeconds": 1, "timeoutSeconds": 2}],
+}
+
+
+def serving(page: str, port: int = 80) -> dict:
+    """An app whose container serves a page, on the port that it publishes or on another one."""
+    return {**SERVER, "cmd": f"mkdir /www && echo {page} > /www/index.html && exec httpd -f -p {port} -h /www"}
+
+
+def running(app: str) -> list[dict]:
+    """The tasks of an app that run."""
+    leader = eventually(lambda: framework_leader(8080, "/v2/leader"))
+    tasks = get(leader, 8080, f"/v2/apps/{app}/tasks").json()["tasks"]
+    return [task for task in tasks if task["state"] == "TASK_RUNNING"]
+
+
+def pages(app: str) -> list[str]:
+    """What the tasks of an app answer on their published ports, at their agents' addresses."""
+    return [requests.get(f"http://{task['host']}:{task['ports'][0]}/", timeout=5).text for task in running(app)]
+
+
+def answering(app: str, instances: int = 1) -> list[str]:
+    """Wait until so many instances of an app answer, and return what."""
+    return eventually(lambda: len(found := pages(app)) == instances and found)
+
+
+def agent_of(ha, task: dict):
+    """The host on which a task runs."""
+    return ha.at({address: host for host, address in AGENTS.items()}[task["host"]])
+
+
+def scaled(**instances: int) -> str:
+    """Pillar for one run that says how many instances apps have, and that Marathon may be without a leader for a while."""
+    apps = {f"/{app.replace('_', '-')}": {"instances": count} for app, count in instances.items()}
+    return json.dumps({"marathon": {"apps": apps, "api": {"retries": 60, "total_timeout": 120}}})
+
+
+@one_line
+def test_one_command_brings_the_declared_apps_and_jobs_to_the_cluster(ha):
+    _, changed = ha.orchestrated("apps")
+    assert {"Marathon has its groups and apps", "Chronos has its jobs"} <= set(changed)
+    (page,) = answering("http-server")
+    assert page.startswith("hello from ")
+    (task,) = running("http-server")
+    assert ha.at("lxcc01").run(f"curl --silent --fail http://{task['host']}:{task['ports'][0]}/") == page
+    said = agent_of(ha, running("hello")[0]).run("cat /var/lib/mesos/slaves/*/frameworks/*/executors/hello.*/runs/latest/stdout")
+    assert "hello from " in said
+
+    def successes() -> dict[str, int]:
+        return {job["name"]: job["successCount"] for job in get("lxcc01", 4400, "/scheduler/jobs").json()}
+
+    eventually(lambda: all(successes().values()))
+    assert set(successes()) == {"hello", "hello-again"}
+    assert ha.orchestrated("apps")[1] == []
+
+
+@one_line
+def test_a_container_that_is_killed_comes_back(ha):
+    (before,) = running("http-server")
+    agent_of(ha, before).run("docker kill $(docker ps --quiet --filter name=mesos-)")
+    assert eventually(lambda: [task for task in running("http-server") if task["id"] != before["id"]])
+    assert answering("http-server")
+    failure = get("lxcc01", 8080, "/v2/apps/http-server?embed=app.lastTaskFailure").json()["app"]["lastTaskFailure"]
+    assert (failure["taskId"], failure["message"]) == (before["id"], "Container exited with status 137")
+
+
+@one_line
+def test_pillar_scales_apps_up_and_down(ha):
+    ha.orchestrated("apps", scaled(http_server=3, hello=4))
+    assert answering("http-server", 3) and len({(task["host"], task["ports"][0]) for task in running("http-server")}) == 3
+    assert len(running("hello")) == 4
+    ha.orchestrated("apps")
+    containers = [ha.at(host).run("docker ps --quiet --filter name=mesos-").split() for host in AGENTS]
+    assert answering("http-server") and sum(map(len, containers)) == 1 and len(running("hello")) == 2
+
+
+@one_line
+def test_apps_are_brought_to_run_although_marathon_loses_its_leader_meanwhile(ha):
+    lost = eventually(lambda: marathon_leader(ha))
+    command = [sys.executable, "-m", "lab.cli", "run", "lxcm01", *orchestration("apps", scaled(hello=6))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        eventually(lambda: get(lost, 8080, "/v2/deployments").json())
+        ha.at(lost).run("systemctl kill --signal=KILL marathon")
+        printed = process.stdout.read()
+    assert process.returncode == 0, printed
+    assert "Marathon has its groups and apps" in steps(printed)[1], printed
+    assert len(running("hello")) == 6 and answering("http-server")
+    assert eventually(lambda: marathon_leader(ha)) != lost
+    ha.orchestrated("apps")
+    assert ha.orchestrated("apps")[1] == []
+    back(ha, lost)
+
+
+@one_line
+def test_a_deployment_that_cannot_finish_fails_in_time_and_says_why(ha):
+    here = ha.at("lxcc01")
+    huge = here.single("marathon.app_present", "/huge", config={**serving("huge"), "cpus": 999}, wait=True, timeout=10, rollback=True)
+    assert huge["result"] is False and "/huge" in huge["comment"] and "InsufficientCpus" in huge["comment"], huge
+    assert get("lxcc01", 8080, "/v2/apps/huge").status_code == 404
+    web = here.single("marathon.app_present", "/web", config=serving("first"), wait=True)
+    assert web["result"] is True and pages("web") == ["first\n"], web
+    sick = here.single("marathon.app_present", "/web", config=serving("second", port=81), wait=True, timeout=15, rollback=True)
+    assert sick["result"] is False and "/web" in sick["comment"] and "unhealthy" in sick["comment"], sick
+    assert eventually(lambda: pages("web")) == ["first\n"]
+    assert here.single("marathon.app_absent", "/web", wait=True)["result"] is True
+
+
+@one_line
+def test_what_ran_on_an_agent_that_lost_its_power_runs_again(ha):
+    (before,) = running("http-server")
+    lost = agent_of(ha, before).host
+    ha.do("kill", lost)
+    ha.do("start", lost)
+    assert eventually(lambda: [task for task in running("http-server") if task["id"] != before["id"]])
+    assert answering("http-server")
+    assert ha.orchestrated("apps")[1] == [] and ha.at(lost).converge() == {}
 
 
 # In one process, which remembers who led.
