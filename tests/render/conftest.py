@@ -11,6 +11,7 @@ from lab import ROOT, SALT_LINES, plan
 from .cases import NODES, REFUSALS, SAME
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks
 def pytest_collection_modifyitems(items):
     """Where tests run on several processors, these stay on one: most share what is rendered once."""
     for item in items:
