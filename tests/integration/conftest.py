@@ -9,7 +9,7 @@ from cluster_lab import Lab
 
 from lab import SALT_LINES, machine
 
-LABS = {"lab": "single", "ha": "ha", "bare": "ha", "el": "el", "doors": "doors"}  # fixture -> topology
+LABS = {"lab": "single", "ha": "ha", "bare": "ha", "el": "el", "doors": "doors", "single": "single"}  # fixture -> topology
 
 
 def pytest_configure(config):
@@ -72,4 +72,11 @@ def el(request):
 def doors(request):
     """Two hosts with nothing but Salt on them, one of them its master."""
     with booted("doors", request.param, "lxgit01", "--no-apply") as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def single(request):
+    """One host with nothing but Salt on it."""
+    with booted("single", request.param, "lxdev01", "--no-apply") as lab:
         yield lab

@@ -20,8 +20,9 @@ BASE, APPSTREAM, EXTRAS_8_9 = (
     tuple(f"{VAULTS[platform]}/{part}/x86_64/os" for platform in ("el8", "el9"))
     for part in ("BaseOS", "AppStream", "extras")
 )
+SALT = "salt"
 DOCKER_CE = tuple(f"docker-ce/{major}/x86_64/stable" for major in (8, 9))
-REPOSITORIES = (MESOSPHERE, NOARCH, OS, UPDATES, EXTRAS, *OWN, *OWN_NOARCH, *BASE, *APPSTREAM, *EXTRAS_8_9, *DOCKER_CE)
+REPOSITORIES = (MESOSPHERE, NOARCH, OS, UPDATES, EXTRAS, *OWN, *OWN_NOARCH, *BASE, *APPSTREAM, *EXTRAS_8_9, *DOCKER_CE, SALT)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -366,5 +367,21 @@ PACKAGES = [
         (EXTRAS, *APPSTREAM),
         "A name that docker requires, and nothing else",
         "noarch",
+    ),
+    *(
+        Package(
+            name,
+            version,
+            "0",
+            (SALT,),
+            "The commands of Salt, which itself every host of the lab has",
+            "noarch",
+            links=tuple((f"/usr/bin/{command}", f"/opt/saltstack/salt/bin/{command}") for command in commands),
+        )
+        for version in ("3006.16", "3008.5")
+        for name, commands in (
+            ("salt-minion", ("salt-minion", "salt-call")),
+            ("salt-master", ("salt-master", "salt-run", "salt-key", "salt")),
+        )
     ),
 ]
