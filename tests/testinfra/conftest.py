@@ -129,10 +129,12 @@ def listening(host) -> set[int]:
 
 @pytest.fixture
 def runs(host):
-    """Insist that a unit runs, and will after a boot."""
+    """Insist that a unit runs, and will after a boot. One that came before its ZooKeeper has 90 seconds to be started again."""
     def check(unit: str) -> None:
-        service = host.service(unit)
-        assert service.is_running, host.run("systemctl status --no-pager %s", unit).stdout
+        service, deadline = host.service(unit), time.monotonic() + 90
+        while not service.is_running:
+            assert time.monotonic() < deadline, host.run("systemctl status --no-pager %s", unit).stdout
+            time.sleep(2)
         assert service.is_enabled, unit
     return check
 
