@@ -59,14 +59,14 @@ def single(portrait):
 
 
 @pytest.fixture(scope="module")
-def bare():
+def bare_hosts():
     """The hosts of the table with sshd alone, and the host admin with salt-ssh 3006."""
     with booted("ha", "3006", "lxcc01", "--door", "ssh", "--no-apply") as lab:
         yield lab
 
 
 @pytest.fixture(scope="module")
-def ha():
+def cluster():
     """The hosts of the table, converged by salt-ssh 3008."""
     with booted("ha", "3008", "lxcc01", "--door", "ssh") as lab:
         yield lab
@@ -153,9 +153,9 @@ def test_a_host_with_no_python_for_salt_is_refused_before_anything_is_copied(sin
     assert "_salt\n" not in single.run("ls -A /var/tmp")
 
 
-def test_what_the_document_says_of_salt_ssh_is_true(bare):
+def test_what_the_document_says_of_salt_ssh_is_true(bare_hosts):
     def execute(host: str, text: str) -> tuple[int, str]:
-        done = bare.call("run", host, "bash", "-c", f"exec 2>&1\n{text}")
+        done = bare_hosts.call("run", host, "bash", "-c", f"exec 2>&1\n{text}")
         return done.returncode, done.stdout + done.stderr
 
     parts = [part for part in parse((ROOT / "INSTALL.md").read_text()) if part.chapter.endswith("salt-ssh")]
@@ -164,15 +164,15 @@ def test_what_the_document_says_of_salt_ssh_is_true(bare):
         run(part, execute)
 
 
-def test_so_made_the_second_run_changes_nothing_on_any_host(bare):
-    results = applied(bare)
+def test_so_made_the_second_run_changes_nothing_on_any_host(bare_hosts):
+    results = applied(bare_hosts)
     assert len(results) == 8 and changes(results) == {}
 
 
-def test_up_converges_all_hosts_of_the_table_without_a_minion(ha):
-    assert "Agents registered: 4 of 4" in ha.up_output
+def test_up_converges_all_hosts_of_the_table_without_a_minion(cluster):
+    assert "Agents registered: 4 of 4" in cluster.up_output
 
 
-def test_the_second_run_changes_nothing_on_any_host(ha):
-    results = applied(ha)
+def test_the_second_run_changes_nothing_on_any_host(cluster):
+    results = applied(cluster)
     assert len(results) == 8 and changes(results) == {}
