@@ -112,6 +112,13 @@ def test_a_suite_converges_and_verifies(machine, suite, tree):
     converges_and_verifies(machine, suite, tree)
 
 
+@pytest.mark.lines("3008")
+@pytest.mark.parametrize("platform", ["almalinux-8", "almalinux-9"])
+@pytest.mark.parametrize("suite", ["mesos-slave", "docker"])  # the first has the roles of the other suites that there are packages for
+def test_so_does_one_on_a_newer_platform(machine, suite, tree):
+    converges_and_verifies(machine, suite, tree)
+
+
 @pytest.mark.lines("3006")
 def test_so_does_the_one_that_has_all_roles_with_the_older_salt(machine, tree):
     instance = converges_and_verifies(machine, "standalone", tree)

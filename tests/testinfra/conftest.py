@@ -121,6 +121,17 @@ def get(host):
 
 
 @pytest.fixture
+def settled(get):
+    """What a URL answers, JSON, once that fulfils a condition; after a minute, in which daemons find each other, whatever it answers."""
+    def ask(url: str, condition) -> dict:
+        deadline = time.monotonic() + 60
+        while not condition(answer := json.loads(get(url))) and time.monotonic() < deadline:
+            time.sleep(2)
+        return answer
+    return ask
+
+
+@pytest.fixture
 def listening(host) -> set[int]:
     """The TCP ports that something on the node listens on."""
     sockets = host.check_output("ss --listening --numeric --tcp").splitlines()[1:]

@@ -1,6 +1,5 @@
 """A node with the role chronos."""
 
-import json
 import re
 
 import pytest
@@ -22,10 +21,10 @@ def test_it_answers(get, chronos):
 
 
 @pytest.fixture
-def leader(get, chronos) -> str:
+def leader(settled, chronos) -> str:
     """Who leads, as host:port."""
     prefix = "scheduler" if str(chronos["version"]).startswith("2.") else "v1/scheduler"
-    return json.loads(get(f"http://localhost:{chronos['http_port']}/{prefix}/leader"))["leader"]
+    return settled(f"http://localhost:{chronos['http_port']}/{prefix}/leader", lambda answer: answer["leader"])["leader"]
 
 
 def test_it_has_a_leader(leader):

@@ -1,6 +1,5 @@
 """A node with the role marathon, whichever era its package is of."""
 
-import json
 import re
 
 import pytest
@@ -14,8 +13,8 @@ def marathon(settings) -> dict:
 
 
 @pytest.fixture
-def info(get, marathon) -> dict:
-    return json.loads(get(f"http://localhost:{marathon['http_port']}/v2/info"))
+def info(settled, marathon) -> dict:
+    return settled(f"http://localhost:{marathon['http_port']}/v2/info", lambda info: info.get("leader"))
 
 
 def test_it_runs(runs):

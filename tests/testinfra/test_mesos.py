@@ -64,9 +64,8 @@ def test_it_listens(listening, settings, daemon):
 
 @master
 @slave
-def test_the_master_has_activated_an_agent(get, settings):
-    state = json.loads(get(url(settings, "master", "/state")))
-    assert state["activated_slaves"] >= 1
+def test_the_master_has_activated_an_agent(settled, settings):
+    assert settled(url(settings, "master", "/state"), lambda state: state["activated_slaves"])["activated_slaves"] >= 1
 
 
 @master
@@ -76,8 +75,8 @@ def test_the_master_knows_the_leader(get, settings):
 
 
 @slave
-def test_the_agent_is_registered(get, settings):
-    assert json.loads(get(url(settings, "slave", "/metrics/snapshot")))["slave/registered"] == 1
+def test_the_agent_is_registered(settled, settings):
+    assert settled(url(settings, "slave", "/metrics/snapshot"), lambda metrics: metrics["slave/registered"])["slave/registered"] == 1
 
 
 @slave
