@@ -34,6 +34,7 @@ MODES = ("merge", "replace")
 ACKNOWLEDGED_LATE = (1, 8)  # before, a deployment that was acknowledged may not be listed yet
 PARTIAL_SINCE = PODS_SINCE = (1, 4)
 FEW_APPS = 3  # from more on all apps are read at once, instead of one after another
+LEADERLESS = (_mesos_http.Unreachable, _mesos_http.NoLeader, _mesos_http.ServerError)
 
 __func_alias__ = {"import_": "import"}
 __virtualname__ = "marathon"
@@ -1926,7 +1927,8 @@ def cancel_deployment(id, force=False, profile=None, **connection):
 
 def wait_deployment(id, timeout=300, interval=2, profile=None, **connection):
     """
-    Wait until a deployment is over, and say what came of it.
+    Wait until a deployment is over, and say what came of it. While Marathon is without a leader it goes on waiting: the next one
+    goes on with the deployment.
 
     id
         Id of the deployment.
@@ -1965,9 +1967,12 @@ def wait_deployment(id, timeout=300, interval=2, profile=None, **connection):
         if left <= 0:
             break
         time.sleep(min(interval, left))
-        current = _deployment(client, id)
-        if current is None:
-            return _outcome(client, deployment)
+        try:
+            current = _deployment(client, id)
+            if current is None:
+                return _outcome(client, deployment)
+        except LEADERLESS:
+            continue  # the next leader goes on with it
         deployment = current
     return _outcome(client, deployment, over=False)
 

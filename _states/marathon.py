@@ -21,6 +21,7 @@ importlib.reload(_declared)
 importlib.reload(_mesos_gate)
 
 INTERVAL = 0.5  # seconds between two looks at a deployment or at a lock
+PATIENT = 60  # times that a question which nobody answered is asked again, once something has begun
 # What says how many instances there are.
 AMOUNT = {"app": "instances", "pod": "scaling"}
 # How an app does, which is no part of what it is.
@@ -559,7 +560,10 @@ class _Marathon:
         deadline = time.monotonic() + self.wait_for_lock
         while True:
             try:
-                return self.call(function, *arguments, force=self.force, **named)
+                done = self.call(function, *arguments, force=self.force, **named)
+                if self.wait:  # from here on for the next leader, too, who goes on with what was begun
+                    self.where = {"retries": PATIENT, **self.where}
+                return done
             except CommandExecutionError as error:
                 left = deadline - time.monotonic()
                 info = getattr(error, "info", None)

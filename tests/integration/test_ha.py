@@ -195,9 +195,9 @@ def agent_of(ha, task: dict):
 
 
 def scaled(**instances: int) -> str:
-    """Pillar for one run that says how many instances apps have, and that Marathon may be without a leader for a while."""
+    """Pillar for one run that says how many instances apps have."""
     apps = {f"/{app.replace('_', '-')}": {"instances": count} for app, count in instances.items()}
-    return json.dumps({"marathon": {"apps": apps, "api": {"retries": 60, "total_timeout": 120}}})
+    return json.dumps({"marathon": {"apps": apps}})
 
 
 @one_line

@@ -11,7 +11,8 @@ generator = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(generator)
 
 
-@pytest.mark.parametrize("path, page", [(generator.PAGE, generator.page), (generator.STATES_PAGE, generator.states_page)], ids=str)
+@pytest.mark.parametrize("path, page", [(generator.PAGE, generator.page), (generator.STATES_PAGE, generator.states_page)],
+                         ids=["functions", "states"])
 def test_pages_are_what_the_docstrings_say(path, page):
     assert path.read_text() == page(), f"docs/{path.name} is not what the docstrings say: run `{generator.COMMAND}` and commit it"
 

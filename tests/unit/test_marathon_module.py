@@ -556,6 +556,26 @@ def test_a_deployment_that_another_takes_over_is_cancelled(world):
     assert found["result"] == "cancelled" and "its version is" in found["apps"]["/web"]
 
 
+def test_who_waits_for_a_deployment_bears_with_a_leader_that_is_gone(world):
+    place = world()
+    server = place.server
+    server.mesos.hold = True
+    begun = place.call("update_app", "/web", {"cmd": "sleep 1000"})["deploymentId"]
+    statuses = [503, 502, 503, 200]
+
+    def finish(response):
+        type(server).finish(server, response)
+        if server.requests[-1].path == "/v2/deployments":
+            response.status_code = statuses.pop()
+            if not statuses:
+                del server.finish
+                server.mesos.hold = False
+
+    server.finish = finish
+    found = place.call("wait_deployment", begun, interval=0.1, retries=0)
+    assert not statuses and found["result"] == "done", found
+
+
 def test_a_deployment_that_ends_with_fewer_instances_has_failed_and_the_last_one_says_why(world):
     place = world()
     begun = place.call("create_app", "/sick", {"cmd": "exit 1", "backoffSeconds": 3600})["deploymentId"]
