@@ -10,6 +10,8 @@ from cluster_lab import eventually
 HOST = "lxdev01"  # of tests/topologies/single.yaml
 ADDRESS = "172.31.250.11"
 FILES = "find /etc /var/lib/zookeeper -type f -printf '%p %T@\\n' | grep -v -e version-2 -e /etc/salt/ | sort | md5sum"
+# What Salt itself does not change, or render and unit tests show of both lines: one is enough for it.
+one_line = pytest.mark.lines("3008")
 SERVICES = ("zookeeper", "mesos-master", "mesos-slave", "marathon", "chronos", "docker")
 
 
@@ -45,6 +47,7 @@ def test_salt_reports_the_second_run_as_true_and_unchanged(lab):
     assert all(state["result"] is True and not state["changes"] for state in reply.values())
 
 
+@one_line
 def test_the_exit_code_of_a_command_on_a_host_is_kept(lab):
     assert lab.call("run", HOST, "sh", "-c", "exit 7").returncode == 7
 
@@ -57,6 +60,7 @@ def test_zookeeper_is_standalone(lab):
     assert "Mode: standalone" in zookeeper_says("srvr")
 
 
+@one_line
 def test_what_the_cluster_uses_among_itself_is_closed_to_others(lab):
     try:
         changes = lab.converge(pillar={"common": {"firewall": {"members": ["172.31.250.99"]}}})
@@ -70,6 +74,7 @@ def test_what_the_cluster_uses_among_itself_is_closed_to_others(lab):
     assert "Mode: standalone" in zookeeper_says("srvr")
 
 
+@one_line
 def test_a_port_that_no_role_needs_is_closed(lab):
     lab.run("systemd-run --unit stray-listener --quiet nc -lk 9999")
     try:
@@ -80,6 +85,7 @@ def test_a_port_that_no_role_needs_is_closed(lab):
         lab.run("systemctl stop stray-listener")
 
 
+@one_line
 def test_docker_runs_containers(lab):
     lab.run("tar -C / -c usr/bin/busybox | docker import - bare >/dev/null")
     assert lab.run("docker run --rm -m 64m bare /usr/bin/busybox echo hello") == "hello\n"
@@ -89,7 +95,7 @@ def test_a_node_is_what_its_roles_promise(lab):
     lab.verify()
 
 
-@pytest.mark.lines("3008")  # the unit tests do it with both
+@one_line
 def test_each_function_of_the_modules_answers(lab):
     assert lab.call_every_function()
     lab.begin_agent_anew()
@@ -103,6 +109,7 @@ def test_salt_shows_a_summary_of_each_service_on_one_screen(lab):
         assert word in shown and len(shown.splitlines()) <= 60, shown
 
 
+@one_line
 @pytest.mark.parametrize("command, words", [
     ("mesos.agent nobody.devops.test", "nobody.devops.test"),
     ("mesos.set_quota a/b guarantees='{cpus: 1}'", "a/b"),
@@ -146,6 +153,7 @@ def test_a_withdrawn_flag_disappears(lab):
     everything_answers()
 
 
+@one_line
 def test_everything_comes_back_after_a_power_cut(lab):
     assert lab.call("kill", HOST).returncode == 0
     started = lab.call("start", HOST)
@@ -174,6 +182,7 @@ def test_wrong_settings_are_refused_and_nothing_is_touched(lab, pillar, words):
     assert before == lab.run(FILES)
 
 
+@one_line
 def test_an_unknown_role_is_refused(lab):
     lab.run("cp /etc/salt/grains /root/grains && sed -i 's/chronos/cronos/' /etc/salt/grains")
     try:
@@ -186,6 +195,7 @@ def test_an_unknown_role_is_refused(lab):
         lab.call("salt", "*", "saltutil.refresh_grains")
 
 
+@one_line
 def test_a_role_that_is_taken_away_stops_its_daemon_until_it_is_given_back(lab):
     lab.run("cp /etc/salt/grains /root/grains && sed -i '/mesos-slave/d' /etc/salt/grains")
     try:
@@ -214,6 +224,7 @@ def test_mesos_is_upgraded_in_place(lab):
     assert lab.converge() == {}
 
 
+@one_line
 def test_marathon_crosses_its_three_eras(lab):
     lab.run("yum -y remove marathon && rm -rf /etc/marathon /etc/default/marathon")  # yum cannot go back to another architecture
     settings = {"options": {"framework_name": "blue sky", "task_launch_timeout": 300000}}
