@@ -52,21 +52,21 @@ def portrait(request):
 
 
 @pytest.fixture(scope="module")
-def single(portrait):
+def by_ssh(portrait):
     """The same host by ssh."""
     with booted("single", portrait[1], HOST, "--door", "ssh") as lab:
         yield lab
 
 
 @pytest.fixture(scope="module")
-def bare_hosts():
+def bare_by_ssh():
     """The hosts of the table with sshd alone, and the host admin with salt-ssh 3006."""
     with booted("ha", "3006", "lxcc01", "--door", "ssh", "--no-apply") as lab:
         yield lab
 
 
 @pytest.fixture(scope="module")
-def cluster():
+def ha_by_ssh():
     """The hosts of the table, converged by salt-ssh 3008."""
     with booted("ha", "3008", "lxcc01", "--door", "ssh") as lab:
         yield lab
@@ -101,61 +101,61 @@ def trips(lab: Lab, *args: str) -> list[str]:
     return lab.at("admin").run("cat /root/trips").split()
 
 
-def test_up_converges_a_host_without_a_minion(single):
-    assert "salt-ssh '*' state.apply" in single.up_output and "Agents registered: 1 of 1" in single.up_output
-    assert single.run("systemctl is-active salt-minion; ls -A /opt/saltstack/salt; true") == "inactive\n"
+def test_up_converges_a_host_without_a_minion(by_ssh):
+    assert "salt-ssh '*' state.apply" in by_ssh.up_output and "Agents registered: 1 of 1" in by_ssh.up_output
+    assert by_ssh.run("systemctl is-active salt-minion; ls -A /opt/saltstack/salt; true") == "inactive\n"
 
 
-def test_the_files_are_those_that_master_and_minion_make(single, portrait):
-    assert single.run(PORTRAIT).splitlines() == portrait[0].splitlines()
+def test_the_files_are_those_that_master_and_minion_make(by_ssh, portrait):
+    assert by_ssh.run(PORTRAIT).splitlines() == portrait[0].splitlines()
 
 
-def test_a_second_run_changes_nothing_and_so_says_a_test_run(single):
-    assert changes(applied(single, "test=True")) == {}
-    assert changes(applied(single)) == {}
+def test_a_second_run_changes_nothing_and_so_says_a_test_run(by_ssh):
+    assert changes(applied(by_ssh, "test=True")) == {}
+    assert changes(applied(by_ssh)) == {}
 
 
-def test_roles_come_with_the_roster_and_modules_with_their_helpers(single):
-    assert answer(single, "grains.get", "roles")[0] == "zookeeper"
-    assert answer(single, "mesos.leader") and answer(single, "chronos.leader")
+def test_roles_come_with_the_roster_and_modules_with_their_helpers(by_ssh):
+    assert answer(by_ssh, "grains.get", "roles")[0] == "zookeeper"
+    assert answer(by_ssh, "mesos.leader") and answer(by_ssh, "chronos.leader")
 
 
-def test_a_highstate_takes_no_more_round_trips_than_one_of_two_states(single):
-    single.at("admin").run(COUNTED + SMALL)
+def test_a_highstate_takes_no_more_round_trips_than_one_of_two_states(by_ssh):
+    by_ssh.at("admin").run(COUNTED + SMALL)
     here, small = ["'*' state.apply"], ["-c /root/small/conf '*' state.apply"]
     taken = {}
     for command in (here, small):  # once, so that the modules are there
-        trips(single, *command)
-        taken[command[0]] = trips(single, *command)
+        trips(by_ssh, *command)
+        taken[command[0]] = trips(by_ssh, *command)
     print(taken)
     assert taken[here[0]] == taken[small[0]]
 
 
-def test_wrong_settings_are_refused_in_one_message_and_nothing_is_touched(single):
-    before = single.run(PORTRAIT)
-    told = json.dumps(applied(single, """pillar={"zookeeper": {"zookeper": 1}}"""))
+def test_wrong_settings_are_refused_in_one_message_and_nothing_is_touched(by_ssh):
+    before = by_ssh.run(PORTRAIT)
+    told = json.dumps(applied(by_ssh, """pillar={"zookeeper": {"zookeper": 1}}"""))
     assert told.count("zookeeper:zookeper") == 1 and "no such setting. Known: " in told and "Traceback" not in told
-    assert single.run(PORTRAIT) == before
+    assert by_ssh.run(PORTRAIT) == before
 
 
-def test_a_host_with_no_python_for_salt_is_refused_before_anything_is_copied(single):
+def test_a_host_with_no_python_for_salt_is_refused_before_anything_is_copied(by_ssh):
     """Salt 3008 without --relenv, and 3006 where there is no python3, as EL7 comes."""
-    single.at("admin").run(COUNTED + SMALL + "sed -i /relenv/d /root/small/conf/master.d/lab.conf")
-    single.run("rm -rf /var/tmp/.root_*_salt; mv /usr/local/bin/python3 /root/ && printf '#!/bin/sh\nexit 127\n' > /usr/local/bin/python3"
-            " && chmod +x /usr/local/bin/python3")
+    by_ssh.at("admin").run(COUNTED + SMALL + "sed -i /relenv/d /root/small/conf/master.d/lab.conf")
+    by_ssh.run(r"rm -rf /var/tmp/.root_*_salt; mv /usr/local/bin/python3 /root/ 2>/dev/null;"
+               r"printf '#!/bin/sh\nexit 127\n' > /usr/local/bin/python3 && chmod +x /usr/local/bin/python3")
     try:
-        done = single.call("run", "admin", "sh", "-c", "salt-ssh -c /root/small/conf '*' state.apply")
+        done = by_ssh.call("run", "admin", "sh", "-c", "salt-ssh -c /root/small/conf '*' state.apply")
     finally:
-        single.run("mv /root/python3 /usr/local/bin/")
+        by_ssh.run("rm /usr/local/bin/python3; mv /root/python3 /usr/local/bin/ 2>/dev/null; true")
     assert done.returncode != 0
     told = done.stdout + done.stderr
-    assert "Nothing was copied." in told and {"3006": "yum -y install python3", "3008": "--relenv"}[single.line] in told, told
-    assert "_salt\n" not in single.run("ls -A /var/tmp")
+    assert "Nothing was copied." in told and {"3006": "yum -y install python3", "3008": "--relenv"}[by_ssh.line] in told, told
+    assert "_salt\n" not in by_ssh.run("ls -A /var/tmp")
 
 
-def test_what_the_document_says_of_salt_ssh_is_true(bare_hosts):
+def test_what_the_document_says_of_salt_ssh_is_true(bare_by_ssh):
     def execute(host: str, text: str) -> tuple[int, str]:
-        done = bare_hosts.call("run", host, "bash", "-c", f"exec 2>&1\n{text}")
+        done = bare_by_ssh.call("run", host, "bash", "-c", f"exec 2>&1\n{text}")
         return done.returncode, done.stdout + done.stderr
 
     parts = [part for part in parse((ROOT / "INSTALL.md").read_text()) if part.chapter.endswith("salt-ssh")]
@@ -164,15 +164,15 @@ def test_what_the_document_says_of_salt_ssh_is_true(bare_hosts):
         run(part, execute)
 
 
-def test_so_made_the_second_run_changes_nothing_on_any_host(bare_hosts):
-    results = applied(bare_hosts)
+def test_so_made_the_second_run_changes_nothing_on_any_host(bare_by_ssh):
+    results = applied(bare_by_ssh)
     assert len(results) == 8 and changes(results) == {}
 
 
-def test_up_converges_all_hosts_of_the_table_without_a_minion(cluster):
-    assert "Agents registered: 4 of 4" in cluster.up_output
+def test_up_converges_all_hosts_of_the_table_without_a_minion(ha_by_ssh):
+    assert "Agents registered: 4 of 4" in ha_by_ssh.up_output
 
 
-def test_the_second_run_changes_nothing_on_any_host(cluster):
-    results = applied(cluster)
+def test_the_second_run_changes_nothing_on_any_host(ha_by_ssh):
+    results = applied(ha_by_ssh)
     assert len(results) == 8 and changes(results) == {}
