@@ -72,9 +72,11 @@ def mesos_reads():
 
 
 def mesos_policy(agent):
+    assert ask("mesos.diff_weights", {"every": 2}) == {"/every": {"old": 1, "new": 2}}
     assert ask("mesos.set_weights", {"every": 2})["every"] == 2
     assert ask("mesos.weight", "every") == ask("mesos.weights")["every"] == 2
     ask("mesos.set_weights", {"every": 1})
+    assert list(ask("mesos.diff_quota", "every", guarantees={"cpus": 0.5})) == ["/guarantees/cpus"]
     assert ask("mesos.set_quota", "every", guarantees={"cpus": 0.5})["guarantees"] == {"cpus": 0.5}
     assert ask("mesos.quota", "every")["guarantees"] == ask("mesos.quotas")["every"]["guarantees"] == {"cpus": 0.5}
     assert [ask("mesos.remove_quota", "every") for _ in range(2)] == [True, False]
@@ -100,6 +102,7 @@ def mesos_agents(agent):
         {"machines": [agent], "start": "+1h", "duration": "2h"}], confirm=True) for machine in window["machines"]]
     assert machines == [agent]
     assert ask("mesos.remove_from_schedule", agent) == []
+    assert [each["hostname"] for each in ask("mesos.maintenance_window", agent, "now", "1h")["machines"]] == [agent]
     assert len(ask("mesos.add_maintenance_window", agent, "now", "1h")) == 1
     assert [each["hostname"] for each in ask("mesos.machine_down", agent, confirm=True)["down"]] == [agent]
     assert ask("mesos.machine_up", agent)["down"] == []
@@ -119,6 +122,7 @@ def marathon_reads():
     for name in ("apps", "tasks", "groups", "group_versions", "pods", "plugins", "deployments", "pod_status"):
         assert isinstance(ask(f"marathon.{name}"), list), name
     assert isinstance(ask("marathon.queue"), dict)
+    assert "cmd" in ask("marathon.fields")
     assert ask("marathon.api_call", "GET", "/v2/info")
     assert holds("marathon.canonical_app", {"id": "/x", **APP})["id"] == "/x"
     assert holds("marathon.canonical_pod", {"id": "/x", **POD})["id"] == "/x"
@@ -156,7 +160,11 @@ def marathon_apps():
     ask("marathon.create_app", "/every/sick", {**APP, "cmd": "exit 1", "backoffSeconds": 3600}, force=True)
     until(lambda: ask("marathon.queue").get("/every/sick", {}).get("delay"))
     ask("marathon.reset_delay", "/every/sick")
-    for app in ("/every/sick", "/every/web"):
+    assert list(ask("marathon.diff_apps", {"/every/other": APP})) == ["/every/other"]
+    changed = ask("marathon.update_apps", {"/every/other": APP})
+    assert changed["created"] == ["/every/other"]
+    deployed(changed)
+    for app in ("/every/sick", "/every/web", "/every/other"):
         deployed(ask("marathon.delete_app", app, force=True))
 
 
@@ -200,6 +208,7 @@ def chronos():
     assert ask("chronos.create_job", "every", {"command": "true", "schedule": SCHEDULE})["created"] is True
     assert ask("chronos.put_job", "every-child", {"command": "echo child", "parents": ["every"]})["created"] is True
     assert ask("chronos.put_job", "every-child", {"command": "echo child", "parents": ["every"]})["changes"] == {}
+    assert ask("chronos.put_jobs", {"every-child": {"command": "echo child", "parents": ["every"]}})["created"] == []
     assert {"every", "every-child"} <= set(ask("chronos.jobs"))
     assert ask("chronos.job", "every")["name"] == "every" and ask("chronos.job_exists", "nothing") is False
     assert ask("chronos.children", "every") == ["every-child"] and ask("chronos.parents", "every-child") == ["every"]
