@@ -95,14 +95,6 @@ def test_a_node_is_what_its_roles_promise(lab):
     lab.verify()
 
 
-@one_line
-def test_each_function_of_the_modules_answers(lab):
-    assert lab.call_every_function()
-    lab.begin_agent_anew()
-    everything_answers()
-    assert lab.converge() == {}
-
-
 def test_salt_shows_a_summary_of_each_service_on_one_screen(lab):
     for module, word in (("mesos", "agents"), ("marathon", "instances"), ("chronos", "jobs")):
         shown = lab.do("salt", HOST, f"{module}.summary", "--no-color")
@@ -136,6 +128,7 @@ def test_a_stray_file_in_a_flag_directory_goes_and_the_master_stays_up(lab):
     everything_answers()
 
 
+@one_line
 def test_a_flag_restarts_only_the_service_that_reads_it(lab):
     pillar = {"mesos": {"master": {"flags": {"cluster": "blue"}}}}
     before = {unit: lab.started(unit) for unit in SERVICES}
@@ -146,6 +139,7 @@ def test_a_flag_restarts_only_the_service_that_reads_it(lab):
     assert lab.converge(pillar=pillar) == {}
 
 
+@one_line
 def test_a_withdrawn_flag_disappears(lab):
     changes = lab.converge()
     assert "mesos-master-flags" in changes
@@ -213,6 +207,7 @@ def test_a_role_that_is_taken_away_stops_its_daemon_until_it_is_given_back(lab):
     everything_answers()
 
 
+@one_line
 def test_mesos_is_upgraded_in_place(lab):
     lab.converge(pillar={"mesos": {"version": "1.4.3"}})
     eventually(lambda: answer(5050, "/version").json()["version"] == "1.4.3")
