@@ -9,7 +9,7 @@ from cluster_lab import Lab
 
 from lab import SALT_LINES, machine
 
-LABS = {"lab": "single", "ha": "ha", "bare": "ha", "el": "el", "doors": "doors", "single": "single"}  # fixture -> topology
+LABS = {"lab", "ha", "bare", "el", "doors", "single"}  # the fixtures below
 
 
 def pytest_configure(config):
@@ -17,7 +17,7 @@ def pytest_configure(config):
 
 
 def pytest_generate_tests(metafunc):
-    for name in LABS.keys() & set(metafunc.fixturenames):
+    for name in LABS & set(metafunc.fixturenames):
         only = metafunc.definition.get_closest_marker("lines")
         metafunc.parametrize(name, only.args if only else SALT_LINES, indirect=True, scope="module")
 
@@ -40,43 +40,22 @@ def booted(topology: str, line: str, host: str, *options: str) -> Iterator[Lab]:
         lab.do("down")
 
 
-@pytest.fixture(scope="module")
-def lab(request):
-    """One host that is everything."""
-    with booted("single", request.param, "lxdev01") as lab:
-        yield lab
+def fixture_of(topology: str, host: str, *options: str):
+    """A fixture: that lab, for all tests of a module."""
+    @pytest.fixture(scope="module")
+    def fixture(request):
+        with booted(topology, request.param, host, *options) as lab:
+            yield lab
+
+    return fixture
 
 
-@pytest.fixture(scope="module")
-def ha(request):
-    """The eight hosts of the table, converged by ``salt '*' state.apply``."""
-    with booted("ha", request.param, "lxcm01") as lab:
-        yield lab
-
-
-@pytest.fixture(scope="module")
-def bare(request):
-    """The eight hosts of the table with nothing but Salt on them."""
-    with booted("ha", request.param, "lxcm01", "--no-apply") as lab:
-        yield lab
-
-
-@pytest.fixture(scope="module")
-def el(request):
-    """A host that looks like EL 8 and one that looks like EL 9, with nothing but Salt on them: each is to be everything."""
-    with booted("el", request.param, "lxel8", "--no-apply") as lab:
-        yield lab
-
-
-@pytest.fixture(scope="module")
-def doors(request):
-    """Two hosts with nothing but Salt on them, one of them its master."""
-    with booted("doors", request.param, "lxgit01", "--no-apply") as lab:
-        yield lab
-
-
-@pytest.fixture(scope="module")
-def single(request):
-    """One host with nothing but Salt on it."""
-    with booted("single", request.param, "lxdev01", "--no-apply") as lab:
-        yield lab
+# One host that is everything, and the same with nothing but Salt on it.
+lab = fixture_of("single", "lxdev01")
+single = fixture_of("single", "lxdev01", "--no-apply")
+# The eight hosts of the table, converged by ``salt '*' state.apply``, and with nothing but Salt on them.
+ha = fixture_of("ha", "lxcm01")
+bare = fixture_of("ha", "lxcm01", "--no-apply")
+# With nothing but Salt, too: a host like EL 8 and one like EL 9, each to be everything; two hosts, one of them a master.
+el = fixture_of("el", "lxel8", "--no-apply")
+doors = fixture_of("doors", "lxgit01", "--no-apply")
