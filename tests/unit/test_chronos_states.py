@@ -471,7 +471,8 @@ def test_several_states_tell_in_a_test_what_they_then_do_together(here):
         ("job_present", "v", {"config": after("x")}),
     ]
     told, done = (here.states(*declared, test=test) for test in (True, False))
-    assert [answer["result"] for answer in told] == [None] * 3 + [False] and [answer["result"] for answer in done[:3]] == [True] * 3, told
+    results = [[answer["result"] for answer in answers] for answers in (told, done)]
+    assert results == [[None] * 3 + [False], [True] * 3 + [False]], [answer["comment"] for answer in told + done]
     assert [answer["changes"] for answer in told] == [answer["changes"] for answer in done]
     assert told[3]["comment"] == done[3]["comment"] and "There is no job called 'x'" in told[3]["comment"]
 

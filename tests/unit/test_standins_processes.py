@@ -16,6 +16,8 @@ from lab.standins.framework import Framework
 from lab.standins.marathon import Marathon
 from lab.standins.master import Master
 
+# What an agent offers is really listened at: each of the processes that pytest runs tests in has ports of its own.
+PORTS = 31000 + 100 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
 SOME = [{"name": "cpus", "type": "SCALAR", "scalar": {"value": 0.1}, "allocation_info": {"role": "*"}}]
 
 
@@ -43,7 +45,7 @@ class Place:
         # It keeps its port, which an agent that recovers has to have.
         port = self.agent.port if hasattr(self, "agent") else 0
         local = ["--ip=127.0.0.1", f"--port={port}", "--hostname=127.0.0.1", f"--work_dir={self.directory}/agent"]
-        offer = "--resources=cpus:4;mem:2048;disk:4096;ports:[31000-32000]"
+        offer = f"--resources=cpus:4;mem:2048;disk:4096;ports:[{PORTS}-{PORTS + 99}]"
         agent = self.agent = self.running(WorkingAgent([*local, offer, *flags], room=self.room))
         until(lambda: agent.id and self.master.active(self.master.agents[agent.id]), "the agent")
         return agent
