@@ -174,7 +174,9 @@ def api_version(profile=None, **connection):
 
         salt-call chronos.api_version
     """
-    return _generation(_client(profile, connection))
+    client = _client(profile, connection)
+    __context__.pop(_generation_key(client), None)
+    return _generation(client)
 
 
 def _generation(client):
@@ -220,6 +222,18 @@ def _ask(client, method, path, done=None, **options):
         if _generation(client) == generation:
             raise
         return ask(_generation(client))
+
+
+def _ask_3(client, path, **options):
+    """Ask for what only Chronos 3 has; None from Chronos 2, also if it turns out just now that it is one."""
+    if _generation(client) == 2:
+        return None
+    try:
+        return _ask(client, "GET", path, **options)
+    except _mesos_http.HttpError:
+        if _generation(client) == 3:
+            raise
+        return None
 
 
 def _change(client, method, path, name, **options):
@@ -318,9 +332,9 @@ def _known(client, name):
 
 def _find(client, name):
     """A job, None if there is none of that name."""
-    if _generation(client) == 2:
+    answer = _ask_3(client, f"/job/{_mesos_http.quoted(name)}", allow=(400,))
+    if answer is None:
         return _jobs(client).get(name)
-    answer = _ask(client, "GET", f"/job/{_mesos_http.quoted(name)}", allow=(400,))
     if answer.status == 200:
         found = answer.json()
         if found.get("name") != name:
@@ -374,8 +388,9 @@ def jobs_summary(profile=None, **connection):
 
 
 def _summaries(client):
-    if _generation(client) == 3:
-        return _summarized(_ask(client, "GET", "/jobs/summary"))
+    answer = _ask_3(client, "/jobs/summary")
+    if answer is not None:
+        return _summarized(answer)
     states = _graph(client)
     return {
         name: {
@@ -1400,7 +1415,7 @@ def kill_tasks(name, profile=None, **connection):
 
 def _needs_2_5(client, what):
     """Refuse what Chronos before 2.5 cannot do, or does not say that it has not done."""
-    if _generation(client) == 2 and client.get(f"{PREFIXES[2]}/leader", allow=(404, 405)).status != 200:
+    if _generation(client) == 2 and client.get(f"{PREFIXES[2]}/leader", allow=(404, 405)).status != 200 and _probed(client) == 2:
         raise CommandExecutionError(f"{what}: needs Chronos 2.5")
 
 

@@ -34,7 +34,6 @@ MODES = ("merge", "replace")
 ACKNOWLEDGED_LATE = (1, 8)  # before, a deployment that was acknowledged may not be listed yet
 PARTIAL_SINCE = PODS_SINCE = (1, 4)
 FEW_APPS = 3  # from more on all apps are read at once, instead of one after another
-LEADERLESS = (_mesos_http.Unreachable, _mesos_http.NoLeader, _mesos_http.ServerError)
 
 __func_alias__ = {"import_": "import"}
 __virtualname__ = "marathon"
@@ -1971,7 +1970,7 @@ def wait_deployment(id, timeout=300, interval=2, profile=None, **connection):
             current = _deployment(client, id)
             if current is None:
                 return _outcome(client, deployment)
-        except LEADERLESS:
+        except (_mesos_http.Unreachable, _mesos_http.NoLeader, _mesos_http.ServerError):
             continue  # the next leader goes on with it
         deployment = current
     return _outcome(client, deployment, over=False)

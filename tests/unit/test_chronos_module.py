@@ -5,6 +5,8 @@ import json
 import re
 
 import pytest
+import requests
+from mesos_world import until
 
 from lab import ROOT
 from lab.standins.chronos import Chronos
@@ -360,6 +362,25 @@ def closed(request, running, nobody):
     port = nobody.rpartition(":")[2]
     local = ["--http_address", "127.0.0.1", "--http_port", port, "--hostname", "127.0.0.1", "--http_credentials", "ops:sesame"]
     return running(Chronos(local, None, request.param, servers=MemoryRoom(), agents=Agents()))
+
+
+@pytest.mark.parametrize("versions", [("2.5.0", "3.0.2"), ("3.0.2", "2.5.0")])
+@pytest.mark.parametrize("asked", [
+    ("job", "hello"), ("job_exists", "hello"), ("jobs",), ("jobs_summary",), ("search",), ("summary",), ("leader",),
+    ("update_job", "hello", {"command": "false"}), ("delete_job", "hello"), ("mark_success", "hello"), ("run_job", "hello", "now"),
+])
+def test_another_generation_at_the_same_address_is_noticed(salt, running, nobody, versions, asked):
+    local = ["--http_address", "127.0.0.1", "--http_port", nobody.rpartition(":")[2], "--hostname", "127.0.0.1"]
+    for version in versions:
+        server = running(Chronos(local, None, version, servers=MemoryRoom(), agents=Agents(agent("lxb001.devops.test"))))
+        body = {"name": "hello", "command": "true", "schedule": SCHEDULE}
+        requests.post(f"{nobody}{server.prefix}iso8601", json=body, timeout=5).raise_for_status()
+        until(lambda server=server: server.jobs)
+        if version is versions[0]:
+            assert salt.call("chronos.api_version", url=nobody) == int(version[0])
+            server.stop()
+    salt.call(f"chronos.{asked[0]}", *asked[1:], url=nobody)
+    assert salt.call("chronos.api_version", url=nobody) == int(versions[1][0])
 
 
 @pytest.mark.parametrize(("version", "extract"), [("2.4.0", False), ("3.0.2", True)])
