@@ -11,7 +11,6 @@ recovered its registry yet is never taken for an empty cluster: it answers the o
 import base64
 import datetime
 import importlib
-import json
 import math
 import re
 import time
@@ -2183,15 +2182,12 @@ def _older(client, path, params=None):
 
 
 def _version(client):
-    """The version of the masters, as numbers; asked for once."""
-    key = f"mesos.version:{json.dumps(client.urls)}"
-    if key not in __context__:
-        answer = client.get("/version")
-        match = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", str(answer.json().get("version")))
-        if not match:
-            raise answer.error(_mesos_http.HttpError, f"not how a Mesos master answers: {answer.first_line()}")
-        __context__[key] = [int(part or 0) for part in match.groups()]
-    return tuple(__context__[key])
+    """The version of the masters, as numbers, asked anew each time: they may be in the middle of an update."""
+    answer = client.get("/version")
+    match = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", str(answer.json().get("version")))
+    if not match:
+        raise answer.error(_mesos_http.HttpError, f"not how a Mesos master answers: {answer.first_line()}")
+    return tuple(int(part or 0) for part in match.groups())
 
 
 def _needs(client, version_needed, what):
