@@ -8,6 +8,9 @@ manages a cluster asks its daemons themselves, whatever the environment of the m
 A ``Client`` knows where the servers of one service are and how to ask them. It asks one after another until one answers,
 follows a master's redirect to the leader, repeats what only reads, and never repeats a write whose answer was lost.
 Credentials go to servers that the configuration names, and nowhere else.
+
+Each module that is loaded loads this file anew, for all of them. Its classes, such as ``NotFound``, are therefore named
+where they are caught: what another module keeps of them in a constant would be of before.
 """
 
 import base64
