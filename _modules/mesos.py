@@ -1078,7 +1078,7 @@ def set_quota(role, limits=None, guarantees=None, force=False, profile=None, **c
     """
     client = _client(profile, connection)
     current, wanted = _quota_wanted(client, role, limits, guarantees)
-    if _version(client) >= (1, 9):
+    if wanted["limits"] or _version(client) >= (1, 9):  # where it is older, limits were refused
         payload = {"force": bool(force), "quota_configs": [{"role": role, **{
             key: {name: {"value": value} for name, value in wanted[key].items()} for key in wanted if wanted[key]
         }}]}
