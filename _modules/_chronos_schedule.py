@@ -89,10 +89,20 @@ def _start(text):
     try:
         year, month, day, hour, minute, second, fraction, sign, hours, minutes = found.groups()
         micros = int((fraction or "").ljust(6, "0")[:6])
-        local = datetime.datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), micros)
+        local = datetime.datetime(
+            int(year),
+            int(month),
+            int(day),
+            int(hour or 0),
+            int(minute or 0),
+            int(second or 0),
+            micros,
+        )
         return local, _fixed(sign, hours, minutes)
     except (AttributeError, ValueError):
-        raise ValueError(f"{text!r} is no time. It looks like 2030-01-01T00:00:00Z or 2030-01-01T00:00:00.000+01:00") from None
+        raise ValueError(
+            f"{text!r} is no time. It looks like 2030-01-01T00:00:00Z or 2030-01-01T00:00:00.000+01:00"
+        ) from None
 
 
 def _fixed(sign, hours, minutes):
@@ -108,7 +118,9 @@ def _zone(name):
     try:
         if found:
             posix, sign, hours, minutes = found.groups()
-            return _fixed({"+": "-", "-": "+"}[sign] if posix else sign, hours, minutes)  # Etc/GMT+1 lies in the west
+            return _fixed(
+                {"+": "-", "-": "+"}[sign] if posix else sign, hours, minutes
+            )  # Etc/GMT+1 lies in the west
         if zoneinfo:
             return zoneinfo.ZoneInfo(name)
     except (KeyError, ValueError, OSError):
@@ -132,7 +144,9 @@ def begins(text, tz=""):
     try:
         return schedule.start.replace(tzinfo=_zone(tz) if tz else schedule.offset)
     except LookupError:
-        return schedule.start.replace(tzinfo=datetime.timezone.utc)  # what Chronos does with names that it does not know
+        return schedule.start.replace(
+            tzinfo=datetime.timezone.utc
+        )  # what Chronos does with names that it does not know
 
 
 def difference(desired, current, tz="", match="equivalent"):
@@ -161,9 +175,13 @@ def difference(desired, current, tz="", match="equivalent"):
         zone, slack = datetime.timezone.utc, HOUR
     if not _same_repeat(wanted.repeat, found.repeat, match):
         return f"repeats {_often(found.repeat)} instead of {_often(wanted.repeat)}"
-    if not _same_period(wanted.period, found.period, zone is not None and not isinstance(zone, datetime.timezone)):
+    if not _same_period(
+        wanted.period, found.period, zone is not None and not isinstance(zone, datetime.timezone)
+    ):
         return f"period {current.rpartition('/')[2]} instead of {desired.rpartition('/')[2]}"
-    if match == "period" or (wanted.start is None and (match == "equivalent" or found.start is None)):
+    if match == "period" or (
+        wanted.start is None and (match == "equivalent" or found.start is None)
+    ):
         return ""
     if wanted.start is None or found.start is None:
         return "begins at once" if found.start is None else "does not begin at once"
@@ -173,7 +191,11 @@ def difference(desired, current, tz="", match="equivalent"):
         return ""
     if match == "strict":
         return "begins at another time"
-    return "" if _reaches(wanted.start, end, wanted.period, zone_there, slack) else "runs at other times"
+    return (
+        ""
+        if _reaches(wanted.start, end, wanted.period, zone_there, slack)
+        else "runs at other times"
+    )
 
 
 def equivalent(desired, current, tz="", match="equivalent"):
@@ -194,7 +216,10 @@ def _same_repeat(wanted, found, match):
 def _same_period(one, other, days_vary):
     if days_vary:
         return one == other
-    return (one.months, one.days * DAY + one.micros) == (other.months, other.days * DAY + other.micros)
+    return (one.months, one.days * DAY + one.micros) == (
+        other.months,
+        other.days * DAY + other.micros,
+    )
 
 
 def _instant(local, zone):
@@ -212,7 +237,9 @@ def _later(local, period, times, zone):
     year, month = local.year + years, month + 1
     following = datetime.date(year + month // 12, month % 12 + 1, 1)
     last = (following - datetime.timedelta(days=1)).day
-    moved = local.replace(year=year, month=month, day=min(local.day, last)) + datetime.timedelta(days=period.days * times)
+    moved = local.replace(year=year, month=month, day=min(local.day, last)) + datetime.timedelta(
+        days=period.days * times
+    )
     return _instant(moved, zone) + period.micros * times
 
 
@@ -224,7 +251,10 @@ def _reaches(start, end, period, zone, slack):
     if not period.months:
         length = period.days * DAY + period.micros
         near = (goal - begin + length // 2) // length if length else 0
-        off = [abs(_later(start, period, times, zone) - goal) for times in range(max(0, near - 1), near + 2)]
+        off = [
+            abs(_later(start, period, times, zone) - goal)
+            for times in range(max(0, near - 1), near + 2)
+        ]
         return min(off) == 0 or (min(off) == slack and bool(period.micros))
     # Chronos 3 skips missed runs by many periods at once, and goes on by one: the 31st of a month comes out differently.
     step, times = start, 0

@@ -23,9 +23,22 @@ import re
 from collections.abc import Mapping
 
 # What Marathon puts into its answers, and does not want back.
-OWNED = frozenset((
-    "version", "versionInfo", "tasks", "tasksStaged", "tasksRunning", "tasksHealthy", "tasksUnhealthy", "taskStats", "tasksStats",
-    "deployments", "lastTaskFailure", "readinessCheckResults"))
+OWNED = frozenset(
+    (
+        "version",
+        "versionInfo",
+        "tasks",
+        "tasksStaged",
+        "tasksRunning",
+        "tasksHealthy",
+        "tasksUnhealthy",
+        "taskStats",
+        "tasksStats",
+        "deployments",
+        "lastTaskFailure",
+        "readinessCheckResults",
+    )
+)
 # What no version does anything with any more.
 IGNORED = frozenset(("storeUrls", "taskRateLimit"))
 RENAMED = {"uris": "fetch", "ports": "portDefinitions", "ipAddress": "networks"}
@@ -36,15 +49,34 @@ HOST = ({"mode": "host"},)
 NO_DISCOVERY = (None, {}, {"ports": []})
 MESOS_BRIDGE = "mesos-bridge"
 DEFAULT_PORT = {"containerPort": 0, "name": "default"}
-SEGMENT = re.compile(r"(?:(?:[a-z0-9]|[a-z0-9][a-z0-9-]*[a-z0-9])\.)*(?:[a-z0-9]|[a-z0-9][a-z0-9-]*[a-z0-9])")
+SEGMENT = re.compile(
+    r"(?:(?:[a-z0-9]|[a-z0-9][a-z0-9-]*[a-z0-9])\.)*(?:[a-z0-9]|[a-z0-9][a-z0-9-]*[a-z0-9])"
+)
 RESERVED = ("restart", "tasks", "versions")
 
 FETCH = {"extract": True, "executable": False, "cache": False}
-HEALTH_CHECK = {"protocol": "HTTP", "gracePeriodSeconds": 300, "intervalSeconds": 60, "timeoutSeconds": 20, "maxConsecutiveFailures": 3}
-POD_HEALTH_CHECK = {**{key: HEALTH_CHECK[key] for key in HEALTH_CHECK if key != "protocol"}, "delaySeconds": 15}
+HEALTH_CHECK = {
+    "protocol": "HTTP",
+    "gracePeriodSeconds": 300,
+    "intervalSeconds": 60,
+    "timeoutSeconds": 20,
+    "maxConsecutiveFailures": 3,
+}
+POD_HEALTH_CHECK = {
+    **{key: HEALTH_CHECK[key] for key in HEALTH_CHECK if key != "protocol"},
+    "delaySeconds": 15,
+}
 CHECK = {"intervalSeconds": 60, "timeoutSeconds": 20, "delaySeconds": 15}
-READINESS_CHECK = {"name": "readinessCheck", "protocol": "HTTP", "path": "/", "portName": "http-api", "intervalSeconds": 30,
-                   "timeoutSeconds": 10, "httpStatusCodesForReady": [200], "preserveLastResponse": False}
+READINESS_CHECK = {
+    "name": "readinessCheck",
+    "protocol": "HTTP",
+    "path": "/",
+    "portName": "http-api",
+    "intervalSeconds": 30,
+    "timeoutSeconds": 10,
+    "httpStatusCodesForReady": [200],
+    "preserveLastResponse": False,
+}
 EXECUTOR = {"cpus": 0.1, "mem": 32, "disk": 10}
 RESIDENCY = {"relaunchEscalationTimeoutSeconds": 3600, "taskLostBehavior": "WAIT_FOREVER"}
 RESOURCES = {"cpus": 1, "mem": 128, "disk": 0, "gpus": 0}
@@ -55,67 +87,239 @@ UPGRADE_RESIDENT = {"minimumHealthCapacity": 0.5, "maximumOverCapacity": 0}
 # values (text by name), environment (the same, or a secret), the name of another object, one of these in a list; any.
 OBJECTS = {
     "app": {
-        "id": "text", "cmd": "text", "args": ["text"], "user": "text", "executor": "text", "killSelection": "selection", "role": "text",
-        "env": "environment", "labels": "values", "secrets": "any", "tty": "flag", "requirePorts": "flag",
-        "instances": "whole", "gpus": "whole", "cpus": "number", "mem": "number", "disk": "number", "backoffFactor": "number",
-        "backoffSeconds": "number", "maxLaunchDelaySeconds": "number", "taskKillGracePeriodSeconds": "number",
-        "constraints": ["constraint"], "dependencies": ["text"], "acceptedResourceRoles": ["text"], "storeUrls": "any",
-        "taskRateLimit": "any", "uris": ["text"], "fetch": ["artifact"], "ports": ["whole"], "portDefinitions": ["portDefinition"],
-        "ipAddress": "ipAddress", "networks": ["network"], "container": "container", "healthChecks": ["healthCheck"], "check": "check",
-        "readinessChecks": ["readinessCheck"], "upgradeStrategy": "upgrade", "unreachableStrategy": "unreachable",
-        "residency": "residency", "executorResources": "executorResources", "resourceLimits": "limits", **dict.fromkeys(OWNED, "any")},
-    "artifact": {"uri": "text", "extract": "flag", "executable": "flag", "cache": "flag", "destPath": "text", "outputFile": "text"},
-    "portDefinition": {"port": "whole", "protocol": "portProtocol", "name": "text", "labels": "values"},
-    "ipAddress": {"networkName": "text", "groups": ["text"], "labels": "values", "discovery": "discovery"},
+        "id": "text",
+        "cmd": "text",
+        "args": ["text"],
+        "user": "text",
+        "executor": "text",
+        "killSelection": "selection",
+        "role": "text",
+        "env": "environment",
+        "labels": "values",
+        "secrets": "any",
+        "tty": "flag",
+        "requirePorts": "flag",
+        "instances": "whole",
+        "gpus": "whole",
+        "cpus": "number",
+        "mem": "number",
+        "disk": "number",
+        "backoffFactor": "number",
+        "backoffSeconds": "number",
+        "maxLaunchDelaySeconds": "number",
+        "taskKillGracePeriodSeconds": "number",
+        "constraints": ["constraint"],
+        "dependencies": ["text"],
+        "acceptedResourceRoles": ["text"],
+        "storeUrls": "any",
+        "taskRateLimit": "any",
+        "uris": ["text"],
+        "fetch": ["artifact"],
+        "ports": ["whole"],
+        "portDefinitions": ["portDefinition"],
+        "ipAddress": "ipAddress",
+        "networks": ["network"],
+        "container": "container",
+        "healthChecks": ["healthCheck"],
+        "check": "check",
+        "readinessChecks": ["readinessCheck"],
+        "upgradeStrategy": "upgrade",
+        "unreachableStrategy": "unreachable",
+        "residency": "residency",
+        "executorResources": "executorResources",
+        "resourceLimits": "limits",
+        **dict.fromkeys(OWNED, "any"),
+    },
+    "artifact": {
+        "uri": "text",
+        "extract": "flag",
+        "executable": "flag",
+        "cache": "flag",
+        "destPath": "text",
+        "outputFile": "text",
+    },
+    "portDefinition": {
+        "port": "whole",
+        "protocol": "portProtocol",
+        "name": "text",
+        "labels": "values",
+    },
+    "ipAddress": {
+        "networkName": "text",
+        "groups": ["text"],
+        "labels": "values",
+        "discovery": "discovery",
+    },
     "discovery": {"ports": ["discoveryPort"]},
-    "discoveryPort": {"number": "whole", "name": "text", "protocol": "portProtocol", "labels": "values"},
+    "discoveryPort": {
+        "number": "whole",
+        "name": "text",
+        "protocol": "portProtocol",
+        "labels": "values",
+    },
     "network": {"mode": "networkMode", "name": "text", "labels": "values"},
-    "container": {"type": "containerType", "docker": "docker", "appc": "any", "linuxInfo": "any", "volumes": ["volume"],
-                  "portMappings": ["portMapping"]},
-    "docker": {"image": "text", "network": "dockerNetwork", "portMappings": ["portMapping"], "privileged": "flag",
-               "parameters": ["parameter"], "forcePullImage": "flag", "credential": "any", "pullConfig": "any"},
+    "container": {
+        "type": "containerType",
+        "docker": "docker",
+        "appc": "any",
+        "linuxInfo": "any",
+        "volumes": ["volume"],
+        "portMappings": ["portMapping"],
+    },
+    "docker": {
+        "image": "text",
+        "network": "dockerNetwork",
+        "portMappings": ["portMapping"],
+        "privileged": "flag",
+        "parameters": ["parameter"],
+        "forcePullImage": "flag",
+        "credential": "any",
+        "pullConfig": "any",
+    },
     "parameter": {"key": "text", "value": "text"},
-    "portMapping": {"containerPort": "whole", "hostPort": "whole", "servicePort": "whole", "protocol": "portProtocol", "name": "text",
-                    "labels": "values", "networkNames": ["text"]},
-    "volume": {"containerPath": "text", "hostPath": "text", "mode": "access", "secret": "text", "persistent": "persistent",
-               "external": "external"},
-    "persistent": {"size": "whole", "maxSize": "whole", "type": "text", "profileName": "text", "constraints": ["constraint"]},
-    "external": {"size": "whole", "name": "text", "provider": "text", "options": "values", "shared": "flag"},
-    "healthCheck": {"protocol": "checkProtocol", "path": "text", "port": "whole", "portIndex": "any", "command": "command",
-                    "gracePeriodSeconds": "number", "intervalSeconds": "number", "timeoutSeconds": "number", "delaySeconds": "number",
-                    "maxConsecutiveFailures": "whole", "ignoreHttp1xx": "flag", "ipProtocol": "text"},
+    "portMapping": {
+        "containerPort": "whole",
+        "hostPort": "whole",
+        "servicePort": "whole",
+        "protocol": "portProtocol",
+        "name": "text",
+        "labels": "values",
+        "networkNames": ["text"],
+    },
+    "volume": {
+        "containerPath": "text",
+        "hostPath": "text",
+        "mode": "access",
+        "secret": "text",
+        "persistent": "persistent",
+        "external": "external",
+    },
+    "persistent": {
+        "size": "whole",
+        "maxSize": "whole",
+        "type": "text",
+        "profileName": "text",
+        "constraints": ["constraint"],
+    },
+    "external": {
+        "size": "whole",
+        "name": "text",
+        "provider": "text",
+        "options": "values",
+        "shared": "flag",
+    },
+    "healthCheck": {
+        "protocol": "checkProtocol",
+        "path": "text",
+        "port": "whole",
+        "portIndex": "any",
+        "command": "command",
+        "gracePeriodSeconds": "number",
+        "intervalSeconds": "number",
+        "timeoutSeconds": "number",
+        "delaySeconds": "number",
+        "maxConsecutiveFailures": "whole",
+        "ignoreHttp1xx": "flag",
+        "ipProtocol": "text",
+    },
     "command": {"value": "text"},
-    "check": {"http": "any", "tcp": "any", "exec": "any", "intervalSeconds": "number", "timeoutSeconds": "number",
-              "delaySeconds": "number"},
-    "readinessCheck": {"name": "text", "protocol": "text", "path": "text", "portName": "text", "intervalSeconds": "number",
-                       "timeoutSeconds": "number", "httpStatusCodesForReady": ["whole"], "preserveLastResponse": "flag"},
+    "check": {
+        "http": "any",
+        "tcp": "any",
+        "exec": "any",
+        "intervalSeconds": "number",
+        "timeoutSeconds": "number",
+        "delaySeconds": "number",
+    },
+    "readinessCheck": {
+        "name": "text",
+        "protocol": "text",
+        "path": "text",
+        "portName": "text",
+        "intervalSeconds": "number",
+        "timeoutSeconds": "number",
+        "httpStatusCodesForReady": ["whole"],
+        "preserveLastResponse": "flag",
+    },
     "upgrade": {"minimumHealthCapacity": "number", "maximumOverCapacity": "number"},
     "unreachable": {"inactiveAfterSeconds": "number", "expungeAfterSeconds": "number"},
     "residency": {"relaunchEscalationTimeoutSeconds": "number", "taskLostBehavior": "text"},
     "executorResources": {"cpus": "number", "mem": "number", "disk": "number"},
     "limits": {"cpus": "limit", "mem": "limit"},
     "pod": {
-        "id": "text", "version": "any", "user": "text", "role": "text", "labels": "values", "environment": "environment",
-        "secrets": "any", "containers": ["podContainer"], "volumes": ["podVolume"], "networks": ["network"], "scaling": "scaling",
-        "scheduling": "scheduling", "executorResources": "executorResources", "linuxInfo": "any", "legacySharedCgroups": "flag"},
-    "podContainer": {"name": "text", "exec": "exec", "resources": "resources", "resourceLimits": "limits", "endpoints": ["endpoint"],
-                     "image": "image", "environment": "environment", "user": "text", "healthCheck": "podHealthCheck", "check": "check",
-                     "volumeMounts": ["mount"], "artifacts": ["artifact"], "labels": "values", "lifecycle": "lifecycle", "tty": "flag",
-                     "linuxInfo": "any"},
+        "id": "text",
+        "version": "any",
+        "user": "text",
+        "role": "text",
+        "labels": "values",
+        "environment": "environment",
+        "secrets": "any",
+        "containers": ["podContainer"],
+        "volumes": ["podVolume"],
+        "networks": ["network"],
+        "scaling": "scaling",
+        "scheduling": "scheduling",
+        "executorResources": "executorResources",
+        "linuxInfo": "any",
+        "legacySharedCgroups": "flag",
+    },
+    "podContainer": {
+        "name": "text",
+        "exec": "exec",
+        "resources": "resources",
+        "resourceLimits": "limits",
+        "endpoints": ["endpoint"],
+        "image": "image",
+        "environment": "environment",
+        "user": "text",
+        "healthCheck": "podHealthCheck",
+        "check": "check",
+        "volumeMounts": ["mount"],
+        "artifacts": ["artifact"],
+        "labels": "values",
+        "lifecycle": "lifecycle",
+        "tty": "flag",
+        "linuxInfo": "any",
+    },
     "exec": {"command": "podCommand", "overrideEntrypoint": "flag"},
     "podCommand": {"shell": "text", "argv": ["text"]},
     "resources": {"cpus": "number", "mem": "number", "disk": "number", "gpus": "whole"},
-    "endpoint": {"name": "text", "containerPort": "whole", "hostPort": "whole", "protocol": ["text"], "labels": "values",
-                 "networkNames": ["text"]},
-    "image": {"kind": "text", "id": "text", "forcePull": "flag", "pullConfig": "any", "labels": "values"},
-    "podHealthCheck": {"http": "any", "tcp": "any", "exec": "any", "maxConsecutiveFailures": "whole", "gracePeriodSeconds": "number",
-                       "intervalSeconds": "number", "timeoutSeconds": "number", "delaySeconds": "number"},
+    "endpoint": {
+        "name": "text",
+        "containerPort": "whole",
+        "hostPort": "whole",
+        "protocol": ["text"],
+        "labels": "values",
+        "networkNames": ["text"],
+    },
+    "image": {
+        "kind": "text",
+        "id": "text",
+        "forcePull": "flag",
+        "pullConfig": "any",
+        "labels": "values",
+    },
+    "podHealthCheck": {
+        "http": "any",
+        "tcp": "any",
+        "exec": "any",
+        "maxConsecutiveFailures": "whole",
+        "gracePeriodSeconds": "number",
+        "intervalSeconds": "number",
+        "timeoutSeconds": "number",
+        "delaySeconds": "number",
+    },
     "mount": {"name": "text", "mountPath": "text", "readOnly": "flag"},
     "lifecycle": {"killGracePeriodSeconds": "number"},
     "podVolume": {"name": "text", "host": "text", "secret": "text", "persistent": "persistent"},
     "scaling": {"kind": "text", "instances": "whole"},
-    "scheduling": {"backoff": "backoff", "upgrade": "upgrade", "placement": "placement", "killSelection": "selection",
-                   "unreachableStrategy": "unreachable"},
+    "scheduling": {
+        "backoff": "backoff",
+        "upgrade": "upgrade",
+        "placement": "placement",
+        "killSelection": "selection",
+        "unreachableStrategy": "unreachable",
+    },
     "backoff": {"backoff": "number", "backoffFactor": "number", "maxLaunchDelay": "number"},
     "placement": {"constraints": ["podConstraint"], "acceptedResourceRoles": ["text"]},
     "podConstraint": {"fieldName": "text", "operator": "operator", "value": "text"},
@@ -131,8 +335,18 @@ CHOICES = {
     "selection": ("YOUNGEST_FIRST", "OLDEST_FIRST"),
 }
 # Older versions take these in silence and lose them.
-SINCE = {"gpus": (1, 3), "secrets": (1, 3), "taskKillGracePeriodSeconds": (1, 3), "killSelection": (1, 4), "unreachableStrategy": (1, 4),
-         "tty": (1, 5), "executorResources": (1, 6), "check": (1, 8), "role": (1, 9), "resourceLimits": (1, 10)}
+SINCE = {
+    "gpus": (1, 3),
+    "secrets": (1, 3),
+    "taskKillGracePeriodSeconds": (1, 3),
+    "killSelection": (1, 4),
+    "unreachableStrategy": (1, 4),
+    "tty": (1, 5),
+    "executorResources": (1, 6),
+    "check": (1, 8),
+    "role": (1, 9),
+    "resourceLimits": (1, 10),
+}
 # Lists that Marathon up to 1.4 returns as null.
 NULLED = ("args", "acceptedResourceRoles")
 # What Marathon adds to a part of an app where it is not given, whatever else stands there and with whatever version.
@@ -143,7 +357,13 @@ ADDED = {
     "portDefinition": {"protocol": "tcp", "labels": {}},
     "network": {"mode": "container", "labels": {}},
     "artifact": FETCH,
-    "healthCheck": {**HEALTH_CHECK, "delaySeconds": 15, "ipProtocol": "IPv4", "ignoreHttp1xx": False, "portIndex": 0},
+    "healthCheck": {
+        **HEALTH_CHECK,
+        "delaySeconds": 15,
+        "ipProtocol": "IPv4",
+        "ignoreHttp1xx": False,
+        "portIndex": 0,
+    },
 }
 # What has nothing but text in it.
 TEXTS = frozenset(("text", "values", "environment", *CHOICES))
@@ -174,7 +394,9 @@ def release(version):
 def canonical(config, version):
     """Return the canonical form of an app, be it declared or as Marathon returned it."""
     version = release(version)
-    return _filled(_settled(_modern(_texts(_plain(_without_owned(config)), "app"), version), version), version)
+    return _filled(
+        _settled(_modern(_texts(_plain(_without_owned(config)), "app"), version), version), version
+    )
 
 
 def diff(current, desired, version, mode="merge", unset=()):
@@ -206,7 +428,12 @@ def stands(current, desired, version):
     for name, value in desired.items():
         if value is None:
             return False
-        if name not in current or name in twofold or name not in fields or not _alike(value, current[name], fields[name]):
+        if (
+            name not in current
+            or name in twofold
+            or name not in fields
+            or not _alike(value, current[name], fields[name])
+        ):
             return False
     return True
 
@@ -216,7 +443,9 @@ def _alike(given, shown, kind):
     if given == shown and isinstance(kind, str) and kind in TEXTS:
         return True
     if isinstance(given, dict):
-        return isinstance(shown, dict) and isinstance(kind, str) and _alike_parts(given, shown, kind)
+        return (
+            isinstance(shown, dict) and isinstance(kind, str) and _alike_parts(given, shown, kind)
+        )
     if isinstance(given, list):
         if not isinstance(shown, list) or len(given) != len(shown):
             return False
@@ -225,7 +454,9 @@ def _alike(given, shown, kind):
         for each in given:
             place = 0
             if part in ("healthCheck", "constraint"):  # these are sets
-                place = next((number for number, other in enumerate(left) if _alike(each, other, part)), 0)
+                place = next(
+                    (number for number, other in enumerate(left) if _alike(each, other, part)), 0
+                )
             if not _alike(each, left.pop(place), part):
                 return False
         return True
@@ -245,12 +476,18 @@ def _alike_parts(given, shown, kind):
         if name not in shown:
             return False
         there = shown[name]
-        if not (type(value) is type(there) is str and value == there) and not _alike(value, there, fields.get(name, other)):
+        if not (type(value) is type(there) is str and value == there) and not _alike(
+            value, there, fields.get(name, other)
+        ):
             return False
     if given.keys() != shown.keys():
         added = ADDED.get(kind, {})
         for name in shown:
-            if name not in given and name != chosen and (name not in added or added[name] != shown[name]):
+            if (
+                name not in given
+                and name != chosen
+                and (name not in added or added[name] != shown[name])
+            ):
                 return False
     return True
 
@@ -264,7 +501,9 @@ def writable(app, version):
     for older, newer in RENAMED.items():
         if newer in kept:
             kept.pop(older, None)
-    if version < (1, 5) and (kept.get("ipAddress") is not None or _docker(kept).get("network") in ("BRIDGE", "USER")):
+    if version < (1, 5) and (
+        kept.get("ipAddress") is not None or _docker(kept).get("network") in ("BRIDGE", "USER")
+    ):
         # Marathon shows the service ports of the mappings there, too. Sent back they would be another definition.
         kept.pop("portDefinitions", None)
         kept.pop("ports", None)
@@ -307,13 +546,20 @@ def check_runs(app):
     """Raise ValueError, one line, for a whole app that has nothing to run."""
     container = app.get("container") or {}
     if not (app.get("cmd") or app.get("args") or container.get("docker") or container.get("appc")):
-        raise ValueError("there is nothing to run: an app has cmd, args or a container with an image")
+        raise ValueError(
+            "there is nothing to run: an app has cmd, args or a container with an image"
+        )
 
 
 def fields(kind, version):
     """Return the names of the fields that an app or a pod may be declared with."""
     version = release(version)
-    unknown = OWNED | IGNORED | {"id"} | ({name for name, since in SINCE.items() if version < since} if kind == "app" else set())
+    unknown = (
+        OWNED
+        | IGNORED
+        | {"id"}
+        | ({name for name, since in SINCE.items() if version < since} if kind == "app" else set())
+    )
     return sorted(OBJECTS[kind].keys() - unknown)
 
 
@@ -386,7 +632,9 @@ def _texts(value, kind):
     if kind in SCALARS and kind not in ("text", "portProtocol"):
         return value
     if kind == "portProtocol":
-        return "udp,tcp" if value == "tcp,udp" else value  # the one spelling that Marathon knows from 1.5 on
+        return (
+            "udp,tcp" if value == "tcp,udp" else value
+        )  # the one spelling that Marathon knows from 1.5 on
     if kind == "text":
         return _text(value)
     if kind == "constraint" and isinstance(value, list):
@@ -460,9 +708,16 @@ def _modern_network(app, mode, address, version):
     if discovery not in NO_DISCOVERY:
         container = app.setdefault("container", {"type": "MESOS"})
         if container.get("type") == "MESOS":
-            container.setdefault("portMappings", [
-                {**{key: port[key] for key in ("name", "protocol", "labels") if key in port}, "containerPort": port.get("number", 0)}
-                for port in discovery["ports"]])
+            container.setdefault(
+                "portMappings",
+                [
+                    {
+                        **{key: port[key] for key in ("name", "protocol", "labels") if key in port},
+                        "containerPort": port.get("number", 0),
+                    }
+                    for port in discovery["ports"]
+                ],
+            )
         elif mode == "container":
             network["discovery"] = discovery  # up to 1.4, also beside the mappings of Docker
     app.setdefault("networks", [network])
@@ -479,7 +734,10 @@ def _settled(app, version):
     if modes == {"host"}:
         if container:
             container.pop("portMappings", None)
-        app.setdefault("portDefinitions", [{"port": 0, "name": "default"}] if version >= (1, 4) else [{"port": 0}])
+        app.setdefault(
+            "portDefinitions",
+            [{"port": 0, "name": "default"}] if version >= (1, 4) else [{"port": 0}],
+        )
         return app
     definitions = app.pop("portDefinitions", None) or ()
     app["requirePorts"] = False
@@ -490,7 +748,7 @@ def _settled(app, version):
     if container is None:
         container, definitions = app.setdefault("container", {"type": "MESOS"}), ()
     mappings = container.setdefault("portMappings", [dict(DEFAULT_PORT)])
-    mappings.extend({} for _ in definitions[len(mappings):])
+    mappings.extend({} for _ in definitions[len(mappings) :])
     return app
 
 
@@ -502,29 +760,58 @@ def _sorted(values):
 
 def _filled(app, version):
     """Fill in all defaults of a whole app in the newer form."""
-    container = _container(app["container"], "container/bridge" in _modes(app), version) if "container" in app else None
+    container = (
+        _container(app["container"], "container/bridge" in _modes(app), version)
+        if "container" in app
+        else None
+    )
     volumes = container["volumes"] if container else ()
     persistent = any("persistent" in volume for volume in volumes)
     resident = persistent or "residency" in app or any("external" in volume for volume in volumes)
     filled = {
-        "instances": 1, "cpus": 1, "mem": 128, "disk": 0, "executor": "", "requirePorts": False, "backoffSeconds": 1,
-        "backoffFactor": 1.15, "maxLaunchDelaySeconds": _max_launch_delay(version), "args": [], "env": {}, "labels": {}, "secrets": {},
-        "constraints": [], "dependencies": [], "acceptedResourceRoles": [], "fetch": [], "healthChecks": [], "readinessChecks": [], **app}
+        "instances": 1,
+        "cpus": 1,
+        "mem": 128,
+        "disk": 0,
+        "executor": "",
+        "requirePorts": False,
+        "backoffSeconds": 1,
+        "backoffFactor": 1.15,
+        "maxLaunchDelaySeconds": _max_launch_delay(version),
+        "args": [],
+        "env": {},
+        "labels": {},
+        "secrets": {},
+        "constraints": [],
+        "dependencies": [],
+        "acceptedResourceRoles": [],
+        "fetch": [],
+        "healthChecks": [],
+        "readinessChecks": [],
+        **app,
+    }
     if version >= (1, 3):
         filled.setdefault("gpus", 0)
     if version >= (1, 4):
         filled.setdefault("killSelection", "YOUNGEST_FIRST")
-        filled["unreachableStrategy"] = _unreachable(app.get("unreachableStrategy"), persistent, version)
+        filled["unreachableStrategy"] = _unreachable(
+            app.get("unreachableStrategy"), persistent, version
+        )
     if container:
         filled["container"] = container
     if version < (1, 6) and (persistent or "residency" in app):
         filled["residency"] = {**RESIDENCY, **app.get("residency", {})}
     if not filled.get("tty"):
         filled.pop("tty", None)
-    filled["upgradeStrategy"] = {**(UPGRADE_RESIDENT if resident else UPGRADE), **app.get("upgradeStrategy", {})}
+    filled["upgradeStrategy"] = {
+        **(UPGRADE_RESIDENT if resident else UPGRADE),
+        **app.get("upgradeStrategy", {}),
+    }
     filled["networks"] = [_network(network) for network in app.get("networks") or HOST]
     if "portDefinitions" in app:
-        filled["portDefinitions"] = [{"port": 0, **_port(definition)} for definition in app["portDefinitions"]]
+        filled["portDefinitions"] = [
+            {"port": 0, **_port(definition)} for definition in app["portDefinitions"]
+        ]
     for key in ("backoffSeconds", "maxLaunchDelaySeconds", "taskKillGracePeriodSeconds"):
         if isinstance(filled.get(key), float):
             filled[key] = int(filled[key])
@@ -550,9 +837,17 @@ def _unreachable(given, persistent, version):
     if given == "disabled":
         return given
     if given is None and persistent:
-        return "disabled" if version >= (1, 4, 2) else {"inactiveAfterSeconds": 3600, "expungeAfterSeconds": 604800}
+        return (
+            "disabled"
+            if version >= (1, 4, 2)
+            else {"inactiveAfterSeconds": 3600, "expungeAfterSeconds": 604800}
+        )
     long = (1, 4) <= version < (1, 4, 9) or version == (1, 5, 0)
-    return {"inactiveAfterSeconds": 300 if long else 0, "expungeAfterSeconds": 600 if long else 0, **(given or {})}
+    return {
+        "inactiveAfterSeconds": 300 if long else 0,
+        "expungeAfterSeconds": 600 if long else 0,
+        **(given or {}),
+    }
 
 
 def _network(given):
@@ -568,16 +863,30 @@ def _port(given):
 
 
 def _mapping(given, bridged):
-    mapping = {"containerPort": 0, "servicePort": 0, **({"hostPort": 0} if bridged else {}), **_port(given)}
+    mapping = {
+        "containerPort": 0,
+        "servicePort": 0,
+        **({"hostPort": 0} if bridged else {}),
+        **_port(given),
+    }
     if mapping.get("networkNames") == []:
         del mapping["networkNames"]
     return mapping
 
 
 def _container(given, bridged, version):
-    container = {"type": "DOCKER", **given, "volumes": [_volume(volume, version) for volume in given.get("volumes", ())]}
+    container = {
+        "type": "DOCKER",
+        **given,
+        "volumes": [_volume(volume, version) for volume in given.get("volumes", ())],
+    }
     if "docker" in given:
-        container["docker"] = {"forcePullImage": False, "privileged": False, "parameters": [], **given["docker"]}
+        container["docker"] = {
+            "forcePullImage": False,
+            "privileged": False,
+            "parameters": [],
+            **given["docker"],
+        }
         if container["type"] == "MESOS":  # these it does not store
             container["docker"].update(privileged=False, parameters=[])
     if "appc" in given:
@@ -594,7 +903,11 @@ def _volume(given, version):
     if "persistent" in volume:
         info = volume["persistent"]
         kind = "mount" if "profileName" in info and version >= (1, 8) else "root"
-        volume["persistent"] = {"type": kind, **info, "constraints": _sorted(info.get("constraints", ()))}
+        volume["persistent"] = {
+            "type": kind,
+            **info,
+            "constraints": _sorted(info.get("constraints", ())),
+        }
     if "external" in volume:
         volume["external"] = {"options": {}, "shared": False, **volume["external"]}
     return volume
@@ -643,7 +956,11 @@ def _together(current, desired, version, mode, unset):
     _expect_mode(mode)
     for key in removed & wanted.keys():
         raise ValueError(f"{key}: both given and to be unset")
-    kept = _kept(base, wanted) if mode == "merge" else {key: base[key] for key in ("id", "instances", "role") if key in base}
+    kept = (
+        _kept(base, wanted)
+        if mode == "merge"
+        else {key: base[key] for key in ("id", "instances", "role") if key in base}
+    )
     return {key: value for key, value in {**kept, **wanted}.items() if key not in removed}
 
 
@@ -661,7 +978,9 @@ def _kept(base, wanted):
             kept.pop("portDefinitions", None)
             kept.pop("requirePorts", None)
         elif kept.get("container"):
-            kept["container"] = {key: value for key, value in kept["container"].items() if key != "portMappings"}
+            kept["container"] = {
+                key: value for key, value in kept["container"].items() if key != "portMappings"
+            }
     return kept
 
 
@@ -670,13 +989,16 @@ def _sendable(app, version):
     if "upgradeStrategy" in app:
         volumes = (app.get("container") or {}).get("volumes", ())
         resident = any("persistent" in volume or "external" in volume for volume in volumes)
-        app["upgradeStrategy"] = {**(UPGRADE_RESIDENT if resident else UPGRADE), **app["upgradeStrategy"]}
+        app["upgradeStrategy"] = {
+            **(UPGRADE_RESIDENT if resident else UPGRADE),
+            **app["upgradeStrategy"],
+        }
     if "networks" in app and _modes(app) != {"host"}:
         definitions = app.pop("portDefinitions", None)
         app.pop("requirePorts", None)
         if definitions and version >= (1, 5) and "container" in app:
             mappings = app["container"].setdefault("portMappings", [dict(DEFAULT_PORT)])
-            mappings.extend({} for _ in definitions[len(mappings):])
+            mappings.extend({} for _ in definitions[len(mappings) :])
     return _older(app, version) if version < (1, 5) else app
 
 
@@ -700,7 +1022,10 @@ def _older(app, version):
         if mode == "container" or network.get("labels"):
             if mappings and container == {"type": "MESOS"}:  # what ipAddress alone stands for
                 del app["container"]
-            app["ipAddress"] = {"labels": network.get("labels", {}), **({"networkName": network["name"]} if "name" in network else {})}
+            app["ipAddress"] = {
+                "labels": network.get("labels", {}),
+                **({"networkName": network["name"]} if "name" in network else {}),
+            }
             discovery = _discovery(mappings) if mappings else network.get("discovery")
             if discovery:
                 app["ipAddress"]["discovery"] = discovery
@@ -714,10 +1039,25 @@ def _older(app, version):
 def _discovery(mappings):
     """Return mappings of a container that is not Docker's, as Marathon up to 1.4 has them."""
     for mapping in mappings:
-        if mapping.get("hostPort") is not None or mapping.get("servicePort") or "name" not in mapping:
-            raise ValueError("container.portMappings: without Docker and before Marathon 1.5 they have a name, and no host or service port")
-    return {"ports": [{"number": mapping.get("containerPort", 0), "name": mapping["name"], "protocol": mapping.get("protocol", "tcp"),
-                       "labels": mapping.get("labels", {})} for mapping in mappings]}
+        if (
+            mapping.get("hostPort") is not None
+            or mapping.get("servicePort")
+            or "name" not in mapping
+        ):
+            raise ValueError(
+                "container.portMappings: without Docker and before Marathon 1.5 they have a name, and no host or service port"
+            )
+    return {
+        "ports": [
+            {
+                "number": mapping.get("containerPort", 0),
+                "name": mapping["name"],
+                "protocol": mapping.get("protocol", "tcp"),
+                "labels": mapping.get("labels", {}),
+            }
+            for mapping in mappings
+        ]
+    }
 
 
 def _conceded(old, new, version):
@@ -734,14 +1074,21 @@ def _conceded(old, new, version):
         accepted = [role for role in new["acceptedResourceRoles"] if role in ("*", new.get("role"))]
         if old["acceptedResourceRoles"] == (accepted or ["*"]):
             new["acceptedResourceRoles"] = old["acceptedResourceRoles"]
-    if {key for key in {*old, *new} if old.get(key) != new.get(key)} <= {"executorResources", "instances"}:
+    if {key for key in {*old, *new} if old.get(key) != new.get(key)} <= {
+        "executorResources",
+        "instances",
+    }:
         new["executorResources"] = old.get("executorResources")
     return new
 
 
 def _conceded_networks(old, new):
     for theirs, ours in zip(old["networks"], new["networks"]):
-        if ours["mode"] == theirs["mode"] == "container" and "name" not in ours and "name" in theirs:
+        if (
+            ours["mode"] == theirs["mode"] == "container"
+            and "name" not in ours
+            and "name" in theirs
+        ):
             ours["name"] = theirs["name"]
     return new
 
@@ -774,11 +1121,22 @@ def _without_version(pod):
 
 
 def _together_pod(current, desired, mode, unset):
-    base, wanted = _without_version(_plain(current)), _without_version(_texts(_plain(desired), "pod"))
+    base, wanted = (
+        _without_version(_plain(current)),
+        _without_version(_texts(_plain(desired), "pod")),
+    )
     _expect_mode(mode)
     for key in set(unset) & wanted.keys():
         raise ValueError(f"{key}: both given and to be unset")
-    kept = base if mode == "merge" else {key: base[key] for key in ("id", "scaling", "role", "legacySharedCgroups") if key in base}
+    kept = (
+        base
+        if mode == "merge"
+        else {
+            key: base[key]
+            for key in ("id", "scaling", "role", "legacySharedCgroups")
+            if key in base
+        }
+    )
     return {key: value for key, value in {**kept, **wanted}.items() if key not in unset}
 
 
@@ -788,22 +1146,38 @@ def _filled_pod(pod, version):
     in_container = any(network["mode"] == "container" for network in networks)
     volumes = [_volume(volume, version) for volume in pod.get("volumes", ())]
     persistent = any("persistent" in volume for volume in volumes)
-    scheduling, placement = pod.get("scheduling", {}), pod.get("scheduling", {}).get("placement", {})
+    scheduling, placement = (
+        pod.get("scheduling", {}),
+        pod.get("scheduling", {}).get("placement", {}),
+    )
     upgrade = UPGRADE_RESIDENT if persistent and "upgrade" not in scheduling else UPGRADE
     filled = {
-        "labels": {}, "environment": {}, "secrets": {}, **pod,
+        "labels": {},
+        "environment": {},
+        "secrets": {},
+        **pod,
         "networks": networks,
         "volumes": volumes,
         "containers": [_pod_container(each, in_container) for each in pod.get("containers", ())],
         "scaling": {"kind": "fixed", "instances": 1, **pod.get("scaling", {})},
         "executorResources": {**EXECUTOR, **pod.get("executorResources", {})},
         "scheduling": {
-            "killSelection": "YOUNGEST_FIRST", **scheduling,
-            "backoff": {"backoff": 1, "backoffFactor": 1.15, "maxLaunchDelay": _max_launch_delay(version),
-                        **scheduling.get("backoff", {})},
+            "killSelection": "YOUNGEST_FIRST",
+            **scheduling,
+            "backoff": {
+                "backoff": 1,
+                "backoffFactor": 1.15,
+                "maxLaunchDelay": _max_launch_delay(version),
+                **scheduling.get("backoff", {}),
+            },
             "upgrade": {**upgrade, **scheduling.get("upgrade", {})},
-            "placement": {key: _sorted(placement.get(key, ())) for key in ("constraints", "acceptedResourceRoles")},
-            "unreachableStrategy": _unreachable(scheduling.get("unreachableStrategy"), persistent, version),
+            "placement": {
+                key: _sorted(placement.get(key, ()))
+                for key in ("constraints", "acceptedResourceRoles")
+            },
+            "unreachableStrategy": _unreachable(
+                scheduling.get("unreachableStrategy"), persistent, version
+            ),
         },
     }
     if not filled.get("legacySharedCgroups"):
@@ -812,9 +1186,16 @@ def _filled_pod(pod, version):
 
 
 def _pod_container(given, in_container):
-    endpoint = {"protocol": [], "labels": {}, "networkNames": [], **({} if in_container else {"hostPort": 0})}
+    endpoint = {
+        "protocol": [],
+        "labels": {},
+        "networkNames": [],
+        **({} if in_container else {"hostPort": 0}),
+    }
     container = {
-        "environment": {}, "labels": {}, **given,
+        "environment": {},
+        "labels": {},
+        **given,
         "resources": {**RESOURCES, **given.get("resources", {})},
         "endpoints": [{**endpoint, **each} for each in given.get("endpoints", ())],
         "volumeMounts": [{"readOnly": False, **each} for each in given.get("volumeMounts", ())],
@@ -843,11 +1224,15 @@ def _app_faults(config, version):
     yield from _id_faults(config, version)
     if given >= {"cmd", "args"}:
         yield "cmd and args: give one of them"
-    if config.get("cmd") is not None and len(_text(config["cmd"])) < (2 if version >= (1, 5) else 1):
+    if config.get("cmd") is not None and len(_text(config["cmd"])) < (
+        2 if version >= (1, 5) else 1
+    ):
         yield "cmd: Marathon takes no command of a single character, or of none"
     if given >= {"uris", "fetch"}:
         yield "uris and fetch: give one of them, best fetch"
-    if given >= {"ports", "portDefinitions"} and config["ports"] != [each.get("port", 0) for each in config["portDefinitions"]]:
+    if given >= {"ports", "portDefinitions"} and config["ports"] != [
+        each.get("port", 0) for each in config["portDefinitions"]
+    ]:
         yield "ports and portDefinitions: give one of them, best portDefinitions"
     if config.get("ipAddress") is not None and given & {"ports", "portDefinitions"}:
         yield "ipAddress: an app with an address of its own has no ports or portDefinitions"
@@ -857,7 +1242,9 @@ def _app_faults(config, version):
             yield f"healthChecks[{number}]: protocol COMMAND and command belong together"
         if version < (1, 4) and each.get("protocol", "").startswith("MESOS_"):
             yield f"healthChecks[{number}]: {each['protocol']} needs Marathon 1.4"
-    if version < (1, 3) and any({"destPath", "outputFile"} & each.keys() for each in config.get("fetch") or ()):
+    if version < (1, 3) and any(
+        {"destPath", "outputFile"} & each.keys() for each in config.get("fetch") or ()
+    ):
         yield "fetch: destPath needs Marathon 1.3"
     if version < (1, 5):
         try:
@@ -881,7 +1268,11 @@ def _container_faults(config, given, version):
         yield "container.docker.network: NONE is not known from Marathon 1.5 on"
     if docker.get("portMappings") and container.get("portMappings"):
         yield "container.docker.portMappings and container.portMappings: give one of them, best the latter"
-    if config.get("container") is not None and container.get("type", "DOCKER") == "DOCKER" and not docker.get("image"):
+    if (
+        config.get("container") is not None
+        and container.get("type", "DOCKER") == "DOCKER"
+        and not docker.get("image")
+    ):
         yield "container: one of type DOCKER, which is the default, has docker.image; is it MESOS?"
 
 
@@ -893,7 +1284,9 @@ def _pod_faults(config, version):
 def _id_faults(config, version):
     """Yield what is wrong with the id, and with those of dependencies."""
     named = [("id", config["id"])] if config.get("id") is not None else []
-    for key, identifier in named + [("dependencies", each) for each in config.get("dependencies") or ()]:
+    for key, identifier in named + [
+        ("dependencies", each) for each in config.get("dependencies") or ()
+    ]:
         segments = [segment for segment in str(identifier).split("/") if segment]
         if not segments:
             yield f"{key}: {identifier!r} is no app; an id is such as /shop/cart"
@@ -946,7 +1339,9 @@ def _field_faults(fields, prefix, name, value):
         yield f"{prefix}{name}: there is no such field" + (f"; is it {near[0]}?" if near else "")
     elif value is not None:
         yield from _faults(value, fields[name], f"{prefix}{name}")
-    elif name not in NULLED and (isinstance(fields[name], list) or fields[name] in ("values", "environment")):
+    elif name not in NULLED and (
+        isinstance(fields[name], list) or fields[name] in ("values", "environment")
+    ):
         empty = "[]" if isinstance(fields[name], list) else "{}"
         yield f"{prefix}{name}: nothing stands there; leave it out, or write {empty}"
 
@@ -958,11 +1353,16 @@ def _shown(value):
     if isinstance(value, (bool, int, float)):
         return json.dumps(value)
     names = {str: "text", list: "a list", tuple: "a list", dict: "a mapping"}
-    return next((name for kind, name in names.items() if isinstance(value, kind)), f"a {type(value).__name__}")
+    return next(
+        (name for kind, name in names.items() if isinstance(value, kind)),
+        f"a {type(value).__name__}",
+    )
 
 
 def _is_whole(value):
-    return (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, float) and value.is_integer())
+    return (isinstance(value, int) and not isinstance(value, bool)) or (
+        isinstance(value, float) and value.is_integer()
+    )
 
 
 def _is_number(value):
@@ -971,7 +1371,11 @@ def _is_number(value):
 
 def _is_text(value):
     whole = isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, str) or whole or (isinstance(value, datetime.date) and not isinstance(value, datetime.datetime))
+    return (
+        isinstance(value, str)
+        or whole
+        or (isinstance(value, datetime.date) and not isinstance(value, datetime.datetime))
+    )
 
 
 SCALARS = {

@@ -67,9 +67,18 @@ CANDIDATES = {
 }
 
 # What servers say that did not even begin with what they were asked for. All of it may be asked again, of another one.
-NO_LEADER = ("No leader elected", "Master has not finished recovery", "Could not determine the current leader")
-NOT_BEGUN = (*NO_LEADER, "Agent has not finished recovery", "Connection to leader refused", "Detected proxying loop",
-             "Too many concurrent requests")
+NO_LEADER = (
+    "No leader elected",
+    "Master has not finished recovery",
+    "Could not determine the current leader",
+)
+NOT_BEGUN = (
+    *NO_LEADER,
+    "Agent has not finished recovery",
+    "Connection to leader refused",
+    "Detected proxying loop",
+    "Too many concurrent requests",
+)
 NO_ANSWER_YET = (502, 503, 504)
 CHRONOS_CANNOT_PROXY = "Error proxying request to leader"
 
@@ -198,7 +207,11 @@ class Answer(NamedTuple):
     def good(self):
         """This answer again, if its status says success. Raises the HttpError that fits, with what it says, if not."""
         if not 200 <= self.status < 300:
-            onward = f", see {without_user(self.headers['location'])}" if "location" in self.headers else ""
+            onward = (
+                f", see {without_user(self.headers['location'])}"
+                if "location" in self.headers
+                else ""
+            )
             raise self.error(self._kind(), f"{self.status} {self.said()}{onward}")
         return self
 
@@ -206,8 +219,15 @@ class Answer(NamedTuple):
         """An error of a kind about this answer."""
         said = _loaded(self.body)
         said = said if isinstance(said, dict) else {}
-        return kind(f"{self.method} {self.url}: {text}", method=self.method, url=self.url, status=self.status,
-                    message=self.first_line(), details=said.get("details"), deployments=_ids(said.get("deployments")))
+        return kind(
+            f"{self.method} {self.url}: {text}",
+            method=self.method,
+            url=self.url,
+            status=self.status,
+            message=self.first_line(),
+            details=said.get("details"),
+            deployments=_ids(said.get("deployments")),
+        )
 
     def _kind(self):
         """The class of the error that this answer is."""
@@ -237,7 +257,11 @@ class Answer(NamedTuple):
         details = said.get("details")
         if isinstance(details, list):
             details = "; ".join(_detail(each) for each in details)
-        found = "; ".join(part for part in (details, ", ".join(_ids(said.get("deployments")) or [])) if isinstance(part, str) and part)
+        found = "; ".join(
+            part
+            for part in (details, ", ".join(_ids(said.get("deployments")) or []))
+            if isinstance(part, str) and part
+        )
         return f"{line} ({shortened(found)})" if found else line
 
     def first_line(self):
@@ -278,7 +302,9 @@ def _loaded(text):
 
 def first_line(text):
     """Return the first line of a text that says anything, fit for a message: printable, and not endless."""
-    printable = "".join(letter if letter.isprintable() or letter == "\n" else " " for letter in text[:MAX_LOOKED_AT])
+    printable = "".join(
+        letter if letter.isprintable() or letter == "\n" else " " for letter in text[:MAX_LOOKED_AT]
+    )
     lines = [" ".join(line.split()) for line in printable.splitlines() if line.strip()]
     return shortened(lines[0]) if lines else ""
 
@@ -314,14 +340,18 @@ def candidates(given):
     """
     parts = [part.strip() for part in given.split(",")] if isinstance(given, str) else given
     if not isinstance(parts, (list, tuple)):
-        raise SaltInvocationError(f"url: should be a URL or a list of URLs, not {type(given).__name__}")
+        raise SaltInvocationError(
+            f"url: should be a URL or a list of URLs, not {type(given).__name__}"
+        )
     urls, users = [], set()
     for part in parts:
         url, user = _split(part)
         urls.append(url)
         users |= {user} - {None}
     if len(users) > 1:
-        raise SaltInvocationError("url: several users in one list of URLs. Give them once, as username and password")
+        raise SaltInvocationError(
+            "url: several users in one list of URLs. Give them once, as username and password"
+        )
     username, password = users.pop() if users else (None, None)
     return list(dict.fromkeys(urls)), username, password
 
@@ -342,11 +372,23 @@ def _split(url):
     full = url if "://" in url else f"http://{url}"
     try:
         parts = urllib.parse.urlsplit(full)
-        fits = re.fullmatch("[!-~]+", full) and re.fullmatch(r"[\w.:%-]+", parts.hostname or "") and parts.port != 0
+        fits = (
+            re.fullmatch("[!-~]+", full)
+            and re.fullmatch(r"[\w.:%-]+", parts.hostname or "")
+            and parts.port != 0
+        )
     except ValueError:
         fits = False
-    if not fits or parts.scheme not in ("http", "https") or parts.query or parts.fragment or "@" in parts.path:
-        raise SaltInvocationError(f"url: {without_user(url)} is no http:// or https:// URL of a server. {looks}")
+    if (
+        not fits
+        or parts.scheme not in ("http", "https")
+        or parts.query
+        or parts.fragment
+        or "@" in parts.path
+    ):
+        raise SaltInvocationError(
+            f"url: {without_user(url)} is no http:// or https:// URL of a server. {looks}"
+        )
     login, at, host = parts.netloc.rpartition("@")
     found = urllib.parse.urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
     username, _, password = login.partition(":")
@@ -365,7 +407,15 @@ def place(url):
     return {"url": url, "host": parts.hostname, "port": port}
 
 
-def send(method, url, data=None, headers=(), timeout=CONNECT_TIMEOUT, connect_timeout=CONNECT_TIMEOUT, tls=None):
+def send(
+    method,
+    url,
+    data=None,
+    headers=(),
+    timeout=CONNECT_TIMEOUT,
+    connect_timeout=CONNECT_TIMEOUT,
+    tls=None,
+):
     """
     Ask one server once. Redirects are answers like any other: nothing is followed here.
 
@@ -384,7 +434,12 @@ def send(method, url, data=None, headers=(), timeout=CONNECT_TIMEOUT, connect_ti
     Returns an Answer, whatever its status. Raises Unreachable, with method and URL, where none came.
     """
     parts = urllib.parse.urlsplit(url)
-    headers = {"Accept": "application/json, */*;q=0.1", "Accept-Encoding": "gzip", "Connection": "close", **dict(headers)}
+    headers = {
+        "Accept": "application/json, */*;q=0.1",
+        "Accept-Encoding": "gzip",
+        "Connection": "close",
+        **dict(headers),
+    }
     target = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
     deadline = time.monotonic() + timeout
     connection = _connection(parts, min(timeout, connect_timeout), tls)
@@ -397,7 +452,9 @@ def send(method, url, data=None, headers=(), timeout=CONNECT_TIMEOUT, connect_ti
         return _read(method, url, connection, deadline)
     except (OSError, http.client.HTTPException, UnicodeError) as error:
         seconds_given = timeout if sent else min(timeout, connect_timeout)
-        failure = Unreachable(f"{method} {url}: {reason(error, seconds_given)}", method=method, url=url)
+        failure = Unreachable(
+            f"{method} {url}: {reason(error, seconds_given)}", method=method, url=url
+        )
         failure.sent = sent
         raise failure from error
     finally:
@@ -407,7 +464,9 @@ def send(method, url, data=None, headers=(), timeout=CONNECT_TIMEOUT, connect_ti
 def _connection(parts, timeout, tls):
     if parts.scheme == "https":
         context = tls or ssl.create_default_context()
-        return http.client.HTTPSConnection(parts.hostname, parts.port, timeout=timeout, context=context)
+        return http.client.HTTPSConnection(
+            parts.hostname, parts.port, timeout=timeout, context=context
+        )
     return http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
 
 
@@ -423,7 +482,9 @@ def reason(error, timeout):
     """Say in a few words why there was no answer."""
     if isinstance(error, TimeoutError):
         return f"no answer within {round(timeout, 1):g} seconds"
-    if isinstance(error, getattr(ssl, "SSLCertVerificationError", ())):  # Python 3.6 has but one class for all that is wrong with TLS
+    if isinstance(
+        error, getattr(ssl, "SSLCertVerificationError", ())
+    ):  # Python 3.6 has but one class for all that is wrong with TLS
         return f"its certificate is not trusted: {error.verify_message}"
     if isinstance(error, http.client.RemoteDisconnected):
         return "closed the connection without an answer"
@@ -442,20 +503,32 @@ def _read(method, url, connection, deadline):
     response = connection.getresponse()
     headers = {name.lower(): value for name, value in response.getheaders()}
     # 16 + MAX_WBITS: gzip, with its header
-    unpack = zlib.decompressobj(16 + zlib.MAX_WBITS) if headers.get("content-encoding") == "gzip" else None
+    unpack = (
+        zlib.decompressobj(16 + zlib.MAX_WBITS)
+        if headers.get("content-encoding") == "gzip"
+        else None
+    )
     body = bytearray()
     try:
-        while not response.isclosed():  # it is as soon as all has come that was announced; the socket is then gone, too
+        while (
+            not response.isclosed()
+        ):  # it is as soon as all has come that was announced; the socket is then gone, too
             sock.settimeout(left(deadline))
             chunk = response.read(CHUNK)
             body += unpack.decompress(chunk, MAX_BYTES + 1 - len(body)) if unpack else chunk
             if len(body) > MAX_BYTES:
-                raise HttpError(f"{method} {url}: more than {MAX_BYTES} bytes, which is no answer", method=method, url=url)
+                raise HttpError(
+                    f"{method} {url}: more than {MAX_BYTES} bytes, which is no answer",
+                    method=method,
+                    url=url,
+                )
         length = headers.get("content-length", "")
         if method != "HEAD" and not unpack and length.isdigit() and len(body) < int(length):
             raise http.client.IncompleteRead(bytes(body))
     except zlib.error:
-        raise HttpError(f"{method} {url}: the answer is said to be gzip and is not", method=method, url=url) from None
+        raise HttpError(
+            f"{method} {url}: the answer is said to be gzip and is not", method=method, url=url
+        ) from None
     except (OSError, http.client.HTTPException):
         # A Chronos that passes an error on announces a body, and then has none to send. The status is the answer.
         if response.status < 400:
@@ -475,7 +548,10 @@ def target(answer):
     location = answer.headers.get("location", "")
     found = urllib.parse.urljoin(answer.url, location)
     try:
-        if not urllib.parse.urlsplit(location).netloc or found.partition(":")[0] != answer.url.partition(":")[0]:
+        if (
+            not urllib.parse.urlsplit(location).netloc
+            or found.partition(":")[0] != answer.url.partition(":")[0]
+        ):
             raise ValueError
         base(found.partition("?")[0])
     except (ValueError, SaltInvocationError):
@@ -562,10 +638,19 @@ class Client:
 
     def settings(self):
         """All that may be shown of where and how requests go."""
-        kind = "none" if not self._authorization else self._authorization.partition(" ")[0].partition("=")[0].lower()
+        kind = (
+            "none"
+            if not self._authorization
+            else self._authorization.partition(" ")[0].partition("=")[0].lower()
+        )
         hidden = ("url", "username", "password", "token", "auth_scheme", "headers", "key")
         shown = {name: value for name, value in self._settings.items() if name not in hidden}
-        return {"urls": self.urls, "authentication": kind, **shown, "headers": sorted(self._settings["headers"])}
+        return {
+            "urls": self.urls,
+            "authentication": kind,
+            **shown,
+            "headers": sorted(self._settings["headers"]),
+        }
 
     def at(self, url, trusted=False):
         """
@@ -576,7 +661,9 @@ class Client:
             ``redirect_hosts`` are trusted anyway.
         """
         other = object.__new__(Client)
-        other.__dict__.update(self.__dict__, urls=[base(url)], _alone=True, _settings={**self._settings, "retries": 0})
+        other.__dict__.update(
+            self.__dict__, urls=[base(url)], _alone=True, _settings={**self._settings, "retries": 0}
+        )
         other._trusts_given = trusted or self._may_know(url)
         return other
 
@@ -584,7 +671,9 @@ class Client:
         """GET a path; see ``ask``."""
         return self.ask("GET", path, **options)
 
-    def ask(self, method, path, params=None, body=None, form=None, read=None, allow=(), timeout=None):
+    def ask(
+        self, method, path, params=None, body=None, form=None, read=None, allow=(), timeout=None
+    ):
         """
         Ask until one server answers, and return its Answer.
 
@@ -642,10 +731,14 @@ class Client:
             try:
                 found = done()
             except CommandExecutionError as second:
-                raise OutcomeUnknown(f"{error}, and reading it back fails: {first_line(str(second))}", **error.info) from error
+                raise OutcomeUnknown(
+                    f"{error}, and reading it back fails: {first_line(str(second))}", **error.info
+                ) from error
             if found:
                 return found
-            raise OutcomeUnknown(f"{error}; read back, it is not there (yet)", **error.info) from error
+            raise OutcomeUnknown(
+                f"{error}; read back, it is not there (yet)", **error.info
+            ) from error
 
     # --- one server ---
 
@@ -668,7 +761,11 @@ class Client:
             target_url = onward
         self._judge(answer, request)
         if not self._alone:
-            self._remember(url if not hops else "{0.scheme}://{0.netloc}".format(urllib.parse.urlsplit(target_url)))
+            self._remember(
+                url
+                if not hops
+                else "{0.scheme}://{0.netloc}".format(urllib.parse.urlsplit(target_url))
+            )
         return answer
 
     def _send(self, url, request, trusted, deadline):
@@ -679,10 +776,20 @@ class Client:
             headers["Authorization"] = self._authorization
         wait = min(request.timeout, max(0.1, deadline - time.monotonic()))
         try:
-            return send(request.method, url, request.data, headers, wait, self._settings["connect_timeout"], self._tls)
+            return send(
+                request.method,
+                url,
+                request.data,
+                headers,
+                wait,
+                self._settings["connect_timeout"],
+                self._tls,
+            )
         except Unreachable as error:
             if error.sent and not request.read:
-                raise OutcomeUnknown(f"{error}. Whether it was done is not known", **error.info) from error
+                raise OutcomeUnknown(
+                    f"{error}. Whether it was done is not known", **error.info
+                ) from error
             raise _Elsewhere(error) from error
 
     def _judge(self, answer, request):
@@ -701,7 +808,10 @@ class Client:
         """Whether credentials may be sent to a URL."""
         parts = urllib.parse.urlsplit(url)
         hosts = [each.lower() for each in self._settings["redirect_hosts"]]
-        return bool(self._trusted & {parts.netloc.lower()} or {"any", parts.netloc.lower(), parts.hostname} & set(hosts))
+        return bool(
+            self._trusted & {parts.netloc.lower()}
+            or {"any", parts.netloc.lower(), parts.hostname} & set(hosts)
+        )
 
     @property
     def _memory(self):
@@ -726,22 +836,37 @@ class Client:
         """The leader's URL as it stands in ZooKeeper. Raises SaltInvocationError, NoLeader."""
         shown = without_user(url)
         if "zookeeper.get_children" not in self._salt:
-            raise SaltInvocationError(f"url: {shown} needs Salt's module zookeeper, which is not loaded here. Give http:// URLs")
-        servers, _, path = url[len("zk://"):].partition("/")
+            raise SaltInvocationError(
+                f"url: {shown} needs Salt's module zookeeper, which is not loaded here. Give http:// URLs"
+            )
+        servers, _, path = url[len("zk://") :].partition("/")
         login, _, hosts = servers.rpartition("@")
         username, _, password = (urllib.parse.unquote(part) for part in login.partition(":"))
-        options = {"hosts": hosts, **({"scheme": "digest", "username": username, "password": password} if login else {})}
+        options = {
+            "hosts": hosts,
+            **({"scheme": "digest", "username": username, "password": password} if login else {}),
+        }
         try:
             for below, form in CANDIDATES[self.service]:
                 place_of = f"/{path.strip('/')}{below}"
-                found = [(match[1], match[0]) for match in
-                         (re.fullmatch(form, name) for name in _children(self._salt, place_of, options)) if match]
+                found = [
+                    (match[1], match[0])
+                    for match in (
+                        re.fullmatch(form, name)
+                        for name in _children(self._salt, place_of, options)
+                    )
+                    if match
+                ]
                 if found:
-                    return self._candidate(self._salt["zookeeper.get"](f"{place_of}/{min(found)[1]}", **options), shown)
+                    return self._candidate(
+                        self._salt["zookeeper.get"](f"{place_of}/{min(found)[1]}", **options), shown
+                    )
         except CommandExecutionError:
             raise
         except Exception as error:  # of the module zookeeper, which lets those of kazoo through
-            raise Unreachable(f"{shown}: {type(error).__name__} {first_line(without_user(str(error)))}".rstrip()) from None
+            raise Unreachable(
+                f"{shown}: {type(error).__name__} {first_line(without_user(str(error)))}".rstrip()
+            ) from None
         raise NoLeader(f"{shown}: nobody is a candidate there")
 
     def _candidate(self, data, shown):
@@ -750,13 +875,19 @@ class Client:
         info = _loaded(text)
         if isinstance(info, dict):
             address = info.get("address") if isinstance(info.get("address"), dict) else info
-            host = address.get("ip") or address.get("hostname") if address is not info else info.get("hostname")
+            host = (
+                address.get("ip") or address.get("hostname")
+                if address is not info
+                else info.get("hostname")
+            )
             text = f"{host}:{address.get('port')}"
         scheme = "https" if self._settings["ca_bundle"] or self._settings["cert"] else "http"
         try:
             return base(f"{scheme}://{text}")
         except SaltInvocationError:
-            raise NoLeader(f"{shown}: the leader is said to be {shortened(first_line(text))}") from None
+            raise NoLeader(
+                f"{shown}: the leader is said to be {shortened(first_line(text))}"
+            ) from None
 
 
 class _Request(NamedTuple):
@@ -806,20 +937,30 @@ def _query(params):
     pairs = []
     for name, value in (params or {}).items():
         values = value if isinstance(value, (list, tuple)) else [value]
-        pairs += [(name, str(each).lower() if isinstance(each, bool) else str(each)) for each in values if each is not None]
+        pairs += [
+            (name, str(each).lower() if isinstance(each, bool) else str(each))
+            for each in values
+            if each is not None
+        ]
     return "?" + urllib.parse.urlencode(pairs, quote_via=urllib.parse.quote) if pairs else ""
 
 
 def _data(body, form):
     """What is sent, and its Content-Type. Raises SaltInvocationError if it cannot be JSON."""
     if form is not None:
-        return urllib.parse.urlencode(form, quote_via=urllib.parse.quote).encode(), "application/x-www-form-urlencoded"
+        return urllib.parse.urlencode(
+            form, quote_via=urllib.parse.quote
+        ).encode(), "application/x-www-form-urlencoded"
     if body is None:
         return None, None
     try:
-        return json.dumps(body, allow_nan=False).encode(), "application/json"  # and not a word more, Mesos compares the whole
+        return json.dumps(
+            body, allow_nan=False
+        ).encode(), "application/json"  # and not a word more, Mesos compares the whole
     except (TypeError, ValueError) as error:
-        raise SaltInvocationError(f"What is to be sent is no JSON: {error}. A date needs quotes") from None
+        raise SaltInvocationError(
+            f"What is to be sent is no JSON: {error}. A date needs quotes"
+        ) from None
 
 
 # --- settings ---
@@ -830,8 +971,14 @@ def _settings(service, salt, profile, given):
     given = {name: value for name, value in given.items() if not name.startswith("__pub_")}
     for name in given:
         if name not in DEFAULTS:
-            raise SaltInvocationError(f"{name}: no such argument. A connection has {', '.join(DEFAULTS)}")
-    found = {**DEFAULTS, **_configured(service, salt, profile), **{name: value for name, value in given.items() if value is not None}}
+            raise SaltInvocationError(
+                f"{name}: no such argument. A connection has {', '.join(DEFAULTS)}"
+            )
+    found = {
+        **DEFAULTS,
+        **_configured(service, salt, profile),
+        **{name: value for name, value in given.items() if value is not None},
+    }
     for name, (fits, should) in _FORMS.items():
         if found[name] is not None and not fits(found[name]):
             shown = "its value" if name in ("password", "token", "headers") else repr(found[name])
@@ -850,16 +997,22 @@ def _configured(service, salt, profile):
     if isinstance(profile, Mapping):
         unknown = [str(name) for name in profile if name not in DEFAULTS]
         if unknown:
-            raise SaltInvocationError(f"profile: {', '.join(unknown)}: no such setting. There are {', '.join(DEFAULTS)}")
+            raise SaltInvocationError(
+                f"profile: {', '.join(unknown)}: no such setting. There are {', '.join(DEFAULTS)}"
+            )
         return {name: value for name, value in profile.items() if value is not None}
     if profile is not None and not (isinstance(profile, str) and re.fullmatch(r"[\w.-]+", profile)):
-        raise SaltInvocationError(f"profile: {profile!r} is neither the name of a profile nor a mapping")
+        raise SaltInvocationError(
+            f"profile: {profile!r} is neither the name of a profile nor a mapping"
+        )
 
     def configured(key):
         return salt["config.get"](f"{service}:{key}", default=None, omit_grains=True)
 
     if profile is not None and not isinstance(configured(profile), Mapping):
-        raise SaltInvocationError(f"profile: there is no {service}:{profile} in the configuration of the minion or its pillar")
+        raise SaltInvocationError(
+            f"profile: there is no {service}:{profile} in the configuration of the minion or its pillar"
+        )
     found, named = {}, _names(service, salt, profile or "api")
     for name in (name for name in DEFAULTS if name in named):
         value = configured(f"{profile or 'api'}:{name}")
@@ -890,20 +1043,32 @@ def _is_text(value):
 
 
 def _is_number(low, high):
-    return lambda value: not isinstance(value, bool) and isinstance(value, (int, float)) and low < value <= high
+    return (
+        lambda value: not isinstance(value, bool)
+        and isinstance(value, (int, float))
+        and low < value <= high
+    )
 
 
 def _is_headers(value):
-    return isinstance(value, Mapping) and all(_is_text(part) for item in value.items() for part in item)
+    return isinstance(value, Mapping) and all(
+        _is_text(part) for item in value.items() for part in item
+    )
 
 
 _SECONDS = (_is_number(0, 3600), "a number of seconds between 0 and 3600")
 _TEXT = (_is_text, "text. A number needs quotes")
 _FORMS = {
-    "username": (lambda value: _is_text(value) and ":" not in value, "a name: text without a colon. A number needs quotes"),
+    "username": (
+        lambda value: _is_text(value) and ":" not in value,
+        "a name: text without a colon. A number needs quotes",
+    ),
     "password": (lambda value: value == "" or _is_text(value), _TEXT[1]),
     "token": _TEXT,
-    "auth_scheme": (lambda value: isinstance(value, str) and re.fullmatch("[A-Za-z]+=?", value), "Bearer, token= or the like"),
+    "auth_scheme": (
+        lambda value: isinstance(value, str) and re.fullmatch("[A-Za-z]+=?", value),
+        "Bearer, token= or the like",
+    ),
     "verify_ssl": (lambda value: isinstance(value, bool), "true or false"),
     "ca_bundle": _TEXT,
     "cert": _TEXT,
@@ -911,9 +1076,16 @@ _FORMS = {
     "timeout": _SECONDS,
     "connect_timeout": _SECONDS,
     "total_timeout": _SECONDS,
-    "retries": (lambda value: not isinstance(value, bool) and isinstance(value, int) and 0 <= value <= 100, "a number from 0 to 100"),
+    "retries": (
+        lambda value: not isinstance(value, bool) and isinstance(value, int) and 0 <= value <= 100,
+        "a number from 0 to 100",
+    ),
     "retry_delay": (lambda value: value == 0 or _SECONDS[0](value), _SECONDS[1]),
-    "redirect_hosts": (lambda value: isinstance(value, str) or (isinstance(value, list) and all(map(_is_text, value))), "a list of hosts"),
+    "redirect_hosts": (
+        lambda value: isinstance(value, str)
+        or (isinstance(value, list) and all(map(_is_text, value))),
+        "a list of hosts",
+    ),
     "headers": (_is_headers, "a mapping of text to text"),
 }
 
@@ -922,7 +1094,11 @@ def _authorization(settings):
     """The header that says who asks; None if nobody does."""
     if settings["token"] is not None:
         scheme = settings["auth_scheme"]
-        return f"{scheme}{settings['token']}" if scheme.endswith("=") else f"{scheme} {settings['token']}"
+        return (
+            f"{scheme}{settings['token']}"
+            if scheme.endswith("=")
+            else f"{scheme} {settings['token']}"
+        )
     if settings["username"] is None:
         return None
     login = f"{settings['username']}:{settings['password'] or ''}"
@@ -930,7 +1106,9 @@ def _authorization(settings):
 
 
 def _wants_tls(settings, urls):
-    return any(settings[name] for name in ("ca_bundle", "cert")) or any(url.startswith("https:") for url in urls)
+    return any(settings[name] for name in ("ca_bundle", "cert")) or any(
+        url.startswith("https:") for url in urls
+    )
 
 
 def _tls(settings):
@@ -944,9 +1122,13 @@ def _tls(settings):
             context = ssl.create_default_context(cafile=bundle)
         name, value = "cert", settings["cert"]
         if value:
-            context.load_cert_chain(value, settings["key"], lambda: "")  # never ask for a passphrase
+            context.load_cert_chain(
+                value, settings["key"], lambda: ""
+            )  # never ask for a passphrase
     except (OSError, ssl.SSLError, ValueError) as error:
-        raise SaltInvocationError(f"{name}: {value}: {getattr(error, 'strerror', None) or error}") from None
+        raise SaltInvocationError(
+            f"{name}: {value}: {getattr(error, 'strerror', None) or error}"
+        ) from None
     if not settings["verify_ssl"]:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -955,6 +1137,12 @@ def _tls(settings):
 
 def seconds(timeout):
     """Return a timeout. Raises SaltInvocationError if it is no number of seconds."""
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 < timeout <= 3600:
-        raise SaltInvocationError(f"timeout: {timeout!r} is no number of seconds between 0 and 3600")
+    if (
+        isinstance(timeout, bool)
+        or not isinstance(timeout, (int, float))
+        or not 0 < timeout <= 3600
+    ):
+        raise SaltInvocationError(
+            f"timeout: {timeout!r} is no number of seconds between 0 and 3600"
+        )
     return timeout

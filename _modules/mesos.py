@@ -36,7 +36,12 @@ IRREVERSIBLE = {
     "DESTROY_VOLUMES": "destroys data",
     "UPDATE_MAINTENANCE_SCHEDULE": "replaces the schedule of the whole cluster",
 }
-STREAMS = ("SUBSCRIBE", "ATTACH_CONTAINER_INPUT", "ATTACH_CONTAINER_OUTPUT", "LAUNCH_NESTED_CONTAINER_SESSION")
+STREAMS = (
+    "SUBSCRIBE",
+    "ATTACH_CONTAINER_INPUT",
+    "ATTACH_CONTAINER_OUTPUT",
+    "LAUNCH_NESTED_CONTAINER_SESSION",
+)
 SCALARS = ("cpus", "mem", "disk", "gpus")
 VERIFY = 10  # seconds until a reservation, which the master only accepts at first, is seen
 
@@ -49,7 +54,9 @@ def connection(profile=None, **connection):
     return _client(profile, connection).settings()
 
 
-connection.__doc__ = _mesos_http.CONNECTION_DOC.format(service="mesos", default=DEFAULT_URL, port=5050, more="")
+connection.__doc__ = _mesos_http.CONNECTION_DOC.format(
+    service="mesos", default=DEFAULT_URL, port=5050, more=""
+)
 
 
 # --- masters ---
@@ -91,7 +98,12 @@ def _leader(client):
             if place not in asked:
                 asked[place] = _why_not_recovered(client.at(place, trusted=place == candidate))
             if asked[place] is None:
-                return {**_mesos_http.place(elected), "url": place, "recovered": True, "error": None}
+                return {
+                    **_mesos_http.place(elected),
+                    "url": place,
+                    "recovered": True,
+                    "error": None,
+                }
         named.append({**_mesos_http.place(elected), "recovered": False, "error": asked[elected]})
     if named:
         return named[0]
@@ -103,7 +115,9 @@ def _elected(master):
     answer = master.get("/redirect", allow=(307,))
     found = _mesos_http.target(answer)
     if found is None:
-        raise answer.error(_mesos_http.HttpError, f"{answer.status}, which is not how a Mesos master answers")
+        raise answer.error(
+            _mesos_http.HttpError, f"{answer.status}, which is not how a Mesos master answers"
+        )
     return found.rstrip("/")
 
 
@@ -143,18 +157,30 @@ def masters(profile=None, **connection):
         salt-call mesos.masters url=http://10.0.0.1:5050,http://10.0.0.2:5050,http://10.0.0.3:5050
     """
     client = _client(profile, connection)
-    return list(_mesos_http.together(lambda url: _master(client.at(url, trusted=True)), {url: url for url in client.urls}).values())
+    return list(
+        _mesos_http.together(
+            lambda url: _master(client.at(url, trusted=True)), {url: url for url in client.urls}
+        ).values()
+    )
 
 
 def _master(master):
-    found = {"url": master.urls[0], "healthy": False, "leader": False, "log_recovered": None, "error": None}
+    found = {
+        "url": master.urls[0],
+        "healthy": False,
+        "leader": False,
+        "log_recovered": None,
+        "error": None,
+    }
     try:
         master.get("/health")
         found.update(healthy=True, log_recovered=_log_recovered(master))
         answer = master.ask("POST", "/api/v1", body={"type": "GET_HEALTH"}, read=True, allow=(307,))
         found["leader"] = answer.status == 200
     except _mesos_http.NoLeader as error:
-        found.update(leader="not finished recovery" in (error.info["message"] or ""), error=str(error))
+        found.update(
+            leader="not finished recovery" in (error.info["message"] or ""), error=str(error)
+        )
     except CommandExecutionError as error:
         found["error"] = str(error)
     return found
@@ -229,7 +255,10 @@ def flags(profile=None, **connection):
         salt-call mesos.flags
     """
     found = _call(_client(profile, connection), "GET_FLAGS", needed="flags")
-    return {each["name"]: each.get("value", "") for each in sorted(found["flags"], key=lambda each: each["name"])}
+    return {
+        each["name"]: each.get("value", "")
+        for each in sorted(found["flags"], key=lambda each: each["name"])
+    }
 
 
 def info(profile=None, **connection):
@@ -324,14 +353,28 @@ def metrics(names=None, timeout=None, profile=None, **connection):
         salt-call mesos.metrics 'master/slaves_*'
     """
     client = _client(profile, connection)
-    payload = {} if timeout is None else {"timeout": {"nanoseconds": int(_mesos_http.seconds(timeout) * SECOND)}}
-    found = {each["name"]: each.get("value") for each in _call(client, "GET_METRICS", payload, "metrics")["metrics"]}
+    payload = (
+        {}
+        if timeout is None
+        else {"timeout": {"nanoseconds": int(_mesos_http.seconds(timeout) * SECOND)}}
+    )
+    found = {
+        each["name"]: each.get("value")
+        for each in _call(client, "GET_METRICS", payload, "metrics")["metrics"]
+    }
     patterns = [names] if isinstance(names, str) else names
     if patterns is None:
         return dict(sorted(found.items()))
-    _expect(isinstance(patterns, list) and all(isinstance(each, str) for each in patterns), "names", names, "a name, a pattern or a list")
+    _expect(
+        isinstance(patterns, list) and all(isinstance(each, str) for each in patterns),
+        "names",
+        names,
+        "a name, a pattern or a list",
+    )
     forms = [re.compile(re.escape(each).replace(r"\*", ".*")) for each in patterns]
-    return {name: found[name] for name in sorted(found) if any(form.fullmatch(name) for form in forms)}
+    return {
+        name: found[name] for name in sorted(found) if any(form.fullmatch(name) for form in forms)
+    }
 
 
 def summary(profile=None, **connection):
@@ -357,24 +400,39 @@ def summary(profile=None, **connection):
     """
     client = _client(profile, connection)
     master = _call(client, "GET_MASTER", needed="master_info")["master_info"]
-    measured = {each["name"]: each.get("value", 0) for each in _call(client, "GET_METRICS", {}, "metrics")["metrics"]}
+    measured = {
+        each["name"]: each.get("value", 0)
+        for each in _call(client, "GET_METRICS", {}, "metrics")["metrics"]
+    }
     named = _call(client, "GET_FRAMEWORKS").get("frameworks", [])
-    asked = _mesos_http.together(lambda url: _master(client.at(url, trusted=True)), {url: url for url in client.urls})
+    asked = _mesos_http.together(
+        lambda url: _master(client.at(url, trusted=True)), {url: url for url in client.urls}
+    )
 
     def number(name):
         return int(measured.get(f"master/{name}", 0))
 
-    agents_shown = {"up": number("slaves_active"), **_deactivated(client, number("slaves_connected") - number("slaves_active"))}
-    agents_shown.update(down=number("slaves_disconnected"), unreachable=number("slaves_unreachable"))
+    agents_shown = {
+        "up": number("slaves_active"),
+        **_deactivated(client, number("slaves_connected") - number("slaves_active")),
+    }
+    agents_shown.update(
+        down=number("slaves_disconnected"), unreachable=number("slaves_unreachable")
+    )
     return {
         "leader": f"{master.get('hostname')}:{master['port']}",
         "version": master.get("version"),
-        "masters": {url: "leads" if each["leader"] else each["error"] or "stands by" for url, each in asked.items()},
+        "masters": {
+            url: "leads" if each["leader"] else each["error"] or "stands by"
+            for url, each in asked.items()
+        },
         "agents": agents_shown,
-        "resources": {name: _share(measured, name) for name in SCALARS if measured.get(f"master/{name}_total")},
+        "resources": {
+            name: _share(measured, name) for name in SCALARS if measured.get(f"master/{name}_total")
+        },
         "frameworks": _mesos_http.few(_frameworks_by_name(named)),
         "tasks": {
-            name[len("master/tasks_"):]: int(value)
+            name[len("master/tasks_") :]: int(value)
             for name, value in sorted(measured.items())
             if name.startswith("master/tasks_") and value
         },
@@ -403,9 +461,19 @@ def _plain(number):
 def _frameworks_by_name(frameworks_told):
     found = {}
     for each in sorted(frameworks_told, key=lambda each: each["framework_info"]["name"]):
-        how = "active" if each.get("active") else "disconnected" if not each.get("connected") else "inactive"
+        how = (
+            "active"
+            if each.get("active")
+            else "disconnected"
+            if not each.get("connected")
+            else "inactive"
+        )
         info_told = each["framework_info"]
-        key = info_told["name"] if info_told["name"] not in found else f"{info_told['name']} ({info_told['id']['value']})"
+        key = (
+            info_told["name"]
+            if info_told["name"] not in found
+            else f"{info_told['name']} ({info_told['id']['value']})"
+        )
         found[key] = how
     return found
 
@@ -444,14 +512,20 @@ def agents(active=None, hostname=None, attributes=None, profile=None, **connecti
         salt-call mesos.agents attributes='{rack: r1}'
     """
     _expect(active in (None, True, False), "active", active, "True, False or left out")
-    _expect(attributes is None or isinstance(attributes, Mapping), "attributes", attributes, "a mapping such as {rack: r1}")
+    _expect(
+        attributes is None or isinstance(attributes, Mapping),
+        "attributes",
+        attributes,
+        "a mapping such as {rack: r1}",
+    )
     wanted = {str(name): str(value) for name, value in (attributes or {}).items()}
     return [
         each
         for each in _agents(_client(profile, connection))
         if active in (None, each["active"])
         and (hostname is None or each["hostname"].lower() == str(hostname).lower())
-        and wanted.items() <= {name: _text(value) for name, value in each["attributes"].items()}.items()
+        and wanted.items()
+        <= {name: _text(value) for name, value in each["attributes"].items()}.items()
     ]
 
 
@@ -466,7 +540,9 @@ def _agents(client):
         found = [_agent(each, False) for each in shown["slaves"]]
         found += [_agent(each, True) for each in shown.get("recovered_slaves", [])]
     except (KeyError, TypeError):
-        raise answer.error(_mesos_http.HttpError, f"not how a Mesos master answers: {answer.first_line()}") from None
+        raise answer.error(
+            _mesos_http.HttpError, f"not how a Mesos master answers: {answer.first_line()}"
+        ) from None
     return sorted(found, key=lambda each: (each["hostname"], each["id"]))
 
 
@@ -511,19 +587,31 @@ def agent(agent, profile=None, **connection):
 
 
 def _one_agent(client, wanted):
-    _expect(isinstance(wanted, str) and wanted, "agent", wanted, "the id or the host name of an agent")
+    _expect(
+        isinstance(wanted, str) and wanted, "agent", wanted, "the id or the host name of an agent"
+    )
     known = _agents(client)
-    found = [each for each in known if wanted == each["id"] or wanted.lower() == each["hostname"].lower()]
+    found = [
+        each for each in known if wanted == each["id"] or wanted.lower() == each["hostname"].lower()
+    ]
     if len(found) == 1:
         return found[0]
     if found:
-        raise CommandExecutionError(f"agent: {wanted} are {len(found)}. Give the id: {', '.join(each['id'] for each in found)}")
-    raise CommandExecutionError(f"agent: there is no agent {wanted}. {_known([each['hostname'] for each in known])}")
+        raise CommandExecutionError(
+            f"agent: {wanted} are {len(found)}. Give the id: {', '.join(each['id'] for each in found)}"
+        )
+    raise CommandExecutionError(
+        f"agent: there is no agent {wanted}. {_known([each['hostname'] for each in known])}"
+    )
 
 
 def _known(names):
     shown = ", ".join(sorted(names)[:10])
-    return f"There {'is' if len(names) == 1 else 'are'} {shown}{' ...' if len(names) > 10 else ''}" if names else "There are none"
+    return (
+        f"There {'is' if len(names) == 1 else 'are'} {shown}{' ...' if len(names) > 10 else ''}"
+        if names
+        else "There are none"
+    )
 
 
 def _agent_client(client, wanted):
@@ -592,36 +680,59 @@ def agent_state(agent, profile=None, **connection):
     return _agent_client(_client(profile, connection), agent).get("/state").json()
 
 
-_agent_doc(agent_state, "Show all that an agent says of itself.",
-           "the answer of its ``GET /state``: ``id``, ``resources``, ``frameworks`` with executors and tasks, ``flags`` ...", "agent_state")
+_agent_doc(
+    agent_state,
+    "Show all that an agent says of itself.",
+    "the answer of its ``GET /state``: ``id``, ``resources``, ``frameworks`` with executors and tasks, ``flags`` ...",
+    "agent_state",
+)
 
 
 def agent_containers(agent, profile=None, **connection):
     return _agent_client(_client(profile, connection), agent).get("/containers").json(list)
 
 
-_agent_doc(agent_containers, "Show the containers that run on an agent.",
-           "the list of its ``GET /containers``: ``container_id``, ``executor_id``, ``framework_id``, ``statistics``, ``status``",
-           "agent_containers")
+_agent_doc(
+    agent_containers,
+    "Show the containers that run on an agent.",
+    "the list of its ``GET /containers``: ``container_id``, ``executor_id``, ``framework_id``, ``statistics``, ``status``",
+    "agent_containers",
+)
 
 
 def agent_statistics(agent, profile=None, **connection):
     return _agent_client(_client(profile, connection), agent).get("/monitor/statistics").json(list)
 
 
-_agent_doc(agent_statistics, "Show what the executors on an agent use.",
-           "the list of its ``GET /monitor/statistics``; memory in bytes, times in seconds", "agent_statistics")
+_agent_doc(
+    agent_statistics,
+    "Show what the executors on an agent use.",
+    "the list of its ``GET /monitor/statistics``; memory in bytes, times in seconds",
+    "agent_statistics",
+)
 
 
 def agent_flags(agent, profile=None, **connection):
     return _agent_client(_client(profile, connection), agent).get("/flags").json()["flags"]
 
 
-_agent_doc(agent_flags, "Show the flags that an agent runs with.", "flag to value; each value is text", "agent_flags")
+_agent_doc(
+    agent_flags,
+    "Show the flags that an agent runs with.",
+    "flag to value; each value is text",
+    "agent_flags",
+)
 
 
 def agent_metrics(agent, profile=None, **connection):
-    return dict(sorted(_agent_client(_client(profile, connection), agent).get("/metrics/snapshot").json().items()))
+    return dict(
+        sorted(
+            _agent_client(_client(profile, connection), agent)
+            .get("/metrics/snapshot")
+            .json()
+            .items()
+        )
+    )
 
 
 _agent_doc(agent_metrics, "Show what an agent measures.", "name to number, sorted", "agent_metrics")
@@ -660,7 +771,9 @@ def frameworks(active=None, name=None, completed=False, profile=None, **connecti
     return [
         each
         for each in found
-        if active in (None, each["active"]) and name in (None, each["name"]) and (completed or not each["completed"])
+        if active in (None, each["active"])
+        and name in (None, each["name"])
+        and (completed or not each["completed"])
     ]
 
 
@@ -717,13 +830,21 @@ def framework(framework, profile=None, **connection):
 
 
 def _one_framework(client, wanted):
-    _expect(isinstance(wanted, str) and wanted, "framework", wanted, "the id or the name of a framework")
+    _expect(
+        isinstance(wanted, str) and wanted, "framework", wanted, "the id or the name of a framework"
+    )
     known = _frameworks(client)
-    found = [each for each in known if wanted == each["id"] or (wanted == each["name"] and not each["completed"])]
+    found = [
+        each
+        for each in known
+        if wanted == each["id"] or (wanted == each["name"] and not each["completed"])
+    ]
     if len(found) == 1:
         return found[0]
     if found:
-        raise CommandExecutionError(f"framework: {wanted} are {len(found)}. Give the id: {', '.join(each['id'] for each in found)}")
+        raise CommandExecutionError(
+            f"framework: {wanted} are {len(found)}. Give the id: {', '.join(each['id'] for each in found)}"
+        )
     names = [each["name"] for each in known if not each["completed"]]
     raise CommandExecutionError(f"framework: there is no framework {wanted}. {_known(names)}")
 
@@ -754,13 +875,22 @@ def tasks(framework=None, state=None, limit=None, profile=None, **connection):
 
         salt-call mesos.tasks framework=marathon state=running
     """
-    _expect(limit is None or (_is_int(limit) and limit > 0), "limit", limit, "a number of tasks, 1 or more")
+    _expect(
+        limit is None or (_is_int(limit) and limit > 0),
+        "limit",
+        limit,
+        "a number of tasks, 1 or more",
+    )
     client = _client(profile, connection)
     wanted = None
     if state is not None:
         wanted = str(state).upper()
         wanted = wanted if wanted.startswith("TASK_") else f"TASK_{wanted}"
-    params = {"limit": PAGE, "order": "asc", "framework_id": _one_framework(client, framework)["id"] if framework else None}
+    params = {
+        "limit": PAGE,
+        "order": "asc",
+        "framework_id": _one_framework(client, framework)["id"] if framework else None,
+    }
     found, offset = {}, 0
     while True:
         page = _older(client, "/tasks", params={**params, "offset": offset})["tasks"]
@@ -816,7 +946,10 @@ def teardown_framework(framework, confirm=False, profile=None, **connection):
     found = _one_framework(client, framework)
     if found["completed"]:
         raise CommandExecutionError(f"framework: {framework} has ended already")
-    _confirmed(confirm, f"framework: {found['name']} ({found['id']}) and all of its tasks would end for ever")
+    _confirmed(
+        confirm,
+        f"framework: {found['name']} ({found['id']}) and all of its tasks would end for ever",
+    )
 
     def done():
         return any(each["id"] == found["id"] and each["completed"] for each in _frameworks(client))
@@ -909,7 +1042,9 @@ def weights(profile=None, **connection):
 
 def _weights(client):
     found = _call(client, "GET_WEIGHTS").get("weight_infos", [])
-    return {each["role"]: float(each["weight"]) for each in sorted(found, key=lambda each: each["role"])}
+    return {
+        each["role"]: float(each["weight"]) for each in sorted(found, key=lambda each: each["role"])
+    }
 
 
 def weight(role, profile=None, **connection):
@@ -954,13 +1089,23 @@ def set_weights(weights, profile=None, **connection):
     wanted = _weights_wanted(weights)
     client = _client(profile, connection)
     infos = [{"role": name, "weight": value} for name, value in wanted.items()]
-    _write(client, "UPDATE_WEIGHTS", {"weight_infos": infos}, lambda: wanted.items() <= _weights(client).items())
+    _write(
+        client,
+        "UPDATE_WEIGHTS",
+        {"weight_infos": infos},
+        lambda: wanted.items() <= _weights(client).items(),
+    )
     return _weights(client)
 
 
 def _weights_wanted(given):
     """Check weights by role."""
-    _expect(isinstance(given, Mapping) and given, "weights", given, "a mapping of roles to numbers, such as {web: 2}")
+    _expect(
+        isinstance(given, Mapping) and given,
+        "weights",
+        given,
+        "a mapping of roles to numbers, such as {web: 2}",
+    )
     for name, value in given.items():
         _role_name(name, "weights")
         _expect(_is_number(value) and value > 0, f"weights: {name}", value, "a number above 0")
@@ -988,8 +1133,11 @@ def diff_weights(weights, profile=None, **connection):
     """
     wanted = _weights_wanted(weights)
     current = _weights(_client(profile, connection))
-    return {f"/{name}": {"old": current.get(name, 1.0), "new": value}
-            for name, value in wanted.items() if current.get(name, 1.0) != value}
+    return {
+        f"/{name}": {"old": current.get(name, 1.0), "new": value}
+        for name, value in wanted.items()
+        if current.get(name, 1.0) != value
+    }
 
 
 def quotas(profile=None, **connection):
@@ -1015,13 +1163,20 @@ def _quotas(client):
     status = _call(client, "GET_QUOTA").get("status", {})
     found = {}
     for each in status.get("infos", []):
-        amounts = {entry["name"]: float(entry["scalar"]["value"]) for entry in each.get("guarantee", [])}
+        amounts = {
+            entry["name"]: float(entry["scalar"]["value"]) for entry in each.get("guarantee", [])
+        }
         found[each["role"]] = {"guarantees": amounts, "limits": {}}
     for each in status.get("configs", []):
         found[each["role"]] = {
-            key: {name: float(value["value"]) for name, value in sorted(each.get(key, {}).items())} for key in ("guarantees", "limits")
+            key: {name: float(value["value"]) for name, value in sorted(each.get(key, {}).items())}
+            for key in ("guarantees", "limits")
         }
-    return {name: found[name] for name in sorted(found) if found[name]["guarantees"] or found[name]["limits"]}
+    return {
+        name: found[name]
+        for name in sorted(found)
+        if found[name]["guarantees"] or found[name]["limits"]
+    }
 
 
 def quota(role, profile=None, **connection):
@@ -1042,7 +1197,9 @@ def quota(role, profile=None, **connection):
 
         salt-call mesos.quota web
     """
-    return _quotas(_client(profile, connection)).get(_role_name(role), {"guarantees": {}, "limits": {}})
+    return _quotas(_client(profile, connection)).get(
+        _role_name(role), {"guarantees": {}, "limits": {}}
+    )
 
 
 def set_quota(role, limits=None, guarantees=None, force=False, profile=None, **connection):
@@ -1079,10 +1236,25 @@ def set_quota(role, limits=None, guarantees=None, force=False, profile=None, **c
     client = _client(profile, connection)
     current, wanted = _quota_wanted(client, role, limits, guarantees)
     if wanted["limits"] or _version(client) >= (1, 9):  # where it is older, limits were refused
-        payload = {"force": bool(force), "quota_configs": [{"role": role, **{
-            key: {name: {"value": value} for name, value in wanted[key].items()} for key in wanted if wanted[key]
-        }}]}
-        _write(client, "UPDATE_QUOTA", payload, lambda: _quotas(client).get(role) == _without_zeros(wanted))
+        payload = {
+            "force": bool(force),
+            "quota_configs": [
+                {
+                    "role": role,
+                    **{
+                        key: {name: {"value": value} for name, value in wanted[key].items()}
+                        for key in wanted
+                        if wanted[key]
+                    },
+                }
+            ],
+        }
+        _write(
+            client,
+            "UPDATE_QUOTA",
+            payload,
+            lambda: _quotas(client).get(role) == _without_zeros(wanted),
+        )
     else:
         _set_old_quota(client, role, current["guarantees"], wanted["guarantees"], force)
     return _quotas(client).get(role, {"guarantees": {}, "limits": {}})
@@ -1091,33 +1263,63 @@ def set_quota(role, limits=None, guarantees=None, force=False, profile=None, **c
 def _quota_wanted(client, role_, limits, guarantees):
     """The quota of a role as it is and as it is to be. Raises SaltInvocationError, CommandExecutionError for what cannot be."""
     _role_name(role_)
-    _expect("/" not in role_, "role", role_, "a role at the top: nested roles have no quota of their own")
-    _expect(limits is not None or guarantees is not None, "limits", limits, "given, or guarantees: there is nothing to set")
+    _expect(
+        "/" not in role_,
+        "role",
+        role_,
+        "a role at the top: nested roles have no quota of their own",
+    )
+    _expect(
+        limits is not None or guarantees is not None,
+        "limits",
+        limits,
+        "given, or guarantees: there is nothing to set",
+    )
     given = {"guarantees": _amounts("guarantees", guarantees), "limits": _amounts("limits", limits)}
     current = _quotas(client).get(role_, {"guarantees": {}, "limits": {}})
     wanted = {key: current[key] if value is None else value for key, value in given.items()}
     for name, value in wanted["guarantees"].items():
         most = wanted["limits"].get(name, value)
-        _expect(value <= most, f"guarantees: {name}", value, f"at most the limit, which is {_plain(most)}")
+        _expect(
+            value <= most,
+            f"guarantees: {name}",
+            value,
+            f"at most the limit, which is {_plain(most)}",
+        )
     if wanted["limits"] and _version(client) < (1, 9):
-        raise CommandExecutionError("limits: this needs Mesos 1.9; the master is older. Give guarantees")
+        raise CommandExecutionError(
+            "limits: this needs Mesos 1.9; the master is older. Give guarantees"
+        )
     return current, wanted
 
 
 def _without_zeros(wanted):
-    return {"guarantees": {name: value for name, value in wanted["guarantees"].items() if value}, "limits": wanted["limits"]}
+    return {
+        "guarantees": {name: value for name, value in wanted["guarantees"].items() if value},
+        "limits": wanted["limits"],
+    }
 
 
 def _set_old_quota(client, role, current, wanted, force):
     """Set guarantees with the calls that Mesos had before 1.9, which only work where there are none; restores them if that fails."""
 
     def write(guarantees, force):
-        entries = [{"name": name, "type": "SCALAR", "scalar": {"value": value}} for name, value in guarantees.items()]
+        entries = [
+            {"name": name, "type": "SCALAR", "scalar": {"value": value}}
+            for name, value in guarantees.items()
+        ]
         body = {"role": role, "force": bool(force), "guarantee": entries}
-        client.write("POST", "/quota", lambda: _quotas(client).get(role, {}).get("guarantees") == guarantees, body=body)
+        client.write(
+            "POST",
+            "/quota",
+            lambda: _quotas(client).get(role, {}).get("guarantees") == guarantees,
+            body=body,
+        )
 
     if current:
-        client.write("DELETE", f"/quota/{_mesos_http.quoted(role)}", lambda: role not in _quotas(client))
+        client.write(
+            "DELETE", f"/quota/{_mesos_http.quoted(role)}", lambda: role not in _quotas(client)
+        )
     if not wanted:
         return
     try:
@@ -1127,7 +1329,9 @@ def _set_old_quota(client, role, current, wanted, force):
             if current:
                 write(current, True)
         except CommandExecutionError as second:
-            raise CommandExecutionError(f"{error}; and {role} did not get the quota again that it had: {second}") from None
+            raise CommandExecutionError(
+                f"{error}; and {role} did not get the quota again that it had: {second}"
+            ) from None
         raise
 
 
@@ -1153,7 +1357,10 @@ def diff_quota(role, limits=None, guarantees=None, profile=None, **connection):
 
         salt-call mesos.diff_quota web limits='{cpus: 2, mem: 2048}'
     """
-    current, wanted = (_without_zeros(each) for each in _quota_wanted(_client(profile, connection), role, limits, guarantees))
+    current, wanted = (
+        _without_zeros(each)
+        for each in _quota_wanted(_client(profile, connection), role, limits, guarantees)
+    )
     changes = {}
     for kind in ("guarantees", "limits"):
         for name in sorted({*current[kind], *wanted[kind]}):
@@ -1169,8 +1376,15 @@ def _amounts(argument, given):
         return None
     _expect(isinstance(given, Mapping), argument, given, "a mapping such as {cpus: 8, mem: 16384}")
     for name, value in given.items():
-        _expect(isinstance(name, str) and name != "ports", f"{argument}: {name}", value, "of a scalar resource: cpus, mem, disk, gpus")
-        _expect(_is_number(value) and value >= 0, f"{argument}: {name}", value, "a number, 0 or more")
+        _expect(
+            isinstance(name, str) and name != "ports",
+            f"{argument}: {name}",
+            value,
+            "of a scalar resource: cpus, mem, disk, gpus",
+        )
+        _expect(
+            _is_number(value) and value >= 0, f"{argument}: {name}", value, "a number, 0 or more"
+        )
     return {name: float(value) for name, value in given.items()}
 
 
@@ -1198,9 +1412,16 @@ def remove_quota(role, profile=None, **connection):
     if role not in _quotas(client):
         return False
     if _version(client) >= (1, 9):
-        _write(client, "UPDATE_QUOTA", {"quota_configs": [{"role": role}]}, lambda: role not in _quotas(client))
+        _write(
+            client,
+            "UPDATE_QUOTA",
+            {"quota_configs": [{"role": role}]},
+            lambda: role not in _quotas(client),
+        )
     else:
-        client.write("DELETE", f"/quota/{_mesos_http.quoted(role)}", lambda: role not in _quotas(client))
+        client.write(
+            "DELETE", f"/quota/{_mesos_http.quoted(role)}", lambda: role not in _quotas(client)
+        )
     return True
 
 
@@ -1235,7 +1456,10 @@ def _windows(client):
     told = _call(client, "GET_MAINTENANCE_SCHEDULE").get("schedule", {}).get("windows", [])
     found = [
         {
-            "machines": [{key: each[key] for key in ("hostname", "ip") if each.get(key)} for each in window["machine_ids"]],
+            "machines": [
+                {key: each[key] for key in ("hostname", "ip") if each.get(key)}
+                for each in window["machine_ids"]
+            ],
             "start": int(window["unavailability"]["start"]["nanoseconds"]),
             "duration": _duration_told(window["unavailability"]),
         }
@@ -1269,7 +1493,9 @@ def maintenance_status(profile=None, **connection):
 def _status(client):
     told = _call(client, "GET_MAINTENANCE_STATUS").get("status", {})
     return {
-        "draining": sorted((each["id"] for each in told.get("draining_machines", [])), key=_machine_key),
+        "draining": sorted(
+            (each["id"] for each in told.get("draining_machines", [])), key=_machine_key
+        ),
         "down": sorted(told.get("down_machines", []), key=_machine_key),
     }
 
@@ -1289,7 +1515,11 @@ def _windows_to_change(client):
     windows = _windows(client)
     seen = {_machine_key(machine) for window in windows for machine in window["machines"]}
     status = _status(client)
-    hidden = [machine for machine in (*status["draining"], *status["down"]) if _machine_key(machine) not in seen]
+    hidden = [
+        machine
+        for machine in (*status["draining"], *status["down"])
+        if _machine_key(machine) not in seen
+    ]
     if hidden:
         names = ", ".join(machine.get("hostname") or machine["ip"] for machine in hidden)
         raise CommandExecutionError(
@@ -1301,20 +1531,44 @@ def _windows_to_change(client):
 
 def _write_schedule(client, windows):
     """Replace the schedule; returns it as read back."""
-    payload = {"schedule": {"windows": [
-        {"machine_ids": window["machines"], "unavailability": {
-            "start": {"nanoseconds": window["start"]},
-            **({"duration": {"nanoseconds": window["duration"]}} if window["duration"] is not None else {}),
-        }}
-        for window in windows
-    ]}}
-    _write(client, "UPDATE_MAINTENANCE_SCHEDULE", payload, lambda: _same_schedule(_windows(client), windows))
+    payload = {
+        "schedule": {
+            "windows": [
+                {
+                    "machine_ids": window["machines"],
+                    "unavailability": {
+                        "start": {"nanoseconds": window["start"]},
+                        **(
+                            {"duration": {"nanoseconds": window["duration"]}}
+                            if window["duration"] is not None
+                            else {}
+                        ),
+                    },
+                }
+                for window in windows
+            ]
+        }
+    }
+    _write(
+        client,
+        "UPDATE_MAINTENANCE_SCHEDULE",
+        payload,
+        lambda: _same_schedule(_windows(client), windows),
+    )
     return _windows(client)
 
 
 def _same_schedule(one, other):
     def key(windows):
-        return sorted((window["start"], window["duration"] or -1, sorted(map(_machine_key, window["machines"]))) for window in windows)
+        return sorted(
+            (
+                window["start"],
+                window["duration"] or -1,
+                sorted(map(_machine_key, window["machines"])),
+            )
+            for window in windows
+        )
+
     return key(one) == key(other)
 
 
@@ -1341,17 +1595,38 @@ def set_maintenance_schedule(windows, confirm=False, profile=None, **connection)
 
         salt-call mesos.set_maintenance_schedule '[{machines: [lxb001.devops.test], start: +1h, duration: 2h}]' confirm=True
     """
-    _expect(isinstance(windows, list) and all(isinstance(each, Mapping) for each in windows), "windows", windows, "a list of windows")
+    _expect(
+        isinstance(windows, list) and all(isinstance(each, Mapping) for each in windows),
+        "windows",
+        windows,
+        "a list of windows",
+    )
     client = _client(profile, connection)
     current = _windows_to_change(client)
     wanted = []
     for each in windows:
         for key in each:
-            _expect(key in ("machines", "start", "duration"), f"windows: {key}", each[key], "a key of a window: machines, start, duration")
+            _expect(
+                key in ("machines", "start", "duration"),
+                f"windows: {key}",
+                each[key],
+                "a key of a window: machines, start, duration",
+            )
         machines = _machines(client, each.get("machines"), current)
-        wanted.append({"machines": machines, "start": _instant(each.get("start")), "duration": _duration(each.get("duration"))})
+        wanted.append(
+            {
+                "machines": machines,
+                "start": _instant(each.get("start")),
+                "duration": _duration(each.get("duration")),
+            }
+        )
     kept = {_machine_key(machine) for window in wanted for machine in window["machines"]}
-    dropped = [machine for window in current for machine in window["machines"] if _machine_key(machine) not in kept]
+    dropped = [
+        machine
+        for window in current
+        for machine in window["machines"]
+        if _machine_key(machine) not in kept
+    ]
     if dropped:
         names = ", ".join(machine.get("hostname") or machine["ip"] for machine in dropped)
         _confirmed(confirm, f"windows: {names} would no longer be scheduled")
@@ -1422,7 +1697,13 @@ def maintenance_window(machines, start, duration=None, profile=None, **connectio
 def _without(windows, machines):
     """Windows without some machines; those that have none left are gone."""
     out = {_machine_key(machine) for machine in machines}
-    left = [{**window, "machines": [each for each in window["machines"] if _machine_key(each) not in out]} for window in windows]
+    left = [
+        {
+            **window,
+            "machines": [each for each in window["machines"] if _machine_key(each) not in out],
+        }
+        for window in windows
+    ]
     return [window for window in left if window["machines"]]
 
 
@@ -1477,8 +1758,16 @@ def machine_down(machines, confirm=False, profile=None, **connection):
     client = _client(profile, connection)
     wanted = _machines(client, machines, _windows(client))
     keys = set(map(_machine_key, wanted))
-    ending = [each for each in _agents(client) if (each["hostname"].lower(), each["ip"] or "") in keys]
-    names = ", ".join(f"{each['hostname']} ({_plain(each['used'].get('cpus', 0))} cpus in use)" for each in ending) or "no agent"
+    ending = [
+        each for each in _agents(client) if (each["hostname"].lower(), each["ip"] or "") in keys
+    ]
+    names = (
+        ", ".join(
+            f"{each['hostname']} ({_plain(each['used'].get('cpus', 0))} cpus in use)"
+            for each in ending
+        )
+        or "no agent"
+    )
     _confirmed(confirm, f"machines: {names} would end, with all tasks")
 
     def done():
@@ -1510,7 +1799,12 @@ def machine_up(machines, profile=None, **connection):
     client = _client(profile, connection)
     wanted = _machines(client, machines, _windows(client), _status(client)["down"])
     keys = set(map(_machine_key, wanted))
-    _write(client, "STOP_MAINTENANCE", {"machines": wanted}, lambda: not keys & set(map(_machine_key, _status(client)["down"])))
+    _write(
+        client,
+        "STOP_MAINTENANCE",
+        {"machines": wanted},
+        lambda: not keys & set(map(_machine_key, _status(client)["down"])),
+    )
     return _status(client)
 
 
@@ -1518,11 +1812,20 @@ def _machines(client, given, windows, down=()):
     """Ids of machines: a mapping as it is; a host name as the schedule has it, or as its agent calls itself."""
     given = [each.strip() for each in given.split(",")] if isinstance(given, str) else given
     given = [given] if isinstance(given, Mapping) else given
-    _expect(isinstance(given, list) and given, "machines", given, "a host name, or a list of host names or of {hostname, ip}")
+    _expect(
+        isinstance(given, list) and given,
+        "machines",
+        given,
+        "a host name, or a list of host names or of {hostname, ip}",
+    )
     found, agents_known = [], None
     for each in given:
         if isinstance(each, Mapping):
-            fits = set(each) <= {"hostname", "ip"} and any(each.values()) and all(isinstance(value, str) for value in each.values())
+            fits = (
+                set(each) <= {"hostname", "ip"}
+                and any(each.values())
+                and all(isinstance(value, str) for value in each.values())
+            )
             _expect(fits, "machines", dict(each), "a mapping with hostname and ip, or one of them")
             found.append({key: value for key, value in each.items() if value})
             continue
@@ -1531,11 +1834,16 @@ def _machines(client, given, windows, down=()):
         like = [machine for machine in known if machine.get("hostname", "").lower() == each.lower()]
         if not like:
             agents_known = _agents(client) if agents_known is None else agents_known
-            like = [{"hostname": one["hostname"], "ip": one["ip"]} for one in agents_known
-                    if one["hostname"].lower() == each.lower() and one["ip"]]
+            like = [
+                {"hostname": one["hostname"], "ip": one["ip"]}
+                for one in agents_known
+                if one["hostname"].lower() == each.lower() and one["ip"]
+            ]
         if not like:
             names = _known([one["hostname"] for one in agents_known])
-            raise CommandExecutionError(f"machines: no agent and no scheduled machine is called {each}. {names}. Or give hostname and ip")
+            raise CommandExecutionError(
+                f"machines: no agent and no scheduled machine is called {each}. {names}. Or give hostname and ip"
+            )
         found.append(like[0])
     return list({_machine_key(machine): machine for machine in found}.values())
 
@@ -1545,12 +1853,16 @@ def _moment(text):
     if hasattr(datetime.datetime, "fromisoformat"):
         return datetime.datetime.fromisoformat(text)
     # Python 3.6
-    return datetime.datetime.strptime(re.sub(r":(\d\d)$", r"\1", text.replace(" ", "T")), "%Y-%m-%dT%H:%M:%S%z")
+    return datetime.datetime.strptime(
+        re.sub(r":(\d\d)$", r"\1", text.replace(" ", "T")), "%Y-%m-%dT%H:%M:%S%z"
+    )
 
 
 def _instant(given):
     """A point in time as nanoseconds since 1970. Raises SaltInvocationError for what is none, or could be two."""
-    should = "now, +1h, ISO 8601 with a zone such as 2030-01-01T00:00:00Z, or nanoseconds since 1970"
+    should = (
+        "now, +1h, ISO 8601 with a zone such as 2030-01-01T00:00:00Z, or nanoseconds since 1970"
+    )
     if given == "now":
         return round(time.time() * 10**9)
     if isinstance(given, str) and given.startswith("+"):
@@ -1576,14 +1888,30 @@ def _duration(given, argument="duration"):
     if _is_int(given) and given >= SECOND:
         return given
     if isinstance(given, str) and re.fullmatch(r"(\d+(\.\d+)?[smhdw])+", given):
-        return round(sum(float(number) * UNITS[unit] for number, unit in re.findall(r"([\d.]+)([smhdw])", given)) * SECOND)
-    raise SaltInvocationError(f"{argument}: {given!r} is not a length of time such as 90m, 2h, 1d12h, or nanoseconds (at least a second)")
+        return round(
+            sum(
+                float(number) * UNITS[unit]
+                for number, unit in re.findall(r"([\d.]+)([smhdw])", given)
+            )
+            * SECOND
+        )
+    raise SaltInvocationError(
+        f"{argument}: {given!r} is not a length of time such as 90m, 2h, 1d12h, or nanoseconds (at least a second)"
+    )
 
 
 # --- agents: drain, deactivate, remove ---
 
 
-def drain_agent(agent, max_grace_period=None, mark_gone=False, confirm=False, again=False, profile=None, **connection):
+def drain_agent(
+    agent,
+    max_grace_period=None,
+    mark_gone=False,
+    confirm=False,
+    again=False,
+    profile=None,
+    **connection,
+):
     """
     Drain an agent: it gets no new tasks, and those that it has are killed.
 
@@ -1618,7 +1946,9 @@ def drain_agent(agent, max_grace_period=None, mark_gone=False, confirm=False, ag
     grace = None
     if max_grace_period is not None:
         fits = _is_int(max_grace_period) and max_grace_period >= 0
-        grace = max_grace_period if fits else _duration(max_grace_period, "max_grace_period") // SECOND
+        grace = (
+            max_grace_period if fits else _duration(max_grace_period, "max_grace_period") // SECOND
+        )
     client = _client(profile, connection)
     _needs(client, (1, 9), "Draining")
     found = _one_agent(client, agent)
@@ -1628,8 +1958,15 @@ def drain_agent(agent, max_grace_period=None, mark_gone=False, confirm=False, ag
         return found
     payload = {"agent_id": {"value": found["id"]}, "mark_gone": bool(mark_gone)}
     if grace is not None:
-        payload["max_grace_period"] = {"seconds": grace}  # "10mins", as some documents have it, is refused
-    _write(client, "DRAIN_AGENT", payload, lambda: any(each["id"] == found["id"] and each["drain"] for each in _agents(client)))
+        payload["max_grace_period"] = {
+            "seconds": grace
+        }  # "10mins", as some documents have it, is refused
+    _write(
+        client,
+        "DRAIN_AGENT",
+        payload,
+        lambda: any(each["id"] == found["id"] and each["drain"] for each in _agents(client)),
+    )
     return next((each for each in _agents(client) if each["id"] == found["id"]), None)
 
 
@@ -1684,7 +2021,10 @@ def _activate(wanted, call, deactivated, profile, connection):
         return found
 
     def done():
-        return any(each["id"] == found["id"] and each["deactivated"] == deactivated for each in _agents(client))
+        return any(
+            each["id"] == found["id"] and each["deactivated"] == deactivated
+            for each in _agents(client)
+        )
 
     _write(client, call, {"agent_id": {"value": found["id"]}}, done)
     return _one_agent(client, found["id"])
@@ -1715,10 +2055,16 @@ def mark_agent_gone(agent, confirm=False, profile=None, **connection):
     client = _client(profile, connection)
     _needs(client, (1, 5), "Marking agents gone")
     # An agent that is unreachable is in no list; its id is enough.
-    id_ = agent if isinstance(agent, str) and re.fullmatch(r"[\w-]+-S\d+", agent) else _one_agent(client, agent)["id"]
+    id_ = (
+        agent
+        if isinstance(agent, str) and re.fullmatch(r"[\w-]+-S\d+", agent)
+        else _one_agent(client, agent)["id"]
+    )
     _confirmed(confirm, f"agent: {id_} would be removed for ever, and its tasks lost")
     # It may be repeated as a read may: once it is done it stays so, and 503 means that the master is busy with this agent.
-    client.ask("POST", "/api/v1", body=_body("MARK_AGENT_GONE", {"agent_id": {"value": id_}}), read=True)
+    client.ask(
+        "POST", "/api/v1", body=_body("MARK_AGENT_GONE", {"agent_id": {"value": id_}}), read=True
+    )
     return id_
 
 
@@ -1751,12 +2097,17 @@ def reservations(agent, profile=None, **connection):
 def _reservations(client, agent_id):
     shown = _older(client, "/slaves", params={"slave_id": agent_id})["slaves"]
     found = {}
-    for role_, entries in sorted((shown[0] if shown else {}).get("reserved_resources_full", {}).items()):
+    for role_, entries in sorted(
+        (shown[0] if shown else {}).get("reserved_resources_full", {}).items()
+    ):
         mine = found.setdefault(role_, {"static": {}, "dynamic": {}, "volumes": {}})
         for each in entries:
             volume = each.get("disk", {}).get("persistence")
             if volume:
-                mine["volumes"][volume["id"]] = {"path": each["disk"]["volume"]["container_path"], "size": each["scalar"]["value"]}
+                mine["volumes"][volume["id"]] = {
+                    "path": each["disk"]["volume"]["container_path"],
+                    "size": each["scalar"]["value"],
+                }
             elif "scalar" in each:
                 kind = mine["dynamic" if "reservation" in each else "static"]
                 kind[each["name"]] = round(kind.get(each["name"], 0) + each["scalar"]["value"], 3)
@@ -1822,25 +2173,36 @@ def unreserve(agent, role, resources, principal=None, profile=None, **connection
 
         salt-call mesos.unreserve lxb001.devops.test web '{cpus: 0.5, mem: 64}'
     """
-    return _reserve("UNRESERVE_RESOURCES", -1, agent, role, resources, principal, profile, connection)
+    return _reserve(
+        "UNRESERVE_RESOURCES", -1, agent, role, resources, principal, profile, connection
+    )
 
 
 def _reserve(call, sign, wanted, role_, given, principal, profile, connection):
     _role_name(role_)
     amounts = _amounts("resources", given)
-    _expect(amounts and all(amounts.values()), "resources", given, "scalars above 0, such as {cpus: 1, mem: 512}")
+    _expect(
+        amounts and all(amounts.values()),
+        "resources",
+        given,
+        "scalars above 0, such as {cpus: 1, mem: 512}",
+    )
     client = _client(profile, connection)
     id_ = _one_agent(client, wanted)["id"]
     before = _reservations(client, id_).get(role_, {}).get("dynamic", {})
     reservation = _reservation(client, role_, principal)
     entries = [
-        {"name": name, "type": "SCALAR", "scalar": {"value": value}, "reservations": [reservation]} for name, value in amounts.items()
+        {"name": name, "type": "SCALAR", "scalar": {"value": value}, "reservations": [reservation]}
+        for name, value in amounts.items()
     ]
 
     def done():
         now = _reservations(client, id_)
         held = now.get(role_, {}).get("dynamic", {})
-        moved = all(round(held.get(name, 0) - before.get(name, 0) - sign * value, 3) == 0 for name, value in amounts.items())
+        moved = all(
+            round(held.get(name, 0) - before.get(name, 0) - sign * value, 3) == 0
+            for name, value in amounts.items()
+        )
         return (now,) if moved else None
 
     _write(client, call, {"agent_id": {"value": id_}, "resources": entries}, done)
@@ -1860,7 +2222,9 @@ def _seen(done, what):
         if found:
             return found
         if time.monotonic() > deadline:
-            raise _mesos_http.OutcomeUnknown(f"{what}, and it was not there {VERIFY} seconds later: the agent may have refused it")
+            raise _mesos_http.OutcomeUnknown(
+                f"{what}, and it was not there {VERIFY} seconds later: the agent may have refused it"
+            )
         time.sleep(0.2)
 
 
@@ -1893,10 +2257,25 @@ def create_volumes(agent, role, volumes, principal=None, profile=None, **connect
         salt-call mesos.create_volumes lxb001.devops.test web '{data-1: {path: data, size: 100}}'
     """
     _role_name(role)
-    _expect(isinstance(volumes, Mapping) and volumes, "volumes", volumes, "a mapping such as {data-1: {path: data, size: 100}}")
+    _expect(
+        isinstance(volumes, Mapping) and volumes,
+        "volumes",
+        volumes,
+        "a mapping such as {data-1: {path: data, size: 100}}",
+    )
     for name, each in volumes.items():
-        fits = isinstance(each, Mapping) and set(each) == {"path", "size"} and _is_number(each["size"]) and each["size"] > 0
-        _expect(fits and isinstance(each["path"], str), f"volumes: {name}", each, "a mapping with path and size (MiB)")
+        fits = (
+            isinstance(each, Mapping)
+            and set(each) == {"path", "size"}
+            and _is_number(each["size"])
+            and each["size"] > 0
+        )
+        _expect(
+            fits and isinstance(each["path"], str),
+            f"volumes: {name}",
+            each,
+            "a mapping with path and size (MiB)",
+        )
     client = _client(profile, connection)
     id_ = _one_agent(client, agent)["id"]
     entries = [_volume(client, role, name, each, principal) for name, each in volumes.items()]
@@ -1915,7 +2294,13 @@ def _volume(client, role_, name, volume, principal):
     if "principal" in reservation:
         persistence["principal"] = reservation["principal"]
     disk = {"persistence": persistence, "volume": {"container_path": volume["path"], "mode": "RW"}}
-    return {"name": "disk", "type": "SCALAR", "scalar": {"value": float(volume["size"])}, "reservations": [reservation], "disk": disk}
+    return {
+        "name": "disk",
+        "type": "SCALAR",
+        "scalar": {"value": float(volume["size"])},
+        "reservations": [reservation],
+        "disk": disk,
+    }
 
 
 def destroy_volumes(agent, role, ids, confirm=False, principal=None, profile=None, **connection):
@@ -1950,13 +2335,20 @@ def destroy_volumes(agent, role, ids, confirm=False, principal=None, profile=Non
         salt-call mesos.destroy_volumes lxb001.devops.test web data-1 confirm=True
     """
     wanted = [ids] if isinstance(ids, str) else ids
-    _expect(isinstance(wanted, list) and wanted and all(isinstance(each, str) for each in wanted), "ids", ids, "an id or a list of ids")
+    _expect(
+        isinstance(wanted, list) and wanted and all(isinstance(each, str) for each in wanted),
+        "ids",
+        ids,
+        "an id or a list of ids",
+    )
     client = _client(profile, connection)
     id_ = _one_agent(client, agent)["id"]
     there = _reservations(client, id_).get(_role_name(role), {}).get("volumes", {})
     for each in wanted:
         if each not in there:
-            raise CommandExecutionError(f"ids: {role} has no volume {each} on {agent}. {_known(list(there))}")
+            raise CommandExecutionError(
+                f"ids: {role} has no volume {each} on {agent}. {_known(list(there))}"
+            )
     _confirmed(confirm, f"ids: the data on {', '.join(wanted)} would be destroyed")
     entries = [_volume(client, role, name, there[name], principal) for name in wanted]
 
@@ -2050,7 +2442,9 @@ def list_files(path, agent=None, profile=None, **connection):
         salt-call mesos.list_files /master/log
     """
     _expect(isinstance(path, str) and path.startswith("/"), "path", path, "an absolute path")
-    found = _call(_server(profile, connection, agent), "LIST_FILES", {"path": path}).get("file_infos", [])
+    found = _call(_server(profile, connection, agent), "LIST_FILES", {"path": path}).get(
+        "file_infos", []
+    )
     return [
         {
             "path": each["path"],
@@ -2094,13 +2488,22 @@ def read_file(path, offset=0, length=65536, agent=None, profile=None, **connecti
     """
     _expect(isinstance(path, str) and path.startswith("/"), "path", path, "an absolute path")
     _expect(_is_int(offset), "offset", offset, "a number of bytes")
-    _expect(_is_int(length) and 0 < length <= 16 * 2**20, "length", length, "a number of bytes from 1 to 16777216")
+    _expect(
+        _is_int(length) and 0 < length <= 16 * 2**20,
+        "length",
+        length,
+        "a number of bytes from 1 to 16777216",
+    )
     client = _server(profile, connection, agent)
     if offset < 0:
         size = _call(client, "READ_FILE", {"path": path, "offset": 0, "length": 1}, "size")["size"]
         offset = max(0, size + offset)
     found = _call(client, "READ_FILE", {"path": path, "offset": offset, "length": length}, "data")
-    return {"size": found["size"], "offset": offset, "text": base64.b64decode(found["data"]).decode("utf-8", "replace")}
+    return {
+        "size": found["size"],
+        "offset": offset,
+        "text": base64.b64decode(found["data"]).decode("utf-8", "replace"),
+    }
 
 
 def api_call(call, payload=None, agent=None, confirm=False, profile=None, **connection):
@@ -2133,14 +2536,21 @@ def api_call(call, payload=None, agent=None, confirm=False, profile=None, **conn
         salt-call mesos.api_call GET_OPERATIONS
         salt-call mesos.api_call READ_FILE '{path: /master/log, offset: 0, length: 100}'
     """
-    _expect(isinstance(call, str) and re.fullmatch("[A-Z_]+", call), "call", call, "the type of a call, such as GET_OPERATIONS")
+    _expect(
+        isinstance(call, str) and re.fullmatch("[A-Z_]+", call),
+        "call",
+        call,
+        "the type of a call, such as GET_OPERATIONS",
+    )
     _expect(call not in STREAMS, "call", call, "one with an answer: this one is a stream")
     _expect(payload is None or isinstance(payload, Mapping), "payload", payload, "a mapping")
     if call in IRREVERSIBLE:
         _confirmed(confirm, f"call: {call} {IRREVERSIBLE[call]}")
     read = call.startswith(("GET_", "LIST_", "READ_"))
     payload = {} if payload is None and call == "GET_METRICS" else payload
-    answer = _server(profile, connection, agent).ask("POST", "/api/v1", body=_body(call, payload), read=read)
+    answer = _server(profile, connection, agent).ask(
+        "POST", "/api/v1", body=_body(call, payload), read=read
+    )
     return answer.json() if answer.body else None
 
 
@@ -2162,7 +2572,9 @@ def _call(client, call, payload=None, needed=None):
     found = answer.json()
     told = found.get(call.lower(), {})
     if found.get("type") != call or (needed and needed not in told):
-        raise answer.error(_mesos_http.HttpError, f"not how Mesos answers {call}: {answer.first_line()}")
+        raise answer.error(
+            _mesos_http.HttpError, f"not how Mesos answers {call}: {answer.first_line()}"
+        )
     return told
 
 
@@ -2186,7 +2598,9 @@ def _version(client):
     answer = client.get("/version")
     match = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", str(answer.json().get("version")))
     if not match:
-        raise answer.error(_mesos_http.HttpError, f"not how a Mesos master answers: {answer.first_line()}")
+        raise answer.error(
+            _mesos_http.HttpError, f"not how a Mesos master answers: {answer.first_line()}"
+        )
     return tuple(int(part or 0) for part in match.groups())
 
 
@@ -2194,7 +2608,9 @@ def _needs(client, version_needed, what):
     found = _version(client)
     if found < version_needed:
         shown = ".".join(map(str, version_needed))
-        raise CommandExecutionError(f"{what} needs Mesos {shown}; these masters have {'.'.join(map(str, found))}")
+        raise CommandExecutionError(
+            f"{what} needs Mesos {shown}; these masters have {'.'.join(map(str, found))}"
+        )
 
 
 # --- arguments ---
@@ -2222,7 +2638,11 @@ def _is_number(value):
 def _role_name(name, argument="role"):
     """Return the name of a role. Raises SaltInvocationError if Mesos would refuse it."""
     fits = isinstance(name, str) and all(
-        part and part not in (".", "..") and not part.startswith("-") and not re.search(r"[\s\b]", part) for part in name.split("/")
+        part
+        and part not in (".", "..")
+        and not part.startswith("-")
+        and not re.search(r"[\s\b]", part)
+        for part in name.split("/")
     )
     _expect(fits, argument, name, "the name of a role, such as web or web/frontend")
     return name

@@ -31,11 +31,27 @@ PREFIXES = {2: "/scheduler", 3: "/v1/scheduler"}
 ALL = 10**6  # jobs; a search without a limit stops after ten
 POLL = 0.2  # seconds between two looks for a new job
 NAMES = {2: r"[\w\s.#-]+", 3: r"[\w.-]+"}
-NAMES_SHOWN = {2: "letters, digits, spaces and any of . # _ -", 3: "letters, digits and any of . _ -"}
+NAMES_SHOWN = {
+    2: "letters, digits, spaces and any of . # _ -",
+    3: "letters, digits and any of . _ -",
+}
 OPERATORS = ("EQUALS", "LIKE", "UNLIKE")
-STATISTICS = ("99thPercentile", "98thPercentile", "95thPercentile", "75thPercentile", "median", "mean")
+STATISTICS = (
+    "99thPercentile",
+    "98thPercentile",
+    "95thPercentile",
+    "75thPercentile",
+    "median",
+    "mean",
+)
 
-COUNTERS = {"successCount": 0, "errorCount": 0, "errorsSinceLastSuccess": 0, "lastSuccess": "", "lastError": ""}
+COUNTERS = {
+    "successCount": 0,
+    "errorCount": 0,
+    "errorsSinceLastSuccess": 0,
+    "lastSuccess": "",
+    "lastError": "",
+}
 # The fields of a job, and what they are if a job is made without them; None: the server's own configuration says that.
 DEFAULTS = {
     "command": "", "shell": True, "executor": "", "executorFlags": "", "taskInfoData": "", "owner": "", "ownerName": "",
@@ -53,8 +69,24 @@ CONTAINER = {
 }  # fmt: skip
 EXTRACTS_SINCE = (3, 0, 1)  # by itself what it fetches
 # What a job that ran after one with a schedule still has of its own when that one is deleted.
-LEFT = ("name", "command", "executor", "executorFlags", "taskInfoData", "owner", "epsilon", "async", "retries", *SIZES, "disabled",
-        "softError", "highPriority", "uris", "fetch", *COUNTERS)
+LEFT = (
+    "name",
+    "command",
+    "executor",
+    "executorFlags",
+    "taskInfoData",
+    "owner",
+    "epsilon",
+    "async",
+    "retries",
+    *SIZES,
+    "disabled",
+    "softError",
+    "highPriority",
+    "uris",
+    "fetch",
+    *COUNTERS,
+)
 
 __virtualname__ = "chronos"
 
@@ -62,7 +94,11 @@ __virtualname__ = "chronos"
 def __virtual__():
     """Leave the name to Salt's own module where that one works: on a proxy minion for Chronos, up to Salt 3007."""
     proxied = (__opts__.get("proxy") or {}).get("proxytype")
-    if salt.utils.platform.is_proxy() and proxied == "chronos" and importlib.util.find_spec("salt.proxy.chronos"):
+    if (
+        salt.utils.platform.is_proxy()
+        and proxied == "chronos"
+        and importlib.util.find_spec("salt.proxy.chronos")
+    ):
         return False, "This is a proxy minion for Chronos: the module of Salt itself keeps the name"
     return __virtualname__
 
@@ -75,8 +111,13 @@ def connection(profile=None, **connection):
     return _client(profile, connection).settings()
 
 
-connection.__doc__ = _mesos_http.CONNECTION_DOC.format(service="chronos", default=DEFAULT_URL, port=4400, more="""
-        * ``api_version``: 2 or 3, the generation of the API. Default ``auto``: the server is asked, once for each process.""")
+connection.__doc__ = _mesos_http.CONNECTION_DOC.format(
+    service="chronos",
+    default=DEFAULT_URL,
+    port=4400,
+    more="""
+        * ``api_version``: 2 or 3, the generation of the API. Default ``auto``: the server is asked, once for each process.""",
+)
 
 
 # --- servers ---
@@ -197,7 +238,9 @@ def _generation_key(client):
 def _probed(client):
     answer = client.get(f"{PREFIXES[3]}/jobs/summary", allow=(404, 405))
     if answer.status == 200:
-        _summarized(answer)  # some other server may have a page for every path: that is not to be remembered
+        _summarized(
+            answer
+        )  # some other server may have a page for every path: that is not to be remembered
         return 3
     _ping(client)
     return 2
@@ -209,6 +252,7 @@ def _ask(client, method, path, done=None, **options):
 
     An error of the API is never 404, so that is the prefix: other servers may answer now than those who were asked for it.
     """
+
     def ask(generation):
         if done:
             return client.write(method, PREFIXES[generation] + path, done, **options)
@@ -407,8 +451,13 @@ def _summaries(client):
 def _summarized(answer):
     found = answer.json()
     with _understood(answer):
-        jobs = {each["name"]: {key: value for key, value in each.items() if key != "name"} for each in found["jobs"]}
-        return {name: {**jobs[name], "parents": sorted(jobs[name]["parents"])} for name in sorted(jobs)}
+        jobs = {
+            each["name"]: {key: value for key, value in each.items() if key != "name"}
+            for each in found["jobs"]
+        }
+        return {
+            name: {**jobs[name], "parents": sorted(jobs[name]["parents"])} for name in sorted(jobs)
+        }
 
 
 def search(name=None, command=None, any=None, limit=0, offset=0, profile=None, **connection):
@@ -467,12 +516,17 @@ def stats(percentile="99thPercentile", profile=None, **connection):
         salt-call chronos.stats
         salt-call chronos.stats mean
     """
-    wanted = f"{percentile}thPercentile" if f"{percentile}thPercentile" in STATISTICS else percentile
+    wanted = (
+        f"{percentile}thPercentile" if f"{percentile}thPercentile" in STATISTICS else percentile
+    )
     _expect(wanted in STATISTICS, "percentile", percentile, f"one of {', '.join(STATISTICS)}")
     answer = _ask(_client(profile, connection), "GET", f"/stats/{wanted}")
     found = answer.json(list)
     with _understood(answer):
-        return {each["jobNameLabel"]: each["time"] for each in sorted(found, key=lambda each: (-each["time"], each["jobNameLabel"]))}
+        return {
+            each["jobNameLabel"]: each["time"]
+            for each in sorted(found, key=lambda each: (-each["time"], each["jobNameLabel"]))
+        }
 
 
 def job_stats(name, profile=None, **connection):
@@ -613,23 +667,36 @@ def summary(profile=None, **connection):
     """
     client = _client(profile, connection)
     known, states = _jobs(client), _graph(client)
-    numbers = {"total": len(known), "scheduled": sum("parents" not in each for each in known.values())}
+    numbers = {
+        "total": len(known),
+        "scheduled": sum("parents" not in each for each in known.values()),
+    }
     numbers["dependent"] = numbers["total"] - numbers["scheduled"]
     numbers["disabled"] = sum(each.get("disabled", False) for each in known.values())
-    for kind, names in (("status", ("success", "failure", "fresh")), ("state", ("idle", "queued", "running"))):
-        numbers.update({name: sum(name in each[kind] for each in states.values()) for name in names})
+    for kind, names in (
+        ("status", ("success", "failure", "fresh")),
+        ("state", ("idle", "queued", "running")),
+    ):
+        numbers.update(
+            {name: sum(name in each[kind] for each in states.values()) for name in names}
+        )
     return {
         "leader": _leading(client),
         "api_version": _generation(client),
         "jobs": numbers,
-        "failing": _mesos_http.few({
-            name: f"{each.get('lastError') or 'never'}, {each.get('errorsSinceLastSuccess', 0)} since the last success"
-            for name, each in known.items()
-            if each.get("errorsSinceLastSuccess") or states.get(name, {}).get("status") == "failure"
-        }),
+        "failing": _mesos_http.few(
+            {
+                name: f"{each.get('lastError') or 'never'}, {each.get('errorsSinceLastSuccess', 0)} since the last success"
+                for name, each in known.items()
+                if each.get("errorsSinceLastSuccess")
+                or states.get(name, {}).get("status") == "failure"
+            }
+        ),
         "disabled": _mesos_http.few([name for name, each in known.items() if each.get("disabled")]),
         "next": _mesos_http.few(dict(sorted(_next_runs(known), key=lambda run: run[1]))),
-        "dependents": _mesos_http.few({name: each["children"] for name, each in states.items() if each["children"]}),
+        "dependents": _mesos_http.few(
+            {name: each["children"] for name, each in states.items() if each["children"]}
+        ),
     }
 
 
@@ -647,7 +714,12 @@ def _next_runs(known):
             if not each["disabled"] and _chronos_schedule.parse(schedule).repeat != 0:
                 begins = _chronos_schedule.begins(schedule, zone)
                 utc = _chronos_schedule.EPOCH.tzinfo
-                yield name, "at once" if begins is None else begins.astimezone(utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+                yield (
+                    name,
+                    "at once"
+                    if begins is None
+                    else begins.astimezone(utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                )
         except (KeyError, ValueError):
             continue  # it has parents, or what Chronos understands and nobody else does
 
@@ -727,31 +799,48 @@ def _canonical(given):
             found.pop(name, None)
     entries = [{"uri": uri} for uri in found.pop("uris", [])] + found.get("fetch", [])
     if "fetch" in given or "uris" in given:
-        found["fetch"] = sorted(({**FETCH, **entry} for entry in entries), key=lambda entry: entry["uri"])
+        found["fetch"] = sorted(
+            ({**FETCH, **entry} for entry in entries), key=lambda entry: entry["uri"]
+        )
     if "parents" in found:
         found["parents"] = sorted(set(found["parents"]))
     if "constraints" in found:
         found["constraints"] = sorted([str(part) for part in each] for each in found["constraints"])
     if "environmentVariables" in found:
         pairs = found["environmentVariables"]
-        found["environmentVariables"] = sorted(({"name": each["name"], "value": _as_text(each.get("value", ""))} for each in pairs),
-                                               key=lambda each: each["name"])
+        found["environmentVariables"] = sorted(
+            ({"name": each["name"], "value": _as_text(each.get("value", ""))} for each in pairs),
+            key=lambda each: each["name"],
+        )
     if "container" in found:
         found["container"] = _canonical_container(found["container"])
     return found
 
 
 def _canonical_container(given):
-    found = {**CONTAINER, **{name: value for name, value in given.items() if value is not None}} if given else {}
+    found = (
+        {**CONTAINER, **{name: value for name, value in given.items() if value is not None}}
+        if given
+        else {}
+    )
     for name in ("type", "network"):
         if found:
             found[name] = found[name].upper()
     if found:
-        found["volumes"] = [{**each, "mode": each.get("mode", "RO").upper()} for each in found["volumes"]]
+        found["volumes"] = [
+            {**each, "mode": each.get("mode", "RO").upper()} for each in found["volumes"]
+        ]
         # Chronos shows the numbers of ports as text.
         found["networkInfos"] = [
-            {"name": "", "labels": [], **each,
-             "portMappings": [{name: str(value) for name, value in ports.items()} for ports in each.get("portMappings", [])]}
+            {
+                "name": "",
+                "labels": [],
+                **each,
+                "portMappings": [
+                    {name: str(value) for name, value in ports.items()}
+                    for ports in each.get("portMappings", [])
+                ],
+            }
             for each in found["networkInfos"]
         ]
     return found
@@ -797,7 +886,9 @@ def diff_job(name, config, replace=False, match="equivalent", profile=None, **co
     return _changes(_find(client, name), wanted, replace, match)
 
 
-def _changes(current, wanted, replace=False, match="equivalent", preserve_counters=True, reset_schedule=False):
+def _changes(
+    current, wanted, replace=False, match="equivalent", preserve_counters=True, reset_schedule=False
+):
     """What is to change of a job: what differs, and what changes although it is the same."""
     changes = _diff(current, _completed(wanted, current, replace), match)
     if current is None:
@@ -808,7 +899,13 @@ def _changes(current, wanted, replace=False, match="equivalent", preserve_counte
     if counted and not preserve_counters:
         changes["counters"] = {"old": counted, "new": {name: COUNTERS[name] for name in counted}}
     # Chronos disables a job that has no runs left. One that gets new ones is to have them.
-    if "schedule" in changes and wanted.get("schedule") and "disabled" not in wanted and current.get("disabled") and _used_up(current):
+    if (
+        "schedule" in changes
+        and wanted.get("schedule")
+        and "disabled" not in wanted
+        and current.get("disabled")
+        and _used_up(current)
+    ):
         changes["disabled"] = {"old": True, "new": False}
     return changes
 
@@ -824,8 +921,19 @@ def _completed(wanted, current, replace):
         return wanted
     either = {"uris", "fetch"} & set(wanted) or {"fetch" if "fetch" in current else "uris"}
     left_out = {"uris", "fetch"} - either
-    defaults = {name: value for name, value in DEFAULTS.items() if value is not None and name not in left_out}
-    return {**{name: value for name, value in defaults.items() if name in current or name == "container"}, **wanted}
+    defaults = {
+        name: value
+        for name, value in DEFAULTS.items()
+        if value is not None and name not in left_out
+    }
+    return {
+        **{
+            name: value
+            for name, value in defaults.items()
+            if name in current or name == "container"
+        },
+        **wanted,
+    }
 
 
 def _diff(current, wanted, match="equivalent"):
@@ -862,7 +970,10 @@ def _same(name, wanted, found, zone, match):
     except ValueError:
         return False
     if name == "fetch":
-        left_open = [{**entry, "extract": None} if mine["extract"] is None else entry for mine, entry in zip(wanted, found)]
+        left_open = [
+            {**entry, "extract": None} if mine["extract"] is None else entry
+            for mine, entry in zip(wanted, found)
+        ]
         return len(wanted) == len(found) and wanted == left_open
     return wanted == found
 
@@ -878,8 +989,17 @@ def _repeat(schedule):
 # --- changing jobs ---
 
 
-def put_job(name, config, replace=False, preserve_counters=True, reset_schedule=False, match="equivalent", wait=10,
-            profile=None, **connection):
+def put_job(
+    name,
+    config,
+    replace=False,
+    preserve_counters=True,
+    reset_schedule=False,
+    match="equivalent",
+    wait=10,
+    profile=None,
+    **connection,
+):
     """
     Create a job, or change the one that is there.
 
@@ -926,7 +1046,18 @@ def put_job(name, config, replace=False, preserve_counters=True, reset_schedule=
         salt-call chronos.put_job hello '{command: echo hello, schedule: R/2030-01-01T00:00:00Z/PT24H}'
         salt-call chronos.put_job hello '{description: Says hello, retries: 3}'
     """
-    return _put(name, config, (True, False), replace, preserve_counters, reset_schedule, match, wait, profile, connection)
+    return _put(
+        name,
+        config,
+        (True, False),
+        replace,
+        preserve_counters,
+        reset_schedule,
+        match,
+        wait,
+        profile,
+        connection,
+    )
 
 
 def create_job(name, config, wait=10, profile=None, **connection):
@@ -950,8 +1081,16 @@ def create_job(name, config, wait=10, profile=None, **connection):
     return _put(name, config, (True,), False, True, False, "equivalent", wait, profile, connection)
 
 
-def update_job(name, config, replace=False, preserve_counters=True, reset_schedule=False, match="equivalent", profile=None,
-               **connection):
+def update_job(
+    name,
+    config,
+    replace=False,
+    preserve_counters=True,
+    reset_schedule=False,
+    match="equivalent",
+    profile=None,
+    **connection,
+):
     """
     Change a job.
 
@@ -970,11 +1109,35 @@ def update_job(name, config, replace=False, preserve_counters=True, reset_schedu
         salt-call chronos.update_job hello '{command: echo hello again}'
         salt-call chronos.update_job hello '{schedule: R/2031-01-01T00:00:00Z/PT24H}' reset_schedule=True
     """
-    return _put(name, config, (False,), replace, preserve_counters, reset_schedule, match, POLL, profile, connection)
+    return _put(
+        name,
+        config,
+        (False,),
+        replace,
+        preserve_counters,
+        reset_schedule,
+        match,
+        POLL,
+        profile,
+        connection,
+    )
 
 
-def put_jobs(jobs, replace=False, preserve_counters=True, reset_schedule=False, match="equivalent", wait=10, absent=(), owner_name=None,
-             purge=False, test=False, foreseen=None, profile=None, **connection):
+def put_jobs(
+    jobs,
+    replace=False,
+    preserve_counters=True,
+    reset_schedule=False,
+    match="equivalent",
+    wait=10,
+    absent=(),
+    owner_name=None,
+    purge=False,
+    test=False,
+    foreseen=None,
+    profile=None,
+    **connection,
+):
     """
     Create many jobs, and change those that are there: parents first, and nothing at all if anything is wrong with one of them.
 
@@ -1025,41 +1188,87 @@ def put_jobs(jobs, replace=False, preserve_counters=True, reset_schedule=False, 
         salt-call chronos.put_jobs '{day: {schedule: R/2030-01-01T00:00:00Z/P1D}, evening: {parents: [day, hello]}}' test=True
         salt-call chronos.put_jobs '{day: {schedule: R/2030-01-01T00:00:00Z/P1D}}' owner_name=ops purge=True
     """
-    _check_options(match, wait, replace=replace, preserve_counters=preserve_counters, reset_schedule=reset_schedule, purge=purge, test=test)
+    _check_options(
+        match,
+        wait,
+        replace=replace,
+        preserve_counters=preserve_counters,
+        reset_schedule=reset_schedule,
+        purge=purge,
+        test=test,
+    )
     _expect(isinstance(jobs, Mapping), "jobs", jobs, "a mapping of names to fields")
-    _expect(owner_name is None or (_is_text(owner_name) and owner_name), "owner_name", owner_name, "text. A number needs quotes")
+    _expect(
+        owner_name is None or (_is_text(owner_name) and owner_name),
+        "owner_name",
+        owner_name,
+        "text. A number needs quotes",
+    )
     _expect(_is_texts(absent) or absent == (), "absent", absent, "a list of names of jobs")
     twice = [name for name in absent if name in jobs]
     _expect(not twice, "absent", ", ".join(twice), "no job that is to be there")
-    _expect(owner_name or not purge, "purge", purge, "False without owner_name, which says whose jobs may be deleted")
+    _expect(
+        owner_name or not purge,
+        "purge",
+        purge,
+        "False without owner_name, which says whose jobs may be deleted",
+    )
     client = _client(profile, connection)
     generation, known = _generation(client), _jobs(client)
     wanted, warnings, faults = _each_checked(jobs, known, generation, owner_name)
-    undeclared = [name for name, each in known.items() if purge and each.get("ownerName") == owner_name and name not in jobs]
+    undeclared = [
+        name
+        for name, each in known.items()
+        if purge and each.get("ownerName") == owner_name and name not in jobs
+    ]
     gone = [name for name in known if name in absent or name in undeclared]
-    graph = {name: {"parents": parents} for name, parents in _parents(known, foreseen, wanted).items()}
+    graph = {
+        name: {"parents": parents} for name, parents in _parents(known, foreseen, wanted).items()
+    }
     misplaced = _misplaced(graph, wanted, gone)
     if faults or misplaced:
-        raise (CommandExecutionError if misplaced else SaltInvocationError)("; ".join(faults + misplaced))
+        raise (CommandExecutionError if misplaced else SaltInvocationError)(
+            "; ".join(faults + misplaced)
+        )
     changes = {}
     for name, fields in wanted.items():
         current = known.get(name)
         if _changes(current, fields, replace, match):
-            changes[name] = _changes(current, fields, replace, match, preserve_counters, reset_schedule)
-            body = _merged(current, fields, changes[name], replace, preserve_counters) if current else fields
+            changes[name] = _changes(
+                current, fields, replace, match, preserve_counters, reset_schedule
+            )
+            body = (
+                _merged(current, fields, changes[name], replace, preserve_counters)
+                if current
+                else fields
+            )
             warnings[name] += _schedule_warnings(body, generation)
     order = list(_generations(graph))
-    done = {"created": [], "changes": {}, "deleted": {}, "lost": {}, "warnings": {name: said for name, said in warnings.items() if said}}
+    done = {
+        "created": [],
+        "changes": {},
+        "deleted": {},
+        "lost": {},
+        "warnings": {name: said for name, said in warnings.items() if said},
+    }
     if test:
-        return {**done, "created": [name for name in changes if name not in known], "changes": changes,
-                "deleted": {name: known[name] for name in gone}}
+        return {
+            **done,
+            "created": [name for name in changes if name not in known],
+            "changes": changes,
+            "deleted": {name: known[name] for name in gone},
+        }
     try:
         for names in order:
             bodies = {}
             for name in [name for name in names if name in changes]:
                 current = _still(client, name) if name in known else None
                 fields = wanted[name]
-                bodies[name] = _merged(current, fields, changes[name], replace, preserve_counters) if current else {"name": name, **fields}
+                bodies[name] = (
+                    _merged(current, fields, changes[name], replace, preserve_counters)
+                    if current
+                    else {"name": name, **fields}
+                )
                 _posted(client, bodies[name], changes[name], wait)
                 done["changes"][name] = changes[name]
                 done["created"] += [name] * (current is None)
@@ -1068,12 +1277,31 @@ def put_jobs(jobs, replace=False, preserve_counters=True, reset_schedule=False, 
             for name in [name for name in names if name in gone]:
                 done["deleted"][name] = delete_job(name, profile=profile, **connection)["deleted"]
     except CommandExecutionError as error:
-        raise _mesos_http.HttpError(str(error), **{**(getattr(error, "info", None) or {}), "done": done}) from None
+        raise _mesos_http.HttpError(
+            str(error), **{**(getattr(error, "info", None) or {}), "done": done}
+        ) from None
     return done
 
 
-def _put(name, config, allowed, replace, preserve_counters, reset_schedule, match, wait, profile, connection):
-    _check_options(match, wait, replace=replace, preserve_counters=preserve_counters, reset_schedule=reset_schedule)
+def _put(
+    name,
+    config,
+    allowed,
+    replace,
+    preserve_counters,
+    reset_schedule,
+    match,
+    wait,
+    profile,
+    connection,
+):
+    _check_options(
+        match,
+        wait,
+        replace=replace,
+        preserve_counters=preserve_counters,
+        reset_schedule=reset_schedule,
+    )
     wanted = _checked(config, _named(name))
     client = _client(profile, connection)
     warnings = _for_generation(wanted, _generation(client))
@@ -1081,7 +1309,11 @@ def _put(name, config, allowed, replace, preserve_counters, reset_schedule, matc
     # The list says twice what is to be fetched, and not how it was given.
     current = _find(client, name) if name in known else None
     if (current is None) not in allowed:
-        raise _no_job(name) if current is None else _mesos_http.Conflict(f"There is a job called {name!r} already")
+        raise (
+            _no_job(name)
+            if current is None
+            else _mesos_http.Conflict(f"There is a job called {name!r} already")
+        )
     _check_parents(name, wanted.get("parents", []), known)
     if current is None:
         _check_new(name, wanted, _generation(client))
@@ -1109,7 +1341,15 @@ def _lost(found, wanted):
 def _merged(current, wanted, changes, replace, preserve_counters):
     """The whole job to send: what is wanted, and of the server what is to stay."""
     kept = set(DEFAULTS) - (set(wanted) & {"cpus", "mem", "disk"} if replace else set())
-    base = {} if replace else {name: value for name, value in current.items() if name in kept and value not in (None, [], {})}
+    base = (
+        {}
+        if replace
+        else {
+            name: value
+            for name, value in current.items()
+            if name in kept and value not in (None, [], {})
+        }
+    )
     if "uris" in wanted or "fetch" in wanted:
         base.pop("uris", None)
         base.pop("fetch", None)
@@ -1120,7 +1360,11 @@ def _merged(current, wanted, changes, replace, preserve_counters):
         base.pop("parents", None)
     elif replace:
         base.update({name: current[name] for name in timing if name in current})
-    body = {"name": current["name"], **base, **{name: value for name, value in wanted.items() if name not in COUNTERS}}
+    body = {
+        "name": current["name"],
+        **base,
+        **{name: value for name, value in wanted.items() if name not in COUNTERS},
+    }
     for name in SIZES:
         if not body.get(name):
             body.pop(name, None)
@@ -1129,7 +1373,9 @@ def _merged(current, wanted, changes, replace, preserve_counters):
     if "schedule" in body and "schedule" not in changes and current.get("schedule"):
         body["schedule"] = current["schedule"]
     if "disabled" in current:
-        body["disabled"] = changes["disabled"]["new"] if "disabled" in changes else current["disabled"]
+        body["disabled"] = (
+            changes["disabled"]["new"] if "disabled" in changes else current["disabled"]
+        )
     if preserve_counters:
         body.update({name: current[name] for name in COUNTERS if name in current})
     return body
@@ -1142,7 +1388,9 @@ def _each_checked(jobs, known, generation, owner_name):
         try:
             fields = _checked(config, _named(name))
             if owner_name and fields.setdefault("ownerName", owner_name) != owner_name:
-                raise SaltInvocationError(f"ownerName: {fields['ownerName']!r} should be {owner_name!r}, as owner_name says")
+                raise SaltInvocationError(
+                    f"ownerName: {fields['ownerName']!r} should be {owner_name!r}, as owner_name says"
+                )
             warnings[name] = _for_generation(fields, generation)
             if name not in known:
                 _check_new(name, fields, generation)
@@ -1224,7 +1472,12 @@ def _posted(client, body, changes, wait):
 
     def done():
         found = _visible(client, body["name"], wait)
-        reset = "counters" not in changes or not any(found.get(name) for name in changes["counters"]["new"]) if found else False
+        reset = (
+            "counters" not in changes
+            or not any(found.get(name) for name in changes["counters"]["new"])
+            if found
+            else False
+        )
         return found if found and reset and not _diff(found, sent) else None
 
     endpoint = "/dependency" if "parents" in body else "/iso8601"
@@ -1302,28 +1555,57 @@ def delete_job(name, children="refuse", test=False, foreseen=None, profile=None,
             "children=allow"
         )
     if test:
-        after = {child: _orphaned(before[child], before[name]) for child in dependent if child in before}
+        after = {
+            child: _orphaned(before[child], before[name]) for child in dependent if child in before
+        }
     else:
-        _change(client, "DELETE", f"/job/{_mesos_http.quoted(name)}", name, done=lambda: _find(client, name) is None)
+        _change(
+            client,
+            "DELETE",
+            f"/job/{_mesos_http.quoted(name)}",
+            name,
+            done=lambda: _find(client, name) is None,
+        )
         after = _jobs(client) if dependent else {}
-    return {"deleted": before[name], "children": {child: _between(before.get(child, {}), after.get(child, {})) for child in dependent}}
+    return {
+        "deleted": before[name],
+        "children": {
+            child: _between(before.get(child, {}), after.get(child, {})) for child in dependent
+        },
+    }
 
 
 def _orphaned(child, parent):
     """What Chronos makes of a job whose parent is deleted."""
     if "parents" in parent:
-        return {**child, "parents": sorted({*child["parents"], *parent["parents"]} - {parent["name"]})}
+        return {
+            **child,
+            "parents": sorted({*child["parents"], *parent["parents"]} - {parent["name"]}),
+        }
     kept = {name: value for name, value in child.items() if name in LEFT}
-    lost = {name: "" if default is None else default for name, default in DEFAULTS.items() if name in child}
+    lost = {
+        name: "" if default is None else default
+        for name, default in DEFAULTS.items()
+        if name in child
+    }
     for name in ("parents", "container"):
         lost.pop(name, None)
-    return {**lost, **kept, "schedule": parent["schedule"], "scheduleTimeZone": parent.get("scheduleTimeZone", "")}
+    return {
+        **lost,
+        **kept,
+        "schedule": parent["schedule"],
+        "scheduleTimeZone": parent.get("scheduleTimeZone", ""),
+    }
 
 
 def _between(before, after):
     """What became different of a job."""
     names = sorted({*before, *after})
-    return {name: {"old": before.get(name), "new": after.get(name)} for name in names if before.get(name) != after.get(name)}
+    return {
+        name: {"old": before.get(name), "new": after.get(name)}
+        for name in names
+        if before.get(name) != after.get(name)
+    }
 
 
 def run_job(name, arguments=None, profile=None, **connection):
@@ -1352,11 +1634,27 @@ def run_job(name, arguments=None, profile=None, **connection):
         salt-call chronos.run_job hello arguments='--loud'
     """
     client, name = _client(profile, connection), _named(name)
-    _expect(arguments is None or isinstance(arguments, str), "arguments", arguments, "text. A number needs quotes")
-    _expect(";" not in (arguments or ""), "arguments", arguments, "without a ;, which Chronos would leave out")
+    _expect(
+        arguments is None or isinstance(arguments, str),
+        "arguments",
+        arguments,
+        "text. A number needs quotes",
+    )
+    _expect(
+        ";" not in (arguments or ""),
+        "arguments",
+        arguments,
+        "without a ;, which Chronos would leave out",
+    )
     if arguments:
         _needs_2_5(client, "arguments for a single run")
-    _change(client, "PUT", f"/job/{_mesos_http.quoted(name)}", name, params={"arguments": arguments or None})
+    _change(
+        client,
+        "PUT",
+        f"/job/{_mesos_http.quoted(name)}",
+        name,
+        params={"arguments": arguments or None},
+    )
     return True
 
 
@@ -1415,7 +1713,11 @@ def kill_tasks(name, profile=None, **connection):
 
 def _needs_2_5(client, what):
     """Refuse what Chronos before 2.5 cannot do, or does not say that it has not done."""
-    if _generation(client) == 2 and client.get(f"{PREFIXES[2]}/leader", allow=(404, 405)).status != 200 and _probed(client) == 2:
+    if (
+        _generation(client) == 2
+        and client.get(f"{PREFIXES[2]}/leader", allow=(404, 405)).status != 200
+        and _probed(client) == 2
+    ):
         raise CommandExecutionError(f"{what}: needs Chronos 2.5")
 
 
@@ -1449,10 +1751,25 @@ def api_call(method, path, params=None, body=None, confirm=False, profile=None, 
 
         salt-call chronos.api_call GET /metrics
     """
-    _expect(method in ("GET", "HEAD", "POST", "PUT", "DELETE"), "method", method, "GET, HEAD, POST, PUT or DELETE")
-    _expect(isinstance(path, str) and re.fullmatch(r"/[!-~]*", path) and "?" not in path, "path", path, "a path such as /metrics")
+    _expect(
+        method in ("GET", "HEAD", "POST", "PUT", "DELETE"),
+        "method",
+        method,
+        "GET, HEAD, POST, PUT or DELETE",
+    )
+    _expect(
+        isinstance(path, str) and re.fullmatch(r"/[!-~]*", path) and "?" not in path,
+        "path",
+        path,
+        "a path such as /metrics",
+    )
     _expect(params is None or isinstance(params, Mapping), "params", params, "a mapping")
-    _expect(confirm is True or method != "DELETE", "confirm", confirm, f"True: {method} {path} cannot be taken back")
+    _expect(
+        confirm is True or method != "DELETE",
+        "confirm",
+        confirm,
+        f"True: {method} {path} cannot be taken back",
+    )
     return _client(profile, connection).ask(method, path, params=params, body=body).anything()
 
 
@@ -1462,16 +1779,28 @@ def api_call(method, path, params=None, body=None, confirm=False, profile=None, 
 def _expect(fits, argument, value, should):
     """Refuse an argument, in one line."""
     if not fits:
-        raise SaltInvocationError(f"{argument}: {_mesos_http.shortened(repr(value))} should be {should}")
+        raise SaltInvocationError(
+            f"{argument}: {_mesos_http.shortened(repr(value))} should be {should}"
+        )
 
 
 def _named(name):
-    _expect(isinstance(name, str) and name.strip() and name.isprintable(), "name", name, "the name of a job. A number needs quotes")
+    _expect(
+        isinstance(name, str) and name.strip() and name.isprintable(),
+        "name",
+        name,
+        "the name of a job. A number needs quotes",
+    )
     return name
 
 
 def _matches(match):
-    _expect(match in _chronos_schedule.MATCHES, "match", match, f"one of {', '.join(_chronos_schedule.MATCHES)}")
+    _expect(
+        match in _chronos_schedule.MATCHES,
+        "match",
+        match,
+        f"one of {', '.join(_chronos_schedule.MATCHES)}",
+    )
 
 
 def _check_options(match, wait, **flags):
@@ -1497,16 +1826,30 @@ def _checked(config, name=None):
     _expect(isinstance(config, Mapping), "config", config, "a mapping of the job's fields")
     given = {field: value for field, value in config.items() if value is not None}
     if name is not None and given.get("name", name) != name:
-        raise SaltInvocationError(f"config: says name: {given['name']!r}, and the job is called {name!r}")
-    unknown = [str(field) for field in given if field not in DEFAULTS and field not in COUNTERS and field != "name"]
+        raise SaltInvocationError(
+            f"config: says name: {given['name']!r}, and the job is called {name!r}"
+        )
+    unknown = [
+        str(field)
+        for field in given
+        if field not in DEFAULTS and field not in COUNTERS and field != "name"
+    ]
     if unknown:
-        raise SaltInvocationError(f"config: {', '.join(unknown)}: no such field. A job has {', '.join(sorted(DEFAULTS))}")
+        raise SaltInvocationError(
+            f"config: {', '.join(unknown)}: no such field. A job has {', '.join(sorted(DEFAULTS))}"
+        )
     given.pop("name", None)
     if isinstance(given.get("environmentVariables"), Mapping):
-        given["environmentVariables"] = [{"name": key, "value": value} for key, value in given["environmentVariables"].items()]
+        given["environmentVariables"] = [
+            {"name": key, "value": value} for key, value in given["environmentVariables"].items()
+        ]
     for field, value in given.items():
         fits, should = _FIELDS.get(field, _TEXT)
-        shown = "its value" if field in ("environmentVariables", "container", "arguments") else _mesos_http.shortened(repr(value))
+        shown = (
+            "its value"
+            if field in ("environmentVariables", "container", "arguments")
+            else _mesos_http.shortened(repr(value))
+        )
         if not fits(value):
             raise SaltInvocationError(f"{field}: {shown} should be {should}")
     if "schedule" in given:
@@ -1524,8 +1867,10 @@ def _checked(config, name=None):
         elif given.get(one) == [] and other in given:
             del given[one]
     if "environmentVariables" in given:
-        given["environmentVariables"] = [{"name": each["name"], "value": _as_text(each.get("value", ""))}
-                                         for each in given["environmentVariables"]]
+        given["environmentVariables"] = [
+            {"name": each["name"], "value": _as_text(each.get("value", ""))}
+            for each in given["environmentVariables"]
+        ]
     if "constraints" in given:
         given["constraints"] = [[str(part) for part in each] for each in given["constraints"]]
     for field in ("fetch", "container"):
@@ -1537,7 +1882,11 @@ def _checked(config, name=None):
 def _without_null(value):
     if isinstance(value, Mapping):
         return {name: _without_null(part) for name, part in value.items() if part is not None}
-    return [_without_null(part) for part in value if part is not None] if isinstance(value, list) else value
+    return (
+        [_without_null(part) for part in value if part is not None]
+        if isinstance(value, list)
+        else value
+    )
 
 
 def _for_generation(wanted, generation):
@@ -1551,9 +1900,16 @@ def _for_generation(wanted, generation):
 def _check_new(name, wanted, generation):
     """Refuse a new job that Chronos would refuse, or run at once although nobody said so."""
     form = re.compile(NAMES[generation], re.ASCII)
-    _expect(form.fullmatch(name), "name", name, f"made of {NAMES_SHOWN[generation]} for Chronos {generation}")
+    _expect(
+        form.fullmatch(name),
+        "name",
+        name,
+        f"made of {NAMES_SHOWN[generation]} for Chronos {generation}",
+    )
     if not wanted.get("schedule") and not wanted.get("parents"):
-        raise SaltInvocationError("config: a new job needs a schedule or parents. With none of them it would run at once, and once only")
+        raise SaltInvocationError(
+            "config: a new job needs a schedule or parents. With none of them it would run at once, and once only"
+        )
     wanted.setdefault("command", "")  # without it Chronos 2 fails
 
 
@@ -1562,7 +1918,9 @@ def _check_parents(name, wanted, known):
     unknown = sorted(set(wanted) - set(known) - {name})
     if unknown:
         missing = ", ".join(map(repr, unknown))
-        raise _mesos_http.NotFound(f"parents: There is no job called {missing}. Chronos 3 would drop {name!r} without a word")
+        raise _mesos_http.NotFound(
+            f"parents: There is no job called {missing}. Chronos 3 would drop {name!r} without a word"
+        )
     above, left = set(), list(wanted)
     while left:
         each = left.pop()
@@ -1570,7 +1928,9 @@ def _check_parents(name, wanted, known):
             above.add(each)
             left += known.get(each, {}).get("parents", [])
     if name in above:
-        raise SaltInvocationError(f"parents: {name!r} would run after itself, by way of {', '.join(sorted(above - {name})) or 'itself'}")
+        raise SaltInvocationError(
+            f"parents: {name!r} would run after itself, by way of {', '.join(sorted(above - {name})) or 'itself'}"
+        )
 
 
 def _schedule_warnings(body, generation):
@@ -1586,9 +1946,16 @@ def _schedule_warnings(body, generation):
         begins = _chronos_schedule.begins(body.get("schedule"), zone)
     except ValueError:
         return found
-    if begins and begins.timestamp() < time.time() and not body.get("disabled") and _repeat(body["schedule"]) != 0:
+    if (
+        begins
+        and begins.timestamp() < time.time()
+        and not body.get("disabled")
+        and _repeat(body["schedule"]) != 0
+    ):
         then = "runs it at once" if generation == 3 else "leaves out the runs that it has missed"
-        found.append(f"schedule: begins in the past, at {begins.isoformat()}: Chronos {generation} {then}")
+        found.append(
+            f"schedule: begins in the past, at {begins.isoformat()}: Chronos {generation} {then}"
+        )
     return found
 
 
@@ -1601,7 +1968,11 @@ def _is_count(value):
 
 
 def _is_number(value):
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf")
+    return (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and 0 <= value < float("inf")
+    )
 
 
 def _is_texts(value):
@@ -1609,28 +1980,54 @@ def _is_texts(value):
 
 
 def _is_variable(value):
-    named = isinstance(value, Mapping) and set(value) <= {"name", "value"} and _is_text(value.get("name"))
+    named = (
+        isinstance(value, Mapping)
+        and set(value) <= {"name", "value"}
+        and _is_text(value.get("name"))
+    )
     return named and isinstance(value.get("value", ""), (str, int, float))
 
 
 def _is_constraint(value):
-    fits = isinstance(value, list) and len(value) == 3 and _is_text(value[0]) and value[1] in OPERATORS
+    fits = (
+        isinstance(value, list) and len(value) == 3 and _is_text(value[0]) and value[1] in OPERATORS
+    )
     return fits and isinstance(value[2], (str, int, float))
 
 
 def _is_fetched(value):
     flags = ("executable", "cache", "extract")
-    fits = isinstance(value, Mapping) and set(value) <= set(FETCH) and _is_text(value.get("uri")) and value["uri"]
+    fits = (
+        isinstance(value, Mapping)
+        and set(value) <= set(FETCH)
+        and _is_text(value.get("uri"))
+        and value["uri"]
+    )
     return fits and all(isinstance(value.get(name), (bool, type(None))) for name in flags)
 
 
 def _is_container(value):
     if value == {}:
         return True
-    fits = isinstance(value, Mapping) and set(value) <= set(CONTAINER) and _is_text(value.get("image")) and value["image"]
-    texts = all(isinstance(value.get(name), (str, type(None))) for name in ("type", "network", "networkName")) if fits else False
+    fits = (
+        isinstance(value, Mapping)
+        and set(value) <= set(CONTAINER)
+        and _is_text(value.get("image"))
+        and value["image"]
+    )
+    texts = (
+        all(
+            isinstance(value.get(name), (str, type(None)))
+            for name in ("type", "network", "networkName")
+        )
+        if fits
+        else False
+    )
     lists = ("volumes", "parameters", "networkInfos")
-    return texts and all(value.get(name) is None or _is_list_of(lambda each: isinstance(each, Mapping))(value[name]) for name in lists)
+    return texts and all(
+        value.get(name) is None or _is_list_of(lambda each: isinstance(each, Mapping))(value[name])
+        for name in lists
+    )
 
 
 def _is_list_of(fits):
@@ -1643,13 +2040,32 @@ _COUNT = (_is_count, "a number from 0 up")
 _NUMBER = (_is_number, "a number from 0 up")
 _TEXTS = (_is_texts, "a list of texts")
 _FIELDS = {
-    **{name: _FLAG for name in ("shell", "async", "disabled", "softError", "highPriority", "dataProcessingJobType", "concurrent")},
-    **{name: _COUNT for name in ("retries", "successCount", "errorCount", "errorsSinceLastSuccess")},
+    **{
+        name: _FLAG
+        for name in (
+            "shell",
+            "async",
+            "disabled",
+            "softError",
+            "highPriority",
+            "dataProcessingJobType",
+            "concurrent",
+        )
+    },
+    **{
+        name: _COUNT for name in ("retries", "successCount", "errorCount", "errorsSinceLastSuccess")
+    },
     **{name: _NUMBER for name in SIZES},
     **{name: _TEXTS for name in ("arguments", "uris")},
-    "parents": (lambda value: _is_texts(value) and value, "a list of names of jobs, and not an empty one"),
+    "parents": (
+        lambda value: _is_texts(value) and value,
+        "a list of names of jobs, and not an empty one",
+    ),
     "environmentVariables": (_is_list_of(_is_variable), "a mapping, or a list of name and value"),
-    "constraints": (_is_list_of(_is_constraint), f"a list such as [[rack, EQUALS, r1]]; Chronos knows {', '.join(OPERATORS)}"),
+    "constraints": (
+        _is_list_of(_is_constraint),
+        f"a list such as [[rack, EQUALS, r1]]; Chronos knows {', '.join(OPERATORS)}",
+    ),
     "fetch": (_is_list_of(_is_fetched), f"a list of entries with uri, and of {', '.join(FETCH)}"),
     "container": (_is_container, f"a mapping with image, and of {', '.join(CONTAINER)}"),
 }

@@ -26,8 +26,18 @@ importlib.reload(_mesos_http)
 importlib.reload(_marathon_app)
 
 DEFAULT_URL = "http://127.0.0.1:8080"
-APP_EMBEDS = ("tasks", "counts", "deployments", "readiness", "lastTaskFailure", "failures", "taskStats")
-WHOLE_GROUP = [f"group.{name}" for name in ("apps", "pods", "groups", "apps.deployments", "apps.counts")]
+APP_EMBEDS = (
+    "tasks",
+    "counts",
+    "deployments",
+    "readiness",
+    "lastTaskFailure",
+    "failures",
+    "taskStats",
+)
+WHOLE_GROUP = [
+    f"group.{name}" for name in ("apps", "pods", "groups", "apps.deployments", "apps.counts")
+]
 STRUCTURE = ("apps", "groups", "pods")
 STATUSES = (None, "running", "staging")
 MODES = ("merge", "replace")
@@ -42,8 +52,15 @@ __virtualname__ = "marathon"
 def __virtual__():
     """Leave the name to Salt's own module where that one works: on a proxy minion for Marathon, up to Salt 3007."""
     proxied = (__opts__.get("proxy") or {}).get("proxytype")
-    if salt.utils.platform.is_proxy() and proxied == "marathon" and importlib.util.find_spec("salt.proxy.marathon"):
-        return False, "This is a proxy minion for Marathon: the module of Salt itself keeps the name"
+    if (
+        salt.utils.platform.is_proxy()
+        and proxied == "marathon"
+        and importlib.util.find_spec("salt.proxy.marathon")
+    ):
+        return (
+            False,
+            "This is a proxy minion for Marathon: the module of Salt itself keeps the name",
+        )
     return __virtualname__
 
 
@@ -55,7 +72,9 @@ def connection(profile=None, **connection):
     return _client(profile, connection).settings()
 
 
-connection.__doc__ = _mesos_http.CONNECTION_DOC.format(service="marathon", default=DEFAULT_URL, port=8080, more="")
+connection.__doc__ = _mesos_http.CONNECTION_DOC.format(
+    service="marathon", default=DEFAULT_URL, port=8080, more=""
+)
 
 
 # --- the servers ---
@@ -100,7 +119,9 @@ def leader(profile=None, **connection):
         salt-call marathon.leader url=http://10.0.0.1:8080,http://10.0.0.2:8080
     """
     client = _client(profile, connection)
-    return _mesos_http.first(client.urls, lambda url: _mesos_http.named(client.at(url, trusted=True).get("/v2/leader")))
+    return _mesos_http.first(
+        client.urls, lambda url: _mesos_http.named(client.at(url, trusted=True).get("/v2/leader"))
+    )
 
 
 def info(profile=None, **connection):
@@ -141,7 +162,9 @@ def _said(answer, name=None, kind=list, needs=()):
     """What an answer says, or has under a name: of this kind, and with what is needed in it; in a list in each of its members."""
     found = answer.json().get(name) if name else answer.json(kind)
     members = (found if kind is list else [found]) if needs else ()
-    if not isinstance(found, kind) or not all(isinstance(each, dict) and each.keys() >= {*needs} for each in members):
+    if not isinstance(found, kind) or not all(
+        isinstance(each, dict) and each.keys() >= {*needs} for each in members
+    ):
         raise _strange(answer)
     return found
 
@@ -260,7 +283,10 @@ def summary(profile=None, **connection):
     known = _said(client.get("/v2/apps"), "apps", needs=("id", "instances"))
     waiting = _queue(client)
     running = _deployments(client)
-    total = {kind: sum(each.get(f"tasks{kind.title()}", 0) for each in known) for kind in ("running", "staged", "healthy", "unhealthy")}
+    total = {
+        kind: sum(each.get(f"tasks{kind.title()}", 0) for each in known)
+        for kind in ("running", "staged", "healthy", "unhealthy")
+    }
     deploying = {name for each in running for name in each["affectedApps"]}
     pods = {}
     if _marathon_app.release(info["version"]) >= PODS_SINCE:
@@ -279,7 +305,9 @@ def summary(profile=None, **connection):
         "pods": pods,
         "deployments": _mesos_http.few([_deployment_line(each) for each in running]),
         "waiting": _mesos_http.few({_queued_id(each): _queued_why(each) for each in waiting}),
-        "unhealthy": _mesos_http.few(sorted(each["id"] for each in known if each.get("tasksUnhealthy"))),
+        "unhealthy": _mesos_http.few(
+            sorted(each["id"] for each in known if each.get("tasksUnhealthy"))
+        ),
     }
 
 
@@ -317,7 +345,9 @@ def apps(cmd=None, id=None, label=None, embed=None, group=None, profile=None, **
         salt-call marathon.apps label='team==a' embed='[lastTaskFailure]'
         salt-call marathon.apps group=/shop
     """
-    found = _apps(_client(profile, connection), group, cmd=cmd, id=id, label=label, embed=_embeds(embed))
+    found = _apps(
+        _client(profile, connection), group, cmd=cmd, id=id, label=label, embed=_embeds(embed)
+    )
     return sorted(found, key=lambda each: each["id"])
 
 
@@ -326,7 +356,11 @@ def _apps(client, group=None, **params):
         return _said(client.get("/v2/apps", params=params), "apps", needs=("id",))
     for name in ("cmd", "id", "label"):
         _expect(params[name] is None, name, params[name], "left out where there is a group")
-    return _said(client.get(f"/v2/apps{_path(group)}/*", params={"embed": params["embed"]}), "*", needs=("id",))
+    return _said(
+        client.get(f"/v2/apps{_path(group)}/*", params={"embed": params["embed"]}),
+        "*",
+        needs=("id",),
+    )
 
 
 def _embeds(embed):
@@ -426,7 +460,11 @@ def app_versions(id, profile=None, **connection):
         salt-call marathon.app_versions /web
     """
     name = _named(id)
-    answer = _one(_client(profile, connection), f"/v2/apps{_path(name)}/versions", f"There is no app called {name}")
+    answer = _one(
+        _client(profile, connection),
+        f"/v2/apps{_path(name)}/versions",
+        f"There is no app called {name}",
+    )
     return _said(answer, "versions")
 
 
@@ -483,7 +521,7 @@ def canonical_app(config, version=None, profile=None, **connection):
     return _marathon_app.canonical(config, version)
 
 
-def fields(kind='app', version=None, profile=None, **connection):
+def fields(kind="app", version=None, profile=None, **connection):
     """
     List the fields that an app, or a pod, may be declared with.
 
@@ -510,7 +548,7 @@ def fields(kind='app', version=None, profile=None, **connection):
     return _marathon_app.fields(kind, _version(version, profile, connection))
 
 
-def diff_app(id, config, mode='merge', unset=(), profile=None, **connection):
+def diff_app(id, config, mode="merge", unset=(), profile=None, **connection):
     """
     Say what a declaration would change in an app.
 
@@ -556,11 +594,13 @@ def _differs(current, wanted, release, mode, unset=(), where="config"):
     except ValueError as error:
         raise SaltInvocationError(f"{where}: {error}") from None
     if found and release < PARTIAL_SINCE and (mode != "merge" or unset):
-        raise SaltInvocationError(f"{where}: nothing can be replaced or unset; Marathon before 1.4 keeps what is not given")
+        raise SaltInvocationError(
+            f"{where}: nothing can be replaced or unset; Marathon before 1.4 keeps what is not given"
+        )
     return found
 
 
-def diff_apps(apps, mode='merge', current=None, version=None, profile=None, **connection):
+def diff_apps(apps, mode="merge", current=None, version=None, profile=None, **connection):
     """
     Say what declarations would change, of many apps at once.
 
@@ -598,7 +638,9 @@ def _many(client, apps, mode, current, version):
     _expect(mode in MODES, "mode", mode, "merge or replace")
     _expect(isinstance(apps, Mapping), "apps", apps, "a mapping of ids to fields")
     release = _release(client) if version is None else _marathon_app.release(version)
-    there = _by_id(_said(client.get("/v2/apps"), "apps", needs=("id",)) if current is None else current)
+    there = _by_id(
+        _said(client.get("/v2/apps"), "apps", needs=("id",)) if current is None else current
+    )
     wanted = {}
     for id, config in apps.items():
         name = id if id in there else _named(id, "apps")
@@ -616,7 +658,11 @@ def _diff_apps(wanted, there, release, mode):
     found = {}
     for name, config in wanted.items():
         current = there.get(name)
-        if current is not None and mode == "merge" and _marathon_app.stands(current, config, release):
+        if (
+            current is not None
+            and mode == "merge"
+            and _marathon_app.stands(current, config, release)
+        ):
             continue
         where = f"apps: {name}"
         _checked(_marathon_app.check, config, release, where)
@@ -629,7 +675,12 @@ def _diff_apps(wanted, there, release, mode):
 def _prepared(client, name, config, mode="merge", unset=()):
     """The version of the server, and a declaration with its id. Raises SaltInvocationError for what is wrong with it."""
     _expect(mode in MODES, "mode", mode, "merge or replace")
-    _expect(isinstance(unset, (list, tuple)) and all(isinstance(each, str) for each in unset), "unset", unset, "a list of fields")
+    _expect(
+        isinstance(unset, (list, tuple)) and all(isinstance(each, str) for each in unset),
+        "unset",
+        unset,
+        "a list of fields",
+    )
     wanted = _with_id(name, config)
     release = _release(client)
     _checked(_marathon_app.check, wanted, release)
@@ -694,9 +745,21 @@ def create_app(id, config, force=False, profile=None, **connection):
 
     def done():
         found = _found(_app, client, name)
-        return found and not _marathon_app.diff(found, wanted, release) and _result(found, created=True)
+        return (
+            found
+            and not _marathon_app.diff(found, wanted, release)
+            and _result(found, created=True)
+        )
 
-    return _begun(client, "POST", "/v2/apps", done, force, _marathon_app.prepared(wanted, release), created=True)
+    return _begun(
+        client,
+        "POST",
+        "/v2/apps",
+        done,
+        force,
+        _marathon_app.prepared(wanted, release),
+        created=True,
+    )
 
 
 def _begun(client, method, path, done, force=False, body=None, created=False, **params):
@@ -761,18 +824,25 @@ def _updated(client, name, config, mode, unset, force):
     if not _differs(current, wanted, release, mode, unset):
         return {"version": current["version"], "deploymentId": None, "created": False}
     if release >= PARTIAL_SINCE:
-        params, body = {"partialUpdate": False}, _marathon_app.merged(current, wanted, release, unset, mode)
+        params, body = (
+            {"partialUpdate": False},
+            _marathon_app.merged(current, wanted, release, unset, mode),
+        )
     else:
         params, body = {}, _marathon_app.prepared(wanted, release)
 
     def done():
         found = _found(_app, client, name)
-        return found and not _marathon_app.diff(found, wanted, release, mode, unset) and _result(found)
+        return (
+            found and not _marathon_app.diff(found, wanted, release, mode, unset) and _result(found)
+        )
 
     return _begun(client, "PUT", f"/v2/apps{_path(name)}", done, force, body, **params)
 
 
-def update_apps(apps, mode='merge', current=None, version=None, force=False, profile=None, **connection):
+def update_apps(
+    apps, mode="merge", current=None, version=None, force=False, profile=None, **connection
+):
     """
     Make and change many apps in one deployment. Those that are not mentioned are left alone.
 
@@ -808,18 +878,30 @@ def update_apps(apps, mode='merge', current=None, version=None, force=False, pro
     client = _client(profile, connection)
     wanted, there, release = _many(client, apps, mode, current, version)
     differing = _diff_apps(wanted, there, release, mode)
-    changed = {"created": sorted(differing.keys() - there.keys()), "updated": sorted(differing.keys() & there.keys())}
+    changed = {
+        "created": sorted(differing.keys() - there.keys()),
+        "updated": sorted(differing.keys() & there.keys()),
+    }
     if not differing:
         return {"version": None, "deploymentId": None, **changed}
     whole = release >= PARTIAL_SINCE
-    bodies = [_marathon_app.merged(there[name], wanted[name], release, (), mode) if whole and name in there
-              else _marathon_app.prepared(wanted[name], release) for name in differing]
+    bodies = [
+        _marathon_app.merged(there[name], wanted[name], release, (), mode)
+        if whole and name in there
+        else _marathon_app.prepared(wanted[name], release)
+        for name in differing
+    ]
 
     def done():
         found = _by_id(_said(client.get("/v2/apps"), "apps", needs=("id",)))
-        return not _diff_apps({name: wanted[name] for name in differing}, found, release, mode) and _result({})
+        return not _diff_apps(
+            {name: wanted[name] for name in differing}, found, release, mode
+        ) and _result({})
 
-    return {**_put_apps(client, release, [wanted[name] for name in differing], bodies, done, force), **changed}
+    return {
+        **_put_apps(client, release, [wanted[name] for name in differing], bodies, done, force),
+        **changed,
+    }
 
 
 def _put_apps(client, release, declared, bodies, done, force):
@@ -828,12 +910,18 @@ def _put_apps(client, release, declared, bodies, done, force):
     try:
         return _begun(client, "PUT", "/v2/apps", done, force, bodies, **whole)
     except _mesos_http.Invalid as error:
-        raise type(error)(f"{_suspects(declared, error.info.get('details'))}: {error}", **error.info) from None
+        raise type(error)(
+            f"{_suspects(declared, error.info.get('details'))}: {error}", **error.info
+        ) from None
 
 
 def _suspects(declared, details):
     """Which apps a complaint of Marathon may be about: it names places in an app, and only sometimes which one."""
-    paths = [str(each.get("path")) for each in details if isinstance(each, Mapping)] if isinstance(details, list) else []
+    paths = (
+        [str(each.get("path")) for each in details if isinstance(each, Mapping)]
+        if isinstance(details, list)
+        else []
+    )
     numbers = [int(number) for path in paths for number in re.findall(r"^/?\((\d+)\)", path)]
     fields = {field for path in paths for field in re.findall(r"^/(\w+)", path)}
     found = [declared[number] for number in numbers if number < len(declared)]
@@ -899,7 +987,13 @@ def delete_app(id, force=False, profile=None, **connection):
     """
     client, name = _client(profile, connection), _named(id)
     _app(client, name)
-    return _begun(client, "DELETE", f"/v2/apps{_path(name)}", lambda: _found(_app, client, name) is None and _result({}), force)
+    return _begun(
+        client,
+        "DELETE",
+        f"/v2/apps{_path(name)}",
+        lambda: _found(_app, client, name) is None and _result({}),
+        force,
+    )
 
 
 def scale_app(id, instances, force=False, profile=None, **connection):
@@ -1030,7 +1124,9 @@ def tasks(app=None, status=None, profile=None, **connection):
     _expect(status in STATUSES, "status", status, "running or staging")
     client = _client(profile, connection)
     if app is None:
-        found = _said(client.get("/v2/tasks", params={"status": status}), "tasks", needs=("id", "appId"))
+        found = _said(
+            client.get("/v2/tasks", params={"status": status}), "tasks", needs=("id", "appId")
+        )
     else:
         found = _tasks(client, _named(app, "app"), status)
     return sorted(found, key=lambda each: (each["appId"], each["id"]))
@@ -1040,7 +1136,11 @@ def _tasks(client, name, status=None):
     answer = _one(client, f"/v2/apps{_path(name)}/tasks", f"There is no app called {name}")
     found = _said(answer, "tasks", needs=("id", "appId"))
     # Marathon up to 1.3 tells no state, and null until the task was started.
-    return [each for each in found if status in (None, "running" if each.get("startedAt") else "staging")]
+    return [
+        each
+        for each in found
+        if status in (None, "running" if each.get("startedAt") else "staging")
+    ]
 
 
 def kill_task(app, task, scale=False, wipe=False, force=False, profile=None, **connection):
@@ -1078,7 +1178,15 @@ def kill_task(app, task, scale=False, wipe=False, force=False, profile=None, **c
     """
     client, name = _client(profile, connection), _named(app, "app")
     _expect(isinstance(task, str) and task, "task", task, "the id of a task")
-    return _killed(client, "DELETE", f"/v2/apps{_path(name)}/tasks/{_mesos_http.quoted(task)}", [task], scale, wipe, force)
+    return _killed(
+        client,
+        "DELETE",
+        f"/v2/apps{_path(name)}/tasks/{_mesos_http.quoted(task)}",
+        [task],
+        scale,
+        wipe,
+        force,
+    )
 
 
 def kill_tasks(app, host=None, scale=False, wipe=False, force=False, profile=None, **connection):
@@ -1115,7 +1223,9 @@ def kill_tasks(app, host=None, scale=False, wipe=False, force=False, profile=Non
     """
     client, name = _client(profile, connection), _named(app, "app")
     ids = [each["id"] for each in _tasks(client, name) if host in (None, each.get("host"))]
-    return _killed(client, "DELETE", f"/v2/apps{_path(name)}/tasks", ids, scale, wipe, force, host=host)
+    return _killed(
+        client, "DELETE", f"/v2/apps{_path(name)}/tasks", ids, scale, wipe, force, host=host
+    )
 
 
 def kill_task_ids(ids, scale=False, wipe=False, force=False, profile=None, **connection):
@@ -1147,8 +1257,22 @@ def kill_task_ids(ids, scale=False, wipe=False, force=False, profile=None, **con
 
         salt-call marathon.kill_task_ids '[web.5ed4c0c5-9ff8-4a6f-a0cd-f57f59a34b43]'
     """
-    _expect(isinstance(ids, list) and ids and all(isinstance(each, str) for each in ids), "ids", ids, "a list of ids of tasks")
-    return _killed(_client(profile, connection), "POST", "/v2/tasks/delete", ids, scale, wipe, force, {"ids": ids})
+    _expect(
+        isinstance(ids, list) and ids and all(isinstance(each, str) for each in ids),
+        "ids",
+        ids,
+        "a list of ids of tasks",
+    )
+    return _killed(
+        _client(profile, connection),
+        "POST",
+        "/v2/tasks/delete",
+        ids,
+        scale,
+        wipe,
+        force,
+        {"ids": ids},
+    )
 
 
 def _killed(client, method, path, ids, scale, wipe, force, body=None, **params):
@@ -1157,7 +1281,9 @@ def _killed(client, method, path, ids, scale, wipe, force, body=None, **params):
     _expect(not (scale and wipe), "wipe", wipe, "left out where there is scale")
 
     def done():
-        left = {each["id"] for each in _said(client.get("/v2/tasks"), "tasks", needs=("id",))} & set(ids)
+        left = {
+            each["id"] for each in _said(client.get("/v2/tasks"), "tasks", needs=("id",))
+        } & set(ids)
         return not left and {"version": None, "deploymentId": None, "created": False, "killed": ids}
 
     params = {**params, "scale": scale, "wipe": wipe, "force": force}
@@ -1173,7 +1299,7 @@ def _killed(client, method, path, ids, scale, wipe, force, body=None, **params):
 # --- groups ---
 
 
-def groups(id='/', profile=None, **connection):
+def groups(id="/", profile=None, **connection):
     """
     List the groups below one.
 
@@ -1198,7 +1324,11 @@ def groups(id='/', profile=None, **connection):
 
 def _group(client, name, embed=WHOLE_GROUP):
     path = "/v2/groups" if name == "/" else f"/v2/groups{_path(name)}"
-    return _said(_one(client, path, f"There is no group called {name}", {"embed": embed}), kind=dict, needs=("id", "version"))
+    return _said(
+        _one(client, path, f"There is no group called {name}", {"embed": embed}),
+        kind=dict,
+        needs=("id", "version"),
+    )
 
 
 def _below(group):
@@ -1208,7 +1338,7 @@ def _below(group):
         yield from _below(each)
 
 
-def group(id='/', embed=None, profile=None, **connection):
+def group(id="/", embed=None, profile=None, **connection):
     """
     Show a group with what is in it.
 
@@ -1231,9 +1361,16 @@ def group(id='/', embed=None, profile=None, **connection):
 
         salt-call marathon.group /shop
     """
-    _expect(embed is None or (isinstance(embed, list) and all(str(each).startswith("group.") for each in embed)), "embed", embed,
-            "a list such as [group.apps]")
-    return _group(_client(profile, connection), _named(id, root=True), WHOLE_GROUP if embed is None else embed)
+    _expect(
+        embed is None
+        or (isinstance(embed, list) and all(str(each).startswith("group.") for each in embed)),
+        "embed",
+        embed,
+        "a list such as [group.apps]",
+    )
+    return _group(
+        _client(profile, connection), _named(id, root=True), WHOLE_GROUP if embed is None else embed
+    )
 
 
 def group_exists(id, profile=None, **connection):
@@ -1254,7 +1391,10 @@ def group_exists(id, profile=None, **connection):
 
         salt-call marathon.group_exists /shop
     """
-    return _found(_group, _client(profile, connection), _named(id, root=True), ["group.groups"]) is not None
+    return (
+        _found(_group, _client(profile, connection), _named(id, root=True), ["group.groups"])
+        is not None
+    )
 
 
 def create_group(id, config=None, force=False, profile=None, **connection):
@@ -1329,14 +1469,23 @@ def update_group(id, config, purge=False, dry_run=False, force=False, profile=No
     client, name = _client(profile, connection), _named(id, root=True)
     body = _with_id(name, config)
     special = sorted({"scaleBy", "version"} & set(body))
-    _expect(not special, "config", special, "left out: see marathon.scale_group and marathon.rollback_group")
+    _expect(
+        not special,
+        "config",
+        special,
+        "left out: see marathon.scale_group and marathon.rollback_group",
+    )
     current = _group(client, name)
     lost = _lost(current, body, name)
     if lost and purge is not True:
-        raise SaltInvocationError(f"config: {', '.join(lost)} would be deleted, as it is not listed. If that is meant: purge=True")
+        raise SaltInvocationError(
+            f"config: {', '.join(lost)} would be deleted, as it is not listed. If that is meant: purge=True"
+        )
     path = "/v2/groups" if name == "/" else f"/v2/groups{_path(name)}"
     if dry_run:
-        answer = client.ask("PUT", path, params={"dryRun": True, "force": force}, body=body, read=True)
+        answer = client.ask(
+            "PUT", path, params={"dryRun": True, "force": force}, body=body, read=True
+        )
         return [each["actions"] for each in _said(answer, "steps", needs=("actions",))]
 
     def done():
@@ -1348,6 +1497,7 @@ def update_group(id, config, purge=False, dry_run=False, force=False, profile=No
 
 def _lost(current, wanted, name):
     """Ids of the apps, pods and groups that a PUT of this group would delete."""
+
     def full(part):
         text = str(part.get("id", ""))
         return text if text.startswith("/") else f"{name.rstrip('/')}/{text}"
@@ -1356,8 +1506,13 @@ def _lost(current, wanted, name):
     for kind in ("apps", "groups"):
         if kind not in wanted:
             continue
-        _expect(isinstance(wanted[kind], list) and all(isinstance(each, Mapping) for each in wanted[kind]), f"config: {kind}",
-                wanted[kind], "a list of mappings")
+        _expect(
+            isinstance(wanted[kind], list)
+            and all(isinstance(each, Mapping) for each in wanted[kind]),
+            f"config: {kind}",
+            wanted[kind],
+            "a list of mappings",
+        )
         listed = {full(each): each for each in wanted[kind]}
         for each in current.get(kind) or ():
             if each["id"] not in listed:
@@ -1399,7 +1554,13 @@ def delete_group(id, force=False, profile=None, **connection):
     """
     client, name = _client(profile, connection), _named(id)
     _group(client, name, ["group.groups"])
-    return _begun(client, "DELETE", f"/v2/groups{_path(name)}", lambda: _found(_group, client, name) is None and _result({}), force)
+    return _begun(
+        client,
+        "DELETE",
+        f"/v2/groups{_path(name)}",
+        lambda: _found(_group, client, name) is None and _result({}),
+        force,
+    )
 
 
 def scale_group(id, factor, force=False, profile=None, **connection):
@@ -1427,7 +1588,12 @@ def scale_group(id, factor, force=False, profile=None, **connection):
 
         salt-call marathon.scale_group /shop 2
     """
-    _expect(isinstance(factor, (int, float)) and not isinstance(factor, bool) and factor > 0, "factor", factor, "a number above 0")
+    _expect(
+        isinstance(factor, (int, float)) and not isinstance(factor, bool) and factor > 0,
+        "factor",
+        factor,
+        "a number above 0",
+    )
     return _group_changed(id, {"scaleBy": factor}, force, profile, connection)
 
 
@@ -1470,7 +1636,7 @@ def _group_changed(id, body, force, profile, connection):
     return _begun(client, "PUT", f"/v2/groups{_path(name)}", done, force, body)
 
 
-def group_versions(id='/', profile=None, **connection):
+def group_versions(id="/", profile=None, **connection):
     """
     List the versions that a group had.
 
@@ -1511,7 +1677,10 @@ def pods(profile=None, **connection):
 
         salt-call marathon.pods
     """
-    return sorted(_said(_client(profile, connection).get("/v2/pods"), needs=("id",)), key=lambda each: each["id"])
+    return sorted(
+        _said(_client(profile, connection).get("/v2/pods"), needs=("id",)),
+        key=lambda each: each["id"],
+    )
 
 
 def pod(id, profile=None, **connection):
@@ -1536,7 +1705,11 @@ def pod(id, profile=None, **connection):
 
 
 def _pod(client, name):
-    return _said(_one(client, f"/v2/pods{_path(name)}", f"There is no pod called {name}"), kind=dict, needs=("id",))
+    return _said(
+        _one(client, f"/v2/pods{_path(name)}", f"There is no pod called {name}"),
+        kind=dict,
+        needs=("id",),
+    )
 
 
 def pod_exists(id, profile=None, **connection):
@@ -1586,7 +1759,7 @@ def canonical_pod(config, version=None, profile=None, **connection):
     return _marathon_app.canonical_pod(config, version)
 
 
-def diff_pod(id, config, mode='merge', unset=(), profile=None, **connection):
+def diff_pod(id, config, mode="merge", unset=(), profile=None, **connection):
     """
     Say what a declaration would change in a pod.
 
@@ -1627,7 +1800,9 @@ def _prepared_pod(client, name, config, mode="merge"):
     wanted = _with_id(name, config)
     release = _release(client)
     if release < PODS_SINCE:
-        raise SaltInvocationError(f"{name}: pods need Marathon 1.4, and this is {'.'.join(map(str, release))}")
+        raise SaltInvocationError(
+            f"{name}: pods need Marathon 1.4, and this is {'.'.join(map(str, release))}"
+        )
     _checked(_marathon_app.check_pod, wanted, release)
     return release, wanted
 
@@ -1663,12 +1838,24 @@ def create_pod(id, config, force=False, profile=None, **connection):
 
     def done():
         found = _found(_pod, client, name)
-        return found and not _marathon_app.diff_pod(found, wanted, release) and _result(found, created=True)
+        return (
+            found
+            and not _marathon_app.diff_pod(found, wanted, release)
+            and _result(found, created=True)
+        )
 
-    return _begun(client, "POST", "/v2/pods", done, force, _marathon_app.prepared_pod(wanted, release), created=True)
+    return _begun(
+        client,
+        "POST",
+        "/v2/pods",
+        done,
+        force,
+        _marathon_app.prepared_pod(wanted, release),
+        created=True,
+    )
 
 
-def update_pod(id, config, mode='merge', unset=(), force=False, profile=None, **connection):
+def update_pod(id, config, mode="merge", unset=(), force=False, profile=None, **connection):
     """
     Change a pod, which restarts its instances if anything else than their number differs.
 
@@ -1709,9 +1896,20 @@ def update_pod(id, config, mode='merge', unset=(), force=False, profile=None, **
 
     def done():
         found = _found(_pod, client, name)
-        return found and not _marathon_app.diff_pod(found, wanted, release, mode, unset) and _result(found)
+        return (
+            found
+            and not _marathon_app.diff_pod(found, wanted, release, mode, unset)
+            and _result(found)
+        )
 
-    return _begun(client, "PUT", f"/v2/pods{_path(name)}", done, force, _marathon_app.merged_pod(current, wanted, release, unset, mode))
+    return _begun(
+        client,
+        "PUT",
+        f"/v2/pods{_path(name)}",
+        done,
+        force,
+        _marathon_app.merged_pod(current, wanted, release, unset, mode),
+    )
 
 
 def delete_pod(id, force=False, profile=None, **connection):
@@ -1738,7 +1936,13 @@ def delete_pod(id, force=False, profile=None, **connection):
     """
     client, name = _client(profile, connection), _named(id)
     _pod(client, name)
-    return _begun(client, "DELETE", f"/v2/pods{_path(name)}", lambda: _found(_pod, client, name) is None and _result({}), force)
+    return _begun(
+        client,
+        "DELETE",
+        f"/v2/pods{_path(name)}",
+        lambda: _found(_pod, client, name) is None and _result({}),
+        force,
+    )
 
 
 def pod_status(id=None, profile=None, **connection):
@@ -1763,7 +1967,9 @@ def pod_status(id=None, profile=None, **connection):
     """
     client = _client(profile, connection)
     if id is None:
-        return sorted(_said(client.get("/v2/pods::status"), needs=("id",)), key=lambda each: each["id"])
+        return sorted(
+            _said(client.get("/v2/pods::status"), needs=("id",)), key=lambda each: each["id"]
+        )
     return _pod_status(client, _named(id))
 
 
@@ -1791,7 +1997,11 @@ def pod_versions(id, profile=None, **connection):
         salt-call marathon.pod_versions /pod
     """
     name = _named(id)
-    return _one(_client(profile, connection), f"/v2/pods{_path(name)}::versions", f"There is no pod called {name}").json(list)
+    return _one(
+        _client(profile, connection),
+        f"/v2/pods{_path(name)}::versions",
+        f"There is no pod called {name}",
+    ).json(list)
 
 
 def kill_pod_instances(id, instances, wipe=False, profile=None, **connection):
@@ -1818,15 +2028,25 @@ def kill_pod_instances(id, instances, wipe=False, profile=None, **connection):
 
         salt-call marathon.kill_pod_instances /pod '[pod.instance-5ed4c0c5-9ff8-4a6f-a0cd-f57f59a34b43]'
     """
-    _expect(isinstance(instances, list) and instances and all(isinstance(each, str) for each in instances), "instances", instances,
-            "a list of ids of instances")
+    _expect(
+        isinstance(instances, list)
+        and instances
+        and all(isinstance(each, str) for each in instances),
+        "instances",
+        instances,
+        "a list of ids of instances",
+    )
     client, name = _client(profile, connection), _named(id)
 
     def done():
-        left = {each["id"] for each in _pod_status(client, name).get("instances", ())} & set(instances)
+        left = {each["id"] for each in _pod_status(client, name).get("instances", ())} & set(
+            instances
+        )
         return not left and {"killed": instances}
 
-    answer = client.write("DELETE", f"/v2/pods{_path(name)}::instances", done, params={"wipe": wipe}, body=instances)
+    answer = client.write(
+        "DELETE", f"/v2/pods{_path(name)}::instances", done, params={"wipe": wipe}, body=instances
+    )
     return answer["killed"] if isinstance(answer, Mapping) else answer.json(list)
 
 
@@ -1855,12 +2075,18 @@ def deployments(app=None, profile=None, **connection):
     """
     name = None if app is None else _named(app, "app")
     found = _deployments(_client(profile, connection))
-    return [each for each in found if name is None or name in [*each["affectedApps"], *each["affectedPods"]]]
+    return [
+        each
+        for each in found
+        if name is None or name in [*each["affectedApps"], *each["affectedPods"]]
+    ]
 
 
 def _deployments(client):
     answer = client.get("/v2/deployments")
-    found = [{"affectedApps": [], "affectedPods": [], **each} for each in _said(answer, needs=("id",))]
+    found = [
+        {"affectedApps": [], "affectedPods": [], **each} for each in _said(answer, needs=("id",))
+    ]
     return sorted(found, key=lambda each: each.get("version", ""))
 
 
@@ -1869,7 +2095,10 @@ def _deployment(client, id):
 
 
 def _deployment_line(deployment):
-    actions = ", ".join(f"{each['action']} {each.get('app') or each.get('pod')}" for each in deployment.get("currentActions", ()))
+    actions = ", ".join(
+        f"{each['action']} {each.get('app') or each.get('pod')}"
+        for each in deployment.get("currentActions", ())
+    )
     return f"{deployment['id']}: step {deployment.get('currentStep')} of {deployment.get('totalSteps')}: {actions or 'nothing yet'}"
 
 
@@ -1921,7 +2150,9 @@ def cancel_deployment(id, force=False, profile=None, **connection):
     """
     client, id = _client(profile, connection), _deployment_id(id)
     path = f"/v2/deployments/{_mesos_http.quoted(id)}"
-    return _begun(client, "DELETE", path, lambda: _deployment(client, id) is None and _result({}), force)
+    return _begun(
+        client, "DELETE", path, lambda: _deployment(client, id) is None and _result({}), force
+    )
 
 
 def wait_deployment(id, timeout=300, interval=2, profile=None, **connection):
@@ -1953,14 +2184,22 @@ def wait_deployment(id, timeout=300, interval=2, profile=None, **connection):
         salt-call marathon.wait_deployment 5ed4c0c5-9ff8-4a6f-a0cd-f57f59a34b43
         salt-call marathon.wait_deployment 5ed4c0c5-9ff8-4a6f-a0cd-f57f59a34b43 timeout=60 interval=1
     """
-    id, timeout, interval = _deployment_id(id), _mesos_http.seconds(timeout), _mesos_http.seconds(interval)
+    id, timeout, interval = (
+        _deployment_id(id),
+        _mesos_http.seconds(timeout),
+        _mesos_http.seconds(interval),
+    )
     client, deadline = _client(profile, connection), time.monotonic() + timeout
     deployment = _deployment(client, id)
     if deployment is None and _release(client) < ACKNOWLEDGED_LATE:
         time.sleep(1)
         deployment = _deployment(client, id)
     if deployment is None:
-        return {"result": "unknown", "reason": "It is not under way: it is over, or never was", "apps": {}}
+        return {
+            "result": "unknown",
+            "reason": "It is not under way: it is over, or never was",
+            "apps": {},
+        }
     while True:
         left = deadline - time.monotonic()
         if left <= 0:
@@ -1985,19 +2224,35 @@ def _outcome(client, deployment, over=True):
     known = None
     if len(deployment["affectedApps"]) > FEW_APPS:
         embed = ["apps.counts", "apps.lastTaskFailure"]
-        known = _by_id(_said(client.get("/v2/apps", params={"embed": embed}), "apps", needs=("id", "instances")))
+        known = _by_id(
+            _said(
+                client.get("/v2/apps", params={"embed": embed}), "apps", needs=("id", "instances")
+            )
+        )
     for name in [*deployment["affectedApps"], *deployment["affectedPods"]]:
         is_pod = name in deployment["affectedPods"]
-        kind, why = _fate(client, name, is_pod, name in stopped, deployment.get("version", ""), known)
-        if kind == "done" and not over and name in queue:  # the instances that run are of the version before
+        kind, why = _fate(
+            client, name, is_pod, name in stopped, deployment.get("version", ""), known
+        )
+        if (
+            kind == "done" and not over and name in queue
+        ):  # the instances that run are of the version before
             kind, why = "failed", "not all new instances run"
         if kind != "done" and name in queue:
             why = f"{why}; {_queued_why(queue[name])}"
         kinds.add(kind)
         wrong[name] = None if kind == "done" else why
-    result = next((each for each in ("cancelled", "failed") if each in kinds), "done") if over else "timeout"
+    result = (
+        next((each for each in ("cancelled", "failed") if each in kinds), "done")
+        if over
+        else "timeout"
+    )
     reasons = "; ".join(_mesos_http.few([f"{name}: {why}" for name, why in wrong.items() if why]))
-    reason = ". ".join(filter(None, (_deployment_line(deployment), reasons))) if not over else reasons or "All is as it should be"
+    reason = (
+        ". ".join(filter(None, (_deployment_line(deployment), reasons)))
+        if not over
+        else reasons or "All is as it should be"
+    )
     return {"result": result, "reason": reason, "apps": wrong}
 
 
@@ -2006,7 +2261,11 @@ def _fate(client, name, is_pod, is_stopped, version, known):
     if known is not None and not is_pod:
         current = known.get(name)
     else:
-        current = _found(_pod_status, client, name) if is_pod else _found(_app, client, name, ["apps.counts", "apps.lastTaskFailure"])
+        current = (
+            _found(_pod_status, client, name)
+            if is_pod
+            else _found(_app, client, name, ["apps.counts", "apps.lastTaskFailure"])
+        )
     if is_stopped:
         return ("done", None) if current is None else ("cancelled", "it is still there")
     if current is None:
@@ -2016,13 +2275,23 @@ def _fate(client, name, is_pod, is_stopped, version, known):
         return "cancelled", f"its version is {found['version']}, not {version}"
     if is_pod:
         stable = current["status"] == "STABLE"
-        return ("done", None) if stable else ("failed", f"{current['status']}: {current.get('message') or 'no reason given'}")
-    running, wanted, failure = current.get("tasksRunning", 0), current["instances"], current.get("lastTaskFailure")
+        return (
+            ("done", None)
+            if stable
+            else ("failed", f"{current['status']}: {current.get('message') or 'no reason given'}")
+        )
+    running, wanted, failure = (
+        current.get("tasksRunning", 0),
+        current["instances"],
+        current.get("lastTaskFailure"),
+    )
     sick = current.get("tasksUnhealthy", 0)
     healthy = not current.get("healthChecks") or current.get("tasksHealthy", 0) >= wanted
     if running >= wanted and not sick and healthy:
         return "done", None
-    why = f"{running} of {wanted} instances run" + (f", {sick} unhealthy" if sick else "" if healthy else ", not all healthy yet")
+    why = f"{running} of {wanted} instances run" + (
+        f", {sick} unhealthy" if sick else "" if healthy else ", not all healthy yet"
+    )
     if failure:
         why += f"; the last that failed: {failure.get('state')} on {failure.get('host')}: {failure.get('message') or 'no reason given'}"
     return "failed", why
@@ -2086,7 +2355,9 @@ def _queued_why(each):
     rejected = _rejected(each)
     if rejected:
         text += ", refused: " + ", ".join(f"{name} {count}" for name, count in rejected.items())
-    elif "processedOffersSummary" in each and not each["processedOffersSummary"].get("processedOffersCount"):
+    elif "processedOffersSummary" in each and not each["processedOffersSummary"].get(
+        "processedOffersCount"
+    ):
         text += ", none came"
     return text
 
@@ -2113,7 +2384,9 @@ def reset_delay(app, profile=None, **connection):
     try:
         answer = client.write("DELETE", f"/v2/queue{_path(name)}/delay", lambda: False)
     except _mesos_http.NotFound as error:
-        raise _mesos_http.NotFound(f"No instance of {name} waits to be started", **error.info) from None
+        raise _mesos_http.NotFound(
+            f"No instance of {name} waits to be started", **error.info
+        ) from None
     if answer.body:
         raise _strange(answer)
     return True
@@ -2199,7 +2472,10 @@ def import_(config, dry_run=False, timeout=300, force=False, profile=None, **con
     client, timeout = _client(profile, connection), _mesos_http.seconds(timeout)
     wanted = _importable(config)
     release, root = _release(client), _group(client, "/")
-    there = {kind: {each["id"]: each for group in _below(root) for each in group.get(kind) or ()} for kind in ("apps", "pods")}
+    there = {
+        kind: {each["id"]: each for group in _below(root) for each in group.get(kind) or ()}
+        for kind in ("apps", "pods")
+    }
     groups = {each["id"]: each for each in _below(root)}
     for each in wanted["apps"]:
         _checked(_marathon_app.check, each, release)
@@ -2212,8 +2488,17 @@ def import_(config, dry_run=False, timeout=300, force=False, profile=None, **con
 
     apps = [each for each in wanted["apps"] if differs(_marathon_app.diff, "apps", each)]
     pods = [each for each in wanted["pods"] if differs(_marathon_app.diff_pod, "pods", each)]
-    marks = {name: each for name, each in wanted["groups"].items() if name not in groups or not _has(groups[name], each)}
-    changed = {"apps": [each["id"] for each in apps], "pods": [each["id"] for each in pods], "groups": sorted(marks), "deployments": []}
+    marks = {
+        name: each
+        for name, each in wanted["groups"].items()
+        if name not in groups or not _has(groups[name], each)
+    }
+    changed = {
+        "apps": [each["id"] for each in apps],
+        "pods": [each["id"] for each in pods],
+        "groups": sorted(marks),
+        "deployments": [],
+    }
     if dry_run:
         return changed
     begun = changed["deployments"]
@@ -2223,15 +2508,26 @@ def import_(config, dry_run=False, timeout=300, force=False, profile=None, **con
     for each in pods:
         create_or_update = update_pod if each["id"] in there["pods"] else create_pod
         options = {"mode": "replace"} if create_or_update is update_pod else {}
-        begun.append(create_or_update(each["id"], each, force=force, profile=profile, **options, **connection)["deploymentId"])
+        begun.append(
+            create_or_update(
+                each["id"], each, force=force, profile=profile, **options, **connection
+            )["deploymentId"]
+        )
     if marks and apps:
         wait_deployment(begun[0], timeout, profile=profile, **connection)
     for name, each in sorted(marks.items()):
         dependencies = {"dependencies": each["dependencies"]} if each.get("dependencies") else {}
         act = update_group if _found(_group, client, name, ["group.groups"]) else create_group
-        begun.append(act(name, dependencies, force=force, profile=profile, **connection)["deploymentId"])
+        begun.append(
+            act(name, dependencies, force=force, profile=profile, **connection)["deploymentId"]
+        )
         if "enforceRole" in each:
-            client.write("PATCH", f"/v2/groups{_path(name)}", lambda: False, body={"enforceRole": each["enforceRole"]})
+            client.write(
+                "PATCH",
+                f"/v2/groups{_path(name)}",
+                lambda: False,
+                body={"enforceRole": each["enforceRole"]},
+            )
     return changed
 
 
@@ -2283,11 +2579,26 @@ def api_call(method, path, params=None, body=None, confirm=False, profile=None, 
 
         salt-call marathon.api_call GET /v2/info
     """
-    _expect(method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"), "method", method, "GET, HEAD, POST, PUT, PATCH or DELETE")
-    _expect(isinstance(path, str) and re.fullmatch(r"/[!-~]*", path) and "?" not in path, "path", path, "a path such as /v2/info")
+    _expect(
+        method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),
+        "method",
+        method,
+        "GET, HEAD, POST, PUT, PATCH or DELETE",
+    )
+    _expect(
+        isinstance(path, str) and re.fullmatch(r"/[!-~]*", path) and "?" not in path,
+        "path",
+        path,
+        "a path such as /v2/info",
+    )
     _expect(params is None or isinstance(params, Mapping), "params", params, "a mapping")
     everything = method != "GET" and path.rstrip("/") == "/v2/groups"
-    _expect(confirm is True or not (method == "DELETE" or everything), "confirm", confirm, f"True: {method} {path} cannot be taken back")
+    _expect(
+        confirm is True or not (method == "DELETE" or everything),
+        "confirm",
+        confirm,
+        f"True: {method} {path} cannot be taken back",
+    )
     return _client(profile, connection).ask(method, path, params=params, body=body).anything()
 
 
@@ -2297,17 +2608,23 @@ def api_call(method, path, params=None, body=None, confirm=False, profile=None, 
 def _expect(fits, argument, value, should):
     """Refuse an argument, in one line."""
     if not fits:
-        raise SaltInvocationError(f"{argument}: {_mesos_http.shortened(repr(value))} should be {should}")
+        raise SaltInvocationError(
+            f"{argument}: {_mesos_http.shortened(repr(value))} should be {should}"
+        )
 
 
 def _named(id, argument="id", root=False):
     """An id in its full form. The root is refused where it is not asked for: it is everything."""
-    _expect(isinstance(id, str) and id.strip(), argument, id, "text such as /web. A number needs quotes")
+    _expect(
+        isinstance(id, str) and id.strip(), argument, id, "text such as /web. A number needs quotes"
+    )
     if id.strip("/") == "":
         _expect(root, argument, id, "an app, pod or group below the root: / is everything")
         return "/"
     fits = all(_marathon_app.SEGMENT.fullmatch(part) for part in id.strip("/").split("/"))
-    _expect(fits, argument, id, "small letters, digits, - and . between slashes, such as /shop/cart")
+    _expect(
+        fits, argument, id, "small letters, digits, - and . between slashes, such as /shop/cart"
+    )
     return "/" + id.strip("/")
 
 
@@ -2323,5 +2640,10 @@ def _time(version):
 
 
 def _deployment_id(id):
-    _expect(isinstance(id, str) and re.fullmatch(r"[\w-]+", id), "id", id, "the id of a deployment: letters, digits and -")
+    _expect(
+        isinstance(id, str) and re.fullmatch(r"[\w-]+", id),
+        "id",
+        id,
+        "the id of a deployment: letters, digits and -",
+    )
     return id

@@ -57,11 +57,15 @@ def ensemble(servers=None, port=None, timeout=5):
 def _servers(given):
     """Return ids as numbers and their addresses. Raises SaltInvocationError if there is anything else in it."""
     if not isinstance(given, Mapping):
-        raise SaltInvocationError("servers: should be addresses by id, such as {1: 10.0.0.1, 2: 10.0.0.2}")
+        raise SaltInvocationError(
+            "servers: should be addresses by id, such as {1: 10.0.0.1, 2: 10.0.0.2}"
+        )
     found = {}
     for number, address in given.items():
         if not re.fullmatch("[1-9][0-9]{0,2}", str(number)) or int(number) > 255:
-            raise SaltInvocationError(f"servers: {number!r} is no id. An id is a number from 1 to 255")
+            raise SaltInvocationError(
+                f"servers: {number!r} is no id. An id is a number from 1 to 255"
+            )
         if not isinstance(address, str) or not re.fullmatch("[!-~]+", address):
             raise SaltInvocationError(f"servers: {number}: {address!r} is no address")
         found[int(number)] = address
@@ -73,13 +77,25 @@ def _ask(address, port, timeout):
     try:
         text = _four_letters(address, port, timeout)
     except (OSError, UnicodeError) as error:
-        return {"address": address, "mode": "unreachable", "error": _mesos_http.reason(error, timeout)}
+        return {
+            "address": address,
+            "mode": "unreachable",
+            "error": _mesos_http.reason(error, timeout),
+        }
     match = re.search("^Mode: *(.+?) *$", text, re.MULTILINE)
     if match and match[1] in MODES:
         return {"address": address, "mode": match[1], "error": None}
     if not text.strip():
-        return {"address": address, "mode": "unreachable", "error": "closed the connection without an answer"}
-    return {"address": address, "mode": "not serving", "error": match[0] if match else _mesos_http.first_line(text)}
+        return {
+            "address": address,
+            "mode": "unreachable",
+            "error": "closed the connection without an answer",
+        }
+    return {
+        "address": address,
+        "mode": "not serving",
+        "error": match[0] if match else _mesos_http.first_line(text),
+    }
 
 
 def _four_letters(address, port, timeout):

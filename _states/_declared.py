@@ -17,7 +17,9 @@ HIDDEN = "***"
 SECRET = re.compile("pass|secret|token|credential|key", re.IGNORECASE)
 # What a command line or a URL in it may tell.
 TOLD = re.compile(
-    r"""(?P<before>//)[^\s/@]+@|(?P<name>(?:pass\w*|secret\w*|token|\w*key)\b["']?[=: ]\s*)(?:"[^"]*"|'[^']*'|\S+)""", re.IGNORECASE)
+    r"""(?P<before>//)[^\s/@]+@|(?P<name>(?:pass\w*|secret\w*|token|\w*key)\b["']?[=: ]\s*)(?:"[^"]*"|'[^']*'|\S+)""",
+    re.IGNORECASE,
+)
 
 
 # YAML makes of 0644, 1_000 and 22:22 other numbers than one reads there.
@@ -87,7 +89,10 @@ def keep(name, test, plan, show_secrets=False):
             said = planned.act()
             ret.update(result=True, changes=show(planned.changes), comment=said)
     except Broken as error:
-        ret.update(changes=show(planned.changes if error.changes is None else error.changes), comment=str(error))
+        ret.update(
+            changes=show(planned.changes if error.changes is None else error.changes),
+            comment=str(error),
+        )
     except (CommandExecutionError, SaltInvocationError) as error:
         ret["comment"] = str(error)
     return ret
@@ -105,7 +110,9 @@ def earlier(low, lowstate, running):
     """
     found = []
     for each in lowstate:
-        told = running.get(f"{each['state']}_|-{each['__id__']}_|-{each['name']}_|-{each['fun']}", {})
+        told = running.get(
+            f"{each['state']}_|-{each['__id__']}_|-{each['name']}_|-{each['fun']}", {}
+        )
         same = all(each.get(key) == low.get(key) for key in ("state", "url", "profile"))
         if same and told.get("result", True) is None:
             found.append((told["__run_num__"], each, told["changes"]))
@@ -121,14 +128,28 @@ def hidden(value, name=""):
         if set(value) == {"old", "new"}:
             return {each: hidden(value[each], name) for each in value}
         told = value.get("name", value.get("key", "")) if "value" in value else ""
-        return {each: hidden(found, str(told) if each == "value" and told else "" if told and each == "key" else str(each))
-                for each, found in value.items()}
+        return {
+            each: hidden(
+                found,
+                str(told)
+                if each == "value" and told
+                else ""
+                if told and each == "key"
+                else str(each),
+            )
+            for each, found in value.items()
+        }
     if isinstance(value, (list, tuple)):
         return [hidden(each, name) for each in value]
     if value is not None and not isinstance(value, bool) and SECRET.search(name.rpartition("/")[2]):
         return HIDDEN
     if isinstance(value, str):
-        return TOLD.sub(lambda found: f"{found['before']}{HIDDEN}@" if found["before"] else f"{found['name']}{HIDDEN}", value)
+        return TOLD.sub(
+            lambda found: f"{found['before']}{HIDDEN}@"
+            if found["before"]
+            else f"{found['name']}{HIDDEN}",
+            value,
+        )
     return value
 
 
@@ -154,15 +175,29 @@ def definition(config, what, salt, low, pillar):
         return config
     if isinstance(config, str) and config.startswith("pillar:"):
         # Not pillar.get, which from Salt 3008 on answers anyone but a template with asterisks.
-        return _mapping(traverse_dict_and_list(pillar, config[len("pillar:"):], None), f"{what}: {config}")
-    kind = re.fullmatch(r"salt://.+\.(json|yaml|yml)(?:\?saltenv=(.+))?", config) if isinstance(config, str) else None
+        return _mapping(
+            traverse_dict_and_list(pillar, config[len("pillar:") :], None), f"{what}: {config}"
+        )
+    kind = (
+        re.fullmatch(r"salt://.+\.(json|yaml|yml)(?:\?saltenv=(.+))?", config)
+        if isinstance(config, str)
+        else None
+    )
     if not kind:
-        shown = repr(hidden(config))[:200] if isinstance(config, (str, int, float, type(None))) else f"a {type(config).__name__}"
-        raise SaltInvocationError(f"{what}: {shown} should be a mapping, or a file such as salt://apps/web.yaml or .json")
+        shown = (
+            repr(hidden(config))[:200]
+            if isinstance(config, (str, int, float, type(None)))
+            else f"a {type(config).__name__}"
+        )
+        raise SaltInvocationError(
+            f"{what}: {shown} should be a mapping, or a file such as salt://apps/web.yaml or .json"
+        )
     saltenv = kind[2] or low.get("saltenv") or low.get("__env__") or "base"
     path = salt["cp.cache_file"](config, saltenv=saltenv)
     if not path:
-        raise SaltInvocationError(f"{what}: {config} is not on Salt's file server, in the environment {saltenv}")
+        raise SaltInvocationError(
+            f"{what}: {config} is not on Salt's file server, in the environment {saltenv}"
+        )
     try:
         text = Path(path).read_bytes().decode("utf-8-sig")
         found = _json(text) if kind[1] == "json" else _yaml(text)
@@ -174,7 +209,9 @@ def definition(config, what, salt, low, pillar):
 
 def _mapping(found, where):
     if not isinstance(found, Mapping):
-        raise SaltInvocationError(f"{where}: {'nothing' if found is None else f'a {type(found).__name__}'} should be a mapping")
+        raise SaltInvocationError(
+            f"{where}: {'nothing' if found is None else f'a {type(found).__name__}'} should be a mapping"
+        )
     return found
 
 
@@ -194,9 +231,14 @@ class _Loader(yaml.SaltYamlSafeLoader):
     """Salt's own, but for numbers that are not what they look like."""
 
     def construct_scalar(self, node):
-        if node.tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float") and not PLAIN_NUMBER.fullmatch(node.value):
+        if node.tag in (
+            "tag:yaml.org,2002:int",
+            "tag:yaml.org,2002:float",
+        ) and not PLAIN_NUMBER.fullmatch(node.value):
             line = node.start_mark.line + 1
-            raise ValueError(f"line {line}: YAML takes {node.value} for another number; put it in quotes, or write that number")
+            raise ValueError(
+                f"line {line}: YAML takes {node.value} for another number; put it in quotes, or write that number"
+            )
         return super().construct_scalar(node)
 
 
@@ -205,7 +247,18 @@ def _yaml(text):
         return yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        said = ", ".join(filter(None, (getattr(error, "context", None), getattr(error, "problem", None)))) or str(error).partition("\n")[0]
+        said = (
+            ", ".join(
+                filter(None, (getattr(error, "context", None), getattr(error, "problem", None)))
+            )
+            or str(error).partition("\n")[0]
+        )
         said = said.replace("found conflicting ID", "the same key twice:")
-        hint = "; a text that begins with * or & needs quotes" if "alias" in said or "anchor" in said else ""
-        raise ValueError(f"line {mark.line + 1}: {said}{hint}" if mark else f"{said}{hint}") from None
+        hint = (
+            "; a text that begins with * or & needs quotes"
+            if "alias" in said or "anchor" in said
+            else ""
+        )
+        raise ValueError(
+            f"line {mark.line + 1}: {said}{hint}" if mark else f"{said}{hint}"
+        ) from None

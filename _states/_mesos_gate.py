@@ -34,7 +34,11 @@ def wait(name, what, question, timeout, test):
     Returns what a state returns.
     """
     ret = {"name": name, "result": False, "changes": {}, "comment": ""}
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 <= timeout <= 86400:
+    if (
+        isinstance(timeout, bool)
+        or not isinstance(timeout, (int, float))
+        or not 0 <= timeout <= 86400
+    ):
         ret["comment"] = f"timeout: {timeout!r} is no number of seconds between 0 and 86400"
         return ret
     once = test or timeout == 0

@@ -27,7 +27,10 @@ def __virtual__():
     """Say why where the module that this one asks is not there."""
     if "chronos.leader" in __salt__:
         return True
-    return False, "The execution module chronos of this repository is not loaded (on a proxy minion for Chronos that of Salt is)"
+    return (
+        False,
+        "The execution module chronos of this repository is not loaded (on a proxy minion for Chronos that of Salt is)",
+    )
 
 
 def available(name, url=None, timeout=120):
@@ -57,13 +60,25 @@ def available(name, url=None, timeout=120):
 
     def question(seconds):
         found = leader(url=url, timeout=seconds)
-        return True, f"{found['url']} leads" if found["url"] else "A leader answers; up to 2.4 Chronos does not tell who it is"
+        return True, f"{found['url']} leads" if found[
+            "url"
+        ] else "A leader answers; up to 2.4 Chronos does not tell who it is"
 
     return _mesos_gate.wait(name, "a leader of Chronos", question, timeout, __opts__["test"])
 
 
-def job_present(name, config, mode="merge", match="equivalent", reset_schedule=False, reset_counters=False, wait_visible=10,
-                show_secrets=False, profile=None, **connection):
+def job_present(
+    name,
+    config,
+    mode="merge",
+    match="equivalent",
+    reset_schedule=False,
+    reset_counters=False,
+    wait_visible=10,
+    show_secrets=False,
+    profile=None,
+    **connection,
+):
     """
     Keep a job as it is declared. What Chronos makes of a schedule with each run is no difference: a later start, a lower number
     of repetitions, and that it disables a job that has run as often as it should. If something else differs the job is sent with
@@ -118,13 +133,25 @@ def job_present(name, config, mode="merge", match="equivalent", reset_schedule=F
 
     The comment warns of a start in the past: Chronos 3 runs such a job at once, Chronos 2 leaves out what it has missed.
     """
-    given = {"mode": mode, "match": match, "reset_schedule": reset_schedule, "reset_counters": reset_counters,
-             "wait_visible": wait_visible}
+    given = {
+        "mode": mode,
+        "match": match,
+        "reset_schedule": reset_schedule,
+        "reset_counters": reset_counters,
+        "wait_visible": wait_visible,
+    }
 
     def read():
         return {name: _declared.definition(config, "config", __salt__, __low__, __pillar__)}
 
-    return _present(name, read, lambda changes: changes.get(name, {}), show_secrets, given, {"profile": profile, **connection})
+    return _present(
+        name,
+        read,
+        lambda changes: changes.get(name, {}),
+        show_secrets,
+        given,
+        {"profile": profile, **connection},
+    )
 
 
 def job_absent(name, children="refuse", show_secrets=False, profile=None, **connection):
@@ -176,13 +203,28 @@ def job_absent(name, children="refuse", show_secrets=False, profile=None, **conn
             changes.update(_deleted(gone))
             return f"{name} was deleted{more.format('has changed')}"
 
-        return _declared.Plan(changes, "", f"{name} would be deleted{more.format('would change')}", act)
+        return _declared.Plan(
+            changes, "", f"{name} would be deleted{more.format('would change')}", act
+        )
 
     return _declared.keep(name, __opts__["test"], plan, show_secrets)
 
 
-def jobs_present(name, jobs, mode="merge", match="equivalent", reset_schedule=False, reset_counters=False, absent=(), owner_name=None,
-                 purge=False, wait_visible=10, show_secrets=False, profile=None, **connection):
+def jobs_present(
+    name,
+    jobs,
+    mode="merge",
+    match="equivalent",
+    reset_schedule=False,
+    reset_counters=False,
+    absent=(),
+    owner_name=None,
+    purge=False,
+    wait_visible=10,
+    show_secrets=False,
+    profile=None,
+    **connection,
+):
     """
     Keep many jobs as they are declared, each as ``chronos.job_present`` does. They are read at once, and written parents first;
     if anything is wrong with one of them, or with who runs after whom, nothing is written, and all that is wrong is told.
@@ -229,14 +271,27 @@ def jobs_present(name, jobs, mode="merge", match="equivalent", reset_schedule=Fa
     show_secrets, profile, connection
         See ``chronos.job_present``.
     """
-    given = {"mode": mode, "match": match, "reset_schedule": reset_schedule, "reset_counters": reset_counters,
-             "wait_visible": wait_visible, "absent": absent, "owner_name": owner_name, "purge": purge}
+    given = {
+        "mode": mode,
+        "match": match,
+        "reset_schedule": reset_schedule,
+        "reset_counters": reset_counters,
+        "wait_visible": wait_visible,
+        "absent": absent,
+        "owner_name": owner_name,
+        "purge": purge,
+    }
 
     def read():
         found = _declared.definition(jobs, "jobs", __salt__, __low__, __pillar__)
-        return {job: _declared.definition(config, f"jobs: {job}", __salt__, __low__, __pillar__) for job, config in found.items()}
+        return {
+            job: _declared.definition(config, f"jobs: {job}", __salt__, __low__, __pillar__)
+            for job, config in found.items()
+        }
 
-    return _present(name, read, lambda changes: changes, show_secrets, given, {"profile": profile, **connection})
+    return _present(
+        name, read, lambda changes: changes, show_secrets, given, {"profile": profile, **connection}
+    )
 
 
 def job_run(name, arguments=None, profile=None, **connection):
@@ -267,7 +322,12 @@ def job_run(name, arguments=None, profile=None, **connection):
     # Salt calls mod_watch for watch and listen; with onchanges it comes here, and only if there are changes.
     if __low__.get("onchanges") or __low__.get("onchanges_any"):
         return mod_watch(name, "job_run", arguments, profile, **connection)
-    return {"name": name, "result": True, "changes": {}, "comment": f"{name} is run only if something that it watches changes"}
+    return {
+        "name": name,
+        "result": True,
+        "changes": {},
+        "comment": f"{name} is run only if something that it watches changes",
+    }
 
 
 def mod_watch(name, sfun=None, arguments=None, profile=None, **connection):
@@ -282,9 +342,17 @@ def mod_watch(name, sfun=None, arguments=None, profile=None, **connection):
               - file: /srv/prices.csv
     """
     if sfun != "job_run":
-        return {"name": name, "result": False, "changes": {}, "comment": f"watch: chronos.{sfun} cannot watch; chronos.job_run can"}
+        return {
+            "name": name,
+            "result": False,
+            "changes": {},
+            "comment": f"watch: chronos.{sfun} cannot watch; chronos.job_run can",
+        }
     # Salt tells its __reqs__, too.
-    where = {"profile": profile, **{key: value for key, value in connection.items() if not key.startswith("__")}}
+    where = {
+        "profile": profile,
+        **{key: value for key, value in connection.items() if not key.startswith("__")},
+    }
     ask = functools.partial(_call, name, where)
 
     def plan():
@@ -297,7 +365,9 @@ def mod_watch(name, sfun=None, arguments=None, profile=None, **connection):
             ask("run_job", arguments)
             return f"{name} was told to run"
 
-        return _declared.Plan({"/run": {"old": False, "new": True}}, "", f"{name} would be told to run", act)
+        return _declared.Plan(
+            {"/run": {"old": False, "new": True}}, "", f"{name} would be told to run", act
+        )
 
     return _declared.keep(name, __opts__["test"], plan)
 
@@ -312,6 +382,7 @@ def _call(what, where, function, *arguments, **named):
 
 def _present(name, read, shown, show_secrets, given, where):
     """Keep the jobs that ``read`` returns as ``given`` says; ``shown`` makes of the changes by job those of the state."""
+
     def plan():
         options = _options(**given)
         jobs = read()
@@ -328,12 +399,23 @@ def _present(name, read, shown, show_secrets, given, where):
                     raise
                 raise _declared.Broken(str(error), shown(_by_job(info["done"]))) from None
             if done["lost"]:
-                lost = "; ".join(f"{job}: {', '.join(fields)}" for job, fields in done["lost"].items())
+                lost = "; ".join(
+                    f"{job}: {', '.join(fields)}" for job, fields in done["lost"].items()
+                )
                 raise _declared.Broken(f"What was sent Chronos did not keep as it was: {lost}")
             return f"{_summary(changes, ('was', 'were'))}{_warned(done)}"
 
-        kept = f"{_names(list(jobs))} {'is' if len(jobs) == 1 else 'are'} as declared" if jobs else "No job is declared"
-        return _declared.Plan(shown(changes), f"{kept}{warned}", f"{_summary(changes, ('would be', 'would be'))}{warned}", act)
+        kept = (
+            f"{_names(list(jobs))} {'is' if len(jobs) == 1 else 'are'} as declared"
+            if jobs
+            else "No job is declared"
+        )
+        return _declared.Plan(
+            shown(changes),
+            f"{kept}{warned}",
+            f"{_summary(changes, ('would be', 'would be'))}{warned}",
+            act,
+        )
 
     return _declared.keep(name, __opts__["test"], plan, show_secrets)
 
@@ -343,9 +425,19 @@ def _options(mode, match, reset_counters, wait_visible, **others):
     _expect(mode in ("merge", "replace"), "mode", mode, "merge or replace")
     _expect(match in ("equivalent", "period"), "match", match, "equivalent or period")
     _expect(isinstance(reset_counters, bool), "reset_counters", reset_counters, "True or False")
-    fits = isinstance(wait_visible, (int, float)) and not isinstance(wait_visible, bool) and 0 <= wait_visible <= 3600
+    fits = (
+        isinstance(wait_visible, (int, float))
+        and not isinstance(wait_visible, bool)
+        and 0 <= wait_visible <= 3600
+    )
     _expect(fits, "wait_visible", wait_visible, "a number of seconds from 0 to 3600")
-    return {"replace": mode == "replace", "match": match, "preserve_counters": not reset_counters, "wait": wait_visible, **others}
+    return {
+        "replace": mode == "replace",
+        "match": match,
+        "preserve_counters": not reset_counters,
+        "wait": wait_visible,
+        **others,
+    }
 
 
 def _by_job(answer):
@@ -353,7 +445,9 @@ def _by_job(answer):
     changes = {}
     for job, fields in answer["changes"].items():
         if job in answer["created"]:
-            changes[job] = {"/": {"old": None, "new": {field: each["new"] for field, each in fields.items()}}}
+            changes[job] = {
+                "/": {"old": None, "new": {field: each["new"] for field, each in fields.items()}}
+            }
         else:
             changes[job] = _paths(fields)
     for job, old in answer["deleted"].items():
@@ -378,7 +472,10 @@ def _paths(fields):
         if field == "counters":  # which is none
             found.update({f"/{path}": pair for path, pair in _pairs(each["old"], each["new"])})
             continue
-        old, new = (_named(each[side]) if field == "environmentVariables" else each[side] for side in ("old", "new"))
+        old, new = (
+            _named(each[side]) if field == "environmentVariables" else each[side]
+            for side in ("old", "new")
+        )
         if isinstance(old, Mapping) and isinstance(new, Mapping) and old != new:
             found.update({f"/{field}/{path}": pair for path, pair in _pairs(old, new)})
         else:
@@ -401,7 +498,9 @@ def _named(variables):
 def _foreseen():
     """In a test: the parents of jobs as they would be by now if the states before this one had done what they only told."""
     found = {}
-    for low, changes in _declared.earlier(__low__, __lowstate__, __running__) if __opts__["test"] else ():
+    for low, changes in (
+        _declared.earlier(__low__, __lowstate__, __running__) if __opts__["test"] else ()
+    ):
         own = {path: each for path, each in changes.items() if path.startswith("/")}
         others = {job: paths for job, paths in changes.items() if job not in own}
         for job, paths in {low["name"]: own, **others}.items():
@@ -417,8 +516,12 @@ def _summary(changes, verbs):
     """Say which jobs are created, updated and deleted."""
     kinds = {"created": [], "updated": [], "deleted": []}
     for job, paths in changes.items():
-        kinds["updated" if "/" not in paths else "created" if paths["/"]["old"] is None else "deleted"].append(job)
-    return "; ".join(f"{_names(jobs)} {verbs[len(jobs) > 1]} {kind}" for kind, jobs in kinds.items() if jobs)
+        kinds[
+            "updated" if "/" not in paths else "created" if paths["/"]["old"] is None else "deleted"
+        ].append(job)
+    return "; ".join(
+        f"{_names(jobs)} {verbs[len(jobs) > 1]} {kind}" for kind, jobs in kinds.items() if jobs
+    )
 
 
 def _names(jobs, most=10):

@@ -25,8 +25,19 @@ PATIENT = 60  # times that a question which nobody answered is asked again, once
 # What says how many instances there are.
 AMOUNT = {"app": "instances", "pod": "scaling"}
 # How an app does, which is no part of what it is.
-DOING = ("deployments", "lastTaskFailure", "readinessCheckResults", "taskStats", "tasks", "tasksHealthy", "tasksRunning", "tasksStaged",
-         "tasksUnhealthy", "version", "versionInfo")
+DOING = (
+    "deployments",
+    "lastTaskFailure",
+    "readinessCheckResults",
+    "taskStats",
+    "tasks",
+    "tasksHealthy",
+    "tasksRunning",
+    "tasksStaged",
+    "tasksUnhealthy",
+    "version",
+    "versionInfo",
+)
 RESTARTS = ("app_present", "app_running", "app_restarted")
 OWNER = "MANAGED_BY"  # the label that says whose an app of apps_present is
 ALL_VERSIONS = "99.0"
@@ -38,7 +49,10 @@ def __virtual__():
     """Say why where the module that this one asks is not there."""
     if "marathon.leader" in __salt__:
         return True
-    return False, "The execution module marathon of this repository is not loaded (on a proxy minion for Marathon that of Salt is)"
+    return (
+        False,
+        "The execution module marathon of this repository is not loaded (on a proxy minion for Marathon that of Salt is)",
+    )
 
 
 def available(name, url=None, timeout=120):
@@ -73,8 +87,21 @@ def available(name, url=None, timeout=120):
     return _mesos_gate.wait(name, "a leader of Marathon", question, timeout, __opts__["test"])
 
 
-def app_present(name, config=None, mode="merge", unset=(), instances_managed=True, force=False, wait=False, timeout=300, rollback=False,
-                wait_for_lock=0, show_secrets=False, profile=None, **connection):
+def app_present(
+    name,
+    config=None,
+    mode="merge",
+    unset=(),
+    instances_managed=True,
+    force=False,
+    wait=False,
+    timeout=300,
+    rollback=False,
+    wait_for_lock=0,
+    show_secrets=False,
+    profile=None,
+    **connection,
+):
     """
     Keep an app as it is declared. Defaults, and what Marathon fills in, are no difference. Anything that differs but
     ``instances`` restarts the tasks of the app. Restarts it, too, if something watched changes and the app does not.
@@ -143,11 +170,22 @@ def app_present(name, config=None, mode="merge", unset=(), instances_managed=Tru
     profile, connection
         Where and how to ask: see ``marathon.connection`` of the execution module; only ``timeout`` is another one here.
     """
-    marathon = _Marathon("app", name, force, wait, timeout, wait_for_lock, profile, connection, takes_fields=True)
+    marathon = _Marathon(
+        "app", name, force, wait, timeout, wait_for_lock, profile, connection, takes_fields=True
+    )
     return _present(marathon, config, mode, unset, instances_managed, show_secrets, rollback)
 
 
-def app_absent(name, force=False, wait=False, timeout=300, wait_for_lock=0, show_secrets=False, profile=None, **connection):
+def app_absent(
+    name,
+    force=False,
+    wait=False,
+    timeout=300,
+    wait_for_lock=0,
+    show_secrets=False,
+    profile=None,
+    **connection,
+):
     """
     Keep an app away: delete it and its tasks.
 
@@ -166,7 +204,16 @@ def app_absent(name, force=False, wait=False, timeout=300, wait_for_lock=0, show
     return _absent(marathon, show_secrets)
 
 
-def app_running(name, instances=1, force=False, wait=False, timeout=300, wait_for_lock=0, profile=None, **connection):
+def app_running(
+    name,
+    instances=1,
+    force=False,
+    wait=False,
+    timeout=300,
+    wait_for_lock=0,
+    profile=None,
+    **connection,
+):
     """
     Keep an app from being suspended. It has to be there. One that has instances keeps their number. Restarts it if something
     watched changes and it was not suspended.
@@ -191,7 +238,9 @@ def app_running(name, instances=1, force=False, wait=False, timeout=300, wait_fo
     return _scaled(marathon, instances, 1, lambda current: current or instances)
 
 
-def app_suspended(name, force=False, wait=False, timeout=300, wait_for_lock=0, profile=None, **connection):
+def app_suspended(
+    name, force=False, wait=False, timeout=300, wait_for_lock=0, profile=None, **connection
+):
     """
     Keep an app without instances. It has to be there.
 
@@ -210,7 +259,16 @@ def app_suspended(name, force=False, wait=False, timeout=300, wait_for_lock=0, p
     return _scaled(marathon, 0, 0, lambda current: 0)
 
 
-def app_scaled(name, instances, force=False, wait=False, timeout=300, wait_for_lock=0, profile=None, **connection):
+def app_scaled(
+    name,
+    instances,
+    force=False,
+    wait=False,
+    timeout=300,
+    wait_for_lock=0,
+    profile=None,
+    **connection,
+):
     """
     Keep an app at a number of instances. It has to be there. None of those that stay restarts.
 
@@ -233,7 +291,9 @@ def app_scaled(name, instances, force=False, wait=False, timeout=300, wait_for_l
     return _scaled(marathon, instances, 0, lambda current: instances)
 
 
-def app_restarted(name, force=False, wait=False, timeout=300, wait_for_lock=0, profile=None, **connection):
+def app_restarted(
+    name, force=False, wait=False, timeout=300, wait_for_lock=0, profile=None, **connection
+):
     """
     Replace all tasks of an app by new ones if something that this watches changed. Changes nothing otherwise.
 
@@ -255,12 +315,34 @@ def app_restarted(name, force=False, wait=False, timeout=300, wait_for_lock=0, p
     """
     # Salt calls mod_watch for watch and listen; with onchanges it comes here, and only if there are changes.
     if __low__.get("onchanges") or __low__.get("onchanges_any"):
-        return mod_watch(name, "app_restarted", force, wait, timeout, wait_for_lock, profile, **connection)
-    return {"name": name, "result": True, "changes": {}, "comment": f"{name} is restarted only if something that it watches changes"}
+        return mod_watch(
+            name, "app_restarted", force, wait, timeout, wait_for_lock, profile, **connection
+        )
+    return {
+        "name": name,
+        "result": True,
+        "changes": {},
+        "comment": f"{name} is restarted only if something that it watches changes",
+    }
 
 
-def mod_watch(name, sfun=None, force=False, wait=False, timeout=300, wait_for_lock=0, profile=None, config=None, mode=None, unset=None,
-              instances=None, instances_managed=None, show_secrets=None, rollback=None, **connection):
+def mod_watch(
+    name,
+    sfun=None,
+    force=False,
+    wait=False,
+    timeout=300,
+    wait_for_lock=0,
+    profile=None,
+    config=None,
+    mode=None,
+    unset=None,
+    instances=None,
+    instances_managed=None,
+    show_secrets=None,
+    rollback=None,
+    **connection,
+):
     """
     Restart an app, as something changed that ``marathon.app_present``, ``marathon.app_running`` or ``marathon.app_restarted``
     watches. Called by Salt, with all arguments of these.
@@ -273,9 +355,23 @@ def mod_watch(name, sfun=None, force=False, wait=False, timeout=300, wait_for_lo
               - file: /srv/web/settings.json
     """
     if sfun not in RESTARTS:
-        return {"name": name, "result": False, "changes": {},
-                "comment": f"watch: marathon.{sfun} cannot watch; {', '.join(f'marathon.{each}' for each in RESTARTS)} can"}
-    marathon = _Marathon("app", name, force, wait, timeout, wait_for_lock, profile, connection, takes_fields=sfun == "app_present")
+        return {
+            "name": name,
+            "result": False,
+            "changes": {},
+            "comment": f"watch: marathon.{sfun} cannot watch; {', '.join(f'marathon.{each}' for each in RESTARTS)} can",
+        }
+    marathon = _Marathon(
+        "app",
+        name,
+        force,
+        wait,
+        timeout,
+        wait_for_lock,
+        profile,
+        connection,
+        takes_fields=sfun == "app_present",
+    )
 
     def plan():
         marathon.check()
@@ -284,16 +380,32 @@ def mod_watch(name, sfun=None, force=False, wait=False, timeout=300, wait_for_lo
         def act():
             begun = marathon.write("restart_app")
             if marathon.ask("app")["version"] == before:
-                raise CommandExecutionError(f"{name} was to be restarted, but Marathon still has its version {before}")
+                raise CommandExecutionError(
+                    f"{name} was to be restarted, but Marathon still has its version {before}"
+                )
             return marathon.settled(begun, f"{name} was restarted")
 
-        return _declared.Plan({"/restarted": {"old": False, "new": True}}, "", f"{name} would be restarted", act)
+        return _declared.Plan(
+            {"/restarted": {"old": False, "new": True}}, "", f"{name} would be restarted", act
+        )
 
     return _declared.keep(name, __opts__["test"], plan)
 
 
-def pod_present(name, config=None, mode="merge", unset=(), instances_managed=True, force=False, wait=False, timeout=300, wait_for_lock=0,
-                show_secrets=False, profile=None, **connection):
+def pod_present(
+    name,
+    config=None,
+    mode="merge",
+    unset=(),
+    instances_managed=True,
+    force=False,
+    wait=False,
+    timeout=300,
+    wait_for_lock=0,
+    show_secrets=False,
+    profile=None,
+    **connection,
+):
     """
     Keep a pod as it is declared. Anything that differs but ``scaling`` restarts its instances. Needs Marathon 1.4.
 
@@ -322,11 +434,22 @@ def pod_present(name, config=None, mode="merge", unset=(), instances_managed=Tru
     force, wait, timeout, wait_for_lock, show_secrets, profile, connection
         See ``marathon.app_present``.
     """
-    marathon = _Marathon("pod", name, force, wait, timeout, wait_for_lock, profile, connection, takes_fields=True)
+    marathon = _Marathon(
+        "pod", name, force, wait, timeout, wait_for_lock, profile, connection, takes_fields=True
+    )
     return _present(marathon, config, mode, unset, instances_managed, show_secrets)
 
 
-def pod_absent(name, force=False, wait=False, timeout=300, wait_for_lock=0, show_secrets=False, profile=None, **connection):
+def pod_absent(
+    name,
+    force=False,
+    wait=False,
+    timeout=300,
+    wait_for_lock=0,
+    show_secrets=False,
+    profile=None,
+    **connection,
+):
     """
     Keep a pod away: delete it and its instances. Needs Marathon 1.4.
 
@@ -345,8 +468,22 @@ def pod_absent(name, force=False, wait=False, timeout=300, wait_for_lock=0, show
     return _absent(marathon, show_secrets)
 
 
-def apps_present(name, apps, mode="merge", instances_managed=True, purge=False, owner="salt", force=False, wait=False, timeout=300,
-                 rollback=False, wait_for_lock=0, show_secrets=False, profile=None, **connection):
+def apps_present(
+    name,
+    apps,
+    mode="merge",
+    instances_managed=True,
+    purge=False,
+    owner="salt",
+    force=False,
+    wait=False,
+    timeout=300,
+    rollback=False,
+    wait_for_lock=0,
+    show_secrets=False,
+    profile=None,
+    **connection,
+):
     """
     Keep many apps as they are declared: one read, and one deployment for all that differ. Marathon starts what others depend on
     before these. Changes are told by app: ``{"/web": {"/labels/team": {"old": "a", "new": "b"}}}``.
@@ -393,21 +530,49 @@ def apps_present(name, apps, mode="merge", instances_managed=True, purge=False, 
     marathon = _Apps("apps", name, force, wait, timeout, wait_for_lock, profile, connection, mode)
 
     def read():
-        for argument, value in (("instances_managed", instances_managed), ("purge", purge), ("rollback", rollback)):
+        for argument, value in (
+            ("instances_managed", instances_managed),
+            ("purge", purge),
+            ("rollback", rollback),
+        ):
             _expect(isinstance(value, bool), argument, value, "True or False")
-        _expect(wait or not rollback, "rollback", rollback, "False without wait: only who waits sees that it failed")
+        _expect(
+            wait or not rollback,
+            "rollback",
+            rollback,
+            "False without wait: only who waits sees that it failed",
+        )
         _expect(mode in ("merge", "replace"), "mode", mode, "merge or replace")
         _expect(isinstance(owner, str) and owner.strip(), "owner", owner, "text, such as salt")
         declared = _members(apps, "apps")
         marathon.read()
-        marathon.wanted = {id: _owned(id, given, marathon.there.get(id), mode, instances_managed, owner) for id, given in declared.items()}
-        return {id: _gone(app) for id, app in marathon.there.items() if purge and id not in declared and _owner(app) == owner}
+        marathon.wanted = {
+            id: _owned(id, given, marathon.there.get(id), mode, instances_managed, owner)
+            for id, given in declared.items()
+        }
+        return {
+            id: _gone(app)
+            for id, app in marathon.there.items()
+            if purge and id not in declared and _owner(app) == owner
+        }
 
     return _keep(marathon, read, f"{name}: all is as declared", show_secrets, rollback)
 
 
-def group_present(name, apps=None, groups=None, dependencies=None, purge=False, force=False, wait=False, timeout=300, wait_for_lock=0,
-                  show_secrets=False, profile=None, **connection):
+def group_present(
+    name,
+    apps=None,
+    groups=None,
+    dependencies=None,
+    purge=False,
+    force=False,
+    wait=False,
+    timeout=300,
+    wait_for_lock=0,
+    show_secrets=False,
+    profile=None,
+    **connection,
+):
     """
     Keep a group, and what is declared of it. What is not declared stays unless it is to be purged: Marathon's own PUT of a group
     deletes that, so none is made with apps or groups in it. Changes are told by app and group:
@@ -455,7 +620,9 @@ def group_present(name, apps=None, groups=None, dependencies=None, purge=False, 
     def read():
         _refuse_root(name)
         _expect(isinstance(purge, bool), "purge", purge, "True or False")
-        declared = _flat(_absolute(name), {"apps": apps, "groups": groups, "dependencies": dependencies})
+        declared = _flat(
+            _absolute(name), {"apps": apps, "groups": groups, "dependencies": dependencies}
+        )
         for id, each in declared.items():
             marathon.wanted.update(each["apps"] or {})
             marathon.depends[id] = each["dependencies"]
@@ -468,7 +635,16 @@ def group_present(name, apps=None, groups=None, dependencies=None, purge=False, 
     return _keep(marathon, read, f"{name} is as declared", show_secrets)
 
 
-def group_absent(name, force=False, wait=False, timeout=300, wait_for_lock=0, show_secrets=False, profile=None, **connection):
+def group_absent(
+    name,
+    force=False,
+    wait=False,
+    timeout=300,
+    wait_for_lock=0,
+    show_secrets=False,
+    profile=None,
+    **connection,
+):
     """
     Keep a group away: delete it with all apps, pods and groups in it. The changes tell each of them.
 
@@ -502,29 +678,61 @@ def group_absent(name, force=False, wait=False, timeout=300, wait_for_lock=0, sh
 class _Marathon:
     """An app, pod or group of a Marathon, or several: how to read them, to write them and to wait for them."""
 
-    def __init__(self, kind, name, force, wait, timeout, wait_for_lock, profile, connection, takes_fields=False):
+    def __init__(
+        self,
+        kind,
+        name,
+        force,
+        wait,
+        timeout,
+        wait_for_lock,
+        profile,
+        connection,
+        takes_fields=False,
+    ):
         self.kind, self.name = kind, name
-        self.force, self.wait, self.timeout, self.wait_for_lock = force, wait, timeout, wait_for_lock
+        self.force, self.wait, self.timeout, self.wait_for_lock = (
+            force,
+            wait,
+            timeout,
+            wait_for_lock,
+        )
         # Salt tells mod_watch its __reqs__, too.
         given = {key: value for key, value in connection.items() if not key.startswith("__")}
-        self.known_fields = __salt__["marathon.fields"](kind, version=ALL_VERSIONS) if takes_fields else ()
+        self.known_fields = (
+            __salt__["marathon.fields"](kind, version=ALL_VERSIONS) if takes_fields else ()
+        )
         self.fields = {key: value for key, value in given.items() if key in self.known_fields}
-        self.where = {"profile": profile, **{key: value for key, value in given.items() if key not in self.fields}}
+        self.where = {
+            "profile": profile,
+            **{key: value for key, value in given.items() if key not in self.fields},
+        }
 
     def check(self):
         """Refuse wrong arguments, before anything is asked."""
         for argument in ("force", "wait"):
-            _expect(isinstance(getattr(self, argument), bool), argument, getattr(self, argument), "True or False")
+            _expect(
+                isinstance(getattr(self, argument), bool),
+                argument,
+                getattr(self, argument),
+                "True or False",
+            )
         for argument, least in (("timeout", 1), ("wait_for_lock", 0)):
             value = getattr(self, argument)
-            fits = isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value <= 3600
+            fits = (
+                isinstance(value, (int, float))
+                and not isinstance(value, bool)
+                and least <= value <= 3600
+            )
             _expect(fits, argument, value, f"a number of seconds from {least} to 3600")
 
     def declared(self, config, unset):
         """The fields that are declared, wherever they stand."""
         self.call("connection")  # refuses what is neither a field nor a setting
         if config is None and not self.fields and not unset:
-            raise SaltInvocationError("config: nothing is declared; give it, or fields such as cmd in its place")
+            raise SaltInvocationError(
+                "config: nothing is declared; give it, or fields such as cmd in its place"
+            )
         if config is None:
             return self.fields
         found = _declared.definition(config, "config", __salt__, __low__, __pillar__)
@@ -541,7 +749,9 @@ class _Marathon:
             name, refused, _ = str(error).partition(": no such argument")
             near = difflib.get_close_matches(name, self.known_fields, 1) if refused else ()
             if near:
-                raise SaltInvocationError(f"{name}: no such argument; is it the field {near[0]}?") from None
+                raise SaltInvocationError(
+                    f"{name}: no such argument; is it the field {near[0]}?"
+                ) from None
             raise
 
     def ask(self, function, *arguments, **named):
@@ -561,13 +771,19 @@ class _Marathon:
         while True:
             try:
                 done = self.call(function, *arguments, force=self.force, **named)
-                if self.wait:  # from here on for the next leader, too, who goes on with what was begun
+                if (
+                    self.wait
+                ):  # from here on for the next leader, too, who goes on with what was begun
                     self.where = {"retries": PATIENT, **self.where}
                 return done
             except CommandExecutionError as error:
                 left = deadline - time.monotonic()
                 info = getattr(error, "info", None)
-                locked = isinstance(info, Mapping) and info.get("status") == 409 and info.get("deployments")
+                locked = (
+                    isinstance(info, Mapping)
+                    and info.get("status") == 409
+                    and info.get("deployments")
+                )
                 if not locked or left <= 0:
                     raise
             named.update(again)
@@ -581,7 +797,9 @@ class _Marathon:
         name = _absolute(self.name)
         found = _foreseen().get(name)
         if found is False:
-            raise CommandExecutionError(f"There is no app called {name}: a state before this one would delete it")
+            raise CommandExecutionError(
+                f"There is no app called {name}: a state before this one would delete it"
+            )
         return found
 
     def settled(self, begun, said, undo=None):
@@ -590,7 +808,9 @@ class _Marathon:
         succeed; ``undo`` is called then with the deployment, None if that is over, and returns what is said of it and what is
         changed still.
         """
-        deployments = [each["deploymentId"] for each in ([begun] if isinstance(begun, Mapping) else begun)]
+        deployments = [
+            each["deploymentId"] for each in ([begun] if isinstance(begun, Mapping) else begun)
+        ]
         if not self.wait:
             under_way = [each for each in deployments if each]
             return f"{said}; deployment {', '.join(under_way)} is under way" if under_way else said
@@ -607,20 +827,32 @@ class _Marathon:
     def undone(self, begin, is_back):
         """Undo with what ``begin`` begins, and return what is said of it, and what is changed still, None: everything."""
         try:
-            faults = [fault for result, fault in [self.outcome(each["deploymentId"]) for each in begin()] if result != "done"]
+            faults = [
+                fault
+                for result, fault in [self.outcome(each["deploymentId"]) for each in begin()]
+                if result != "done"
+            ]
             back = is_back()
         except CommandExecutionError as error:
             faults, back = [str(error)], False
         if back:
-            return f"That was undone: it is as it was before{', but ' + faults[0] if faults else ''}", {}
-        return f"It could not be undone: {faults[0] if faults else 'it is not as it was before'}", None
+            return (
+                f"That was undone: it is as it was before{', but ' + faults[0] if faults else ''}",
+                {},
+            )
+        return (
+            f"It could not be undone: {faults[0] if faults else 'it is not as it was before'}",
+            None,
+        )
 
     def under_way(self):
         """Wait, if that is wanted, for the deployments of what is as declared already. Raises CommandExecutionError."""
         for each in self.deployments() if self.wait and not __opts__["test"] else ():
             result, fault = self.outcome(each["id"])
             if result != "done":
-                raise CommandExecutionError(f"{self.name} is as declared, but {fault}{_advice(result, each['id'])}")
+                raise CommandExecutionError(
+                    f"{self.name} is as declared, but {fault}{_advice(result, each['id'])}"
+                )
 
     def deployments(self):
         """The deployments under way that change it."""
@@ -630,13 +862,19 @@ class _Marathon:
         """Wait for a deployment and return what came of it, as ``marathon.wait_deployment`` does, and what is wrong."""
         found = {"result": "unknown"}
         if deployment:
-            found = self.call("wait_deployment", deployment, timeout=self.timeout, interval=INTERVAL)
+            found = self.call(
+                "wait_deployment", deployment, timeout=self.timeout, interval=INTERVAL
+            )
         result = found["result"]
         if result == "unknown":  # it was over at the first look
             lacking = self._lacking()
             return ("failed", lacking) if lacking else ("done", None)
         goes_on = f"goes on after {self.timeout:g} seconds"
-        how = {"timeout": goes_on, "cancelled": f"{deployment} was cancelled", "failed": f"{deployment} failed"}.get(result)
+        how = {
+            "timeout": goes_on,
+            "cancelled": f"{deployment} was cancelled",
+            "failed": f"{deployment} failed",
+        }.get(result)
         return result, f"its deployment {how}: {found['reason']}"
 
     def _lacking(self):
@@ -645,7 +883,11 @@ class _Marathon:
             return None
         if self.kind == "pod":
             found = self.ask("pod_status")
-            return None if found["status"] == "STABLE" else f"it is {found['status']}: {found.get('message') or 'no reason given'}"
+            return (
+                None
+                if found["status"] == "STABLE"
+                else f"it is {found['status']}: {found.get('message') or 'no reason given'}"
+            )
         return _lacks(self.ask("app", embed=["counts", "lastTaskFailure"]))
 
 
@@ -655,8 +897,12 @@ def _foreseen():
     as far as the changes tell, False where it would be deleted.
     """
     found = {}
-    for low, told in _declared.earlier(__low__, __lowstate__, __running__) if __opts__["test"] else ():
-        for id, changes in told.items() if low["fun"] in MANY else ((_absolute(low["name"]), told),):
+    for low, told in (
+        _declared.earlier(__low__, __lowstate__, __running__) if __opts__["test"] else ()
+    ):
+        for id, changes in (
+            told.items() if low["fun"] in MANY else ((_absolute(low["name"]), told),)
+        ):
             whole, amount = changes.get("/"), changes.get("/instances")
             if whole:
                 found[id] = {"instances": whole["new"].get("instances")} if whole["new"] else False
@@ -670,7 +916,11 @@ def _lacks(app):
     running, failure = app.get("tasksRunning", 0), app.get("lastTaskFailure")
     if running >= app["instances"] and not app.get("tasksUnhealthy"):
         return None
-    last = f"; the last that failed: {failure.get('state')}: {failure.get('message') or 'no reason given'}" if failure else ""
+    last = (
+        f"; the last that failed: {failure.get('state')}: {failure.get('message') or 'no reason given'}"
+        if failure
+        else ""
+    )
     return f"{running} of {app['instances']} instances run, {app.get('tasksUnhealthy', 0)} unhealthy{last}"
 
 
@@ -681,6 +931,7 @@ def _absolute(name):
 
 def _keep(marathon, read, kept, show_secrets, rollback=False):
     """Keep several apps and groups as they are declared. ``read`` returns the changes of those that are to be gone."""
+
     def plan():
         marathon.check()
         gone = read()
@@ -690,7 +941,9 @@ def _keep(marathon, read, kept, show_secrets, rollback=False):
         if not changes:
             marathon.under_way()
         would = f"{marathon.name}: {_summary(changes, 'would be ')}"
-        return _declared.Plan(changes, kept, would, lambda: marathon.changed(differing, gone, rollback))
+        return _declared.Plan(
+            changes, kept, would, lambda: marathon.changed(differing, gone, rollback)
+        )
 
     return _declared.keep(marathon.name, __opts__["test"], plan, show_secrets)
 
@@ -712,7 +965,9 @@ class _Apps(_Marathon):
         What Marathon has: id to app, to the dependencies of the group, to pod. ``groups`` is None unless it was asked for.
     """
 
-    def __init__(self, kind, name, force, wait, timeout, wait_for_lock, profile, connection, mode="merge"):
+    def __init__(
+        self, kind, name, force, wait, timeout, wait_for_lock, profile, connection, mode="merge"
+    ):
         super().__init__(kind, name, force, wait, timeout, wait_for_lock, profile, connection)
         self.mode, self.wanted, self.depends = mode, {}, {}
         self.version, self.there, self.groups, self.pods, self.order = None, {}, None, {}, {}
@@ -738,16 +993,33 @@ class _Apps(_Marathon):
             if id not in self.groups:
                 found[id] = {"/": {"old": None, "new": {"dependencies": dependencies or []}}}
             elif dependencies is not None and set(dependencies) != set(self.groups[id]):
-                found[id] = {"/dependencies": {"old": sorted(self.groups[id]), "new": sorted(dependencies)}}
+                found[id] = {
+                    "/dependencies": {"old": sorted(self.groups[id]), "new": sorted(dependencies)}
+                }
         if self.wanted:
             there = list(self.there.values())
-            found.update(self.call("diff_apps", self.wanted, mode=self.mode, current=there, version=self.version))
+            found.update(
+                self.call(
+                    "diff_apps", self.wanted, mode=self.mode, current=there, version=self.version
+                )
+            )
         return found
 
     def all_in(self, group):
         """What is to be changed where a group goes with all that is in it."""
-        found = {id: _gone({"dependencies": dependencies}) for id, dependencies in self.groups.items() if _is_in(id, group)}
-        return {**found, **{id: _gone(each) for id, each in {**self.there, **self.pods}.items() if _is_in(id, group)}}
+        found = {
+            id: _gone({"dependencies": dependencies})
+            for id, dependencies in self.groups.items()
+            if _is_in(id, group)
+        }
+        return {
+            **found,
+            **{
+                id: _gone(each)
+                for id, each in {**self.there, **self.pods}.items()
+                if _is_in(id, group)
+            },
+        }
 
     def undeclared(self, declared):
         """What is to be changed where all goes that is not declared."""
@@ -768,16 +1040,32 @@ class _Apps(_Marathon):
     def check_tree(self, gone):
         """Refuse what cannot be beside the rest; ``order`` has what others depend on first."""
         ids = {*self.wanted, *(id for id in self.there if id not in gone)}
-        groups = {above for group in {_parent(id) for id in ids} - {""} for above in _path_to(group)}
+        groups = {
+            above for group in {_parent(id) for id in ids} - {""} for above in _path_to(group)
+        }
         for id in sorted(ids & {*self.depends, *groups}):
             raise SaltInvocationError(f"{id}: both an app and a group; an id is one of them")
-        needs = {id: app.get("dependencies") or () for id, app in self.there.items() if id not in gone}
-        given = {id for id, config in self.wanted.items() if config.get("dependencies") or self.mode == "replace" or id not in needs}
-        needs.update({id: [_absolute(each) for each in self.wanted[id].get("dependencies") or ()] for id in given})
+        needs = {
+            id: app.get("dependencies") or () for id, app in self.there.items() if id not in gone
+        }
+        given = {
+            id
+            for id, config in self.wanted.items()
+            if config.get("dependencies") or self.mode == "replace" or id not in needs
+        }
+        needs.update(
+            {
+                id: [_absolute(each) for each in self.wanted[id].get("dependencies") or ()]
+                for id in given
+            }
+        )
         group_needs = {id: found for id, found in (self.groups or {}).items() if id not in gone}
         group_needs.update({id: found for id, found in self.depends.items() if found is not None})
         self._refuse_missing({**group_needs, **needs}, {*given, *self.depends}, ids, gone)
-        self._refuse_circles({**{id: app.get("dependencies") or () for id, app in self.there.items()}, **needs}, group_needs)
+        self._refuse_circles(
+            {**{id: app.get("dependencies") or () for id, app in self.there.items()}, **needs},
+            group_needs,
+        )
 
     def _refuse_missing(self, needs, given, ids, gone):
         if not any(needs.values()):
@@ -785,8 +1073,18 @@ class _Apps(_Marathon):
         told = _foreseen()
         gone = {*gone, *(id for id, each in told.items() if each is False)}
         made = [id for id, each in told.items() if each]
-        known = {above for id in (*ids, *self.depends, *(self.groups or ()), *self.pods, *made) if id not in gone for above in _path_to(id)}
-        lacking = [(id, each) for id, found in needs.items() for each in found if each not in known and (id in given or each in gone)]
+        known = {
+            above
+            for id in (*ids, *self.depends, *(self.groups or ()), *self.pods, *made)
+            if id not in gone
+            for above in _path_to(id)
+        }
+        lacking = [
+            (id, each)
+            for id, found in needs.items()
+            for each in found
+            if each not in known and (id in given or each in gone)
+        ]
         if lacking and self.groups is None:
             self.read_groups()
             self._refuse_missing(needs, given, ids, gone)
@@ -819,21 +1117,42 @@ class _Apps(_Marathon):
             begun = []
             if apps:
                 current = [before[id] for id in apps if id in before]
-                begun.append(self.send("update_apps", {id: self.wanted[id] for id in apps}, mode=self.mode, current=current,
-                                       version=self.version, again={"current": None}))
+                begun.append(
+                    self.send(
+                        "update_apps",
+                        {id: self.wanted[id] for id in apps},
+                        mode=self.mode,
+                        current=current,
+                        version=self.version,
+                        again={"current": None},
+                    )
+                )
                 done.update(apps)
-            said = [self._read_back(done, begun, (lambda deployment: self._undo(apps, before, deployment)) if rollback else None)]
+            said = [
+                self._read_back(
+                    done,
+                    begun,
+                    (lambda deployment: self._undo(apps, before, deployment)) if rollback else None,
+                )
+            ]
             begun = []
-            for top in sorted((id for id in gone if _parent(id) not in gone), key=lambda id: -self.order.get(id, 0)):
+            for top in sorted(
+                (id for id in gone if _parent(id) not in gone),
+                key=lambda id: -self.order.get(id, 0),
+            ):
                 begun += self._delete(top)
                 done.update({id: each for id, each in gone.items() if _is_in(id, top)})
             said.append(self._read_back({id: gone[id] for id in done if id in gone}, begun))
         except _declared.Broken as error:
-            raise _declared.Broken(str(error), done if error.changes is None else error.changes) from None
+            raise _declared.Broken(
+                str(error), done if error.changes is None else error.changes
+            ) from None
         except (CommandExecutionError, SaltInvocationError) as error:
             if not done:
                 raise
-            raise _declared.Broken(f"{self.name}: {_summary(done)}, but then: {error}", done) from None
+            raise _declared.Broken(
+                f"{self.name}: {_summary(done)}, but then: {error}", done
+            ) from None
         return "; ".join(filter(None, said))
 
     def _send_group(self, id):
@@ -864,9 +1183,15 @@ class _Apps(_Marathon):
         said = f"{self.name}: {_summary(done)}"
         lost = [id for id, each in done.items() if "/" in each and each["/"]["new"] is None]
         left = [id for id in lost if id in self.there or id in (self.groups or ())]
-        left += [f"{id} at {', '.join(sorted(each))}" for id, each in self.differences().items() if id in done and id not in lost]
+        left += [
+            f"{id} at {', '.join(sorted(each))}"
+            for id, each in self.differences().items()
+            if id in done and id not in lost
+        ]
         if left:
-            raise _declared.Broken(f"{said}; that was sent, but Marathon has something else: {'; '.join(_few(left))}")
+            raise _declared.Broken(
+                f"{said}; that was sent, but Marathon has something else: {'; '.join(_few(left))}"
+            )
         return self.settled(begun, said, undo)
 
     def _undo(self, apps, before, deployment):
@@ -874,7 +1199,9 @@ class _Apps(_Marathon):
             if deployment:
                 return [self.call("cancel_deployment", deployment)]
             old = {id: before[id] for id in apps if id in before}
-            begun = [self.send("update_apps", old, mode="replace", version=self.version)] if old else []
+            begun = (
+                [self.send("update_apps", old, mode="replace", version=self.version)] if old else []
+            )
             return begun + [each for id in apps if id not in before for each in self._delete(id)]
 
         def is_back():
@@ -885,7 +1212,11 @@ class _Apps(_Marathon):
 
     def deployments(self):
         ids = {*self.wanted, *self.depends}
-        return [each for each in self.call("deployments") if ids & {*each["affectedApps"], *each["affectedPods"]}]
+        return [
+            each
+            for each in self.call("deployments")
+            if ids & {*each["affectedApps"], *each["affectedPods"]}
+        ]
 
     def _lacking(self):
         found = self.call("apps", embed=["counts", "lastTaskFailure"])
@@ -902,7 +1233,9 @@ def _in_order(graph):
             id = stack[-1]
             for each in ahead.setdefault(id, iter(sorted(graph.get(id, ())))):
                 if each in ahead and each not in order:
-                    raise SaltInvocationError(f"dependencies: a circle: {' needs '.join(_few([*stack[stack.index(each):], each]))}")
+                    raise SaltInvocationError(
+                        f"dependencies: a circle: {' needs '.join(_few([*stack[stack.index(each) :], each]))}"
+                    )
                 if each not in order:
                     stack.append(each)
                     break
@@ -920,7 +1253,9 @@ def _owned(id, config, current, mode, instances_managed, owner):
     """The fields of an app with the label of its owner, and without the number of instances if something else manages it."""
     other = _owner(current) if current else None
     if other not in (None, owner):
-        raise SaltInvocationError(f"{id}: it belongs to {other!r}, by its label {OWNER}, and not to {owner!r}")
+        raise SaltInvocationError(
+            f"{id}: it belongs to {other!r}, by its label {OWNER}, and not to {owner!r}"
+        )
     if current and not instances_managed:
         config = {field: value for field, value in config.items() if field != "instances"}
     labels = config.get("labels")
@@ -929,7 +1264,12 @@ def _owned(id, config, current, mode, instances_managed, owner):
             return config
         labels = (current.get("labels") if current and mode == "merge" else None) or {}
     if isinstance(labels, Mapping):  # what else it may be is refused later
-        _expect(labels.get(OWNER, owner) == owner, f"{id}: labels: {OWNER}", labels.get(OWNER), f"left out, or {owner!r} as the owner is")
+        _expect(
+            labels.get(OWNER, owner) == owner,
+            f"{id}: labels: {OWNER}",
+            labels.get(OWNER),
+            f"left out, or {owner!r} as the owner is",
+        )
         return {**config, "labels": {**labels, OWNER: owner}}
     return config
 
@@ -937,15 +1277,25 @@ def _owned(id, config, current, mode, instances_managed, owner):
 def _members(given, what, base=""):
     """Apps or groups as they are declared, a mapping or a list with an id in each: full id to fields."""
     if isinstance(given, list):
-        given = [_declared.definition(each, f"{what}[{number}]", __salt__, __low__, __pillar__) for number, each in enumerate(given)]
+        given = [
+            _declared.definition(each, f"{what}[{number}]", __salt__, __low__, __pillar__)
+            for number, each in enumerate(given)
+        ]
         given = [(each.get("id"), each) for each in given]
     else:
-        _expect(isinstance(given, Mapping), what, given, "a mapping of ids to fields, or a list of fields with an id in each")
+        _expect(
+            isinstance(given, Mapping),
+            what,
+            given,
+            "a mapping of ids to fields, or a list of fields with an id in each",
+        )
         given = given.items()
     found = {}
     for id, config in given:
         full = _inside(id, base, what)
-        _expect(_parent(full) == base or not base, f"{what}: id", id, f"one that is in {base} itself")
+        _expect(
+            _parent(full) == base or not base, f"{what}: id", id, f"one that is in {base} itself"
+        )
         if full in found:
             raise SaltInvocationError(f"{what}: {full} stands there twice")
         config = _declared.definition(config, f"{what}: {full}", __salt__, __low__, __pillar__)
@@ -963,13 +1313,23 @@ def _flat(id, config):
     """A group and those in it, as they are declared: id to ``apps`` (id to fields), ``groups`` (ids) and ``dependencies``."""
     unknown = sorted(map(str, config.keys() - {"id", "apps", "groups", "dependencies"}))
     if unknown:
-        raise SaltInvocationError(f"{id}: {', '.join(unknown)}: there is no such field; a group has apps, groups and dependencies")
-    dependencies, apps, groups = config.get("dependencies"), config.get("apps"), config.get("groups")
+        raise SaltInvocationError(
+            f"{id}: {', '.join(unknown)}: there is no such field; a group has apps, groups and dependencies"
+        )
+    dependencies, apps, groups = (
+        config.get("dependencies"),
+        config.get("apps"),
+        config.get("groups"),
+    )
     if dependencies is not None:
-        _expect(isinstance(dependencies, list), f"{id}: dependencies", dependencies, "a list of ids")
+        _expect(
+            isinstance(dependencies, list), f"{id}: dependencies", dependencies, "a list of ids"
+        )
         dependencies = [_inside(each, id, f"{id}: dependencies") for each in dependencies]
     if apps is not None:
-        apps = {name: _in_group(id, each) for name, each in _members(apps, f"{id}: apps", id).items()}
+        apps = {
+            name: _in_group(id, each) for name, each in _members(apps, f"{id}: apps", id).items()
+        }
     if groups is not None:
         groups = _members(groups, f"{id}: groups", id)
     found = {id: {"apps": apps, "groups": groups, "dependencies": dependencies}}
@@ -982,12 +1342,20 @@ def _in_group(group, app):
     """An app of a group, with what it depends on in full; Marathon takes that for an id in the group."""
     needs = app.get("dependencies")
     if isinstance(needs, list) and all(isinstance(each, str) for each in needs):
-        return {**app, "dependencies": [_inside(each, group, f"{app['id']}: dependencies") for each in needs]}
+        return {
+            **app,
+            "dependencies": [_inside(each, group, f"{app['id']}: dependencies") for each in needs],
+        }
     return app
 
 
 def _refuse_root(name):
-    _expect(isinstance(name, str) and name.strip("/. "), "name", name, "a group below the root: / is everything")
+    _expect(
+        isinstance(name, str) and name.strip("/. "),
+        "name",
+        name,
+        "a group below the root: / is everything",
+    )
 
 
 def _parent(id):
@@ -1020,7 +1388,9 @@ def _summary(changes, would=""):
         whole = each.get("/")
         kind = "updated" if whole is None else "created" if whole["old"] is None else "deleted"
         kinds.setdefault(kind, []).append(id)
-    return "; ".join(f"{would}{kind}: {', '.join(_few(sorted(ids)))}" for kind, ids in kinds.items())
+    return "; ".join(
+        f"{would}{kind}: {', '.join(_few(sorted(ids)))}" for kind, ids in kinds.items()
+    )
 
 
 def _few(texts):
@@ -1029,8 +1399,10 @@ def _few(texts):
 
 def _advice(result, deployment):
     """What is to be done about a deployment that did not succeed."""
-    told = {"timeout": f". It is left as it is; marathon.cancel_deployment {deployment} undoes it",
-            "failed": ". It is left as it is; marathon.queue says what is waited for, and the logs of the tasks why they end"}
+    told = {
+        "timeout": f". It is left as it is; marathon.cancel_deployment {deployment} undoes it",
+        "failed": ". It is left as it is; marathon.queue says what is waited for, and the logs of the tasks why they end",
+    }
     return told.get(result, "")
 
 
@@ -1045,9 +1417,19 @@ def _present(marathon, given, mode, unset, instances_managed, show_secrets, roll
 
     def plan():
         marathon.check()
-        _expect(isinstance(instances_managed, bool), "instances_managed", instances_managed, "True or False")
+        _expect(
+            isinstance(instances_managed, bool),
+            "instances_managed",
+            instances_managed,
+            "True or False",
+        )
         _expect(isinstance(rollback, bool), "rollback", rollback, "True or False")
-        _expect(marathon.wait or not rollback, "rollback", rollback, "False without wait: only who waits sees that it failed")
+        _expect(
+            marathon.wait or not rollback,
+            "rollback",
+            rollback,
+            "False without wait: only who waits sees that it failed",
+        )
         config = marathon.declared(given, unset)
         changes = differences(config)
         is_new = "/" in changes
@@ -1061,22 +1443,41 @@ def _present(marathon, given, mode, unset, instances_managed, show_secrets, roll
                 def begin():
                     if deployment:
                         return [marathon.call("cancel_deployment", deployment)]
-                    return [marathon.write("delete_app") if is_new else marathon.write("rollback_app", before)]
+                    return [
+                        marathon.write("delete_app")
+                        if is_new
+                        else marathon.write("rollback_app", before)
+                    ]
 
                 return marathon.undone(begin, lambda: differences(config) == changes)
 
             if is_new:
                 begun = marathon.write(f"create_{kind}", config)
             else:
-                wanted = {field: value for field, value in config.items() if instances_managed or field != AMOUNT[kind]}
+                wanted = {
+                    field: value
+                    for field, value in config.items()
+                    if instances_managed or field != AMOUNT[kind]
+                }
                 how = {"partial": mode == "merge"} if kind == "app" else {"mode": mode}
                 begun = marathon.write(f"update_{kind}", wanted, unset=unset, **how)
             left = differences(config)
             if left:
-                raise _declared.Broken(f"{name} was sent, but Marathon has something else at {', '.join(sorted(left))}")
-            return marathon.settled(begun, f"{name} was {'created' if is_new else 'updated'}", undo if rollback else None)
+                raise _declared.Broken(
+                    f"{name} was sent, but Marathon has something else at {', '.join(sorted(left))}"
+                )
+            return marathon.settled(
+                begun,
+                f"{name} was {'created' if is_new else 'updated'}",
+                undo if rollback else None,
+            )
 
-        return _declared.Plan(changes, f"{name} is as declared", f"{name} would be {'created' if is_new else 'updated'}", act)
+        return _declared.Plan(
+            changes,
+            f"{name} is as declared",
+            f"{name} would be {'created' if is_new else 'updated'}",
+            act,
+        )
 
     return _declared.keep(name, __opts__["test"], plan, show_secrets)
 
@@ -1088,7 +1489,9 @@ def _absent(marathon, show_secrets):
         marathon.check()
         changes = {}
         if marathon.ask(f"{kind}_exists"):
-            found = {field: value for field, value in marathon.ask(kind).items() if field not in DOING}
+            found = {
+                field: value for field, value in marathon.ask(kind).items() if field not in DOING
+            }
             changes = {"/": {"old": found, "new": None}}
 
         def act():
@@ -1102,7 +1505,9 @@ def _absent(marathon, show_secrets):
                 raise _declared.Broken(f"{name} was deleted, but Marathon has it again")
             return marathon.settled(begun, f"{name} was deleted")
 
-        return _declared.Plan(changes, f"There is no {kind} called {name}", f"{name} would be deleted", act)
+        return _declared.Plan(
+            changes, f"There is no {kind} called {name}", f"{name} would be deleted", act
+        )
 
     return _declared.keep(name, __opts__["test"], plan, show_secrets)
 
@@ -1113,7 +1518,9 @@ def _scaled(marathon, instances, least, wanted):
     def plan():
         marathon.check()
         whole = isinstance(instances, int) and not isinstance(instances, bool)
-        _expect(whole and instances >= least, "instances", instances, f"a whole number, {least} or more")
+        _expect(
+            whole and instances >= least, "instances", instances, f"a whole number, {least} or more"
+        )
         old = (marathon.foreseen() or marathon.ask("app"))["instances"]
         new = wanted(old)
         if old == new:
@@ -1123,11 +1530,18 @@ def _scaled(marathon, instances, least, wanted):
             begun = marathon.write("scale_app", new)
             found = marathon.ask("app")["instances"]
             if found != new:
-                raise _declared.Broken(f"{name} was to have {new} instances, but Marathon has {found}")
+                raise _declared.Broken(
+                    f"{name} was to have {new} instances, but Marathon has {found}"
+                )
             return marathon.settled(begun, f"{name} was scaled from {old} to {new}")
 
         changes = {"/instances": {"old": old, "new": new}} if old != new else {}
-        return _declared.Plan(changes, f"{name} has {old} instances", f"{name} would be scaled from {old} to {new}", act)
+        return _declared.Plan(
+            changes,
+            f"{name} has {old} instances",
+            f"{name} would be scaled from {old} to {new}",
+            act,
+        )
 
     return _declared.keep(name, __opts__["test"], plan)
 

@@ -37,7 +37,12 @@ importlib.reload(_mesos_gate)
 INTERVAL = 0.5  # seconds between two looks at an agent that drains
 SECOND = 10**9
 # What these make of a machine.
-MODES = {"maintenance_scheduled": "DRAINING", "machine_down": "DOWN", "machine_up": "UP", "maintenance_cancelled": "UP"}
+MODES = {
+    "maintenance_scheduled": "DRAINING",
+    "machine_down": "DOWN",
+    "machine_up": "UP",
+    "maintenance_cancelled": "UP",
+}
 # The states of a task that is still there.
 LIVE = ("TASK_STAGING", "TASK_STARTING", "TASK_RUNNING", "TASK_KILLING")
 # What tells a framework from others; all else changes while it works.
@@ -155,7 +160,10 @@ def flags_managed(
     flags, secrets, aliases = flags or {}, secrets or {}, aliases or {}
     faults = _faults(name, flags, secrets, environment or (), aliases)
     try:
-        owner = (_id(user, pwd.getpwnam, "pw_uid", "user"), _id(group, grp.getgrnam, "gr_gid", "group"))
+        owner = (
+            _id(user, pwd.getpwnam, "pw_uid", "user"),
+            _id(group, grp.getgrnam, "gr_gid", "group"),
+        )
         modes = (_mode(mode), _mode(dir_mode))
         wanted = {} if faults else _wanted(flags, secrets, modes[0])
     except ValueError as error:
@@ -220,7 +228,12 @@ def leader_available(name, url=None, member=None, timeout=120):
     """
     masters, leader = __salt__["mesos.masters"], __salt__["mesos.leader"]
     if member is not None and not (isinstance(member, str) and member):
-        return {"name": name, "result": False, "changes": {}, "comment": "member: should be the URL of one master"}
+        return {
+            "name": name,
+            "result": False,
+            "changes": {},
+            "comment": "member: should be the URL of one master",
+        }
 
     def question(seconds):
         if member is not None:
@@ -230,14 +243,22 @@ def leader_available(name, url=None, member=None, timeout=120):
             known = masters(url=url, timeout=seconds, retries=0)
             healthy = sum(each["healthy"] for each in known)
             if healthy * 2 <= len(known):
-                return True, f"{own['url']} is healthy, which {healthy} of {len(known)} masters are: too few for a leader"
+                return (
+                    True,
+                    f"{own['url']} is healthy, which {healthy} of {len(known)} masters are: too few for a leader",
+                )
             # Who does not tell may have a log that is in use.
-            if healthy < len(known) and all(each["log_recovered"] is False for each in known if each["healthy"]):
+            if healthy < len(known) and all(
+                each["log_recovered"] is False for each in known if each["healthy"]
+            ):
                 begins = f"the log of the masters is new and begins when all {len(known)} are there: {healthy} are"
                 return True, f"{own['url']} is healthy; {begins}"
         found = leader(url=url if member is None else member, timeout=seconds, retries=0)
         if not found["recovered"]:
-            return False, f"{found['url']} was elected and has not said yet that it has recovered: {found['error']}"
+            return (
+                False,
+                f"{found['url']} was elected and has not said yet that it has recovered: {found['error']}",
+            )
         if member is not None and own["log_recovered"] is False:
             return False, f"{own['url']} has not caught up with the log of the other masters yet"
         return True, f"{found['url']} leads and has recovered"
@@ -281,7 +302,9 @@ def agents_registered(name, agents=None, count=None, url=None, timeout=120):
     fault = ""
     if names is None and count is None:
         fault = "agents, count: one of them is needed"
-    elif names is not None and not (isinstance(names, list) and all(isinstance(each, str) and each for each in names)):
+    elif names is not None and not (
+        isinstance(names, list) and all(isinstance(each, str) and each for each in names)
+    ):
         fault = "agents: should be a list of host names"
     elif count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 0):
         fault = f"count: {count!r} is no number of agents"
@@ -297,9 +320,16 @@ def agents_registered(name, agents=None, count=None, url=None, timeout=120):
         said = [f"{each}: {_agent_as_known(each, known)}" for each in missing]
         if count is not None and number < count:
             said.append(f"{number} of at least {count} agents are active")
-        return not said, "\n".join(said) or f"{number} agents are active" + (f", {', '.join(names)} among them" if names else "")
+        return not said, "\n".join(said) or f"{number} agents are active" + (
+            f", {', '.join(names)} among them" if names else ""
+        )
 
-    what = " and ".join([*([f"the agents {', '.join(names)}"] if names else []), *([f"{count} agents"] if count is not None else [])])
+    what = " and ".join(
+        [
+            *([f"the agents {', '.join(names)}"] if names else []),
+            *([f"{count} agents"] if count is not None else []),
+        ]
+    )
     return _mesos_gate.wait(name, what or "no agents", question, timeout, __opts__["test"])
 
 
@@ -309,7 +339,11 @@ def _agent_as_known(name, known):
         if each["hostname"].lower() == name.lower():
             if each["recovered"]:
                 return "known from before, has not come back since the leader changed"
-            return "deactivated by an operator" if each["deactivated"] else "registered, and does not answer the leader"
+            return (
+                "deactivated by an operator"
+                if each["deactivated"]
+                else "registered, and does not answer the leader"
+            )
     return "not registered"
 
 
@@ -349,8 +383,14 @@ def quota_present(name, limits=None, guarantees=None, force=False, profile=None,
         _expect(isinstance(force, bool), "force", force, "True or False")
         return ask("diff_quota", name, **declared)
 
-    return _kept(name, differences, lambda changes: ask("set_quota", name, force=force, **declared),
-                 f"The quota of {name} is as declared", lambda changes: f"The quota of {name}", "set")
+    return _kept(
+        name,
+        differences,
+        lambda changes: ask("set_quota", name, force=force, **declared),
+        f"The quota of {name} is as declared",
+        lambda changes: f"The quota of {name}",
+        "set",
+    )
 
 
 def quota_absent(name, profile=None, **connection):
@@ -369,8 +409,14 @@ def quota_absent(name, profile=None, **connection):
         Where and how to ask: see ``mesos.connection`` of the execution module.
     """
     ask = _module(profile, connection)
-    return _kept(name, lambda: ask("diff_quota", name, limits={}, guarantees={}), lambda changes: ask("remove_quota", name),
-                 f"{name} has no quota", lambda changes: f"The quota of {name}", "removed")
+    return _kept(
+        name,
+        lambda: ask("diff_quota", name, limits={}, guarantees={}),
+        lambda changes: ask("remove_quota", name),
+        f"{name} has no quota",
+        lambda changes: f"The quota of {name}",
+        "removed",
+    )
 
 
 def weights_present(name, weights, profile=None, **connection):
@@ -395,12 +441,21 @@ def weights_present(name, weights, profile=None, **connection):
         Where and how to ask: see ``mesos.connection`` of the execution module.
     """
     ask = _module(profile, connection)
-    return _kept(name, lambda: ask("diff_weights", weights),
-                 lambda changes: ask("set_weights", {path[1:]: each["new"] for path, each in changes.items()}),
-                 "The weights are as declared", lambda changes: f"The weight of {', '.join(path[1:] for path in changes)}", "set")
+    return _kept(
+        name,
+        lambda: ask("diff_weights", weights),
+        lambda changes: ask(
+            "set_weights", {path[1:]: each["new"] for path, each in changes.items()}
+        ),
+        "The weights are as declared",
+        lambda changes: f"The weight of {', '.join(path[1:] for path in changes)}",
+        "set",
+    )
 
 
-def maintenance_scheduled(name, machines, start, duration=None, tolerance=60, profile=None, **connection):
+def maintenance_scheduled(
+    name, machines, start, duration=None, tolerance=60, profile=None, **connection
+):
     """
     Keep machines in the maintenance schedule. All others stay in it as they are.
 
@@ -441,7 +496,11 @@ def maintenance_scheduled(name, machines, start, duration=None, tolerance=60, pr
 
     def differences():
         nonlocal moved
-        fits = isinstance(tolerance, (int, float)) and not isinstance(tolerance, bool) and tolerance >= 0
+        fits = (
+            isinstance(tolerance, (int, float))
+            and not isinstance(tolerance, bool)
+            and tolerance >= 0
+        )
         _expect(fits, "tolerance", tolerance, "a number of seconds, 0 or more")
         wanted = ask("maintenance_window", machines, start, duration)
         scheduled = _scheduled(ask)
@@ -450,7 +509,10 @@ def maintenance_scheduled(name, machines, start, duration=None, tolerance=60, pr
             old, new = scheduled.get(_key(machine)), dict(wanted)
             if old and (is_relative or abs(old["start"] - wanted["start"]) <= tolerance * SECOND):
                 new["start"] = old["start"]
-            told = {"start": start if is_relative and not old else _instant_shown(new["start"]), "duration": _seconds(new["duration"])}
+            told = {
+                "start": start if is_relative and not old else _instant_shown(new["start"]),
+                "duration": _seconds(new["duration"]),
+            }
             found = _differing(label, old and _times_shown(old), told)
             if found:
                 changes.update(found)
@@ -461,7 +523,14 @@ def maintenance_scheduled(name, machines, start, duration=None, tolerance=60, pr
         for begins, those in moved.items():
             ask("add_maintenance_window", those, begins, duration)
 
-    return _kept(name, differences, write, "The machines are scheduled as declared", _maintenance, "scheduled")
+    return _kept(
+        name,
+        differences,
+        write,
+        "The machines are scheduled as declared",
+        _maintenance,
+        "scheduled",
+    )
 
 
 def maintenance_cancelled(name, machines, profile=None, **connection):
@@ -496,11 +565,22 @@ def maintenance_cancelled(name, machines, profile=None, **connection):
         found = _labelled(_matching(given, [window["machine"] for window in scheduled.values()]))
         down = _labelled(_matching(given, ask("maintenance_status")["down"]))
         if down:
-            raise CommandExecutionError(f"machines: maintenance of {', '.join(down)} has begun, which mesos.machine_up ends")
-        return {f"/{label}": {"old": _times_shown(scheduled[_key(machine)]), "new": None} for label, machine in found.items()}
+            raise CommandExecutionError(
+                f"machines: maintenance of {', '.join(down)} has begun, which mesos.machine_up ends"
+            )
+        return {
+            f"/{label}": {"old": _times_shown(scheduled[_key(machine)]), "new": None}
+            for label, machine in found.items()
+        }
 
-    return _kept(name, differences, lambda changes: ask("remove_from_schedule", list(found.values())),
-                 "None of the machines is scheduled", _maintenance, "cancelled")
+    return _kept(
+        name,
+        differences,
+        lambda changes: ask("remove_from_schedule", list(found.values())),
+        "None of the machines is scheduled",
+        _maintenance,
+        "cancelled",
+    )
 
 
 def machine_down(name, machines=None, profile=None, **connection):
@@ -528,19 +608,36 @@ def machine_down(name, machines=None, profile=None, **connection):
     def differences():
         nonlocal draining
         given = _given(name if machines is None else machines)
-        known = _labelled(_matching(given, [window["machine"] for window in _scheduled(ask).values()]))
+        known = _labelled(
+            _matching(given, [window["machine"] for window in _scheduled(ask).values()])
+        )
         down = {_key(machine) for machine in ask("maintenance_status")["down"]}
         draining = {label: machine for label, machine in known.items() if _key(machine) not in down}
-        modes = {**{label: "DRAINING" if label in draining else "DOWN" for label in known}, **_foreseen(given)}
+        modes = {
+            **{label: "DRAINING" if label in draining else "DOWN" for label in known},
+            **_foreseen(given),
+        }
         there = {label.lower() for label, mode in modes.items() if mode != "UP"}
         missing = [label for label in map(_label, given) if label.lower() not in there]
         if missing:
             names = ", ".join(missing)
-            raise CommandExecutionError(f"machines: no maintenance is scheduled of {names}; mesos.maintenance_scheduled comes first")
-        return {f"/{label}": {"old": "DRAINING", "new": "DOWN"} for label, mode in modes.items() if mode == "DRAINING"}
+            raise CommandExecutionError(
+                f"machines: no maintenance is scheduled of {names}; mesos.maintenance_scheduled comes first"
+            )
+        return {
+            f"/{label}": {"old": "DRAINING", "new": "DOWN"}
+            for label, mode in modes.items()
+            if mode == "DRAINING"
+        }
 
-    return _kept(name, differences, lambda changes: ask("machine_down", list(draining.values()), confirm=True),
-                 "The machines are down", _maintenance, "begun")
+    return _kept(
+        name,
+        differences,
+        lambda changes: ask("machine_down", list(draining.values()), confirm=True),
+        "The machines are down",
+        _maintenance,
+        "begun",
+    )
 
 
 def machine_up(name, machines=None, profile=None, **connection):
@@ -569,13 +666,31 @@ def machine_up(name, machines=None, profile=None, **connection):
         given = _given(name if machines is None else machines)
         down = _labelled(_matching(given, ask("maintenance_status")["down"]))
         modes = {**dict.fromkeys(down, "DOWN"), **_foreseen(given)}
-        return {f"/{label}": {"old": "DOWN", "new": "UP"} for label, mode in modes.items() if mode == "DOWN"}
+        return {
+            f"/{label}": {"old": "DOWN", "new": "UP"}
+            for label, mode in modes.items()
+            if mode == "DOWN"
+        }
 
-    return _kept(name, differences, lambda changes: ask("machine_up", list(down.values())),
-                 "None of the machines is down", _maintenance, "ended")
+    return _kept(
+        name,
+        differences,
+        lambda changes: ask("machine_up", list(down.values())),
+        "None of the machines is down",
+        _maintenance,
+        "ended",
+    )
 
 
-def agent_drained(name, max_grace_period=None, mark_gone=False, wait=False, timeout=300, profile=None, **connection):
+def agent_drained(
+    name,
+    max_grace_period=None,
+    mark_gone=False,
+    wait=False,
+    timeout=300,
+    profile=None,
+    **connection,
+):
     """
     Keep an agent drained: it gets no new tasks, and those that it has are killed. Needs Mesos 1.9.
 
@@ -611,7 +726,11 @@ def agent_drained(name, max_grace_period=None, mark_gone=False, wait=False, time
     is_drained = False
 
     def look():
-        found = [each for each in ask("agents") if name == each["id"] or name.lower() == each["hostname"].lower()]
+        found = [
+            each
+            for each in ask("agents")
+            if name == each["id"] or name.lower() == each["hostname"].lower()
+        ]
         if len(found) == 1:
             return found[0]
         return None if mark_gone and not found else ask("agent", name)  # which says what is wrong
@@ -620,23 +739,44 @@ def agent_drained(name, max_grace_period=None, mark_gone=False, wait=False, time
         nonlocal is_drained
         for argument, value in (("mark_gone", mark_gone), ("wait", wait)):
             _expect(isinstance(value, bool), argument, value, "True or False")
-        fits = isinstance(timeout, (int, float)) and not isinstance(timeout, bool) and 1 <= timeout <= 86400
+        fits = (
+            isinstance(timeout, (int, float))
+            and not isinstance(timeout, bool)
+            and 1 <= timeout <= 86400
+        )
         _expect(fits, "timeout", timeout, "a number of seconds from 1 to 86400")
-        is_text = isinstance(max_grace_period, str) and re.fullmatch(r"(\d+(\.\d+)?[smhdw])+", max_grace_period)
-        is_number = isinstance(max_grace_period, int) and not isinstance(max_grace_period, bool) and max_grace_period >= 0
+        is_text = isinstance(max_grace_period, str) and re.fullmatch(
+            r"(\d+(\.\d+)?[smhdw])+", max_grace_period
+        )
+        is_number = (
+            isinstance(max_grace_period, int)
+            and not isinstance(max_grace_period, bool)
+            and max_grace_period >= 0
+        )
         fits = is_text or is_number or max_grace_period is None
-        _expect(fits, "max_grace_period", max_grace_period, "a whole number of seconds, or text such as 10m")
+        _expect(
+            fits,
+            "max_grace_period",
+            max_grace_period,
+            "a whole number of seconds, or text such as 10m",
+        )
         _needs_draining(ask)
         found = look()
         is_drained = found is None or found["drain"] == "DRAINED"
         if found is None or (found["drain"] and (found["mark_gone"] or not mark_gone)):
             return {}
-        machines = [machine for window in ask("maintenance_schedule") for machine in window["machines"]]
+        machines = [
+            machine for window in ask("maintenance_schedule") for machine in window["machines"]
+        ]
         is_scheduled = (found["hostname"].lower(), found["ip"]) in map(_key, machines)
-        mode = _foreseen([found["hostname"]]).get(found["hostname"], "DRAINING" if is_scheduled else "UP")
+        mode = _foreseen([found["hostname"]]).get(
+            found["hostname"], "DRAINING" if is_scheduled else "UP"
+        )
         if mode != "UP":
             hint = "mesos.maintenance_cancelled takes it out of the schedule"
-            raise CommandExecutionError(f"{name} is scheduled for maintenance, and cannot be drained besides: {hint}")
+            raise CommandExecutionError(
+                f"{name} is scheduled for maintenance, and cannot be drained besides: {hint}"
+            )
         if mark_gone:
             return {"/": {"old": {"hostname": found["hostname"], "id": found["id"]}, "new": None}}
         return {"/drain": {"old": None, "new": "DRAINED"}}
@@ -649,19 +789,42 @@ def agent_drained(name, max_grace_period=None, mark_gone=False, wait=False, time
                 return
             left = deadline - time.monotonic()
             if left <= 0:
-                tasks = [each["id"] for each in ask("tasks") if each["agent_id"] == found["id"] and each["state"] in LIVE]
+                tasks = [
+                    each["id"]
+                    for each in ask("tasks")
+                    if each["agent_id"] == found["id"] and each["state"] in LIVE
+                ]
                 shown = f"{', '.join(tasks[:10])}{' ...' if len(tasks) > 10 else ''}"
-                more = f", as it has still {shown}. max_grace_period limits how long" if tasks else ""
-                raise CommandExecutionError(f"{name} is not drained after {timeout:g} seconds{more}")
+                more = (
+                    f", as it has still {shown}. max_grace_period limits how long" if tasks else ""
+                )
+                raise CommandExecutionError(
+                    f"{name} is not drained after {timeout:g} seconds{more}"
+                )
             time.sleep(min(INTERVAL, left))
 
     def write(changes):
-        ask("drain_agent", name, max_grace_period, mark_gone=mark_gone, confirm=mark_gone, again=mark_gone)
+        ask(
+            "drain_agent",
+            name,
+            max_grace_period,
+            mark_gone=mark_gone,
+            confirm=mark_gone,
+            again=mark_gone,
+        )
 
     def kept():
         return f"{name} is {('gone' if mark_gone else 'drained') if is_drained else 'draining'}"
 
-    return _kept(name, differences, write, kept, lambda changes: name, "drained" if wait else "told to drain", settle)
+    return _kept(
+        name,
+        differences,
+        write,
+        kept,
+        lambda changes: name,
+        "drained" if wait else "told to drain",
+        settle,
+    )
 
 
 def agent_active(name, profile=None, **connection):
@@ -691,12 +854,22 @@ def agent_active(name, profile=None, **connection):
             if low["fun"] == "agent_drained" and low.get("wait") and same and "/drain" in changes:
                 found.update(deactivated=True, drain="DRAINED")
         if found["drain"] == "DRAINING":
-            raise CommandExecutionError(f"{name} is still draining, and can be active again once it is drained")
+            raise CommandExecutionError(
+                f"{name} is still draining, and can be active again once it is drained"
+            )
         drained = {"/drain": {"old": found["drain"], "new": None}} if found["drain"] else {}
-        return {**drained, "/deactivated": {"old": True, "new": False}} if found["deactivated"] else {}
+        return (
+            {**drained, "/deactivated": {"old": True, "new": False}} if found["deactivated"] else {}
+        )
 
-    return _kept(name, differences, lambda changes: ask("reactivate_agent", name),
-                 f"{name} is neither drained nor deactivated", lambda changes: name, "reactivated")
+    return _kept(
+        name,
+        differences,
+        lambda changes: ask("reactivate_agent", name),
+        f"{name} is neither drained nor deactivated",
+        lambda changes: name,
+        "reactivated",
+    )
 
 
 def framework_absent(name, confirm=False, show_secrets=False, profile=None, **connection):
@@ -726,19 +899,43 @@ def framework_absent(name, confirm=False, show_secrets=False, profile=None, **co
     ask = _module(profile, connection)
 
     def differences():
-        _expect(confirm is True, "confirm", confirm, "True: a framework and all of its tasks end for ever")
+        _expect(
+            confirm is True,
+            "confirm",
+            confirm,
+            "True: a framework and all of its tasks end for ever",
+        )
         known = ask("frameworks")
         found = [each for each in known if name in (each["id"], each["name"])]
         if len(found) > 1:
-            raise CommandExecutionError(f"{name} are {len(found)} frameworks. Give the id: {', '.join(each['id'] for each in found)}")
+            raise CommandExecutionError(
+                f"{name} are {len(found)} frameworks. Give the id: {', '.join(each['id'] for each in found)}"
+            )
         if not found:
-            hidden = sum(ask("metrics", ["master/frameworks_connected", "master/frameworks_disconnected"]).values()) - len(known)
+            hidden = sum(
+                ask(
+                    "metrics", ["master/frameworks_connected", "master/frameworks_disconnected"]
+                ).values()
+            ) - len(known)
             if hidden > 0:
-                raise CommandExecutionError(f"Frameworks are hidden from this user, {hidden:g} of them, and {name} may be one of these")
-        return {"/": {"old": {field: found[0][field] for field in FRAMEWORK}, "new": None}} if found else {}
+                raise CommandExecutionError(
+                    f"Frameworks are hidden from this user, {hidden:g} of them, and {name} may be one of these"
+                )
+        return (
+            {"/": {"old": {field: found[0][field] for field in FRAMEWORK}, "new": None}}
+            if found
+            else {}
+        )
 
-    return _kept(name, differences, lambda changes: ask("teardown_framework", changes["/"]["old"]["id"], confirm=True),
-                 f"There is no framework {name}", lambda changes: name, "torn down", show_secrets=show_secrets)
+    return _kept(
+        name,
+        differences,
+        lambda changes: ask("teardown_framework", changes["/"]["old"]["id"], confirm=True),
+        f"There is no framework {name}",
+        lambda changes: name,
+        "torn down",
+        show_secrets=show_secrets,
+    )
 
 
 # --- what those about the cluster have in common ---
@@ -746,7 +943,9 @@ def framework_absent(name, confirm=False, show_secrets=False, profile=None, **co
 
 def _module(profile, connection):
     """How to call functions of the execution module with the settings of a state."""
-    return lambda function, *arguments, **named: __salt__[f"mesos.{function}"](*arguments, **named, profile=profile, **connection)
+    return lambda function, *arguments, **named: __salt__[f"mesos.{function}"](
+        *arguments, **named, profile=profile, **connection
+    )
 
 
 def _kept(name, differences, write, kept, what, done, settle=lambda: None, show_secrets=True):
@@ -768,6 +967,7 @@ def _kept(name, differences, write, kept, what, done, settle=lambda: None, show_
     settle
         Waits for what was begun, if that is wanted. Raises CommandExecutionError if it does not come about.
     """
+
     def plan():
         changes = differences()
         if not changes and not __opts__["test"]:
@@ -783,12 +983,20 @@ def _kept(name, differences, write, kept, what, done, settle=lambda: None, show_
                 left = differences()
             except CommandExecutionError as error:
                 if fault:
-                    raise CommandExecutionError(f"{fault}; whether it was done is not known: {error}") from None
+                    raise CommandExecutionError(
+                        f"{fault}; whether it was done is not known: {error}"
+                    ) from None
                 raise _declared.Broken(f"{said}, but cannot be read back: {error}") from None
             if left:
                 # What was changed nevertheless, such as a quota of old masters that is gone and was not accepted anew.
-                made = {path: {"old": each["old"], "new": left[path]["old"] if path in left else each["new"]}
-                        for path, each in changes.items() if path not in left or left[path]["old"] != each["old"]}
+                made = {
+                    path: {
+                        "old": each["old"],
+                        "new": left[path]["old"] if path in left else each["new"],
+                    }
+                    for path, each in changes.items()
+                    if path not in left or left[path]["old"] != each["old"]
+                }
                 elsewhere = f"{said}, but Mesos shows something else at {', '.join(left)}, or hides it from this user"
                 raise _declared.Broken(str(fault or elsewhere), made if fault else None)
             try:
@@ -797,7 +1005,9 @@ def _kept(name, differences, write, kept, what, done, settle=lambda: None, show_
                 raise _declared.Broken(str(error)) from None
             return said
 
-        return _declared.Plan(changes, kept() if callable(kept) else kept, f"{what(changes)} would be {done}", act)
+        return _declared.Plan(
+            changes, kept() if callable(kept) else kept, f"{what(changes)} would be {done}", act
+        )
 
     return _declared.keep(name, __opts__["test"], plan, show_secrets)
 
@@ -810,7 +1020,12 @@ def _earlier():
 def _foreseen(given):
     """How machines would be, by host name, where earlier states of a test run would change that."""
     names = {_label(each).lower() for each in given}
-    labels = [(path[1:], MODES[low["fun"]]) for low, changes in _earlier() if low["fun"] in MODES for path in changes]
+    labels = [
+        (path[1:], MODES[low["fun"]])
+        for low, changes in _earlier()
+        if low["fun"] in MODES
+        for path in changes
+    ]
     return {label: mode for label, mode in labels if label.lower() in names}
 
 
@@ -834,18 +1049,28 @@ def _needs_draining(ask):
 def _scheduled(ask):
     """The windows of the machines that are scheduled, by what makes them the same machine."""
     windows = ask("maintenance_schedule", whole=True)
-    return {_key(machine): {**window, "machine": machine} for window in windows for machine in window["machines"]}
+    return {
+        _key(machine): {**window, "machine": machine}
+        for window in windows
+        for machine in window["machines"]
+    }
 
 
 def _given(machines):
     """Machines as they are declared, as a list. Raises SaltInvocationError for what is none."""
-    given = [each.strip() for each in machines.split(",")] if isinstance(machines, str) else machines
+    given = (
+        [each.strip() for each in machines.split(",")] if isinstance(machines, str) else machines
+    )
     given = [given] if isinstance(given, Mapping) else given
     should = "a host name, or a list of host names or of {hostname, ip}"
     _expect(isinstance(given, list) and given, "machines", machines, should)
     for each in given:
         parts = each if isinstance(each, Mapping) else {"hostname": each}
-        fits = set(parts) <= {"hostname", "ip"} and any(parts.values()) and all(isinstance(part, str) for part in parts.values())
+        fits = (
+            set(parts) <= {"hostname", "ip"}
+            and any(parts.values())
+            and all(isinstance(part, str) for part in parts.values())
+        )
         _expect(fits, "machines", each, should)
     return given
 
@@ -880,7 +1105,9 @@ def _differing(label, old, new):
     """What differs between two mappings, by path; as a whole if the first is not there."""
     if old is None:
         return {f"/{label}": {"old": None, "new": new}}
-    return {f"/{label}/{key}": {"old": old[key], "new": new[key]} for key in new if old[key] != new[key]}
+    return {
+        f"/{label}/{key}": {"old": old[key], "new": new[key]} for key in new if old[key] != new[key]
+    }
 
 
 def _times_shown(window):
@@ -890,7 +1117,9 @@ def _times_shown(window):
 def _instant_shown(nanoseconds):
     """A point in time as text."""
     found = datetime.datetime.fromtimestamp(nanoseconds // SECOND, datetime.timezone.utc)
-    return found.replace(microsecond=nanoseconds % SECOND // 1000).isoformat().replace("+00:00", "Z")
+    return (
+        found.replace(microsecond=nanoseconds % SECOND // 1000).isoformat().replace("+00:00", "Z")
+    )
 
 
 def _seconds(nanoseconds):
@@ -906,8 +1135,14 @@ def _seconds(nanoseconds):
 def _faults(name, flags, secrets, environment, aliases):
     """Everything that is wrong with the arguments, as sentences."""
     faults = []
-    if not isinstance(name, str) or not os.path.isabs(name) or os.path.realpath(name).count("/") < 2:
-        faults.append(f"name: {name} is not a directory that one could own. It looks like /etc/mesos-master")
+    if (
+        not isinstance(name, str)
+        or not os.path.isabs(name)
+        or os.path.realpath(name).count("/") < 2
+    ):
+        faults.append(
+            f"name: {name} is not a directory that one could own. It looks like /etc/mesos-master"
+        )
     elif os.path.lexists(name) and not os.path.isdir(name):
         faults.append(f"name: {name} is there and not a directory")
     if not isinstance(environment, (Mapping, list, tuple)):
@@ -931,7 +1166,9 @@ def _faults(name, flags, secrets, environment, aliases):
             spellings.setdefault(_canonical(flag, aliases), []).append(f"{variable} (environment)")
     for flag, names in spellings.items():
         if len(names) > 1:
-            faults.append(f"{flag}: the same flag in {len(names)} spellings: {', '.join(names)}. Keep one of them")
+            faults.append(
+                f"{flag}: the same flag in {len(names)} spellings: {', '.join(names)}. Keep one of them"
+            )
     return faults
 
 
@@ -963,9 +1200,18 @@ def _wanted(flags, secrets, mode):
     wanted = {}
     for flag, value in flags.items():
         if flag in DIRECTORIES and isinstance(value, Mapping):
-            entries = {entry: _entry(flag, entry, given) for entry, given in value.items() if given is not None}
+            entries = {
+                entry: _entry(flag, entry, given)
+                for entry, given in value.items()
+                if given is not None
+            }
             wanted.update({flag: None} if entries else {})
-            wanted.update({f"{flag}/{entry}": _File(f"{text}\n", mode, False) for entry, text in entries.items()})
+            wanted.update(
+                {
+                    f"{flag}/{entry}": _File(f"{text}\n", mode, False)
+                    for entry, text in entries.items()
+                }
+            )
         elif flag.startswith("?"):
             if value not in (True, False, None):
                 raise ValueError(f"{flag}: a bare flag has no value; true or false")
@@ -986,7 +1232,9 @@ def _text(flag, value):
             text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         text.encode()
     except (TypeError, ValueError):
-        raise ValueError(f"{flag}: the value is neither text, number, boolean nor JSON. A date needs quotes") from None
+        raise ValueError(
+            f"{flag}: the value is neither text, number, boolean nor JSON. A date needs quotes"
+        ) from None
     if "\0" in text:
         raise ValueError(f"{flag}: text cannot hold a NUL")
     return text.rstrip("\n")
@@ -1033,13 +1281,24 @@ def _steps(name, wanted, owner, dir_mode):
         if is_there and _is_as(full, file):
             is_now, should = _rights(full, owner, mode)
             if is_now != should:
-                steps.append(_Step(path, is_now, should, functools.partial(_own, full, mode, owner)))
+                steps.append(
+                    _Step(path, is_now, should, functools.partial(_own, full, mode, owner))
+                )
         elif file is None:
             replaced.add(path)
-            steps.append(_Step(path, old, "directory", functools.partial(_make_directory, full, dir_mode, owner)))
+            steps.append(
+                _Step(
+                    path,
+                    old,
+                    "directory",
+                    functools.partial(_make_directory, full, dir_mode, owner),
+                )
+            )
         else:
             new = HIDDEN if file.is_secret else _shown(file.text)
-            steps.append(_Step(path, old, new, functools.partial(_write, full, file.text, file.mode, owner)))
+            steps.append(
+                _Step(path, old, new, functools.partial(_write, full, file.text, file.mode, owner))
+            )
     return steps
 
 
@@ -1052,7 +1311,11 @@ def _listing(root, wanted):
         found.append(entry)
         below = os.path.join(root, entry)
         if entry in wanted and wanted[entry] is None and _kind(below) == "directory":
-            found += [f"{entry}/{inner}" for inner in sorted(os.listdir(below)) if not inner.startswith(".")]
+            found += [
+                f"{entry}/{inner}"
+                for inner in sorted(os.listdir(below))
+                if not inner.startswith(".")
+            ]
     return found
 
 
@@ -1083,7 +1346,9 @@ def _describe(full, path, file=None):
     if kind == "directory":
         return "directory"
     if kind == "other":
-        return f"link to {os.readlink(full)}" if os.path.islink(full) else "neither file nor directory"
+        return (
+            f"link to {os.readlink(full)}" if os.path.islink(full) else "neither file nor directory"
+        )
     # What others cannot read is not shown to them, nor what has been left of a secret (credential.rpmsave).
     is_left = file is None and re.search("credential|secret|password", path)
     if is_left or (file and file.is_secret) or not os.lstat(full).st_mode & stat.S_IROTH:
@@ -1100,7 +1365,10 @@ def _shown(text):
 def _rights(path, owner, mode):
     """Permissions and owner as they are, and as they should be, to be compared and shown."""
     now = os.stat(path)
-    uid, gid = (now.st_uid if owner[0] < 0 else owner[0]), (now.st_gid if owner[1] < 0 else owner[1])
+    uid, gid = (
+        (now.st_uid if owner[0] < 0 else owner[0]),
+        (now.st_gid if owner[1] < 0 else owner[1]),
+    )
     return f"{stat.S_IMODE(now.st_mode):04o} {now.st_uid}:{now.st_gid}", f"{mode:04o} {uid}:{gid}"
 
 

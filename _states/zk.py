@@ -107,12 +107,18 @@ def ensemble_available(name, servers, port=2181, myid=None, timeout=120, observe
             if is_waiting:
                 said = f"Server {myid} answers, as {answering} of {len(voters)} do that vote: too few to serve\n{said}"
             return mode in serving or is_waiting, said
-        leaders = sum(modes[each] in ("leader", "standalone") and modes[each] in serving for each in voters)
-        return leaders == 1 and sum(modes[each] in serving for each in voters) * 2 > len(voters), said
+        leaders = sum(
+            modes[each] in ("leader", "standalone") and modes[each] in serving for each in voters
+        )
+        return leaders == 1 and sum(modes[each] in serving for each in voters) * 2 > len(
+            voters
+        ), said
 
     what = "a leader and a majority of the ensemble" if myid is None else f"server {myid} to serve"
     return _mesos_gate.wait(name, what, question, timeout, __opts__["test"])
 
 
 def _said(number, found):
-    return f"{number} {found['address']}: {found['mode']}" + (f" ({found['error']})" if found["error"] else "")
+    return f"{number} {found['address']}: {found['mode']}" + (
+        f" ({found['error']})" if found["error"] else ""
+    )

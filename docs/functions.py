@@ -43,8 +43,10 @@ def loaded(source: str) -> types.ModuleType:
     exceptions.SaltInvocationError = type("SaltInvocationError", (Exception,), {})
     empty = {name: types.ModuleType(name) for name in ("salt", "salt.utils", "salt.utils.platform")}
     # Both are as before when this is over, so that tests in this process see none of it.
-    with (mock.patch.dict(sys.modules, {**empty, "salt.exceptions": exceptions}),
-          mock.patch.object(sys, "path", [str(ROOT / "_modules"), *sys.path])):
+    with (
+        mock.patch.dict(sys.modules, {**empty, "salt.exceptions": exceptions}),
+        mock.patch.object(sys, "path", [str(ROOT / "_modules"), *sys.path]),
+    ):
         return importlib.import_module(source)
 
 
@@ -52,19 +54,35 @@ def functions(source: str) -> Iterator[tuple[str, str, str, str]]:
     """Yield section, name, arguments and docstring of each public function of a module, in the order of the source."""
     text = (ROOT / "_modules" / f"{source}.py").read_text()
     module = loaded(source)
-    sections = [(number, found[1]) for number, line in enumerate(text.splitlines(), 1) if (found := re.fullmatch(r"# --- (.+) ---", line))]
+    sections = [
+        (number, found[1])
+        for number, line in enumerate(text.splitlines(), 1)
+        if (found := re.fullmatch(r"# --- (.+) ---", line))
+    ]
     for node in ast.parse(text).body:
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
-            section = next((title for number, title in reversed(sections) if number < node.lineno), "connection" if sections else "")
+            section = next(
+                (title for number, title in reversed(sections) if number < node.lineno),
+                "connection" if sections else "",
+            )
             name = getattr(module, "__func_alias__", {}).get(node.name, node.name)
-            yield section, name, ast.unparse(node.args), inspect.cleandoc(getattr(module, node.name).__doc__ or "")
+            yield (
+                section,
+                name,
+                ast.unparse(node.args),
+                inspect.cleandoc(getattr(module, node.name).__doc__ or ""),
+            )
 
 
 def states(module: str) -> Iterator[tuple[str, str, str]]:
     """Yield name, arguments and docstring of each state of a module, in the order of the source."""
     for node in ast.parse((ROOT / "_states" / f"{module}.py").read_text()).body:
         # What Salt calls where something that is watched changed is none.
-        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_") and node.name != "mod_watch":
+        if (
+            isinstance(node, ast.FunctionDef)
+            and not node.name.startswith("_")
+            and node.name != "mod_watch"
+        ):
             yield node.name, ast.unparse(node.args), ast.get_docstring(node) or ""
 
 
@@ -100,7 +118,10 @@ def states_page() -> str:
     parts = [STATES_HEAD]
     for module in MODULES:
         parts.append(f"## {module}\n")
-        parts += [entry(f"{module}.{state}", arguments, docstring, "yaml") for state, arguments, docstring in states(module)]
+        parts += [
+            entry(f"{module}.{state}", arguments, docstring, "yaml")
+            for state, arguments, docstring in states(module)
+        ]
     return "\n".join(parts)
 
 

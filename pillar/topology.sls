@@ -46,7 +46,9 @@ PORTS = {
 CHROOTS = {"mesos": "/mesos", "marathon": "/marathon", "chronos": "/chronos/state"}
 
 # Addresses that no other node could reach: this network, loopback, multicast and what is reserved.
-NOWHERE = [ipaddress.IPv4Network(network) for network in ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3")]
+NOWHERE = [
+    ipaddress.IPv4Network(network) for network in ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3")
+]
 
 # Without what was wrong in it, which is None, or missing from a list. `address` of a pattern is a network.
 Node = namedtuple("Node", "name is_pattern address roles zookeeper_id is_observer")
@@ -86,8 +88,17 @@ def _table(faults):
     for key in given:
         if key not in KEYS:
             fault(key, given[key], f"no such key. {_known(key, KEYS)}")
-    ports = _named(given, "ports", PORTS, _is_port, "not a port. A port is a number from 1 to 65535.", fault)
-    chroots = _named(given, "chroots", CHROOTS, _is_path, "not a path in ZooKeeper. One looks like /mesos.", fault)
+    ports = _named(
+        given, "ports", PORTS, _is_port, "not a port. A port is a number from 1 to 65535.", fault
+    )
+    chroots = _named(
+        given,
+        "chroots",
+        CHROOTS,
+        _is_path,
+        "not a path in ZooKeeper. One looks like /mesos.",
+        fault,
+    )
     advertise, allow_even = given.get("advertise", "address"), given.get("allow_even", False)
     if advertise not in ("address", "name"):
         fault("advertise", advertise, "should be address, or name: the minion id.")
@@ -95,9 +106,19 @@ def _table(faults):
         fault("allow_even", allow_even, "should be true or false.")
     nodes = given.get("nodes", {})
     if not isinstance(nodes, dict):
-        fault("nodes", nodes, "should be a mapping: minion id or pattern -> address, roles... {} if every node stands alone.")
+        fault(
+            "nodes",
+            nodes,
+            "should be a mapping: minion id or pattern -> address, roles... {} if every node stands alone.",
+        )
         nodes = {}
-    table = Table([_node(name, row, fault) for name, row in nodes.items()], advertise, ports, chroots, allow_even)
+    table = Table(
+        [_node(name, row, fault) for name, row in nodes.items()],
+        advertise,
+        ports,
+        chroots,
+        allow_even,
+    )
     _check_together(table, fault)
     return table
 
@@ -111,12 +132,22 @@ def _load(fault):
     # Not only YAMLError: `!!bool x` raises KeyError, 2024-13-01 ValueError, brackets without end RecursionError.
     except Exception as error:
         mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}: {error.problem}" if mark else f"{type(error).__name__}: {error}"
-        fault("", TABLE.name, f"cannot be read. {where.replace('found conflicting ID', 'given twice:')}.")
+        where = (
+            f"line {mark.line + 1}: {error.problem}" if mark else f"{type(error).__name__}: {error}"
+        )
+        fault(
+            "",
+            TABLE.name,
+            f"cannot be read. {where.replace('found conflicting ID', 'given twice:')}.",
+        )
     else:
         if isinstance(given, dict) and "nodes" in given:
             return given
-        fault("", given, "should be a mapping with the key nodes. A table without nodes is one line, nodes: {}.")
+        fault(
+            "",
+            given,
+            "should be a mapping with the key nodes. A table without nodes is one line, nodes: {}.",
+        )
         return given if isinstance(given, dict) else {}
     return {}
 
@@ -141,7 +172,11 @@ def _node(name, row, fault):
     if not isinstance(name, str) or not re.fullmatch(r"[\w.:@+*?\[\]!-]+", name):
         fault(path, name, "not a minion id, or a pattern of ids. If it is one, put it in quotes.")
     elif name.endswith("_master"):
-        fault(path, name, "an id with this end is the Salt master's own, for its runbooks. Give the minion another.")
+        fault(
+            path,
+            name,
+            "an id with this end is the Salt master's own, for its runbooks. Give the minion another.",
+        )
     name = _text(name)
     is_pattern = re.search(r"[*?\[]", name) is not None
     if not isinstance(row, dict):
@@ -154,15 +189,27 @@ def _node(name, row, fault):
     roles = _roles(path, row.get("roles", []), fault)
     control = [role for role in roles if role in CONTROL]
     if is_pattern and control:
-        fault(f"{path}:roles", row["roles"], f"{', '.join(control)}: not for a pattern. Give each of these nodes a row of its own.")
+        fault(
+            f"{path}:roles",
+            row["roles"],
+            f"{', '.join(control)}: not for a pattern. Give each of these nodes a row of its own.",
+        )
         roles = [role for role in roles if role not in CONTROL]
 
     number, observer = None, row.get("zookeeper_observer", False)
     if "zookeeper" in roles:
         if "zookeeper_id" not in row:
-            fault(f"{path}:zookeeper_id", None, "missing. A ZooKeeper server needs an id of its own, 1 to 255.")
+            fault(
+                f"{path}:zookeeper_id",
+                None,
+                "missing. A ZooKeeper server needs an id of its own, 1 to 255.",
+            )
         elif type(row["zookeeper_id"]) is not int or not 1 <= row["zookeeper_id"] <= 255:
-            fault(f"{path}:zookeeper_id", row["zookeeper_id"], "not an id. An id is a number from 1 to 255.")
+            fault(
+                f"{path}:zookeeper_id",
+                row["zookeeper_id"],
+                "not an id. An id is a number from 1 to 255.",
+            )
         else:
             number = row["zookeeper_id"]
         if not isinstance(observer, bool):
@@ -170,10 +217,18 @@ def _node(name, row, fault):
     elif not (is_pattern and control):  # to which it has been said that it may not be a server
         for key in ("zookeeper_id", "zookeeper_observer"):
             if key in row:
-                fault(f"{path}:{key}", row[key], "only for a node with the role zookeeper. Add the role, or take this out.")
+                fault(
+                    f"{path}:{key}",
+                    row[key],
+                    "only for a node with the role zookeeper. Add the role, or take this out.",
+                )
 
     if "address" not in row:
-        fault(f"{path}:address", None, f"missing. It looks like {'10.0.0.0/24' if is_pattern else '10.0.0.11'}.")
+        fault(
+            f"{path}:address",
+            None,
+            f"missing. It looks like {'10.0.0.0/24' if is_pattern else '10.0.0.11'}.",
+        )
     address = _address(path, row["address"], is_pattern, fault) if "address" in row else None
     return Node(name, is_pattern, address, roles, number, observer is True)
 
@@ -206,12 +261,22 @@ def _address(path, given, is_pattern, fault):
         found = kind(given)
         if is_pattern and "/" not in given:
             wrong = "an address. The nodes of a pattern have theirs in a network: 10.0.0.0/24."
-        elif any(found in network if not is_pattern else found.overlaps(network) for network in NOWHERE):
+        elif any(
+            found in network if not is_pattern else found.overlaps(network) for network in NOWHERE
+        ):
             wrong = "no other node could reach it: loopback, multicast or reserved."
     except ValueError:
-        wrong = "not a network. One looks like 10.0.0.0/24." if is_pattern else "not an IPv4 address. One looks like 10.0.0.11."
+        wrong = (
+            "not a network. One looks like 10.0.0.0/24."
+            if is_pattern
+            else "not an IPv4 address. One looks like 10.0.0.11."
+        )
         if isinstance(given, str) and "/" in given:
-            wrong = _network_meant(given) if is_pattern else "a network is for a pattern. This row needs an address: 10.0.0.11."
+            wrong = (
+                _network_meant(given)
+                if is_pattern
+                else "a network is for a pattern. This row needs an address: 10.0.0.11."
+            )
     if wrong:
         fault(f"{path}:address", given, wrong)
         return None
@@ -234,15 +299,23 @@ def _check_together(table, fault):
         for node in named:
             value = getattr(node, key)
             if value is not None and owner.setdefault(value, node) is not node:
-                fault(f"nodes:{node.name}:{key}", value, f"{owner[value].name} has this {what}. Each needs one of its own.")
+                fault(
+                    f"nodes:{node.name}:{key}",
+                    value,
+                    f"{owner[value].name} has this {what}. Each needs one of its own.",
+                )
 
     voters = [node for node in _having(table, "zookeeper") if not node.is_observer]
-    for role, kind, nodes in (("zookeeper", "voting ZooKeeper servers", voters),
-                              ("mesos-master", "Mesos masters", _having(table, "mesos-master"))):
+    for role, kind, nodes in (
+        ("zookeeper", "voting ZooKeeper servers", voters),
+        ("mesos-master", "Mesos masters", _having(table, "mesos-master")),
+    ):
         needing = [other for other in NEEDED_BY[role] if _having(table, other)]
         if needing and not nodes:
             first = _having(table, needing[0])[0]
-            wrong = f"there are no {kind} in the table, which {', '.join(needing)} cannot do without."
+            wrong = (
+                f"there are no {kind} in the table, which {', '.join(needing)} cannot do without."
+            )
             fault(f"nodes:{first.name}:roles", ", ".join(first.roles), wrong)
         elif nodes and len(nodes) % 2 == 0 and table.allow_even is not True:
             wrong = f"an even number of them survives no more failures than {len(nodes) - 1}. Add or remove one, or set allow_even: true."
@@ -254,13 +327,21 @@ def _check_ports(table, fault):
     """Note ports that two programs of one node would want."""
     ports, seen = {**PORTS, **table.ports}, set()
     for node in table.nodes:
-        wanted = [key for key in PORTS if key in node.roles or ("zookeeper" in node.roles and key.startswith("zookeeper-"))]
+        wanted = [
+            key
+            for key in PORTS
+            if key in node.roles or ("zookeeper" in node.roles and key.startswith("zookeeper-"))
+        ]
         for number, key in enumerate(wanted):
             for other in wanted[:number]:
                 if ports[key] == ports[other] and (key, other) not in seen:
                     seen.add((key, other))
                     named, rival = (key, other) if key in table.ports else (other, key)
-                    fault(f"ports:{named}", ports[key], f"the port of {rival}, and {node.name} is both. Give one of them another.")
+                    fault(
+                        f"ports:{named}",
+                        ports[key],
+                        f"the port of {rival}, and {node.name} is both. Give one of them another.",
+                    )
 
 
 def _having(table, role):
@@ -274,7 +355,9 @@ def _having(table, role):
 def _row_of(minion, nodes, faults):
     """The row of a minion: its own, or the only pattern that fits."""
     own = [node for node in nodes if not node.is_pattern and node.name == minion]
-    fitting = own or [node for node in nodes if node.is_pattern and fnmatch.fnmatchcase(minion, node.name)]
+    fitting = own or [
+        node for node in nodes if node.is_pattern and fnmatch.fnmatchcase(minion, node.name)
+    ]
     names = [node.name for node in fitting]
     if not fitting:
         close = _likely(minion, [node.name for node in nodes])
@@ -302,7 +385,9 @@ def _own_address(row, faults):
     if len(fitting) != 1:
         has = f"several addresses in it, {', '.join(fitting)}" if fitting else "no address in it"
         others = "" if fitting else f", only {', '.join(map(str, sorted(found))) or 'none at all'}"
-        wrong = f"this minion has {has}{others}. Mend the network, or give the minion a row of its own."
+        wrong = (
+            f"this minion has {has}{others}. Mend the network, or give the minion a row of its own."
+        )
         faults.append(_fault(f"topology:nodes:{row.name}:address", row.address, wrong))
         return None
     return fitting[0]
@@ -323,13 +408,23 @@ def _settings(table, row, minion, address):
 
     def named(**settings):
         """Setting -> port, as far as the table names it: the formulas know the others."""
-        return {setting: table.ports[key] for setting, key in settings.items() if key in table.ports}
+        return {
+            setting: table.ports[key] for setting, key in settings.items() if key in table.ports
+        }
 
-    members = table.nodes if roles & set(CONTROL) else [node for node in table.nodes if set(node.roles) & set(CONTROL)]
+    members = (
+        table.nodes
+        if roles & set(CONTROL)
+        else [node for node in table.nodes if set(node.roles) & set(CONTROL)]
+    )
     firewall = {"members": list(dict.fromkeys(node.address for node in members))}
     pillar = dict(common={"firewall": firewall})
     # Where the execution modules find the APIs.
-    for formula, role in (("mesos", "mesos-master"), ("marathon", "marathon"), ("chronos", "chronos")):
+    for formula, role in (
+        ("mesos", "mesos-master"),
+        ("marathon", "marathon"),
+        ("chronos", "chronos"),
+    ):
         urls = [f"http://{node.address}:{ports[role]}" for node in _having(table, role)]
         if urls:
             pillar[formula] = {"url": urls}
@@ -341,7 +436,11 @@ def _settings(table, row, minion, address):
             "servers": addresses,
             "myid": row.zookeeper_id,
             **({"observers": observers} if observers else {}),
-            **named(client_port="zookeeper", peer_port="zookeeper-peer", election_port="zookeeper-election"),
+            **named(
+                client_port="zookeeper",
+                peer_port="zookeeper-peer",
+                election_port="zookeeper-election",
+            ),
         }
         # Copies: Salt merges the settings into the very objects above.
         settled["zookeeper:servers"] = dict(addresses)
@@ -353,20 +452,39 @@ def _settings(table, row, minion, address):
     own = {"ip": address, "hostname": name}
     if "mesos-master" in roles:
         quorum = len(masters) // 2 + 1
-        pillar["mesos"]["master"] = dict(flags={**own, "quorum": quorum, **named(port="mesos-master")})
+        pillar["mesos"]["master"] = dict(
+            flags={**own, "quorum": quorum, **named(port="mesos-master")}
+        )
         settled["mesos:master:flags:quorum"] = quorum
     if "mesos-slave" in roles:
         pillar["mesos"]["slave"] = dict(flags={**own, **named(port="mesos-slave")})
     if "marathon" in roles:
         pillar["marathon"].update(
-            master=zk, zk=f"zk://{hosts}{chroots['marathon']}", hostname=name, libprocess_ip=address, **named(http_port="marathon"))
+            master=zk,
+            zk=f"zk://{hosts}{chroots['marathon']}",
+            hostname=name,
+            libprocess_ip=address,
+            **named(http_port="marathon"),
+        )
     if "chronos" in roles:
-        pillar["chronos"].update(master=zk, zk_hosts=hosts, hostname=name, libprocess_ip=address, **named(http_port="chronos"))
+        pillar["chronos"].update(
+            master=zk,
+            zk_hosts=hosts,
+            hostname=name,
+            libprocess_ip=address,
+            **named(http_port="chronos"),
+        )
         if "chronos" in table.chroots:
             pillar["chronos"]["options"] = {"zk_path": chroots["chronos"]}
 
-    pillar["topology"] = {"row": row.name, "roles": row.roles, "address": address, "name": name,
-                          "settled": settled, "faults": []}
+    pillar["topology"] = {
+        "row": row.name,
+        "roles": row.roles,
+        "address": address,
+        "name": name,
+        "settled": settled,
+        "faults": [],
+    }
     return pillar
 
 
@@ -388,7 +506,9 @@ def _text(value):
         text = "a number too long to write"
     if text.isprintable():
         return text
-    return "".join(letter if letter.isprintable() else "?" for letter in re.sub(r"\s+", " ", text).strip())
+    return "".join(
+        letter if letter.isprintable() else "?" for letter in re.sub(r"\s+", " ", text).strip()
+    )
 
 
 def _likely(word, words):
@@ -409,4 +529,7 @@ def _is_port(value):
 
 def _is_path(value):
     """Whether a value is a path in ZooKeeper, such as /chronos/state; /zookeeper is its own."""
-    return isinstance(value, str) and re.fullmatch(r"(?!/zookeeper(/|$))(/(?!\.\.?(/|$))[\w.-]+)+", value) is not None
+    return (
+        isinstance(value, str)
+        and re.fullmatch(r"(?!/zookeeper(/|$))(/(?!\.\.?(/|$))[\w.-]+)+", value) is not None
+    )

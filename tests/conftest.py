@@ -7,28 +7,46 @@ import pytest
 
 
 def pytest_addoption(parser):
-    parser.addoption("--update-golden", action="store_true",
-                     help="write tests/render/golden anew from what the formulas render to now")
-    parser.addoption("--lab-host", metavar="NAME",
-                     help="run tests/testinfra against this host of the lab; other machines: --hosts=ssh://...")
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="write tests/render/golden anew from what the formulas render to now",
+    )
+    parser.addoption(
+        "--lab-host",
+        metavar="NAME",
+        help="run tests/testinfra against this host of the lab; other machines: --hosts=ssh://...",
+    )
 
 
 def pytest_terminal_summary(terminalreporter):
     """Show the tables that tests record: ``record_property("table", (title, column, {row: cell}))``, each a column of one."""
     tables = {}
-    for report in (report for outcome in ("passed", "failed") for report in terminalreporter.getreports(outcome)):
+    for report in (
+        report
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.getreports(outcome)
+    ):
         for name, value in report.user_properties if report.when == "call" else ():
             if name == "table":
                 title, column, cells = value
                 tables.setdefault(title, {})[column] = cells
     for title, columns in sorted(tables.items()):
         terminalreporter.write_sep("-", title)
-        columns = dict(sorted(columns.items(), key=lambda each: [int(number) for number in each[0].split(".")]))
+        columns = dict(
+            sorted(columns.items(), key=lambda each: [int(number) for number in each[0].split(".")])
+        )
         rows = list(dict.fromkeys(row for cells in columns.values() for row in cells))
         width = max(map(len, rows))
-        terminalreporter.write_line(" ".join(["".ljust(width), *(f"{column:>9}" for column in columns)]))
+        terminalreporter.write_line(
+            " ".join(["".ljust(width), *(f"{column:>9}" for column in columns)])
+        )
         for row in rows:
-            terminalreporter.write_line(" ".join([row.ljust(width), *(f"{cells.get(row, ''):>9}" for cells in columns.values())]))
+            terminalreporter.write_line(
+                " ".join(
+                    [row.ljust(width), *(f"{cells.get(row, ''):>9}" for cells in columns.values())]
+                )
+            )
 
 
 def _program(name: str) -> str:

@@ -17,11 +17,26 @@ def run():
     """Return a list of faults: setting, value, and what is wrong with it."""
     if not isinstance(settings["options"], dict) or not isinstance(settings["environment"], dict):
         return []
-    plan = __salt__["slsutil.renderer"]("salt://chronos/plan.py", default_renderer="py", settings=settings)
+    plan = __salt__["slsutil.renderer"](
+        "salt://chronos/plan.py", default_renderer="py", settings=settings
+    )
     shared = __salt__["slsutil.renderer"](
-        "salt://mesos/framework.py", default_renderer="py", formula="chronos", settings=settings, own=OWN,
-        toggles=plan["toggles"], switches=plan["switches"])
-    return [*_versions(), *_places(plan["launcher"]), *_secrets(), *_jobs(), *_deployment(), *shared]
+        "salt://mesos/framework.py",
+        default_renderer="py",
+        formula="chronos",
+        settings=settings,
+        own=OWN,
+        toggles=plan["toggles"],
+        switches=plan["switches"],
+    )
+    return [
+        *_versions(),
+        *_places(plan["launcher"]),
+        *_secrets(),
+        *_jobs(),
+        *_deployment(),
+        *shared,
+    ]
 
 
 def _fault(key, value, wrong):
@@ -32,7 +47,11 @@ def _fault(key, value, wrong):
 def _versions():
     version, launcher = settings["version"], settings["launcher"]
     if isinstance(version, str) and not re.fullmatch(r"\d+\.\d+\.\d+", version):
-        yield _fault("version", version, "not a version. It looks like 2.5.0, what comes after goes into release.")
+        yield _fault(
+            "version",
+            version,
+            "not a version. It looks like 2.5.0, what comes after goes into release.",
+        )
     if isinstance(launcher, str) and launcher not in ("auto", "old", "new"):
         yield _fault("launcher", launcher, "no such launcher. Known: auto, old, new.")
 
@@ -46,8 +65,11 @@ def _places(launcher):
         wrong = "the launcher writes it to the journal, password and all. Give file:///etc/mesos/zk, if that is it."
         yield _fault("master", "(hidden)", wrong)
     if not HOSTS.fullmatch(hosts):
-        yield _fault("zk_hosts", "(hidden)" if "@" in hosts else hosts, "not a list of servers. It looks like "
-                     "10.0.0.1:2181,10.0.0.2:2181.")
+        yield _fault(
+            "zk_hosts",
+            "(hidden)" if "@" in hosts else hosts,
+            "not a list of servers. It looks like 10.0.0.1:2181,10.0.0.2:2181.",
+        )
     elif launcher == "old":
         mesos = __pillar__.get("mesos")
         zk = str((mesos if isinstance(mesos, dict) else {}).get("zk", "zk://localhost:2181/mesos"))
@@ -64,7 +86,9 @@ def _secrets():
             yield _fault(f"options:{name}", "(hidden)", wrong)
     path = settings["options"].get("mesos_authentication_secret_file")
     if path is not None and settings["mesos_authentication_secret"] is not None:
-        wrong = "another file than the one of chronos:mesos_authentication_secret. Keep one of them."
+        wrong = (
+            "another file than the one of chronos:mesos_authentication_secret. Keep one of them."
+        )
         yield _fault("options:mesos_authentication_secret_file", path, wrong)
 
 
@@ -72,7 +96,11 @@ def _jobs():
     """Jobs that cannot be called so."""
     for name in settings["jobs"] if isinstance(settings["jobs"], dict) else ():
         if not isinstance(name, str) or not name.strip() or not name.isprintable():
-            yield _fault(f"jobs:{name}", name, "should be the name of a job, on one line. A number needs quotes.")
+            yield _fault(
+                f"jobs:{name}",
+                name,
+                "should be the name of a job, on one line. A number needs quotes.",
+            )
 
 
 def _deployment():
@@ -86,4 +114,8 @@ def _deployment():
     if owner is not None and not (isinstance(owner, str) and owner.strip()):
         yield _fault("deployment:owner_name", owner, "should be text, or null.")
     if deployment.get("purge") is True and owner is None:
-        yield _fault("deployment:purge", True, "needs owner_name: jobs of this owner are deleted when they are not declared any more.")
+        yield _fault(
+            "deployment:purge",
+            True,
+            "needs owner_name: jobs of this owner are deleted when they are not declared any more.",
+        )

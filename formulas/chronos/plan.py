@@ -18,7 +18,10 @@ TOGGLES = ("http_compression", "mail_ssl", "mesos_checkpoint", "revive_offers_fo
 SWITCHES = ("disable_http",)
 
 # The variables of secrets: on no command line.
-SECRETS = {"http_credentials": "MESOSPHERE_HTTP_CREDENTIALS", "ssl_keystore_password": "MESOSPHERE_KEYSTORE_PASS"}
+SECRETS = {
+    "http_credentials": "MESOSPHERE_HTTP_CREDENTIALS",
+    "ssl_keystore_password": "MESOSPHERE_KEYSTORE_PASS",
+}
 
 # From here on packages have the launcher that adds zk_hosts and master only if they are not given.
 NEW = "20160322"
@@ -28,7 +31,11 @@ def run():
     """Return the plan."""
     launcher = _launcher()
     left_out = ("master", "zk_hosts") if launcher == "old" else ()
-    options = {name: settings[name] for name in OPTIONS if settings[name] is not None and name not in left_out}
+    options = {
+        name: settings[name]
+        for name in OPTIONS
+        if settings[name] is not None and name not in left_out
+    }
     if settings["mesos_authentication_secret"] is not None:
         options["mesos_authentication_secret_file"] = "/etc/chronos/mesos-authentication-secret"
     for name, value in settings["options"].items():
@@ -38,15 +45,23 @@ def run():
             options[f"?disable_{name}"] = True
         elif value is not None and value is not False:
             options[name] = value
-    variables = {"JAVA_OPTS": settings["java_opts"], "LIBPROCESS_PORT": settings["libprocess_port"],
-                 "LIBPROCESS_IP": settings["libprocess_ip"], **settings["environment"]}
+    variables = {
+        "JAVA_OPTS": settings["java_opts"],
+        "LIBPROCESS_PORT": settings["libprocess_port"],
+        "LIBPROCESS_IP": settings["libprocess_ip"],
+        **settings["environment"],
+    }
     return {
         "launcher": launcher,
         "toggles": TOGGLES,
         "switches": SWITCHES,
         "flags": options,
         "variables": {name: value for name, value in variables.items() if value is not None},
-        "secrets": {variable: settings[name] for name, variable in SECRETS.items() if settings[name] is not None},
+        "secrets": {
+            variable: settings[name]
+            for name, variable in SECRETS.items()
+            if settings[name] is not None
+        },
     }
 
 

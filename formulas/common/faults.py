@@ -44,7 +44,10 @@ def run():
 
 def _fault(path, value, wrong):
     """A sentence: which setting, its value (but no secret), on which node, and what is wrong with it."""
-    path, shown = (text if isinstance(text, str) and text.isprintable() else json.dumps(text, default=str) for text in (path, value))
+    path, shown = (
+        text if isinstance(text, str) and text.isprintable() else json.dumps(text, default=str)
+        for text in (path, value)
+    )
     if re.search("secret|password|credential|zk_auth", path, re.IGNORECASE):
         shown = "(hidden)"
     shown = re.sub(r"://[^/]*@", "://(hidden)@", shown)
@@ -78,7 +81,13 @@ def _topology():
     """Faults of the table, and what pillar says against it: settings come after the table, and win where they differ."""
     table, faults = _table(), []
     if not isinstance(__pillar__.get("topology", {}), dict):
-        faults.append(_fault("topology", __pillar__["topology"], "this key is the table's own, see pillar/topology.yaml."))
+        faults.append(
+            _fault(
+                "topology",
+                __pillar__["topology"],
+                "this key is the table's own, see pillar/topology.yaml.",
+            )
+        )
     if "nodes" in table:
         wrong = "an id with this end is the Salt master's own, for its runbooks. Give this minion another."
         faults.append(_fault("grains:id", __grains__["id"], wrong))
@@ -112,12 +121,22 @@ def _node():
 
 def _system():
     """The fault of an operating system that the formulas do not know."""
-    family, release, known = __grains__.get("os_family"), __grains__.get("osmajorrelease"), ", ".join(map(str, _releases()))
+    family, release, known = (
+        __grains__.get("os_family"),
+        __grains__.get("osmajorrelease"),
+        ", ".join(map(str, _releases())),
+    )
     if family != "RedHat":
         wrong = f"not of the RedHat family. The packages that these formulas know are those of EL {known}."
         return [_fault("grains:os_family", family, wrong)]
     if release not in _releases():
-        return [_fault("grains:osmajorrelease", release, f"no release of EL that these formulas know. Known: {known}.")]
+        return [
+            _fault(
+                "grains:osmajorrelease",
+                release,
+                f"no release of EL that these formulas know. Known: {known}.",
+            )
+        ]
     return []
 
 
@@ -126,7 +145,11 @@ def _roles():
     roles, granted = __grains__.get("roles") or [], _table().get("roles")
     roles = roles if isinstance(roles, list) else [roles]
     if granted is None:
-        return [_fault("grains:roles", role, f"no such role. {_known(role, ROLES)}") for role in roles if role not in ROLES]
+        return [
+            _fault("grains:roles", role, f"no such role. {_known(role, ROLES)}")
+            for role in roles
+            if role not in ROLES
+        ]
     if stamping or set(map(str, roles)) == set(granted):
         return []
     wrong = (
@@ -182,9 +205,13 @@ def _type(value, default, is_open):
         fits = isinstance(default, dict) and isinstance(value, dict)
     elif is_open and not isinstance(default, list):
         # The program reads text, whatever the type here; of words for a boolean, these are the ones that all know.
-        fits = not isinstance(value, list) and (type(default) is not bool or str(value).lower() in ("true", "false"))
+        fits = not isinstance(value, list) and (
+            type(default) is not bool or str(value).lower() in ("true", "false")
+        )
     elif isinstance(default, list):
-        fits = isinstance(value, list)  # Salt 3008 may have its own kind of list, which hides its values from logs
+        fits = isinstance(
+            value, list
+        )  # Salt 3008 may have its own kind of list, which hides its values from logs
     else:
         fits = type(value) is type(default) or (type(default) is float and type(value) is int)
     if fits:
@@ -207,7 +234,11 @@ def _is_url(value):
         return True
     urls = value if isinstance(value, list) else [value]
     known = r"https?://[^\s/?#,]+(/\S*)?"
-    return value is None or bool(urls) and all(isinstance(url, str) and re.fullmatch(known, url) for url in urls)
+    return (
+        value is None
+        or bool(urls)
+        and all(isinstance(url, str) and re.fullmatch(known, url) for url in urls)
+    )
 
 
 def _is_network(value):
@@ -231,16 +262,29 @@ def _common(settings):
         faults.append(_fault(f"common:{key}", value, wrong))
 
     sections = (settings[name] for name in ("repositories", "firewall", "time"))
-    repositories, firewall, time = (section if isinstance(section, dict) else {} for section in sections)
+    repositories, firewall, time = (
+        section if isinstance(section, dict) else {} for section in sections
+    )
     for key in ("baseurl", "gpgkey", "proxy", "vault", "vault_gpgkey"):
         url = repositories.get(key)
         if url is not None and not re.match(r"\w+://\S+$", str(url)):
-            fault(f"repositories:{key}", url, "not a URL. A URL looks like https://mirror.example.org/el/7.")
-    system, known = f"{__grains__.get('os')} {__grains__.get('osmajorrelease')}", _release()["systems"]
+            fault(
+                f"repositories:{key}",
+                url,
+                "not a URL. A URL looks like https://mirror.example.org/el/7.",
+            )
+    system, known = (
+        f"{__grains__.get('os')} {__grains__.get('osmajorrelease')}",
+        _release()["systems"],
+    )
     if repositories.get("vault") and not _system() and __grains__.get("os") not in known:
         wrong = f"in which files {system} has its own repositories is not known, only of {', '.join(known)}. Use common:repositories:extra."
         fault("repositories:vault", repositories["vault"], wrong)
-    if repositories.get("baseurl") and repositories.get("gpgcheck") is True and not repositories.get("gpgkey"):
+    if (
+        repositories.get("baseurl")
+        and repositories.get("gpgcheck") is True
+        and not repositories.get("gpgkey")
+    ):
         wrong = "yum is to verify the packages of baseurl, but no key is named. Give its URL, or set gpgcheck: false."
         fault("repositories:gpgkey", None, wrong)
     extra = repositories.get("extra")
@@ -248,12 +292,18 @@ def _common(settings):
         if name in ("mesosphere", "mesosphere-noarch", "base", "updates", "extras"):
             wrong = "this section is written from baseurl or vault. Take another id."
             fault(f"repositories:extra:{name}", options, wrong)
-        elif not isinstance(options, dict) or not {"baseurl", "mirrorlist", "metalink"} & set(options):
+        elif not isinstance(options, dict) or not {"baseurl", "mirrorlist", "metalink"} & set(
+            options
+        ):
             wrong = "no address. Needed: a mapping with baseurl, mirrorlist or metalink."
             fault(f"repositories:extra:{name}", options, wrong)
 
     if time.get("enabled") is True and time.get("servers") == [] and time.get("pools") == []:
-        fault("time:servers", [], "nothing to take the time from. Name servers or pools, or set enabled: false.")
+        fault(
+            "time:servers",
+            [],
+            "nothing to take the time from. Name servers or pools, or set enabled: false.",
+        )
 
     for key in ("clients", "members"):
         networks = firewall.get(key)
@@ -261,13 +311,29 @@ def _common(settings):
             fault(f"firewall:{key}", networks, "should be a list of networks, or null.")
         for network in _list(networks):
             if not isinstance(network, str) or not _is_network(network):
-                fault(f"firewall:{key}", network, "not a network. One looks like 10.0.0.0/8, an address like 10.0.0.1.")
+                fault(
+                    f"firewall:{key}",
+                    network,
+                    "not a network. One looks like 10.0.0.0/8, an address like 10.0.0.1.",
+                )
     for rule in _list(firewall.get("extra")):
         known = ("port", "protocol", "from")
-        if not isinstance(rule, dict) or not {"port", "from"} <= set(rule) or set(rule) - set(known):
-            fault("firewall:extra", rule, f"not a rule. Known: {', '.join(known)}; protocol may be left out.")
+        if (
+            not isinstance(rule, dict)
+            or not {"port", "from"} <= set(rule)
+            or set(rule) - set(known)
+        ):
+            fault(
+                "firewall:extra",
+                rule,
+                f"not a rule. Known: {', '.join(known)}; protocol may be left out.",
+            )
         elif not all(_is_port(port) for port in str(rule["port"]).split("-")):
-            fault("firewall:extra", rule, "not a port. Ports are numbers from 1 to 65535, or two of them: 31000-32000.")
+            fault(
+                "firewall:extra",
+                rule,
+                "not a port. Ports are numbers from 1 to 65535, or two of them: 31000-32000.",
+            )
         elif rule.get("protocol", "tcp") not in ("tcp", "udp", "sctp", "dccp"):
             fault("firewall:extra", rule, "no such protocol. Known: tcp, udp, sctp, dccp.")
         elif rule["from"] not in ("clients", "members", "everyone"):

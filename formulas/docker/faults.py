@@ -38,8 +38,12 @@ def run():
         return faults
     if package not in packages:
         return [_fault("package", package, f"no such package. Known: {', '.join(packages)}.")]
-    if version is not None and not (isinstance(version, str) and re.match(r"\d+(\.\d+){1,2}$", version)):
-        wrong = "not a version. A version looks like '1.13.1', in quotes; the rest goes into release."
+    if version is not None and not (
+        isinstance(version, str) and re.match(r"\d+(\.\d+){1,2}$", version)
+    ):
+        wrong = (
+            "not a version. A version looks like '1.13.1', in quotes; the rest goes into release."
+        )
         faults.append(_fault("version", version, wrong))
     options = {name: value for name, value in options.items() if value is not None}
     return faults + list(_options(options, package, packages[package]["taken"]))
@@ -53,21 +57,35 @@ def _options(options, package, taken):
             yield _fault(f"options:{name}", options[name], wrong)
     for name, value in options.items():
         if value in ("true", "false"):
-            yield _fault(f"options:{name}", value, "text, where dockerd takes a boolean. Take the quotes away.")
+            yield _fault(
+                f"options:{name}",
+                value,
+                "text, where dockerd takes a boolean. Take the quotes away.",
+            )
     if package == "docker" and "data-root" in options:
-        yield _fault("options:data-root", options["data-root"], "no option of docker 1.13. There it is called graph.")
+        yield _fault(
+            "options:data-root",
+            options["data-root"],
+            "no option of docker 1.13. There it is called graph.",
+        )
     if package == "docker" and isinstance(settings["flags"], list):
         for flag in settings["flags"]:
             name = str(flag).lstrip("-").split("=")[0]
             key = KEYS.get(name, name)
             if key in options:
-                wrong = f"also in options:{key}; twice, dockerd does not start. Take one of them out."
+                wrong = (
+                    f"also in options:{key}; twice, dockerd does not start. Take one of them out."
+                )
                 yield _fault("flags", flag, wrong)
     log, limits = options.get("log-driver"), options.get("log-opts")
     if isinstance(limits, dict):
         for name, value in limits.items():
             if value is not None and not isinstance(value, str):
-                yield _fault(f"options:log-opts:{name}", value, "not text. dockerd takes nothing else here: quote it.")
+                yield _fault(
+                    f"options:log-opts:{name}",
+                    value,
+                    "not text. dockerd takes nothing else here: quote it.",
+                )
             elif name in ("max-size", "max-file") and log not in ("json-file", "local"):
                 wrong = f"no option of the log driver {log}. Set log-opts to null, or name the ones it has."
                 yield _fault(f"options:log-opts:{name}", value, wrong)

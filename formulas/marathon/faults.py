@@ -5,8 +5,17 @@ What only Marathon can know to be wrong with its settings. See common/faults.py,
 
 import re
 
-OWN = ("master", "zk", "http_port", "https_port", "hostname", "mesos_user", "http_credentials", "ssl_keystore_password",
-       "mesos_authentication_secret")
+OWN = (
+    "master",
+    "zk",
+    "http_port",
+    "https_port",
+    "hostname",
+    "mesos_user",
+    "http_credentials",
+    "ssl_keystore_password",
+    "mesos_authentication_secret",
+)
 
 ZK = re.compile(r"zk://([^\s@/]+:[^\s@]+@)?[\w.\[\]:-]+:\d+(,[\w.\[\]:-]+:\d+)*/[^\s/]\S*")
 
@@ -24,18 +33,38 @@ def run():
 
 def _daemon():
     """Faults in what the program is to find."""
-    version, options, environment = settings["version"], settings["options"], settings["environment"]
-    if not isinstance(version, str) or not isinstance(options, dict) or not isinstance(environment, dict):
+    version, options, environment = (
+        settings["version"],
+        settings["options"],
+        settings["environment"],
+    )
+    if (
+        not isinstance(version, str)
+        or not isinstance(options, dict)
+        or not isinstance(environment, dict)
+    ):
         return []
     if version != "installed" and not re.fullmatch(r"\d+\.\d+\.\d+", version):
         wrong = "not a version. It looks like 1.8.244, what comes after goes into release; or it is: installed."
         return [_fault("version", version, wrong)]
-    plan = __salt__["slsutil.renderer"]("salt://marathon/plan.py", default_renderer="py", settings=settings)
+    plan = __salt__["slsutil.renderer"](
+        "salt://marathon/plan.py", default_renderer="py", settings=settings
+    )
     if plan["version"] is None:
-        return [_fault("version", version, "Marathon is not installed. Give a version, such as 1.8.244.")]
+        return [
+            _fault(
+                "version", version, "Marathon is not installed. Give a version, such as 1.8.244."
+            )
+        ]
     shared = __salt__["slsutil.renderer"](
-        "salt://mesos/framework.py", default_renderer="py", formula="marathon", settings=settings, own=OWN,
-        toggles=plan["toggles"], switches=plan["switches"])
+        "salt://mesos/framework.py",
+        default_renderer="py",
+        formula="marathon",
+        settings=settings,
+        own=OWN,
+        toggles=plan["toggles"],
+        switches=plan["switches"],
+    )
     return [*_urls(), *_secret(plan), *_words(plan), *shared]
 
 
@@ -48,9 +77,15 @@ def _urls():
     zk, master = settings["zk"], settings["master"]
     if isinstance(zk, str) and not ZK.fullmatch(zk):
         shown = re.sub("//.*@", "//***@", zk)
-        yield _fault("zk", shown, "not a ZooKeeper URL. It looks like zk://10.0.0.1:2181,10.0.0.2:2181/marathon.")
+        yield _fault(
+            "zk",
+            shown,
+            "not a ZooKeeper URL. It looks like zk://10.0.0.1:2181,10.0.0.2:2181/marathon.",
+        )
     if isinstance(master, str) and not re.fullmatch(r"\S+", master):
-        yield _fault("master", master, "not the URL of the masters, such as zk://10.0.0.1:2181/mesos.")
+        yield _fault(
+            "master", master, "not the URL of the masters, such as zk://10.0.0.1:2181/mesos."
+        )
 
 
 def _secret(plan):
@@ -85,7 +120,9 @@ def _ids():
                 wrong = f"{one} cannot be called so. Between slashes: a-z, 0-9, hyphens inside and dots, such as /shop/cart."
                 yield _fault(path, name, wrong)
             elif found.setdefault(name.lstrip("/"), name) != name:
-                yield _fault(path, name, f"the same id as {found[name.lstrip('/')]}. Keep one of them.")
+                yield _fault(
+                    path, name, f"the same id as {found[name.lstrip('/')]}. Keep one of them."
+                )
 
 
 def _groups():
@@ -93,9 +130,15 @@ def _groups():
     for name, group in _mapping(settings["groups"]).items():
         if not isinstance(group, dict | None):
             shown = "(a list)" if isinstance(group, list) else group
-            yield _fault(f"groups:{name}", shown, f"should be a mapping. Known: {', '.join(GROUP)}. null takes the group away.")
+            yield _fault(
+                f"groups:{name}",
+                shown,
+                f"should be a mapping. Known: {', '.join(GROUP)}. null takes the group away.",
+            )
         for key in set(_mapping(group)) - set(GROUP):
-            yield _fault(f"groups:{name}:{key}", "(given)", f"no such key. Known: {', '.join(GROUP)}.")
+            yield _fault(
+                f"groups:{name}:{key}", "(given)", f"no such key. Known: {', '.join(GROUP)}."
+            )
 
 
 def _deployment():
@@ -109,6 +152,12 @@ def _deployment():
     for key, least in (("timeout", 1), ("wait_for_lock", 0)):
         seconds = deployment.get(key)
         if type(seconds) is int and not least <= seconds <= 3600:
-            yield _fault(f"deployment:{key}", seconds, f"should be a number of seconds from {least} to 3600.")
+            yield _fault(
+                f"deployment:{key}", seconds, f"should be a number of seconds from {least} to 3600."
+            )
     if deployment.get("rollback") is True and deployment.get("wait") is False:
-        yield _fault("deployment:rollback", True, "needs wait: true. Only who waits sees what has to be undone.")
+        yield _fault(
+            "deployment:rollback",
+            True,
+            "needs wait: true. Only who waits sees what has to be undone.",
+        )

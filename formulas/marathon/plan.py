@@ -38,8 +38,12 @@ def run():
         elif value is not None and value is not False:
             options[name] = value
 
-    variables = {"JAVA_OPTS": settings["java_opts"], "LIBPROCESS_PORT": settings["libprocess_port"],
-                 "LIBPROCESS_IP": settings["libprocess_ip"], **settings["environment"]}
+    variables = {
+        "JAVA_OPTS": settings["java_opts"],
+        "LIBPROCESS_PORT": settings["libprocess_port"],
+        "LIBPROCESS_IP": settings["libprocess_ip"],
+        **settings["environment"],
+    }
     secrets = {variable: settings[name] for name, variable in SECRETS.items()}
     flags = {}
     for name, value in options.items():

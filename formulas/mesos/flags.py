@@ -20,7 +20,12 @@ def run():
     own = {"attributes": slave["attributes"], "resources": slave["resources"]}
     return {
         "master": {"zk": ZK, **_flags("master")},
-        "slave": {"master": ZK, "containerizers": "docker,mesos" if has_docker else "mesos", **_flags("slave"), **own},
+        "slave": {
+            "master": ZK,
+            "containerizers": "docker,mesos" if has_docker else "mesos",
+            **_flags("slave"),
+            **own,
+        },
     }
 
 
@@ -28,6 +33,8 @@ def _flags(daemon):
     """The flags from pillar that this version knows, and the paths of the secrets."""
     section = settings[daemon]
     version = tuple(int(part) for part in str(settings["version"]).split(".") if part.isdecimal())
-    flags = {name: value for name, value in section["flags"].items() if SINCE.get(name, ()) <= version}
+    flags = {
+        name: value for name, value in section["flags"].items() if SINCE.get(name, ()) <= version
+    }
     secrets = [name for name, value in section["secrets"].items() if value is not None]
     return {**flags, **{name: f"file:///etc/mesos/{daemon}-secrets/{name}" for name in secrets}}

@@ -54,7 +54,9 @@ def _options():
             yield _fault(path, value, "should be text, a number, true or false.")
         elif value is not None and (plain in toggles or name in switches):
             if not isinstance(value, bool):
-                yield _fault(path, value, "an option without a value: true or false, without quotes.")
+                yield _fault(
+                    path, value, "an option without a value: true or false, without quotes."
+                )
             elif value is False and plain in toggles and plain != name:
                 yield _fault(path, value, f"says no twice. Give {plain}: true.")
         elif value is False:
@@ -67,7 +69,11 @@ def _twice():
     for name, value in settings["options"].items():
         other = f"disable_{name}"
         if value is not None and settings["options"].get(other) is not None:
-            yield _fault(f"options:{name}", value, f"the same option as {formula}:options:{other}. Keep one of them.")
+            yield _fault(
+                f"options:{name}",
+                value,
+                f"the same option as {formula}:options:{other}. Keep one of them.",
+            )
 
 
 def _variables():
@@ -83,7 +89,11 @@ def _variables():
             yield _fault(path, value, f"has a setting of its own: {formula}:{VARIABLES[name]}.")
         elif name.startswith(prefix):
             option = name.removeprefix(prefix).lower()
-            yield _fault(path, value, f"is an option: {formula}:{'' if option in own else 'options:'}{option}.")
+            yield _fault(
+                path,
+                value,
+                f"is an option: {formula}:{'' if option in own else 'options:'}{option}.",
+            )
 
 
 def _lines():
@@ -100,16 +110,32 @@ def _definitions():
     """What is no definition of an app or a job. Of a list no more is told, as there may be a secret in it."""
     for section, one in RUNS.items():
         for name, definition in _mapping(settings.get(section)).items():
-            if not isinstance(definition, dict | None) and not (isinstance(definition, str) and FILE.fullmatch(definition)):
+            if not isinstance(definition, dict | None) and not (
+                isinstance(definition, str) and FILE.fullmatch(definition)
+            ):
                 wrong = f"should be a mapping, or a file: salt://{section}/NAME.json or .yaml. null takes the {one} away."
-                yield _fault(f"{section}:{name}", "(a list)" if isinstance(definition, list) else definition, wrong)
+                yield _fault(
+                    f"{section}:{name}",
+                    "(a list)" if isinstance(definition, list) else definition,
+                    wrong,
+                )
     for section in (*RUNS, "groups"):
         yield from _names(section, settings.get(section))
 
 
 def _names(path, value):
     """Names in definitions that YAML has made something else of: yes, on, 1.10. What they stand for is not told."""
-    for name, each in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+    for name, each in (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    ):
         if isinstance(value, dict) and not isinstance(name, str | int) or isinstance(name, bool):
-            yield _fault(f"{path}:{name}", "(given)", f"YAML takes this name for {json.dumps(name)}. Put it in quotes.")
+            yield _fault(
+                f"{path}:{name}",
+                "(given)",
+                f"YAML takes this name for {json.dumps(name)}. Put it in quotes.",
+            )
         yield from _names(f"{path}:{name}", each)

@@ -6,7 +6,12 @@ What only ZooKeeper can know to be wrong with its settings. See common/faults.py
 import re
 
 # What the formula writes to zoo.cfg from settings of its own.
-OWN = {"clientPort": "client_port", "dataDir": "data_dir", "dataLogDir": "data_log_dir", "peerType": "observers"}
+OWN = {
+    "clientPort": "client_port",
+    "dataDir": "data_dir",
+    "dataLogDir": "data_log_dir",
+    "peerType": "observers",
+}
 
 
 def _fault(key, value, wrong):
@@ -29,12 +34,18 @@ def _package():
     if isinstance(settings["package"], str) and settings["package"] not in known:
         yield _fault("package", settings["package"], f"no such package. Known: {', '.join(known)}.")
     version = settings["version"]
-    if version is not None and not (isinstance(version, str) and re.match(r"\d+(\.\d+){1,2}$", version)):
-        wrong = "not a version. A version looks like '3.4.6', in quotes; the rest goes into release."
+    if version is not None and not (
+        isinstance(version, str) and re.match(r"\d+(\.\d+){1,2}$", version)
+    ):
+        wrong = (
+            "not a version. A version looks like '3.4.6', in quotes; the rest goes into release."
+        )
         yield _fault("version", version, wrong)
     levels = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR")
     if isinstance(settings["log_level"], str) and settings["log_level"] not in levels:
-        yield _fault("log_level", settings["log_level"], f"no such level. Known: {', '.join(levels)}.")
+        yield _fault(
+            "log_level", settings["log_level"], f"no such level. Known: {', '.join(levels)}."
+        )
     for key in ("data_dir", "data_log_dir", "log_dir"):
         if settings[key] is not None and not str(settings[key]).startswith("/"):
             yield _fault(key, settings[key], "not an absolute path.")
@@ -53,7 +64,9 @@ def _ensemble():
         if not _is_id(name):
             yield _fault(f"servers:{name}", address, "not an id. An id is a number from 1 to 255.")
         if not isinstance(address, str) or not re.match(r"[\w.-]+$|\[[\da-fA-F:]+\]$", address):
-            yield _fault(f"servers:{name}", address, "not an address. The ports have settings of their own.")
+            yield _fault(
+                f"servers:{name}", address, "not an address. The ports have settings of their own."
+            )
         elif list(servers.values()).count(address) > 1:
             yield _fault(f"servers:{name}", address, "more than one server has this address.")
     for name in observers:
@@ -63,13 +76,19 @@ def _ensemble():
         yield _fault("observers", observers, "nobody is left to vote.")
     ports = [settings[key] for key in ("client_port", "peer_port", "election_port")]
     if len(set(map(str, ports))) < 3:
-        yield _fault("client_port", settings["client_port"], "client_port, peer_port and election_port must differ.")
+        yield _fault(
+            "client_port",
+            settings["client_port"],
+            "client_port, peer_port and election_port must differ.",
+        )
 
 
 def _options():
     options = settings["options"] if isinstance(settings["options"], dict) else {}
     for name, value in options.items():
         if name in OWN or str(name).startswith("server."):
-            yield _fault(f"options:{name}", value, f"has a setting of its own: {OWN.get(name, 'servers')}.")
+            yield _fault(
+                f"options:{name}", value, f"has a setting of its own: {OWN.get(name, 'servers')}."
+            )
         elif isinstance(value, dict):
             yield _fault(f"options:{name}", value, "should be text or a number: a line of zoo.cfg.")

@@ -25,7 +25,9 @@ def bare(url: str, requests: list) -> None:
     place = urllib.parse.urlsplit(url).netloc
     for method, path, body in requests:
         connection = http.client.HTTPConnection(place)
-        connection.request(method, path, body, {"Content-Type": "application/json", "Accept": "application/json"})
+        connection.request(
+            method, path, body, {"Content-Type": "application/json", "Accept": "application/json"}
+        )
         text = connection.getresponse().read()
         connection.close()
         if text:
@@ -45,8 +47,17 @@ def caller(options: dict, case: dict) -> Callable[[], None]:
     if "function" in case:
         functions = salt.loader.minion_mods(options)
         return lambda: functions[case["function"]](**arguments)
-    minion, (module, function) = salt.state.State({**options, "test": False}), case["state"].split(".")
-    low = {"state": module, "fun": function, "__id__": "bench", "__sls__": "bench", "__env__": "base"}
+    minion, (module, function) = (
+        salt.state.State({**options, "test": False}),
+        case["state"].split("."),
+    )
+    low = {
+        "state": module,
+        "fun": function,
+        "__id__": "bench",
+        "__sls__": "bench",
+        "__env__": "base",
+    }
 
     def apply() -> None:
         if case["whole"]:
@@ -69,7 +80,12 @@ def main() -> None:
     for case in asked["cases"]:
         call = caller(options, case)
         call()  # the first call loads the module
-        found.append([(timed(call), timed(bare, case["url"], case["requests"])) for _ in range(asked["rounds"])])
+        found.append(
+            [
+                (timed(call), timed(bare, case["url"], case["requests"]))
+                for _ in range(asked["rounds"])
+            ]
+        )
     print(json.dumps(found))
 
 

@@ -27,14 +27,24 @@ def lab(*args: str) -> float:
     with LOG.open("a") as log:
         log.write(f"$ lab {' '.join(args)}\n")
         log.flush()
-        done = subprocess.run([sys.executable, "-m", "lab.cli", *args], stdout=log, stderr=log, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "lab.cli", *args], stdout=log, stderr=log, check=False
+        )
     if done.returncode:
-        raise click.ClickException(f"lab {' '.join(args[:3])} ended with {done.returncode}; see {LOG}")
+        raise click.ClickException(
+            f"lab {' '.join(args[:3])} ended with {done.returncode}; see {LOG}"
+        )
     return time.monotonic() - start
 
 
 @click.command()
-@click.option("--salt", type=click.Choice(["3006", "3008"]), default="3008", show_default=True, help="Salt line")
+@click.option(
+    "--salt",
+    type=click.Choice(["3006", "3008"]),
+    default="3008",
+    show_default=True,
+    help="Salt line",
+)
 def main(salt: str) -> None:
     """Time the quick start as a script and as formulas, each on a fresh host, and print the ratios."""
     LOG.parent.mkdir(exist_ok=True)
@@ -50,7 +60,13 @@ def main(salt: str) -> None:
     try:
         lab("down")
         step("boot a bare host", "up", "--salt", salt, "--no-apply")
-        lab("run", HOST, "sh", "-c", f"cat > /root/quickstart.sh <<'END'\n{(HERE / 'quickstart.sh').read_text()}\nEND")
+        lab(
+            "run",
+            HOST,
+            "sh",
+            "-c",
+            f"cat > /root/quickstart.sh <<'END'\n{(HERE / 'quickstart.sh').read_text()}\nEND",
+        )
         step("shell script", "run", HOST, "bash", "/root/quickstart.sh", REPOSITORY_URL)
         lab("down")
         step("boot a bare host again", "up", "--salt", salt, "--no-apply")
@@ -59,7 +75,9 @@ def main(salt: str) -> None:
         step("second state.apply", "salt", "*", "state.apply")
         step("state.show_lowstate (render alone)", "salt", "*", "state.show_lowstate")
         lab("down")
-        step("boot a bare host without a minion", "up", "--salt", salt, "--door", "ssh", "--no-apply")
+        step(
+            "boot a bare host without a minion", "up", "--salt", salt, "--door", "ssh", "--no-apply"
+        )
         step("first state.apply by salt-ssh", "salt", "*", "state.apply")
         step("second state.apply by salt-ssh", "salt", "*", "state.apply")
     finally:
@@ -73,9 +91,13 @@ def main(salt: str) -> None:
             table.add_row(name, f"{spent:.1f}", f"{spent / seconds['shell script']:.2f}")
     console.print(table)
     for run in ("first state.apply", "second state.apply"):
-        console.print(f"{run}: by salt-ssh {seconds[f'{run} by salt-ssh'] / seconds[run]:.1f} times what it takes by the minion")
-    console.print("Next: the aim is a first state.apply of at most 1.25; what each state took: "
-                  "lab salt '*' state.apply --out=json, key duration")
+        console.print(
+            f"{run}: by salt-ssh {seconds[f'{run} by salt-ssh'] / seconds[run]:.1f} times what it takes by the minion"
+        )
+    console.print(
+        "Next: the aim is a first state.apply of at most 1.25; what each state took: "
+        "lab salt '*' state.apply --out=json, key duration"
+    )
 
 
 if __name__ == "__main__":

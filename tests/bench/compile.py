@@ -22,7 +22,9 @@ from lab import render
 def measure(options: dict) -> tuple[float, float]:
     """Compile once; return the seconds of pillar and of low state."""
     start = time.perf_counter()
-    pillar = salt.pillar.get_pillar(options, options["grains"], options["id"], "base").compile_pillar()
+    pillar = salt.pillar.get_pillar(
+        options, options["grains"], options["id"], "base"
+    ).compile_pillar()
     middle = time.perf_counter()
     highstate = salt.state.HighState(options, initial_pillar=pillar)
     highstate.push_active()

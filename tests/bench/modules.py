@@ -35,29 +35,80 @@ def master(deactivated: int) -> dict:
         each = json.loads(line)
         if each["name"] in ("v1-GET_MASTER", "v1-GET_METRICS", "v1-GET_FRAMEWORKS"):
             told[each["name"].removeprefix("v1-")] = each["json"]
-    large = {"slaves_connected": AGENTS, "slaves_active": AGENTS - deactivated, "tasks_running": TASKS,
-             "cpus_total": 8 * AGENTS, "cpus_used": TASKS / 10}
-    metrics = {each["name"]: each.get("value", 0) for each in told["GET_METRICS"]["get_metrics"]["metrics"]}
+    large = {
+        "slaves_connected": AGENTS,
+        "slaves_active": AGENTS - deactivated,
+        "tasks_running": TASKS,
+        "cpus_total": 8 * AGENTS,
+        "cpus_used": TASKS / 10,
+    }
+    metrics = {
+        each["name"]: each.get("value", 0) for each in told["GET_METRICS"]["get_metrics"]["metrics"]
+    }
     metrics.update({f"master/{name}": float(value) for name, value in large.items()})
-    told["GET_METRICS"]["get_metrics"]["metrics"] = [{"name": name, "value": value} for name, value in metrics.items()]
-    resources = {"cpus": 8.0, "mem": 32768.0, "disk": 100000.0, "gpus": 0.0, "ports": "[31000-32000]"}
-    counted = dict.fromkeys(("TASK_STAGING", "TASK_STARTING", "TASK_KILLING", "TASK_FINISHED", "TASK_KILLED", "TASK_FAILED"), 0)
-    slaves = [{
-        "id": f"ace451d0-8183-4ac6-ac2b-1ea85839cd6b-S{number}", "hostname": f"lxn{number}.devops.test", "port": 5051,
-        "attributes": {"rack": f"r{number // 50}"}, "pid": f"slave(1)@10.{number // 250}.{number % 250}.1:5051",
-        "registered_time": 1795349837.2, "resources": resources, "used_resources": resources, "offered_resources": resources,
-        "reserved_resources": {}, "unreserved_resources": resources, "active": number >= deactivated, "version": "1.11.0",
-        "capabilities": ["MULTI_ROLE", "AGENT_DRAINING"], **counted, "TASK_RUNNING": TASKS // AGENTS, "framework_ids": ["marathon"],
-        **({"deactivated": True} if number < deactivated else {}),
-    } for number in range(AGENTS)]
-    return {**told, "GET_HEALTH": {"type": "GET_HEALTH", "get_health": {"healthy": True}}, "/health": None,
-            "/metrics/snapshot": metrics, "/state-summary": {"hostname": "127.0.0.1", "slaves": slaves, "frameworks": []}}
+    told["GET_METRICS"]["get_metrics"]["metrics"] = [
+        {"name": name, "value": value} for name, value in metrics.items()
+    ]
+    resources = {
+        "cpus": 8.0,
+        "mem": 32768.0,
+        "disk": 100000.0,
+        "gpus": 0.0,
+        "ports": "[31000-32000]",
+    }
+    counted = dict.fromkeys(
+        (
+            "TASK_STAGING",
+            "TASK_STARTING",
+            "TASK_KILLING",
+            "TASK_FINISHED",
+            "TASK_KILLED",
+            "TASK_FAILED",
+        ),
+        0,
+    )
+    slaves = [
+        {
+            "id": f"ace451d0-8183-4ac6-ac2b-1ea85839cd6b-S{number}",
+            "hostname": f"lxn{number}.devops.test",
+            "port": 5051,
+            "attributes": {"rack": f"r{number // 50}"},
+            "pid": f"slave(1)@10.{number // 250}.{number % 250}.1:5051",
+            "registered_time": 1795349837.2,
+            "resources": resources,
+            "used_resources": resources,
+            "offered_resources": resources,
+            "reserved_resources": {},
+            "unreserved_resources": resources,
+            "active": number >= deactivated,
+            "version": "1.11.0",
+            "capabilities": ["MULTI_ROLE", "AGENT_DRAINING"],
+            **counted,
+            "TASK_RUNNING": TASKS // AGENTS,
+            "framework_ids": ["marathon"],
+            **({"deactivated": True} if number < deactivated else {}),
+        }
+        for number in range(AGENTS)
+    ]
+    return {
+        **told,
+        "GET_HEALTH": {"type": "GET_HEALTH", "get_health": {"healthy": True}},
+        "/health": None,
+        "/metrics/snapshot": metrics,
+        "/state-summary": {"hostname": "127.0.0.1", "slaves": slaves, "frameworks": []},
+    }
 
 
 def marathon() -> dict:
     """Return the answers of a Marathon with many apps."""
     frame = json.loads((DATA / "marathon" / "returned.json").read_text())["frames"]["1.3.14"]
-    return {"/v2/apps": {"apps": [{**frame, "id": app_id(number), "env": {"PLACE": "here"}} for number in range(APPS)]}}
+    return {
+        "/v2/apps": {
+            "apps": [
+                {**frame, "id": app_id(number), "env": {"PLACE": "here"}} for number in range(APPS)
+            ]
+        }
+    }
 
 
 def app_id(number: int) -> str:
@@ -68,8 +119,15 @@ def app_id(number: int) -> str:
 def declared(name: str) -> dict:
     """Return many apps as they are declared: a case of tests/unit/data/marathon, each with a label of its own and its owner's."""
     posted = json.loads((DATA / "marathon" / "posted.json").read_text())[name]
-    config = {key: value for key, value in {"cpus": 0.1, "mem": 32, "instances": 2, **posted}.items() if key != "id"}
-    return {app_id(number): {**config, "labels": {"number": str(number), "MANAGED_BY": "salt"}} for number in range(APPS)}
+    config = {
+        key: value
+        for key, value in {"cpus": 0.1, "mem": 32, "instances": 2, **posted}.items()
+        if key != "id"
+    }
+    return {
+        app_id(number): {**config, "labels": {"number": str(number), "MANAGED_BY": "salt"}}
+        for number in range(APPS)
+    }
 
 
 def shown(name: str) -> dict:
@@ -77,9 +135,19 @@ def shown(name: str) -> dict:
     data, version = json.loads((DATA / "marathon" / "returned.json").read_text()), "1.8.244"
     answers = data["answers"][name]
     since = max((each for each in answers if numbers(each) <= numbers(version)), key=numbers)
-    app = {key: value for key, value in {**data["frames"][version], **answers[since]}.items() if value != "-"}
-    apps = [{**app, "cpus": 0.1, "mem": 32, "instances": 2, "id": id, "labels": config["labels"]} for id, config in declared(name).items()]
-    return {"/v2/info": {"version": version, "leader": "127.0.0.1:8080"}, "/v2/apps": {"apps": apps}}
+    app = {
+        key: value
+        for key, value in {**data["frames"][version], **answers[since]}.items()
+        if value != "-"
+    }
+    apps = [
+        {**app, "cpus": 0.1, "mem": 32, "instances": 2, "id": id, "labels": config["labels"]}
+        for id, config in declared(name).items()
+    ]
+    return {
+        "/v2/info": {"version": version, "leader": "127.0.0.1:8080"},
+        "/v2/apps": {"apps": apps},
+    }
 
 
 def numbers(version: str) -> list[int]:
@@ -89,7 +157,9 @@ def numbers(version: str) -> list[int]:
 
 def serve(answers: dict) -> ThreadingHTTPServer:
     """Start a server that says these, and keeps in ``heard`` what it was asked."""
-    ready = {name: b"" if said is None else json.dumps(said).encode() for name, said in answers.items()}
+    ready = {
+        name: b"" if said is None else json.dumps(said).encode() for name, said in answers.items()
+    }
 
     class Answers(BaseHTTPRequestHandler):
         def answer(self):
@@ -126,11 +196,15 @@ class Case(NamedTuple):
 def state(case: str, whole: bool = False) -> Case:
     """Return a case of many apps that are as declared."""
     asks = {"state": "marathon.apps_present", "whole": whole}
-    return Case(asks, lambda: shown(case), lambda: {"name": "all", "apps": declared(case)}, AIM_OF_STATES)
+    return Case(
+        asks, lambda: shown(case), lambda: {"name": "all", "apps": declared(case)}, AIM_OF_STATES
+    )
 
 
 CASES = {
-    f"mesos.summary, {AGENTS:,} agents, {TASKS:,} tasks": Case({"function": "mesos.summary"}, lambda: master(0)),
+    f"mesos.summary, {AGENTS:,} agents, {TASKS:,} tasks": Case(
+        {"function": "mesos.summary"}, lambda: master(0)
+    ),
     "the same, 5 agents deactivated": Case({"function": "mesos.summary"}, lambda: master(5)),
     f"marathon.apps, {APPS:,} apps": Case({"function": "marathon.apps"}, marathon),
     f"marathon.apps_present, {APPS:,} apps as they are": state("minimal"),
@@ -144,21 +218,40 @@ def measure(salt: str, cases: list, rounds: int) -> list:
     """Return what ask.py measures."""
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         request = {"root": str(ROOT), "scratch": scratch, "rounds": rounds, "cases": cases}
-        done = subprocess.run([saltenv.machine_env(salt), "-W", "ignore", HERE / "ask.py"], input=json.dumps(request), text=True,
-                              capture_output=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT / "tests" / "unit")})
+        done = subprocess.run(
+            [saltenv.machine_env(salt), "-W", "ignore", HERE / "ask.py"],
+            input=json.dumps(request),
+            text=True,
+            capture_output=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": str(ROOT / "tests" / "unit")},
+        )
     if done.returncode:
         raise click.ClickException(f"asking with Salt {salt} failed:\n{done.stderr}")
     return json.loads(done.stdout)
 
 
 @click.command()
-@click.option("--salt", type=click.Choice(SALT_LINES), default=SALT_LINES[0], show_default=True, help="Salt line")
+@click.option(
+    "--salt",
+    type=click.Choice(SALT_LINES),
+    default=SALT_LINES[0],
+    show_default=True,
+    help="Salt line",
+)
 @click.option("--rounds", default=15, show_default=True, help="how often each is asked")
 def main(salt: str, rounds: int) -> None:
     """Ask a large cluster through the modules and without them, and print the ratios."""
     servers = [serve(case.answers()) for case in CASES.values()]
-    cases = [{**case.asks, "url": f"http://127.0.0.1:{server.server_port}", "arguments": case.arguments(), "requests": []}
-             for case, server in zip(CASES.values(), servers, strict=True)]
+    cases = [
+        {
+            **case.asks,
+            "url": f"http://127.0.0.1:{server.server_port}",
+            "arguments": case.arguments(),
+            "requests": [],
+        }
+        for case, server in zip(CASES.values(), servers, strict=True)
+    ]
     measure(salt, cases, 0)  # what each asks for
     for case, server in zip(cases, servers, strict=True):
         case["requests"] = list(server.heard)
@@ -167,8 +260,14 @@ def main(salt: str, rounds: int) -> None:
         table.add_column(column, justify="left" if column == "function or state" else "right")
     for name, case, seconds in zip(CASES, cases, measure(salt, cases, rounds), strict=True):
         took, needed = (statistics.median(column) for column in zip(*seconds, strict=True))
-        table.add_row(name, str(len(case["requests"])), f"{took * 1000:.1f} ms", f"{needed * 1000:.1f} ms",
-                      f"{took / needed:.2f}", f"{CASES[name].aim:g}")
+        table.add_row(
+            name,
+            str(len(case["requests"])),
+            f"{took * 1000:.1f} ms",
+            f"{needed * 1000:.1f} ms",
+            f"{took / needed:.2f}",
+            f"{CASES[name].aim:g}",
+        )
     Console().print(table)
 
 

@@ -28,13 +28,21 @@ AIM = 1.1
 
 def by_pattern(count: int) -> dict:
     """Rows for so many agents, racks of fifty behind a pattern each; the first is the repository's own."""
-    return {f"lxr{rack:03}-*.devops.test": {"address": f"10.1.{rack}.0/26", "roles": ROLES} for rack in range(1, count // 50)}
+    return {
+        f"lxr{rack:03}-*.devops.test": {"address": f"10.1.{rack}.0/26", "roles": ROLES}
+        for rack in range(1, count // 50)
+    }
 
 
 def by_name(count: int) -> dict:
     """A row for each of so many agents, the one that asks among them."""
-    others = {f"lxn{number:04}.devops.test": {"address": f"10.{number // 250}.{number % 250}.1", "roles": ROLES}
-              for number in range(1, count)}
+    others = {
+        f"lxn{number:04}.devops.test": {
+            "address": f"10.{number // 250}.{number % 250}.1",
+            "roles": ROLES,
+        }
+        for number in range(1, count)
+    }
     return {AGENT: {"address": ADDRESS, "roles": ROLES}, **others}
 
 
@@ -54,24 +62,47 @@ def lay(place: Path) -> list[dict]:
         directory = place / str(number)
         directory.mkdir()
         (directory / "topology.sls").symlink_to(ROOT / "pillar" / "topology.sls")
-        (directory / "topology.yaml").write_text(yaml.safe_dump({"nodes": {**nodes, **rows}}, sort_keys=False))
-        cases.append({"id": AGENT, "grains": {"roles": ROLES, "ipv4": ["127.0.0.1", ADDRESS]},
-                      "pillar_roots": [str(directory)], "site": True})
+        (directory / "topology.yaml").write_text(
+            yaml.safe_dump({"nodes": {**nodes, **rows}}, sort_keys=False)
+        )
+        cases.append(
+            {
+                "id": AGENT,
+                "grains": {"roles": ROLES, "ipv4": ["127.0.0.1", ADDRESS]},
+                "pillar_roots": [str(directory)],
+                "site": True,
+            }
+        )
     return cases
 
 
 @click.command()
-@click.option("--salt", type=click.Choice(SALT_LINES), default=SALT_LINES[0], show_default=True, help="Salt line")
+@click.option(
+    "--salt",
+    type=click.Choice(SALT_LINES),
+    default=SALT_LINES[0],
+    show_default=True,
+    help="Salt line",
+)
 @click.option("--rounds", default=21, show_default=True, help="how often each table is compiled")
 def main(salt: str, rounds: int) -> None:
     """Compile pillar and low state of one agent out of small and large tables, and print the ratios."""
     console = Console()
-    with tempfile.TemporaryDirectory(prefix="bench-") as place, console.status(f"compiling, {rounds} rounds"):
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as place,
+        console.status(f"compiling, {rounds} rounds"),
+    ):
         request = {"root": str(ROOT), "rounds": rounds, "cases": lay(Path(place))}
         command = [saltenv.machine_env(salt), "-W", "ignore", HERE / "compile.py"]
         # Of the tests, the Python of Salt can import what needs nothing but Salt.
-        done = subprocess.run(command, input=json.dumps(request), capture_output=True, text=True, check=False,
-                              env={**os.environ, "PYTHONPATH": str(ROOT / "tests")})
+        done = subprocess.run(
+            command,
+            input=json.dumps(request),
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
+        )
     if done.returncode:
         raise click.ClickException(f"compiling with Salt {salt} failed:\n{done.stderr}")
     measured = dict(zip(TABLES, json.loads(done.stdout), strict=True))
@@ -85,11 +116,19 @@ def main(salt: str, rounds: int) -> None:
         both = statistics.median(sum(pair) for pair in seconds)
         base = both if name.startswith("50 ") else base
         ratios[name] = both / base
-        table.add_row(name, str(len(TABLES[name])), f"{pillar * 1000:.0f} ms", f"{low * 1000:.0f} ms", f"{both * 1000:.0f} ms",
-                      f"{ratios[name]:.2f}")
+        table.add_row(
+            name,
+            str(len(TABLES[name])),
+            f"{pillar * 1000:.0f} ms",
+            f"{low * 1000:.0f} ms",
+            f"{both * 1000:.0f} ms",
+            f"{ratios[name]:.2f}",
+        )
     console.print(table)
-    console.print(f"The aim is a ratio of at most {AIM} by pattern: {ratios['5,000 agents, by pattern']:.2f}. "
-                  "Who names each of thousands of agents pays for reading them.")
+    console.print(
+        f"The aim is a ratio of at most {AIM} by pattern: {ratios['5,000 agents, by pattern']:.2f}. "
+        "Who names each of thousands of agents pays for reading them."
+    )
 
 
 if __name__ == "__main__":

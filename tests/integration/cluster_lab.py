@@ -32,13 +32,23 @@ def eventually(question: Callable[[], T], seconds: int = 60) -> T:
 
 def orchestration(runbook: str, pillar: str = "") -> list[str]:
     """Return the command that runs a runbook on the Salt master."""
-    return ["salt-run", "--no-color", "state.orchestrate", f"orchestration.{runbook}", *([f"pillar={pillar}"] if pillar else [])]
+    return [
+        "salt-run",
+        "--no-color",
+        "state.orchestrate",
+        f"orchestration.{runbook}",
+        *([f"pillar={pillar}"] if pillar else []),
+    ]
 
 
 def steps(printed: str) -> tuple[list[str], list[str]]:
     """Return the steps of a runbook that succeeded, in the order in which they were printed, and those with changes."""
     assert re.search(r"^Failed: +0$", printed, re.MULTILINE), printed
-    changed = [block.partition("\n")[0] for block in printed.split("ID: ")[1:] if re.search(r"Changes: +\n +[-\w]", block)]
+    changed = [
+        block.partition("\n")[0]
+        for block in printed.split("ID: ")[1:]
+        if re.search(r"Changes: +\n +[-\w]", block)
+    ]
     return re.findall(r"ID: (.*)", printed), changed
 
 
@@ -62,7 +72,9 @@ class Lab:
     def do(self, *args: str) -> str:
         """Run ``lab ARGS``, insist that it succeeds, and return its stdout."""
         done = self.call(*args)
-        assert done.returncode == 0, f"lab {' '.join(args)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert done.returncode == 0, (
+            f"lab {' '.join(args)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
         return done.stdout
 
     def run(self, *args: str) -> str:
@@ -76,17 +88,25 @@ class Lab:
         By ``salt-call``, which always has an answer; ``salt`` now and then says "No return received" of a job that runs.
         """
         extra = [f"pillar={json.dumps(pillar)}"] if pillar else []
-        done = self.call("run", self.host, "salt-call", "state.apply", *args, *extra, "--out=json", "--no-color")
+        done = self.call(
+            "run", self.host, "salt-call", "state.apply", *args, *extra, "--out=json", "--no-color"
+        )
         try:
             return json.loads(done.stdout)["local"]
         except (ValueError, KeyError):
-            raise AssertionError(f"state.apply: exit {done.returncode}\n{done.stdout}\n{done.stderr}") from None
+            raise AssertionError(
+                f"state.apply: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+            ) from None
 
     def converge(self, *args: str, pillar: dict | None = None) -> dict:
         """Apply, insist that every state succeeded, and return what changed: state id -> changes."""
         result = self.apply(*args, pillar=pillar)
         assert isinstance(result, dict), "\n".join(result)
-        failed = {state["__id__"]: state["comment"] for state in result.values() if state["result"] is False}
+        failed = {
+            state["__id__"]: state["comment"]
+            for state in result.values()
+            if state["result"] is False
+        }
         assert not failed, json.dumps(failed, indent=2)
         return {state["__id__"]: state["changes"] for state in result.values() if state["changes"]}
 
@@ -96,16 +116,32 @@ class Lab:
         answers = json.loads(done.stdout)
         answers = {host: answers.get(f"{host}.devops.test") for host in hosts}
         faults = {host: states for host, states in answers.items() if not isinstance(states, dict)}
-        faults |= {f"{host} {state['__id__']}": state["comment"] for host, states in answers.items() if host not in faults
-                   for state in states.values() if state["result"] is not True}
+        faults |= {
+            f"{host} {state['__id__']}": state["comment"]
+            for host, states in answers.items()
+            if host not in faults
+            for state in states.values()
+            if state["result"] is not True
+        }
         assert not faults, json.dumps(faults, indent=2)
-        return {host: changed for host, states in answers.items()
-                if (changed := {state["__id__"]: state["changes"] for state in states.values() if state["changes"]})}
+        return {
+            host: changed
+            for host, states in answers.items()
+            if (
+                changed := {
+                    state["__id__"]: state["changes"]
+                    for state in states.values()
+                    if state["changes"]
+                }
+            )
+        }
 
     def single(self, state: str, name: str, **arguments) -> dict:
         """One state on the host, by ``salt-call state.single``: its result."""
         words = [f"{key}={json.dumps(value)}" for key, value in {"name": name, **arguments}.items()]
-        done = self.call("run", self.host, "salt-call", "state.single", state, *words, "--out=json", "--no-color")
+        done = self.call(
+            "run", self.host, "salt-call", "state.single", state, *words, "--out=json", "--no-color"
+        )
         (result,) = json.loads(done.stdout)["local"].values()
         return result
 
@@ -127,12 +163,16 @@ class Lab:
 
     def python(self, program: str) -> str:
         """Run a program by Salt's own Python on the host; return its stdout, fail with its stderr."""
-        return self.run(f"cat > /root/program.py <<'END'\n{program}\nEND\n/opt/saltstack/salt/bin/python3 -W ignore /root/program.py")
+        return self.run(
+            f"cat > /root/program.py <<'END'\n{program}\nEND\n/opt/saltstack/salt/bin/python3 -W ignore /root/program.py"
+        )
 
     def verify(self) -> None:
         """Run the repository's testinfra files against the host, and insist that all of them hold."""
         command = [sys.executable, "-m", "pytest", "-q", str(TESTINFRA), "--lab-host", self.host]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "CI": "true"})
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, env={**os.environ, "CI": "true"}
+        )
         print(done.stdout)
         assert done.returncode == 0, done.stdout + done.stderr
 

@@ -13,7 +13,9 @@ LABS = {"lab", "ha", "bare", "el", "doors", "single"}  # the fixtures below
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "lines(line, ...): only with these lines of Salt, as it says nothing about Salt")
+    config.addinivalue_line(
+        "markers", "lines(line, ...): only with these lines of Salt, as it says nothing about Salt"
+    )
 
 
 def pytest_generate_tests(metafunc):
@@ -42,6 +44,7 @@ def booted(topology: str, line: str, host: str, *options: str) -> Iterator[Lab]:
 
 def fixture_of(topology: str, host: str, *options: str):
     """A fixture: that lab, for all tests of a module."""
+
     @pytest.fixture(scope="module")
     def fixture(request):
         with booted(topology, request.param, host, *options) as lab:

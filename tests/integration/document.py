@@ -86,7 +86,11 @@ def parse(text: str) -> list[Part]:
     parts = []
     for section in _sections(_read(text)):
         divided = [part for part in section[1:] if not part.only_verifies]
-        checks = [block for part in section[1:] if part.only_verifies for block in part.blocks] if divided else []
+        checks = (
+            [block for part in section[1:] if part.only_verifies for block in part.blocks]
+            if divided
+            else []
+        )
         for part in section:
             if part in divided:
                 part.blocks += checks
@@ -133,7 +137,9 @@ def _block(opened: int, words: list[str], content: list[str]) -> Block:
     """Read what stands between two fences."""
     unknown = set(words) - WORDS
     if unknown:
-        raise DocumentError(f"line {opened}: console {' '.join(sorted(unknown))} means nothing. Known: {', '.join(sorted(WORDS))}")
+        raise DocumentError(
+            f"line {opened}: console {' '.join(sorted(unknown))} means nothing. Known: {', '.join(sorted(WORDS))}"
+        )
     commands: list[Command] = []
     for number, line in enumerate(content, opened + 1):
         prompt = PROMPT.fullmatch(line)
@@ -157,7 +163,14 @@ def _unfinished(command: Command) -> bool:
     if command.expected:
         return False
     environment = {**os.environ, "LC_ALL": "C"}
-    said = subprocess.run(["bash", "-n"], input=command.text, capture_output=True, text=True, env=environment, check=False)
+    said = subprocess.run(
+        ["bash", "-n"],
+        input=command.text,
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
     if re.search("unexpected (end of file|EOF)|here-document at line", said.stderr):
         return True
     if said.returncode:
@@ -172,7 +185,9 @@ def hosts(text: str) -> list[str]:
         span = re.fullmatch(r"(.*?)(\d+)-(\d+)", word)
         if span:
             name, first, last = span.groups()
-            found += [f"{name}{number:0{len(first)}}" for number in range(int(first), int(last) + 1)]
+            found += [
+                f"{name}{number:0{len(first)}}" for number in range(int(first), int(last) + 1)
+            ]
         else:
             found.append(word)
     return found
@@ -185,7 +200,9 @@ def run(part: Part, execute: Execute, patience: float = PATIENCE, pause: float =
         while True:
             try:
                 for command in block.commands:
-                    _run(command, execute, "refused" in block.words and command is block.commands[-1])
+                    _run(
+                        command, execute, "refused" in block.words and command is block.commands[-1]
+                    )
                 break
             except DocumentError:
                 if "verify" not in block.words or time.monotonic() > deadline:
@@ -206,12 +223,24 @@ def _run(command: Command, execute: Execute, refused: bool) -> None:
             example = doctest.Example(command.text, command.expected)
             wrong += f"\n{host}:\n{checker.output_difference(example, said, SIMILAR)}"
     if wrong:
-        raise DocumentError(f"line {command.line}: [{','.join(command.hosts)}]# {command.text}{wrong}")
+        raise DocumentError(
+            f"line {command.line}: [{','.join(command.hosts)}]# {command.text}{wrong}"
+        )
 
 
 def here(text: str) -> tuple[int, str]:
     """Run a command on this machine, which reaches the hosts without its proxy."""
-    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    done = subprocess.run(["bash", "-c", text], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          env=environment, timeout=900, check=False)
+    environment = {
+        name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")
+    }
+    done = subprocess.run(
+        ["bash", "-c", text],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+        timeout=900,
+        check=False,
+    )
     return done.returncode, done.stdout

@@ -14,7 +14,15 @@ import salt.client
 functions = salt.client.Caller("/etc/salt/minion").sminion.functions
 called = set()
 APP = {"cmd": "sleep 3600", "cpus": 0.1, "mem": 32}
-POD = {"containers": [{"name": "a", "exec": {"command": {"shell": "sleep 3600"}}, "resources": {"cpus": 0.1, "mem": 32}}]}
+POD = {
+    "containers": [
+        {
+            "name": "a",
+            "exec": {"command": {"shell": "sleep 3600"}},
+            "resources": {"cpus": 0.1, "mem": 32},
+        }
+    ]
+}
 SCHEDULE = "R/2030-01-01T00:00:00Z/PT24H"
 
 
@@ -47,8 +55,21 @@ def deployed(answer):
 
 
 def mesos_reads():
-    for name in ("connection", "leader", "masters", "health", "version", "flags", "info", "state", "state_summary", "summary", "agents",
-                 "frameworks", "roles"):
+    for name in (
+        "connection",
+        "leader",
+        "masters",
+        "health",
+        "version",
+        "flags",
+        "info",
+        "state",
+        "state_summary",
+        "summary",
+        "agents",
+        "frameworks",
+        "roles",
+    ):
         holds(f"mesos.{name}")
     agents = ask("mesos.agents", active=True)
     count = ask("mesos.metrics", "master/slaves_active")
@@ -78,17 +99,41 @@ def mesos_policy(agent):
     ask("mesos.set_weights", {"every": 1})
     assert list(ask("mesos.diff_quota", "every", guarantees={"cpus": 0.5})) == ["/guarantees/cpus"]
     assert ask("mesos.set_quota", "every", guarantees={"cpus": 0.5})["guarantees"] == {"cpus": 0.5}
-    assert ask("mesos.quota", "every")["guarantees"] == ask("mesos.quotas")["every"]["guarantees"] == {"cpus": 0.5}
+    assert (
+        ask("mesos.quota", "every")["guarantees"]
+        == ask("mesos.quotas")["every"]["guarantees"]
+        == {"cpus": 0.5}
+    )
     assert [ask("mesos.remove_quota", "every") for _ in range(2)] == [True, False]
-    assert ask("mesos.reserve", agent, "every", {"cpus": 0.1, "disk": 64})["every"]["dynamic"] == {"cpus": 0.1, "disk": 64}
-    assert list(ask("mesos.create_volumes", agent, "every", {"data": {"path": "data", "size": 64}})["every"]["volumes"]) == ["data"]
-    assert ask("mesos.destroy_volumes", agent, "every", "data", confirm=True)["every"]["volumes"] == {}
-    assert not ask("mesos.unreserve", agent, "every", {"cpus": 0.1, "disk": 64}).get("every", {}).get("dynamic")
+    assert ask("mesos.reserve", agent, "every", {"cpus": 0.1, "disk": 64})["every"]["dynamic"] == {
+        "cpus": 0.1,
+        "disk": 64,
+    }
+    assert list(
+        ask("mesos.create_volumes", agent, "every", {"data": {"path": "data", "size": 64}})[
+            "every"
+        ]["volumes"]
+    ) == ["data"]
+    assert (
+        ask("mesos.destroy_volumes", agent, "every", "data", confirm=True)["every"]["volumes"] == {}
+    )
+    assert (
+        not ask("mesos.unreserve", agent, "every", {"cpus": 0.1, "disk": 64})
+        .get("every", {})
+        .get("dynamic")
+    )
 
-    body = {"info": {"name": "guest", "user": "root", "roles": ["every"], "failover_timeout": 3600.0}, "pid": "scheduler@127.0.0.1:1",
-            "version": "1.11.0", "capabilities": ["MULTI_ROLE"]}
-    request = urllib.request.Request(f"{ask('mesos.leader')['url']}/standin/frameworks", json.dumps(body).encode(),
-                                     {"Content-Type": "application/json"})
+    body = {
+        "info": {"name": "guest", "user": "root", "roles": ["every"], "failover_timeout": 3600.0},
+        "pid": "scheduler@127.0.0.1:1",
+        "version": "1.11.0",
+        "capabilities": ["MULTI_ROLE"],
+    }
+    request = urllib.request.Request(
+        f"{ask('mesos.leader')['url']}/standin/frameworks",
+        json.dumps(body).encode(),
+        {"Content-Type": "application/json"},
+    )
     urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10).close()
     assert ask("mesos.teardown_framework", "guest", confirm=True)["name"] == "guest"
     assert "guest" not in [each["name"] for each in ask("mesos.frameworks")]
@@ -96,20 +141,36 @@ def mesos_policy(agent):
 
 def mesos_agents(agent):
     def comes_back():
-        return until(lambda: [each for each in ask("mesos.agents", active=True) if each["hostname"] == agent])
+        return until(
+            lambda: [each for each in ask("mesos.agents", active=True) if each["hostname"] == agent]
+        )
 
-    machines = [machine["hostname"] for window in ask("mesos.set_maintenance_schedule", [
-        {"machines": [agent], "start": "+1h", "duration": "2h"}], confirm=True) for machine in window["machines"]]
+    machines = [
+        machine["hostname"]
+        for window in ask(
+            "mesos.set_maintenance_schedule",
+            [{"machines": [agent], "start": "+1h", "duration": "2h"}],
+            confirm=True,
+        )
+        for machine in window["machines"]
+    ]
     assert machines == [agent]
     assert ask("mesos.remove_from_schedule", agent) == []
-    assert [each["hostname"] for each in ask("mesos.maintenance_window", agent, "now", "1h")["machines"]] == [agent]
+    assert [
+        each["hostname"] for each in ask("mesos.maintenance_window", agent, "now", "1h")["machines"]
+    ] == [agent]
     assert len(ask("mesos.add_maintenance_window", agent, "now", "1h")) == 1
-    assert [each["hostname"] for each in ask("mesos.machine_down", agent, confirm=True)["down"]] == [agent]
+    assert [
+        each["hostname"] for each in ask("mesos.machine_down", agent, confirm=True)["down"]
+    ] == [agent]
     assert ask("mesos.machine_up", agent)["down"] == []
     comes_back()
     assert ask("mesos.deactivate_agent", agent)["deactivated"] is True
     assert ask("mesos.reactivate_agent", agent)["deactivated"] is False
-    assert ask("mesos.drain_agent", agent, max_grace_period="5s")["drain"] in ("DRAINING", "DRAINED")
+    assert ask("mesos.drain_agent", agent, max_grace_period="5s")["drain"] in (
+        "DRAINING",
+        "DRAINED",
+    )
     until(lambda: ask("mesos.agent", agent)["drain"] == "DRAINED")
     ask("mesos.reactivate_agent", agent)
     comes_back()
@@ -119,7 +180,16 @@ def mesos_agents(agent):
 def marathon_reads():
     for name in ("connection", "ping", "leader", "info", "version", "metrics", "summary", "group"):
         holds(f"marathon.{name}")
-    for name in ("apps", "tasks", "groups", "group_versions", "pods", "plugins", "deployments", "pod_status"):
+    for name in (
+        "apps",
+        "tasks",
+        "groups",
+        "group_versions",
+        "pods",
+        "plugins",
+        "deployments",
+        "pod_status",
+    ):
         assert isinstance(ask(f"marathon.{name}"), list), name
     assert isinstance(ask("marathon.queue"), dict)
     assert "cmd" in ask("marathon.fields")
@@ -133,7 +203,9 @@ def marathon_apps():
     deployed(ask("marathon.create_app", web, {**APP, "instances": 2}))
     first = ask("marathon.app", web)["version"]
     assert ask("marathon.app_exists", web) is True
-    assert ask("marathon.diff_app", web, {"labels": {"a": "b"}}) == {"/labels/a": {"old": None, "new": "b"}}
+    assert ask("marathon.diff_app", web, {"labels": {"a": "b"}}) == {
+        "/labels/a": {"old": None, "new": "b"}
+    }
     deployed(ask("marathon.update_app", web, {"labels": {"a": "b"}}))
     assert ask("marathon.diff_app", web, {"labels": {"a": "b"}}) == {}
     assert first in ask("marathon.app_versions", web)
@@ -143,13 +215,25 @@ def marathon_apps():
     deployed(ask("marathon.replace_app", web, {**APP, "mem": 33}))
     deployed(ask("marathon.scale_app", web, 3))
     deployed(ask("marathon.restart_app", web))
-    running = until(lambda: len(found := ask("marathon.tasks", app=web, status="running")) == 3 and found)
-    assert {each["id"] for each in running} <= {each["id"] for each in ask("mesos.tasks", framework="marathon", state="running")}
-    for number, (name, arguments) in enumerate((("kill_task", (web, running[0]["id"])), ("kill_task_ids", ([running[1]["id"]],)),
-                                                ("kill_tasks", (web,)))):
+    running = until(
+        lambda: len(found := ask("marathon.tasks", app=web, status="running")) == 3 and found
+    )
+    assert {each["id"] for each in running} <= {
+        each["id"] for each in ask("mesos.tasks", framework="marathon", state="running")
+    }
+    for number, (name, arguments) in enumerate(
+        (
+            ("kill_task", (web, running[0]["id"])),
+            ("kill_task_ids", ([running[1]["id"]],)),
+            ("kill_tasks", (web,)),
+        )
+    ):
         assert ask(f"marathon.{name}", *arguments) is not None, number
         gone = running[min(number, 2)]["id"]
-        until(lambda gone=gone: gone not in [each["id"] for each in ask("marathon.tasks", app=web, status="running")])
+        until(
+            lambda gone=gone: gone
+            not in [each["id"] for each in ask("marathon.tasks", app=web, status="running")]
+        )
     until(lambda: len(ask("marathon.tasks", app=web, status="running")) == 3)
     ask("marathon.create_app", "/every/huge", {**APP, "cpus": 999})
     begun = until(lambda: ask("marathon.deployments", app="/every/huge"))[0]["id"]
@@ -157,7 +241,12 @@ def marathon_apps():
     assert ask("marathon.wait_deployment", begun, timeout=1, interval=0.5)["result"] == "timeout"
     ask("marathon.cancel_deployment", begun, force=True)
     until(lambda: not ask("marathon.deployments", app="/every/huge"))
-    ask("marathon.create_app", "/every/sick", {**APP, "cmd": "exit 1", "backoffSeconds": 3600}, force=True)
+    ask(
+        "marathon.create_app",
+        "/every/sick",
+        {**APP, "cmd": "exit 1", "backoffSeconds": 3600},
+        force=True,
+    )
     until(lambda: ask("marathon.queue").get("/every/sick", {}).get("delay"))
     ask("marathon.reset_delay", "/every/sick")
     assert list(ask("marathon.diff_apps", {"/every/other": APP})) == ["/every/other"]
@@ -173,7 +262,12 @@ def marathon_groups():
     deployed(ask("marathon.create_group", shop, {"apps": [{"id": "cart", **APP}]}))
     assert ask("marathon.group_exists", shop) is True
     first = ask("marathon.group", shop)["version"]
-    steps = ask("marathon.update_group", shop, {"apps": [{"id": each, **APP} for each in ("cart", "db")]}, dry_run=True)
+    steps = ask(
+        "marathon.update_group",
+        shop,
+        {"apps": [{"id": each, **APP} for each in ("cart", "db")]},
+        dry_run=True,
+    )
     assert steps and not ask("marathon.app_exists", f"{shop}/db")
     deployed(ask("marathon.scale_group", shop, 2))
     assert ask("marathon.app", f"{shop}/cart")["instances"] == 2
@@ -190,12 +284,17 @@ def marathon_pods():
     pod = "/every-pod"
     deployed(ask("marathon.create_pod", pod, POD))
     assert ask("marathon.pod_exists", pod) is True and ask("marathon.pod", pod)["id"] == pod
-    assert ask("marathon.diff_pod", pod, {"labels": {"a": "b"}}) == {"/labels/a": {"old": None, "new": "b"}}
+    assert ask("marathon.diff_pod", pod, {"labels": {"a": "b"}}) == {
+        "/labels/a": {"old": None, "new": "b"}
+    }
     deployed(ask("marathon.update_pod", pod, {"labels": {"a": "b"}}))
     assert len(ask("marathon.pod_versions", pod)) >= 2
     instance = until(lambda: ask("marathon.pod_status", pod)["instances"])[0]["id"]
     ask("marathon.kill_pod_instances", pod, [instance])
-    until(lambda: instance not in [each["id"] for each in ask("marathon.pod_status", pod)["instances"]])
+    until(
+        lambda: instance
+        not in [each["id"] for each in ask("marathon.pod_status", pod)["instances"]]
+    )
     deployed(ask("marathon.delete_pod", pod, force=True))
 
 
@@ -203,15 +302,42 @@ def chronos():
     for name in ("connection", "ping", "leader", "api_version", "graph", "stats", "summary"):
         assert ask(f"chronos.{name}") is not None, name
     holds("chronos.api_call", "GET", "/metrics")
-    assert ask("chronos.schedule_equivalent", "R/2018-01-01T00:00:00Z/PT24H", "R/2026-05-04T00:00:00.000Z/P1D")
+    assert ask(
+        "chronos.schedule_equivalent",
+        "R/2018-01-01T00:00:00Z/PT24H",
+        "R/2026-05-04T00:00:00.000Z/P1D",
+    )
     assert holds("chronos.canonical_job", {"command": "true"})
-    assert ask("chronos.create_job", "every", {"command": "true", "schedule": SCHEDULE})["created"] is True
-    assert ask("chronos.put_job", "every-child", {"command": "echo child", "parents": ["every"]})["created"] is True
-    assert ask("chronos.put_job", "every-child", {"command": "echo child", "parents": ["every"]})["changes"] == {}
-    assert ask("chronos.put_jobs", {"every-child": {"command": "echo child", "parents": ["every"]}})["created"] == []
+    assert (
+        ask("chronos.create_job", "every", {"command": "true", "schedule": SCHEDULE})["created"]
+        is True
+    )
+    assert (
+        ask("chronos.put_job", "every-child", {"command": "echo child", "parents": ["every"]})[
+            "created"
+        ]
+        is True
+    )
+    assert (
+        ask("chronos.put_job", "every-child", {"command": "echo child", "parents": ["every"]})[
+            "changes"
+        ]
+        == {}
+    )
+    assert (
+        ask("chronos.put_jobs", {"every-child": {"command": "echo child", "parents": ["every"]}})[
+            "created"
+        ]
+        == []
+    )
     assert {"every", "every-child"} <= set(ask("chronos.jobs"))
-    assert ask("chronos.job", "every")["name"] == "every" and ask("chronos.job_exists", "nothing") is False
-    assert ask("chronos.children", "every") == ["every-child"] and ask("chronos.parents", "every-child") == ["every"]
+    assert (
+        ask("chronos.job", "every")["name"] == "every"
+        and ask("chronos.job_exists", "nothing") is False
+    )
+    assert ask("chronos.children", "every") == ["every-child"] and ask(
+        "chronos.parents", "every-child"
+    ) == ["every"]
     assert list(ask("chronos.diff_job", "every", {"retries": 7})) == ["retries"]
     assert list(ask("chronos.update_job", "every", {"retries": 7})["changes"]) == ["retries"]
     for name in ("jobs_summary", "search"):
@@ -238,7 +364,11 @@ def main():
     ask("marathon.abdicate", confirm=True)
     holds("marathon.leader", retries=30, total_timeout=60)
     mesos_agents(agents[-1])
-    there = sorted(name for name in functions if name.partition(".")[0] in ("mesos", "marathon", "chronos", "zk"))
+    there = sorted(
+        name
+        for name in functions
+        if name.partition(".")[0] in ("mesos", "marathon", "chronos", "zk")
+    )
     print(json.dumps({"called": sorted(called), "there": there, "gone": agents[-1]}))
 
 

@@ -26,7 +26,9 @@ def table(bare):
         for path in place.iterdir():
             path.unlink()
         if contents is not None:
-            place.joinpath("topology.yaml").write_text(contents if isinstance(contents, str) else yaml.safe_dump(contents, sort_keys=False))
+            place.joinpath("topology.yaml").write_text(
+                contents if isinstance(contents, str) else yaml.safe_dump(contents, sort_keys=False)
+            )
             place.joinpath("topology.sls").symlink_to("/srv/mesos/pillar/topology.sls")
 
     yield serve
@@ -35,7 +37,10 @@ def table(bare):
 
 def test_bare_hosts_are_bare(bare):
     for host in ("lxcc01", "lxb001"):
-        assert bare.at(host).run("ls /etc/mesos* /etc/zookeeper /etc/docker 2>/dev/null | wc -l") == "0\n"
+        assert (
+            bare.at(host).run("ls /etc/mesos* /etc/zookeeper /etc/docker 2>/dev/null | wc -l")
+            == "0\n"
+        )
         assert "roles" not in bare.at(host).run("cat /etc/salt/grains 2>/dev/null || true")
 
 
@@ -46,12 +51,28 @@ def test_without_its_role_a_node_is_refused_and_told_what_to_do(bare):
         assert words in errors[0]
 
 
-@pytest.mark.parametrize("wrong, words", [
-    ({"lxcc02.devops.test": {"zookeeper_id": 1}}, ["lxcc02.devops.test:zookeeper_id", "= 1"]),
-    ({"lxcc01.devops.test": {"zookeeper_id": 300}, "lxcc02.devops.test": {"address": "172.31.250"},
-      "lxb*.devops.test": {"roles": ["mesos-slaves"]}},
-     ["lxcc01.devops.test:zookeeper_id", "300", "lxcc02.devops.test:address", "172.31.250", "mesos-slaves", "Did you mean mesos-slave?"]),
-], ids=["one fault", "three at once"])
+@pytest.mark.parametrize(
+    "wrong, words",
+    [
+        ({"lxcc02.devops.test": {"zookeeper_id": 1}}, ["lxcc02.devops.test:zookeeper_id", "= 1"]),
+        (
+            {
+                "lxcc01.devops.test": {"zookeeper_id": 300},
+                "lxcc02.devops.test": {"address": "172.31.250"},
+                "lxb*.devops.test": {"roles": ["mesos-slaves"]},
+            },
+            [
+                "lxcc01.devops.test:zookeeper_id",
+                "300",
+                "lxcc02.devops.test:address",
+                "172.31.250",
+                "mesos-slaves",
+                "Did you mean mesos-slave?",
+            ],
+        ),
+    ],
+    ids=["one fault", "three at once"],
+)
 def test_a_faulty_table_is_refused_and_no_host_is_touched(bare, table, wrong, words):
     before = {host: bare.at(host).run(ETC) for host in ("lxcc01", "lxb001")}
     faulty = yaml.safe_load(TABLE.read_text())
@@ -73,9 +94,17 @@ def test_one_control_node_is_deployed(bare, table):
         del small["nodes"][f"{node}.devops.test"]
     table(small)
     steps, changed = bare.orchestrated("deploy")
-    order = ["Every named node answers and knows its roles", "ZooKeeper on lxcc01.devops.test", "ZooKeeper has its quorum",
-             "Mesos master on lxcc01.devops.test", "The Mesos masters have a leader", "The Mesos slaves are registered",
-             "Marathon on lxcc01.devops.test", "Chronos on lxcc01.devops.test", "Every node has all that its roles name"]
+    order = [
+        "Every named node answers and knows its roles",
+        "ZooKeeper on lxcc01.devops.test",
+        "ZooKeeper has its quorum",
+        "Mesos master on lxcc01.devops.test",
+        "The Mesos masters have a leader",
+        "The Mesos slaves are registered",
+        "Marathon on lxcc01.devops.test",
+        "Chronos on lxcc01.devops.test",
+        "Every node has all that its roles name",
+    ]
     assert [step for step in steps if step in order] == order
     assert "ZooKeeper on lxcc01.devops.test" in changed
     bare.at("lxcc01").run("/opt/mesosphere/zookeeper/bin/zkCli.sh create /kept treasure")
@@ -95,18 +124,28 @@ def test_without_the_dead_node_it_goes_on_as_far_as_there_is_a_quorum(bare):
     code, printed = bare.orchestrate("deploy", '{"absent": ["lxcc03.devops.test"], "patience": 15}')
     steps = re.findall(r"ID: (.*)", printed)
     assert "ZooKeeper has its quorum" in steps and "lxcc03.devops.test" not in "".join(steps)
-    assert steps.index("Mesos master on lxcc01.devops.test") < steps.index("Mesos master on lxcc02.devops.test")
-    assert code != 0 and "this-master-is-healthy" in printed and "Waited 15 seconds for a leader that has recovered" in printed
+    assert steps.index("Mesos master on lxcc01.devops.test") < steps.index(
+        "Mesos master on lxcc02.devops.test"
+    )
+    assert (
+        code != 0
+        and "this-master-is-healthy" in printed
+        and "Waited 15 seconds for a leader that has recovered" in printed
+    )
     assert "Run failed on minions: lxcc02.devops.test" in printed and "Marathon on" not in printed
 
 
 def test_with_a_new_log_of_all_three_masters_the_cluster_is_whole(bare):
     """As INSTALL.md has it, 7.2: what the one ZooKeeper server knew is what the three know."""
-    bare.at("lxcc01").run("systemctl stop mesos-master && mv /var/lib/mesos/replicated_log /var/lib/mesos/replicated_log.old")
+    bare.at("lxcc01").run(
+        "systemctl stop mesos-master && mv /var/lib/mesos/replicated_log /var/lib/mesos/replicated_log.old"
+    )
     bare.do("start", "lxcc03")
     bare.orchestrated("deploy")
     whole(bare)
-    assert "treasure" in bare.at("lxcc03").run("/opt/mesosphere/zookeeper/bin/zkCli.sh get /kept 2>&1")
+    assert "treasure" in bare.at("lxcc03").run(
+        "/opt/mesosphere/zookeeper/bin/zkCli.sh get /kept 2>&1"
+    )
 
 
 def test_run_again_it_changes_nothing_and_so_does_state_apply(bare):
@@ -124,7 +163,11 @@ def test_a_service_that_fails_stops_it_with_host_and_reason(bare):
     bare.at("lxcc02").run("systemctl mask --now zookeeper")
     try:
         code, printed = bare.orchestrate("deploy")
-        assert code != 0 and "Run failed on minions: lxcc02.devops.test" in printed and "Unit zookeeper.service is masked" in printed
+        assert (
+            code != 0
+            and "Run failed on minions: lxcc02.devops.test" in printed
+            and "Unit zookeeper.service is masked" in printed
+        )
         assert "Mesos master on" not in printed
     finally:
         bare.at("lxcc02").run("systemctl unmask zookeeper && systemctl start zookeeper")

@@ -7,7 +7,10 @@ from cluster_lab import Lab
 
 pytestmark = pytest.mark.lines("3008")  # of 3006 test_doors.py has an EL 8
 
-HOSTS = {"lxel8": ("AlmaLinux", 8), "lxel9": ("AlmaLinux", 9)}  # of tests/topologies/el.yaml -> what Salt takes it for
+HOSTS = {
+    "lxel8": ("AlmaLinux", 8),
+    "lxel9": ("AlmaLinux", 9),
+}  # of tests/topologies/el.yaml -> what Salt takes it for
 
 
 @pytest.fixture(params=HOSTS)
@@ -23,14 +26,18 @@ def test_salt_takes_it_for_what_it_looks_like(host):
 
 
 def test_a_bare_host_becomes_a_cluster_and_stays_one(host):
-    services = {f"{role}-service" for role in ("zookeeper", "mesos-master", "mesos-slave", "marathon", "chronos", "docker")}
+    services = {
+        f"{role}-service"
+        for role in ("zookeeper", "mesos-master", "mesos-slave", "marathon", "chronos", "docker")
+    }
     assert services | {"repositories-vault"} <= set(host.converge())
     assert host.converge() == {}
 
 
 def test_the_packages_are_those_of_the_release(host):
-    assert host.run("rpm --query --queryformat '%{name} %{version}\\n' aventer-zookeeper mesos docker-ce").splitlines() == [
-        "aventer-zookeeper 3.8.0", "mesos 1.11.0", "docker-ce 26.1.3"]
+    assert host.run(
+        "rpm --query --queryformat '%{name} %{version}\\n' aventer-zookeeper mesos docker-ce"
+    ).splitlines() == ["aventer-zookeeper 3.8.0", "mesos 1.11.0", "docker-ce 26.1.3"]
     for path in host.run("ls /etc/yum.repos.d/almalinux*.repo").split():
         assert "mirrorlist" not in host.run(f"cat {path}"), path
 
@@ -38,7 +45,10 @@ def test_the_packages_are_those_of_the_release(host):
 def test_the_agent_is_called_agent(host):
     assert host.run("systemctl is-active mesos-agent") == "active\n"
     assert host.run("cat /etc/mesos-agent/containerizers") == "docker,mesos\n"
-    assert host.run("ls -d /etc/mesos-slave /etc/default/mesos-slave 2>&1 | grep -c 'No such file'") == "2\n"
+    assert (
+        host.run("ls -d /etc/mesos-slave /etc/default/mesos-slave 2>&1 | grep -c 'No such file'")
+        == "2\n"
+    )
 
 
 def test_a_node_is_what_its_roles_promise(host):

@@ -78,12 +78,19 @@ def chronos_leader(_lab) -> str:
 
 
 def active_frameworks(master: str) -> set[str]:
-    return {framework["name"] for framework in get(master, 5050, "/state").json()["frameworks"] if framework["active"]}
+    return {
+        framework["name"]
+        for framework in get(master, 5050, "/state").json()["frameworks"]
+        if framework["active"]
+    }
 
 
 def whole(lab, servers: int = 3, agents: int = 4) -> None:
     """The cluster does its work: a quorum, a leader of each kind, the agents and both frameworks active at the leading master."""
-    eventually(lambda: sorted(zookeeper_modes(lab).values()) == ["follower"] * (servers - 1) + ["leader"], SESSION)
+    eventually(
+        lambda: sorted(zookeeper_modes(lab).values()) == ["follower"] * (servers - 1) + ["leader"],
+        SESSION,
+    )
     leader = eventually(lambda: mesos_leader(lab), SESSION)
     eventually(lambda: get(leader, 5050, "/state").json()["activated_slaves"] == agents, SESSION)
     eventually(lambda: active_frameworks(leader) == {"marathon", "chronos"}, SESSION)
@@ -93,8 +100,11 @@ def whole(lab, servers: int = 3, agents: int = 4) -> None:
 
 def runs(lab, *hosts: str) -> str:
     """One of these control nodes that has all of its services: who loses leadership ends, and systemd waits a minute to start it again."""
+
     def complete(host: str) -> bool:
-        return lab.at(host).run(f"systemctl is-active {' '.join(UNITS)} || true").split() == ["active"] * len(UNITS)
+        return lab.at(host).run(f"systemctl is-active {' '.join(UNITS)} || true").split() == [
+            "active"
+        ] * len(UNITS)
 
     return eventually(lambda: next(filter(complete, hosts), None), 90)
 
@@ -123,7 +133,9 @@ def test_one_master_leads_and_the_others_redirect_to_it(ha):
         assert get(host, 5050, "/state").json()["leader"] == f"master@{CONTROL[leader]}:5050"
 
 
-@pytest.mark.parametrize("port, path", [(8080, "/v2/info"), (4400, "/scheduler/jobs")], ids=["marathon", "chronos"])
+@pytest.mark.parametrize(
+    "port, path", [(8080, "/v2/info"), (4400, "/scheduler/jobs")], ids=["marathon", "chronos"]
+)
 def test_whoever_is_asked_answers_for_the_leader(ha, port, path):
     assert len({get(host, port, path).text for host in CONTROL}) == 1
 
@@ -139,11 +151,17 @@ def test_the_modules_know_who_leads(ha):
     master = ha.at("lxcm01")
     leader = json.loads(master.run("salt-call mesos.leader --out=json"))["local"]
     assert leader["url"] == f"http://{CONTROL[mesos_leader(ha)]}:5050"
-    assert len(json.loads(master.run("salt-call mesos.agents active=True --out=json"))["local"]) == 4
+    assert (
+        len(json.loads(master.run("salt-call mesos.agents active=True --out=json"))["local"]) == 4
+    )
     assert CONTROL[marathon_leader(ha)] in master.run("salt-call marathon.leader")
     assert CONTROL[chronos_leader(ha)] in master.run("salt-call chronos.leader")
     ensemble = json.loads(ha.at("lxcc01").run("salt-call zk.ensemble --out=json"))["local"]
-    assert sorted(server["mode"] for server in ensemble.values()) == ["follower", "follower", "leader"]
+    assert sorted(server["mode"] for server in ensemble.values()) == [
+        "follower",
+        "follower",
+        "leader",
+    ]
 
 
 @one_line
@@ -160,16 +178,36 @@ def test_each_function_of_the_modules_answers(ha):
 # What runs on the cluster. The apps and jobs are those of pillar/apps.sls.
 
 SERVER = {
-    "container": {"type": "DOCKER", "docker": {"image": "busybox"}, "portMappings": [{"containerPort": 80, "hostPort": 0}]},
-    "networks": [{"mode": "container/bridge"}], "cpus": 0.1, "mem": 32,
-    "upgradeStrategy": {"minimumHealthCapacity": 0, "maximumOverCapacity": 0},  # the old one goes before the new one comes
-    "healthChecks": [{"protocol": "HTTP", "path": "/", "gracePeriodSeconds": 1, "intervalSeconds": 1, "timeoutSeconds": 2}],
+    "container": {
+        "type": "DOCKER",
+        "docker": {"image": "busybox"},
+        "portMappings": [{"containerPort": 80, "hostPort": 0}],
+    },
+    "networks": [{"mode": "container/bridge"}],
+    "cpus": 0.1,
+    "mem": 32,
+    "upgradeStrategy": {
+        "minimumHealthCapacity": 0,
+        "maximumOverCapacity": 0,
+    },  # the old one goes before the new one comes
+    "healthChecks": [
+        {
+            "protocol": "HTTP",
+            "path": "/",
+            "gracePeriodSeconds": 1,
+            "intervalSeconds": 1,
+            "timeoutSeconds": 2,
+        }
+    ],
 }
 
 
 def serving(page: str, port: int = 80) -> dict:
     """An app whose container serves a page, on the port that it publishes or on another one."""
-    return {**SERVER, "cmd": f"mkdir /www && echo {page} > /www/index.html && exec httpd -f -p {port} -h /www"}
+    return {
+        **SERVER,
+        "cmd": f"mkdir /www && echo {page} > /www/index.html && exec httpd -f -p {port} -h /www",
+    }
 
 
 def running(app: str) -> list[dict]:
@@ -181,7 +219,10 @@ def running(app: str) -> list[dict]:
 
 def pages(app: str) -> list[str]:
     """What the tasks of an app answer on their published ports, at their agents' addresses."""
-    return [requests.get(f"http://{task['host']}:{task['ports'][0]}/", timeout=5).text for task in running(app)]
+    return [
+        requests.get(f"http://{task['host']}:{task['ports'][0]}/", timeout=5).text
+        for task in running(app)
+    ]
 
 
 def answering(app: str, instances: int = 1) -> list[str]:
@@ -207,12 +248,20 @@ def test_one_command_brings_the_declared_apps_and_jobs_to_the_cluster(ha):
     (page,) = answering("http-server")
     assert page.startswith("hello from ")
     (task,) = running("http-server")
-    assert ha.at("lxcc01").run(f"curl --silent --fail http://{task['host']}:{task['ports'][0]}/") == page
-    said = agent_of(ha, running("hello")[0]).run("cat /var/lib/mesos/slaves/*/frameworks/*/executors/hello.*/runs/latest/stdout")
+    assert (
+        ha.at("lxcc01").run(f"curl --silent --fail http://{task['host']}:{task['ports'][0]}/")
+        == page
+    )
+    said = agent_of(ha, running("hello")[0]).run(
+        "cat /var/lib/mesos/slaves/*/frameworks/*/executors/hello.*/runs/latest/stdout"
+    )
     assert "hello from " in said
 
     def successes() -> dict[str, int]:
-        return {job["name"]: job["successCount"] for job in get("lxcc01", 4400, "/scheduler/jobs").json()}
+        return {
+            job["name"]: job["successCount"]
+            for job in get("lxcc01", 4400, "/scheduler/jobs").json()
+        }
 
     eventually(lambda: all(successes().values()))
     assert set(successes()) == {"hello", "hello-again"}
@@ -223,26 +272,47 @@ def test_one_command_brings_the_declared_apps_and_jobs_to_the_cluster(ha):
 def test_a_container_that_is_killed_comes_back(ha):
     (before,) = running("http-server")
     agent_of(ha, before).run("docker kill $(docker ps --quiet --filter name=mesos-)")
-    assert eventually(lambda: [task for task in running("http-server") if task["id"] != before["id"]])
+    assert eventually(
+        lambda: [task for task in running("http-server") if task["id"] != before["id"]]
+    )
     assert answering("http-server")
-    failure = get("lxcc01", 8080, "/v2/apps/http-server?embed=app.lastTaskFailure").json()["app"]["lastTaskFailure"]
-    assert (failure["taskId"], failure["message"]) == (before["id"], "Container exited with status 137")
+    failure = get("lxcc01", 8080, "/v2/apps/http-server?embed=app.lastTaskFailure").json()["app"][
+        "lastTaskFailure"
+    ]
+    assert (failure["taskId"], failure["message"]) == (
+        before["id"],
+        "Container exited with status 137",
+    )
 
 
 @one_line
 def test_pillar_scales_apps_up_and_down(ha):
     ha.orchestrated("apps", scaled(http_server=3, hello=4))
-    assert answering("http-server", 3) and len({(task["host"], task["ports"][0]) for task in running("http-server")}) == 3
+    assert (
+        answering("http-server", 3)
+        and len({(task["host"], task["ports"][0]) for task in running("http-server")}) == 3
+    )
     assert len(running("hello")) == 4
     ha.orchestrated("apps")
-    containers = [ha.at(host).run("docker ps --quiet --filter name=mesos-").split() for host in AGENTS]
-    assert answering("http-server") and sum(map(len, containers)) == 1 and len(running("hello")) == 2
+    containers = [
+        ha.at(host).run("docker ps --quiet --filter name=mesos-").split() for host in AGENTS
+    ]
+    assert (
+        answering("http-server") and sum(map(len, containers)) == 1 and len(running("hello")) == 2
+    )
 
 
 @one_line
 def test_apps_are_brought_to_run_although_marathon_loses_its_leader_meanwhile(ha):
     lost = eventually(lambda: marathon_leader(ha))
-    command = [sys.executable, "-m", "lab.cli", "run", "lxcm01", *orchestration("apps", scaled(hello=6))]
+    command = [
+        sys.executable,
+        "-m",
+        "lab.cli",
+        "run",
+        "lxcm01",
+        *orchestration("apps", scaled(hello=6)),
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         eventually(lambda: get(lost, 8080, "/v2/deployments").json())
         ha.at(lost).run("systemctl kill --signal=KILL marathon")
@@ -259,14 +329,34 @@ def test_apps_are_brought_to_run_although_marathon_loses_its_leader_meanwhile(ha
 @one_line
 def test_a_deployment_that_cannot_finish_fails_in_time_and_says_why(ha):
     here = ha.at("lxcc01")
-    huge = here.single("marathon.app_present", "/huge", config={**serving("huge"), "cpus": 999}, wait=True, timeout=10, rollback=True)
-    assert huge["result"] is False and "/huge" in huge["comment"] and "InsufficientCpus" in huge["comment"], huge
+    huge = here.single(
+        "marathon.app_present",
+        "/huge",
+        config={**serving("huge"), "cpus": 999},
+        wait=True,
+        timeout=10,
+        rollback=True,
+    )
+    assert (
+        huge["result"] is False
+        and "/huge" in huge["comment"]
+        and "InsufficientCpus" in huge["comment"]
+    ), huge
     assert get("lxcc01", 8080, "/v2/apps/huge").status_code == 404
     web = here.single("marathon.app_present", "/web", config=serving("first"), wait=True)
     assert web["result"] is True and pages("web") == ["first\n"], web
-    sick = here.single("marathon.app_present", "/web", config=serving("second", port=81), wait=True, timeout=15, rollback=True)
+    sick = here.single(
+        "marathon.app_present",
+        "/web",
+        config=serving("second", port=81),
+        wait=True,
+        timeout=15,
+        rollback=True,
+    )
     # Unhealthy, or not healthy yet where it was killed for that and is started again.
-    assert sick["result"] is False and "/web" in sick["comment"] and "healthy" in sick["comment"], sick
+    assert sick["result"] is False and "/web" in sick["comment"] and "healthy" in sick["comment"], (
+        sick
+    )
     assert eventually(lambda: pages("web")) == ["first\n"]
     assert here.single("marathon.app_absent", "/web", wait=True)["result"] is True
 
@@ -277,7 +367,9 @@ def test_what_ran_on_an_agent_that_lost_its_power_runs_again(ha):
     lost = agent_of(ha, before).host
     ha.do("kill", lost)
     ha.do("start", lost)
-    assert eventually(lambda: [task for task in running("http-server") if task["id"] != before["id"]])
+    assert eventually(
+        lambda: [task for task in running("http-server") if task["id"] != before["id"]]
+    )
     assert answering("http-server")
     assert ha.orchestrated("apps")[1] == [] and ha.at(lost).converge() == {}
 
@@ -304,8 +396,20 @@ def test_with_the_leader_killed_between_two_calls_the_next_one_answers(ha):
     lost = eventually(lambda: mesos_leader(ha))
     asker = ha.at("lxcm01")
     asker.run(f"cat > /root/twice.py <<'END'\n{ASKS_TWICE}\nEND")
-    command = [sys.executable, "-m", "lab.cli", "run", "lxcm01", "/opt/saltstack/salt/bin/python3", "-W", "ignore", "/root/twice.py"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    command = [
+        sys.executable,
+        "-m",
+        "lab.cli",
+        "run",
+        "lxcm01",
+        "/opt/saltstack/salt/bin/python3",
+        "-W",
+        "ignore",
+        "/root/twice.py",
+    ]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout.readline().strip() == CONTROL[lost]
         ha.do("kill", lost)
         try:
@@ -342,18 +446,26 @@ def test_members_reach_what_others_do_not(ha):
     try:
         for port in (2181, 5050, 8080, 4400):
             with pytest.raises(OSError):
-                socket.create_connection((CONTROL["lxcc01"], port), timeout=2, source_address=(stranger, 0))
-        socket.create_connection((CONTROL["lxcc01"], 22), timeout=2, source_address=(stranger, 0)).close()
+                socket.create_connection(
+                    (CONTROL["lxcc01"], port), timeout=2, source_address=(stranger, 0)
+                )
+        socket.create_connection(
+            (CONTROL["lxcc01"], 22), timeout=2, source_address=(stranger, 0)
+        ).close()
     finally:
-        subprocess.run(["ip", "address", "delete", f"{stranger}/24", "dev", "mesoslab0"], check=True)
+        subprocess.run(
+            ["ip", "address", "delete", f"{stranger}/24", "dev", "mesoslab0"], check=True
+        )
 
 
 @one_line
 def test_a_container_keeps_its_published_port_when_the_zone_changes(ha):
     agent = ha.at("lxb001")
     agent.run("tar -C / -c usr/bin/busybox | docker import - bare >/dev/null")
-    agent.run("docker run --detach --name web --publish 31080:80 bare /usr/bin/busybox sh -c "
-              "'/usr/bin/busybox mkdir /www && echo hello > /www/index.html; exec /usr/bin/busybox httpd -f -h /www'")
+    agent.run(
+        "docker run --detach --name web --publish 31080:80 bare /usr/bin/busybox sh -c "
+        "'/usr/bin/busybox mkdir /www && echo hello > /www/index.html; exec /usr/bin/busybox httpd -f -h /www'"
+    )
     url = f"http://{AGENTS['lxb001']}:31080/"
 
     def running() -> str:
@@ -362,7 +474,9 @@ def test_a_container_keeps_its_published_port_when_the_zone_changes(ha):
 
     try:
         since = running()
-        changes = agent.converge(pillar={"common": {"firewall": {"extra": [{"port": 9100, "from": "clients"}]}}})
+        changes = agent.converge(
+            pillar={"common": {"firewall": {"extra": [{"port": 9100, "from": "clients"}]}}}
+        )
         assert list(changes) == ["firewall-zone", "firewall-reload"]
         assert running() == since
     finally:
@@ -371,9 +485,15 @@ def test_a_container_keeps_its_published_port_when_the_zone_changes(ha):
 
 
 @one_line
-@pytest.mark.parametrize("leader, others", [
-    (mesos_leader, "the next master leads"), (zookeeper_leader, "the next server leads"), (marathon_leader, "the next Marathon leads")],
-    ids=["mesos master", "zookeeper", "marathon"])
+@pytest.mark.parametrize(
+    "leader, others",
+    [
+        (mesos_leader, "the next master leads"),
+        (zookeeper_leader, "the next server leads"),
+        (marathon_leader, "the next Marathon leads"),
+    ],
+    ids=["mesos master", "zookeeper", "marathon"],
+)
 def test_the_cluster_survives_the_loss_of_a_leader(ha, leader, others):
     lost = eventually(lambda: leader(ha))
     ha.do("kill", lost)
@@ -388,8 +508,12 @@ def test_the_cluster_survives_the_loss_of_a_leader(ha, leader, others):
         well = runs(ha, *(set(CONTROL) - {lost}))
         assert ha.at(well).converge() == {}
         assert ha.at("lxb001").converge() == {}
-        config = ha.at(well).run("cat /etc/zookeeper/conf/zoo.cfg /etc/mesos/zk /etc/mesos-master/quorum")
-        assert config.count("server.") == 3 and all(f"{address}:2181" in config for address in CONTROL.values())
+        config = ha.at(well).run(
+            "cat /etc/zookeeper/conf/zoo.cfg /etc/mesos/zk /etc/mesos-master/quorum"
+        )
+        assert config.count("server.") == 3 and all(
+            f"{address}:2181" in config for address in CONTROL.values()
+        )
         assert config.splitlines()[-1] == "2"
     finally:
         ha.do("start", lost)
@@ -402,8 +526,13 @@ def test_the_cluster_survives_a_cut_cable(ha):
     ha.do("cut", lost)
     try:
         assert eventually(lambda: (now := mesos_leader(ha)) != lost and now, SESSION)
-        eventually(lambda: get(mesos_leader(ha), 5050, "/state").json()["activated_slaves"] == 4, SESSION)
-        eventually(lambda: marathon_leader(ha) not in ("", lost) and chronos_leader(ha) not in ("", lost), SESSION)
+        eventually(
+            lambda: get(mesos_leader(ha), 5050, "/state").json()["activated_slaves"] == 4, SESSION
+        )
+        eventually(
+            lambda: marathon_leader(ha) not in ("", lost) and chronos_leader(ha) not in ("", lost),
+            SESSION,
+        )
     finally:
         ha.do("heal", lost)
     back(ha, lost)
@@ -411,8 +540,14 @@ def test_the_cluster_survives_a_cut_cable(ha):
 
 def checksums() -> str:
     """Of all files of the repository that Salt serves."""
-    return subprocess.run("find pillar salt/ formulas conf -type f -exec md5sum {} + | sort", shell=True, cwd=ROOT, capture_output=True,
-                          text=True, check=True).stdout
+    return subprocess.run(
+        "find pillar salt/ formulas conf -type f -exec md5sum {} + | sort",
+        shell=True,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
 
 
 @one_line

@@ -35,8 +35,14 @@ def reader(bare):
     return Reader(bare)
 
 
-@pytest.mark.parametrize("part", [pytest.param(part, id=f"line {part.line}, {part.title}")
-                                  for part in parse((ROOT / "INSTALL.md").read_text()) if part.chapter not in ELSEWHERE])
+@pytest.mark.parametrize(
+    "part",
+    [
+        pytest.param(part, id=f"line {part.line}, {part.title}")
+        for part in parse((ROOT / "INSTALL.md").read_text())
+        if part.chapter not in ELSEWHERE
+    ],
+)
 def test_what_the_document_says_is_true(reader: Reader, part: Part):
     if reader.stopped:
         pytest.skip(f"the document is not true from {reader.stopped} on, and this builds on it")

@@ -16,8 +16,18 @@ from cluster_lab import eventually
 from lab import ROOT, cluster, hosts, kitchen, network, platforms
 
 HOST = "lxdev01"  # of tests/topologies/single.yaml
-SUITES = ["zookeeper", "mesos-master", "mesos-slave", "marathon", "marathon-era-1", "marathon-era-2", "marathon-era-3", "chronos", "docker",
-          "standalone"]
+SUITES = [
+    "zookeeper",
+    "mesos-master",
+    "mesos-slave",
+    "marathon",
+    "marathon-era-1",
+    "marathon-era-2",
+    "marathon-era-3",
+    "chronos",
+    "docker",
+    "standalone",
+]
 
 
 @dataclasses.dataclass
@@ -32,16 +42,30 @@ class Machine:
     def instance(self, suite: str) -> kitchen.Instance:
         """A suite with the driver proxy, and packages from the lab."""
         signed = f"{network.REPOSITORY_URL}/RPM-GPG-KEY-lab"
-        return next(instance for instance in kitchen.instances({
-            "PATH": os.environ["PATH"], "KITCHEN_DRIVER": "proxy", "KITCHEN_HOSTNAME": self.address, "KITCHEN_SSH_KEY": str(self.key),
-            "MIRROR": network.REPOSITORY_URL, "MIRROR_KEY": signed, "SYSTEM_KEY": signed, "SALT_LINE": self.line,
-        }) if (instance.suite, instance.platform) == (suite, self.platform))
+        return next(
+            instance
+            for instance in kitchen.instances(
+                {
+                    "PATH": os.environ["PATH"],
+                    "KITCHEN_DRIVER": "proxy",
+                    "KITCHEN_HOSTNAME": self.address,
+                    "KITCHEN_SSH_KEY": str(self.key),
+                    "MIRROR": network.REPOSITORY_URL,
+                    "MIRROR_KEY": signed,
+                    "SYSTEM_KEY": signed,
+                    "SALT_LINE": self.line,
+                }
+            )
+            if (instance.suite, instance.platform) == (suite, self.platform)
+        )
 
     def ssh(self, line: str, **options) -> subprocess.CompletedProcess:
         """Run a shell line as root."""
         config = ["-F", ROOT / "tests/kitchen/ssh_config", "-o", "ControlPath=none"]
         command = ["ssh", *config, "-i", self.key, f"root@{self.address}", line]
-        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, **options)
+        return subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, **options
+        )
 
     def copy(self, tree: Path) -> None:
         """Put a tree where kitchen puts it."""
@@ -59,9 +83,19 @@ class Machine:
 
     def verify(self, instance: kitchen.Instance) -> subprocess.CompletedProcess:
         """What ``kitchen verify`` does."""
-        command, variables = kitchen.verify(instance, {"hostname": self.address, "port": "22", "username": "root"})
+        command, variables = kitchen.verify(
+            instance, {"hostname": self.address, "port": "22", "username": "root"}
+        )
         environment = os.environ | variables | {"KITCHEN_SSH_KEY": str(self.key)}
-        return subprocess.run(command, shell=True, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            command,
+            shell=True,
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
 
 @pytest.fixture
@@ -76,14 +110,20 @@ def machine(ruby, single, platform, tmp_path) -> Machine:
     key = tmp_path / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
     current = cluster.running()
-    host = dataclasses.replace(current.table().host(HOST), salt_master=False, platform=kitchen.PLATFORMS[platform])
+    host = dataclasses.replace(
+        current.table().host(HOST), salt_master=False, platform=kitchen.PLATFORMS[platform]
+    )
     layers = platforms.layers(host.platform, Path(current.image), lambda _text: None)
     current = dataclasses.replace(current, layers=current.layers | {host.platform: layers})
     hosts.power_off(host.name)
-    hosts.make_disk(host, {
-        "etc/hosts": f"127.0.0.1 localhost\n{host.address} {host.id}\n",
-        "root/.ssh/authorized_keys": key.with_suffix(".pub").read_text(),
-    }, units=[])
+    hosts.make_disk(
+        host,
+        {
+            "etc/hosts": f"127.0.0.1 localhost\n{host.address} {host.id}\n",
+            "root/.ssh/authorized_keys": key.with_suffix(".pub").read_text(),
+        },
+        units=[],
+    )
     current.boot([host])
     return Machine(host.address, key, single.line, platform)
 
@@ -102,7 +142,9 @@ def converges_and_verifies(machine: Machine, suite: str, tree: Path) -> kitchen.
     verified = machine.verify(instance)
     assert verified.returncode == 0, verified.stdout + verified.stderr
     for role in instance.provisioner["grains"]["roles"]:
-        assert f"tests/testinfra/test_{role.partition('-')[0]}.py ." in verified.stdout, verified.stdout
+        assert f"tests/testinfra/test_{role.partition('-')[0]}.py ." in verified.stdout, (
+            verified.stdout
+        )
     return instance
 
 
@@ -114,7 +156,9 @@ def test_a_suite_converges_and_verifies(machine, suite, tree):
 
 @pytest.mark.lines("3008")
 @pytest.mark.parametrize("platform", ["almalinux-8", "almalinux-9"])
-@pytest.mark.parametrize("suite", ["mesos-slave", "docker"])  # the first has the roles of the other suites that there are packages for
+@pytest.mark.parametrize(
+    "suite", ["mesos-slave", "docker"]
+)  # the first has the roles of the other suites that there are packages for
 def test_so_does_one_on_a_newer_platform(machine, suite, tree):
     converges_and_verifies(machine, suite, tree)
 
@@ -127,18 +171,26 @@ def test_so_does_the_one_that_has_all_roles_with_the_older_salt(machine, tree):
 
 
 @pytest.mark.lines("3008")
-def test_a_suite_with_a_mistake_in_its_settings_fails_and_leaves_the_machine_as_it_was(machine, tree, monkeypatch):
+def test_a_suite_with_a_mistake_in_its_settings_fails_and_leaves_the_machine_as_it_was(
+    machine, tree, monkeypatch
+):
     instance = machine.instance("zookeeper")
     kitchen.sandbox(instance, tree)
     settings = tree / "srv/pillar/suite.sls"
     settings.write_text(settings.read_text().replace("heap:", "heep:"))
     converged = machine.converge(instance, tree)
     assert converged.returncode != 0
-    assert "zookeeper:heep = 384" in converged.stdout and "Did you mean heap?" in converged.stdout, converged.stdout
+    assert (
+        "zookeeper:heep = 384" in converged.stdout and "Did you mean heap?" in converged.stdout
+    ), converged.stdout
     assert machine.ssh("rpm -q mesosphere-zookeeper").returncode == 1
-    monkeypatch.setenv("PYTEST_ADDOPTS", "--exitfirst")  # each that waits for a service waits for a minute
+    monkeypatch.setenv(
+        "PYTEST_ADDOPTS", "--exitfirst"
+    )  # each that waits for a service waits for a minute
     verified = machine.verify(instance)
-    assert verified.returncode == 1 and "1 failed" in verified.stdout, verified.stdout + verified.stderr
+    assert verified.returncode == 1 and "1 failed" in verified.stdout, (
+        verified.stdout + verified.stderr
+    )
 
 
 # As CentOS 7 comes; the list of mirrors is off.
@@ -152,24 +204,40 @@ gpgkey=file:///etc/pki/rpm-gpg/RPM-GPG-KEY-CentOS-7
 
 
 @pytest.mark.lines("3008")
-def test_vagrants_provisioner_makes_a_salt_master_that_knows_its_minion_and_takes_salt_from_a_mirror(machine):
+def test_vagrants_provisioner_makes_a_salt_master_that_knows_its_minion_and_takes_salt_from_a_mirror(
+    machine,
+):
     private, public = cluster.key_pair(Path(cluster.running().image))
     for path, contents in {
-        "/tmp/bootstrap_salt.sh": (ROOT / "conf/install-salt").read_text(), "/tmp/master": (ROOT / "conf/master.d/mesos.conf").read_text(),
-        "/tmp/minion.pem": private, "/tmp/minion.pub": public, "/tmp/minion-seed-keys/lxdev01": public,
+        "/tmp/bootstrap_salt.sh": (ROOT / "conf/install-salt").read_text(),
+        "/tmp/master": (ROOT / "conf/master.d/mesos.conf").read_text(),
+        "/tmp/minion.pem": private,
+        "/tmp/minion.pub": public,
+        "/tmp/minion-seed-keys/lxdev01": public,
         "/etc/yum.repos.d/CentOS-Base.repo": CENTOS,
     }.items():
         hosts.write(HOST, path.lstrip("/"), contents)
     machine.ssh("rm /usr/bin/salt*")
     here = network.REPOSITORY_URL
-    options = f"-R {here}/salt -G {here}/RPM-GPG-KEY-lab -V {here}/centos/7.9.2009 " \
+    options = (
+        f"-R {here}/salt -G {here}/RPM-GPG-KEY-lab -V {here}/centos/7.9.2009 "
         f"""-j '{{"id":"{HOST}","master":"{machine.address}"}}' -F -c /tmp -k /tmp/minion-seed-keys -M stable 3006"""
+    )
     installed = machine.ssh(f"sh /tmp/bootstrap_salt.sh {options}", text=True)
     assert installed.returncode == 0, installed.stdout
-    assert machine.ssh("rpm -q --qf '%{version} ' salt-minion salt-master", text=True).stdout == "3006.16 3006.16 "
-    assert eventually(lambda: '"lxdev01": true' in machine.ssh("salt '*' test.ping --out=json", text=True).stdout)
-    assert machine.ssh("stat -c %a /etc/salt/pki/minion/minion.pem; ls /tmp/minion.pem", text=True).stdout.startswith("600\nls: ")
+    assert (
+        machine.ssh("rpm -q --qf '%{version} ' salt-minion salt-master", text=True).stdout
+        == "3006.16 3006.16 "
+    )
+    assert eventually(
+        lambda: '"lxdev01": true' in machine.ssh("salt '*' test.ping --out=json", text=True).stdout
+    )
+    assert machine.ssh(
+        "stat -c %a /etc/salt/pki/minion/minion.pem; ls /tmp/minion.pem", text=True
+    ).stdout.startswith("600\nls: ")
 
 
 def test_no_suite_is_left_out(ruby):
-    assert {instance.suite for instance in kitchen.instances({"PATH": os.environ["PATH"]})} == set(SUITES)
+    assert {instance.suite for instance in kitchen.instances({"PATH": os.environ["PATH"]})} == set(
+        SUITES
+    )

@@ -43,7 +43,11 @@ def test_a_second_run_changes_nothing(lab):
 
 
 def test_salt_reports_the_second_run_as_true_and_unchanged(lab):
-    reply = eventually(lambda: json.loads(lab.call("salt", "*", "state.apply", "--out=json", "--static").stdout).get(HOST))
+    reply = eventually(
+        lambda: json.loads(
+            lab.call("salt", "*", "state.apply", "--out=json", "--static").stdout
+        ).get(HOST)
+    )
     assert all(state["result"] is True and not state["changes"] for state in reply.values())
 
 
@@ -102,18 +106,23 @@ def test_salt_shows_a_summary_of_each_service_on_one_screen(lab):
 
 
 @one_line
-@pytest.mark.parametrize("command, words", [
-    ("mesos.agent nobody.devops.test", "nobody.devops.test"),
-    ("mesos.set_quota a/b guarantees='{cpus: 1}'", "a/b"),
-    ("mesos.set_quota web guarantees='{cpus: 100000}'", "400"),
-    ("mesos.leader url=http://127.0.0.1:5999 retries=0", "Connection refused"),
-    ("marathon.app /nosuch", "/nosuch"),
-    ("marathon.delete_group /", "/"),
-    ("chronos.job nosuch", "nosuch"),
-])
+@pytest.mark.parametrize(
+    "command, words",
+    [
+        ("mesos.agent nobody.devops.test", "nobody.devops.test"),
+        ("mesos.set_quota a/b guarantees='{cpus: 1}'", "a/b"),
+        ("mesos.set_quota web guarantees='{cpus: 100000}'", "400"),
+        ("mesos.leader url=http://127.0.0.1:5999 retries=0", "Connection refused"),
+        ("marathon.app /nosuch", "/nosuch"),
+        ("marathon.delete_group /", "/"),
+        ("chronos.job nosuch", "nosuch"),
+    ],
+)
 def test_what_goes_wrong_is_said_in_one_line_and_by_the_exit_code(lab, command, words):
     done = lab.call("run", HOST, "sh", "-c", f"salt-call --no-color {command}")
-    told = done.stderr.strip().removesuffix("Usage:").strip()  # Salt prints on stdout how the function is used
+    told = (
+        done.stderr.strip().removesuffix("Usage:").strip()
+    )  # Salt prints on stdout how the function is used
     assert done.returncode != 0 and words in told and len(told.splitlines()) == 1, told
 
 
@@ -122,7 +131,10 @@ def test_a_stray_file_in_a_flag_directory_goes_and_the_master_stays_up(lab):
     expected = lab.converge("test=True")
     assert "quorum.rpmnew" in lab.run("ls /etc/mesos-master")
     changes = lab.converge()
-    assert list(expected) == ["mesos-master-flags"] and list(changes) == ["mesos-master-flags", "mesos-master-service"]
+    assert list(expected) == ["mesos-master-flags"] and list(changes) == [
+        "mesos-master-flags",
+        "mesos-master-service",
+    ]
     assert changes["mesos-master-flags"] == expected["mesos-master-flags"]
     assert "quorum.rpmnew" not in lab.run("ls /etc/mesos-master")
     everything_answers()
@@ -159,13 +171,25 @@ def test_everything_comes_back_after_a_power_cut(lab):
     assert lab.converge() == {}
 
 
-@pytest.mark.parametrize("pillar, words", [
-    ({"zookeeper": {"zookeper": 1}}, ["zookeeper:zookeper", HOST]),
-    ({"marathon": {"http_port": "web"}}, ["marathon:http_port", "web", HOST]),
-    ({"marathon": {"version": "newest"}}, ["marathon:version", "newest", HOST]),
-    ({"mesos": {"master": {"flags": {"slave_ping_timeout": "15secs", "agent_ping_timeout": "15secs"}}}},
-     ["slave_ping_timeout", "agent_ping_timeout", HOST]),
-], ids=["unknown key", "port", "version", "two spellings"])
+@pytest.mark.parametrize(
+    "pillar, words",
+    [
+        ({"zookeeper": {"zookeper": 1}}, ["zookeeper:zookeper", HOST]),
+        ({"marathon": {"http_port": "web"}}, ["marathon:http_port", "web", HOST]),
+        ({"marathon": {"version": "newest"}}, ["marathon:version", "newest", HOST]),
+        (
+            {
+                "mesos": {
+                    "master": {
+                        "flags": {"slave_ping_timeout": "15secs", "agent_ping_timeout": "15secs"}
+                    }
+                }
+            },
+            ["slave_ping_timeout", "agent_ping_timeout", HOST],
+        ),
+    ],
+    ids=["unknown key", "port", "version", "two spellings"],
+)
 def test_wrong_settings_are_refused_and_nothing_is_touched(lab, pillar, words):
     before = lab.run(FILES)
     errors = lab.apply(pillar=pillar)
@@ -195,7 +219,10 @@ def test_a_role_that_is_taken_away_stops_its_daemon_until_it_is_given_back(lab):
     try:
         lab.call("salt", "*", "saltutil.refresh_grains")
         lab.converge()
-        assert lab.run("systemctl is-active mesos-slave; systemctl is-enabled mesos-slave; true") == "inactive\nmasked\n"
+        assert (
+            lab.run("systemctl is-active mesos-slave; systemctl is-enabled mesos-slave; true")
+            == "inactive\nmasked\n"
+        )
         assert lab.converge() == {}
         lab.run("yum -y reinstall mesos")  # its %post enables both daemons
         assert lab.run("systemctl is-enabled mesos-slave; true") == "masked\n"
@@ -203,7 +230,10 @@ def test_a_role_that_is_taken_away_stops_its_daemon_until_it_is_given_back(lab):
         lab.run("cp /root/grains /etc/salt/grains")
         lab.call("salt", "*", "saltutil.refresh_grains")
     lab.converge()
-    assert lab.run("systemctl is-active mesos-slave; systemctl is-enabled mesos-slave") == "active\nenabled\n"
+    assert (
+        lab.run("systemctl is-active mesos-slave; systemctl is-enabled mesos-slave")
+        == "active\nenabled\n"
+    )
     everything_answers()
 
 
@@ -221,13 +251,18 @@ def test_mesos_is_upgraded_in_place(lab):
 
 @one_line
 def test_marathon_crosses_its_three_eras(lab):
-    lab.run("yum -y remove marathon && rm -rf /etc/marathon /etc/default/marathon")  # yum cannot go back to another architecture
+    lab.run(
+        "yum -y remove marathon && rm -rf /etc/marathon /etc/default/marathon"
+    )  # yum cannot go back to another architecture
     settings = {"options": {"framework_name": "blue sky", "task_launch_timeout": 300000}}
     for version in ("1.4.13", "1.5.15", "1.8.244"):
         pillar = {"marathon": {"version": version, **settings}}
         lab.converge(pillar=pillar)
-        info = eventually(lambda version=version: (
-            (reply := answer(8080, "/v2/info").json())["version"] == version and reply))
+        info = eventually(
+            lambda version=version: (
+                (reply := answer(8080, "/v2/info").json())["version"] == version and reply
+            )
+        )
         assert info["marathon_config"]["framework_name"] == "blue sky", version
         assert info["marathon_config"]["task_launch_timeout"] == 300000, version
         assert lab.run("systemctl is-enabled marathon") == "enabled\n", version

@@ -83,10 +83,17 @@ def applied(lab: Lab, *args: str) -> dict[str, dict]:
 
 def changes(results: dict[str, dict]) -> dict[str, list[str]]:
     """What changed: minion id -> ids of states. Insists that all of them are true."""
-    faults = {f"{host} {key}": state["comment"] for host, states in results.items() for key, state in states.items()
-              if state["result"] is not True}
+    faults = {
+        f"{host} {key}": state["comment"]
+        for host, states in results.items()
+        for key, state in states.items()
+        if state["result"] is not True
+    }
     assert not faults, json.dumps(faults, indent=2)
-    found = {host: [state["__id__"] for state in states.values() if state["changes"]] for host, states in results.items()}
+    found = {
+        host: [state["__id__"] for state in states.values() if state["changes"]]
+        for host, states in results.items()
+    }
     return {host: ids for host, ids in found.items() if ids}
 
 
@@ -102,8 +109,14 @@ def trips(lab: Lab, *args: str) -> list[str]:
 
 
 def test_up_converges_a_host_without_a_minion(by_ssh):
-    assert "salt-ssh '*' state.apply" in by_ssh.up_output and "Agents registered: 1 of 1" in by_ssh.up_output
-    assert by_ssh.run("systemctl is-active salt-minion; ls -A /opt/saltstack/salt; true") == "inactive\n"
+    assert (
+        "salt-ssh '*' state.apply" in by_ssh.up_output
+        and "Agents registered: 1 of 1" in by_ssh.up_output
+    )
+    assert (
+        by_ssh.run("systemctl is-active salt-minion; ls -A /opt/saltstack/salt; true")
+        == "inactive\n"
+    )
 
 
 def test_the_files_are_those_that_master_and_minion_make(by_ssh, portrait):
@@ -134,22 +147,33 @@ def test_a_highstate_takes_no_more_round_trips_than_one_of_two_states(by_ssh):
 def test_wrong_settings_are_refused_in_one_message_and_nothing_is_touched(by_ssh):
     before = by_ssh.run(PORTRAIT)
     told = json.dumps(applied(by_ssh, """pillar={"zookeeper": {"zookeper": 1}}"""))
-    assert told.count("zookeeper:zookeper") == 1 and "no such setting. Known: " in told and "Traceback" not in told
+    assert (
+        told.count("zookeeper:zookeper") == 1
+        and "no such setting. Known: " in told
+        and "Traceback" not in told
+    )
     assert by_ssh.run(PORTRAIT) == before
 
 
 def test_a_host_with_no_python_for_salt_is_refused_before_anything_is_copied(by_ssh):
     """Salt 3008 without --relenv, and 3006 where there is no python3, as EL7 comes."""
     by_ssh.at("admin").run(COUNTED + SMALL + "sed -i /relenv/d /root/small/conf/master.d/lab.conf")
-    by_ssh.run(r"rm -rf /var/tmp/.root_*_salt; mv /usr/local/bin/python3 /root/ 2>/dev/null;"
-               r"printf '#!/bin/sh\nexit 127\n' > /usr/local/bin/python3 && chmod +x /usr/local/bin/python3")
+    by_ssh.run(
+        r"rm -rf /var/tmp/.root_*_salt; mv /usr/local/bin/python3 /root/ 2>/dev/null;"
+        r"printf '#!/bin/sh\nexit 127\n' > /usr/local/bin/python3 && chmod +x /usr/local/bin/python3"
+    )
     try:
-        done = by_ssh.call("run", "admin", "sh", "-c", "salt-ssh -c /root/small/conf '*' state.apply")
+        done = by_ssh.call(
+            "run", "admin", "sh", "-c", "salt-ssh -c /root/small/conf '*' state.apply"
+        )
     finally:
         by_ssh.run("rm /usr/local/bin/python3; mv /root/python3 /usr/local/bin/ 2>/dev/null; true")
     assert done.returncode != 0
     told = done.stdout + done.stderr
-    assert "Nothing was copied." in told and {"3006": "yum -y install python3", "3008": "--relenv"}[by_ssh.line] in told, told
+    assert (
+        "Nothing was copied." in told
+        and {"3006": "yum -y install python3", "3008": "--relenv"}[by_ssh.line] in told
+    ), told
     assert "_salt\n" not in by_ssh.run("ls -A /var/tmp")
 
 
@@ -158,7 +182,11 @@ def test_what_the_document_says_of_salt_ssh_is_true(bare_by_ssh):
         done = bare_by_ssh.call("run", host, "bash", "-c", f"exec 2>&1\n{text}")
         return done.returncode, done.stdout + done.stderr
 
-    parts = [part for part in parse((ROOT / "INSTALL.md").read_text()) if part.chapter.endswith("salt-ssh")]
+    parts = [
+        part
+        for part in parse((ROOT / "INSTALL.md").read_text())
+        if part.chapter.endswith("salt-ssh")
+    ]
     assert parts
     for part in parts:
         run(part, execute)

@@ -22,7 +22,11 @@ def hierarchies() -> list[Path]:
     """Return the roots of the control group hierarchies: one of version 2, or one a controller."""
     if (MOUNT / "cgroup.controllers").exists():
         return [MOUNT]
-    return [path for path in MOUNT.iterdir() if (path / "cgroup.procs").exists() and not path.is_symlink()]
+    return [
+        path
+        for path in MOUNT.iterdir()
+        if (path / "cgroup.procs").exists() and not path.is_symlink()
+    ]
 
 
 def enter(name: str) -> None:
@@ -34,9 +38,14 @@ def enter(name: str) -> None:
             group.mkdir(exist_ok=True)
             if (above / "cgroup.subtree_control").exists():
                 for controller in (above / "cgroup.controllers").read_text().split():
-                    with contextlib.suppress(OSError):  # one that cannot be delegated here is one that hosts do without
+                    with contextlib.suppress(
+                        OSError
+                    ):  # one that cannot be delegated here is one that hosts do without
                         (above / "cgroup.subtree_control").write_text(f"+{controller}")
-            for setting in ("cpuset.cpus", "cpuset.mems"):  # version 1: a new group has none and takes no process
+            for setting in (
+                "cpuset.cpus",
+                "cpuset.mems",
+            ):  # version 1: a new group has none and takes no process
                 if root != MOUNT and (group / setting).exists():
                     (group / setting).write_text((above / setting).read_text())
         (group / "cgroup.procs").write_text(str(os.getpid()))

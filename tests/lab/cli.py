@@ -10,13 +10,33 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from . import CACHE, DOORS, RUN, SALT_LINES, LabError, cgroups, cluster, hosts, machine, network, packages, saltenv, services, ssh, topology
+from . import (
+    CACHE,
+    DOORS,
+    RUN,
+    SALT_LINES,
+    LabError,
+    cgroups,
+    cluster,
+    hosts,
+    machine,
+    network,
+    packages,
+    saltenv,
+    services,
+    ssh,
+    topology,
+)
 from .plan import command as plan
 from .steps import Steps
 
 console = Console(highlight=False, soft_wrap=True)
 BUILDER = "lab_up"  # a control group beside those of the hosts; no host can be called so
-ANYTHING = {"ignore_unknown_options": True, "help_option_names": [], "allow_interspersed_args": False}
+ANYTHING = {
+    "ignore_unknown_options": True,
+    "help_option_names": [],
+    "allow_interspersed_args": False,
+}
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,14 +48,36 @@ cli.add_command(plan)
 
 
 @cli.command()
-@click.option("--topology", "name", default="single", show_default=True, help="tests/topologies/NAME.yaml")
-@click.option("--salt", "line", type=click.Choice(SALT_LINES), default=SALT_LINES[0], show_default=True,
-              help="Salt line")
-@click.option("--repo", "repository", metavar="URL", default="",
-              help="cluster packages from this yum repository: URL/x86_64, URL/noarch, URL/RPM-GPG-KEY-mesosphere")
-@click.option("--door", type=click.Choice(DOORS), default=DOORS[0], show_default=True,
-              help="how Salt enters the hosts: a minion on each, or salt-ssh from one host more")
-@click.option("--apply/--no-apply", default=True, help="roles and state.apply, or leave the hosts bare: with their minions alone, or sshd")
+@click.option(
+    "--topology", "name", default="single", show_default=True, help="tests/topologies/NAME.yaml"
+)
+@click.option(
+    "--salt",
+    "line",
+    type=click.Choice(SALT_LINES),
+    default=SALT_LINES[0],
+    show_default=True,
+    help="Salt line",
+)
+@click.option(
+    "--repo",
+    "repository",
+    metavar="URL",
+    default="",
+    help="cluster packages from this yum repository: URL/x86_64, URL/noarch, URL/RPM-GPG-KEY-mesosphere",
+)
+@click.option(
+    "--door",
+    type=click.Choice(DOORS),
+    default=DOORS[0],
+    show_default=True,
+    help="how Salt enters the hosts: a minion on each, or salt-ssh from one host more",
+)
+@click.option(
+    "--apply/--no-apply",
+    default=True,
+    help="roles and state.apply, or leave the hosts bare: with their minions alone, or sshd",
+)
 def up(name: str, line: str, repository: str, door: str, apply: bool) -> None:
     """Boot the hosts of a topology and apply the states to them. Repeated, it boots what is off, heals what is cut, and applies."""
     machine.check()
@@ -43,10 +85,17 @@ def up(name: str, line: str, repository: str, door: str, apply: bool) -> None:
         raise LabError(f"--repo {repository}: not an http:// or https:// URL", code=2)
     topology.check_bootable(cluster.load(name, door))
     current = cluster.running()
-    if current and (current.topology, current.salt, current.repository, current.door) != (name, line, repository, door):
+    if current and (current.topology, current.salt, current.repository, current.door) != (
+        name,
+        line,
+        repository,
+        door,
+    ):
         raise LabError(f"a lab runs already: {describe(current)}. `make down` ends it")
     if not current and cgroups.members():
-        raise LabError("a lab is being started, or one runs that this directory does not know of. `make down` ends it")
+        raise LabError(
+            "a lab is being started, or one runs that this directory does not know of. `make down` ends it"
+        )
     with Steps(console) as steps:
         with steps.step("Debian packages that this machine needs") as report:
             machine.install(report)
@@ -58,7 +107,13 @@ def up(name: str, line: str, repository: str, door: str, apply: bool) -> None:
         for host in table.hosts:
             if hosts.running(host.name) and not network.plugged(host.name):
                 network.plug(host.name)
-        join(steps, current, table, [host for host in table.hosts if not hosts.has_disk(host.name)], table.hosts)
+        join(
+            steps,
+            current,
+            table,
+            [host for host in table.hosts if not hosts.has_disk(host.name)],
+            table.hosts,
+        )
         if door == "ssh":
             console.print(f"  {ssh.python_said(line, current.python)}", markup=False)
         elif not table.rows:
@@ -78,9 +133,15 @@ def up(name: str, line: str, repository: str, door: str, apply: bool) -> None:
         show(table, answers, repository)
         if found := services.troubles(answers):
             raise LabError("\n".join([*found, "`lab run HOST journalctl -u UNIT` tells why"]))
-    commands = [".venv/bin/lab status", ".venv/bin/lab salt '*' state.apply test=True", f".venv/bin/lab run {table.master.name} COMMAND"]
+    commands = [
+        ".venv/bin/lab status",
+        ".venv/bin/lab salt '*' state.apply test=True",
+        f".venv/bin/lab run {table.master.name} COMMAND",
+    ]
     if not apply and table.rows and door == "minion":
-        commands[1:] = [f".venv/bin/lab run {table.master.name} salt-run state.orchestrate orchestration.deploy"]
+        commands[1:] = [
+            f".venv/bin/lab run {table.master.name} salt-run state.orchestrate orchestration.deploy"
+        ]
     console.print(f"\nNext:  {' | '.join(commands)} | make down", markup=False)
 
 
@@ -88,29 +149,45 @@ def build(steps: Steps, name: str, line: str, repository: str, door: str) -> clu
     """Make all that a lab needs and does not have yet, but for the disks of the hosts."""
     shutil.rmtree(RUN, ignore_errors=True)
     environment = cluster.environment(line, door)
-    (image, env, layers), _, rpms = steps.together({
-        f"image of the hosts, Salt {line} in it": lambda report: cluster.image_and_env(environment, cluster.load(name, door).hosts, report),
-        f"wheels of Salt {line}": lambda report: saltenv.host_wheels(environment),
-        "packages and their repository": lambda report: packages.build_repository(CACHE, report),
-    })
+    (image, env, layers), _, rpms = steps.together(
+        {
+            f"image of the hosts, Salt {line} in it": lambda report: cluster.image_and_env(
+                environment, cluster.load(name, door).hosts, report
+            ),
+            f"wheels of Salt {line}": lambda report: saltenv.host_wheels(environment),
+            "packages and their repository": lambda report: packages.build_repository(
+                CACHE, report
+            ),
+        }
+    )
     python = tarball = ""
     if door == "ssh" and line == "3006":
         python = ssh.python36()
     elif door == "ssh":
         with steps.step("Salt and its Python in one tarball"):
             tarball = str(ssh.relenv(image, env))
-    current = cluster.Running(name, line, repository, str(image), str(env), str(rpms), layers, door, python, tarball)
+    current = cluster.Running(
+        name, line, repository, str(image), str(env), str(rpms), layers, door, python, tarball
+    )
     cluster.write_master_data(current.table())
     current.save()
     return current
 
 
-def join(steps: Steps, current: cluster.Running, table: topology.Topology, fresh: list[topology.Host], wanted: list[topology.Host]) -> None:
+def join(
+    steps: Steps,
+    current: cluster.Running,
+    table: topology.Topology,
+    fresh: list[topology.Host],
+    wanted: list[topology.Host],
+) -> None:
     """Give fresh hosts their disks, boot all that are wanted, and wait for their minions."""
     if fresh:
         with steps.step(f"disk{'s' * (len(fresh) > 1)} and keys"):
             cluster.install(current, table, fresh)
-    with steps.step(f"boot {wanted[0].name if len(wanted) == 1 else f'{len(wanted)} hosts'}") as report:
+    with steps.step(
+        f"boot {wanted[0].name if len(wanted) == 1 else f'{len(wanted)} hosts'}"
+    ) as report:
         current.boot(wanted, report)
     if current.door == "minion":
         with steps.step("minions answer their master") as report:
@@ -125,30 +202,47 @@ def describe(current: cluster.Running) -> str:
 def show(table: topology.Topology, answers: list[services.Answer], repository: str) -> None:
     """Print each host with its roles, what their services answer and are, and who leads."""
     with ThreadPoolExecutor() as pool:
-        states = dict(zip([host.name for host in table.hosts], pool.map(state_of, table.hosts), strict=True))
+        states = dict(
+            zip([host.name for host in table.hosts], pool.map(state_of, table.hosts), strict=True)
+        )
     shown = Table("host", "role", "service", "answers")
     for host in table.hosts:
         state = states[host.name]
         first = [host.name, host.address] + ([] if state == "running" else [f"[red]{state}[/]"])
-        own = [(answer.role, answer.place, said(answer)) for answer in answers if answer.host == host]
+        own = [
+            (answer.role, answer.place, said(answer)) for answer in answers if answer.host == host
+        ]
         for left, right in itertools.zip_longest(first, own):
             shown.add_row(left or "", *(right or ()))
         shown.add_section()
     console.print(shown)
-    leaders = {role: ", ".join(names) or "[red]nobody[/]" for role, names in services.leaders(answers).items()}
+    leaders = {
+        role: ", ".join(names) or "[red]nobody[/]"
+        for role, names in services.leaders(answers).items()
+    }
     agents = [answer.mode for answer in answers if answer.role == "mesos-slave"]
     if leaders:
-        console.print(f"Leaders: {', '.join(f'{role} {names}' for role, names in leaders.items())}. "
-                      f"Agents registered: {agents.count('registered')} of {len(agents)}.")
+        console.print(
+            f"Leaders: {', '.join(f'{role} {names}' for role, names in leaders.items())}. "
+            f"Agents registered: {agents.count('registered')} of {len(agents)}."
+        )
     if not repository:
-        console.print("Mesos, Marathon and Chronos are stand-ins of the lab, their tasks real processes and containers; "
-                      "with --repo they are packages of yours.")
+        console.print(
+            "Mesos, Marathon and Chronos are stand-ins of the lab, their tasks real processes and containers; "
+            "with --repo they are packages of yours."
+        )
 
 
 def said(answer: services.Answer) -> str:
     """Show what a service answered: what it is, or just that it works."""
     text = answer.mode or ("yes" if answer.works else "no")
-    return f"[red]{text}[/]" if not answer.fine else f"[bold green]{text}[/]" if answer.mode in services.LEADING else f"[green]{text}[/]"
+    return (
+        f"[red]{text}[/]"
+        if not answer.fine
+        else f"[bold green]{text}[/]"
+        if answer.mode in services.LEADING
+        else f"[green]{text}[/]"
+    )
 
 
 def state_of(host: topology.Host) -> str:
@@ -224,7 +318,11 @@ def start(name: str) -> None:
     with Steps(console) as steps:
         with steps.step(f"boot {host.name}"):
             current.boot([host])
-        reachable = [other for other in table.hosts if hosts.running(other.name) and network.plugged(other.name)]
+        reachable = [
+            other
+            for other in table.hosts
+            if hosts.running(other.name) and network.plugged(other.name)
+        ]
         if table.master in reachable and current.door == "minion":
             with steps.step("minions answer their master") as report:
                 cluster.await_minions(table, reachable if host.salt_master else [host], report)
@@ -269,7 +367,9 @@ def replace(name: str) -> None:
     current, table = the_lab()
     host = table.host(name)
     if host.salt_master:
-        raise LabError(f"{host.name} is the Salt master, and knows the keys of all others; `make down` and `make up` for another")
+        raise LabError(
+            f"{host.name} is the Salt master, and knows the keys of all others; `make down` and `make up` for another"
+        )
     on(table.master)
     with Steps(console) as steps:
         with steps.step(f"{host.name} off, its key forgotten"):
@@ -284,7 +384,9 @@ def advice(current: cluster.Running, table: topology.Topology, host: topology.Ho
     if current.door == "ssh":
         return f"Next:  .venv/bin/lab salt '{host.id}' state.apply"
     stamp = f".venv/bin/lab run {table.master.name} salt-run state.orchestrate orchestration.roles"
-    return f"Next:  {stamp if table.rows else ''} && .venv/bin/lab salt '{host.id}' state.apply".replace("  && ", "  ")
+    return f"Next:  {stamp if table.rows else ''} && .venv/bin/lab salt '{host.id}' state.apply".replace(
+        "  && ", "  "
+    )
 
 
 def main() -> None:

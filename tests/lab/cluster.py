@@ -12,7 +12,22 @@ from pathlib import Path
 
 import yaml
 
-from . import LOGS, ROOT, RUN, LabError, cgroups, hosts, network, packages, platforms, registry, rootfs, saltenv, ssh, topology
+from . import (
+    LOGS,
+    ROOT,
+    RUN,
+    LabError,
+    cgroups,
+    hosts,
+    network,
+    packages,
+    platforms,
+    registry,
+    rootfs,
+    saltenv,
+    ssh,
+    topology,
+)
 from .steps import Report
 from .topology import Host, Topology
 
@@ -28,9 +43,12 @@ MIRROR = "mirror.devops.test"  # the name of this machine on the hosts
 SALT_TIMEOUT = 60
 
 MINION = {
-    "enable_fqdns_grains": False, "enable_gpu_grains": False,  # no DNS, no lspci
+    "enable_fqdns_grains": False,
+    "enable_gpu_grains": False,  # no DNS, no lspci
     # A master that lost its power says no good-bye: seconds until that is noticed, instead of minutes.
-    "tcp_keepalive_idle": 20, "tcp_keepalive_intvl": 5, "tcp_keepalive_cnt": 3,
+    "tcp_keepalive_idle": 20,
+    "tcp_keepalive_intvl": 5,
+    "tcp_keepalive_cnt": 3,
 }
 
 # For all hosts of a topology at once on two processors; a host that is off still costs no more than the two timeouts.
@@ -91,19 +109,30 @@ class Running:
         """Set up what is outside the hosts: the network and the package server, unless they are there."""
         network.create()
         if not cgroups.members(SERVER):
-            where = [network.MACHINE, str(network.REPOSITORY_PORT), self.packages, str(registry.build(Path(self.image)))]
+            where = [
+                network.MACHINE,
+                str(network.REPOSITORY_PORT),
+                self.packages,
+                str(registry.build(Path(self.image))),
+            ]
             relayed = [self.repository] if self.repository else []
-            hosts.spawn(SERVER, [sys.executable, "-m", "lab.server", *where, *relayed], log="server")
+            hosts.spawn(
+                SERVER, [sys.executable, "-m", "lab.server", *where, *relayed], log="server"
+            )
 
     def boot(self, wanted: list[Host], report: Report = lambda _text: None) -> None:
         """Boot some of its hosts, all at a time; those that are on are left alone."""
         started = {}
         for host in wanted:
-            binds = {saltenv.PLACE: Path(self.env)} if self.door == "minion" or host.salt_master else {}
+            binds = (
+                {saltenv.PLACE: Path(self.env)} if self.door == "minion" or host.salt_master else {}
+            )
             if host.salt_master:
                 binds |= {"/srv/mesos": ROOT, "/srv/lab/pillar": PILLAR, "/srv/lab/table": TABLE}
             if self.door == "ssh" and host.salt_master:
-                binds |= {ssh.PLACE: ssh.HOME} | ({ssh.RELENV: Path(self.relenv)} if self.relenv else {})
+                binds |= {ssh.PLACE: ssh.HOME} | (
+                    {ssh.RELENV: Path(self.relenv)} if self.relenv else {}
+                )
             elif self.python:
                 binds[str(ssh.prefix(self.python))] = ssh.prefix(self.python)
             started[host.name] = hosts.start(host.name, self.layers[host.platform], binds)
@@ -126,12 +155,22 @@ def repository_pillar(repository: str, platform: str) -> dict:
     here = network.REPOSITORY_URL
     key = f"{here}/RPM-GPG-KEY-lab"
     major = platform.removeprefix("el")
-    settings = {"baseurl": f"{here}/el/{major}", "gpgkey": key, "vault": f"{here}/{packages.VAULTS[platform]}", "vault_gpgkey": key}
+    settings = {
+        "baseurl": f"{here}/el/{major}",
+        "gpgkey": key,
+        "vault": f"{here}/{packages.VAULTS[platform]}",
+        "vault_gpgkey": key,
+    }
     if platform != platforms.DEFAULT:  # there is no docker in the system's own repositories
-        settings["extra"] = {"docker-ce": {"baseurl": f"{here}/docker-ce/{major}/$basearch/stable", "gpgkey": key}}
+        settings["extra"] = {
+            "docker-ce": {"baseurl": f"{here}/docker-ce/{major}/$basearch/stable", "gpgkey": key}
+        }
     if repository:
         settings |= {"baseurl": f"{here}/relay", "gpgkey": f"{here}/relay/RPM-GPG-KEY-mesosphere"}
-    return {"common": {"repositories": settings}, "docker": {"options": {"registry-mirrors": [here]}}}
+    return {
+        "common": {"repositories": settings},
+        "docker": {"options": {"registry-mirrors": [here]}},
+    }
 
 
 def write_master_data(table: Topology) -> None:
@@ -157,29 +196,45 @@ def install(current: Running, table: Topology, wanted: list[Host]) -> None:
             keys = list(pool.map(lambda _host: key_pair(Path(current.image)), wanted))
         disks = [minion(table, host, *pair) for host, pair in zip(wanted, keys, strict=True)]
     for host, files in zip(wanted, disks, strict=True):
-        units = ["salt-minion", *["salt-master"] * host.salt_master] if current.door == "minion" else []
+        units = (
+            ["salt-minion", *["salt-master"] * host.salt_master] if current.door == "minion" else []
+        )
         if host.salt_master:
-            options = MASTER if current.door == "minion" else ssh.OPTIONS | {"relenv": bool(current.relenv)}
+            options = (
+                MASTER
+                if current.door == "minion"
+                else ssh.OPTIONS | {"relenv": bool(current.relenv)}
+            )
             files["etc/salt/master.d/lab.conf"] = yaml.safe_dump(FACTS | options)
             files["etc/salt/master.d/mesos.conf"] = (ROOT / "conf/master.d/mesos.conf").read_text()
         hosts.make_disk(host, files, units)
-        pillar = topology.merge(repository_pillar(current.repository, host.platform), topology.pillar_of(table, host))
+        pillar = topology.merge(
+            repository_pillar(current.repository, host.platform), topology.pillar_of(table, host)
+        )
         (PILLAR / f"{host.id}.yaml").write_text(yaml.safe_dump(pillar))
     if current.door == "ssh":
         hosts.write(table.master.name, "etc/salt/hosts.yaml", ssh.roster_hosts(table))
     else:
         for host, (_, public) in zip(wanted, keys, strict=True):
             hosts.write(table.master.name, f"etc/salt/pki/master/minions/{host.id}", public)
-    names = "".join(f"{host.address} {' '.join(dict.fromkeys([host.id, host.name]))}\n" for host in table.hosts)
+    names = "".join(
+        f"{host.address} {' '.join(dict.fromkeys([host.id, host.name]))}\n" for host in table.hosts
+    )
     for host in table.hosts:
         if hosts.has_disk(host.name):
-            hosts.write(host.name, "etc/hosts", f"127.0.0.1 localhost localhost.localdomain\n{network.MACHINE} {MIRROR}\n{names}")
+            hosts.write(
+                host.name,
+                "etc/hosts",
+                f"127.0.0.1 localhost localhost.localdomain\n{network.MACHINE} {MIRROR}\n{names}",
+            )
 
 
 def minion(table: Topology, host: Host, private: str, public: str) -> dict[str, str]:
     """Return the files of a host with a minion, and of the Salt master if it is that: path -> contents."""
     files = {
-        "etc/salt/minion.d/lab.conf": yaml.safe_dump({"id": host.id, "master": table.master.address, **MINION}),
+        "etc/salt/minion.d/lab.conf": yaml.safe_dump(
+            {"id": host.id, "master": table.master.address, **MINION}
+        ),
         "etc/salt/pki/minion/minion.pem": private,
         "etc/salt/pki/minion/minion.pub": public,
     }
@@ -194,7 +249,9 @@ def key_pair(image: Path) -> tuple[str, str]:
     """Return a fresh private and public key as PEM."""
     openssl = ["/usr/sbin/chroot", image, "openssl"]
     private = subprocess.run([*openssl, "genrsa", "2048"], capture_output=True, check=True).stdout
-    public = subprocess.run([*openssl, "rsa", "-pubout"], input=private, capture_output=True, check=True).stdout
+    public = subprocess.run(
+        [*openssl, "rsa", "-pubout"], input=private, capture_output=True, check=True
+    ).stdout
     return private.decode(), public.decode()
 
 
@@ -202,9 +259,16 @@ def forget(current: Running, table: Topology, host: Host) -> None:
     """Have those who enter a host forget it: its key, and what the Salt master knew of it."""
     if current.door == "ssh":
         return ssh.forget(host)
-    done = hosts.execute(table.master.name, ["salt-key", "--yes", f"--delete={host.id}"], capture_output=True, text=True)
+    done = hosts.execute(
+        table.master.name,
+        ["salt-key", "--yes", f"--delete={host.id}"],
+        capture_output=True,
+        text=True,
+    )
     if done.returncode:
-        raise LabError(f"salt-key --delete={host.id} on {table.master.name}: {done.stderr.strip() or done.stdout.strip()}")
+        raise LabError(
+            f"salt-key --delete={host.id} on {table.master.name}: {done.stderr.strip() or done.stdout.strip()}"
+        )
 
 
 def on_master(table: Topology, command: list[str], log: str) -> dict:
@@ -221,8 +285,12 @@ def on_master(table: Topology, command: list[str], log: str) -> dict:
 def salt(table: Topology, wanted: list[Host], *words: str, log: str) -> dict:
     """Run ``salt`` on the master for some hosts; return what each minion answered. LabError where the answer is none."""
     target = ["*"] if wanted == table.hosts else ["--list", ",".join(host.id for host in wanted)]
-    for _ in range(2):  # now and then salt has not seen its own job yet, and says so at once: "No return received"
-        if answers := on_master(table, ["salt", f"--timeout={SALT_TIMEOUT}", *target, *words, "--static"], log):
+    for _ in range(
+        2
+    ):  # now and then salt has not seen its own job yet, and says so at once: "No return received"
+        if answers := on_master(
+            table, ["salt", f"--timeout={SALT_TIMEOUT}", *target, *words, "--static"], log
+        ):
             return answers
     raise LabError(f"salt '{target[-1]}' {' '.join(words)}: no answer", LOGS / f"{log}.log")
 
@@ -233,8 +301,10 @@ def await_minions(table: Topology, wanted: list[Host], report: Report) -> None:
     while missing := [host.name for host in wanted if not subscribed(table.master, host)]:
         report(f"waiting for {', '.join(missing)}")
         if time.monotonic() > deadline:
-            raise LabError(f"not connected to the master within {PATIENCE} s: {', '.join(missing)}; "
-                           f"see `lab run {missing[0]} journalctl -u salt-minion`")
+            raise LabError(
+                f"not connected to the master within {PATIENCE} s: {', '.join(missing)}; "
+                f"see `lab run {missing[0]} journalctl -u salt-minion`"
+            )
         time.sleep(0.2)
     report("test.ping")
     answers = salt(table, wanted, "test.ping", log="ping")
@@ -250,7 +320,9 @@ def subscribed(master: Host, minion: Host) -> bool:
     established whose other end lost its power.
     """
     port = f":{PUBLISHER:04X}"
-    asked = {(remote, local) for local, remote in hosts.established(minion.name) if remote.endswith(port)}
+    asked = {
+        (remote, local) for local, remote in hosts.established(minion.name) if remote.endswith(port)
+    }
     return bool(asked & hosts.established(master.name))
 
 
@@ -261,8 +333,15 @@ def stamp_roles(table: Topology) -> str:
     found = found.get("data", found)
     states = next(iter(found.values()), None) if isinstance(found, dict) else None
     if not isinstance(states, dict):
-        raise LabError(f"{' '.join(command)}: " + ("\n  ".join(map(str, states)) if states else "no answer"), LOGS / "roles.log")
-    faults = [f"{state['__id__']}: {state['comment']}" for state in states.values() if state["result"] is not True]
+        raise LabError(
+            f"{' '.join(command)}: " + ("\n  ".join(map(str, states)) if states else "no answer"),
+            LOGS / "roles.log",
+        )
+    faults = [
+        f"{state['__id__']}: {state['comment']}"
+        for state in states.values()
+        if state["result"] is not True
+    ]
     if faults:
         raise LabError(f"{' '.join(command)} failed:\n  " + "\n  ".join(faults), LOGS / "roles.log")
     counts = Counter(" ".join(host.roles) or "no role" for host in table.hosts)
@@ -281,15 +360,23 @@ def apply(current: Running, table: Topology) -> str:
     faults, changed, total = [], 0, 0
     for host in targets:
         states = answers.get(host.id, "no answer")
-        if isinstance(states, dict) and "stderr" in states:  # what salt-ssh has to say where Salt could not
+        if (
+            isinstance(states, dict) and "stderr" in states
+        ):  # what salt-ssh has to say where Salt could not
             states = states["stderr"].strip() or states["stdout"].strip()
         if not isinstance(states, dict):
-            faults += [f"{host.name}: {fault}" for fault in (states if isinstance(states, list) else [states])]
+            faults += [
+                f"{host.name}: {fault}"
+                for fault in (states if isinstance(states, list) else [states])
+            ]
             continue
         total += len(states)
         changed += sum(bool(state["changes"]) for state in states.values())
-        faults += [f"{host.name}: {key.split('_|-')[1]}: {state['comment']}"
-                   for key, state in states.items() if state["result"] is not True]
+        faults += [
+            f"{host.name}: {key.split('_|-')[1]}: {state['comment']}"
+            for key, state in states.items()
+            if state["result"] is not True
+        ]
     if faults:
         raise LabError("state.apply failed:\n  " + "\n  ".join(faults), LOGS / "apply.log")
     many = len(targets)
@@ -301,9 +388,14 @@ def environment(line: str, door: str) -> str:
     return ssh.ENVIRONMENT_3006 if (line, door) == ("3006", "ssh") else line
 
 
-def image_and_env(environment: str, wanted: list[Host], report: Report) -> tuple[Path, Path, dict[str, str]]:
+def image_and_env(
+    environment: str, wanted: list[Host], report: Report
+) -> tuple[Path, Path, dict[str, str]]:
     """Build what hosts boot from: the image, Salt for it, and what their disks lie over, by platform."""
     image = rootfs.build(report)
-    layers = {platform: platforms.layers(platform, image, report) for platform in {host.platform for host in wanted}}
+    layers = {
+        platform: platforms.layers(platform, image, report)
+        for platform in {host.platform for host in wanted}
+    }
     env = saltenv.host_env(environment, image, report)
     return image, ssh.for_python36(env) if environment == ssh.ENVIRONMENT_3006 else env, layers

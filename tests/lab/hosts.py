@@ -37,13 +37,19 @@ def make_disk(host: Host, files: dict[str, str], units: list[str]) -> None:
     shutil.rmtree(home, ignore_errors=True)
     for directory in ("upper", "work", "root", "docker"):
         (home / directory).mkdir(parents=True)
-    interface = {"DEVICE": "eth0", "IPADDR": host.address, "PREFIX": network.NETWORK.prefixlen,
-                 "GATEWAY": network.MACHINE}
+    interface = {
+        "DEVICE": "eth0",
+        "IPADDR": host.address,
+        "PREFIX": network.NETWORK.prefixlen,
+        "GATEWAY": network.MACHINE,
+    }
     own = {
         "etc/hostname": f"{host.id}\n",
         "etc/machine-id": f"{uuid.uuid4().hex}\n",
         "etc/resolv.conf": "",
-        "etc/sysconfig/network-scripts/ifcfg-eth0": "".join(f"{key}={value}\n" for key, value in interface.items()),
+        "etc/sysconfig/network-scripts/ifcfg-eth0": "".join(
+            f"{key}={value}\n" for key, value in interface.items()
+        ),
     }
     for path, contents in (own | files).items():
         write(host.name, path, contents)
@@ -55,10 +61,17 @@ def make_disk(host: Host, files: dict[str, str], units: list[str]) -> None:
 
 def write(name: str, path: str, contents: str) -> None:
     """Write a file on a host, whether it is on or off. The path is relative to its root."""
-    mode = 0o600 if path.endswith((".pem", "_key")) else 0o755 if "bin" in Path(path).parts else 0o644
+    mode = (
+        0o600 if path.endswith((".pem", "_key")) else 0o755 if "bin" in Path(path).parts else 0o644
+    )
     if running(name):
-        done = execute(name, ["install", "-D", f"--mode={mode:o}", "/dev/stdin", f"/{path}"],
-                       input=contents, capture_output=True, text=True)
+        done = execute(
+            name,
+            ["install", "-D", f"--mode={mode:o}", "/dev/stdin", f"/{path}"],
+            input=contents,
+            capture_output=True,
+            text=True,
+        )
         if done.returncode:
             raise LabError(f"{name}: /{path} cannot be written: {done.stderr.strip()}")
         return
@@ -81,22 +94,40 @@ def start(name: str, below: str, binds: dict[str, Path]) -> subprocess.Popen | N
     network.forget(name)
     home = DISKS / name
     nspawn = [
-        "systemd-nspawn", "--quiet", "--boot", f"--directory={home}/root", f"--machine={name}", "--console=pipe",
-        "--register=no", "--keep-unit", "--link-journal=no", "--resolv-conf=off", "--timezone=off",
+        "systemd-nspawn",
+        "--quiet",
+        "--boot",
+        f"--directory={home}/root",
+        f"--machine={name}",
+        "--console=pipe",
+        "--register=no",
+        "--keep-unit",
+        "--link-journal=no",
+        "--resolv-conf=off",
+        "--timezone=off",
         f"--network-bridge={network.BRIDGE}",
         # dockerd needs nearly all; the clock is this machine's and no host's business.
-        "--capability=all", "--drop-capability=CAP_SYS_TIME", "--system-call-filter=add_key keyctl bpf",
+        "--capability=all",
+        "--drop-capability=CAP_SYS_TIME",
+        "--system-call-filter=add_key keyctl bpf",
         f"--bind={home}/docker:/var/lib/docker",  # overlayfs cannot lie on overlayfs
         *(f"--bind-ro={ours}:{theirs}:norbind" for theirs, ours in binds.items()),
     ]
     LOGS.mkdir(parents=True, exist_ok=True)
     with console(name).open("a") as output:
         return subprocess.Popen(
-            ["unshare", "--mount", "sh", "-c", START, "sh", below, home, *nspawn], start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=output, stderr=output, preexec_fn=lambda: cgroups.enter(name))
+            ["unshare", "--mount", "sh", "-c", START, "sh", below, home, *nspawn],
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            preexec_fn=lambda: cgroups.enter(name),
+        )
 
 
-def await_boot(started: dict[str, subprocess.Popen | None], report: Report = lambda _text: None) -> None:
+def await_boot(
+    started: dict[str, subprocess.Popen | None], report: Report = lambda _text: None
+) -> None:
     """
     Wait until the systemd of hosts that were started has started what it should.
 
@@ -143,7 +174,9 @@ def systemd_state(name: str) -> str:
     if not running(name):
         return ""
     try:
-        return execute(name, ["systemctl", "is-system-running"], capture_output=True, text=True, timeout=10).stdout.strip()
+        return execute(
+            name, ["systemctl", "is-system-running"], capture_output=True, text=True, timeout=10
+        ).stdout.strip()
     except LabError:  # it lost its power this moment
         return ""
     except subprocess.TimeoutExpired:
@@ -156,7 +189,11 @@ def established(name: str) -> set[tuple[str, str]]:
         table = Path(f"/proc/{leader(name)}/net/tcp").read_text().splitlines()[1:]
     except OSError:  # it is off
         return set()
-    return {(local, remote) for _, local, remote, state, *_ in (line.split() for line in table) if state == "01"}
+    return {
+        (local, remote)
+        for _, local, remote, state, *_ in (line.split() for line in table)
+        if state == "01"
+    }
 
 
 def execute(name: str, command: list[str], **options) -> subprocess.CompletedProcess:
@@ -164,7 +201,12 @@ def execute(name: str, command: list[str], **options) -> subprocess.CompletedPro
     pid = leader(name)
     if pid is None:
         raise LabError(f"{name} is off; `lab start {name}` boots it")
-    environment = {"PATH": PATH, "HOME": "/root", "LANG": "en_US.UTF-8", "TERM": os.environ.get("TERM", "dumb")}
+    environment = {
+        "PATH": PATH,
+        "HOME": "/root",
+        "LANG": "en_US.UTF-8",
+        "TERM": os.environ.get("TERM", "dumb"),
+    }
     nsenter = [shutil.which("nsenter") or "nsenter", f"--target={pid}", "--all", "--", *command]
     return subprocess.run(nsenter, env=environment, check=False, **options)
 
@@ -173,8 +215,14 @@ def spawn(name: str, command: list[str], log: str) -> None:
     """Start a program of the lab on this machine that stays, and that ``lab down`` ends as it ends hosts."""
     LOGS.mkdir(parents=True, exist_ok=True)
     with (LOGS / f"{log}.log").open("a") as output:
-        subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                         preexec_fn=lambda: cgroups.enter(name))
+        subprocess.Popen(
+            command,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            preexec_fn=lambda: cgroups.enter(name),
+        )
 
 
 def power_off(name: str) -> None:

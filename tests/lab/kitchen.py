@@ -26,7 +26,11 @@ from .topology import merge
 
 FILE = ROOT / "kitchen.yml"
 PLACE = "/tmp/kitchen"
-PLATFORMS = {"centos-7": "el7", "almalinux-8": "el8", "almalinux-9": "el9"}  # what a host of the lab looks like for them
+PLATFORMS = {
+    "centos-7": "el7",
+    "almalinux-8": "el8",
+    "almalinux-9": "el9",
+}  # what a host of the lab looks like for them
 PARTS = ("driver", "transport", "provisioner", "verifier")
 
 # The loader of test-kitchen, in the fewest words.
@@ -36,8 +40,21 @@ puts YAML.safe_load(ERB.new(File.read(ARGV[0])).result, permitted_classes: [Symb
 """
 
 # The options of the provisioner that are followed here; those in the second line change nothing in what follows.
-FOLLOWED = {"formula", "vendor_path", "salt_copy_filter", "state_top", "salt_minion_extra_config", "grains", "pillars",
-            "pillars_from_files", "init_environment", "sudo", "name", "require_chef", "salt_install"}
+FOLLOWED = {
+    "formula",
+    "vendor_path",
+    "salt_copy_filter",
+    "state_top",
+    "salt_minion_extra_config",
+    "grains",
+    "pillars",
+    "pillars_from_files",
+    "init_environment",
+    "sudo",
+    "name",
+    "require_chef",
+    "salt_install",
+}
 COPIED = ("_modules", "_states", "_grains", "_renderers", "_returners", "_runners", "_utils")
 
 
@@ -62,7 +79,9 @@ def ruby() -> str:
     """Return the path of Ruby. LabError if there is none."""
     found = shutil.which("ruby")
     if not found:
-        raise LabError("kitchen.yml is written in Ruby's ERB, and ruby is not installed: apt-get install ruby")
+        raise LabError(
+            "kitchen.yml is written in Ruby's ERB, and ruby is not installed: apt-get install ruby"
+        )
     return found
 
 
@@ -72,7 +91,14 @@ def instances(environment: dict[str, str], file: Path = FILE) -> list[Instance]:
 
     LabError, with what Ruby says, if the file cannot be read.
     """
-    done = subprocess.run([ruby(), "-e", READ, file], capture_output=True, text=True, env=environment, cwd=ROOT, check=False)
+    done = subprocess.run(
+        [ruby(), "-e", READ, file],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=ROOT,
+        check=False,
+    )
     if done.returncode:
         raise LabError(f"{file}: {done.stderr.strip().splitlines()[0]}")
     read = json.loads(done.stdout)
@@ -80,8 +106,17 @@ def instances(environment: dict[str, str], file: Path = FILE) -> list[Instance]:
     for suite in read["suites"]:
         for platform in read["platforms"]:
             name = platform["name"]
-            if name in suite["includes"] if suite.get("includes") else name not in (suite.get("excludes") or []):
-                parts = {part: merge(merge(part_of(read, part), part_of(platform, part)), part_of(suite, part)) for part in PARTS}
+            if (
+                name in suite["includes"]
+                if suite.get("includes")
+                else name not in (suite.get("excludes") or [])
+            ):
+                parts = {
+                    part: merge(
+                        merge(part_of(read, part), part_of(platform, part)), part_of(suite, part)
+                    )
+                    for part in PARTS
+                }
                 found.append(Instance(suite["name"], name, **parts))
     return found
 
@@ -96,11 +131,16 @@ def sandbox(instance: Instance, target: Path) -> None:
     """Lay out what kitchen-salt copies to ``/tmp/kitchen``. LabError if the instance asks for what is not followed here."""
     options = instance.provisioner
     if unknown := sorted(options.keys() - FOLLOWED):
-        raise LabError(f"{FILE}: provisioner: {', '.join(unknown)}: not followed by the tests. Known: {', '.join(sorted(FOLLOWED))}")
+        raise LabError(
+            f"{FILE}: provisioner: {', '.join(unknown)}: not followed by the tests. Known: {', '.join(sorted(FOLLOWED))}"
+        )
     states, pillar, salt = (target / name for name in ("srv/salt", "srv/pillar", "etc/salt"))
     unwanted = shutil.ignore_patterns(*options["salt_copy_filter"])
     vendored = ROOT / options["vendor_path"]
-    for above, formula in [(ROOT, options["formula"]), *((vendored, path.name) for path in vendored.iterdir())]:
+    for above, formula in [
+        (ROOT, options["formula"]),
+        *((vendored, path.name) for path in vendored.iterdir()),
+    ]:
         for name in (formula, *COPIED):
             if name == formula or (above / name).is_dir():
                 shutil.copytree(above / name, states / name, ignore=unwanted, dirs_exist_ok=True)
@@ -109,11 +149,16 @@ def sandbox(instance: Instance, target: Path) -> None:
         write(pillar / name, contents)
     for name, source in (options.get("pillars_from_files") or {}).items():
         shutil.copy(ROOT / source, pillar / name)
-    write(salt / "minion", {
-        "local": True, "state_top": "top.sls", "root_dir": PLACE,
-        "file_roots": {"base": [f"{PLACE}/srv/salt", f"{PLACE}/srv/spm/salt"]},
-        "pillar_roots": {"base": [f"{PLACE}/srv/pillar", f"{PLACE}/srv/spm/pillar"]},
-    })
+    write(
+        salt / "minion",
+        {
+            "local": True,
+            "state_top": "top.sls",
+            "root_dir": PLACE,
+            "file_roots": {"base": [f"{PLACE}/srv/salt", f"{PLACE}/srv/spm/salt"]},
+            "pillar_roots": {"base": [f"{PLACE}/srv/pillar", f"{PLACE}/srv/spm/pillar"]},
+        },
+    )
     write(salt / "minion.d/99-minion.conf", options["salt_minion_extra_config"])
     write(salt / "grains", options["grains"])
 
@@ -137,5 +182,12 @@ def converge(instance: Instance) -> str:
 
 def verify(instance: Instance, state: dict[str, str]) -> tuple[str, dict[str, str]]:
     """Return the shell line that runs here at last, and its variables; ``state`` is what the driver knows of the machine."""
-    names = {"instance": instance.name, "platform": instance.platform, "suite": instance.suite, **state}
-    return instance.verifier["command"], {f"KITCHEN_{name.upper()}": value for name, value in names.items()}
+    names = {
+        "instance": instance.name,
+        "platform": instance.platform,
+        "suite": instance.suite,
+        **state,
+    }
+    return instance.verifier["command"], {
+        f"KITCHEN_{name.upper()}": value for name, value in names.items()
+    }

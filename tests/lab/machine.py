@@ -9,7 +9,14 @@ from pathlib import Path
 from . import BUILD, LabError, packages
 from .steps import Report, run
 
-DEBIAN_PACKAGES = ["systemd-container", "mmdebstrap", "iproute2", "util-linux", "python3-venv", "openssh-client"]
+DEBIAN_PACKAGES = [
+    "systemd-container",
+    "mmdebstrap",
+    "iproute2",
+    "util-linux",
+    "python3-venv",
+    "openssh-client",
+]
 DISK = 4  # GiB that the cache and one host take, with some air
 CAP_NET_ADMIN, CAP_SYS_CHROOT, CAP_SYS_ADMIN, CAP_MKNOD = 12, 18, 21, 27  # linux/capability.h
 
@@ -18,20 +25,31 @@ def obstacles() -> list[str]:
     """Say why this machine cannot boot hosts, one sentence each; an empty list if it can. Changes nothing."""
     found = []
     if platform.system() != "Linux" or platform.machine() != "x86_64":
-        return [f"the hosts need Linux on x86_64, this is {platform.system()} on {platform.machine()}"]
+        return [
+            f"the hosts need Linux on x86_64, this is {platform.system()} on {platform.machine()}"
+        ]
     if distribution() != ("debian", "12"):
         found.append(f"the lab is made for Debian 12, this is {' '.join(distribution())}")
     if os.geteuid():
         return [*found, "only root can boot hosts"]
-    lacking = [name for name, number in (("CAP_SYS_ADMIN", CAP_SYS_ADMIN), ("CAP_NET_ADMIN", CAP_NET_ADMIN),
-                                         ("CAP_SYS_CHROOT", CAP_SYS_CHROOT), ("CAP_MKNOD", CAP_MKNOD))
-               if not capabilities() >> number & 1]
+    lacking = [
+        name
+        for name, number in (
+            ("CAP_SYS_ADMIN", CAP_SYS_ADMIN),
+            ("CAP_NET_ADMIN", CAP_NET_ADMIN),
+            ("CAP_SYS_CHROOT", CAP_SYS_CHROOT),
+            ("CAP_MKNOD", CAP_MKNOD),
+        )
+        if not capabilities() >> number & 1
+    ]
     if lacking:
         found.append(f"root lacks {', '.join(lacking)} here, as in a container without privileges")
     if not os.access("/sys/fs/cgroup", os.W_OK):
         found.append("/sys/fs/cgroup cannot be written, so that no host can have control groups")
     if filesystem(BUILD.parent) in ("overlay", "nfs", "nfs4", "9p", "vboxsf"):
-        found.append(f"{BUILD} lies on {filesystem(BUILD.parent)}, which cannot carry a host's disk (overlayfs)")
+        found.append(
+            f"{BUILD} lies on {filesystem(BUILD.parent)}, which cannot carry a host's disk (overlayfs)"
+        )
     if shutil.disk_usage(BUILD.parent).free < DISK << 30 and not BUILD.exists():
         found.append(f"less than {DISK} GiB are free for {BUILD}")
     return found
@@ -49,7 +67,9 @@ def distribution() -> tuple[str, str]:
 def capabilities() -> int:
     """Return the effective capabilities of this process as the kernel's bit set."""
     status = Path("/proc/self/status").read_text()
-    return int(next(line for line in status.splitlines() if line.startswith("CapEff:")).split()[1], 16)
+    return int(
+        next(line for line in status.splitlines() if line.startswith("CapEff:")).split()[1], 16
+    )
 
 
 def filesystem(path: Path) -> str:
@@ -64,7 +84,9 @@ def install(report: Report) -> None:
     wanted = {*DEBIAN_PACKAGES, *packages.DEBIAN_PACKAGES}
     query = ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *wanted]
     known = subprocess.run(query, capture_output=True, text=True, check=False).stdout
-    missing = sorted(wanted - {line.split()[0] for line in known.splitlines() if line.endswith(" installed")})
+    missing = sorted(
+        wanted - {line.split()[0] for line in known.splitlines() if line.endswith(" installed")}
+    )
     if not missing:
         return
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
@@ -79,6 +101,9 @@ def check() -> None:
     found = obstacles()
     if found:
         reasons = "".join(f"\n  - {reason}" for reason in found)
-        raise LabError(f"This machine cannot boot the lab's hosts:{reasons}\n"
-                       "Instead: `make plan` shows without any host what each node would get; or do `make up` as root "
-                       "in a virtual machine with Debian 12, 2 CPUs, 4 GiB of memory and 10 GiB of disk.", code=2)
+        raise LabError(
+            f"This machine cannot boot the lab's hosts:{reasons}\n"
+            "Instead: `make plan` shows without any host what each node would get; or do `make up` as root "
+            "in a virtual machine with Debian 12, 2 CPUs, 4 GiB of memory and 10 GiB of disk.",
+            code=2,
+        )

@@ -13,7 +13,9 @@ REPOSITORY_URL = f"http://{MACHINE}:{REPOSITORY_PORT}"
 
 def ip(*words: str, check: bool = True) -> bool:
     """Run ``ip``; return whether it succeeded. CalledProcessError if it must and does not."""
-    return subprocess.run(["ip", *words], capture_output=True, text=True, check=check).returncode == 0
+    return (
+        subprocess.run(["ip", *words], capture_output=True, text=True, check=check).returncode == 0
+    )
 
 
 def port_of(host: str) -> str:

@@ -38,8 +38,10 @@ def write(directory: Path, answer: dict) -> None:
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True, mode=0o700)
     width = max((len(state["id"]) for state in answer["states"]), default=0)
-    lines = [f"{number:3}  {state['id']:<{width}}  {state['function']:<20}  {state['name']}"
-             for number, state in enumerate(answer["states"], 1)]
+    lines = [
+        f"{number:3}  {state['id']:<{width}}  {state['function']:<20}  {state['name']}"
+        for number, state in enumerate(answer["states"], 1)
+    ]
     (directory / "states.txt").write_text("\n".join(lines) + "\n")
     for path, entry in answer["files"].items():
         target = directory / "files" / path.lstrip("/")
@@ -58,26 +60,49 @@ def services(answer: dict) -> list[str]:
 
 def open_ports(answer: dict) -> list[str]:
     """Return the ports that the node's firewall opens, to whomever, as its zone file has them."""
-    zones = [entry["contents"] for path, entry in answer["files"].items() if path.startswith("/etc/firewalld/zones/")]
-    found = [port.get("port") for zone in zones for port in ElementTree.fromstring(zone).iter("port")]
+    zones = [
+        entry["contents"]
+        for path, entry in answer["files"].items()
+        if path.startswith("/etc/firewalld/zones/")
+    ]
+    found = [
+        port.get("port") for zone in zones for port in ElementTree.fromstring(zone).iter("port")
+    ]
     return list(dict.fromkeys(found))
 
 
 def plan(name: str, line: str, console: Console) -> None:
     """Plan every node of a topology. Raises LabError if the table or a node's settings are wrong."""
     table = topology.load(name)
-    with console.status(f"rendering {len(table.hosts)} node(s) with Salt {line}"), tempfile.TemporaryDirectory() as scratch:
+    with (
+        console.status(f"rendering {len(table.hosts)} node(s) with Salt {line}"),
+        tempfile.TemporaryDirectory() as scratch,
+    ):
         if not table.rows:
             topology.write_no_table(Path(scratch), ROOT)
-        answers = render(line, [
-            {"id": host.id, "grains": {"roles": host.roles, "ipv4": ["127.0.0.1", host.address]}, "pillar_roots": [scratch],
-             "site": True, "platform": host.platform,
-             "pillar": topology.merge(cluster.repository_pillar("", host.platform), topology.pillar_of(table, host))}
-            for host in table.hosts])
+        answers = render(
+            line,
+            [
+                {
+                    "id": host.id,
+                    "grains": {"roles": host.roles, "ipv4": ["127.0.0.1", host.address]},
+                    "pillar_roots": [scratch],
+                    "site": True,
+                    "platform": host.platform,
+                    "pillar": topology.merge(
+                        cluster.repository_pillar("", host.platform),
+                        topology.pillar_of(table, host),
+                    ),
+                }
+                for host in table.hosts
+            ],
+        )
     faults = {}
     for host, answer in zip(table.hosts, answers, strict=True):
         for fault in answer.get("errors") or answer["invalid"]:
-            faults.setdefault(fault.replace(host.id, ""), f"{host.name}: {fault}")  # what all have in common is said once
+            faults.setdefault(
+                fault.replace(host.id, ""), f"{host.name}: {fault}"
+            )  # what all have in common is said once
     if faults:
         raise LabError("\n".join(faults.values()))
 
@@ -87,18 +112,34 @@ def plan(name: str, line: str, console: Console) -> None:
     for host, answer in zip(table.hosts, answers, strict=True):
         write(PLAN / host.name, answer)
         count = sum("contents" in entry for entry in answer["files"].values())
-        summary.add_row(host.name, "\n".join(host.roles), str(len(answer["states"])), str(count),
-                        "\n".join(services(answer)), "\n".join(open_ports(answer)))
+        summary.add_row(
+            host.name,
+            "\n".join(host.roles),
+            str(len(answer["states"])),
+            str(count),
+            "\n".join(services(answer)),
+            "\n".join(open_ports(answer)),
+        )
     console.print(summary)
     where = os.path.relpath(PLAN)
-    console.print(f"States in order: {where}/HOST/states.txt, files: {where}/HOST/files/\n"
-                  f"Next: make up TOPOLOGY={name} boots these hosts and applies the states.")
+    console.print(
+        f"States in order: {where}/HOST/states.txt, files: {where}/HOST/files/\n"
+        f"Next: make up TOPOLOGY={name} boots these hosts and applies the states."
+    )
 
 
 @click.command("plan")
-@click.option("--topology", "name", default="single", show_default=True, help="tests/topologies/NAME.yaml")
-@click.option("--salt", "line", type=click.Choice(SALT_LINES), default=SALT_LINES[0], show_default=True,
-              help="Salt line")
+@click.option(
+    "--topology", "name", default="single", show_default=True, help="tests/topologies/NAME.yaml"
+)
+@click.option(
+    "--salt",
+    "line",
+    type=click.Choice(SALT_LINES),
+    default=SALT_LINES[0],
+    show_default=True,
+    help="Salt line",
+)
 def command(name: str, line: str) -> None:
     """What each node would get, without any host: its states and files, below build/plan."""
     plan(name, line, Console(highlight=False))

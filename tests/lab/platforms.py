@@ -52,7 +52,9 @@ def layers(platform: str, image: Path, report: Report) -> str:
     if platform == DEFAULT:
         return str(image)
     own = [Path(__file__), *sorted(path for path in (HERE / platform).rglob("*") if path.is_file())]
-    recipe = image.name.encode() + b"".join(str(path.relative_to(ROOT)).encode() + path.read_bytes() for path in own)
+    recipe = image.name.encode() + b"".join(
+        str(path.relative_to(ROOT)).encode() + path.read_bytes() for path in own
+    )
     return f"{cached(platform, recipe, lambda target: _build(platform, image, target, report))}/layer:{image}"
 
 
@@ -66,7 +68,15 @@ def _build(platform: str, image: Path, target: Path, report: Report) -> None:
     for name, pretended in PRETENDED[platform].items():
         if pretended:
             version, provides = pretended
-            spec = SPEC.format(name=name, version=version, provides=f"Provides: {provides}" if provides else "")
-            (target / "layer/tmp" / f"{name}.spec").write_text(spec.replace(f".{DEFAULT}", f".{platform}"))
+            spec = SPEC.format(
+                name=name, version=version, provides=f"Provides: {provides}" if provides else ""
+            )
+            (target / "layer/tmp" / f"{name}.spec").write_text(
+                spec.replace(f".{DEFAULT}", f".{platform}")
+            )
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
-    run(["unshare", "--mount", "sh", "-c", BUILD, "sh", image, target, *erased], platform, env=environment)
+    run(
+        ["unshare", "--mount", "sh", "-c", BUILD, "sh", image, target, *erased],
+        platform,
+        env=environment,
+    )

@@ -66,19 +66,24 @@ EL7 = {
 # The same of the other platforms that hosts of the lab can look like.
 PLATFORMS = {
     "el7": EL7,
-    **{f"el{major}": {
-        **EL7,
-        "kernelrelease": f"{kernel}.el{major}.x86_64",
-        "os": "AlmaLinux",
-        "osfullname": "AlmaLinux",
-        "osfinger": f"AlmaLinux-{major}",
-        "oscodename": f"AlmaLinux {major}.{minor} ({name})",
-        "osrelease": f"{major}.{minor}",
-        "osrelease_info": [major, minor],
-        "osmajorrelease": major,
-        "systemd": {"version": systemd, "features": ""},
-    } for major, minor, name, kernel, systemd in (
-        (8, 10, "Cerulean Leopard", "4.18.0-553", "239"), (9, 6, "Sage Margay", "5.14.0-570", "252"))},
+    **{
+        f"el{major}": {
+            **EL7,
+            "kernelrelease": f"{kernel}.el{major}.x86_64",
+            "os": "AlmaLinux",
+            "osfullname": "AlmaLinux",
+            "osfinger": f"AlmaLinux-{major}",
+            "oscodename": f"AlmaLinux {major}.{minor} ({name})",
+            "osrelease": f"{major}.{minor}",
+            "osrelease_info": [major, minor],
+            "osmajorrelease": major,
+            "systemd": {"version": systemd, "features": ""},
+        }
+        for major, minor, name, kernel, systemd in (
+            (8, 10, "Cerulean Leopard", "4.18.0-553", "239"),
+            (9, 6, "Sage Margay", "5.14.0-570", "252"),
+        )
+    },
 }
 
 # States that lay down what can be shown; anything else edits, removes, or acts on what packages bring.
@@ -104,18 +109,20 @@ UNUSED = sorted({path.stem for path in Path(salt.states.__path__[0]).glob("*.py"
 
 def minion_options(root: Path, scratch: Path) -> dict:
     """Return options of a masterless minion that serves the repository's file and pillar roots to itself."""
-    options = salt.config.apply_minion_config({
-        "root_dir": str(scratch),
-        "conf_file": str(scratch / "minion"),
-        "log_file": str(scratch / "minion.log"),
-        "file_client": "local",
-        "file_roots": {"base": [str(root / "salt"), str(root / "formulas")]},
-        # By name, as these two decide by looking at the machine whether they are wanted.
-        "providers": {"pkg": "yumpkg", "service": "systemd_service"},
-        "grains": dict(EL7),
-        "id": "nobody",
-        "disable_states": UNUSED,
-    })
+    options = salt.config.apply_minion_config(
+        {
+            "root_dir": str(scratch),
+            "conf_file": str(scratch / "minion"),
+            "log_file": str(scratch / "minion.log"),
+            "file_client": "local",
+            "file_roots": {"base": [str(root / "salt"), str(root / "formulas")]},
+            # By name, as these two decide by looking at the machine whether they are wanted.
+            "providers": {"pkg": "yumpkg", "service": "systemd_service"},
+            "grains": dict(EL7),
+            "id": "nobody",
+            "disable_states": UNUSED,
+        }
+    )
     for name in ("cachedir", "extension_modules"):
         Path(options[name]).mkdir(parents=True, exist_ok=True)
     salt.utils.extmods.sync(options, "modules")
@@ -125,7 +132,9 @@ def minion_options(root: Path, scratch: Path) -> dict:
 
 def compile_states(highstate, sls: list[str]) -> tuple[list[dict], list[str]]:
     """Return the low state, or the errors that prevent it."""
-    high, errors = highstate.render_highstate({"base": sls} if sls else highstate.top_matches(highstate.get_top()))
+    high, errors = highstate.render_highstate(
+        {"base": sls} if sls else highstate.top_matches(highstate.get_top())
+    )
     high, more = highstate.state.reconcile_extend(high)
     errors += more
     errors += highstate.state.verify_high(high)
@@ -149,13 +158,20 @@ def faulty_arguments(state, chunk: dict) -> list[str]:
         return errors
     try:
         salt.utils.args.format_call(
-            state.states[full], chunk, initial_ret={"full": full},
-            expected_extra_kws=salt.state.STATE_INTERNAL_KEYWORDS)
+            state.states[full],
+            chunk,
+            initial_ret={"full": full},
+            expected_extra_kws=salt.state.STATE_INTERNAL_KEYWORDS,
+        )
     except salt.exceptions.SaltInvocationError as error:
         return [f"{where}: {error}"]
     if full == "module.run":  # its keywords are the functions to run
         return []
-    known = {*inspect.signature(state.states[full]).parameters, *ALSO_KNOWN.get(full, ()), "__sls_included_from__"}
+    known = {
+        *inspect.signature(state.states[full]).parameters,
+        *ALSO_KNOWN.get(full, ()),
+        "__sls_included_from__",
+    }
     unknown = sorted(set(chunk) - known - salt.state.STATE_INTERNAL_KEYWORDS)
     return [f"{where}: {full} reads no argument '{key}'" for key in unknown]
 
@@ -163,11 +179,19 @@ def faulty_arguments(state, chunk: dict) -> list[str]:
 def mocked_run(state, chunks: list[dict]) -> tuple[list[dict], list[str]]:
     """Return the states in the order in which Salt comes to them, and the requisites that it does not find."""
     # Conditions of states are evaluated even in a mocked run; they belong to the machine of the node.
-    pretended = [{key: value for key, value in copy.deepcopy(chunk).items() if key not in CONDITIONS}
-                 for chunk in chunks]
-    state.mod_init.add("pkg")  # is not mocked: it loads every module there is, to have yum's metadata refreshed
+    pretended = [
+        {key: value for key, value in copy.deepcopy(chunk).items() if key not in CONDITIONS}
+        for chunk in chunks
+    ]
+    state.mod_init.add(
+        "pkg"
+    )  # is not mocked: it loads every module there is, to have yum's metadata refreshed
     results = state.call_chunks(pretended)
-    faults = [f"{tag}: {result['comment']}" for tag, result in results.items() if result["result"] is False]
+    faults = [
+        f"{tag}: {result['comment']}"
+        for tag, result in results.items()
+        if result["result"] is False
+    ]
     number = {tag: result["__run_num__"] for tag, result in results.items()}
     return sorted(chunks, key=lambda chunk: number[salt.state._gen_tag(chunk)]), faults
 
@@ -180,8 +204,11 @@ def lay_files(state, chunks: list[dict], target: Path) -> list[str]:
         full = f"{chunk['state']}.{chunk['fun']}"
         if full not in LAYS_FILES:
             continue
-        low = {key: value for key, value in copy.deepcopy(chunk).items()
-               if key not in REQUISITES | CONDITIONS | {"user", "group"}}
+        low = {
+            key: value
+            for key, value in copy.deepcopy(chunk).items()
+            if key not in REQUISITES | CONDITIONS | {"user", "group"}
+        }
         low["name"] = f"{target}{chunk['name']}"
         if full == "file.directory":
             low.update(makedirs=True, clean=False)
@@ -214,7 +241,9 @@ def mode_of(path: Path) -> str:
 def describe(chunk: dict) -> dict:
     """Return a low chunk as the tests and the plan read it."""
     hidden = {"state", "fun", "name", "order"}
-    plain = {key: value for key, value in chunk.items() if key not in hidden and not key.startswith("__")}
+    plain = {
+        key: value for key, value in chunk.items() if key not in hidden and not key.startswith("__")
+    }
     return {
         "id": chunk["__id__"],
         "sls": chunk["__sls__"],
@@ -230,9 +259,25 @@ def case_options(options: dict, case: dict, root: Path) -> dict:
     options = copy.deepcopy(options)
     options["id"] = case["id"]
     host, _, domain = case["id"].partition(".")
-    names = {"id": case["id"], "host": host, "nodename": host, "domain": domain, "fqdn": case["id"], "localhost": host}
-    options["grains"] = {**PLATFORMS[case.get("platform", "el7")], **names, **case.get("grains", {})}
-    options["pillar_roots"] = {"base": [*case.get("pillar_roots", []), *([str(root / "pillar")] if case.get("site") else [])]}
+    names = {
+        "id": case["id"],
+        "host": host,
+        "nodename": host,
+        "domain": domain,
+        "fqdn": case["id"],
+        "localhost": host,
+    }
+    options["grains"] = {
+        **PLATFORMS[case.get("platform", "el7")],
+        **names,
+        **case.get("grains", {}),
+    }
+    options["pillar_roots"] = {
+        "base": [
+            *case.get("pillar_roots", []),
+            *([str(root / "pillar")] if case.get("site") else []),
+        ]
+    }
     return options
 
 
@@ -251,7 +296,10 @@ def render(options: dict, case: dict, root: Path, scratch: Path) -> dict:
         return {"pillar": pillar}
     if case.get("only") == "faults":
         keywords = {"default_renderer": "py", "stamping": case.get("stamping", False)}
-        return {"pillar": pillar, "faults": state.functions["slsutil.renderer"]("salt://common/faults.py", **keywords)}
+        return {
+            "pillar": pillar,
+            "faults": state.functions["slsutil.renderer"]("salt://common/faults.py", **keywords),
+        }
     highstate.push_active()
     try:
         chunks, errors = compile_states(highstate, case.get("sls", []))
@@ -267,7 +315,12 @@ def render(options: dict, case: dict, root: Path, scratch: Path) -> dict:
         with tempfile.TemporaryDirectory(dir=scratch) as target:
             invalid = lay_files(state, chunks, Path(target))
             files = read_back(Path(target), {chunk["name"] for chunk in chunks})
-    return {"states": [describe(chunk) for chunk in chunks], "invalid": invalid, "files": files, "pillar": pillar}
+    return {
+        "states": [describe(chunk) for chunk in chunks],
+        "invalid": invalid,
+        "files": files,
+        "pillar": pillar,
+    }
 
 
 def main() -> None:

@@ -13,22 +13,66 @@ from .steps import Report, cached, run
 
 OVERLAY = Path(__file__).parent / "el7"
 SUITE = "bookworm"
-MIRRORS = [f"deb http://deb.debian.org/debian {suite} main" for suite in (SUITE, f"{SUITE}-updates")]
+MIRRORS = [
+    f"deb http://deb.debian.org/debian {suite} main" for suite in (SUITE, f"{SUITE}-updates")
+]
 
 PACKAGES = [
-    "systemd", "systemd-sysv", "libpam-systemd", "dbus", "kmod", "procps", "psmisc", "less", "netbase", "iproute2",
-    "iputils-ping", "nftables", "iptables", "rpm", "dnf", "firewalld", "openssh-server", "locales", "bsdutils",
-    "netcat-openbsd", "curl", "ca-certificates", "logrotate", "openssl", "gpg", "python3", "python3-venv",
-    "python3-kazoo", "python3-werkzeug", "busybox-static", "libdevmapper1.02.1", "libedit2",
+    "systemd",
+    "systemd-sysv",
+    "libpam-systemd",
+    "dbus",
+    "kmod",
+    "procps",
+    "psmisc",
+    "less",
+    "netbase",
+    "iproute2",
+    "iputils-ping",
+    "nftables",
+    "iptables",
+    "rpm",
+    "dnf",
+    "firewalld",
+    "openssh-server",
+    "locales",
+    "bsdutils",
+    "netcat-openbsd",
+    "curl",
+    "ca-certificates",
+    "logrotate",
+    "openssl",
+    "gpg",
+    "python3",
+    "python3-venv",
+    "python3-kazoo",
+    "python3-werkzeug",
+    "busybox-static",
+    "libdevmapper1.02.1",
+    "libedit2",
 ]
 
 # Debian's own housekeeping, and what has no meaning in a container.
 MASKED = [
-    "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap.service",
-    "fstrim.timer", "systemd-pstore.service", "getty.target", "console-getty.service",
-    "systemd-firstboot.service", "dev-hugepages.mount", "dev-mqueue.mount", "sys-kernel-config.mount",
-    "sys-kernel-debug.mount", "sys-kernel-tracing.mount", "sys-fs-fuse-connections.mount", "modprobe@.service",
-    "systemd-modules-load.service", "kmod-static-nodes.service",
+    "apt-daily.timer",
+    "apt-daily-upgrade.timer",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
+    "e2scrub_reap.service",
+    "fstrim.timer",
+    "systemd-pstore.service",
+    "getty.target",
+    "console-getty.service",
+    "systemd-firstboot.service",
+    "dev-hugepages.mount",
+    "dev-mqueue.mount",
+    "sys-kernel-config.mount",
+    "sys-kernel-debug.mount",
+    "sys-kernel-tracing.mount",
+    "sys-fs-fuse-connections.mount",
+    "modprobe@.service",
+    "systemd-modules-load.service",
+    "kmod-static-nodes.service",
 ]
 
 # What yum takes for installed: packages without files, version, and what they provide besides their name.
@@ -69,27 +113,58 @@ BuildArch: noarch
 def build(report: Report) -> Path:
     """Return the directory of the image; it is built if its recipe has changed since. Never to be written to."""
     recipe = [Path(__file__)] + sorted(path for path in OVERLAY.rglob("*") if path.is_file())
-    return cached("rootfs", b"".join(str(path.relative_to(ROOT)).encode() + path.read_bytes() for path in recipe),
-                  lambda target: _build(target, report))
+    return cached(
+        "rootfs",
+        b"".join(str(path.relative_to(ROOT)).encode() + path.read_bytes() for path in recipe),
+        lambda target: _build(target, report),
+    )
 
 
 def _build(target: Path, report: Report) -> None:
     report("Debian packages")
     LOGS.mkdir(parents=True, exist_ok=True)
-    run(["mmdebstrap", "--mode=root", "--variant=minbase", f"--include={','.join(PACKAGES)}",
-         *(f"--aptopt={option}" for option in machine_apt_options()), "--dpkgopt=force-unsafe-io",
-         *(f"--dpkgopt=path-exclude=/usr/share/{unread}/*" for unread in ("doc", "man", "locale")),
-         SUITE, target, *machine_mirrors()], "rootfs")
+    run(
+        [
+            "mmdebstrap",
+            "--mode=root",
+            "--variant=minbase",
+            f"--include={','.join(PACKAGES)}",
+            *(f"--aptopt={option}" for option in machine_apt_options()),
+            "--dpkgopt=force-unsafe-io",
+            *(
+                f"--dpkgopt=path-exclude=/usr/share/{unread}/*"
+                for unread in ("doc", "man", "locale")
+            ),
+            SUITE,
+            target,
+            *machine_mirrors(),
+        ],
+        "rootfs",
+    )
     report("CentOS 7 to Salt and yum")
     shutil.copytree(OVERLAY, target, symlinks=True, dirs_exist_ok=True)
     for path in ("etc/debian_version", "etc/hostname", "etc/machine-id", "var/lib/dbus/machine-id"):
         (target / path).unlink(missing_ok=True)
     (target / "usr/bin/yum").symlink_to("dnf-3")
-    for name in ("salt", "salt-call", "salt-cp", "salt-key", "salt-master", "salt-minion", "salt-run"):
+    for name in (
+        "salt",
+        "salt-call",
+        "salt-cp",
+        "salt-key",
+        "salt-master",
+        "salt-minion",
+        "salt-run",
+    ):
         (target / "usr/bin" / name).symlink_to(f"/opt/saltstack/salt/bin/{name}")
     for path in (
-        "etc/salt/master.d", "etc/salt/minion.d", "etc/sysconfig/network-scripts", "etc/yum.repos.d",
-        "opt/saltstack/salt", "srv/mesos", "srv/lab/pillar", "var/lib/docker",
+        "etc/salt/master.d",
+        "etc/salt/minion.d",
+        "etc/sysconfig/network-scripts",
+        "etc/yum.repos.d",
+        "opt/saltstack/salt",
+        "srv/mesos",
+        "srv/lab/pillar",
+        "var/lib/docker",
     ):
         (target / path).mkdir(parents=True, exist_ok=True)
     inside(target, "localedef", "--inputfile=en_US", "--charmap=UTF-8", "en_US.UTF-8")
@@ -97,7 +172,9 @@ def _build(target: Path, report: Report) -> None:
     inside(target, "systemctl", "enable", "lab-network.service", "lab-cgroups.service")
     report("what yum takes for installed")
     for name, (version, provides) in PRETENDED.items():
-        spec = SPEC.format(name=name, version=version, provides=f"Provides: {provides}" if provides else "")
+        spec = SPEC.format(
+            name=name, version=version, provides=f"Provides: {provides}" if provides else ""
+        )
         (target / "tmp" / f"{name}.spec").write_text(spec)
     specs = [f"/tmp/{name}.spec" for name in PRETENDED]
     inside(target, "rpmbuild", "-bb", "--quiet", "--define=_topdir /tmp/rpm", *specs)
@@ -116,7 +193,14 @@ def inside(root: Path, *command: str) -> None:
 
 def machine_mirrors() -> list[str]:
     """Return the machine's own Debian mirrors, since they are the ones known to work from here; else Debian's."""
-    query = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME)", "Created-By: Packages", "Origin: Debian"]
+    query = [
+        "apt-get",
+        "indextargets",
+        "--format",
+        "$(REPO_URI) $(CODENAME)",
+        "Created-By: Packages",
+        "Origin: Debian",
+    ]
     said = subprocess.run(query, capture_output=True, text=True, check=False).stdout
     found = {tuple(line.split()) for line in said.splitlines()}
     mirrors = [f"deb {uri} {suite} main" for uri, suite in sorted(found) if suite.startswith(SUITE)]
@@ -127,5 +211,8 @@ def machine_apt_options() -> list[str]:
     """Return how the machine's apt reaches its mirrors: proxies, certificates, whether old indexes are good enough."""
     query = ["apt-config", "dump", "--format", '%F "%v";%n', "Acquire"]
     said = subprocess.run(query, capture_output=True, text=True, check=False).stdout
-    return [line for line in said.splitlines()
-            if line.startswith(("Acquire::http", "Acquire::Check")) and not line.endswith('"";')]
+    return [
+        line
+        for line in said.splitlines()
+        if line.startswith(("Acquire::http", "Acquire::Check")) and not line.endswith('"";')
+    ]

@@ -37,8 +37,20 @@ def wheels(line: str, python: str, tag: str) -> Path:
         pip = target / ".pip"
         run([python, "-m", "venv", pip], f"salt-{line}")
         # Debian's pip builds what PyPI has only as source the old way, which needs a package that it does not bring.
-        run([pip / "bin/pip", "wheel", "--quiet", "--no-deps", "--use-pep517", "--wheel-dir", target, "--requirement", pinned],
-            f"salt-{line}")
+        run(
+            [
+                pip / "bin/pip",
+                "wheel",
+                "--quiet",
+                "--no-deps",
+                "--use-pep517",
+                "--wheel-dir",
+                target,
+                "--requirement",
+                pinned,
+            ],
+            f"salt-{line}",
+        )
         shutil.rmtree(pip)
 
     return cached(f"wheels-{line}-{tag}", pinned.read_bytes(), build)
@@ -56,8 +68,11 @@ def host_env(line: str, image: Path, report: Report) -> Path:
 
     def build(target: Path) -> None:
         report("virtual environment")
-        run(["unshare", "--mount", "sh", "-c", INSTALL, "sh", image, target, source, PLACE], f"salt-{line}",
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+        run(
+            ["unshare", "--mount", "sh", "-c", INSTALL, "sh", image, target, source, PLACE],
+            f"salt-{line}",
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+        )
 
     return cached(f"salt-{line}", f"{source.name} {image.name}".encode(), build)
 
@@ -71,9 +86,24 @@ def machine_env(line: str) -> Path:
     with (home.parent / f".salt-{line}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not stamp.exists() or stamp.read_text() != wanted:
-            source = wheels(line, sys.executable, f"cp{sysconfig.get_config_var('py_version_nodot')}")
+            source = wheels(
+                line, sys.executable, f"cp{sysconfig.get_config_var('py_version_nodot')}"
+            )
             run([sys.executable, "-m", "venv", "--clear", "--without-pip", home], f"salt-{line}")
-            run([sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-index", "--no-deps",
-                 *sorted(source.glob("*.whl"))], f"salt-{line}")
+            run(
+                [
+                    sys.executable,
+                    "-m",
+                    "pip",
+                    "--python",
+                    python,
+                    "install",
+                    "--quiet",
+                    "--no-index",
+                    "--no-deps",
+                    *sorted(source.glob("*.whl")),
+                ],
+                f"salt-{line}",
+            )
             stamp.write_text(wanted)
     return python

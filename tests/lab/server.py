@@ -40,9 +40,13 @@ class Handler(SimpleHTTPRequestHandler):
         if not (self.relayed and self.path.startswith(RELAY)):
             return super().do_GET()
         try:
-            with urllib.request.urlopen(f"{self.relayed}/{self.path.removeprefix(RELAY)}", timeout=60) as reply:
+            with urllib.request.urlopen(
+                f"{self.relayed}/{self.path.removeprefix(RELAY)}", timeout=60
+            ) as reply:
                 self.send_response(reply.status)
-                self.send_header("Connection", "close")  # ends the body, as not every repository says its length
+                self.send_header(
+                    "Connection", "close"
+                )  # ends the body, as not every repository says its length
                 self.end_headers()
                 shutil.copyfileobj(reply, self.wfile)
         except urllib.error.HTTPError as error:

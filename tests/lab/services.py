@@ -49,7 +49,9 @@ def get(host: Host, port: int, path: str) -> str | None:
 def on_host(host: Host, command: str) -> str | None:
     """Return what a shell line on a host prints, None if it fails or takes long."""
     with contextlib.suppress(LabError, subprocess.TimeoutExpired):
-        done = hosts.execute(host.name, ["sh", "-c", command], capture_output=True, text=True, timeout=3 * TIMEOUT)
+        done = hosts.execute(
+            host.name, ["sh", "-c", command], capture_output=True, text=True, timeout=3 * TIMEOUT
+        )
         return None if done.returncode else done.stdout
     return None
 
@@ -67,7 +69,11 @@ def zookeeper(host: Host, port: int) -> tuple[bool, str]:
     """The ports of ZooKeeper are for members of the cluster alone, so this machine cannot ask."""
     # Without a newline: ZooKeeper would close with that unread, and the answer may get lost on the way.
     said = on_host(host, f"printf srvr | nc -w 2 localhost {port}")
-    modes = [line.removeprefix("Mode: ") for line in (said or "").splitlines() if line.startswith("Mode: ")]
+    modes = [
+        line.removeprefix("Mode: ")
+        for line in (said or "").splitlines()
+        if line.startswith("Mode: ")
+    ]
     return bool(modes), "".join(modes) or ("no quorum" if said else "")
 
 
@@ -91,14 +97,20 @@ def mesos_slave(host: Host, port: int) -> tuple[bool, str]:
 
 def marathon(host: Host, port: int) -> tuple[bool, str]:
     """Every server answers, for the leader."""
-    return (True, named_leader(host, get(host, port, "/v2/leader"))) if get(host, port, "/ping") else (False, "")
+    return (
+        (True, named_leader(host, get(host, port, "/v2/leader")))
+        if get(host, port, "/ping")
+        else (False, "")
+    )
 
 
 def chronos(host: Host, port: int) -> tuple[bool, str]:
     """From 3.0 on the API has a version in its paths."""
     if not get(host, port, "/ping"):
         return False, ""
-    return True, named_leader(host, get(host, port, "/v1/scheduler/leader") or get(host, port, "/scheduler/leader"))
+    return True, named_leader(
+        host, get(host, port, "/v1/scheduler/leader") or get(host, port, "/scheduler/leader")
+    )
 
 
 def docker(host: Host, _port: int) -> tuple[bool, str]:
@@ -121,7 +133,9 @@ def ask_one(topology: Topology, host: Host, role: str) -> Answer:
     """Ask a service of a host."""
     port, browsed, question, _ = SERVICES[role]
     port = topology.ports.get(role, port)
-    place = f"http://{host.address}:{port}" if browsed else f"{host.name}:{port}" if port else host.name
+    place = (
+        f"http://{host.address}:{port}" if browsed else f"{host.name}:{port}" if port else host.name
+    )
     works, mode = question(host, port) if hosts.running(host.name) else (False, "")
     return Answer(host, role, place, works, mode)
 
@@ -140,12 +154,24 @@ def ask(topology: Topology, patience: float = 0) -> list[Answer]:
 
 def leaders(answers: list[Answer]) -> dict[str, list[str]]:
     """Return who leads: role -> names of hosts, for the roles that elect somebody. One is right."""
-    return {role: [answer.host.name for answer in answers if answer.role == role and answer.mode in LEADING]
-            for role, (*_, elects) in SERVICES.items() if elects and any(answer.role == role for answer in answers)}
+    return {
+        role: [
+            answer.host.name for answer in answers if answer.role == role and answer.mode in LEADING
+        ]
+        for role, (*_, elects) in SERVICES.items()
+        if elects and any(answer.role == role for answer in answers)
+    }
 
 
 def troubles(answers: list[Answer]) -> list[str]:
     """Say what keeps the cluster from being whole; an empty list if it is."""
-    found = [f"{answer.role} on {answer.host.name}: {answer.mode or 'no answer'}" for answer in answers if not answer.fine]
-    return found + [f"{role}: {'several leaders: ' + ', '.join(names) if names else 'no leader'}"
-                    for role, names in leaders(answers).items() if len(names) != 1]
+    found = [
+        f"{answer.role} on {answer.host.name}: {answer.mode or 'no answer'}"
+        for answer in answers
+        if not answer.fine
+    ]
+    return found + [
+        f"{role}: {'several leaders: ' + ', '.join(names) if names else 'no leader'}"
+        for role, names in leaders(answers).items()
+        if len(names) != 1
+    ]

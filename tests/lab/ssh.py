@@ -27,7 +27,12 @@ ENVIRONMENT_3006 = "ssh-3006"  # tests/lab/requirements/salt-ssh-3006.txt
 RELENV = "/var/cache/salt/master/relenv/linux/x86_64/salt-relenv.tar.xz"
 
 # Of the configuration of salt-ssh what is the lab's own: keys, hosts that are all busy at once.
-OPTIONS = {"ssh_priv": f"{PLACE}/{KEY.name}", "known_hosts_file": f"{PLACE}/known_hosts", "ssh_timeout": 60, "ssh_max_procs": 16}
+OPTIONS = {
+    "ssh_priv": f"{PLACE}/{KEY.name}",
+    "known_hosts_file": f"{PLACE}/known_hosts",
+    "ssh_timeout": 60,
+    "ssh_max_procs": 16,
+}
 
 # dnf and firewalld have theirs in /usr/bin, as Debian has them; EL7's use Python 2.
 NO_PYTHON = "#!/bin/sh\necho 'python3: command not found' >&2\nexit 127\n"
@@ -40,7 +45,9 @@ exec "${0%/*}/bin/python3" -sE -c 'import sys; from salt.scripts import salt_cal
 
 def enter(table: Topology) -> Topology:
     """Return a topology whose hosts are all entered by SSH: with ADMIN in front of them, in place of a Salt master."""
-    return replace(table, hosts=[ADMIN, *(replace(host, salt_master=False) for host in table.hosts)])
+    return replace(
+        table, hosts=[ADMIN, *(replace(host, salt_master=False) for host in table.hosts)]
+    )
 
 
 def write_keys(table: Topology) -> None:
@@ -49,11 +56,17 @@ def write_keys(table: Topology) -> None:
     for path in [KEY, *map(host_key, table.hosts)]:
         if not path.exists():
             run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", path.name, "-f", path], "ssh")
-    known = [f"{host.address},{host.id},{host.name} {public(host_key(host))}" for host in table.hosts]
+    known = [
+        f"{host.address},{host.id},{host.name} {public(host_key(host))}" for host in table.hosts
+    ]
     (HOME / "known_hosts").write_text("".join(known))
     (HOME / "config").write_text(
         f"Host *\n  User root\n  IdentityFile {KEY}\n  IdentitiesOnly yes\n  UserKnownHostsFile {HOME}/known_hosts\n"
-        "  StrictHostKeyChecking yes\n" + "".join(f"Host {host.name} {host.id}\n  HostName {host.address}\n" for host in table.hosts))
+        "  StrictHostKeyChecking yes\n"
+        + "".join(
+            f"Host {host.name} {host.id}\n  HostName {host.address}\n" for host in table.hosts
+        )
+    )
 
 
 def host_key(host: Host) -> Path:
@@ -76,7 +89,10 @@ def files(host: Host, line: str, python: str) -> dict[str, str]:
     }
     if host == ADMIN:
         found["usr/local/bin/salt-ssh"] = f'#!/bin/sh\nexec {saltenv.PLACE}/bin/salt-ssh "$@"\n'
-        return found | {f"etc/salt/{name}": (ROOT / "conf" / name).read_text() for name in ("roster", "master.d/ssh.conf")}
+        return found | {
+            f"etc/salt/{name}": (ROOT / "conf" / name).read_text()
+            for name in ("roster", "master.d/ssh.conf")
+        }
     if python:
         found["usr/local/bin/python3"] = f'#!/bin/sh\nexec {python} "$@"\n'
     elif line != "3006":
@@ -87,8 +103,14 @@ def files(host: Host, line: str, python: str) -> dict[str, str]:
 def roster_hosts(table: Topology) -> str:
     """Return hosts.yaml of the roster: what the table that Salt reads does not name."""
     unnamed = [host for host in table.hosts if host.id not in table.rows and host != ADMIN]
-    return yaml.safe_dump({host.id: host.address if table.rows else {"host": host.address, "grains": {"roles": host.roles}}
-                           for host in unnamed})
+    return yaml.safe_dump(
+        {
+            host.id: host.address
+            if table.rows
+            else {"host": host.address, "grains": {"roles": host.roles}}
+            for host in unnamed
+        }
+    )
 
 
 def python36() -> str:
@@ -109,7 +131,9 @@ def python36() -> str:
         raise LabError(f"LAB_PYTHON36 = {found[-1]}: {error.strerror}") from error
     prefix, *version = done.stdout.split() or ["", ""]
     if version != ["3", "6"] or prefix in ("/usr", "/usr/local"):
-        raise LabError(f"LAB_PYTHON36 = {found[-1]}: should be a Python 3.6 in a directory of its own, as pyenv makes them")
+        raise LabError(
+            f"LAB_PYTHON36 = {found[-1]}: should be a Python 3.6 in a directory of its own, as pyenv makes them"
+        )
     return found[-1]
 
 
@@ -144,11 +168,16 @@ def for_python36(env: Path) -> Path:
 
 def relenv(image: Path, env: Path) -> Path:
     """Return the tarball that ``salt-ssh --relenv`` sends: the image's Python, and Salt for it."""
+
     def build(target: Path) -> None:
         home, library = target / "salt", "lib/python3.11"
-        unused = shutil.ignore_patterns("test", "ensurepip", "idlelib", "lib2to3", "pip", "libcloud", "virtualenv")
+        unused = shutil.ignore_patterns(
+            "test", "ensurepip", "idlelib", "lib2to3", "pip", "libcloud", "virtualenv"
+        )
         shutil.copytree(image / "usr" / library, home / library, ignore=unused)
-        shutil.copytree(env / library / "site-packages", home / library / "dist-packages", ignore=unused)
+        shutil.copytree(
+            env / library / "site-packages", home / library / "dist-packages", ignore=unused
+        )
         (home / "bin").mkdir()
         shutil.copy(image / "usr/bin/python3.11", home / "bin/python3")
         (home / "salt-call").write_text(SALT_CALL)
@@ -158,4 +187,7 @@ def relenv(image: Path, env: Path) -> Path:
             tarball.add(home, home.name)
         shutil.rmtree(home)
 
-    return cached("relenv", f"{Path(__file__).read_text()} {image.name} {env.name}".encode(), build) / Path(RELENV).name
+    return (
+        cached("relenv", f"{Path(__file__).read_text()} {image.name} {env.name}".encode(), build)
+        / Path(RELENV).name
+    )

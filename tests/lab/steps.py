@@ -67,6 +67,7 @@ class Steps:
 
     def together(self, work: Mapping[str, Callable[[Report], T]]) -> list[T]:
         """Do several steps at a time; return their results in order. A failure is raised when all have ended."""
+
         def one(title: str) -> T:
             with self.step(title) as report:
                 return work[title](report)
@@ -84,7 +85,14 @@ def run(command: list[str | Path], log: str, **options) -> None:
         output.write(f"$ {' '.join(words)}\n")
         output.flush()
         try:
-            done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False, **options)
+            done = subprocess.run(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                check=False,
+                **options,
+            )
         except FileNotFoundError as error:
             raise LabError(f"{words[0]} is not installed") from error
     if done.returncode:

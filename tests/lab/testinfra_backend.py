@@ -14,7 +14,9 @@ class LabBackend(BaseBackend):
 
     def run(self, command: str, *args: str, **_) -> CommandResult:
         command = self.get_command(command, *args)
-        done = hosts.execute(self.hostname, ["sh", "-c", command], stdin=subprocess.DEVNULL, capture_output=True)
+        done = hosts.execute(
+            self.hostname, ["sh", "-c", command], stdin=subprocess.DEVNULL, capture_output=True
+        )
         return self.result(done.returncode, command.encode(), done.stdout, done.stderr)
 
     def get_encoding(self) -> str:

@@ -71,7 +71,9 @@ class Topology:
         for host in self.hosts:
             if name in (host.name, host.id):
                 return host
-        raise LabError(f"the lab has no host '{name}'; it has {', '.join(host.name for host in self.hosts)}")
+        raise LabError(
+            f"the lab has no host '{name}'; it has {', '.join(host.name for host in self.hosts)}"
+        )
 
 
 def names() -> list[str]:
@@ -98,7 +100,9 @@ def load(name: str, added: dict[str, str] | None = None) -> Topology:
         rows = given.get("hosts")
         if not isinstance(rows, dict):
             raise LabError(f"{path}: neither 'table' nor a mapping 'hosts'")
-        topology = Topology(name, [host_of(path, id, row) for id, row in rows.items()], given.get("pillar") or {})
+        topology = Topology(
+            name, [host_of(path, id, row) for id, row in rows.items()], given.get("pillar") or {}
+        )
     if sum(host.salt_master for host in topology.hosts) != 1:
         raise LabError(f"{path}: exactly one host must be the Salt master")
     return topology
@@ -117,7 +121,16 @@ def from_table(path: Path, given: dict, added: dict[str, str]) -> Topology:
 
     def stands(source: Path, id: str, row: object, **more) -> Host:
         row = row if isinstance(row, dict) else {}
-        return host_of(source, id, {"address": row.get("address"), "roles": row.get("roles") or [], "salt_master": id == master} | more)
+        return host_of(
+            source,
+            id,
+            {
+                "address": row.get("address"),
+                "roles": row.get("roles") or [],
+                "salt_master": id == master,
+            }
+            | more,
+        )
 
     hosts = [stands(source, id, row) for id, row in rows.items() if not is_glob(id)]
     for id, address in ((given.get("glob_hosts") or {}) | added).items():
@@ -156,7 +169,9 @@ def host_of(path: Path, id: str, row: dict) -> Host:
     if not isinstance(roles, list):
         raise LabError(f"{path}: {id}: roles: should be a list")
     if found.platform not in platforms.PRETENDED:
-        raise LabError(f"{path}: {id}: platform: {found.platform}: unknown. Known: {', '.join(platforms.PRETENDED)}")
+        raise LabError(
+            f"{path}: {id}: platform: {found.platform}: unknown. Known: {', '.join(platforms.PRETENDED)}"
+        )
     return replace(found, address=str(found.address), roles=roles)
 
 
@@ -164,20 +179,28 @@ def check_bootable(topology: Topology) -> None:
     """LabError, with all reasons, if the hosts cannot be booted as they are in the table."""
     faults, seen = [], {"name": {}, "address": {network.MACHINE: "this machine"}}
     for host in topology.hosts:
-        if not re.fullmatch(r"[a-z][a-z0-9-]{0,11}", host.name):  # vb-<name> must fit a network interface's 15 characters
-            faults.append(f"{host.id}: '{host.name}' is no name of a host: up to 12 lower-case letters, digits and hyphens")
+        if not re.fullmatch(
+            r"[a-z][a-z0-9-]{0,11}", host.name
+        ):  # vb-<name> must fit a network interface's 15 characters
+            faults.append(
+                f"{host.id}: '{host.name}' is no name of a host: up to 12 lower-case letters, digits and hyphens"
+            )
         try:
             inside = ipaddress.ip_address(host.address) in network.NETWORK
         except ValueError:
             inside = False
         if not inside:
-            faults.append(f"{host.id}: {host.address} is no address of {network.NETWORK}, the network of the lab")
+            faults.append(
+                f"{host.id}: {host.address} is no address of {network.NETWORK}, the network of the lab"
+            )
         for kind, value in (("name", host.name), ("address", host.address)):
             if other := seen[kind].get(value):
                 faults.append(f"{host.id}: the {kind} {value} is that of {other}")
             seen[kind][value] = host.id
     if faults:
-        raise LabError(f"the hosts of topology {topology.name} cannot be booted:\n  " + "\n  ".join(faults))
+        raise LabError(
+            f"the hosts of topology {topology.name} cannot be booted:\n  " + "\n  ".join(faults)
+        )
 
 
 def is_glob(id: str) -> bool:
@@ -190,7 +213,9 @@ def glob_of(id: str, rows: dict, source: Path) -> str:
     found = [row for row in rows if is_glob(row) and fnmatch.fnmatchcase(id, row)]
     if len(found) != 1:
         globs = ", ".join(filter(is_glob, rows)) or "none"
-        raise LabError(f"{id} matches {'several rows' if found else 'no row'} of {source} with a glob: {', '.join(found) or globs}")
+        raise LabError(
+            f"{id} matches {'several rows' if found else 'no row'} of {source} with a glob: {', '.join(found) or globs}"
+        )
     return found[0]
 
 
@@ -201,7 +226,9 @@ def newcomer(topology: Topology, name: str) -> tuple[str, str]:
     A name without a domain gets that of the Salt master. LabError if there can be no such host.
     """
     if not topology.rows:
-        raise LabError(f"topology {topology.name} has no table with globs that a further host could match")
+        raise LabError(
+            f"topology {topology.name} has no table with globs that a further host could match"
+        )
     _, dot, domain = topology.master.id.partition(".")
     id = name if "." in name else f"{name}{dot}{domain}"
     for host in topology.hosts:
@@ -223,7 +250,9 @@ def write_no_table(directory: Path, repository: Path) -> None:
     """Make a pillar root with a table that names no node: to be put before the repository's own, whose table is of other hosts."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "topology.yaml").write_text("nodes: {}\n")
-    (directory / "topology.sls").symlink_to(repository / "pillar/topology.sls")  # it reads the table that lies beside it
+    (directory / "topology.sls").symlink_to(
+        repository / "pillar/topology.sls"
+    )  # it reads the table that lies beside it
 
 
 def pillar_of(topology: Topology, host: Host) -> dict:
@@ -234,5 +263,8 @@ def pillar_of(topology: Topology, host: Host) -> dict:
 def merge(one: dict, other: dict) -> dict:
     """Return both, the other's values where they differ; mappings are merged in depth."""
     both = {**one, **other}
-    return both | {key: merge(one[key], other[key]) for key in one.keys() & other.keys()
-                   if isinstance(one[key], dict) and isinstance(other[key], dict)}
+    return both | {
+        key: merge(one[key], other[key])
+        for key in one.keys() & other.keys()
+        if isinstance(one[key], dict) and isinstance(other[key], dict)
+    }

@@ -48,7 +48,11 @@ def vault(platform: str, url: str, **grains) -> dict:
 
 def member(name: str, address: str, *roles: str, table: object = None, **more) -> dict:
     """A minion of the domain devops.test with its pillar out of a table; without one, the repository's."""
-    case = {"id": f"{name}.devops.test", "grains": {"roles": list(roles), "ipv4": ["127.0.0.1", address]}, **more}
+    case = {
+        "id": f"{name}.devops.test",
+        "grains": {"roles": list(roles), "ipv4": ["127.0.0.1", address]},
+        **more,
+    }
     return case | ({"site": True} if table is None else {"table": table})
 
 
@@ -57,15 +61,33 @@ CONTROL = ("zookeeper", "mesos-master", "marathon", "chronos")
 # All that a table can say: an observer, a node apart for each purpose, other ports and paths, names instead of addresses.
 WIDE = {
     "nodes": {
-        **{f"lxcc0{number}.devops.test": {"address": f"10.0.0.1{number}", "roles": list(CONTROL), "zookeeper_id": 10 - number}
-           for number in (1, 2, 3)},
-        "lxco01.devops.test": {"address": "10.0.1.14", "roles": "zookeeper", "zookeeper_id": 255, "zookeeper_observer": True},
+        **{
+            f"lxcc0{number}.devops.test": {
+                "address": f"10.0.0.1{number}",
+                "roles": list(CONTROL),
+                "zookeeper_id": 10 - number,
+            }
+            for number in (1, 2, 3)
+        },
+        "lxco01.devops.test": {
+            "address": "10.0.1.14",
+            "roles": "zookeeper",
+            "zookeeper_id": 255,
+            "zookeeper_observer": True,
+        },
         "lxb*.devops.test": {"address": "10.0.2.0/24", "roles": ["mesos-slave", "docker"]},
         "lxb007.devops.test": {"address": "10.0.3.7", "roles": ["mesos-slave"]},
     },
     "advertise": "name",
-    "ports": {"zookeeper": 12181, "zookeeper-peer": 12888, "zookeeper-election": 13888, "mesos-master": 15050, "mesos-slave": 15051,
-              "marathon": 18080, "chronos": 14400},
+    "ports": {
+        "zookeeper": 12181,
+        "zookeeper-peer": 12888,
+        "zookeeper-election": 13888,
+        "mesos-master": 15050,
+        "mesos-slave": 15051,
+        "marathon": 18080,
+        "chronos": 14400,
+    },
     "chroots": {"mesos": "/blue/mesos", "marathon": "/blue/marathon", "chronos": "/blue/chronos"},
 }
 
@@ -74,34 +96,40 @@ NODES = {
     "standalone": node(*ROLES),
     "no-roles": node(),
     **{role: node(role) for role in ROLES},
-
     "example-common": example("common", *ROLES),
     "example-zookeeper": example("zookeeper", "zookeeper"),
     "example-mesos": example("mesos", "mesos-master", "mesos-slave", "docker"),
     "example-marathon": example("marathon", "marathon"),
     "example-chronos": example("chronos", "chronos"),
     "example-docker": example("docker", "docker"),
-
-    "declared": declared(**what_runs("marathon", "apps", "groups", "deployment"), **what_runs("chronos", "jobs", "deployment"),
-                         **what_runs("mesos", "quotas", "weights")),
+    "declared": declared(
+        **what_runs("marathon", "apps", "groups", "deployment"),
+        **what_runs("chronos", "jobs", "deployment"),
+        **what_runs("mesos", "quotas", "weights"),
+    ),
     "declared-nothing": declared(),
-    "declared-examples": declared(**yaml.safe_load((FORMULAS.parent / "pillar" / "apps.sls").read_text())),
-
+    "declared-examples": declared(
+        **yaml.safe_load((FORMULAS.parent / "pillar" / "apps.sls").read_text())
+    ),
     "el8": node(*ROLES, platform="el8"),
     "el8-vault": vault("el8", "https://mirror.example.org/almalinux/8"),
     "el9-vault": vault("el9", "https://mirror.example.org/almalinux/9"),
-
     "nothing-common": one("docker", "common", time={"enabled": False}, firewall={"enabled": False}),
     "zookeeper-el7": one("zookeeper", "zookeeper", package="zookeeper"),
-    "zookeeper-observer": one("zookeeper", "zookeeper", package="aventer-zookeeper", myid=3, observers=[3],
-                              servers={1: "10.0.0.1", 2: "10.0.0.2", 3: "10.0.0.3"}),
+    "zookeeper-observer": one(
+        "zookeeper",
+        "zookeeper",
+        package="aventer-zookeeper",
+        myid=3,
+        observers=[3],
+        servers={1: "10.0.0.1", 2: "10.0.0.2", 3: "10.0.0.3"},
+    ),
     "mesos-apache": one("mesos-slave", "mesos", flavour="apache"),
     "mesos-aventer": one("mesos-slave", "mesos", flavour="aventer"),
     "marathon-1.4.13": one("marathon", "marathon", version="1.4.13"),
     "marathon-1.5.15": one("marathon", "marathon", version="1.5.15"),
     "chronos-2.4.0": one("chronos", "chronos", version="2.4.0"),
     "docker-ce": one("docker", "docker", package="docker-ce"),
-
     "ha-lxcm01": member("lxcm01", "172.31.250.10"),
     "ha-lxcc01": member("lxcc01", "172.31.250.11", *CONTROL),
     "ha-lxcc02": member("lxcc02", "172.31.250.12", *CONTROL),
@@ -109,33 +137,49 @@ NODES = {
     "wide-lxcc01": member("lxcc01", "10.0.0.11", *CONTROL, table=WIDE),
     "wide-lxco01": member("lxco01", "10.0.1.14", "zookeeper", table=WIDE),
     "wide-lxb001": member("lxb001", "10.0.2.1", "mesos-slave", "docker", table=WIDE),
-
-    "secrets": node(*ROLES, pillar={
-        "mesos": {
-            "zk": f"zk://mesos:{SECRET}@localhost:2181/mesos",
-            "master": {"secrets": {"credentials": {"credentials": [{"principal": "ops", "secret": SECRET}]}}},
-            "slave": {"secrets": {"credential": {"principal": "agent", "secret": SECRET}}},
+    "secrets": node(
+        *ROLES,
+        pillar={
+            "mesos": {
+                "zk": f"zk://mesos:{SECRET}@localhost:2181/mesos",
+                "master": {
+                    "secrets": {
+                        "credentials": {"credentials": [{"principal": "ops", "secret": SECRET}]}
+                    }
+                },
+                "slave": {"secrets": {"credential": {"principal": "agent", "secret": SECRET}}},
+            },
+            "marathon": {
+                "master": f"zk://mesos:{SECRET}@localhost:2181/mesos",
+                "http_credentials": f"admin:{SECRET}",
+                "ssl_keystore_password": SECRET,
+                "mesos_authentication_secret": SECRET,
+            },
+            "chronos": {
+                "master": "file:///etc/mesos/zk",
+                "http_credentials": f"admin:{SECRET}",
+                "mesos_authentication_secret": SECRET,
+            },
+            "docker": {"https_proxy": f"http://proxy:{SECRET}@10.0.0.1:3128"},
         },
-        "marathon": {
-            "master": f"zk://mesos:{SECRET}@localhost:2181/mesos",
-            "http_credentials": f"admin:{SECRET}",
-            "ssl_keystore_password": SECRET,
-            "mesos_authentication_secret": SECRET,
-        },
-        "chronos": {
-            "master": "file:///etc/mesos/zk",
-            "http_credentials": f"admin:{SECRET}",
-            "mesos_authentication_secret": SECRET,
-        },
-        "docker": {"https_proxy": f"http://proxy:{SECRET}@10.0.0.1:3128"},
-    }, shows="mesos"),
-    "secrets-marathon-1.4.13": one("marathon", "marathon", version="1.4.13", http_credentials=f"admin:{SECRET}",
-                                   zk=f"zk://marathon:{SECRET}@localhost:2181/marathon",
-                                   mesos_authentication_secret=SECRET),
+        shows="mesos",
+    ),
+    "secrets-marathon-1.4.13": one(
+        "marathon",
+        "marathon",
+        version="1.4.13",
+        http_credentials=f"admin:{SECRET}",
+        zk=f"zk://marathon:{SECRET}@localhost:2181/marathon",
+        mesos_authentication_secret=SECRET,
+    ),
 }
 
 # A node that is alone in a table: its settings may say everything but what the table says.
-ALONE = {"nodes": {NODE: {"address": "10.0.0.1", "roles": ["zookeeper", "mesos-master"], "zookeeper_id": 1}}}
+ALONE = {
+    "nodes": {
+        NODE: {"address": "10.0.0.1", "roles": ["zookeeper", "mesos-master"], "zookeeper_id": 1}
+    }
+}
 
 
 def against(*roles: str, **settings) -> dict:
@@ -145,129 +189,315 @@ def against(*roles: str, **settings) -> dict:
 
 # Two ways to say the same: the case, and the one of NODES that it must equal.
 SAME = {
-    "EL 9, which differs from EL 8 in its own repositories alone": (node(*ROLES, platform="el9"), "el8"),
+    "EL 9, which differs from EL 8 in its own repositories alone": (
+        node(*ROLES, platform="el9"),
+        "el8",
+    ),
     "the defaults of EL 8, said aloud on EL 7": (
-        node(*ROLES, pillar={"zookeeper": {"package": "aventer-zookeeper"}, "mesos": {"flavour": "aventer", "version": "1.11.0"},
-                             "docker": {"package": "docker-ce"}}), "el8"),
+        node(
+            *ROLES,
+            pillar={
+                "zookeeper": {"package": "aventer-zookeeper"},
+                "mesos": {"flavour": "aventer", "version": "1.11.0"},
+                "docker": {"package": "docker-ce"},
+            },
+        ),
+        "el8",
+    ),
     "roles as one string": ({**node(), "grains": {"roles": "zookeeper"}}, "zookeeper"),
     "an empty table": ({**node(*ROLES), "table": {"nodes": {}}}, "standalone"),
-    "the default version of Marathon, said aloud": (one("marathon", "marathon", version="1.8.244"), "marathon"),
+    "the default version of Marathon, said aloud": (
+        one("marathon", "marathon", version="1.8.244"),
+        "marathon",
+    ),
     "the era of Marathon from the package that is installed": (
-        {**one("marathon", "marathon", version="installed"), "installed": {"marathon": "1.5.15-1.el7"}}, "marathon-1.5.15"),
+        {
+            **one("marathon", "marathon", version="installed"),
+            "installed": {"marathon": "1.5.15-1.el7"},
+        },
+        "marathon-1.5.15",
+    ),
 }
 
 # What is refused, and the words that must be in the refusal: setting, value, what would be right.
 REFUSALS = {
-    "unknown setting": (one("zookeeper", "zookeeper", zookeper=1), ["zookeeper:zookeper", "= 1", "Known: package,"]),
+    "unknown setting": (
+        one("zookeeper", "zookeeper", zookeper=1),
+        ["zookeeper:zookeper", "= 1", "Known: package,"],
+    ),
     "unknown setting with a likeness": (
-        one("zookeeper", "zookeeper", client_prot=2182), ["zookeeper:client_prot", "2182", "Did you mean client_port?"]),
+        one("zookeeper", "zookeeper", client_prot=2182),
+        ["zookeeper:client_prot", "2182", "Did you mean client_port?"],
+    ),
     "unknown setting, deeper": (
         node("docker", pillar={"common": {"firewall": {"client": ["10.0.0.0/8"]}}}),
-        ["common:firewall:client ", "Did you mean clients?"]),
-    "misspelt formula": (node("zookeeper", pillar={"zookeper": {"heap": 1}}), ["zookeper", "Did you mean zookeeper?"]),
-    "unknown role": (node("zookeeper", "cronos"), ["grains:roles", "cronos", "Did you mean chronos?", "mesos-master"]),
-    "unknown role, one string": ({**node(), "grains": {"roles": "master"}}, ["grains:roles", "= master", "mesos-master"]),
-    "port that is no number": (one("marathon", "marathon", http_port="web"), ["marathon:http_port", "web", "8080"]),
-    "port that is none": (one("zookeeper", "zookeeper", client_port=70000), ["zookeeper:client_port", "70000", "65535"]),
+        ["common:firewall:client ", "Did you mean clients?"],
+    ),
+    "misspelt formula": (
+        node("zookeeper", pillar={"zookeper": {"heap": 1}}),
+        ["zookeper", "Did you mean zookeeper?"],
+    ),
+    "unknown role": (
+        node("zookeeper", "cronos"),
+        ["grains:roles", "cronos", "Did you mean chronos?", "mesos-master"],
+    ),
+    "unknown role, one string": (
+        {**node(), "grains": {"roles": "master"}},
+        ["grains:roles", "= master", "mesos-master"],
+    ),
+    "port that is no number": (
+        one("marathon", "marathon", http_port="web"),
+        ["marathon:http_port", "web", "8080"],
+    ),
+    "port that is none": (
+        one("zookeeper", "zookeeper", client_port=70000),
+        ["zookeeper:client_port", "70000", "65535"],
+    ),
     "port of a flag": (
-        one("mesos-master", "mesos", master={"flags": {"port": "web"}}), ["mesos:master:flags:port", "web", "65535"]),
-    "wrong type": (one("zookeeper", "zookeeper", heap="much"), ["zookeeper:heap", "much", "an integer"]),
+        one("mesos-master", "mesos", master={"flags": {"port": "web"}}),
+        ["mesos:master:flags:port", "web", "65535"],
+    ),
+    "wrong type": (
+        one("zookeeper", "zookeeper", heap="much"),
+        ["zookeeper:heap", "much", "an integer"],
+    ),
     "old and new name of a flag": (
-        one("mesos-master", "mesos", master={"flags": {"slave_ping_timeout": "15secs", "agent_ping_timeout": "15secs"}}),
-        ["mesos:master:flags:slave_ping_timeout", "mesos:master:flags:agent_ping_timeout"]),
+        one(
+            "mesos-master",
+            "mesos",
+            master={"flags": {"slave_ping_timeout": "15secs", "agent_ping_timeout": "15secs"}},
+        ),
+        ["mesos:master:flags:slave_ping_timeout", "mesos:master:flags:agent_ping_timeout"],
+    ),
     "flag and its negation": (
-        one("mesos-slave", "mesos", slave={"flags": {"switch_user": True, "?no-switch_user": True}}),
-        ["mesos:slave:flags:switch_user", "mesos:slave:flags:?no-switch_user"]),
+        one(
+            "mesos-slave", "mesos", slave={"flags": {"switch_user": True, "?no-switch_user": True}}
+        ),
+        ["mesos:slave:flags:switch_user", "mesos:slave:flags:?no-switch_user"],
+    ),
     "flag and variable": (
         one("mesos-slave", "mesos", slave={"environment": {"LOGS": "/var/log"}}),
-        ["mesos:slave:environment:LOGS", "mesos:slave:flags:log_dir"]),
+        ["mesos:slave:environment:LOGS", "mesos:slave:flags:log_dir"],
+    ),
     "version of Marathon that is none": (
-        one("marathon", "marathon", version="newest"), ["marathon:version", "newest", "1.8.244"]),
-    "version of Marathon that is a number": (one("marathon", "marathon", version=1.8), ["marathon:version", "1.8"]),
-    "Debian": ({**node("zookeeper"), "grains": {"roles": ["zookeeper"], "os": "Debian", "os_family": "Debian"}},
-               ["grains:os_family", "Debian", "RedHat"]),
-    "EL 6": (vault("el7", "http://vault.centos.org/6.10", osmajorrelease=6),
-             ["grains:osmajorrelease", "= 6", "Known: 7, 8, 9."]),
+        one("marathon", "marathon", version="newest"),
+        ["marathon:version", "newest", "1.8.244"],
+    ),
+    "version of Marathon that is a number": (
+        one("marathon", "marathon", version=1.8),
+        ["marathon:version", "1.8"],
+    ),
+    "Debian": (
+        {
+            **node("zookeeper"),
+            "grains": {"roles": ["zookeeper"], "os": "Debian", "os_family": "Debian"},
+        },
+        ["grains:os_family", "Debian", "RedHat"],
+    ),
+    "EL 6": (
+        vault("el7", "http://vault.centos.org/6.10", osmajorrelease=6),
+        ["grains:osmajorrelease", "= 6", "Known: 7, 8, 9."],
+    ),
     "vault of a system whose files are not known": (
         vault("el8", "https://mirror.example.org/el/8", os="RedHat"),
-        ["common:repositories:vault", "RedHat 8", "AlmaLinux, CentOS, Rocky", "common:repositories:extra"]),
+        [
+            "common:repositories:vault",
+            "RedHat 8",
+            "AlmaLinux, CentOS, Rocky",
+            "common:repositories:extra",
+        ],
+    ),
     "repository without its key": (
-        node("docker", pillar={"common": {"repositories": {"baseurl": "https://mirror.example.org/el/7"}}}),
-        ["common:repositories:gpgkey", "gpgcheck: false"]),
+        node(
+            "docker",
+            pillar={"common": {"repositories": {"baseurl": "https://mirror.example.org/el/7"}}},
+        ),
+        ["common:repositories:gpgkey", "gpgcheck: false"],
+    ),
     "network that is none": (
-        node("docker", pillar={"common": {"firewall": {"clients": ["everybody"]}}}), ["common:firewall:clients", "everybody"]),
+        node("docker", pillar={"common": {"firewall": {"clients": ["everybody"]}}}),
+        ["common:firewall:clients", "everybody"],
+    ),
     "id of a server that is not in the table": (
-        one("zookeeper", "zookeeper", servers={1: "10.0.0.1"}, myid=2), ["zookeeper:myid", "= 2", "Known: 1"]),
+        one("zookeeper", "zookeeper", servers={1: "10.0.0.1"}, myid=2),
+        ["zookeeper:myid", "= 2", "Known: 1"],
+    ),
     "option of Docker in two places": (
-        one("docker", "docker", flags=["--log-driver=journald"]), ["docker:flags", "--log-driver=journald", "twice"]),
+        one("docker", "docker", flags=["--log-driver=journald"]),
+        ["docker:flags", "--log-driver=journald", "twice"],
+    ),
     "URL of an API that is none": (
-        one("docker", "mesos", url=["http://10.0.0.1:5050", "10.0.0.2:5050"]), ["mesos:url", "10.0.0.2:5050", "http://10.0.0.1:5050"]),
-    "no URL of an API": (one("docker", "chronos", url=[]), ["chronos:url", "[]", "http://10.0.0.1:5050"]),
+        one("docker", "mesos", url=["http://10.0.0.1:5050", "10.0.0.2:5050"]),
+        ["mesos:url", "10.0.0.2:5050", "http://10.0.0.1:5050"],
+    ),
+    "no URL of an API": (
+        one("docker", "chronos", url=[]),
+        ["chronos:url", "[]", "http://10.0.0.1:5050"],
+    ),
     "grain that differs from the table": (
         against("docker", "zookeeper"),
-        ["grains:roles = [docker, zookeeper]", "[zookeeper, mesos-master]", "salt-run state.orchestrate orchestration.roles",
-         "grains.setval roles '[zookeeper, mesos-master]'"]),
+        [
+            "grains:roles = [docker, zookeeper]",
+            "[zookeeper, mesos-master]",
+            "salt-run state.orchestrate orchestration.roles",
+            "grains.setval roles '[zookeeper, mesos-master]'",
+        ],
+    ),
     "servers that are not the table's": (
         against("zookeeper", "mesos-master", zookeeper={"servers": {2: "10.0.0.2"}}),
-        ["zookeeper:servers", "10.0.0.2", 'comes from the table: {"1": "10.0.0.1"}.']),
+        ["zookeeper:servers", "10.0.0.2", 'comes from the table: {"1": "10.0.0.1"}.'],
+    ),
     "port that is not the table's": (
         against("zookeeper", "mesos-master", zookeeper={"client_port": 2182}),
-        ["zookeeper:client_port = 2182", "comes from the table: 2181."]),
+        ["zookeeper:client_port = 2182", "comes from the table: 2181."],
+    ),
     "quorum that is not the table's": (
         against("zookeeper", "mesos-master", mesos={"master": {"flags": {"quorum": 2}}}),
-        ["mesos:master:flags:quorum = 2", "comes from the table: 1."]),
+        ["mesos:master:flags:quorum = 2", "comes from the table: 1."],
+    ),
     "table where no table belongs": (
-        node("docker", pillar={"topology": ["lxdev01"]}), ["topology = ", "lxdev01", "pillar/topology.yaml"]),
-    "misspelt topology": (node("docker", pillar={"topolgy": {}}), ["topolgy", "Did you mean topology?"]),
+        node("docker", pillar={"topology": ["lxdev01"]}),
+        ["topology = ", "lxdev01", "pillar/topology.yaml"],
+    ),
+    "misspelt topology": (
+        node("docker", pillar={"topolgy": {}}),
+        ["topolgy", "Did you mean topology?"],
+    ),
     "app with an impossible id": (
-        declared(marathon={"apps": {"/Shop/Cart": {"cmd": "x"}}}), ["marathon:apps:/Shop/Cart", "/shop/cart"]),
-    "the root as a group": (declared(marathon={"groups": {"/": None}}), ["marathon:groups:/ = /", "a group cannot be called so"]),
-    "app twice": (declared(marathon={"apps": {"web": {}, "/web": {}}}), ["marathon:apps:/web", "the same id as web."]),
+        declared(marathon={"apps": {"/Shop/Cart": {"cmd": "x"}}}),
+        ["marathon:apps:/Shop/Cart", "/shop/cart"],
+    ),
+    "the root as a group": (
+        declared(marathon={"groups": {"/": None}}),
+        ["marathon:groups:/ = /", "a group cannot be called so"],
+    ),
+    "app twice": (
+        declared(marathon={"apps": {"web": {}, "/web": {}}}),
+        ["marathon:apps:/web", "the same id as web."],
+    ),
     "app that is a command": (
-        declared(marathon={"apps": {"/web": "sleep 100"}}), ["marathon:apps:/web = sleep 100", "salt://apps/NAME.json or .yaml"]),
+        declared(marathon={"apps": {"/web": "sleep 100"}}),
+        ["marathon:apps:/web = sleep 100", "salt://apps/NAME.json or .yaml"],
+    ),
     "app that is a list": (
-        declared(marathon={"apps": {"/web": [{"env": {"TOKEN": SECRET}}]}}), ["marathon:apps:/web = (a list)", "a mapping"]),
-    "apps that are a list": (declared(marathon={"apps": [{"id": "/web"}]}), ["marathon:apps", "should be a mapping."]),
+        declared(marathon={"apps": {"/web": [{"env": {"TOKEN": SECRET}}]}}),
+        ["marathon:apps:/web = (a list)", "a mapping"],
+    ),
+    "apps that are a list": (
+        declared(marathon={"apps": [{"id": "/web"}]}),
+        ["marathon:apps", "should be a mapping."],
+    ),
     "group with an unknown key": (
-        declared(marathon={"groups": {"/shop": {"app": {}}}}), ["marathon:groups:/shop:app", "Known: apps, groups, dependencies, purge"]),
-    "group that is no mapping": (declared(marathon={"groups": {"/shop": 1}}), ["marathon:groups:/shop = 1", "should be a mapping"]),
+        declared(marathon={"groups": {"/shop": {"app": {}}}}),
+        ["marathon:groups:/shop:app", "Known: apps, groups, dependencies, purge"],
+    ),
+    "group that is no mapping": (
+        declared(marathon={"groups": {"/shop": 1}}),
+        ["marathon:groups:/shop = 1", "should be a mapping"],
+    ),
     "deployment with an unknown key": (
-        declared(marathon={"deployment": {"purg": True}}), ["marathon:deployment:purg = true", "Did you mean purge?"]),
-    "unknown mode": (declared(marathon={"deployment": {"mode": "mix"}}), ["marathon:deployment:mode = mix", "Known: merge, replace."]),
-    "nobody owns the apps": (declared(marathon={"deployment": {"owner": " "}}), ["marathon:deployment:owner", "label"]),
-    "no time to wait": (declared(marathon={"deployment": {"timeout": 0}}), ["marathon:deployment:timeout = 0", "from 1 to 3600"]),
+        declared(marathon={"deployment": {"purg": True}}),
+        ["marathon:deployment:purg = true", "Did you mean purge?"],
+    ),
+    "unknown mode": (
+        declared(marathon={"deployment": {"mode": "mix"}}),
+        ["marathon:deployment:mode = mix", "Known: merge, replace."],
+    ),
+    "nobody owns the apps": (
+        declared(marathon={"deployment": {"owner": " "}}),
+        ["marathon:deployment:owner", "label"],
+    ),
+    "no time to wait": (
+        declared(marathon={"deployment": {"timeout": 0}}),
+        ["marathon:deployment:timeout = 0", "from 1 to 3600"],
+    ),
     "rollback of who does not wait": (
-        declared(marathon={"deployment": {"rollback": True, "wait": False}}), ["marathon:deployment:rollback", "wait: true"]),
-    "job with a name of two lines": (declared(chronos={"jobs": {"a\nb": {}}}), ['"chronos:jobs:a\\nb" = "a\\nb"', "on one line"]),
+        declared(marathon={"deployment": {"rollback": True, "wait": False}}),
+        ["marathon:deployment:rollback", "wait: true"],
+    ),
+    "job with a name of two lines": (
+        declared(chronos={"jobs": {"a\nb": {}}}),
+        ['"chronos:jobs:a\\nb" = "a\\nb"', "on one line"],
+    ),
     "job that is a command": (
-        declared(chronos={"jobs": {"hello": "echo hello"}}), ["chronos:jobs:hello = echo hello", "salt://jobs/NAME.json or .yaml"]),
-    "unknown match of schedules": (declared(chronos={"deployment": {"match": "same"}}), ["chronos:deployment:match = same", "equivalent"]),
-    "purge of nobody's jobs": (declared(chronos={"deployment": {"purge": True}}), ["chronos:deployment:purge = true", "needs owner_name"]),
-    "owner of jobs that is a number": (declared(chronos={"deployment": {"owner_name": 7}}), ["chronos:deployment:owner_name = 7", "text"]),
-    "quota of a role below another": (declared(mesos={"quotas": {"a/b": None}}), ["mesos:quotas:a/b", "(a/b) has none"]),
-    "quota of nothing": (declared(mesos={"quotas": {"web": {}}}), ["mesos:quotas:web = {}", "guarantees, limits, or both", "null"]),
+        declared(chronos={"jobs": {"hello": "echo hello"}}),
+        ["chronos:jobs:hello = echo hello", "salt://jobs/NAME.json or .yaml"],
+    ),
+    "unknown match of schedules": (
+        declared(chronos={"deployment": {"match": "same"}}),
+        ["chronos:deployment:match = same", "equivalent"],
+    ),
+    "purge of nobody's jobs": (
+        declared(chronos={"deployment": {"purge": True}}),
+        ["chronos:deployment:purge = true", "needs owner_name"],
+    ),
+    "owner of jobs that is a number": (
+        declared(chronos={"deployment": {"owner_name": 7}}),
+        ["chronos:deployment:owner_name = 7", "text"],
+    ),
+    "quota of a role below another": (
+        declared(mesos={"quotas": {"a/b": None}}),
+        ["mesos:quotas:a/b", "(a/b) has none"],
+    ),
+    "quota of nothing": (
+        declared(mesos={"quotas": {"web": {}}}),
+        ["mesos:quotas:web = {}", "guarantees, limits, or both", "null"],
+    ),
     "quota of an unknown resource": (
-        declared(mesos={"quotas": {"web": {"limits": {"cpu": 1}}}}), ["mesos:quotas:web:limits:cpu = 1", "Known: cpus, mem, disk, gpus."]),
+        declared(mesos={"quotas": {"web": {"limits": {"cpu": 1}}}}),
+        ["mesos:quotas:web:limits:cpu = 1", "Known: cpus, mem, disk, gpus."],
+    ),
     "quota of ports": (
-        declared(mesos={"quotas": {"web": {"limits": {"ports": 1}}}, "slave": {"resources": {"ports": [1], "tapes": 2}}}),
-        ["mesos:quotas:web:limits:ports", "Known: cpus, mem, disk, gpus, tapes."]),
+        declared(
+            mesos={
+                "quotas": {"web": {"limits": {"ports": 1}}},
+                "slave": {"resources": {"ports": [1], "tapes": 2}},
+            }
+        ),
+        ["mesos:quotas:web:limits:ports", "Known: cpus, mem, disk, gpus, tapes."],
+    ),
     "quota that is negative": (
-        declared(mesos={"quotas": {"web": {"limits": {"cpus": -1}}}}), ["mesos:quotas:web:limits:cpus = -1", "0 or more"]),
+        declared(mesos={"quotas": {"web": {"limits": {"cpus": -1}}}}),
+        ["mesos:quotas:web:limits:cpus = -1", "0 or more"],
+    ),
     "quota in words": (
-        declared(mesos={"quotas": {"web": {"limits": {"mem": "2G"}}}}), ["mesos:quotas:web:limits:mem = 2G", "should be a number"]),
+        declared(mesos={"quotas": {"web": {"limits": {"mem": "2G"}}}}),
+        ["mesos:quotas:web:limits:mem = 2G", "should be a number"],
+    ),
     "guarantee above the limit": (
         declared(mesos={"quotas": {"web": {"limits": {"cpus": 1}, "guarantees": {"cpus": 2}}}}),
-        ["mesos:quotas:web:guarantees:cpus = 2", "the limit, which is 1."]),
+        ["mesos:quotas:web:guarantees:cpus = 2", "the limit, which is 1."],
+    ),
     "unknown key of a quota": (
-        declared(mesos={"quotas": {"web": {"limits": {}, "garantees": {}}}}), ["mesos:quotas:web:garantees", "Known: guarantees, limits"]),
+        declared(mesos={"quotas": {"web": {"limits": {}, "garantees": {}}}}),
+        ["mesos:quotas:web:garantees", "Known: guarantees, limits"],
+    ),
     "force in words": (
-        declared(mesos={"quotas": {"web": {"limits": {}, "force": "yes"}}}), ["mesos:quotas:web:force = yes", "true or false"]),
-    "limits without resources": (declared(mesos={"quotas": {"web": {"limits": 4}}}), ["mesos:quotas:web:limits = 4", "{cpus: 8, mem"]),
-    "negative weight": (declared(mesos={"weights": {"web": -1}}), ["mesos:weights:web = -1", "above 0"]),
-    "weight that is withdrawn": (declared(mesos={"weights": {"web": None}}), ["mesos:weights:web = null", "1 is as if there were none"]),
-    "weight that is true": (declared(mesos={"weights": {"web": True}}), ["mesos:weights:web = true", "above 0"]),
-    "weight of no role": (declared(mesos={"weights": {"a//b": 2}}), ["mesos:weights:a//b", "web/frontend"]),
+        declared(mesos={"quotas": {"web": {"limits": {}, "force": "yes"}}}),
+        ["mesos:quotas:web:force = yes", "true or false"],
+    ),
+    "limits without resources": (
+        declared(mesos={"quotas": {"web": {"limits": 4}}}),
+        ["mesos:quotas:web:limits = 4", "{cpus: 8, mem"],
+    ),
+    "negative weight": (
+        declared(mesos={"weights": {"web": -1}}),
+        ["mesos:weights:web = -1", "above 0"],
+    ),
+    "weight that is withdrawn": (
+        declared(mesos={"weights": {"web": None}}),
+        ["mesos:weights:web = null", "1 is as if there were none"],
+    ),
+    "weight that is true": (
+        declared(mesos={"weights": {"web": True}}),
+        ["mesos:weights:web = true", "above 0"],
+    ),
+    "weight of no role": (
+        declared(mesos={"weights": {"a//b": 2}}),
+        ["mesos:weights:a//b", "web/frontend"],
+    ),
     "secret among the flags": (
         one("mesos-master", "mesos", master={"flags": {"credentials": '{"credentials": []}'}}),
-        ["mesos:master:flags:credentials", "mesos:master:secrets:credentials"]),
+        ["mesos:master:flags:credentials", "mesos:master:secrets:credentials"],
+    ),
 }

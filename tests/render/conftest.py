@@ -36,8 +36,12 @@ def render(tmp_path_factory):
         (place / "topology.sls").symlink_to(ROOT / "pillar/topology.sls")
         table = case["table"]
         if table is not None:
-            text = table if isinstance(table, str | bytes) else yaml.safe_dump(table, sort_keys=False)
-            (place / "topology.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
+            text = (
+                table if isinstance(table, str | bytes) else yaml.safe_dump(table, sort_keys=False)
+            )
+            (place / "topology.yaml").write_bytes(
+                text if isinstance(text, bytes) else text.encode()
+            )
         (place / "settings.sls").write_text(yaml.safe_dump(case.get("settings", {})))
         return {**case, "table": None, "pillar_roots": [str(place)], "site": True}
 
@@ -45,7 +49,10 @@ def render(tmp_path_factory):
         laid = [lay(case) for case in cases.values()]
         with ThreadPoolExecutor() as pool:
             rendered = pool.map(lambda line: plan.render(line, laid), SALT_LINES)
-            return {line: dict(zip(cases, found, strict=True)) for line, found in zip(SALT_LINES, rendered, strict=True)}
+            return {
+                line: dict(zip(cases, found, strict=True))
+                for line, found in zip(SALT_LINES, rendered, strict=True)
+            }
 
     return run
 
@@ -53,7 +60,9 @@ def render(tmp_path_factory):
 @pytest.fixture(scope="session")
 def answers(render) -> dict[str, dict[str, dict]]:
     """What Salt makes of every node, and of every mistake that is refused."""
-    return render({**NODES, **{name: case for name, (case, _) in [*SAME.items(), *REFUSALS.items()]}})
+    return render(
+        {**NODES, **{name: case for name, (case, _) in [*SAME.items(), *REFUSALS.items()]}}
+    )
 
 
 @pytest.fixture(params=SALT_LINES)

@@ -28,14 +28,18 @@ def states(answer: dict, formula: str = "") -> list[str]:
         lines.append(f"{state['id']:<28} {state['function']:<22} {state['name']}".rstrip())
         arguments = {key: value for key, value in state["arguments"].items() if key not in SHOWN}
         if arguments:
-            lines.append("    " + ", ".join(f"{key}: {flow(value)}" for key, value in arguments.items()))
+            lines.append(
+                "    " + ", ".join(f"{key}: {flow(value)}" for key, value in arguments.items())
+            )
         lines += [f"    {kind}: {references(items)}" for kind, items in state["requisites"].items()]
     return lines
 
 
 def files(answer: dict, formula: str = "") -> list[str]:
     """The lines of the files, each below a headline with its path and mode."""
-    owners = {state["name"] for state in answer["states"] if f"{state['sls']}.".startswith(f"{formula}.")}
+    owners = {
+        state["name"] for state in answer["states"] if f"{state['sls']}.".startswith(f"{formula}.")
+    }
     lines = []
     for path, entry in answer["files"].items():
         if formula and path not in owners and path.rpartition("/")[0] not in owners:

@@ -19,7 +19,10 @@ def test_a_node_gets_what_the_golden_file_says(rendered, name, request):
     found = portrait(answer, NODES[name].get("shows", ""))
     path = GOLDEN / f"{name}.txt"
     # The first line writes, the others have to agree.
-    if request.config.getoption("--update-golden") and request.node.callspec.params["rendered"] == SALT_LINES[0]:
+    if (
+        request.config.getoption("--update-golden")
+        and request.node.callspec.params["rendered"] == SALT_LINES[0]
+    ):
         GOLDEN.mkdir(exist_ok=True)
         path.write_text(found)
     assert found.splitlines() == path.read_text().splitlines()
@@ -33,4 +36,6 @@ def test_no_golden_file_is_left_over():
 def test_two_ways_to_say_the_same(rendered, name):
     _, other = SAME[name]
     assert rendered[name]["files"] == rendered[other]["files"]
-    assert [state["id"] for state in rendered[name]["states"]] == [state["id"] for state in rendered[other]["states"]]
+    assert [state["id"] for state in rendered[name]["states"]] == [
+        state["id"] for state in rendered[other]["states"]
+    ]

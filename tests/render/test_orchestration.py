@@ -12,7 +12,12 @@ PATTERN = "lxb*.devops.test"
 
 
 def runbook(name: str, given: dict | None = None, **pillar) -> dict:
-    return {"id": MASTER, "sls": [f"orchestration.{name}"], "table": given or table(), "pillar": pillar}
+    return {
+        "id": MASTER,
+        "sls": [f"orchestration.{name}"],
+        "table": given or table(),
+        "pillar": pillar,
+    }
 
 
 LATER = {"lxd*.devops.test": {"address": "10.7.0.0/16", "roles": ["mesos-slave"]}}
@@ -29,31 +34,68 @@ CASES = {
     "apps of a faulty table": runbook("apps", table({"lxcc01": {"zookeeper_id": 0}})),
     "apps of an empty table": runbook("apps", {"nodes": {}}),
     "the gates of apps": {
-        "id": CONTROL[0], "sls": ["orchestration.minion.mesos_leader", "mesos.policy", "orchestration.minion.marathon_leader",
-                                  "marathon.apps", "orchestration.minion.chronos_leader", "chronos.jobs"],
-        "site": True, "grains": {"roles": ["zookeeper", "mesos-master", "marathon", "chronos"]}, "pillar": {"patience": 7}},
+        "id": CONTROL[0],
+        "sls": [
+            "orchestration.minion.mesos_leader",
+            "mesos.policy",
+            "orchestration.minion.marathon_leader",
+            "marathon.apps",
+            "orchestration.minion.chronos_leader",
+            "chronos.jobs",
+        ],
+        "site": True,
+        "grains": {"roles": ["zookeeper", "mesos-master", "marathon", "chronos"]},
+        "pillar": {"patience": 7},
+    },
     "roles": runbook("roles"),
     "deploy": runbook("deploy"),
     "without one": runbook("deploy", absent=CONTROL[2:], patience=7),
     "without one, as text": runbook("deploy", absent=CONTROL[2]),
     "two patterns": runbook("deploy", table(LATER)),
-    "zookeeper alone": runbook("deploy", table(
-        {name: {"roles": ["zookeeper"]} for name in ("lxcc01", "lxcc02", "lxcc03")}, {"lxb*": None})),
+    "zookeeper alone": runbook(
+        "deploy",
+        table(
+            {name: {"roles": ["zookeeper"]} for name in ("lxcc01", "lxcc02", "lxcc03")},
+            {"lxb*": None},
+        ),
+    ),
     "absent and unknown": runbook("deploy", absent=["lxcc09.devops.test"]),
-    "faulty table": runbook("deploy", table({"lxcc01": {"zookeeper_id": 0}, "lxcc02": {"address": "nowhere"}})),
+    "faulty table": runbook(
+        "deploy", table({"lxcc01": {"zookeeper_id": 0}, "lxcc02": {"address": "nowhere"}})
+    ),
     "empty table": runbook("deploy", {"nodes": {}}),
     "impatient": runbook("deploy", patience="soon"),
     "a minion's gates": {
-        "id": CONTROL[0], "sls": ["orchestration.minion.zookeeper", "orchestration.minion.mesos_master", "orchestration.minion.marathon",
-                                  "orchestration.minion.chronos", "orchestration.minion.zookeeper_quorum",
-                                  "orchestration.minion.mesos_leader"],
-        "table": table(), "grains": {"roles": ["zookeeper", "mesos-master", "marathon", "chronos"]}, "pillar": {"patience": 7}},
+        "id": CONTROL[0],
+        "sls": [
+            "orchestration.minion.zookeeper",
+            "orchestration.minion.mesos_master",
+            "orchestration.minion.marathon",
+            "orchestration.minion.chronos",
+            "orchestration.minion.zookeeper_quorum",
+            "orchestration.minion.mesos_leader",
+        ],
+        "table": table(),
+        "grains": {"roles": ["zookeeper", "mesos-master", "marathon", "chronos"]},
+        "pillar": {"patience": 7},
+    },
     "an agent's gate": {
-        "id": "lxb001.devops.test", "sls": ["orchestration.minion.mesos_slave"], "table": table(),
-        "grains": {"roles": ["mesos-slave", "docker"], "ipv4": ["172.31.250.65"]}},
+        "id": "lxb001.devops.test",
+        "sls": ["orchestration.minion.mesos_slave"],
+        "table": table(),
+        "grains": {"roles": ["mesos-slave", "docker"], "ipv4": ["172.31.250.65"]},
+    },
     "stamped": {"id": CONTROL[0], "sls": ["orchestration.minion.roles"], "table": table()},
-    "not stamped": {"id": CONTROL[0], "sls": ["orchestration.minion.roles"], "table": table({"lxcc02": {"zookeeper_id": 1}})},
-    "nothing to stamp": {"id": CONTROL[0], "sls": ["orchestration.minion.roles"], "table": {"nodes": {}}},
+    "not stamped": {
+        "id": CONTROL[0],
+        "sls": ["orchestration.minion.roles"],
+        "table": table({"lxcc02": {"zookeeper_id": 1}}),
+    },
+    "nothing to stamp": {
+        "id": CONTROL[0],
+        "sls": ["orchestration.minion.roles"],
+        "table": {"nodes": {}},
+    },
 }
 
 
@@ -77,7 +119,10 @@ def targets(plan: dict) -> list:
     return [state["arguments"].get("tgt") for state in plan["states"]]
 
 
-ROLES = ["Every named node answers and knows its roles", f"The nodes called {PATTERN} know their roles"]
+ROLES = [
+    "Every named node answers and knows its roles",
+    f"The nodes called {PATTERN} know their roles",
+]
 
 
 def test_roles_are_stamped_on_every_row(plans):
@@ -88,8 +133,10 @@ def test_roles_are_stamped_on_every_row(plans):
 def test_a_deployment_goes_from_zookeeper_to_the_frameworks_node_by_node(plans):
     assert steps(plans["deploy"]) == [
         *ROLES,
-        *(f"ZooKeeper on {node}" for node in CONTROL), "ZooKeeper has its quorum",
-        *(f"Mesos master on {node}" for node in CONTROL), "The Mesos masters have a leader",
+        *(f"ZooKeeper on {node}" for node in CONTROL),
+        "ZooKeeper has its quorum",
+        *(f"Mesos master on {node}" for node in CONTROL),
+        "The Mesos masters have a leader",
         "The Mesos slaves are registered",
         *(f"Marathon on {node}" for node in CONTROL),
         *(f"Chronos on {node}" for node in CONTROL),
@@ -109,60 +156,115 @@ def test_a_node_that_is_absent_gets_no_step(plans):
 
 
 def test_gates_wait_as_long_as_they_are_told(plans):
-    waiting = [state["arguments"]["pillar"] for state in plans["without one"]["states"] if "pillar" in state["arguments"]]
+    waiting = [
+        state["arguments"]["pillar"]
+        for state in plans["without one"]["states"]
+        if "pillar" in state["arguments"]
+    ]
     assert waiting and all(pillar == {"patience": 7} for pillar in waiting)
-    gates = [state["arguments"]["timeout"] for state in plans["a minion's gates"]["states"] if "timeout" in state["arguments"]]
+    gates = [
+        state["arguments"]["timeout"]
+        for state in plans["a minion's gates"]["states"]
+        if "timeout" in state["arguments"]
+    ]
     assert gates == [7] * 6
 
 
 def test_patterns_are_one_step_together(plans):
-    slaves = next(state for state in plans["two patterns"]["states"] if state["id"] == "The Mesos slaves are registered")
+    slaves = next(
+        state
+        for state in plans["two patterns"]["states"]
+        if state["id"] == "The Mesos slaves are registered"
+    )
     assert slaves["arguments"]["tgt"] == f"{PATTERN} or lxd*.devops.test"
 
 
 def test_what_the_table_does_not_have_gets_no_step(plans):
     assert steps(plans["zookeeper alone"])[1:] == [
-        *(f"ZooKeeper on {node}" for node in CONTROL), "ZooKeeper has its quorum", "Every node has all that its roles name"]
+        *(f"ZooKeeper on {node}" for node in CONTROL),
+        "ZooKeeper has its quorum",
+        "Every node has all that its roles name",
+    ]
 
 
-@pytest.mark.parametrize("name, words", [
-    ("absent and unknown", ["lxcc09.devops.test", "not in the table", CONTROL[0]]),
-    ("faulty table", ["lxcc01.devops.test:zookeeper_id = 0", "lxcc02.devops.test:address = nowhere"]),
-    ("empty table", ["names no node"]),
-    ("impatient", ["patience = soon"]),
-])
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("absent and unknown", ["lxcc09.devops.test", "not in the table", CONTROL[0]]),
+        (
+            "faulty table",
+            ["lxcc01.devops.test:zookeeper_id = 0", "lxcc02.devops.test:address = nowhere"],
+        ),
+        ("empty table", ["names no node"]),
+        ("impatient", ["patience = soon"]),
+    ],
+)
 def test_what_makes_no_sense_is_the_only_step(plans, name, words):
     (only,) = plans[name]["states"]
-    assert only["function"] == "test.fail_without_changes" and all(word in only["name"] for word in words)
+    assert only["function"] == "test.fail_without_changes" and all(
+        word in only["name"] for word in words
+    )
 
 
 def test_a_gate_comes_after_what_it_waits_for(plans):
     order = steps(plans["a minion's gates"])
-    for service, gate in (("zookeeper-service", "this-server-has-joined"), ("mesos-master-service", "this-master-is-healthy"),
-                          ("marathon-service", "marathon-answers"), ("chronos-service", "chronos-answers")):
+    for service, gate in (
+        ("zookeeper-service", "this-server-has-joined"),
+        ("mesos-master-service", "this-master-is-healthy"),
+        ("marathon-service", "marathon-answers"),
+        ("chronos-service", "chronos-answers"),
+    ):
         assert order.index(service) < order.index(gate)
     agent = steps(plans["an agent's gate"])
-    assert agent.index("docker-service") < agent.index("mesos-slave-service") < agent.index("this-agent-is-registered")
+    assert (
+        agent.index("docker-service")
+        < agent.index("mesos-slave-service")
+        < agent.index("this-agent-is-registered")
+    )
 
 
 def test_gates_ask_where_the_table_says(plans):
-    gates = {state["id"]: state["arguments"] for name in ("a minion's gates", "an agent's gate") for state in plans[name]["states"]}
+    gates = {
+        state["id"]: state["arguments"]
+        for name in ("a minion's gates", "an agent's gate")
+        for state in plans[name]["states"]
+    }
     assert gates["this-master-is-healthy"]["member"] == "http://172.31.250.11:5050"
-    assert gates["this-master-is-healthy"]["url"] == [f"http://172.31.250.1{number}:5050" for number in (1, 2, 3)]
-    assert gates["this-server-has-joined"]["myid"] == 1 and len(gates["this-server-has-joined"]["servers"]) == 3
+    assert gates["this-master-is-healthy"]["url"] == [
+        f"http://172.31.250.1{number}:5050" for number in (1, 2, 3)
+    ]
+    assert (
+        gates["this-server-has-joined"]["myid"] == 1
+        and len(gates["this-server-has-joined"]["servers"]) == 3
+    )
     assert gates["marathon-answers"]["url"] == "http://172.31.250.11:8080"
     assert gates["this-agent-is-registered"]["agents"] == ["172.31.250.65"]
 
 
 def test_a_minion_takes_its_roles_from_a_table_without_fault(plans):
-    assert [state["function"] for state in plans["stamped"]["states"]] == ["saltutil.sync_all", "grains.present"]
-    assert plans["stamped"]["states"][1]["arguments"]["value"] == ["zookeeper", "mesos-master", "marathon", "chronos"]
-    for name, word in (("not stamped", "lxcc02.devops.test:zookeeper_id"), ("nothing to stamp", "names no node")):
+    assert [state["function"] for state in plans["stamped"]["states"]] == [
+        "saltutil.sync_all",
+        "grains.present",
+    ]
+    assert plans["stamped"]["states"][1]["arguments"]["value"] == [
+        "zookeeper",
+        "mesos-master",
+        "marathon",
+        "chronos",
+    ]
+    for name, word in (
+        ("not stamped", "lxcc02.devops.test:zookeeper_id"),
+        ("nothing to stamp", "names no node"),
+    ):
         (only,) = plans[name]["states"]
         assert only["function"] == "test.fail_without_changes" and word in only["name"]
 
 
-APPS = ["The Mesos masters have their weights and quotas", "Marathon has its groups and apps", "Chronos has its jobs"]
+APPS = [
+    "The Mesos masters have their weights and quotas",
+    "Marathon has its groups and apps",
+    "Chronos has its jobs",
+]
 
 
 def test_what_is_declared_is_brought_to_the_cluster_by_one_node_of_each_role(plans):
@@ -172,19 +274,30 @@ def test_what_is_declared_is_brought_to_the_cluster_by_one_node_of_each_role(pla
     assert targets(plans["apps of nodes apart"]) == [CONTROL, ["lxcm01.devops.test"]]
     for state in plans["apps"]["states"]:
         arguments = state["arguments"]
-        assert arguments["subset"] == 1 and arguments["tgt_type"] == "list" and arguments["failhard"] is True
+        assert (
+            arguments["subset"] == 1
+            and arguments["tgt_type"] == "list"
+            and arguments["failhard"] is True
+        )
 
 
 def test_a_leader_comes_before_what_it_is_asked_for(plans):
     assert [state["arguments"]["sls"] for state in plans["apps"]["states"]] == [
-        ["orchestration.minion.mesos_leader", "mesos.policy"], ["orchestration.minion.marathon_leader", "marathon.apps"],
-        ["orchestration.minion.chronos_leader", "chronos.jobs"]]
+        ["orchestration.minion.mesos_leader", "mesos.policy"],
+        ["orchestration.minion.marathon_leader", "marathon.apps"],
+        ["orchestration.minion.chronos_leader", "chronos.jobs"],
+    ]
     run = plans["the gates of apps"]["states"]
     gates = [state for state in run if state["function"].endswith("available")]
-    assert [(state["arguments"]["timeout"], state["arguments"]["failhard"]) for state in gates] == [(7, True)] * 3
+    assert [(state["arguments"]["timeout"], state["arguments"]["failhard"]) for state in gates] == [
+        (7, True)
+    ] * 3
     order = steps(plans["the gates of apps"])
-    for gate, declared in (("the-masters-have-a-leader", "mesos-weights"), ("marathon-has-a-leader", "marathon-apps"),
-                           ("chronos-has-a-leader", "chronos-jobs")):
+    for gate, declared in (
+        ("the-masters-have-a-leader", "mesos-weights"),
+        ("marathon-has-a-leader", "marathon-apps"),
+        ("chronos-has-a-leader", "chronos-jobs"),
+    ):
         assert order.index(gate) < order.index(declared)
 
 
@@ -195,8 +308,15 @@ def test_pillar_on_the_command_line_is_for_the_nodes_too(plans):
         assert all(not state["arguments"]["pillar"] for state in plans[name]["states"])
 
 
-@pytest.mark.parametrize("name, words", [
-    ("apps of a faulty table", ["lxcc01.devops.test:zookeeper_id = 0"]), ("apps of an empty table", ["names no node"])])
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("apps of a faulty table", ["lxcc01.devops.test:zookeeper_id = 0"]),
+        ("apps of an empty table", ["names no node"]),
+    ],
+)
 def test_without_a_table_nothing_is_brought_anywhere(plans, name, words):
     (only,) = plans[name]["states"]
-    assert only["function"] == "test.fail_without_changes" and all(word in only["name"] for word in words)
+    assert only["function"] == "test.fail_without_changes" and all(
+        word in only["name"] for word in words
+    )

@@ -11,9 +11,16 @@ from lab import ROOT, LabError, plan, topology
 
 TABLE = {
     "hosts": {
-        "alpha": {"address": "172.31.250.11", "salt_master": True, "roles": ["zookeeper", "marathon"]},
-        "beta": {"address": "172.31.250.12", "roles": ["docker"],
-                 "pillar": {"docker": {"options": {"log-driver": "journald"}}}},
+        "alpha": {
+            "address": "172.31.250.11",
+            "salt_master": True,
+            "roles": ["zookeeper", "marathon"],
+        },
+        "beta": {
+            "address": "172.31.250.12",
+            "roles": ["docker"],
+            "pillar": {"docker": {"options": {"log-driver": "journald"}}},
+        },
     },
     "pillar": {"docker": {"options": {"log-opts": None}}},
 }
@@ -47,10 +54,20 @@ def screen(place) -> str:
 
 def test_states_and_files_of_each_node_are_written(place, screen):
     states = (place / "build/alpha/states.txt").read_text().splitlines()
-    assert [line.split()[0] for line in states] == [str(number) for number in range(1, len(states) + 1)]
-    assert any(line.split()[1:] == ["zookeeper-service", "service.running", "zookeeper"] for line in states)
-    assert "clientPort=2181" in (place / "build/alpha/files/etc/zookeeper/conf/zoo.cfg").read_text().splitlines()
-    assert '"log-driver": "journald"' in (place / "build/beta/files/etc/docker/daemon.json").read_text()
+    assert [line.split()[0] for line in states] == [
+        str(number) for number in range(1, len(states) + 1)
+    ]
+    assert any(
+        line.split()[1:] == ["zookeeper-service", "service.running", "zookeeper"] for line in states
+    )
+    assert (
+        "clientPort=2181"
+        in (place / "build/alpha/files/etc/zookeeper/conf/zoo.cfg").read_text().splitlines()
+    )
+    assert (
+        '"log-driver": "journald"'
+        in (place / "build/beta/files/etc/docker/daemon.json").read_text()
+    )
     assert not (place / "build/beta/files/etc/zookeeper").exists()
 
 
@@ -87,6 +104,9 @@ def test_nodes_of_the_table_are_planned_as_the_table_has_them(place):
     plan.plan("cluster", "3008", Console(file=screen, width=120))
     config = (place / "build/lxcc02/files/etc/zookeeper/conf/zoo.cfg").read_text().splitlines()
     assert [line.partition(":")[0] for line in config if line.startswith("server.")] == [
-        "server.1=172.31.250.11", "server.2=172.31.250.12", "server.3=172.31.250.13"]
+        "server.1=172.31.250.11",
+        "server.2=172.31.250.12",
+        "server.3=172.31.250.13",
+    ]
     assert (place / "build/lxcc02/files/etc/mesos-master/quorum").read_text().strip() == "2"
     assert "172.31.250.13:2181" in (place / "build/lxb004/files/etc/mesos/zk").read_text()

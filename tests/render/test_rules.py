@@ -31,8 +31,18 @@ READERS = {
     "/etc/docker/*": {"docker"},
     "/etc/sysconfig/docker*": {"docker"},
     "/etc/chrony.conf": {"chronyd"},
-    **{f"/etc/systemd/system/{unit}.service.d/*": {unit}
-       for unit in ("zookeeper", "mesos-master", "mesos-slave", "mesos-agent", "marathon", "chronos", "docker")},
+    **{
+        f"/etc/systemd/system/{unit}.service.d/*": {unit}
+        for unit in (
+            "zookeeper",
+            "mesos-master",
+            "mesos-slave",
+            "mesos-agent",
+            "marathon",
+            "chronos",
+            "docker",
+        )
+    },
     # Read anew by a command of their own, by a program that is started each time, or at boot.
     "/etc/firewalld/zones/*": set(),
     "/etc/sysctl.d/*": set(),
@@ -44,17 +54,24 @@ READERS = {
 # What a unit reads only if its own options leave a gap: the launcher of an old Chronos.
 MAY_READ = {"/etc/mesos/zk": {"chronos"}}
 
-PACKAGES = {"zookeeper": "zookeeper-package", "docker": "docker-package",
-            **{f"mesos-{daemon}": "mesos-package" for daemon in ("master", "slave", "agent")},
-            "marathon": "marathon-package", "chronos": "chronos-package"}
+PACKAGES = {
+    "zookeeper": "zookeeper-package",
+    "docker": "docker-package",
+    **{f"mesos-{daemon}": "mesos-package" for daemon in ("master", "slave", "agent")},
+    "marathon": "marathon-package",
+    "chronos": "chronos-package",
+}
 
 every_node = pytest.mark.parametrize("name", NODES)
 
 
 def of(answer: dict, *functions: str) -> list[dict]:
     """The states of some functions (``cmd.run``) or of a whole module (``cmd``), in order."""
-    return [state for state in answer["states"]
-            if {state["function"], state["function"].partition(".")[0]} & set(functions)]
+    return [
+        state
+        for state in answer["states"]
+        if {state["function"], state["function"].partition(".")[0]} & set(functions)
+    ]
 
 
 def position(answer: dict, state_id: str) -> int:
@@ -71,10 +88,13 @@ def readers(path: str) -> set[str] | None:
 def watched(service: dict, answer: dict) -> set[str]:
     """The ids of the states that a service watches, those of a whole SLS included."""
     found = set()
-    for kind, what in (pair for item in service["requisites"].get("watch", []) for pair in item.items()):
+    for kind, what in (
+        pair for item in service["requisites"].get("watch", []) for pair in item.items()
+    ):
         for state in answer["states"]:
             if (kind == "sls" and state["sls"] == what) or (
-                    state["function"].startswith(f"{kind}.") and what in (state["id"], state["name"])):
+                state["function"].startswith(f"{kind}.") and what in (state["id"], state["name"])
+            ):
                 found.add(state["id"])
     return found
 
@@ -95,7 +115,9 @@ def test_a_service_watches_all_it_reads(rendered, name):
     for unit, service in running(answer).items():
         seen = watched(service, answer)
         for state in of(answer, "file.managed", "mesos.flags_managed"):
-            assert unit not in readers(state["name"]) or state["id"] in seen, f"{unit} does not watch {state['id']}"
+            assert unit not in readers(state["name"]) or state["id"] in seen, (
+                f"{unit} does not watch {state['id']}"
+            )
         if unit in PACKAGES:
             assert PACKAGES[unit] in seen, f"{unit} does not watch {PACKAGES[unit]}"
 
@@ -125,7 +147,10 @@ def test_a_service_comes_back_after_a_boot(rendered, name):
 @every_node
 def test_no_command_runs_unguarded(rendered, name):
     for state in of(rendered[name], "cmd", "module"):
-        guards = {"onchanges", "creates", "unless", "onlyif"} & {*state["requisites"], *state["arguments"]}
+        guards = {"onchanges", "creates", "unless", "onlyif"} & {
+            *state["requisites"],
+            *state["arguments"],
+        }
         assert guards, state["id"]
 
 
@@ -157,13 +182,17 @@ def test_a_file_has_an_owner_and_a_mode(rendered, name):
     for state in of(rendered[name], "file.managed", "file.directory"):
         arguments = state["arguments"]
         assert {"user", "group"} <= set(arguments), state["id"]
-        assert isinstance(arguments["mode"], str) and re.fullmatch("0[0-7]{3}", arguments["mode"]), state["id"]
+        assert isinstance(arguments["mode"], str) and re.fullmatch(
+            "0[0-7]{3}", arguments["mode"]
+        ), state["id"]
 
 
 @pytest.mark.parametrize("name", ["secrets", "secrets-marathon-1.4.13"])
 def test_secrets_stand_in_files_for_root_and_nowhere_else(rendered, name):
     answer = rendered[name]
-    holding = {path for path, entry in answer["files"].items() if SECRET in entry.get("contents", "")}
+    holding = {
+        path for path, entry in answer["files"].items() if SECRET in entry.get("contents", "")
+    }
     assert holding, "the secrets of the case went nowhere"
     for path in holding:
         assert answer["files"][path]["mode"] == "0600", path
@@ -171,33 +200,42 @@ def test_secrets_stand_in_files_for_root_and_nowhere_else(rendered, name):
         if state["name"] in holding:
             assert state["arguments"].get("show_changes") is False, state["id"]
     for state in answer["states"]:
-        assert SECRET not in str(state), f"{state['id']} has a secret among its arguments, which are logged"
+        assert SECRET not in str(state), (
+            f"{state['id']} has a secret among its arguments, which are logged"
+        )
 
 
 def test_secrets_of_apps_are_not_among_the_arguments_which_are_logged(rendered):
-    assert "nor-those" in str(NODES["declared"]["pillar"]) and "nor-those" not in str(rendered["declared"]["states"])
+    assert "nor-those" in str(NODES["declared"]["pillar"]) and "nor-those" not in str(
+        rendered["declared"]["states"]
+    )
 
 
-@pytest.mark.parametrize("first, then", [
-    ("firewall-reload", "docker-service"),
-    ("firewall-service", "docker-service"),
-    ("java", "zookeeper-package"),
-    ("java", "marathon-package"),
-    ("java", "chronos-package"),
-    ("mesos-package", "mesos-master-flags"),
-    ("mesos-package", "mesos-slave-flags"),
-    ("mesos-package", "marathon-service"),
-    ("mesos-package", "chronos-service"),
-    ("mesos-master-flags", "mesos-master-service"),
-    ("mesos-slave-flags", "mesos-slave-service"),
-    ("zookeeper-service", "mesos-master-service"),
-    ("docker-service", "mesos-slave-service"),
-])
+@pytest.mark.parametrize(
+    "first, then",
+    [
+        ("firewall-reload", "docker-service"),
+        ("firewall-service", "docker-service"),
+        ("java", "zookeeper-package"),
+        ("java", "marathon-package"),
+        ("java", "chronos-package"),
+        ("mesos-package", "mesos-master-flags"),
+        ("mesos-package", "mesos-slave-flags"),
+        ("mesos-package", "marathon-service"),
+        ("mesos-package", "chronos-service"),
+        ("mesos-master-flags", "mesos-master-service"),
+        ("mesos-slave-flags", "mesos-slave-service"),
+        ("zookeeper-service", "mesos-master-service"),
+        ("docker-service", "mesos-slave-service"),
+    ],
+)
 def test_order_on_a_node_that_is_everything(rendered, first, then):
     assert position(rendered["standalone"], first) < position(rendered["standalone"], then)
 
 
-@pytest.mark.parametrize("has, lacks", [("mesos-master", "mesos-slave"), ("mesos-slave", "mesos-master")])
+@pytest.mark.parametrize(
+    "has, lacks", [("mesos-master", "mesos-slave"), ("mesos-slave", "mesos-master")]
+)
 def test_the_daemon_of_the_role_that_a_node_lacks_is_dead_and_masked(rendered, has, lacks):
     answer = rendered[has]
     assert lacks in [state["name"] for state in of(answer, "service.masked")]
@@ -218,11 +256,17 @@ def test_rendering_asks_nothing_but_settings():
     """What an SLS renders to depends on grains, pillar and defaults alone, not on what the host looks like now."""
     pure = {"pillar.get", "slsutil.merge", "slsutil.renderer", "cp.get_file_str"}
     called = {}
-    for path in (path for path in FORMULAS.glob("[a-z]*/**/*") if path.is_file() and path.suffix not in (".md", ".pyc")):
+    for path in (
+        path
+        for path in FORMULAS.glob("[a-z]*/**/*")
+        if path.is_file() and path.suffix not in (".md", ".pyc")
+    ):
         text = path.read_text()
         functions = re.findall(r"""\b(?:__salt__|salt)\[['"]([\w.]+)['"]\]""", text)
         if path.suffix != ".py":
             functions += re.findall(r"\bsalt\.(\w+\.\w+)\(", text)
         for function in functions:
             called.setdefault(function, set()).add(path.relative_to(FORMULAS).parts[0])
-    assert {name: users for name, users in called.items() if name not in pure} == {"pkg.version": {"marathon"}}
+    assert {name: users for name, users in called.items() if name not in pure} == {
+        "pkg.version": {"marathon"}
+    }

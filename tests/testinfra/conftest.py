@@ -39,7 +39,9 @@ def pytest_ignore_collect(config):
 
 def ask(host, question: str) -> object:
     """Return what a node's own Salt answers."""
-    return json.loads(host.check_output(f"{os.environ.get('SALT_CALL', 'salt-call')} {question} --out=json"))["local"]
+    return json.loads(
+        host.check_output(f"{os.environ.get('SALT_CALL', 'salt-call')} {question} --out=json")
+    )["local"]
 
 
 @functools.cache
@@ -67,7 +69,9 @@ def merge(defaults: dict, pillar: dict) -> dict:
     merged = dict(defaults)
     for key, value in pillar.items():
         old = merged.get(key)
-        merged[key] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+        merged[key] = (
+            merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+        )
     return merged
 
 
@@ -78,7 +82,10 @@ def pytest_collection_modifyitems(config, items):
         node = getattr(item, "callspec", None) and item.callspec.params.get("_testinfra_host")
         fits = node is None or (
             all(roles_of(node) & set(mark.args) for mark in item.iter_markers("role"))
-            and not any(roles_of(node) & set(mark.args) for mark in item.iter_markers("without_role")))
+            and not any(
+                roles_of(node) & set(mark.args) for mark in item.iter_markers("without_role")
+            )
+        )
         (wanted if fits else other).append(item)
     if other:
         config.hook.pytest_deselected(items=other)
@@ -94,21 +101,28 @@ def roles(host) -> frozenset[str]:
 @pytest.fixture
 def settings(host):
     """The settings of a formula on this node, by its name."""
+
     def settings(formula: str) -> dict:
         defaults = yaml.safe_load((FORMULAS / formula / "defaults.yaml").read_text())
-        return merge(merge(defaults, release_of(host).get(formula, {})), pillar_of(host).get(formula) or {})
+        return merge(
+            merge(defaults, release_of(host).get(formula, {})), pillar_of(host).get(formula) or {}
+        )
+
     return settings
 
 
 @pytest.fixture
 def agent(settings) -> dict:
     """What the agent of the node's build of Mesos is called: ``unit``, ``flags`` and ``environment``."""
-    return yaml.safe_load((FORMULAS / "mesos/flavours.yaml").read_text())[settings("mesos")["flavour"]]
+    return yaml.safe_load((FORMULAS / "mesos/flavours.yaml").read_text())[
+        settings("mesos")["flavour"]
+    ]
 
 
 @pytest.fixture
 def get(host):
     """What the node's own curl gets from a URL within a minute, the time that a JVM may take to come up."""
+
     def get(url: str) -> str:
         deadline = time.monotonic() + 60
         while True:
@@ -117,17 +131,20 @@ def get(host):
                 return answer.stdout
             assert time.monotonic() < deadline, f"{url}: {answer.stderr}"
             time.sleep(2)
+
     return get
 
 
 @pytest.fixture
 def settled(get):
     """What a URL answers, JSON, once that fulfils a condition; after a minute, in which daemons find each other, whatever it answers."""
+
     def ask(url: str, condition) -> dict:
         deadline = time.monotonic() + 60
         while not condition(answer := json.loads(get(url))) and time.monotonic() < deadline:
             time.sleep(2)
         return answer
+
     return ask
 
 
@@ -141,16 +158,22 @@ def listening(host) -> set[int]:
 @pytest.fixture
 def runs(host):
     """Insist that a unit runs, and will after a boot. One that came before its ZooKeeper has 90 seconds to be started again."""
+
     def check(unit: str) -> None:
         service, deadline = host.service(unit), time.monotonic() + 90
         while not service.is_running:
-            assert time.monotonic() < deadline, host.run("systemctl status --no-pager %s", unit).stdout
+            assert time.monotonic() < deadline, host.run(
+                "systemctl status --no-pager %s", unit
+            ).stdout
             time.sleep(2)
         assert service.is_enabled, unit
+
     return check
 
 
 @pytest.fixture
 def unit_property(host):
     """What systemd says of a unit: ``unit_property(unit, "KillMode")``."""
-    return lambda unit, name: host.check_output("systemctl show --property %s %s", name, unit).partition("=")[2]
+    return lambda unit, name: host.check_output(
+        "systemctl show --property %s %s", name, unit
+    ).partition("=")[2]

@@ -24,14 +24,18 @@ def test_it_answers(get, chronos):
 def leader(settled, chronos) -> str:
     """Who leads, as host:port."""
     prefix = "scheduler" if str(chronos["version"]).startswith("2.") else "v1/scheduler"
-    return settled(f"http://localhost:{chronos['http_port']}/{prefix}/leader", lambda answer: answer["leader"])["leader"]
+    return settled(
+        f"http://localhost:{chronos['http_port']}/{prefix}/leader", lambda answer: answer["leader"]
+    )["leader"]
 
 
 def test_it_has_a_leader(leader):
     assert leader
 
 
-def test_the_leader_listens_for_the_mesos_master_where_the_firewall_expects_it(host, leader, listening, chronos):
+def test_the_leader_listens_for_the_mesos_master_where_the_firewall_expects_it(
+    host, leader, listening, chronos
+):
     if leader.partition(":")[0] in (chronos["hostname"], host.check_output("hostname")):
         assert chronos["libprocess_port"] in listening
 

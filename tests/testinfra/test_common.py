@@ -54,7 +54,11 @@ def test_packages_are_verified(host, settings):
 
 def declared_rules(roles, settings) -> set[tuple[str, str]]:
     """What the firewall of a node must let in: (port/protocol, network or 'everyone')."""
-    firewall, zookeeper, mesos = settings("common")["firewall"], settings("zookeeper"), settings("mesos")
+    firewall, zookeeper, mesos = (
+        settings("common")["firewall"],
+        settings("zookeeper"),
+        settings("mesos"),
+    )
     marathon, chronos = settings("marathon"), settings("chronos")
     members = firewall["members"] or []
     networks = {
@@ -63,14 +67,19 @@ def declared_rules(roles, settings) -> set[tuple[str, str]]:
         "members": members,
     }
     ports = {
-        "zookeeper": [(zookeeper[name], "members") for name in ("client_port", "peer_port", "election_port")],
+        "zookeeper": [
+            (zookeeper[name], "members") for name in ("client_port", "peer_port", "election_port")
+        ],
         "mesos-master": [(mesos["master"]["flags"].get("port", 5050), "clients")],
         "mesos-slave": [(mesos["slave"]["flags"].get("port", 5051), "clients")],
         "marathon": [(marathon["http_port"], "clients"), (marathon["libprocess_port"], "members")],
         "chronos": [(chronos["http_port"], "clients"), (chronos["libprocess_port"], "members")],
     }
     rules = [(f"{port}/tcp", who) for role in roles for port, who in ports.get(role, [])]
-    rules += [(f"{rule['port']}/{rule.get('protocol', 'tcp')}", rule["from"]) for rule in firewall["extra"]]
+    rules += [
+        (f"{rule['port']}/{rule.get('protocol', 'tcp')}", rule["from"])
+        for rule in firewall["extra"]
+    ]
     return {(port, network) for port, who in rules for network in networks[who]}
 
 
@@ -81,13 +90,20 @@ def test_the_firewall_lets_in_what_the_roles_declare_and_no_more(host, roles, se
         return
     runs("firewalld")
     zone = f"--zone={firewall['zone']}"
-    found = {(port, "everyone") for port in host.check_output("firewall-cmd %s --list-ports", zone).split()}
+    found = {
+        (port, "everyone")
+        for port in host.check_output("firewall-cmd %s --list-ports", zone).split()
+    }
     for rule in host.check_output("firewall-cmd %s --list-rich-rules", zone).splitlines():
-        words = dict(word.partition("=")[::2] for word in rule.replace('"', "").split() if "=" in word)
+        words = dict(
+            word.partition("=")[::2] for word in rule.replace('"', "").split() if "=" in word
+        )
         assert rule.endswith("accept"), rule
         found.add((f"{words['port']}/{words['protocol']}", words["address"]))
     assert found == declared_rules(roles, settings)
-    assert set(host.check_output("firewall-cmd %s --list-services", zone).split()) == set(firewall["services"])
+    assert set(host.check_output("firewall-cmd %s --list-services", zone).split()) == set(
+        firewall["services"]
+    )
 
 
 @managed
@@ -96,6 +112,8 @@ def test_nothing_but_the_zone_opens_the_firewall(host, settings):
     firewall = settings("common")["firewall"]
     if firewall["enabled"]:
         for what in ("--list-ports", "--list-rich-rules", "--list-services"):
-            now, later = (host.check_output(f"firewall-cmd {word} --zone={firewall['zone']} {what}")
-                          for word in ("", "--permanent"))
+            now, later = (
+                host.check_output(f"firewall-cmd {word} --zone={firewall['zone']} {what}")
+                for word in ("", "--permanent")
+            )
             assert sorted(now.split()) == sorted(later.split())

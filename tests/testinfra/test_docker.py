@@ -15,8 +15,10 @@ def info(host) -> dict:
 @pytest.fixture
 def image(host):
     """An image with nothing but the host's own echo in it; no registry is asked."""
-    host.check_output("tar --create --dereference --file - /bin/echo "
-                      "$(ldd /bin/echo | grep --only-matching '/lib[^ ]*') | docker import - probe")
+    host.check_output(
+        "tar --create --dereference --file - /bin/echo "
+        "$(ldd /bin/echo | grep --only-matching '/lib[^ ]*') | docker import - probe"
+    )
     yield "probe"
     host.check_output("docker rmi probe")
 

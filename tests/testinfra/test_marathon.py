@@ -14,7 +14,9 @@ def marathon(settings) -> dict:
 
 @pytest.fixture
 def info(settled, marathon) -> dict:
-    return settled(f"http://localhost:{marathon['http_port']}/v2/info", lambda info: info.get("leader"))
+    return settled(
+        f"http://localhost:{marathon['http_port']}/v2/info", lambda info: info.get("leader")
+    )
 
 
 def test_it_runs(runs):
@@ -41,13 +43,17 @@ def test_it_runs_with_every_option_that_is_declared(info, marathon):
             assert str(running[name]).lower() == str(value).lower(), name
 
 
-def test_the_leader_listens_for_the_mesos_master_where_the_firewall_expects_it(host, info, listening, marathon):
+def test_the_leader_listens_for_the_mesos_master_where_the_firewall_expects_it(
+    host, info, listening, marathon
+):
     if info["leader"].partition(":")[0] in (marathon["hostname"], host.check_output("hostname")):
         assert marathon["libprocess_port"] in listening
 
 
 def test_no_stray_file_is_taken_for_an_option(host):
-    names = host.check_output("find /etc/marathon/conf -type f -printf '%f\\n' 2>/dev/null || true").splitlines()
+    names = host.check_output(
+        "find /etc/marathon/conf -type f -printf '%f\\n' 2>/dev/null || true"
+    ).splitlines()
     for name in names:
         assert re.fullmatch(r"\??[a-z0-9_]+", name), name
 

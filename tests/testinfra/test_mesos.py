@@ -24,30 +24,46 @@ def url(settings, daemon: str, path: str) -> str:
     return f"http://{flags.get('ip', 'localhost')}:{flags.get('port', PORTS[daemon])}{path}"
 
 
-@pytest.mark.parametrize("daemon", [pytest.param("master", marks=master), pytest.param("slave", marks=slave)])
+@pytest.mark.parametrize(
+    "daemon", [pytest.param("master", marks=master), pytest.param("slave", marks=slave)]
+)
 def test_the_daemon_runs_and_is_healthy(get, runs, settings, unit, daemon):
     runs(unit(daemon))
     get(url(settings, daemon, "/health"))
 
 
-@pytest.mark.parametrize("daemon", [
-    pytest.param("master", marks=[slave, pytest.mark.without_role("mesos-master")]),
-    pytest.param("slave", marks=[master, pytest.mark.without_role("mesos-slave")])])
+@pytest.mark.parametrize(
+    "daemon",
+    [
+        pytest.param("master", marks=[slave, pytest.mark.without_role("mesos-master")]),
+        pytest.param("slave", marks=[master, pytest.mark.without_role("mesos-slave")]),
+    ],
+)
 def test_the_other_daemon_is_masked(host, unit, daemon):
     assert host.service(unit(daemon)).is_masked
     assert not host.service(unit(daemon)).is_running
 
 
-@pytest.mark.parametrize("daemon", [pytest.param("master", marks=master), pytest.param("slave", marks=slave)])
+@pytest.mark.parametrize(
+    "daemon", [pytest.param("master", marks=master), pytest.param("slave", marks=slave)]
+)
 def test_it_runs_with_every_flag_that_is_declared(get, settings, daemon):
     running = json.loads(get(url(settings, daemon, "/flags")))["flags"]
     for name, value in settings("mesos")[daemon]["flags"].items():
         # Left out: bare flags and JSON, which are shown in another form, and what Mesos below 1.5 is not told.
-        if not name.startswith("?") and isinstance(value, str | int | float) and name != "reconfiguration_policy":
-            assert running[name] == (str(value).lower() if isinstance(value, bool) else str(value)), name
+        if (
+            not name.startswith("?")
+            and isinstance(value, str | int | float)
+            and name != "reconfiguration_policy"
+        ):
+            assert running[name] == (
+                str(value).lower() if isinstance(value, bool) else str(value)
+            ), name
 
 
-@pytest.mark.parametrize("daemon", [pytest.param("master", marks=master), pytest.param("slave", marks=slave)])
+@pytest.mark.parametrize(
+    "daemon", [pytest.param("master", marks=master), pytest.param("slave", marks=slave)]
+)
 def test_its_flag_directory_holds_nothing_but_flags(host, agent, daemon):
     """What is left by rpm, editors or people would be an unknown flag, and fatal."""
     directory = agent["flags"] if daemon == "slave" else "/etc/mesos-master"
@@ -57,7 +73,9 @@ def test_its_flag_directory_holds_nothing_but_flags(host, agent, daemon):
         assert re.fullmatch(r"\??[a-z0-9_]+(-[a-z0-9_]+)*", name), name
 
 
-@pytest.mark.parametrize("daemon", [pytest.param("master", marks=master), pytest.param("slave", marks=slave)])
+@pytest.mark.parametrize(
+    "daemon", [pytest.param("master", marks=master), pytest.param("slave", marks=slave)]
+)
 def test_it_listens(listening, settings, daemon):
     assert settings("mesos")[daemon]["flags"].get("port", PORTS[daemon]) in listening
 
@@ -65,7 +83,12 @@ def test_it_listens(listening, settings, daemon):
 @master
 @slave
 def test_the_master_has_activated_an_agent(settled, settings):
-    assert settled(url(settings, "master", "/state"), lambda state: state["activated_slaves"])["activated_slaves"] >= 1
+    assert (
+        settled(url(settings, "master", "/state"), lambda state: state["activated_slaves"])[
+            "activated_slaves"
+        ]
+        >= 1
+    )
 
 
 @master
@@ -76,7 +99,12 @@ def test_the_master_knows_the_leader(get, settings):
 
 @slave
 def test_the_agent_is_registered(settled, settings):
-    assert settled(url(settings, "slave", "/metrics/snapshot"), lambda metrics: metrics["slave/registered"])["slave/registered"] == 1
+    assert (
+        settled(
+            url(settings, "slave", "/metrics/snapshot"), lambda metrics: metrics["slave/registered"]
+        )["slave/registered"]
+        == 1
+    )
 
 
 @slave

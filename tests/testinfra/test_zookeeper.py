@@ -13,8 +13,10 @@ def zookeeper(settings) -> dict:
 @pytest.fixture
 def say(host, zookeeper):
     """What the server answers to a four-letter word."""
-    shell = 'exec 3<>/dev/tcp/localhost/%s && printf %s >&3 && cat <&3'
-    return lambda word: host.check_output("timeout 10 bash -c %s", shell % (zookeeper["client_port"], word))
+    shell = "exec 3<>/dev/tcp/localhost/%s && printf %s >&3 && cat <&3"
+    return lambda word: host.check_output(
+        "timeout 10 bash -c %s", shell % (zookeeper["client_port"], word)
+    )
 
 
 def test_the_server_runs(runs):
@@ -28,7 +30,9 @@ def test_it_listens_to_clients(listening, zookeeper):
 def test_the_admin_server_leaves_marathon_its_port(host, zookeeper):
     pid = host.check_output("systemctl show --property MainPID zookeeper").partition("=")[2]
     sockets = host.check_output("ss --listening --numeric --tcp --processes").splitlines()
-    ports = {int(socket.split()[3].rpartition(":")[2]) for socket in sockets if f"pid={pid}," in socket}
+    ports = {
+        int(socket.split()[3].rpartition(":")[2]) for socket in sockets if f"pid={pid}," in socket
+    }
     # Java Management may take a random port besides; the port of the AdminServer is the one that hurts.
     assert zookeeper["client_port"] in ports and 8080 not in ports
 
@@ -59,7 +63,10 @@ def test_it_reads_our_configuration(say, zookeeper):
 
 def test_the_heap_is_bounded(host, zookeeper):
     pid = host.check_output("systemctl show --property MainPID zookeeper").partition("=")[2]
-    assert f"-Xmx{zookeeper['heap']}m" in host.check_output("tr '\\0' ' ' < /proc/%s/cmdline", pid).split()
+    assert (
+        f"-Xmx{zookeeper['heap']}m"
+        in host.check_output("tr '\\0' ' ' < /proc/%s/cmdline", pid).split()
+    )
 
 
 def test_a_member_has_the_id_of_the_table(host, zookeeper):
@@ -72,5 +79,10 @@ def test_a_member_has_the_id_of_the_table(host, zookeeper):
 
 def test_old_snapshots_are_removed(host, zookeeper):
     # The directory of the configuration depends on the package.
-    found = host.check_output("cat /etc/zookeeper/conf/zoo.cfg 2>/dev/null || cat /etc/zookeeper/zoo.cfg")
-    assert f"autopurge.purgeInterval={zookeeper['options']['autopurge.purgeInterval']}" in found.splitlines()
+    found = host.check_output(
+        "cat /etc/zookeeper/conf/zoo.cfg 2>/dev/null || cat /etc/zookeeper/zoo.cfg"
+    )
+    assert (
+        f"autopurge.purgeInterval={zookeeper['options']['autopurge.purgeInterval']}"
+        in found.splitlines()
+    )

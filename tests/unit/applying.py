@@ -17,8 +17,20 @@ class Place:
         """Apply several states in one run, each a function, a name and its arguments, and return their answers in this order."""
         high = {}
         for number, (function, name, arguments) in enumerate(declared, 1):
-            given = [{key: value} for key, value in {"name": name, "url": self.url, "order": number, **arguments}.items()]
-            high[f"state {number}"] = {self.service: [function, *given], "__sls__": "unit", "__env__": "base"}
+            given = [
+                {key: value}
+                for key, value in {
+                    "name": name,
+                    "url": self.url,
+                    "order": number,
+                    **arguments,
+                }.items()
+            ]
+            high[f"state {number}"] = {
+                self.service: [function, *given],
+                "__sls__": "unit",
+                "__env__": "base",
+            }
         answers = self.salt.call("state.high", high, test=test)
         return sorted(answers.values(), key=lambda answer: answer["__run_num__"])
 

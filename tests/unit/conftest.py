@@ -19,7 +19,9 @@ from lab import ROOT, SALT_LINES, saltenv
 
 CALLER = Path(__file__).with_name("salt_caller.py")
 # Whatever obeys these asks nobody: the modules must not.
-DEAD_PROXY = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+DEAD_PROXY = dict.fromkeys(
+    ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9"
+)
 
 
 class SaltError(Exception):
@@ -41,21 +43,38 @@ class Salt:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return f"salt://{name}"
 
-    def __call__(self, state: str, test: bool = False, pillar: dict | None = None, **arguments) -> dict:
+    def __call__(
+        self, state: str, test: bool = False, pillar: dict | None = None, **arguments
+    ) -> dict:
         """Apply one state, such as ``zk.myid_stays``, and return its result."""
-        answer = self._ask({"state": state, "arguments": arguments, "test": test, "pillar": pillar or {}})
+        answer = self._ask(
+            {"state": state, "arguments": arguments, "test": test, "pillar": pillar or {}}
+        )
         assert isinstance(answer, dict), answer
         assert "Traceback" not in answer["comment"]
         return answer
 
-    def apply(self, *sls: str, pillar: list[str], test: bool = False) -> dict[str, dict] | list[str]:
+    def apply(
+        self, *sls: str, pillar: list[str], test: bool = False
+    ) -> dict[str, dict] | list[str]:
         """Apply some SLS with the pillar that these files make together; return id -> result, or the errors that kept it from that."""
         answer = self._ask({"sls": list(sls), "pillar": pillar, "test": test})
-        return answer if isinstance(answer, list) else {result["__id__"]: result for result in answer.values()}
+        return (
+            answer
+            if isinstance(answer, list)
+            else {result["__id__"]: result for result in answer.values()}
+        )
 
     def call(self, function: str, *positional, pillar: dict | None = None, **arguments):
         """Call an execution function, such as ``mesos.leader``, and return its answer as JSON. Raises Salt.Error."""
-        return self._returned({"function": function, "positional": positional, "arguments": arguments, "pillar": pillar or {}})
+        return self._returned(
+            {
+                "function": function,
+                "positional": positional,
+                "arguments": arguments,
+                "pillar": pillar or {},
+            }
+        )
 
     def cli(self, command: str, pillar: dict | None = None):
         """Call what ``salt-call`` would with this command line: ``mesos.set_weights '{web: 2}'``. Raises Salt.Error."""
@@ -84,7 +103,11 @@ def examples(docstring: str) -> list[str]:
     """Return the commands of a docstring's example as arguments of ``salt-call``; one may span lines with a backslash."""
     _, _, block = docstring.partition(".. code-block:: bash")
     lines = block.replace("\\\n", " ").splitlines()
-    return [found[1] for line in lines if (found := re.fullmatch(r"\s*(?:salt-call|salt '\S+'|salt \S+) (\w+\.\w+.*)", line))]
+    return [
+        found[1]
+        for line in lines
+        if (found := re.fullmatch(r"\s*(?:salt-call|salt '\S+'|salt \S+) (\w+\.\w+.*)", line))
+    ]
 
 
 @contextlib.contextmanager
@@ -93,11 +116,15 @@ def started(line: str, scratch: Path) -> Iterator[Salt]:
     command = [saltenv.machine_env(line), "-W", "ignore", CALLER, scratch, ROOT]
     (scratch / ".netrc").write_text("machine 127.0.0.1 login nobody password wrong\n")  # nor this
     environment = {**os.environ, **DEAD_PROXY, "no_proxy": "", "HOME": str(scratch)}
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as process:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+
         def ask(question: dict):
             process.stdin.write(json.dumps(question) + "\n")
             process.stdin.flush()
             return json.loads(process.stdout.readline())
+
         yield Salt(ask, scratch / "files")
         process.stdin.close()
 
@@ -144,8 +171,13 @@ class RawServer:
         With it the server speaks TLS.
     """
 
-    def __init__(self, says: bytes | None | Callable[[bytes], bytes | None], address: str = "127.0.0.1", port: int = 0,
-                 tls: ssl.SSLContext | None = None):
+    def __init__(
+        self,
+        says: bytes | None | Callable[[bytes], bytes | None],
+        address: str = "127.0.0.1",
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+    ):
         self.says, self.tls, self.heard = says, tls, []
         self.address = address
         self._over = threading.Event()
@@ -167,7 +199,12 @@ class RawServer:
                 threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
 
     def _answer(self, connection: socket.socket):
-        with contextlib.suppress(OSError), self.tls.wrap_socket(connection, server_side=True) if self.tls else connection as connection:
+        with (
+            contextlib.suppress(OSError),
+            self.tls.wrap_socket(connection, server_side=True)
+            if self.tls
+            else connection as connection,
+        ):
             heard = whole_request(connection)
             self.heard.append(heard)
             says = self.says(heard) if callable(self.says) else self.says
@@ -228,11 +265,15 @@ def pytest_terminal_summary(terminalreporter) -> None:
     tables: dict[str, dict[str, dict[str, str]]] = {}
     for outcome in ("passed", "failed"):
         for report in terminalreporter.stats.get(outcome, ()):
-            for title, row, column in (value for name, value in report.user_properties if name == "cell"):
+            for title, row, column in (
+                value for name, value in report.user_properties if name == "cell"
+            ):
                 tables.setdefault(title, {}).setdefault(row, {})[column] = outcome
     for title, rows in sorted(tables.items()):
         columns = sorted({column for row in rows.values() for column in row})
         terminalreporter.section(title)
         terminalreporter.write_line(" " * 26 + "".join(f"{column:>10}" for column in columns))
         for name, row in sorted(rows.items()):
-            terminalreporter.write_line(f"{name:26}" + "".join(f"{row.get(column, ''):>10}" for column in columns))
+            terminalreporter.write_line(
+                f"{name:26}" + "".join(f"{row.get(column, ''):>10}" for column in columns)
+            )

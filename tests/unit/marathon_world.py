@@ -7,7 +7,19 @@ from lab.standins.election import MemoryRoom
 from lab.standins.marathon import Marathon
 from lab.standins.marathon_agents import Agents, agent
 
-LINES = ["1.1.2", "1.3.14", "1.4.8", "1.4.13", "1.5.0", "1.5.15", "1.6.608", "1.7.236", "1.8.244", "1.9.109", "1.10.26"]
+LINES = [
+    "1.1.2",
+    "1.3.14",
+    "1.4.8",
+    "1.4.13",
+    "1.5.0",
+    "1.5.15",
+    "1.6.608",
+    "1.7.236",
+    "1.8.244",
+    "1.9.109",
+    "1.10.26",
+]
 VERSIONS = ["1.4.13", "1.5.15", "1.8.244", "1.10.26"]
 NEW = "1.8.244"
 SMALL = {"cmd": "sleep 3600", "cpus": 0.1, "mem": 32}
@@ -16,8 +28,14 @@ SMALL = {"cmd": "sleep 3600", "cpus": 0.1, "mem": 32}
 def started(salt, running, version=NEW, *options):
     """Start a Marathon of a version, and return how to apply states to it."""
     local = ["--http_address", "127.0.0.1", "--http_port", "0", "--hostname", "127.0.0.1"]
-    agents = Agents(*(agent(f"lxb00{number}.devops.test", {"rack": f"r{number}"}) for number in (1, 2)))
-    return Place(salt, running(Marathon([*local, *options], None, version, servers=MemoryRoom(), agents=agents)), agents)
+    agents = Agents(
+        *(agent(f"lxb00{number}.devops.test", {"rack": f"r{number}"}) for number in (1, 2))
+    )
+    return Place(
+        salt,
+        running(Marathon([*local, *options], None, version, servers=MemoryRoom(), agents=agents)),
+        agents,
+    )
 
 
 class Place(applying.Place):

@@ -39,19 +39,34 @@ class Quick(Agent):
 class World:
     """A leader with four agents, two roles that have a weight, and a framework ``marathon`` with a task that runs."""
 
-    def __init__(self, salt, running, directory, *flags, version="1.11.0", hosts=HOSTS, connection=None):
+    def __init__(
+        self, salt, running, directory, *flags, version="1.11.0", hosts=HOSTS, connection=None
+    ):
         self.salt, self.connection, self.directory = salt, connection or {}, directory
         self.room = MemoryRoom()
         self.leader = running(self.master("leader", *flags, version=version))
         self.url = self.leader.url
         for host in hosts:
-            running(Quick([
-                "--ip=127.0.0.1", "--port=0", f"--hostname={host}", f"--work_dir={directory / host}",
-                "--resources=cpus:4;mem:2048;disk:4096;ports:[31000-32000]", "--attributes=rack:r1",
-            ], None, version, self.room))
+            running(
+                Quick(
+                    [
+                        "--ip=127.0.0.1",
+                        "--port=0",
+                        f"--hostname={host}",
+                        f"--work_dir={directory / host}",
+                        "--resources=cpus:4;mem:2048;disk:4096;ports:[31000-32000]",
+                        "--attributes=rack:r1",
+                    ],
+                    None,
+                    version,
+                    self.room,
+                )
+            )
         until(lambda: len(self.leader.agents) == len(hosts))
         if hosts:
-            self.leader.weights.change([{"role": "web", "weight": 1}, {"role": "batch", "weight": 1}])
+            self.leader.weights.change(
+                [{"role": "web", "weight": 1}, {"role": "batch", "weight": 1}]
+            )
             self.framework = self.launch()
 
     def master(self, name, *flags, version="1.11.0"):
@@ -61,25 +76,52 @@ class World:
 
     def launch(self):
         """Register the framework and run its task on the first agent; returns its id."""
-        who = {"info": {"name": "marathon", "user": "root", "roles": ["web"], "failover_timeout": 3600.0},
-               "pid": "scheduler@127.0.0.1:1", "version": "1.11.0", "capabilities": ["MULTI_ROLE"]}
+        who = {
+            "info": {
+                "name": "marathon",
+                "user": "root",
+                "roles": ["web"],
+                "failover_timeout": 3600.0,
+            },
+            "pid": "scheduler@127.0.0.1:1",
+            "version": "1.11.0",
+            "capabilities": ["MULTI_ROLE"],
+        }
 
         def ask(**more):
-            return requests.post(f"{self.url}/standin/frameworks", json={**who, **more}, timeout=5).json()
+            return requests.post(
+                f"{self.url}/standin/frameworks", json={**who, **more}, timeout=5
+            ).json()
 
         told = ask()
         who["info"]["id"] = {"value": told["id"]}
         agent = next(each["id"] for each in told["agents"] if each["hostname"] == HOSTS[0])
-        ask(launch=[{
-            "task_id": {"value": "web.1"}, "name": "web", "agent_id": {"value": agent}, "command": {"value": "sleep 3600"},
-            "resources": [{"name": name, "type": "SCALAR", "scalar": {"value": value}, "allocation_info": {"role": "web"}}
-                          for name, value in (("cpus", 0.1), ("mem", 32.0))],
-        }])
+        ask(
+            launch=[
+                {
+                    "task_id": {"value": "web.1"},
+                    "name": "web",
+                    "agent_id": {"value": agent},
+                    "command": {"value": "sleep 3600"},
+                    "resources": [
+                        {
+                            "name": name,
+                            "type": "SCALAR",
+                            "scalar": {"value": value},
+                            "allocation_info": {"role": "web"},
+                        }
+                        for name, value in (("cpus", 0.1), ("mem", 32.0))
+                    ],
+                }
+            ]
+        )
         until(lambda: [task.state for task in self.leader.tasks.values()] == ["TASK_RUNNING"])
         return told["id"]
 
     def call(self, function, *positional, **named):
-        return self.salt.call(f"mesos.{function}", *positional, url=self.url, **self.connection, **named)
+        return self.salt.call(
+            f"mesos.{function}", *positional, url=self.url, **self.connection, **named
+        )
 
     def fails(self, function, *positional, **named):
         """Call what raises an error of one line; returns it."""

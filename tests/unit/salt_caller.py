@@ -38,17 +38,25 @@ from salt.exceptions import CommandExecutionError
 
 def minion_options(scratch: Path, root: Path) -> dict:
     """Return options of a minion without a master with the files of the repository, those in ``minion/``, and its own."""
-    options = salt.config.apply_minion_config({
-        "root_dir": str(scratch),
-        "conf_file": str(scratch / "minion"),
-        "log_file": str(scratch / "minion.log"),
-        "file_client": "local",
-        "file_roots": {"base": [str(root / "salt"), str(root / "formulas"), str(Path(__file__).with_name("minion")),
-                                str(scratch / "files")]},
-        "pillar_roots": {"base": []},
-        "id": "unit",
-        "grains": {"id": "unit", "os": "CentOS", "os_family": "RedHat", "osmajorrelease": 7},
-    })
+    options = salt.config.apply_minion_config(
+        {
+            "root_dir": str(scratch),
+            "conf_file": str(scratch / "minion"),
+            "log_file": str(scratch / "minion.log"),
+            "file_client": "local",
+            "file_roots": {
+                "base": [
+                    str(root / "salt"),
+                    str(root / "formulas"),
+                    str(Path(__file__).with_name("minion")),
+                    str(scratch / "files"),
+                ]
+            },
+            "pillar_roots": {"base": []},
+            "id": "unit",
+            "grains": {"id": "unit", "os": "CentOS", "os_family": "RedHat", "osmajorrelease": 7},
+        }
+    )
     Path(options["extension_modules"]).mkdir(parents=True)
     for kind in ("states", "modules"):
         salt.utils.extmods.sync(options, kind)
@@ -63,8 +71,10 @@ def loaded(options: dict, module: str, proxytype: str | None) -> dict:
     with mock.patch("salt.utils.platform.is_proxy", lambda: bool(proxytype)):
         functions = salt.loader.minion_mods(options)
         states = salt.loader.states(options, functions, salt.loader.utils(options), None)
-        return {kind: sorted(name for name in loader if name.startswith(f"{module}."))
-                for kind, loader in (("functions", functions), ("states", states))}
+        return {
+            kind: sorted(name for name in loader if name.startswith(f"{module}."))
+            for kind, loader in (("functions", functions), ("states", states))
+        }
 
 
 def main() -> None:
@@ -84,8 +94,12 @@ def main() -> None:
         return next(iter(answer.values())) if isinstance(answer, dict) else answer
 
     def apply_sls(request: dict):
-        pillar = functools.reduce(salt.utils.dictupdate.update, map(salt.utils.yaml.safe_load, request["pillar"]), {})
-        highstate = salt.state.HighState({**options, "test": request["test"]}, pillar_override=pillar)
+        pillar = functools.reduce(
+            salt.utils.dictupdate.update, map(salt.utils.yaml.safe_load, request["pillar"]), {}
+        )
+        highstate = salt.state.HighState(
+            {**options, "test": request["test"]}, pillar_override=pillar
+        )
         highstate.push_active()
         try:
             high, errors = highstate.render_highstate({"base": request["sls"]})
@@ -101,11 +115,15 @@ def main() -> None:
                 request["function"], *words = shlex.split(request["command"])
                 # As a minion does it: text becomes what YAML makes of it, and what has a name is an argument of that name.
                 words = salt.utils.args.parse_input(words)
-                positional, named = salt.minion.load_args_and_kwargs(functions[request["function"]], words)
+                positional, named = salt.minion.load_args_and_kwargs(
+                    functions[request["function"]], words
+                )
             return {"returned": functions[request["function"]](*positional, **named)}
         except Exception as error:  # whatever it is, the test wants to see it
             # Those of the modules have kinds of their own, for those who catch them.
-            kind = CommandExecutionError if isinstance(error, CommandExecutionError) else type(error)
+            kind = (
+                CommandExecutionError if isinstance(error, CommandExecutionError) else type(error)
+            )
             return {"raised": f"{kind.__name__}: {error}"}
 
     for line in sys.stdin:
@@ -118,7 +136,11 @@ def main() -> None:
             answer = call(request)
         elif "documented" in request:
             functions = minion(False, "{}").functions
-            answer = {name: functions[name].__doc__ for name in functions if name.startswith(f"{request['documented']}.")}
+            answer = {
+                name: functions[name].__doc__
+                for name in functions
+                if name.startswith(f"{request['documented']}.")
+            }
         else:
             answer = loaded(options, request["loaded"], request["proxytype"])
         print(json.dumps(answer, default=str), flush=True)

@@ -24,12 +24,16 @@ class Place:
     def __init__(self, salt, running, directory):
         agents = Agents(*(agent(host, {"rack": "r1"}) for host in HOSTS[:2]))
         self.salt, self.mesos = salt, World(salt, running, directory, hosts=HOSTS[:1])
-        self.marathon = running(Marathon(LOCAL, None, "1.8.244", servers=MemoryRoom(), agents=agents))
+        self.marathon = running(
+            Marathon(LOCAL, None, "1.8.244", servers=MemoryRoom(), agents=agents)
+        )
         self.chronos = running(Chronos(LOCAL, None, "2.5.0", servers=MemoryRoom(), agents=agents))
         self.services = {"mesos": self.mesos, "marathon": self.marathon, "chronos": self.chronos}
 
     def __call__(self, *pillar, test=False, sls=SLS):
-        urls = yaml.safe_dump({service: {"url": each.url} for service, each in self.services.items()})
+        urls = yaml.safe_dump(
+            {service: {"url": each.url} for service, each in self.services.items()}
+        )
         return self.salt.apply(*sls, pillar=[urls, *pillar], test=test)
 
     def changes(self, *pillar):
@@ -43,7 +47,12 @@ class Place:
 
     def written(self):
         """How often anything was to be changed."""
-        asked = [asked for server in (self.marathon, self.chronos) for asked in server.requests if asked.method not in ("GET", "HEAD")]
+        asked = [
+            asked
+            for server in (self.marathon, self.chronos)
+            for asked in server.requests
+            if asked.method not in ("GET", "HEAD")
+        ]
         return len(asked) + len(self.mesos.leader.heard)
 
     def app(self, name):
@@ -62,20 +71,39 @@ def place(salt, running, tmp_path):
 def test_the_examples_are_what_they_say(place):
     changes = place.changes(EXAMPLES)
     assert set(changes) == {"mesos-weights", "mesos-quotas", "marathon-apps", "chronos-jobs"}
-    assert set(changes["marathon-apps"]) == {"/hello", "/http-server"} and set(changes["chronos-jobs"]) == {"hello", "hello-again"}
+    assert set(changes["marathon-apps"]) == {"/hello", "/http-server"} and set(
+        changes["chronos-jobs"]
+    ) == {"hello", "hello-again"}
     hello, served = place.app("/hello"), place.app("/http-server")
-    assert (hello["instances"], hello["env"], hello["labels"]) == (2, {"GREETING": "hello"}, {"MANAGED_BY": "salt"})
-    assert served["container"]["docker"]["image"] == "busybox" and served["container"]["portMappings"][0]["containerPort"] == 80
+    assert (hello["instances"], hello["env"], hello["labels"]) == (
+        2,
+        {"GREETING": "hello"},
+        {"MANAGED_BY": "salt"},
+    )
+    assert (
+        served["container"]["docker"]["image"] == "busybox"
+        and served["container"]["portMappings"][0]["containerPort"] == 80
+    )
     roles = place.mesos.call("roles")
-    assert (roles["web"]["weight"], roles["web"]["limits"], roles["batch"]["weight"]) == (2.0, {"cpus": 2.0, "mem": 2048.0}, 0.5)
+    assert (roles["web"]["weight"], roles["web"]["limits"], roles["batch"]["weight"]) == (
+        2.0,
+        {"cpus": 2.0, "mem": 2048.0},
+        0.5,
+    )
     assert place.salt.call("chronos.children", "hello", url=place.chronos.url) == ["hello-again"]
 
 
 def test_one_app_is_scaled_by_a_word_beside_its_definition_be_it_a_mapping_or_a_file(place):
     place.changes(EXAMPLES)
-    changes = place.changes(EXAMPLES, "marathon: {apps: {/hello: {instances: 3}, /http-server: {instances: 2}}}")
-    assert changes == {"marathon-apps": {
-        "/hello": {"/instances": {"old": 2, "new": 3}}, "/http-server": {"/instances": {"old": 1, "new": 2}}}}
+    changes = place.changes(
+        EXAMPLES, "marathon: {apps: {/hello: {instances: 3}, /http-server: {instances: 2}}}"
+    )
+    assert changes == {
+        "marathon-apps": {
+            "/hello": {"/instances": {"old": 2, "new": 3}},
+            "/http-server": {"/instances": {"old": 1, "new": 2}},
+        }
+    }
 
 
 def test_what_is_not_declared_stays_and_null_takes_it_away(place):
@@ -86,7 +114,11 @@ def test_what_is_not_declared_stays_and_null_takes_it_away(place):
         chronos: {jobs: {hello: null, hello-again: null}}
         mesos: {quotas: {web: null}, weights: {web: 1, batch: 1}}"""
     assert set(changed(place(withdrawn))) == {
-        "marathon-apps-withdrawn", "chronos-jobs", "mesos-quotas-withdrawn", "mesos-weights"}
+        "marathon-apps-withdrawn",
+        "chronos-jobs",
+        "mesos-quotas-withdrawn",
+        "mesos-weights",
+    }
     assert changed(place(withdrawn)) == {}
     assert place.app("/http-server") and place.mesos.call("quotas") == {}
 
@@ -94,8 +126,13 @@ def test_what_is_not_declared_stays_and_null_takes_it_away(place):
 def test_purge_deletes_what_was_declared_once_and_nothing_else(place):
     place.salt.call("marathon.create_app", "/other", {"cmd": "sleep 100"}, url=place.marathon.url)
     place.changes(EXAMPLES)
-    changes = place.changes("marathon: {apps: {/http-server: 'salt://apps/http-server.json'}, deployment: {purge: true}}")
-    assert set(changes["marathon-apps"]) == {"/hello"} and changes["marathon-apps"]["/hello"]["/"]["new"] is None
+    changes = place.changes(
+        "marathon: {apps: {/http-server: 'salt://apps/http-server.json'}, deployment: {purge: true}}"
+    )
+    assert (
+        set(changes["marathon-apps"]) == {"/hello"}
+        and changes["marathon-apps"]["/hello"]["/"]["new"] is None
+    )
     assert place.app("/other")
 
 
@@ -113,7 +150,10 @@ def test_secrets_come_from_another_file_and_are_in_no_answer(place):
     secrets = f"marathon: {{apps: {{/hello: {{env: {{TOKEN: {SECRET}}}}}}}}}"
     for test in (True, False):
         run = place(EXAMPLES, secrets, test=test)
-        assert run["marathon-apps"]["changes"]["/hello"]["/"]["new"]["env"] == {"GREETING": "hello", "TOKEN": "***"}
+        assert run["marathon-apps"]["changes"]["/hello"]["/"]["new"]["env"] == {
+            "GREETING": "hello",
+            "TOKEN": "***",
+        }
         assert SECRET not in json.dumps(run)
     assert place.app("/hello")["env"]["TOKEN"] == SECRET
 
@@ -130,23 +170,49 @@ def test_text_that_looks_like_something_else_arrives_as_it_is_written(place):
               env: {NUMBER: 8000, DATE: 2026-01-01, STAR: '*', 'YES': 'yes', OCTAL: '0644', TIME: '22:22', VERSION: '1.10', EMPTY: ''}
               labels: {port: 80, url: http}
               constraints: [[rack, MAX_PER, 2]]""")
-    assert place.app("/web")["env"] == {"NUMBER": "8000", "DATE": "2026-01-01", "STAR": "*", "YES": "yes", "OCTAL": "0644", "TIME": "22:22",
-                                        "VERSION": "1.10", "EMPTY": ""}
-    assert place.app("/web")["constraints"] == [["rack", "MAX_PER", "2"]] and place.app("/web")["labels"]["port"] == "80"
+    assert place.app("/web")["env"] == {
+        "NUMBER": "8000",
+        "DATE": "2026-01-01",
+        "STAR": "*",
+        "YES": "yes",
+        "OCTAL": "0644",
+        "TIME": "22:22",
+        "VERSION": "1.10",
+        "EMPTY": "",
+    }
+    assert (
+        place.app("/web")["constraints"] == [["rack", "MAX_PER", "2"]]
+        and place.app("/web")["labels"]["port"] == "80"
+    )
 
 
-@pytest.mark.parametrize("definition, words", [
-    ("{cmd: x1, env: {DEBUG: yes}}", ["/web", "env.DEBUG", "put it in quotes"]),
-    ("{cmd: x1, labels: {version: 1.10}}", ["/web", "labels.version", "1.1", "put it in quotes"]),
-    ("{cmd: x1, env: {NOTHING: }}", ["/web", "env.NOTHING", "put it in quotes"]),
-    ("{cmd: x1, instances: '2'}", ["/web", "instances", "a whole number"]),
-    ("{cmd: x1, instanses: 2}", ["/web", "instanses", "is it instances?"]),
-    ("salt://apps/nosuch.json", ["/web", "salt://apps/nosuch.json is not on Salt's file server"]),
-])
-def test_what_yaml_may_have_changed_is_refused_in_one_line_before_anything_is_sent(place, definition, words):
+@pytest.mark.parametrize(
+    "definition, words",
+    [
+        ("{cmd: x1, env: {DEBUG: yes}}", ["/web", "env.DEBUG", "put it in quotes"]),
+        (
+            "{cmd: x1, labels: {version: 1.10}}",
+            ["/web", "labels.version", "1.1", "put it in quotes"],
+        ),
+        ("{cmd: x1, env: {NOTHING: }}", ["/web", "env.NOTHING", "put it in quotes"]),
+        ("{cmd: x1, instances: '2'}", ["/web", "instances", "a whole number"]),
+        ("{cmd: x1, instanses: 2}", ["/web", "instanses", "is it instances?"]),
+        (
+            "salt://apps/nosuch.json",
+            ["/web", "salt://apps/nosuch.json is not on Salt's file server"],
+        ),
+    ],
+)
+def test_what_yaml_may_have_changed_is_refused_in_one_line_before_anything_is_sent(
+    place, definition, words
+):
     before = place.written()
     for test in (True, False):
-        run = place(f"marathon: {{apps: {{/web: {definition}, /right: {{cmd: sleep 1}}}}}}", test=test, sls=["marathon.apps"])
+        run = place(
+            f"marathon: {{apps: {{/web: {definition}, /right: {{cmd: sleep 1}}}}}}",
+            test=test,
+            sls=["marathon.apps"],
+        )
         state = run["marathon-apps"]
         assert state["result"] is False and state["changes"] == {} and "\n" not in state["comment"]
         for word in words:
@@ -156,9 +222,15 @@ def test_what_yaml_may_have_changed_is_refused_in_one_line_before_anything_is_se
 
 def test_a_setting_that_is_refused_keeps_all_of_it_from_being_applied(place):
     before = place.written()
-    errors = place(EXAMPLES, "mesos: {weights: {web: -1}}\nmarathon: {apps: {/Web: {}, /hello: {env: {YES: please}}}}")
+    errors = place(
+        EXAMPLES,
+        "mesos: {weights: {web: -1}}\nmarathon: {apps: {/Web: {}, /hello: {env: {YES: please}}}}",
+    )
     assert isinstance(errors, list) and len(errors) == 1 and "Traceback" not in errors[0]
-    for words in ("mesos:weights:web = -1 on unit: ", "marathon:apps:/Web = /Web on unit: ",
-                  "marathon:apps:/hello:env:True = (given) on unit: YAML takes this name for true. Put it in quotes."):
+    for words in (
+        "mesos:weights:web = -1 on unit: ",
+        "marathon:apps:/Web = /Web on unit: ",
+        "marathon:apps:/hello:env:True = (given) on unit: YAML takes this name for true. Put it in quotes.",
+    ):
         assert words in errors[0]
     assert place.written() == before

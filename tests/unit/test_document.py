@@ -17,7 +17,12 @@ def fenced(*lines: str, words: str = "") -> str:
 
 
 def commands(text: str) -> list[Command]:
-    return [command for part in document.parse(text) for block in part.blocks for command in block.commands]
+    return [
+        command
+        for part in document.parse(text)
+        for block in part.blocks
+        for command in block.commands
+    ]
 
 
 class Hosts:
@@ -58,23 +63,29 @@ def test_a_command_knows_its_line_its_hosts_and_what_it_is_to_print():
     assert second == Command(7, ["b", "c"], "true", "")
 
 
-@pytest.mark.parametrize(("prompt", "hosts"), [
-    ("lxcc01", ["lxcc01"]),
-    ("lxcc01-03", ["lxcc01", "lxcc02", "lxcc03"]),
-    ("lxb009-011", ["lxb009", "lxb010", "lxb011"]),
-    ("lxcc01-02,lxb001,laptop", ["lxcc01", "lxcc02", "lxb001", "laptop"]),
-])
+@pytest.mark.parametrize(
+    ("prompt", "hosts"),
+    [
+        ("lxcc01", ["lxcc01"]),
+        ("lxcc01-03", ["lxcc01", "lxcc02", "lxcc03"]),
+        ("lxb009-011", ["lxb009", "lxb010", "lxb011"]),
+        ("lxcc01-02,lxb001,laptop", ["lxcc01", "lxcc02", "lxb001", "laptop"]),
+    ],
+)
 def test_a_prompt_names_hosts_one_by_one_or_as_a_range(prompt, hosts):
     assert document.hosts(prompt) == hosts
 
 
-@pytest.mark.parametrize("lines", [
-    ["cat > file <<'EOF'", "", "server=1", "[section]# comment", "EOF"],
-    ["for word in a b; do", "  echo $word", "done"],
-    ["echo one \\", "  two"],
-    ["echo 'one", "two'"],
-    ["true &&", "  echo yes"],
-])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["cat > file <<'EOF'", "", "server=1", "[section]# comment", "EOF"],
+        ["for word in a b; do", "  echo $word", "done"],
+        ["echo one \\", "  two"],
+        ["echo 'one", "two'"],
+        ["true &&", "  echo yes"],
+    ],
+)
 def test_a_command_goes_on_until_the_shell_sees_its_end(lines):
     [command, after] = commands(fenced(f"[a]# {lines[0]}", *lines[1:], "printed", "[a]# next"))
     assert command.text == "\n".join(lines)
@@ -87,14 +98,20 @@ def test_a_backslash_that_is_one_does_not_continue():
     assert (command.text, command.expected) == ("echo \\\\", "\\\n")
 
 
-@pytest.mark.parametrize(("text", "said"), [
-    (fenced("uptime"), "line 2: no prompt"),
-    (fenced(), "line 1: nothing to run"),
-    (fenced("[a]# true", "[a]# cat <<EOF"), "line 3: this command has no end"),
-    (fenced("[a]# echo )"), "line 2: .*syntax error"),
-    (fenced("[a]# true", words="verfiy"), "line 1: console verfiy means nothing. Known: refused, verify"),
-    ("```console\n[a]# true\n", "line 1: this fence has no end"),
-])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (fenced("uptime"), "line 2: no prompt"),
+        (fenced(), "line 1: nothing to run"),
+        (fenced("[a]# true", "[a]# cat <<EOF"), "line 3: this command has no end"),
+        (fenced("[a]# echo )"), "line 2: .*syntax error"),
+        (
+            fenced("[a]# true", words="verfiy"),
+            "line 1: console verfiy means nothing. Known: refused, verify",
+        ),
+        ("```console\n[a]# true\n", "line 1: this fence has no end"),
+    ],
+)
 def test_what_makes_no_sense_is_refused_with_its_line(text, said):
     with pytest.raises(DocumentError, match=said):
         document.parse(text)
@@ -103,18 +120,48 @@ def test_what_makes_no_sense_is_refused_with_its_line(text, said):
 # Order
 
 
-DIVIDED = "## Five\n### Server\n" + fenced("[a]# before") + "#### By hand\n" + fenced("[a]# hand") + "#### Salt\n" + fenced("[a]# salt")
+DIVIDED = (
+    "## Five\n### Server\n"
+    + fenced("[a]# before")
+    + "#### By hand\n"
+    + fenced("[a]# hand")
+    + "#### Salt\n"
+    + fenced("[a]# salt")
+)
 
 
 def test_a_part_that_only_verifies_is_run_after_each_of_the_others():
-    text = DIVIDED + "#### Verify\n" + fenced("[a]# check", words="verify") + "### Next\n" + fenced("[a]# next")
-    found = {part.title: [block.commands[0].text for block in part.blocks] for part in document.parse(text)}
-    assert found == {"Server": ["before"], "Server: By hand": ["hand", "check"], "Server: Salt": ["salt", "check"], "Next": ["next"]}
+    text = (
+        DIVIDED
+        + "#### Verify\n"
+        + fenced("[a]# check", words="verify")
+        + "### Next\n"
+        + fenced("[a]# next")
+    )
+    found = {
+        part.title: [block.commands[0].text for block in part.blocks]
+        for part in document.parse(text)
+    }
+    assert found == {
+        "Server": ["before"],
+        "Server: By hand": ["hand", "check"],
+        "Server: Salt": ["salt", "check"],
+        "Next": ["next"],
+    }
 
 
 def test_without_parts_that_do_something_what_verifies_is_run_in_its_place():
-    text = "### Server\n" + fenced("[a]# make") + fenced("[a]# check", words="verify") + "#### More\n" + fenced("[a]# more", words="verify")
-    assert [[block.commands[0].text for block in part.blocks] for part in document.parse(text)] == [["make", "check"], ["more"]]
+    text = (
+        "### Server\n"
+        + fenced("[a]# make")
+        + fenced("[a]# check", words="verify")
+        + "#### More\n"
+        + fenced("[a]# more", words="verify")
+    )
+    assert [[block.commands[0].text for block in part.blocks] for part in document.parse(text)] == [
+        ["make", "check"],
+        ["more"],
+    ]
 
 
 def test_a_part_that_does_something_and_verifies_stays_as_it_is():
@@ -124,7 +171,9 @@ def test_a_part_that_does_something_and_verifies_stays_as_it_is():
 
 
 def test_a_heading_in_a_block_is_none():
-    assert [part.title for part in document.parse("# Title\n" + fenced("[a]# cat <<EOF", "# no", "EOF"))] == ["Title"]
+    assert [
+        part.title for part in document.parse("# Title\n" + fenced("[a]# cat <<EOF", "# no", "EOF"))
+    ] == ["Title"]
 
 
 # Running
@@ -136,23 +185,29 @@ def test_every_host_of_a_prompt_runs_the_command():
     assert sorted(execute.asked) == [("a01", "id"), ("a02", "id"), ("a03", "id")]
 
 
-@pytest.mark.parametrize(("expected", "said"), [
-    ("up ... days", "up 12 days\n"),
-    ("one   two", " one\n two\n"),
-    ("...\nFailed: 0\n...", "Summary\n----\nFailed:     0\n----\nTotal: 5\n"),
-    ("", "anything"),
-    ("\n", "anything"),
-])
+@pytest.mark.parametrize(
+    ("expected", "said"),
+    [
+        ("up ... days", "up 12 days\n"),
+        ("one   two", " one\n two\n"),
+        ("...\nFailed: 0\n...", "Summary\n----\nFailed:     0\n----\nTotal: 5\n"),
+        ("", "anything"),
+        ("\n", "anything"),
+    ],
+)
 def test_dots_stand_for_anything_and_white_space_is_alike(expected, said):
     run(fenced("[a]# uptime", expected), Hosts(uptime=said))
 
 
-@pytest.mark.parametrize(("expected", "said"), [
-    ("up", "down"),
-    ("Failed: 0", "Failed: 1"),
-    ("one", "one two"),
-    ("one ... three", "one two"),
-])
+@pytest.mark.parametrize(
+    ("expected", "said"),
+    [
+        ("up", "down"),
+        ("Failed: 0", "Failed: 1"),
+        ("one", "one two"),
+        ("one ... three", "one two"),
+    ],
+)
 def test_another_output_fails_with_line_command_host_and_both_outputs(expected, said):
     with pytest.raises(DocumentError) as caught:
         run(fenced("[a]# uptime", expected), Hosts(uptime=said))
@@ -171,7 +226,9 @@ def test_one_host_of_several_that_differs_is_named_and_the_others_are_not():
 
 
 def test_a_command_that_fails_fails_the_document_even_where_nothing_is_expected():
-    with pytest.raises(DocumentError, match="line 2: .*false\na: it ended with 3, and said:\nno luck"):
+    with pytest.raises(
+        DocumentError, match="line 2: .*false\na: it ended with 3, and said:\nno luck"
+    ):
         run(fenced("[a]# false"), Hosts(false=(3, "no luck")))
 
 
@@ -214,7 +271,7 @@ def test_after_the_first_failure_nothing_more_of_a_part_is_run():
 def test_the_machine_that_runs_this_is_asked_without_its_proxy(monkeypatch):
     monkeypatch.setenv("http_proxy", "http://proxy.example.org")
     monkeypatch.setenv("NO_PROXY", "localhost")
-    assert document.here("echo \"<$http_proxy$NO_PROXY>\"; echo err >&2; exit 4") == (4, "<>\nerr\n")
+    assert document.here('echo "<$http_proxy$NO_PROXY>"; echo err >&2; exit 4') == (4, "<>\nerr\n")
 
 
 # INSTALL.md
@@ -223,7 +280,9 @@ def test_the_machine_that_runs_this_is_asked_without_its_proxy(monkeypatch):
 def test_install_is_about_the_hosts_of_the_lab():
     topology = yaml.safe_load((ROOT / "tests/topologies/ha.yaml").read_text())
     table = yaml.safe_load((ROOT / topology["table"]).read_text())["nodes"]
-    nodes = {name: row["address"] for name, row in table.items() if "*" not in name} | topology["glob_hosts"]
+    nodes = {name: row["address"] for name, row in table.items() if "*" not in name} | topology[
+        "glob_hosts"
+    ]
     known = {name.partition(".")[0] for name in nodes} | {document.LAPTOP, ssh.ADMIN.name}
     assert {host for command in commands(INSTALL) for host in command.hosts} <= known
     for name, address in nodes.items():
@@ -232,13 +291,29 @@ def test_install_is_about_the_hosts_of_the_lab():
 
 
 def test_install_shows_the_table_of_the_repository():
-    [shown] = re.findall(r"^```yaml\n# pillar/topology.yaml\n(.*?)```", INSTALL, re.MULTILINE | re.DOTALL)
-    assert yaml.safe_load(shown)["nodes"] == yaml.safe_load((ROOT / "pillar/topology.yaml").read_text())["nodes"]
+    [shown] = re.findall(
+        r"^```yaml\n# pillar/topology.yaml\n(.*?)```", INSTALL, re.MULTILINE | re.DOTALL
+    )
+    assert (
+        yaml.safe_load(shown)["nodes"]
+        == yaml.safe_load((ROOT / "pillar/topology.yaml").read_text())["nodes"]
+    )
 
 
 def test_every_link_of_install_leads_somewhere():
     links = re.findall(r"\]\(([^)]+)\)", INSTALL)
-    anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in re.findall(r"^#+ (.*)", INSTALL, re.MULTILINE)}
-    broken = [link for link in links if not link.startswith("http")
-              and not (link.removeprefix("#") in anchors if link.startswith("#") else (ROOT / link.partition("#")[0]).exists())]
+    anchors = {
+        re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+        for title in re.findall(r"^#+ (.*)", INSTALL, re.MULTILINE)
+    }
+    broken = [
+        link
+        for link in links
+        if not link.startswith("http")
+        and not (
+            link.removeprefix("#") in anchors
+            if link.startswith("#")
+            else (ROOT / link.partition("#")[0]).exists()
+        )
+    ]
     assert links and not broken

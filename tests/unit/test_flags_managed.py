@@ -19,7 +19,9 @@ class Flags:
 
     def ask(self, test: bool = False, pillar: dict | None = None, **arguments) -> dict:
         """Apply the state once, or only say what it would do; return its result."""
-        return self.salt("mesos.flags_managed", test, pillar, **{"name": str(self.directory), **arguments})
+        return self.salt(
+            "mesos.flags_managed", test, pillar, **{"name": str(self.directory), **arguments}
+        )
 
     def apply(self, **arguments) -> dict:
         """Apply and return the changes, which ``test=True`` must have foretold; applied again, nothing may change."""
@@ -51,7 +53,13 @@ class Flags:
         found = {}
         for path in [self.directory, *self.directory.rglob("*")] if self.directory.exists() else []:
             status = path.lstat()
-            found[str(path)] = (status.st_ino, status.st_mode, status.st_uid, status.st_gid, status.st_mtime_ns)
+            found[str(path)] = (
+                status.st_ino,
+                status.st_mode,
+                status.st_uid,
+                status.st_gid,
+                status.st_mtime_ns,
+            )
         return found
 
     def read(self) -> dict[str, str]:
@@ -71,10 +79,26 @@ def flags(salt, tmp_path):
 
 
 def test_each_flag_is_a_file(flags):
-    changes = flags.apply(flags={"quorum": 2, "switch_user": False, "strict": True, "work_dir": "/var/lib/mesos",
-                                 "acls": {"b": [1], "a": "ä"}, "?no-logger": True, "?quiet": False, "hostname": None})
-    assert flags.read() == {"quorum": "2\n", "switch_user": "false\n", "strict": "true\n", "?no-logger": "",
-                            "work_dir": "/var/lib/mesos\n", "acls": '{"a":"ä","b":[1]}\n'}
+    changes = flags.apply(
+        flags={
+            "quorum": 2,
+            "switch_user": False,
+            "strict": True,
+            "work_dir": "/var/lib/mesos",
+            "acls": {"b": [1], "a": "ä"},
+            "?no-logger": True,
+            "?quiet": False,
+            "hostname": None,
+        }
+    )
+    assert flags.read() == {
+        "quorum": "2\n",
+        "switch_user": "false\n",
+        "strict": "true\n",
+        "?no-logger": "",
+        "work_dir": "/var/lib/mesos\n",
+        "acls": '{"a":"ä","b":[1]}\n',
+    }
     assert changes["quorum"] == {"old": None, "new": "2"}
     assert {flags.mode(name) for name in flags.read()} == {0o644}
 
@@ -108,10 +132,23 @@ def test_a_changed_flag_is_replaced_and_the_others_are_not_touched(flags):
 
 
 def test_attributes_and_resources_are_a_directory_a_file_or_nothing(flags):
-    flags.apply(flags={"attributes": {"rack": "r1", "level": 3, "gone": None},
-                       "resources": {"cpus": 7.5, "ports": ["31000-32000", 8000], "disks(web)": ["sda", "sdb"]}})
-    assert flags.read() == {"attributes/rack": "r1\n", "attributes/level": "3\n", "resources/cpus": "7.5\n",
-                            "resources/ports": "[31000-32000,8000-8000]\n", "resources/disks(web)": "{sda,sdb}\n"}
+    flags.apply(
+        flags={
+            "attributes": {"rack": "r1", "level": 3, "gone": None},
+            "resources": {
+                "cpus": 7.5,
+                "ports": ["31000-32000", 8000],
+                "disks(web)": ["sda", "sdb"],
+            },
+        }
+    )
+    assert flags.read() == {
+        "attributes/rack": "r1\n",
+        "attributes/level": "3\n",
+        "resources/cpus": "7.5\n",
+        "resources/ports": "[31000-32000,8000-8000]\n",
+        "resources/disks(web)": "{sda,sdb}\n",
+    }
     (flags.directory / "attributes" / "rack~").write_text("r0")
     assert flags.apply(flags={"attributes": {"rack": "r2"}, "resources": [{"name": "cpus"}]}) == {
         "attributes/level": {"old": "3", "new": None},
@@ -133,7 +170,10 @@ def test_a_symlink_is_replaced_and_what_it_leads_to_stays(flags, tmp_path):
     (flags.directory / "attributes").symlink_to(elsewhere)
     flags.apply(flags={"hostname": "r1", "attributes": {"rack": "r1"}})
     assert flags.read() == {"hostname": "r1\n", "attributes/rack": "r1\n"}
-    assert not (flags.directory / "hostname").is_symlink() and not (flags.directory / "attributes").is_symlink()
+    assert (
+        not (flags.directory / "hostname").is_symlink()
+        and not (flags.directory / "attributes").is_symlink()
+    )
     assert (elsewhere / "rack").read_text() == "r1\n"
 
 
@@ -153,23 +193,37 @@ def test_permissions_are_kept(flags):
     flags.directory.chmod(0o777)
     changes = flags.apply(flags={"quorum": 1})
     assert list(changes) == [".", "quorum"]
-    assert changes["quorum"]["old"].startswith("0666 ") and changes["quorum"]["new"].startswith("0644 ")
+    assert changes["quorum"]["old"].startswith("0666 ") and changes["quorum"]["new"].startswith(
+        "0644 "
+    )
     assert flags.mode("quorum") == 0o644 and flags.mode(".") == 0o755
 
 
 def test_secrets_are_for_their_owner_and_not_for_the_report(flags):
-    pillar = {"mesos": {"secrets": {"credential": {"principal": "agent", "secret": SECRET}, "jwt_secret_key": SECRET}}}
+    pillar = {
+        "mesos": {
+            "secrets": {
+                "credential": {"principal": "agent", "secret": SECRET},
+                "jwt_secret_key": SECRET,
+            }
+        }
+    }
     changes = flags.apply(flags={"port": 5051}, secrets="mesos:secrets", pillar=pillar)
     assert flags.read()["jwt_secret_key"] == SECRET
     assert json.loads(flags.read()["credential"])["secret"] == SECRET
     assert flags.mode("credential") == 0o600
     assert changes["credential"] == {"old": None, "new": "***"}
     changes = flags.apply(flags={"port": 5051}, secrets={"jwt_secret_key": "another"})
-    assert changes == {"credential": {"old": "***", "new": None}, "jwt_secret_key": {"old": "***", "new": "***"}}
+    assert changes == {
+        "credential": {"old": "***", "new": None},
+        "jwt_secret_key": {"old": "***", "new": "***"},
+    }
     (flags.directory / "credential.rpmsave").write_text(SECRET)
     assert flags.apply(flags={}) == {
-        "credential.rpmsave": {"old": "***", "new": None}, "jwt_secret_key": {"old": "***", "new": None},
-        "port": {"old": "5051", "new": None}}
+        "credential.rpmsave": {"old": "***", "new": None},
+        "jwt_secret_key": {"old": "***", "new": None},
+        "port": {"old": "5051", "new": None},
+    }
 
 
 def test_credentials_in_a_url_are_not_reported(flags):
@@ -183,16 +237,31 @@ def test_text_that_is_no_text_can_still_be_replaced(flags):
     assert flags.read() == {"quorum": "several\nlines\n"}
 
 
-@pytest.mark.parametrize("arguments, words", [
-    ({"flags": {"slave_ping_timeout": "15secs", "agent_ping_timeout": "20secs"},
-      "aliases": {"slave_ping_timeout": "agent_ping_timeout"}}, ["slave_ping_timeout", "agent_ping_timeout"]),
-    ({"flags": {"log_dir": "/a"}, "environment": {"LOGS": "/b"}}, ["log_dir", "LOGS"]),
-    ({"flags": {"quorum": 1}, "environment": ["MESOS_QUORUM"]}, ["quorum", "MESOS_QUORUM"]),
-    ({"flags": {"switch_user": True, "?no-switch_user": True}}, ["switch_user", "?no-switch_user"]),
-    ({"flags": {"?ha": True, "?disable_ha": True}}, ["?ha", "?disable_ha"]),
-    ({"flags": {"credential": "/a"}, "secrets": {"credential": "b"}}, ["credential", "2 spellings"]),
-    ({"flags": {"Quorum": 1, "quorum": 1}}, ["Quorum", "quorum"]),
-], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (
+            {
+                "flags": {"slave_ping_timeout": "15secs", "agent_ping_timeout": "20secs"},
+                "aliases": {"slave_ping_timeout": "agent_ping_timeout"},
+            },
+            ["slave_ping_timeout", "agent_ping_timeout"],
+        ),
+        ({"flags": {"log_dir": "/a"}, "environment": {"LOGS": "/b"}}, ["log_dir", "LOGS"]),
+        ({"flags": {"quorum": 1}, "environment": ["MESOS_QUORUM"]}, ["quorum", "MESOS_QUORUM"]),
+        (
+            {"flags": {"switch_user": True, "?no-switch_user": True}},
+            ["switch_user", "?no-switch_user"],
+        ),
+        ({"flags": {"?ha": True, "?disable_ha": True}}, ["?ha", "?disable_ha"]),
+        (
+            {"flags": {"credential": "/a"}, "secrets": {"credential": "b"}},
+            ["credential", "2 spellings"],
+        ),
+        ({"flags": {"Quorum": 1, "quorum": 1}}, ["Quorum", "quorum"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
 def test_one_flag_in_two_spellings_is_refused(flags, arguments, words):
     (flags.directory / "quorum").write_text("3")
     comment = flags.refuse(**arguments)
@@ -205,26 +274,33 @@ def test_a_withdrawn_spelling_is_no_spelling(flags):
     assert flags.read() == {"?no-switch_user": ""}
 
 
-@pytest.mark.parametrize("arguments, word", [
-    ({"flags": {"quorum.rpmnew": 1}}, "quorum.rpmnew"),
-    ({"flags": {"../passwd": 1}}, "../passwd"),
-    ({"flags": {"": 1}}, "not the name of a flag"),
-    ({"flags": ["quorum"]}, "flags: should be a mapping"),
-    ({"flags": {"?ha": "yes"}}, "?ha"),
-    ({"flags": {"quorum": "a\0b"}}, "quorum"),
-    ({"flags": {"quorum": "\ud800"}}, "quorum"),
-    ({"flags": {"attributes": {"a/b": "c"}}}, "a/b"),
-    ({"flags": {"attributes": {"a": ""}}}, "attributes: a"),
-    ({"flags": {"attributes": {"a": "b;c"}}}, "attributes: a"),
-    ({"flags": {"resources": {"disk": {"a": 1}}}}, "resources: disk"),
-    ({"secrets": "mesos:secrets", "pillar": {"mesos": {"secrets": SECRET}}}, "secrets: should be a mapping"),
-    ({"environment": 7}, "environment"),
-    ({"mode": "rw"}, "rw"),
-    ({"user": "nobody-of-this-name"}, "nobody-of-this-name"),
-    ({"name": "/etc"}, "/etc"),
-    ({"name": "etc/mesos-master"}, "etc/mesos-master"),
-    ({"name": "/etc/hostname"}, "not a directory"),
-], ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    "arguments, word",
+    [
+        ({"flags": {"quorum.rpmnew": 1}}, "quorum.rpmnew"),
+        ({"flags": {"../passwd": 1}}, "../passwd"),
+        ({"flags": {"": 1}}, "not the name of a flag"),
+        ({"flags": ["quorum"]}, "flags: should be a mapping"),
+        ({"flags": {"?ha": "yes"}}, "?ha"),
+        ({"flags": {"quorum": "a\0b"}}, "quorum"),
+        ({"flags": {"quorum": "\ud800"}}, "quorum"),
+        ({"flags": {"attributes": {"a/b": "c"}}}, "a/b"),
+        ({"flags": {"attributes": {"a": ""}}}, "attributes: a"),
+        ({"flags": {"attributes": {"a": "b;c"}}}, "attributes: a"),
+        ({"flags": {"resources": {"disk": {"a": 1}}}}, "resources: disk"),
+        (
+            {"secrets": "mesos:secrets", "pillar": {"mesos": {"secrets": SECRET}}},
+            "secrets: should be a mapping",
+        ),
+        ({"environment": 7}, "environment"),
+        ({"mode": "rw"}, "rw"),
+        ({"user": "nobody-of-this-name"}, "nobody-of-this-name"),
+        ({"name": "/etc"}, "/etc"),
+        ({"name": "etc/mesos-master"}, "etc/mesos-master"),
+        ({"name": "/etc/hostname"}, "not a directory"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
 def test_what_makes_no_sense_is_refused_before_anything_changes(flags, arguments, word):
     (flags.directory / "quorum").write_text("3")
     comment = flags.refuse(**{"flags": {"quorum": 1}, **arguments})

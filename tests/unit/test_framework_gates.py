@@ -40,7 +40,9 @@ def test_leader_and_standby_name_the_leader_and_the_gate_is_open(salt, server, n
         for test in (True, False):
             answer = salt(f"{server.name}.available", test, url=url, timeout=10)
             assert (answer["result"], answer["changes"]) == (True, {}), answer
-            assert answer["comment"].startswith(f"{leader.url} leads" if expected["url"] else "A leader answers")
+            assert answer["comment"].startswith(
+                f"{leader.url} leads" if expected["url"] else "A leader answers"
+            )
 
 
 def test_a_server_without_a_leader_keeps_the_gate_shut(salt, server, nobody, monkeypatch):
@@ -52,23 +54,39 @@ def test_a_server_without_a_leader_keeps_the_gate_shut(salt, server, nobody, mon
     assert (answer["result"], answer["changes"]) == (False, {}), answer
     first, *said = answer["comment"].splitlines()
     assert first == f"Waited 1 seconds for a leader of {server.name.capitalize()}:"
-    assert len(said) == 2 and said[0].startswith(f"  GET {nobody}/") and said[0].endswith(": Connection refused")
+    assert (
+        len(said) == 2
+        and said[0].startswith(f"  GET {nobody}/")
+        and said[0].endswith(": Connection refused")
+    )
     assert said[1].startswith(f"  GET {lost.url}/") and " 50" in said[1]
     assert salt(f"{server.name}.available", True, url=lost.url)["result"] is None
 
 
 @pytest.mark.parametrize("name", ["marathon", "chronos"])
-@pytest.mark.parametrize("arguments, said", [
-    ({"timeout": -1}, "timeout: -1 is no number of seconds"),
-    ({"url": "ftp://10.0.0.1:8080"}, "url: ftp://10.0.0.1:8080 is no http:// or https:// URL"),
-    ({"url": ["http://10.0.0.1", 7]}, "url: should be text, not int"),
-], ids=str)
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        ({"timeout": -1}, "timeout: -1 is no number of seconds"),
+        ({"url": "ftp://10.0.0.1:8080"}, "url: ftp://10.0.0.1:8080 is no http:// or https:// URL"),
+        ({"url": ["http://10.0.0.1", 7]}, "url: should be text, not int"),
+    ],
+    ids=str,
+)
 def test_wrong_arguments_fail_at_once(salt, name, arguments, said):
     answer = salt(f"{name}.available", **{"timeout": 3600, **arguments})
-    assert answer["result"] is False and answer["comment"].startswith(said) and "\n" not in answer["comment"]
+    assert (
+        answer["result"] is False
+        and answer["comment"].startswith(said)
+        and "\n" not in answer["comment"]
+    )
 
 
 def test_what_answers_like_no_chronos_is_not_taken_for_one(salt, raw):
-    server = raw(lambda heard: b"HTTP/1.1 404 x\r\n\r\n" if b"leader" in heard else b"HTTP/1.1 200 OK\r\n\r\nhello")
+    server = raw(
+        lambda heard: b"HTTP/1.1 404 x\r\n\r\n"
+        if b"leader" in heard
+        else b"HTTP/1.1 200 OK\r\n\r\nhello"
+    )
     with pytest.raises(salt.Error, match="/ping: not how Chronos answers: hello$"):
         salt.call("chronos.leader", url=server.url)

@@ -34,17 +34,27 @@ def test_many_apps_are_made_changed_and_purged_and_told_by_app_and_path(place, v
     here = place(version)
     apps = {"/web": {**SMALL, "labels": {"team": "a"}}, "shop/cart": SMALL, "/shop/db": SMALL}
     changes = here.told_and_changed("apps_present", "all", apps=apps)
-    assert list(changes) == ["/web", "/shop/cart", "/shop/db"] and {tuple(each) for each in changes.values()} == {("/",)}
+    assert list(changes) == ["/web", "/shop/cart", "/shop/db"] and {
+        tuple(each) for each in changes.values()
+    } == {("/",)}
     assert changes["/web"]["/"]["new"]["labels"] == {**OWNED, "team": "a"}
     apps["/web"] = {"labels": {"team": "b"}, "mem": 64}
     changes = here.told_and_changed("apps_present", "all", apps=apps)
-    assert changes == {"/web": {"/labels/team": {"old": "a", "new": "b"}, "/mem": {"old": 32, "new": 64}}}
+    assert changes == {
+        "/web": {"/labels/team": {"old": "a", "new": "b"}, "/mem": {"old": 32, "new": 64}}
+    }
     del apps["shop/cart"]
     here.kept("apps_present", "all", apps=apps)
     changes = here.told_and_changed("apps_present", "all", apps=apps, purge=True)
     assert list(changes) == ["/shop/cart"] and changes["/shop/cart"]["/"]["new"] is None
-    assert changes["/shop/cart"]["/"]["old"]["cmd"] == "sleep 3600" and "tasksRunning" not in changes["/shop/cart"]["/"]["old"]
-    assert {each["id"]: each["labels"] for each in here.call("apps")} == {"/shop/db": OWNED, "/web": {**OWNED, "team": "b"}}
+    assert (
+        changes["/shop/cart"]["/"]["old"]["cmd"] == "sleep 3600"
+        and "tasksRunning" not in changes["/shop/cart"]["/"]["old"]
+    )
+    assert {each["id"]: each["labels"] for each in here.call("apps")} == {
+        "/shop/db": OWNED,
+        "/web": {**OWNED, "team": "b"},
+    }
 
 
 def test_a_thousand_apps_are_one_deployment_and_unchanged_they_are_two_requests(place, monkeypatch):
@@ -57,7 +67,10 @@ def test_a_thousand_apps_are_one_deployment_and_unchanged_they_are_two_requests(
     monkeypatch.setattr(Marathon, "deploy", counted)
     # Suspended and without ports, as the stand-in takes its time over both.
     config = {**SMALL, "instances": 0, "portDefinitions": []}
-    apps = {f"/team{number % 20}/app{number}": {**config, "labels": {"number": str(number)}} for number in range(1000)}
+    apps = {
+        f"/team{number % 20}/app{number}": {**config, "labels": {"number": str(number)}}
+        for number in range(1000)
+    }
     answer = here("apps_present", "all", apps=apps)
     assert answer["result"] is True and len(answer["changes"]) == 1000, answer["comment"]
     assert [(each.method, each.path) for each in here.writes()] == [("PUT", "/v2/apps")]
@@ -70,13 +83,19 @@ def test_a_thousand_apps_are_one_deployment_and_unchanged_they_are_two_requests(
 
 def test_declarations_may_be_files_and_the_file_that_is_wrong_is_named(place, salt):
     here = place()
-    web = salt.serve("bulk/web.yaml", "cmd: sleep 3600\ncpus: 0.1\nmem: 32\nenv: {PORT: 8080, SINCE: 2030-01-01}\n")
+    web = salt.serve(
+        "bulk/web.yaml",
+        "cmd: sleep 3600\ncpus: 0.1\nmem: 32\nenv: {PORT: 8080, SINCE: 2030-01-01}\n",
+    )
     cart = salt.serve("bulk/cart.json", '{"cmd": "sleep 3600", "cpus": 0.1, "mem": 32}')
     here.told_and_changed("apps_present", "all", apps={"/web": web, "/shop/cart": cart})
     assert here.call("app", "/web")["env"] == {"PORT": "8080", "SINCE": "2030-01-01"}
     bad = salt.serve("bulk/bad.yaml", "cmd: sleep 3600\nenv:\n  MODE: 0644\n")
     said = here.refused("apps_present", "all", apps={"/web": web, "/bad": bad})
-    assert said == f"apps: /bad: {bad}: line 3: YAML takes 0644 for another number; put it in quotes, or write that number"
+    assert (
+        said
+        == f"apps: /bad: {bad}: line 3: YAML takes 0644 for another number; put it in quotes, or write that number"
+    )
 
 
 @pytest.mark.parametrize("mode", ["merge", "replace"])
@@ -95,18 +114,29 @@ def test_instances_that_something_else_manages_are_left_alone_in_each_app(place,
 
 def test_replaced_apps_lose_what_is_not_declared_but_their_owner(place):
     here = place()
-    here.told_and_changed("apps_present", "all", apps={"/web": {**SMALL, "user": "nobody", "labels": {"team": "a"}, "instances": 2}})
+    here.told_and_changed(
+        "apps_present",
+        "all",
+        apps={"/web": {**SMALL, "user": "nobody", "labels": {"team": "a"}, "instances": 2}},
+    )
     changes = here.told_and_changed("apps_present", "all", apps={"/web": SMALL}, mode="replace")
     assert sorted(changes["/web"]) == ["/labels/team", "/user"]
-    assert here.call("app", "/web")["labels"] == OWNED and here.call("app", "/web")["instances"] == 2
+    assert (
+        here.call("app", "/web")["labels"] == OWNED and here.call("app", "/web")["instances"] == 2
+    )
 
 
 def test_secrets_are_hidden_in_the_changes_of_each_app(place):
     here = place()
     apps = {"/web": {**SMALL, "env": {"DB_PASSWORD": "sesame", "USER": "me"}}}
-    assert here.told_and_changed("apps_present", "all", apps=apps)["/web"]["/"]["new"]["env"] == {"DB_PASSWORD": "***", "USER": "me"}
+    assert here.told_and_changed("apps_present", "all", apps=apps)["/web"]["/"]["new"]["env"] == {
+        "DB_PASSWORD": "***",
+        "USER": "me",
+    }
     apps["/web"]["env"]["DB_PASSWORD"] = "simsim"
-    assert here.told_and_changed("apps_present", "all", apps=apps) == {"/web": {"/env/DB_PASSWORD": {"old": "***", "new": "***"}}}
+    assert here.told_and_changed("apps_present", "all", apps=apps) == {
+        "/web": {"/env/DB_PASSWORD": {"old": "***", "new": "***"}}
+    }
 
 
 # --- owners and purge ---
@@ -116,8 +146,12 @@ def test_purge_removes_only_what_this_owner_made_and_nothing_that_nobody_owns(pl
     here = place()
     made(here, nobodys=SMALL, named={**SMALL, "labels": {"MANAGED_BY": ""}})
     here.told_and_changed("apps_present", "theirs", apps={"/theirs": SMALL}, owner="them")
-    here.told_and_changed("apps_present", "mine", apps={"/mine": SMALL, "/group/old": SMALL}, owner="me")
-    changes = here.told_and_changed("apps_present", "mine", apps={"/mine": SMALL}, owner="me", purge=True)
+    here.told_and_changed(
+        "apps_present", "mine", apps={"/mine": SMALL, "/group/old": SMALL}, owner="me"
+    )
+    changes = here.told_and_changed(
+        "apps_present", "mine", apps={"/mine": SMALL}, owner="me", purge=True
+    )
     assert list(changes) == ["/group/old"]
     changes = here.told_and_changed("apps_present", "mine", apps={}, owner="me", purge=True)
     assert list(changes) == ["/mine"]
@@ -137,9 +171,14 @@ def test_an_app_of_another_owner_is_refused_and_one_of_nobody_is_taken_over_whic
 
 def test_what_is_purged_goes_after_those_that_it_depends_on_would(place):
     here = place()
-    here.told_and_changed("apps_present", "all", apps={"/a": SMALL, "/b": {**SMALL, "dependencies": ["/a"]}})
+    here.told_and_changed(
+        "apps_present", "all", apps={"/a": SMALL, "/b": {**SMALL, "dependencies": ["/a"]}}
+    )
     here.told_and_changed("apps_present", "all", apps={}, purge=True)
-    assert [each.path for each in here.writes() if each.method == "DELETE"] == ["/v2/apps/b", "/v2/apps/a"]
+    assert [each.path for each in here.writes() if each.method == "DELETE"] == [
+        "/v2/apps/b",
+        "/v2/apps/a",
+    ]
 
 
 def test_nothing_is_purged_if_what_is_declared_does_not_come_to_run(place):
@@ -156,22 +195,39 @@ def test_nothing_is_purged_if_what_is_declared_does_not_come_to_run(place):
 
 def test_what_others_depend_on_is_started_first(place):
     here = place()
-    apps = {"/a": {**SMALL, "dependencies": ["/b"]}, "/b": {**SMALL, "dependencies": ["c", "/group"]}, "/c": SMALL, "/group/x": SMALL}
+    apps = {
+        "/a": {**SMALL, "dependencies": ["/b"]},
+        "/b": {**SMALL, "dependencies": ["c", "/group"]},
+        "/c": SMALL,
+        "/group/x": SMALL,
+    }
     here.mesos.hold = True
     assert here("apps_present", "all", apps=apps)["result"] is True
-    steps = [[action.path for action in step if action.verb == "Scale"] for step in here.server.plans[0].steps]
+    steps = [
+        [action.path for action in step if action.verb == "Scale"]
+        for step in here.server.plans[0].steps
+    ]
     assert list(filter(None, steps)) == [["/c", "/group/x"], ["/b"], ["/a"]]
 
 
-@pytest.mark.parametrize("apps, said", [
-    ({"/a": {**SMALL, "dependencies": ["/b"]}, "/b": {**SMALL, "dependencies": ["/a"]}},
-     "dependencies: a circle: /a needs /b needs /a"),
-    ({"/a": {**SMALL, "dependencies": ["/a"]}}, "dependencies: a circle: /a needs /a"),
-    ({"/g/a": {**SMALL, "dependencies": ["/g"]}}, "dependencies: a circle: /"),
-    ({"/a": {**SMALL, "dependencies": ["/nosuch"]}}, "/a: dependencies: there is no /nosuch"),
-    ({"/web": {"dependencies": ["/a"]}, "/a": {**SMALL, "dependencies": ["/web"]}}, "dependencies: a circle: /"),
-    ({"/web/inner": SMALL}, "/web: both an app and a group; an id is one of them"),
-], ids=str)
+@pytest.mark.parametrize(
+    "apps, said",
+    [
+        (
+            {"/a": {**SMALL, "dependencies": ["/b"]}, "/b": {**SMALL, "dependencies": ["/a"]}},
+            "dependencies: a circle: /a needs /b needs /a",
+        ),
+        ({"/a": {**SMALL, "dependencies": ["/a"]}}, "dependencies: a circle: /a needs /a"),
+        ({"/g/a": {**SMALL, "dependencies": ["/g"]}}, "dependencies: a circle: /"),
+        ({"/a": {**SMALL, "dependencies": ["/nosuch"]}}, "/a: dependencies: there is no /nosuch"),
+        (
+            {"/web": {"dependencies": ["/a"]}, "/a": {**SMALL, "dependencies": ["/web"]}},
+            "dependencies: a circle: /",
+        ),
+        ({"/web/inner": SMALL}, "/web: both an app and a group; an id is one of them"),
+    ],
+    ids=str,
+)
 def test_circles_and_what_is_not_there_are_refused(place, apps, said):
     here = place()
     made(here, web=SMALL)
@@ -181,24 +237,44 @@ def test_circles_and_what_is_not_there_are_refused(place, apps, said):
 def test_apps_may_depend_on_each_other_in_a_long_row(place):
     here = place()
     here.mesos.hold = True
-    apps = {f"/a{number:04}": {**SMALL, "dependencies": [f"/a{number + 1:04}"] if number < 1200 else []} for number in range(1201)}
+    apps = {
+        f"/a{number:04}": {**SMALL, "dependencies": [f"/a{number + 1:04}"] if number < 1200 else []}
+        for number in range(1201)
+    }
     assert here("apps_present", "all", True, apps=apps)["result"] is None
     apps["/a1200"] = {**SMALL, "dependencies": ["/a0000"]}
-    assert here.fails("apps_present", "all", True, apps=apps).startswith("dependencies: a circle: /a0000 needs /a0001 needs /a0002")
+    assert here.fails("apps_present", "all", True, apps=apps).startswith(
+        "dependencies: a circle: /a0000 needs /a0001 needs /a0002"
+    )
 
 
 def test_an_app_may_depend_on_a_pod_or_group_that_is_there(place):
     here = place()
-    here.call("create_pod", "/pods/one", {"containers": [{"name": "a", "exec": {"command": {"shell": "sleep 9"}},
-                                                          "resources": {"cpus": 0.1, "mem": 32}}]})
+    here.call(
+        "create_pod",
+        "/pods/one",
+        {
+            "containers": [
+                {
+                    "name": "a",
+                    "exec": {"command": {"shell": "sleep 9"}},
+                    "resources": {"cpus": 0.1, "mem": 32},
+                }
+            ]
+        },
+    )
     here.call("create_group", "/empty")
     here.quiet()
-    here.told_and_changed("apps_present", "all", apps={"/a": {**SMALL, "dependencies": ["/pods/one", "/empty"]}})
+    here.told_and_changed(
+        "apps_present", "all", apps={"/a": {**SMALL, "dependencies": ["/pods/one", "/empty"]}}
+    )
 
 
 def test_what_a_declared_app_depends_on_is_not_purged(place):
     here = place()
-    here.told_and_changed("apps_present", "all", apps={"/db": SMALL, "/web": {**SMALL, "dependencies": ["/db"]}})
+    here.told_and_changed(
+        "apps_present", "all", apps={"/db": SMALL, "/web": {**SMALL, "dependencies": ["/db"]}}
+    )
     said = here.refused("apps_present", "all", apps={"/web": SMALL}, purge=True)
     assert said == "/web: dependencies: there is no /db, as it is to be deleted"
 
@@ -209,32 +285,57 @@ def test_what_a_declared_app_depends_on_is_not_purged(place):
 @pytest.mark.parametrize("version", [VERSIONS[0], NEW])
 def test_who_waits_returns_when_all_run(place, version):
     here = place(version)
-    answer = here("apps_present", "all", apps={"/a": SMALL, "/b": {**SMALL, "instances": 2}}, wait=True, timeout=30)
-    assert answer["result"] is True and answer["comment"] == "all: created: /a, /b, and its deployment is done", answer
+    answer = here(
+        "apps_present",
+        "all",
+        apps={"/a": SMALL, "/b": {**SMALL, "instances": 2}},
+        wait=True,
+        timeout=30,
+    )
+    assert (
+        answer["result"] is True
+        and answer["comment"] == "all: created: /a, /b, and its deployment is done"
+    ), answer
     assert not here.call("deployments") and len(here.call("tasks", status="running")) == 3
     answer = here("apps_present", "all", apps={"/a": SMALL}, purge=True, wait=True, timeout=30)
-    assert answer["result"] is True and answer["comment"] == "all: deleted: /b, and its deployment is done", answer
+    assert (
+        answer["result"] is True
+        and answer["comment"] == "all: deleted: /b, and its deployment is done"
+    ), answer
 
 
-def test_a_deployment_that_cannot_end_says_which_app_and_why_and_what_to_do_and_so_does_the_next_run(place):
+def test_a_deployment_that_cannot_end_says_which_app_and_why_and_what_to_do_and_so_does_the_next_run(
+    place,
+):
     here = place()
     apps = {"/a": SMALL, "/big": TOO_BIG}
     changes, said = here.breaks("apps_present", "all", apps=apps, wait=True, timeout=1.5)
     assert list(changes) == ["/a", "/big"]
     deployment = here.call("deployments")[0]["id"]
-    for part in ("all: created: /a, /big, but its deployment goes on after 1.5 seconds", "/big: 0 of 1 instances run", "InsufficientCpus",
-                 f"marathon.cancel_deployment {deployment} undoes it"):
+    for part in (
+        "all: created: /a, /big, but its deployment goes on after 1.5 seconds",
+        "/big: 0 of 1 instances run",
+        "InsufficientCpus",
+        f"marathon.cancel_deployment {deployment} undoes it",
+    ):
         assert part in said, said
     assert "/a: " not in said
     again = here.fails("apps_present", "all", apps=apps, wait=True, timeout=1)
-    assert again.startswith("all is as declared, but its deployment goes on after 1 seconds") and "/big: 0 of 1" in again
+    assert (
+        again.startswith("all is as declared, but its deployment goes on after 1 seconds")
+        and "/big: 0 of 1" in again
+    )
 
 
 def test_an_app_that_never_gets_healthy_is_named(place, monkeypatch):
-    monkeypatch.setattr(Marathon, "is_healthy", lambda self, instance, task: "sick" not in instance.path)
+    monkeypatch.setattr(
+        Marathon, "is_healthy", lambda self, instance, task: "sick" not in instance.path
+    )
     here = place()
     checked = {**SMALL, "healthChecks": [{"protocol": "COMMAND", "command": {"value": "false"}}]}
-    _, said = here.breaks("apps_present", "all", apps={"/well": checked, "/sick": checked}, wait=True, timeout=1)
+    _, said = here.breaks(
+        "apps_present", "all", apps={"/well": checked, "/sick": checked}, wait=True, timeout=1
+    )
     assert "/sick: 1 of 1 instances run, 1 unhealthy" in said and "/well: " not in said
 
 
@@ -242,22 +343,40 @@ def test_an_app_that_never_gets_healthy_is_named(place, monkeypatch):
 def test_with_rollback_all_are_what_they_were_and_new_ones_are_gone(place, version):
     here = place(version)
     here.told_and_changed("apps_present", "all", apps={"/web": SMALL, "/old": SMALL})
-    declared = {"apps": {"/web": {**TOO_BIG, "labels": {"team": "a"}}, "/new": SMALL}, "purge": True}
+    declared = {
+        "apps": {"/web": {**TOO_BIG, "labels": {"team": "a"}}, "/new": SMALL},
+        "purge": True,
+    }
     answer = here("apps_present", "all", **declared, wait=True, timeout=1, rollback=True)
     assert (answer["result"], answer["changes"]) == (False, {}), answer
-    assert "/web: " in answer["comment"] and answer["comment"].endswith("That was undone: it is as it was before"), answer
-    assert [each["id"] for each in here.call("apps")] == ["/old", "/web"] and not here.call("deployments")
-    here.kept("apps_present", "all", apps={"/web": SMALL, "/old": SMALL}, mode="replace", purge=True)
+    assert "/web: " in answer["comment"] and answer["comment"].endswith(
+        "That was undone: it is as it was before"
+    ), answer
+    assert [each["id"] for each in here.call("apps")] == ["/old", "/web"] and not here.call(
+        "deployments"
+    )
+    here.kept(
+        "apps_present", "all", apps={"/web": SMALL, "/old": SMALL}, mode="replace", purge=True
+    )
     assert len(here.call("tasks", app="/web", status="running")) == 1
 
 
 def test_with_rollback_what_is_over_and_does_not_run_is_undone_too(place, monkeypatch):
     seen = Marathon.get_deployments
-    monkeypatch.setattr(Marathon, "get_deployments", functools.wraps(seen)(lambda self, request: []))
+    monkeypatch.setattr(
+        Marathon, "get_deployments", functools.wraps(seen)(lambda self, request: [])
+    )
     here = place()
     here("apps_present", "all", apps={"/web": {**SMALL, "instances": 0}})
     # Nobody sees the deployments, which go on nevertheless.
-    answer = here("apps_present", "all", apps={"/web": {**TOO_BIG, "instances": 1}, "/new": TOO_BIG}, force=True, wait=True, rollback=True)
+    answer = here(
+        "apps_present",
+        "all",
+        apps={"/web": {**TOO_BIG, "instances": 1}, "/new": TOO_BIG},
+        force=True,
+        wait=True,
+        rollback=True,
+    )
     assert (answer["result"], answer["changes"]) == (False, {}), answer
     assert "/new: 0 of 1 instances run" in answer["comment"], answer
     assert "That was undone: it is as it was before" in answer["comment"], answer
@@ -283,7 +402,9 @@ def test_who_waits_for_a_lock_merges_into_what_is_there_when_it_is_gone(place):
 
     def interfere():
         until(lambda: len(here.writes()) > before)
-        requests.put(f"{here.server.url}/v2/apps/a", params={"force": "true"}, json={"mem": 64}, timeout=5).raise_for_status()
+        requests.put(
+            f"{here.server.url}/v2/apps/a", params={"force": "true"}, json={"mem": 64}, timeout=5
+        ).raise_for_status()
         here.mesos.hold = False
 
     interfering = threading.Thread(target=interfere)
@@ -314,25 +435,41 @@ def test_a_purge_that_is_refused_in_between_tells_what_was_done(place):
 # --- what is wrong ---
 
 
-@pytest.mark.parametrize("arguments, said", [
-    ({"apps": ["/web"]}, "apps[0]: '/web' should be a mapping, or a file"),
-    ({"apps": "x"}, "apps: 'x' should be a mapping of ids to fields"),
-    ({"apps": {"/": SMALL}}, "apps: id: '/' should be text such as /shop/cart"),
-    ({"apps": {"/web": None}}, "apps: /web: None should be a mapping, or a file such as"),
-    ({"apps": {"/web": {"comand": "x"}}}, "apps: /web: comand: there is no such field; is it cmd?"),
-    ({"apps": {"/ok": SMALL, "/web": {**SMALL, "env": {"DEBUG": True}}}}, "apps: /web: env.DEBUG: true should be text"),
-    ({"apps": {"/web": {**SMALL, "labels": "x"}}}, "apps: /web: labels: text should be a mapping"),
-    ({"apps": {"/Web": SMALL}}, "apps: '/Web' should be small letters, digits"),
-    ({"apps": {"/web": SMALL, "web": SMALL}}, "apps: /web stands there twice"),
-    ({"apps": {"/web": {**SMALL, "labels": {"MANAGED_BY": "me"}}}}, "/web: labels: MANAGED_BY: 'me' should be left out, or 'salt'"),
-    ({"apps": {"/web": {"cpus": 1}}}, "apps: /web: there is nothing to run"),
-    ({"apps": {}, "purge": "yes"}, "purge: 'yes' should be True or False"),
-    ({"apps": {}, "owner": ""}, "owner: '' should be text, such as salt"),
-    ({"apps": {}, "rollback": True}, "rollback: True should be False without wait"),
-    ({"apps": {}, "instances_managed": 1}, "instances_managed: 1 should be True or False"),
-    ({"apps": {}, "mode": "patch"}, "mode: 'patch' should be merge or replace"),
-    ({"apps": {}, "cmd": "sleep 9"}, "cmd: no such argument"),
-], ids=str)
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        ({"apps": ["/web"]}, "apps[0]: '/web' should be a mapping, or a file"),
+        ({"apps": "x"}, "apps: 'x' should be a mapping of ids to fields"),
+        ({"apps": {"/": SMALL}}, "apps: id: '/' should be text such as /shop/cart"),
+        ({"apps": {"/web": None}}, "apps: /web: None should be a mapping, or a file such as"),
+        (
+            {"apps": {"/web": {"comand": "x"}}},
+            "apps: /web: comand: there is no such field; is it cmd?",
+        ),
+        (
+            {"apps": {"/ok": SMALL, "/web": {**SMALL, "env": {"DEBUG": True}}}},
+            "apps: /web: env.DEBUG: true should be text",
+        ),
+        (
+            {"apps": {"/web": {**SMALL, "labels": "x"}}},
+            "apps: /web: labels: text should be a mapping",
+        ),
+        ({"apps": {"/Web": SMALL}}, "apps: '/Web' should be small letters, digits"),
+        ({"apps": {"/web": SMALL, "web": SMALL}}, "apps: /web stands there twice"),
+        (
+            {"apps": {"/web": {**SMALL, "labels": {"MANAGED_BY": "me"}}}},
+            "/web: labels: MANAGED_BY: 'me' should be left out, or 'salt'",
+        ),
+        ({"apps": {"/web": {"cpus": 1}}}, "apps: /web: there is nothing to run"),
+        ({"apps": {}, "purge": "yes"}, "purge: 'yes' should be True or False"),
+        ({"apps": {}, "owner": ""}, "owner: '' should be text, such as salt"),
+        ({"apps": {}, "rollback": True}, "rollback: True should be False without wait"),
+        ({"apps": {}, "instances_managed": 1}, "instances_managed: 1 should be True or False"),
+        ({"apps": {}, "mode": "patch"}, "mode: 'patch' should be merge or replace"),
+        ({"apps": {}, "cmd": "sleep 9"}, "cmd: no such argument"),
+    ],
+    ids=str,
+)
 def test_wrong_arguments_are_named_with_their_app_and_nothing_is_sent(place, arguments, said):
     assert place().refused("apps_present", "all", **arguments).startswith(said)
 
@@ -342,4 +479,6 @@ def test_before_1_4_apps_that_are_there_cannot_be_replaced(place):
     here.told_and_changed("apps_present", "all", apps={"/web": {**SMALL, "labels": {"team": "a"}}})
     said = here.refused("apps_present", "all", apps={"/web": SMALL}, mode="replace")
     assert said.startswith("apps: /web: nothing can be replaced or unset; Marathon before 1.4")
-    assert list(here.told_and_changed("apps_present", "all", apps={"/web": {"mem": 64}})["/web"]) == ["/mem"]
+    assert list(
+        here.told_and_changed("apps_present", "all", apps={"/web": {"mem": 64}})["/web"]
+    ) == ["/mem"]

@@ -37,7 +37,9 @@ app = loaded("_marathon_app")
 def returned(case, version):
     """Return what that version answers to a case, or None where it cannot be."""
     answers = RETURNED["answers"][case]
-    since = max((each for each in answers if app.release(each) <= app.release(version)), key=app.release)
+    since = max(
+        (each for each in answers if app.release(each) <= app.release(version)), key=app.release
+    )
     if answers[since] is None:
         return None
     answer = {**copy.deepcopy(RETURNED["frames"][version]), **copy.deepcopy(answers[since])}
@@ -50,7 +52,16 @@ def possible():
 
 def impossible(case, version):
     """Say whether the next older version that there is an answer of has none to this case."""
-    return returned(case, max((each for each in VERSIONS if app.release(each) <= app.release(version)), key=app.release)) is None
+    return (
+        returned(
+            case,
+            max(
+                (each for each in VERSIONS if app.release(each) <= app.release(version)),
+                key=app.release,
+            ),
+        )
+        is None
+    )
 
 
 def refused(config, version=NEW):
@@ -64,10 +75,17 @@ def refused(config, version=NEW):
 # --- versions ---
 
 
-@pytest.mark.parametrize("text, numbers", [
-    ("1.8.244", (1, 8, 244)), ("1.5.0-SNAPSHOT", (1, 5, 0)), ("1.4.0-RC2", (1, 4, 0)), ("v1.10", (1, 10, 0)),
-    ((1, 6, 567), (1, 6, 567)), ([1, 6], (1, 6, 0)),
-])
+@pytest.mark.parametrize(
+    "text, numbers",
+    [
+        ("1.8.244", (1, 8, 244)),
+        ("1.5.0-SNAPSHOT", (1, 5, 0)),
+        ("1.4.0-RC2", (1, 4, 0)),
+        ("v1.10", (1, 10, 0)),
+        ((1, 6, 567), (1, 6, 567)),
+        ([1, 6], (1, 6, 0)),
+    ],
+)
 def test_a_version_is_three_numbers(text, numbers):
     assert app.release(text) == numbers
 
@@ -88,7 +106,10 @@ def test_what_marathon_makes_of_a_declaration_is_no_difference(case, version, mo
     assert app.diff(returned(case, version), POSTED[case], version, mode) == {}
 
 
-@pytest.mark.parametrize("case, version", [(case, version) for case in POSTED for version in VERSIONS if not returned(case, version)])
+@pytest.mark.parametrize(
+    "case, version",
+    [(case, version) for case in POSTED for version in VERSIONS if not returned(case, version)],
+)
 def test_what_a_version_would_lose_or_cannot_do_is_refused_with_the_version_that_can(case, version):
     assert re.search(r"needs Marathon 1\.\d", refused(POSTED[case], version))
 
@@ -109,7 +130,10 @@ def test_what_is_sent_is_what_is_desired_and_in_the_form_of_the_version(case, ve
         if app.release(version) < (1, 5):
             assert "networks" not in body and "portMappings" not in (body.get("container") or {})
         else:
-            assert "ipAddress" not in body and not {"network", "portMappings"} & app._docker(body).keys()
+            assert (
+                "ipAddress" not in body
+                and not {"network", "portMappings"} & app._docker(body).keys()
+            )
 
 
 @pytest.mark.parametrize("case, version", possible())
@@ -135,10 +159,21 @@ def test_configurations_are_copied_never_changed(case):
 # --- defaults, by version ---
 
 
-@pytest.mark.parametrize("version, delay, unreachable", [
-    ("1.1.2", 3600, None), ("1.3.14", 3600, None), ("1.4.0", 3600, (300, 600)), ("1.4.8", 3600, (300, 600)), ("1.4.9", 3600, (0, 0)),
-    ("1.5.0", 3600, (300, 600)), ("1.5.1", 3600, (0, 0)), ("1.7.236", 3600, (0, 0)), ("1.8.180", 300, (0, 0)), ("1.10.26", 300, (0, 0)),
-])
+@pytest.mark.parametrize(
+    "version, delay, unreachable",
+    [
+        ("1.1.2", 3600, None),
+        ("1.3.14", 3600, None),
+        ("1.4.0", 3600, (300, 600)),
+        ("1.4.8", 3600, (300, 600)),
+        ("1.4.9", 3600, (0, 0)),
+        ("1.5.0", 3600, (300, 600)),
+        ("1.5.1", 3600, (0, 0)),
+        ("1.7.236", 3600, (0, 0)),
+        ("1.8.180", 300, (0, 0)),
+        ("1.10.26", 300, (0, 0)),
+    ],
+)
 def test_defaults_are_those_of_the_version(version, delay, unreachable):
     form = app.canonical(WEB, version)
     told = form.get("unreachableStrategy")
@@ -155,12 +190,27 @@ def test_a_half_unreachable_strategy_has_the_other_half_by_default(version, unre
 
 
 @pytest.mark.parametrize("version", ["1.4.13", "1.5.15", "1.8.244"])
-@pytest.mark.parametrize("volume, unreachable", [
-    ({"persistent": {"size": 10}}, "disabled"),
-    ({"external": {"name": "data", "provider": "dvdi"}}, {"inactiveAfterSeconds": 0, "expungeAfterSeconds": 0}),
-])
+@pytest.mark.parametrize(
+    "volume, unreachable",
+    [
+        ({"persistent": {"size": 10}}, "disabled"),
+        (
+            {"external": {"name": "data", "provider": "dvdi"}},
+            {"inactiveAfterSeconds": 0, "expungeAfterSeconds": 0},
+        ),
+    ],
+)
 def test_an_app_with_a_volume_that_stays_is_upgraded_in_place(volume, unreachable, version):
-    form = app.canonical({**WEB, "container": {"type": "MESOS", "volumes": [{"containerPath": "d", "mode": "RW", **volume}]}}, version)
+    form = app.canonical(
+        {
+            **WEB,
+            "container": {
+                "type": "MESOS",
+                "volumes": [{"containerPath": "d", "mode": "RW", **volume}],
+            },
+        },
+        version,
+    )
     assert form["upgradeStrategy"] == {"minimumHealthCapacity": 0.5, "maximumOverCapacity": 0}
     assert form["unreachableStrategy"] == unreachable
 
@@ -169,7 +219,8 @@ def test_residency_is_nothing_any_more_from_1_6_on_and_a_field_before():
     resident = {**POSTED["resident"], "residency": {"relaunchEscalationTimeoutSeconds": 10}}
     assert app.diff(returned("resident", "1.8.244"), resident, "1.8.244") == {}
     assert app.diff(returned("resident", "1.5.15"), resident, "1.5.15") == {
-        "/residency/relaunchEscalationTimeoutSeconds": {"old": 3600, "new": 10}}
+        "/residency/relaunchEscalationTimeoutSeconds": {"old": 3600, "new": 10}
+    }
     assert "residency" not in app.writable(returned("resident", "1.8.244"), "1.8.244")
 
 
@@ -183,18 +234,36 @@ def test_a_profile_makes_a_persistent_volume_a_mount_from_1_8_on():
 # --- ids ---
 
 
-@pytest.mark.parametrize("given, absolute", [
-    ("web", "/web"), ("/web/", "/web"), ("shop/cart", "/shop/cart"), ("//shop//cart", "/shop/cart"),
-])
+@pytest.mark.parametrize(
+    "given, absolute",
+    [
+        ("web", "/web"),
+        ("/web/", "/web"),
+        ("shop/cart", "/shop/cart"),
+        ("//shop//cart", "/shop/cart"),
+    ],
+)
 def test_ids_are_absolute(given, absolute):
     assert app.canonical({"id": given, "dependencies": [given]}, NEW)["id"] == absolute
-    assert app.prepared({"id": given, "dependencies": [given]}, OLD) == {"id": absolute, "dependencies": [absolute]}
+    assert app.prepared({"id": given, "dependencies": [given]}, OLD) == {
+        "id": absolute,
+        "dependencies": [absolute],
+    }
 
 
-@pytest.mark.parametrize("identifier, message", [
-    ("", "is no app"), ("/", "is no app"), ("/Web", "upper case"), ("/shop/-x", "is no id"), ("/shop_x", "is no id"),
-    ("../web", "is relative"), ("/shop/tasks", "keep for themselves"), ("versions", "keep for themselves"),
-])
+@pytest.mark.parametrize(
+    "identifier, message",
+    [
+        ("", "is no app"),
+        ("/", "is no app"),
+        ("/Web", "upper case"),
+        ("/shop/-x", "is no id"),
+        ("/shop_x", "is no id"),
+        ("../web", "is relative"),
+        ("/shop/tasks", "keep for themselves"),
+        ("versions", "keep for themselves"),
+    ],
+)
 def test_what_is_no_id_is_refused(identifier, message):
     assert message in refused({"id": identifier})
     assert "keep" in message or message in refused({"dependencies": [identifier]})
@@ -211,7 +280,9 @@ def test_before_1_8_an_app_may_be_called_tasks():
 def test_a_port_0_is_whatever_marathon_assigned_and_any_other_is_that_port(version):
     current = returned("ports", version)
     assert app.diff(current, {"ports": [0, 8080]}, version) == {}
-    assert app.diff(current, {"ports": [8081, 8080]}, version) == {"/portDefinitions/0/port": {"old": 10000, "new": 8081}}
+    assert app.diff(current, {"ports": [8081, 8080]}, version) == {
+        "/portDefinitions/0/port": {"old": 10000, "new": 8081}
+    }
     assert app.diff(current, {"ports": [0, 0]}, version) == {}
     changed = app.diff(current, {"ports": [0]}, version)
     assert list(changed) == ["/portDefinitions"] and len(changed["/portDefinitions"]["new"]) == 1
@@ -222,23 +293,45 @@ def test_a_service_port_0_is_whatever_was_assigned_but_a_host_port_0_is_not(vers
     current = returned("docker bridge, old form", version)
     container = copy.deepcopy(POSTED["docker bridge, old form"]["container"])
     container["docker"]["portMappings"][0] |= {"servicePort": 0, "hostPort": 8080}
-    assert app.diff(current, {"container": container}, version) == {"/container/portMappings/0/hostPort": {"old": 0, "new": 8080}}
+    assert app.diff(current, {"container": container}, version) == {
+        "/container/portMappings/0/hostPort": {"old": 0, "new": 8080}
+    }
     container["docker"]["portMappings"][0] |= {"servicePort": 9999, "hostPort": 0}
-    assert app.diff(current, {"container": container}, version) == {"/container/portMappings/0/servicePort": {"old": 10000, "new": 9999}}
+    assert app.diff(current, {"container": container}, version) == {
+        "/container/portMappings/0/servicePort": {"old": 10000, "new": 9999}
+    }
 
 
 def test_ports_are_nameless_and_the_default_port_has_a_name():
-    assert app.canonical({"ports": [0]}, NEW)["portDefinitions"] == [{"port": 0, "protocol": "tcp", "labels": {}}]
-    assert app.canonical({}, NEW)["portDefinitions"] == [{"port": 0, "protocol": "tcp", "labels": {}, "name": "default"}]
+    assert app.canonical({"ports": [0]}, NEW)["portDefinitions"] == [
+        {"port": 0, "protocol": "tcp", "labels": {}}
+    ]
+    assert app.canonical({}, NEW)["portDefinitions"] == [
+        {"port": 0, "protocol": "tcp", "labels": {}, "name": "default"}
+    ]
     assert app.canonical({"portDefinitions": []}, NEW)["portDefinitions"] == []
 
 
 def test_a_network_of_its_own_brings_a_mapping_by_default_unless_there_are_explicitly_none():
     form = app.canonical({**WEB, "networks": [{"mode": "container/bridge"}]}, NEW)
-    assert form["container"] == {"type": "MESOS", "volumes": [], "portMappings": [
-        {"containerPort": 0, "servicePort": 0, "hostPort": 0, "protocol": "tcp", "labels": {}, "name": "default"}]}
+    assert form["container"] == {
+        "type": "MESOS",
+        "volumes": [],
+        "portMappings": [
+            {
+                "containerPort": 0,
+                "servicePort": 0,
+                "hostPort": 0,
+                "protocol": "tcp",
+                "labels": {},
+                "name": "default",
+            }
+        ],
+    }
     assert "portDefinitions" not in form
-    form = app.canonical({"networks": [{"name": "x"}], "container": {"type": "MESOS", "portMappings": []}}, NEW)
+    form = app.canonical(
+        {"networks": [{"name": "x"}], "container": {"type": "MESOS", "portMappings": []}}, NEW
+    )
     assert form["container"]["portMappings"] == []
     form = app.canonical({"networks": [{"name": "x"}], "container": {"type": "MESOS"}}, NEW)
     assert "hostPort" not in form["container"]["portMappings"][0]
@@ -253,19 +346,30 @@ def test_more_ports_than_mappings_are_mappings_on_a_network_of_its_own():
 
 
 def test_mappings_on_the_network_of_the_host_are_dropped_as_marathon_drops_them():
-    config = {**WEB, "container": {"docker": {"image": "x", "network": "HOST", "portMappings": [{"containerPort": 80}]}}}
+    config = {
+        **WEB,
+        "container": {
+            "docker": {"image": "x", "network": "HOST", "portMappings": [{"containerPort": 80}]}
+        },
+    }
     assert "portMappings" not in app.canonical(config, NEW)["container"]
 
 
 def test_a_container_network_without_a_name_is_the_default_one():
     current = returned("user network, new form", NEW)
-    assert app.diff(current, {"networks": [{"mode": "container", "labels": {"zone": "inner"}}]}, NEW) == {}
-    assert app.diff(current, {"networks": [{"name": "other", "labels": {"zone": "inner"}}]}, NEW) == {
-        "/networks/0/name": {"old": "dcos", "new": "other"}}
+    assert (
+        app.diff(current, {"networks": [{"mode": "container", "labels": {"zone": "inner"}}]}, NEW)
+        == {}
+    )
+    assert app.diff(
+        current, {"networks": [{"name": "other", "labels": {"zone": "inner"}}]}, NEW
+    ) == {"/networks/0/name": {"old": "dcos", "new": "other"}}
 
 
 def test_the_bridge_of_mesos_has_a_name_that_means_it():
-    assert app.canonical({"ipAddress": {"networkName": "mesos-bridge"}}, NEW)["networks"] == [{"mode": "container/bridge", "labels": {}}]
+    assert app.canonical({"ipAddress": {"networkName": "mesos-bridge"}}, NEW)["networks"] == [
+        {"mode": "container/bridge", "labels": {}}
+    ]
 
 
 @pytest.mark.parametrize("version", ["1.4.13", "1.8.244"])
@@ -274,30 +378,62 @@ def test_another_network_takes_the_ports_of_the_old_one_away(version):
     current = returned("docker host", version)
     desired = {"networks": [{"mode": "container/bridge"}], "container": container}
     changed = app.diff(current, desired, version)
-    assert changed["/networks/0/mode"] == {"old": "host", "new": "container/bridge"} and changed["/portDefinitions"]["new"] is None
+    assert (
+        changed["/networks/0/mode"] == {"old": "host", "new": "container/bridge"}
+        and changed["/portDefinitions"]["new"] is None
+    )
     assert "portDefinitions" not in app.merged(current, desired, version)
     bridged = returned("docker bridge, new form", version)
     changed = app.diff(bridged, {"networks": [{"mode": "host"}]}, version)
     assert changed["/container/portMappings"]["new"] is None
-    assert app.diff(app.merged(bridged, {"networks": [{"mode": "host"}]}, version), {"networks": [{"mode": "host"}]}, version) == {}
+    assert (
+        app.diff(
+            app.merged(bridged, {"networks": [{"mode": "host"}]}, version),
+            {"networks": [{"mode": "host"}]},
+            version,
+        )
+        == {}
+    )
 
 
 def test_one_declaration_is_sent_to_each_line_in_the_form_that_it_knows():
     config = POSTED["docker bridge, new form"]
     older = app.prepared(config, "1.3.14")
-    assert older["container"]["docker"]["network"] == "BRIDGE" and len(older["container"]["docker"]["portMappings"]) == 2
-    assert app.prepared(POSTED["docker bridge, old form"], NEW)["networks"] == [{"mode": "container/bridge"}]
+    assert (
+        older["container"]["docker"]["network"] == "BRIDGE"
+        and len(older["container"]["docker"]["portMappings"]) == 2
+    )
+    assert app.prepared(POSTED["docker bridge, old form"], NEW)["networks"] == [
+        {"mode": "container/bridge"}
+    ]
     assert app.prepared(POSTED["fetch"], "1.3.14")["fetch"][1]["outputFile"] == "lib/b.jar"
     user = app.prepared(POSTED["user network, new form"], OLD)
-    assert user["ipAddress"] == {"networkName": "dcos", "labels": {"zone": "inner"}} and user["container"]["docker"]["network"] == "USER"
+    assert (
+        user["ipAddress"] == {"networkName": "dcos", "labels": {"zone": "inner"}}
+        and user["container"]["docker"]["network"] == "USER"
+    )
 
 
-@pytest.mark.parametrize("config, message", [
-    ({"networks": [{"name": "a"}, {"name": "b"}], "container": {"type": "MESOS"}}, "several need Marathon 1.5"),
-    ({"networks": [{"mode": "container/bridge"}]}, "needs Marathon 1.5"),
-    ({"networks": [{"name": "a"}], "container": {"type": "MESOS", "portMappings": [{"containerPort": 80, "hostPort": 0, "name": "x"}]}},
-     "before Marathon 1.5"),
-])
+@pytest.mark.parametrize(
+    "config, message",
+    [
+        (
+            {"networks": [{"name": "a"}, {"name": "b"}], "container": {"type": "MESOS"}},
+            "several need Marathon 1.5",
+        ),
+        ({"networks": [{"mode": "container/bridge"}]}, "needs Marathon 1.5"),
+        (
+            {
+                "networks": [{"name": "a"}],
+                "container": {
+                    "type": "MESOS",
+                    "portMappings": [{"containerPort": 80, "hostPort": 0, "name": "x"}],
+                },
+            },
+            "before Marathon 1.5",
+        ),
+    ],
+)
 def test_what_the_older_form_cannot_say_is_refused_before_1_5(config, message):
     app.check(config, NEW)
     assert message in refused(config, OLD)
@@ -306,7 +442,10 @@ def test_what_the_older_form_cannot_say_is_refused_before_1_5(config, message):
 # --- fetch, health checks, sets ---
 
 
-@pytest.mark.parametrize("name, extract", [("a.tgz", True), ("a.tar.bz2", True), ("a.zip", True), ("a.jar", False), ("a", False)])
+@pytest.mark.parametrize(
+    "name, extract",
+    [("a.tgz", True), ("a.tar.bz2", True), ("a.zip", True), ("a.jar", False), ("a", False)],
+)
 def test_a_uri_is_extracted_if_it_is_an_archive_and_what_is_fetched_always(name, extract):
     assert app.canonical({"uris": [name]}, NEW)["fetch"][0]["extract"] is extract
     assert app.canonical({"fetch": [{"uri": name}]}, NEW)["fetch"][0]["extract"] is True
@@ -314,14 +453,24 @@ def test_a_uri_is_extracted_if_it_is_an_archive_and_what_is_fetched_always(name,
 
 def test_the_order_of_a_set_is_none_and_that_of_a_list_is_one():
     current = returned("health checks", NEW)
-    assert app.diff(current, {"healthChecks": POSTED["health checks"]["healthChecks"][::-1]}, NEW) == {}
+    assert (
+        app.diff(current, {"healthChecks": POSTED["health checks"]["healthChecks"][::-1]}, NEW)
+        == {}
+    )
     checks = copy.deepcopy(POSTED["health checks"]["healthChecks"])
     checks[0]["path"] = "/other"
     assert list(app.diff(current, {"healthChecks": checks}, NEW)) == ["/healthChecks"]
     current = returned("constraints", NEW)
-    assert app.diff(current, {"constraints": [["hostname", "UNIQUE"], ["rack", "GROUP_BY", "2"]]}, NEW) == {}
-    assert list(app.diff(current, {"constraints": [["hostname", "UNIQUE"]]}, NEW)) == ["/constraints"]
-    assert app.diff(returned("args", NEW), {"args": ["sleep 1000", "-c", "7"]}, NEW)["/args"]["old"] == ["-c", "sleep 1000", "7"]
+    assert (
+        app.diff(current, {"constraints": [["hostname", "UNIQUE"], ["rack", "GROUP_BY", "2"]]}, NEW)
+        == {}
+    )
+    assert list(app.diff(current, {"constraints": [["hostname", "UNIQUE"]]}, NEW)) == [
+        "/constraints"
+    ]
+    assert app.diff(returned("args", NEW), {"args": ["sleep 1000", "-c", "7"]}, NEW)["/args"][
+        "old"
+    ] == ["-c", "sleep 1000", "7"]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -330,38 +479,94 @@ def test_the_first_port_is_the_one_that_is_checked_whether_it_is_told_or_not(ind
     told = {"protocol": "TCP", **({} if index is None else {"portIndex": index})}
     for answer in ({"protocol": "TCP", "portIndex": 0}, {"protocol": "TCP"}):
         assert app.diff({**WEB, "healthChecks": [answer]}, {"healthChecks": [told]}, version) == {}
-    assert app.diff({**WEB, "healthChecks": [told]}, {"healthChecks": [{"protocol": "TCP", "portIndex": 1}]}, version)
-    assert app.diff({**WEB, "healthChecks": [told]}, {"healthChecks": [{"protocol": "TCP", "port": 80}]}, version)
+    assert app.diff(
+        {**WEB, "healthChecks": [told]},
+        {"healthChecks": [{"protocol": "TCP", "portIndex": 1}]},
+        version,
+    )
+    assert app.diff(
+        {**WEB, "healthChecks": [told]},
+        {"healthChecks": [{"protocol": "TCP", "port": 80}]},
+        version,
+    )
 
 
-@pytest.mark.parametrize("version, differs", [("1.3.14", True), ("1.4.13", True), ("1.5.15", False), ("1.10.26", False)])
+@pytest.mark.parametrize(
+    "version, differs", [("1.3.14", True), ("1.4.13", True), ("1.5.15", False), ("1.10.26", False)]
+)
 def test_what_marathon_loses_of_a_check_is_no_difference(version, differs):
-    current = {**WEB, "healthChecks": [{"protocol": "HTTP", "path": "/", "ignoreHttp1xx": False, "delaySeconds": 15, "portIndex": 0}]}
-    assert bool(app.diff(current, {"healthChecks": [{"path": "/", "ignoreHttp1xx": True}]}, version)) is differs
+    current = {
+        **WEB,
+        "healthChecks": [
+            {
+                "protocol": "HTTP",
+                "path": "/",
+                "ignoreHttp1xx": False,
+                "delaySeconds": 15,
+                "portIndex": 0,
+            }
+        ],
+    }
+    assert (
+        bool(app.diff(current, {"healthChecks": [{"path": "/", "ignoreHttp1xx": True}]}, version))
+        is differs
+    )
     assert app.diff(current, {"healthChecks": [{"path": "/", "delaySeconds": 3}]}, version) == {}
     assert app.diff(current, {"healthChecks": [{"path": "/", "ipProtocol": "IPv6"}]}, version) == {}
 
 
 def test_the_checks_of_mesos_have_a_delay_and_a_protocol_of_addresses():
-    current = {**WEB, "healthChecks": [{"protocol": "MESOS_HTTP", "path": "/", "delaySeconds": 15, "portIndex": 0, "ipProtocol": "IPv4"}]}
+    current = {
+        **WEB,
+        "healthChecks": [
+            {
+                "protocol": "MESOS_HTTP",
+                "path": "/",
+                "delaySeconds": 15,
+                "portIndex": 0,
+                "ipProtocol": "IPv4",
+            }
+        ],
+    }
     assert app.diff(current, {"healthChecks": [{"protocol": "MESOS_HTTP", "path": "/"}]}, NEW) == {}
     for changed in ({"delaySeconds": 3}, {"ipProtocol": "IPv6"}):
-        assert app.diff(current, {"healthChecks": [{"protocol": "MESOS_HTTP", "path": "/", **changed}]}, NEW)
+        assert app.diff(
+            current, {"healthChecks": [{"protocol": "MESOS_HTTP", "path": "/", **changed}]}, NEW
+        )
 
 
 def test_a_mesos_container_stores_neither_privileged_nor_parameters():
     container = {"type": "MESOS", "docker": {"image": "x"}}
     current = {**WEB, "container": {**container, "volumes": []}}
-    asked = {"container": {"type": "MESOS", "docker": {"image": "x", "privileged": True, "parameters": [{"key": "a", "value": "b"}]}}}
+    asked = {
+        "container": {
+            "type": "MESOS",
+            "docker": {
+                "image": "x",
+                "privileged": True,
+                "parameters": [{"key": "a", "value": "b"}],
+            },
+        }
+    }
     assert app.diff(current, asked, NEW) == {}
 
 
-@pytest.mark.parametrize("version, mine, theirs, differs", [
-    ("1.8.244", ["web"], ["*"], True), ("1.9.109", ["web"], ["*"], False), ("1.9.109", ["web", "*"], ["*"], False),
-    ("1.9.109", ["batch", "*"], ["*", "batch"], False), ("1.9.109", ["batch"], ["*"], True), ("1.9.109", ["*"], None, True),
-    ("1.9.109", [], None, False), ("1.3.14", [], None, False),
-])
-def test_roles_of_which_marathon_accepts_none_are_those_that_it_made_of_them(version, mine, theirs, differs):
+@pytest.mark.parametrize(
+    "version, mine, theirs, differs",
+    [
+        ("1.8.244", ["web"], ["*"], True),
+        ("1.9.109", ["web"], ["*"], False),
+        ("1.9.109", ["web", "*"], ["*"], False),
+        ("1.9.109", ["batch", "*"], ["*", "batch"], False),
+        ("1.9.109", ["batch"], ["*"], True),
+        ("1.9.109", ["*"], None, True),
+        ("1.9.109", [], None, False),
+        ("1.3.14", [], None, False),
+    ],
+)
+def test_roles_of_which_marathon_accepts_none_are_those_that_it_made_of_them(
+    version, mine, theirs, differs
+):
     current = {**WEB, "role": "batch", "acceptedResourceRoles": theirs}
     assert bool(app.diff(current, {"acceptedResourceRoles": mine}, version)) is differs
 
@@ -376,10 +581,25 @@ def test_a_role_counts_only_if_it_is_given():
 
 
 def test_paths_are_json_pointers_to_the_deepest_difference():
-    current = {**returned("docker bridge, new form", NEW), "labels": {"a/b": "1", "c~d": "2"}, "env": {"A": "1", "B": {"secret": "b"}}}
-    changed = app.diff(current, {
-        "labels": {"a/b": "0", "c~d": "0"}, "env": {"B": {"secret": "c"}}, "cpus": 0.5, "user": "root",
-        "container": {**POSTED["docker bridge, new form"]["container"], "docker": {"image": "nginx:1.26"}}}, NEW)
+    current = {
+        **returned("docker bridge, new form", NEW),
+        "labels": {"a/b": "1", "c~d": "2"},
+        "env": {"A": "1", "B": {"secret": "b"}},
+    }
+    changed = app.diff(
+        current,
+        {
+            "labels": {"a/b": "0", "c~d": "0"},
+            "env": {"B": {"secret": "c"}},
+            "cpus": 0.5,
+            "user": "root",
+            "container": {
+                **POSTED["docker bridge, new form"]["container"],
+                "docker": {"image": "nginx:1.26"},
+            },
+        },
+        NEW,
+    )
     assert changed == {
         "/container/docker/image": {"old": "nginx:1.25", "new": "nginx:1.26"},
         "/cpus": {"old": 1, "new": 0.5},
@@ -392,13 +612,26 @@ def test_paths_are_json_pointers_to_the_deepest_difference():
 
 
 def test_a_field_that_is_given_is_meant_as_a_whole_and_one_that_is_not_stays():
-    current = {**WEB, "labels": {"a": "1", "b": "2"}, "cpus": 2, "upgradeStrategy": {"minimumHealthCapacity": 0, "maximumOverCapacity": 0}}
-    assert app.diff(current, {"labels": {"a": "1"}}, NEW) == {"/labels/b": {"old": "2", "new": None}}
+    current = {
+        **WEB,
+        "labels": {"a": "1", "b": "2"},
+        "cpus": 2,
+        "upgradeStrategy": {"minimumHealthCapacity": 0, "maximumOverCapacity": 0},
+    }
+    assert app.diff(current, {"labels": {"a": "1"}}, NEW) == {
+        "/labels/b": {"old": "2", "new": None}
+    }
     assert app.diff(current, {"upgradeStrategy": {"minimumHealthCapacity": 0}}, NEW) == {
-        "/upgradeStrategy/maximumOverCapacity": {"old": 0, "new": 1}}
+        "/upgradeStrategy/maximumOverCapacity": {"old": 0, "new": 1}
+    }
     assert app.diff(current, {}, NEW) == {}
-    assert app.diff(current, {"labels": {"a": "1", "b": "2"}, "cmd": "sleep 1000"}, NEW, "replace").keys() == {
-        "/cpus", "/upgradeStrategy/minimumHealthCapacity", "/upgradeStrategy/maximumOverCapacity"}
+    assert app.diff(
+        current, {"labels": {"a": "1", "b": "2"}, "cmd": "sleep 1000"}, NEW, "replace"
+    ).keys() == {
+        "/cpus",
+        "/upgradeStrategy/minimumHealthCapacity",
+        "/upgradeStrategy/maximumOverCapacity",
+    }
 
 
 @pytest.mark.parametrize("mode", ["merge", "replace"])
@@ -406,19 +639,27 @@ def test_instances_that_are_not_given_stay(mode):
     current = {**returned("minimal", NEW), "instances": 7}
     assert app.diff(current, WEB, NEW, mode) == {}
     assert app.merged(current, WEB, NEW, mode=mode)["instances"] == 7
-    assert app.diff(current, {**WEB, "instances": 1}, NEW, mode) == {"/instances": {"old": 7, "new": 1}}
+    assert app.diff(current, {**WEB, "instances": 1}, NEW, mode) == {
+        "/instances": {"old": 7, "new": 1}
+    }
 
 
 def test_args_instead_of_a_command_rule_it_out_and_the_other_way_round():
     current = returned("minimal", NEW)
-    assert app.diff(current, {"args": ["a"]}, NEW) == {"/args": {"old": [], "new": ["a"]}, "/cmd": {"old": "sleep 1000", "new": None}}
+    assert app.diff(current, {"args": ["a"]}, NEW) == {
+        "/args": {"old": [], "new": ["a"]},
+        "/cmd": {"old": "sleep 1000", "new": None},
+    }
     assert "cmd" not in app.merged(current, {"args": ["a"]}, NEW)
     assert "args" not in app.merged(returned("args", OLD), {"cmd": "sleep 1000"}, OLD)
 
 
 def test_what_is_to_be_unset_is_gone_from_what_is_sent_and_in_the_differences():
     current = {**returned("docker host", NEW), "user": "nobody"}
-    assert app.merged(current, WEB, NEW, unset=["user", "container"]).keys() & {"user", "container"} == set()
+    assert (
+        app.merged(current, WEB, NEW, unset=["user", "container"]).keys() & {"user", "container"}
+        == set()
+    )
     assert list(app.diff(current, WEB, NEW, unset=["user", "container"])) == ["/container", "/user"]
     assert "fetch" not in app.merged(returned("fetch", NEW), {}, NEW, unset=["uris"])
     with pytest.raises(ValueError, match="cmd: both given and to be unset"):
@@ -428,17 +669,26 @@ def test_what_is_to_be_unset_is_gone_from_what_is_sent_and_in_the_differences():
 def test_what_marathon_would_lose_is_sent_again():
     current = {**returned("executor and limits", "1.10.26"), "instances": 4}
     body = app.merged(current, {"labels": {"a": "b"}}, "1.10.26")
-    assert body["executorResources"] == {"cpus": 0.2, "mem": 32, "disk": 10} and body["instances"] == 4
+    assert (
+        body["executorResources"] == {"cpus": 0.2, "mem": 32, "disk": 10} and body["instances"] == 4
+    )
     assert body["resourceLimits"] == {"cpus": "unlimited", "mem": 256}
 
 
-@pytest.mark.parametrize("before", [{}, {"executorResources": {"cpus": 0.1, "mem": 32, "disk": 10}}])
+@pytest.mark.parametrize(
+    "before", [{}, {"executorResources": {"cpus": 0.1, "mem": 32, "disk": 10}}]
+)
 def test_executor_resources_alone_are_no_difference_as_marathon_sees_none(before):
     current = {**returned("minimal", NEW), **before}
     wanted = {"executorResources": {"cpus": 0.5}}
     assert app.diff(current, wanted, NEW) == {}
-    assert app.diff(current, {**wanted, "instances": 3}, NEW) == {"/instances": {"old": 1, "new": 3}}
-    assert {path.split("/")[1] for path in app.diff(current, {**wanted, "cpus": 2}, NEW)} == {"cpus", "executorResources"}
+    assert app.diff(current, {**wanted, "instances": 3}, NEW) == {
+        "/instances": {"old": 1, "new": 3}
+    }
+    assert {path.split("/")[1] for path in app.diff(current, {**wanted, "cpus": 2}, NEW)} == {
+        "cpus",
+        "executorResources",
+    }
 
 
 def test_a_mode_that_is_none_is_refused():
@@ -452,81 +702,161 @@ def test_a_mode_that_is_none_is_refused():
 
 def test_half_an_upgrade_strategy_is_completed():
     half = {"upgradeStrategy": {"minimumHealthCapacity": 0.2}}
-    assert app.prepared(half, NEW)["upgradeStrategy"] == {"minimumHealthCapacity": 0.2, "maximumOverCapacity": 1}
-    assert app.merged(returned("resident", NEW), half, NEW)["upgradeStrategy"] == {"minimumHealthCapacity": 0.2, "maximumOverCapacity": 0}
+    assert app.prepared(half, NEW)["upgradeStrategy"] == {
+        "minimumHealthCapacity": 0.2,
+        "maximumOverCapacity": 1,
+    }
+    assert app.merged(returned("resident", NEW), half, NEW)["upgradeStrategy"] == {
+        "minimumHealthCapacity": 0.2,
+        "maximumOverCapacity": 0,
+    }
 
 
 def test_numbers_become_text_where_marathon_wants_text():
-    sent = app.prepared({"env": {"PORT": 8080, "KEY": {"secret": "a"}}, "labels": {1: 2}, "args": [1], "cpus": 2.0,
-                         "constraints": [["rack", "MAX_PER", 2]], "env2": None}, NEW)
-    assert sent == {"env": {"PORT": "8080", "KEY": {"secret": "a"}}, "labels": {"1": "2"}, "args": ["1"], "cpus": 2,
-                    "constraints": [["rack", "MAX_PER", "2"]]}
+    sent = app.prepared(
+        {
+            "env": {"PORT": 8080, "KEY": {"secret": "a"}},
+            "labels": {1: 2},
+            "args": [1],
+            "cpus": 2.0,
+            "constraints": [["rack", "MAX_PER", 2]],
+            "env2": None,
+        },
+        NEW,
+    )
+    assert sent == {
+        "env": {"PORT": "8080", "KEY": {"secret": "a"}},
+        "labels": {"1": "2"},
+        "args": ["1"],
+        "cpus": 2,
+        "constraints": [["rack", "MAX_PER", "2"]],
+    }
 
 
 def test_an_empty_list_of_roles_is_not_sent_as_marathon_refuses_it():
-    assert app.prepared({"cmd": "sleep 1", "acceptedResourceRoles": []}, "1.3.14") == {"cmd": "sleep 1"}
+    assert app.prepared({"cmd": "sleep 1", "acceptedResourceRoles": []}, "1.3.14") == {
+        "cmd": "sleep 1"
+    }
 
 
 def test_a_date_is_the_text_that_was_written():
-    assert app.prepared({"env": {"SINCE": datetime.date(2030, 1, 31)}}, NEW) == {"env": {"SINCE": "2030-01-31"}}
+    assert app.prepared({"env": {"SINCE": datetime.date(2030, 1, 31)}}, NEW) == {
+        "env": {"SINCE": "2030-01-31"}
+    }
     app.check({"env": {"SINCE": datetime.date(2030, 1, 31)}}, NEW)
 
 
 # --- what is refused ---
 
 
-@pytest.mark.parametrize("config, message", [
-    ({"cdm": "sleep 1"}, "cdm: there is no such field; is it cmd?"),
-    ({"container": {"docker": {"imge": "x"}}}, "container.docker.imge: there is no such field; is it image?"),
-    ({"healthChecks": [{"grace": 1}]}, "healthChecks[0].grace: there is no such field"),
-    ({"env": None}, "env: nothing stands there; leave it out, or write {}"),
-    ({"healthChecks": None}, "healthChecks: nothing stands there; leave it out, or write []"),
-    ({"env": ["A=1"]}, "env: a list should be a mapping"),
-    ({"env": {"A": True}}, "env.A: true should be text; put it in quotes"),
-    ({"env": {"A": 1.1}}, "env.A: 1.1 should be text; put it in quotes"),
-    ({"env": {"A": None}}, "env.A: nothing should be text; put it in quotes"),
-    ({"env": {"A": {"secrets": "x"}}}, "env.A: a mapping should be text; put it in quotes"),
-    ({"env": {"A": datetime.datetime(2030, 1, 1)}}, "env.A: a datetime should be text; put it in quotes"),
-    ({"labels": {"A": False}}, "labels.A: false should be text; put it in quotes"),
-    ({"labels": {True: "a"}}, "labels: the name true should be text; put it in quotes"),
-    ({"args": ["-v", True]}, "args[1]: true should be text; put it in quotes"),
-    ({"args": "sleep 1"}, "args: text should be a list"),
-    ({"cmd": True}, "cmd: true should be text; put it in quotes"),
-    ({"cmd": "x"}, "cmd: Marathon takes no command of a single character, or of none"),
-    ({"cmd": "sleep 1", "args": ["a"]}, "cmd and args: give one of them"),
-    ({"cpus": "0.5"}, "cpus: text should be a number"),
-    ({"mem": float("nan")}, "mem: NaN should be a number"),
-    ({"instances": 1.5}, "instances: 1.5 should be a whole number"),
-    ({"instances": True}, "instances: true should be a whole number"),
-    ({"requirePorts": "yes"}, "requirePorts: text should be true or false"),
-    ({"acceptedResourceRoles": "*"}, "acceptedResourceRoles: text should be a list"),
-    ({"constraints": [["hostname"]]}, "constraints[0]: a list should be a list of two or three, such as [hostname, UNIQUE]"),
-    ({"constraints": ["hostname:UNIQUE"]}, "constraints[0]: text should be a list of two or three, such as [hostname, UNIQUE]"),
-    ({"constraints": [["hostname", "UNIQ"]]}, "constraints[0]: 'UNIQ' is none of UNIQUE, CLUSTER, GROUP_BY, LIKE, UNLIKE, MAX_PER, IS"),
-    ({"constraints": [["rack", "CLUSTER", True]]}, "constraints[0]: true should be text; put it in quotes"),
-    ({"uris": ["a"], "fetch": [{"uri": "a"}]}, "uris and fetch: give one of them, best fetch"),
-    ({"ports": [80], "portDefinitions": [{"port": 81}]}, "ports and portDefinitions: give one of them, best portDefinitions"),
-    ({"ports": ["80"]}, "ports[0]: text should be a whole number"),
-    ({"ports": [80], "ipAddress": {}}, "ipAddress: an app with an address of its own has no ports or portDefinitions"),
-    ({"networks": [{"mode": "host"}], "ipAddress": {}}, "networks and ipAddress: the new and the old way to say it; give one of them"),
-    ({"networks": [{"mode": "host"}], "container": {"docker": {"image": "x", "network": "HOST"}}},
-     "networks and container.docker.network: the new and the old way to say it; give one of them"),
-    ({"networks": [{"mode": "bridge"}]}, "networks[0].mode: 'bridge' is none of host, container, container/bridge"),
-    ({"container": {"docker": {"image": "x", "network": "NONE"}}}, "container.docker.network: NONE is not known from Marathon 1.5 on"),
-    ({"container": {"docker": {"image": "x", "network": "bridge"}}},
-     "container.docker.network: 'bridge' is none of HOST, BRIDGE, USER, NONE"),
-    ({"container": {"docker": {"image": "x", "portMappings": [{}]}, "portMappings": [{}]}},
-     "container.docker.portMappings and container.portMappings: give one of them, best the latter"),
-    ({"container": {"volumes": []}}, "container: one of type DOCKER, which is the default, has docker.image; is it MESOS?"),
-    ({"container": "nginx"}, "container: text should be a mapping"),
-    ({"healthChecks": [{"protocol": "COMMAND"}]}, "healthChecks[0]: protocol COMMAND and command belong together"),
-    ({"healthChecks": [{"protocol": "GRPC"}]},
-     "healthChecks[0].protocol: 'GRPC' is none of HTTP, HTTPS, TCP, COMMAND, MESOS_HTTP, MESOS_HTTPS, MESOS_TCP"),
-    ({"unreachableStrategy": "off"}, "unreachableStrategy: text should be a mapping"),
-    ({"resourceLimits": {"cpus": "none"}}, "resourceLimits.cpus: text should be a number or unlimited"),
-    ("sleep 1", "config: text should be a mapping, such as {cmd: sleep 100}"),
-    (None, "config: nothing should be a mapping, such as {cmd: sleep 100}"),
-])
+@pytest.mark.parametrize(
+    "config, message",
+    [
+        ({"cdm": "sleep 1"}, "cdm: there is no such field; is it cmd?"),
+        (
+            {"container": {"docker": {"imge": "x"}}},
+            "container.docker.imge: there is no such field; is it image?",
+        ),
+        ({"healthChecks": [{"grace": 1}]}, "healthChecks[0].grace: there is no such field"),
+        ({"env": None}, "env: nothing stands there; leave it out, or write {}"),
+        ({"healthChecks": None}, "healthChecks: nothing stands there; leave it out, or write []"),
+        ({"env": ["A=1"]}, "env: a list should be a mapping"),
+        ({"env": {"A": True}}, "env.A: true should be text; put it in quotes"),
+        ({"env": {"A": 1.1}}, "env.A: 1.1 should be text; put it in quotes"),
+        ({"env": {"A": None}}, "env.A: nothing should be text; put it in quotes"),
+        ({"env": {"A": {"secrets": "x"}}}, "env.A: a mapping should be text; put it in quotes"),
+        (
+            {"env": {"A": datetime.datetime(2030, 1, 1)}},
+            "env.A: a datetime should be text; put it in quotes",
+        ),
+        ({"labels": {"A": False}}, "labels.A: false should be text; put it in quotes"),
+        ({"labels": {True: "a"}}, "labels: the name true should be text; put it in quotes"),
+        ({"args": ["-v", True]}, "args[1]: true should be text; put it in quotes"),
+        ({"args": "sleep 1"}, "args: text should be a list"),
+        ({"cmd": True}, "cmd: true should be text; put it in quotes"),
+        ({"cmd": "x"}, "cmd: Marathon takes no command of a single character, or of none"),
+        ({"cmd": "sleep 1", "args": ["a"]}, "cmd and args: give one of them"),
+        ({"cpus": "0.5"}, "cpus: text should be a number"),
+        ({"mem": float("nan")}, "mem: NaN should be a number"),
+        ({"instances": 1.5}, "instances: 1.5 should be a whole number"),
+        ({"instances": True}, "instances: true should be a whole number"),
+        ({"requirePorts": "yes"}, "requirePorts: text should be true or false"),
+        ({"acceptedResourceRoles": "*"}, "acceptedResourceRoles: text should be a list"),
+        (
+            {"constraints": [["hostname"]]},
+            "constraints[0]: a list should be a list of two or three, such as [hostname, UNIQUE]",
+        ),
+        (
+            {"constraints": ["hostname:UNIQUE"]},
+            "constraints[0]: text should be a list of two or three, such as [hostname, UNIQUE]",
+        ),
+        (
+            {"constraints": [["hostname", "UNIQ"]]},
+            "constraints[0]: 'UNIQ' is none of UNIQUE, CLUSTER, GROUP_BY, LIKE, UNLIKE, MAX_PER, IS",
+        ),
+        (
+            {"constraints": [["rack", "CLUSTER", True]]},
+            "constraints[0]: true should be text; put it in quotes",
+        ),
+        ({"uris": ["a"], "fetch": [{"uri": "a"}]}, "uris and fetch: give one of them, best fetch"),
+        (
+            {"ports": [80], "portDefinitions": [{"port": 81}]},
+            "ports and portDefinitions: give one of them, best portDefinitions",
+        ),
+        ({"ports": ["80"]}, "ports[0]: text should be a whole number"),
+        (
+            {"ports": [80], "ipAddress": {}},
+            "ipAddress: an app with an address of its own has no ports or portDefinitions",
+        ),
+        (
+            {"networks": [{"mode": "host"}], "ipAddress": {}},
+            "networks and ipAddress: the new and the old way to say it; give one of them",
+        ),
+        (
+            {
+                "networks": [{"mode": "host"}],
+                "container": {"docker": {"image": "x", "network": "HOST"}},
+            },
+            "networks and container.docker.network: the new and the old way to say it; give one of them",
+        ),
+        (
+            {"networks": [{"mode": "bridge"}]},
+            "networks[0].mode: 'bridge' is none of host, container, container/bridge",
+        ),
+        (
+            {"container": {"docker": {"image": "x", "network": "NONE"}}},
+            "container.docker.network: NONE is not known from Marathon 1.5 on",
+        ),
+        (
+            {"container": {"docker": {"image": "x", "network": "bridge"}}},
+            "container.docker.network: 'bridge' is none of HOST, BRIDGE, USER, NONE",
+        ),
+        (
+            {"container": {"docker": {"image": "x", "portMappings": [{}]}, "portMappings": [{}]}},
+            "container.docker.portMappings and container.portMappings: give one of them, best the latter",
+        ),
+        (
+            {"container": {"volumes": []}},
+            "container: one of type DOCKER, which is the default, has docker.image; is it MESOS?",
+        ),
+        ({"container": "nginx"}, "container: text should be a mapping"),
+        (
+            {"healthChecks": [{"protocol": "COMMAND"}]},
+            "healthChecks[0]: protocol COMMAND and command belong together",
+        ),
+        (
+            {"healthChecks": [{"protocol": "GRPC"}]},
+            "healthChecks[0].protocol: 'GRPC' is none of HTTP, HTTPS, TCP, COMMAND, MESOS_HTTP, MESOS_HTTPS, MESOS_TCP",
+        ),
+        ({"unreachableStrategy": "off"}, "unreachableStrategy: text should be a mapping"),
+        (
+            {"resourceLimits": {"cpus": "none"}},
+            "resourceLimits.cpus: text should be a number or unlimited",
+        ),
+        ("sleep 1", "config: text should be a mapping, such as {cmd: sleep 100}"),
+        (None, "config: nothing should be a mapping, such as {cmd: sleep 100}"),
+    ],
+)
 def test_what_is_surely_wrong_is_refused_in_one_line(config, message):
     assert refused(config, "1.10.26") == message
 
@@ -541,50 +871,107 @@ def test_a_refusal_names_the_app_and_tells_no_values_of_env():
 def test_what_marathon_returns_is_never_refused(version):
     app.check(returned("minimal", version), version)
     app.check(app.writable(returned("docker bridge, old form", version), version), version)
-    app.check({"cmd": "sleep 1", "env": {"PORT": 8080, "KEY": {"secret": "a"}}, "unreachableStrategy": "disabled"}, NEW)
+    app.check(
+        {
+            "cmd": "sleep 1",
+            "env": {"PORT": 8080, "KEY": {"secret": "a"}},
+            "unreachableStrategy": "disabled",
+        },
+        NEW,
+    )
 
 
 # --- pods ---
 
-POD = {"id": "/pod", "containers": [{"name": "web", "exec": {"command": {"shell": "sleep 1000"}}, "resources": {"cpus": 0.1, "mem": 32},
-                                     "endpoints": [{"name": "http"}], "environment": {"PORT": 80},
-                                     "volumeMounts": [{"name": "data", "mountPath": "data"}]}],
-       "volumes": [{"name": "data"}]}
+POD = {
+    "id": "/pod",
+    "containers": [
+        {
+            "name": "web",
+            "exec": {"command": {"shell": "sleep 1000"}},
+            "resources": {"cpus": 0.1, "mem": 32},
+            "endpoints": [{"name": "http"}],
+            "environment": {"PORT": 80},
+            "volumeMounts": [{"name": "data", "mountPath": "data"}],
+        }
+    ],
+    "volumes": [{"name": "data"}],
+}
 
 
 def pod_returned(version, **changed):
     number = app.release(version)
     return {
-        "id": "/pod", "version": "2030-01-01T00:00:00.000Z", "labels": {}, "environment": {},
-        "containers": [{"name": "web", "exec": {"command": {"shell": "sleep 1000"}},
-                        "resources": {"cpus": 0.1, "mem": 32.0, "disk": 0, "gpus": 0}, "endpoints": [{"name": "http", "hostPort": 0}],
-                        "environment": {"PORT": "80"}, "volumeMounts": [{"name": "data", "mountPath": "data", "readOnly": False}]}],
-        "volumes": [{"name": "data"}], "scaling": {"kind": "fixed", "instances": 1},
-        "scheduling": {"backoff": {"backoff": 1, "backoffFactor": 1.15, "maxLaunchDelay": 300 if number >= (1, 8) else 3600},
-                       "upgrade": {"minimumHealthCapacity": 1, "maximumOverCapacity": 1}, "placement": {"constraints": []},
-                       "killSelection": "YOUNGEST_FIRST",
-                       "unreachableStrategy": {"inactiveAfterSeconds": 300, "expungeAfterSeconds": 600} if version in ("1.4.8", "1.5.0")
-                       else {"inactiveAfterSeconds": 0, "expungeAfterSeconds": 0}},
-        "executorResources": {"cpus": 0.1, "mem": 32, "disk": 10}, **({"role": "*"} if number >= (1, 9) else {}), **changed}
+        "id": "/pod",
+        "version": "2030-01-01T00:00:00.000Z",
+        "labels": {},
+        "environment": {},
+        "containers": [
+            {
+                "name": "web",
+                "exec": {"command": {"shell": "sleep 1000"}},
+                "resources": {"cpus": 0.1, "mem": 32.0, "disk": 0, "gpus": 0},
+                "endpoints": [{"name": "http", "hostPort": 0}],
+                "environment": {"PORT": "80"},
+                "volumeMounts": [{"name": "data", "mountPath": "data", "readOnly": False}],
+            }
+        ],
+        "volumes": [{"name": "data"}],
+        "scaling": {"kind": "fixed", "instances": 1},
+        "scheduling": {
+            "backoff": {
+                "backoff": 1,
+                "backoffFactor": 1.15,
+                "maxLaunchDelay": 300 if number >= (1, 8) else 3600,
+            },
+            "upgrade": {"minimumHealthCapacity": 1, "maximumOverCapacity": 1},
+            "placement": {"constraints": []},
+            "killSelection": "YOUNGEST_FIRST",
+            "unreachableStrategy": {"inactiveAfterSeconds": 300, "expungeAfterSeconds": 600}
+            if version in ("1.4.8", "1.5.0")
+            else {"inactiveAfterSeconds": 0, "expungeAfterSeconds": 0},
+        },
+        "executorResources": {"cpus": 0.1, "mem": 32, "disk": 10},
+        **({"role": "*"} if number >= (1, 9) else {}),
+        **changed,
+    }
 
 
 @pytest.mark.parametrize("mode", ["merge", "replace"])
-@pytest.mark.parametrize("version", [version for version in VERSIONS if app.release(version) >= (1, 4)])
+@pytest.mark.parametrize(
+    "version", [version for version in VERSIONS if app.release(version) >= (1, 4)]
+)
 def test_what_marathon_makes_of_a_pod_is_no_difference(version, mode):
     app.check_pod(POD, version)
     current = pod_returned(version)
     assert app.diff_pod(current, POD, version, mode) == {}
-    assert app.diff_pod(current, {**POD, "labels": {"a": 1}}, version, mode) == {"/labels/a": {"old": None, "new": "1"}}
-    assert app.canonical_pod(app.merged_pod(current, {}, version), version) == app.canonical_pod(current, version)
+    assert app.diff_pod(current, {**POD, "labels": {"a": 1}}, version, mode) == {
+        "/labels/a": {"old": None, "new": "1"}
+    }
+    assert app.canonical_pod(app.merged_pod(current, {}, version), version) == app.canonical_pod(
+        current, version
+    )
 
 
 def test_a_pod_that_is_sent_keeps_what_is_not_mentioned():
-    current = pod_returned("1.10.26", legacySharedCgroups=True, scaling={"kind": "fixed", "instances": 5}, user="nobody")
+    current = pod_returned(
+        "1.10.26",
+        legacySharedCgroups=True,
+        scaling={"kind": "fixed", "instances": 5},
+        user="nobody",
+    )
     body = app.merged_pod(current, {**POD, "labels": {"a": 1}}, "1.10.26", unset=["user"])
-    assert body["legacySharedCgroups"] is True and body["scaling"]["instances"] == 5 and body["labels"] == {"a": "1"}
+    assert (
+        body["legacySharedCgroups"] is True
+        and body["scaling"]["instances"] == 5
+        and body["labels"] == {"a": "1"}
+    )
     assert not body.keys() & {"version", "user"}
     kept = {"legacySharedCgroups": True, "scaling": {"kind": "fixed", "instances": 5}, "role": "*"}
-    assert app.merged_pod(current, POD, "1.10.26", mode="replace") == {**app.prepared_pod(POD, "1.10.26"), **kept}
+    assert app.merged_pod(current, POD, "1.10.26", mode="replace") == {
+        **app.prepared_pod(POD, "1.10.26"),
+        **kept,
+    }
     assert app.diff_pod(current, POD, "1.10.26") == {}
     with pytest.raises(ValueError, match="labels: both given and to be unset"):
         app.merged_pod(current, {"labels": {}}, "1.10.26", unset=["labels"])
@@ -596,7 +983,10 @@ def test_a_pod_with_a_volume_that_stays_is_upgraded_in_place():
     assert scheduling["upgrade"] == {"minimumHealthCapacity": 0.5, "maximumOverCapacity": 0}
     assert scheduling["unreachableStrategy"] == "disabled"
     half = {**config, "scheduling": {"upgrade": {"minimumHealthCapacity": 0.1}}}
-    assert app.canonical_pod(half, NEW)["scheduling"]["upgrade"] == {"minimumHealthCapacity": 0.1, "maximumOverCapacity": 1}
+    assert app.canonical_pod(half, NEW)["scheduling"]["upgrade"] == {
+        "minimumHealthCapacity": 0.1,
+        "maximumOverCapacity": 1,
+    }
 
 
 def test_an_endpoint_of_a_pod_has_a_host_port_unless_the_network_is_its_own():
@@ -608,18 +998,35 @@ def test_an_endpoint_of_a_pod_has_a_host_port_unless_the_network_is_its_own():
 
 
 def test_the_constraints_of_a_pod_are_a_set():
-    constraints = [{"fieldName": "rack", "operator": "GROUP_BY", "value": 2}, {"fieldName": "hostname", "operator": "UNIQUE"}]
-    one, other = ({**POD, "scheduling": {"placement": {"constraints": each}}} for each in (constraints, constraints[::-1]))
+    constraints = [
+        {"fieldName": "rack", "operator": "GROUP_BY", "value": 2},
+        {"fieldName": "hostname", "operator": "UNIQUE"},
+    ]
+    one, other = (
+        {**POD, "scheduling": {"placement": {"constraints": each}}}
+        for each in (constraints, constraints[::-1])
+    )
     assert app.diff_pod(one, other, NEW) == {}
 
 
-@pytest.mark.parametrize("config, message", [
-    ({"container": []}, "pod: container: there is no such field; is it containers?"),
-    ({"containers": [{"environment": {"A": True}}]}, "pod: containers[0].environment.A: true should be text; put it in quotes"),
-    ({"scheduling": {"placement": {"constraints": [{"operator": "NEAR"}]}}},
-     "pod: scheduling.placement.constraints[0].operator: 'NEAR' is none of UNIQUE, CLUSTER, GROUP_BY, LIKE, UNLIKE, MAX_PER, IS"),
-    ({"id": "/Pod"}, "pod: id: '/Pod' is no id: between slashes a-z, 0-9, hyphens inside and dots, no upper case"),
-])
+@pytest.mark.parametrize(
+    "config, message",
+    [
+        ({"container": []}, "pod: container: there is no such field; is it containers?"),
+        (
+            {"containers": [{"environment": {"A": True}}]},
+            "pod: containers[0].environment.A: true should be text; put it in quotes",
+        ),
+        (
+            {"scheduling": {"placement": {"constraints": [{"operator": "NEAR"}]}}},
+            "pod: scheduling.placement.constraints[0].operator: 'NEAR' is none of UNIQUE, CLUSTER, GROUP_BY, LIKE, UNLIKE, MAX_PER, IS",
+        ),
+        (
+            {"id": "/Pod"},
+            "pod: id: '/Pod' is no id: between slashes a-z, 0-9, hyphens inside and dots, no upper case",
+        ),
+    ],
+)
 def test_what_is_surely_wrong_with_a_pod_is_refused(config, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         app.check_pod(config, NEW)
@@ -635,10 +1042,18 @@ def variants(value):
             yield {key: each for key, each in value.items() if key != name}
             yield from ({**value, name: each} for each in variants(value[name]))
     elif isinstance(value, list):
-        yield from (value[:number] + value[number + 1:] for number in range(len(value)))
+        yield from (value[:number] + value[number + 1 :] for number in range(len(value)))
         yield [*value, *value]
-        yield from ([*value[:number], each, *value[number + 1:]] for number in range(len(value)) for each in variants(value[number]))
-    yield from (each for each in (None, True, False, 0, 1, 1.5, "1", "x", [], {}) if (type(each), each) != (type(value), value))
+        yield from (
+            [*value[:number], each, *value[number + 1 :]]
+            for number in range(len(value))
+            for each in variants(value[number])
+        )
+    yield from (
+        each
+        for each in (None, True, False, 0, 1, 1.5, "1", "x", [], {})
+        if (type(each), each) != (type(value), value)
+    )
 
 
 @pytest.mark.parametrize("case, version", possible())
@@ -653,21 +1068,48 @@ def test_what_surely_stands_is_neither_refused_nor_different(case, version):
 
 
 def test_what_is_written_in_the_newer_form_surely_stands_and_all_else_needs_a_look():
-    standing = {case for case in POSTED if (current := returned(case, NEW)) and app.stands(current, POSTED[case], app.release(NEW))}
-    assert standing == {"minimal", "numbers and labels", "args", "user network, new form", "fetch", "port definitions", "no ports", "roles"}
+    standing = {
+        case
+        for case in POSTED
+        if (current := returned(case, NEW)) and app.stands(current, POSTED[case], app.release(NEW))
+    }
+    assert standing == {
+        "minimal",
+        "numbers and labels",
+        "args",
+        "user network, new form",
+        "fetch",
+        "port definitions",
+        "no ports",
+        "roles",
+    }
 
 
 def test_what_marathon_shows_and_nobody_gave_needs_a_look_unless_it_always_adds_it():
     port = {"containerPort": 80, "protocol": "tcp", "labels": {}}
-    shown = {**WEB, "container": {"type": "DOCKER", "docker": {"image": "x"}, "volumes": [], "portMappings": [{**port, "name": "http"}]}}
-    for given, stands in (({**port, "servicePort": 0}, False), (port, False), ({"containerPort": 80, "name": "http"}, True)):
+    shown = {
+        **WEB,
+        "container": {
+            "type": "DOCKER",
+            "docker": {"image": "x"},
+            "volumes": [],
+            "portMappings": [{**port, "name": "http"}],
+        },
+    }
+    for given, stands in (
+        ({**port, "servicePort": 0}, False),
+        (port, False),
+        ({"containerPort": 80, "name": "http"}, True),
+    ):
         desired = {"container": {"docker": {"image": "x"}, "portMappings": [given]}}
         assert app.stands(shown, desired, app.release(NEW)) is stands
 
 
 def test_a_constraint_that_an_old_marathon_shows_with_an_empty_value_is_no_difference_to_who_changes_something_else():
     current = {**WEB, "constraints": [["hostname", "UNIQUE", ""]], "labels": {}}
-    assert app.diff(current, {"labels": {"team": "a"}}, OLD) == {"/labels/team": {"old": None, "new": "a"}}
+    assert app.diff(current, {"labels": {"team": "a"}}, OLD) == {
+        "/labels/team": {"old": None, "new": "a"}
+    }
 
 
 # --- any app ---
@@ -685,8 +1127,14 @@ def some_apps(count):
         if "networks" in made:
             made.pop("ipAddress", None)
             if "docker" in made.get("container", {}):
-                made["container"] = {**made["container"], "docker": {key: value for key, value in made["container"]["docker"].items()
-                                                                     if key not in ("network", "portMappings")}}
+                made["container"] = {
+                    **made["container"],
+                    "docker": {
+                        key: value
+                        for key, value in made["container"]["docker"].items()
+                        if key not in ("network", "portMappings")
+                    },
+                }
         yield made
 
 
@@ -696,7 +1144,12 @@ def test_of_any_app_the_canonical_form_is_its_own_and_differs_from_nothing(versi
         form = app.canonical(made, version)
         assert app.canonical(form, version) == form
         assert app.canonical(json.loads(json.dumps(form)), version) == form
-        assert app.diff(made, made, version) == app.diff(form, made, version, "replace") == app.diff(made, form, version) == {}
+        assert (
+            app.diff(made, made, version)
+            == app.diff(form, made, version, "replace")
+            == app.diff(made, form, version)
+            == {}
+        )
         try:
             sent = app.prepared(made, version)
         except ValueError:
@@ -734,7 +1187,12 @@ class Server:
         yield app.diff(current, config, self.version, "replace")
         changed = {**config, "labels": {**config.get("labels", {}), "owner": "b"}}
         yield without_label(app.diff(current, changed, self.version))
-        self.ask("PUT", f"/apps{path}", json=app.merged(current, changed, self.version), params={"force": "true", "partialUpdate": "false"})
+        self.ask(
+            "PUT",
+            f"/apps{path}",
+            json=app.merged(current, changed, self.version),
+            params={"force": "true", "partialUpdate": "false"},
+        )
         yield app.diff(self.ask("GET", f"/apps{path}")["app"], changed, self.version)
 
     def pod_differences(self, config):
@@ -744,15 +1202,24 @@ class Server:
         yield app.diff_pod(current, config, self.version, "replace")
         changed = {**config, "labels": {"owner": "b"}}
         yield without_label(app.diff_pod(current, changed, self.version))
-        self.ask("PUT", f"/pods{config['id']}", json=app.merged_pod(current, changed, self.version), params={"force": "true"})
+        self.ask(
+            "PUT",
+            f"/pods{config['id']}",
+            json=app.merged_pod(current, changed, self.version),
+            params={"force": "true"},
+        )
         yield app.diff_pod(self.ask("GET", f"/pods{config['id']}"), changed, self.version)
 
 
 @pytest.mark.parametrize("version", LINES)
-def test_an_app_or_pod_that_was_posted_differs_in_nothing_from_what_the_server_says_of_it(version, running, record_property):
+def test_an_app_or_pod_that_was_posted_differs_in_nothing_from_what_the_server_says_of_it(
+    version, running, record_property
+):
     local = ["--http_address", "127.0.0.1", "--http_port", "0", "--hostname", "127.0.0.1"]
     agents = Agents(agent("lxb001.devops.test", {"rack": "r1"}))
-    server = Server(version, running(Marathon(local, None, version, servers=MemoryRoom(), agents=agents)).url)
+    server = Server(
+        version, running(Marathon(local, None, version, servers=MemoryRoom(), agents=agents)).url
+    )
     outcome, differences = dict.fromkeys(POSTED), {}
     for number, (case, config) in enumerate(POSTED.items()):
         config = {**config, "id": config["id"].replace("web", f"web-{number}")}
@@ -765,6 +1232,10 @@ def test_an_app_or_pod_that_was_posted_differs_in_nothing_from_what_the_server_s
     if app.release(version) >= (1, 4):
         differences["pod"] = list(server.pod_differences(POD))
     outcome |= {case: "differs" if any(found) else "same" for case, found in differences.items()}
-    record_property("table", ("What Marathon makes of an app, and what was posted", version, outcome))
+    record_property(
+        "table", ("What Marathon makes of an app, and what was posted", version, outcome)
+    )
     assert {case: found for case, found in differences.items() if any(found)} == {}
-    assert [case for case, told in outcome.items() if told == "refused"] == [case for case in POSTED if impossible(case, version)]
+    assert [case for case, told in outcome.items() if told == "refused"] == [
+        case for case in POSTED if impossible(case, version)
+    ]

@@ -8,7 +8,13 @@ import time
 import pytest
 import requests
 from marathon import MarathonClient
-from marathon.exceptions import ConflictError, InternalServerError, MarathonHttpError, NoResponseError, NotFoundError
+from marathon.exceptions import (
+    ConflictError,
+    InternalServerError,
+    MarathonHttpError,
+    NoResponseError,
+    NotFoundError,
+)
 from marathon.models import MarathonApp, MarathonGroup
 
 from lab.standins.election import MemoryRoom
@@ -33,7 +39,11 @@ def connect(running, version, mesos):
     """Start a Marathon and return a client of it, which hears of no proxy and no password from the environment."""
 
     def start(*options, servers=None, **named):
-        server = running(Marathon([*LOCAL, *options], None, version, servers=servers or MemoryRoom(), agents=mesos))
+        server = running(
+            Marathon(
+                [*LOCAL, *options], None, version, servers=servers or MemoryRoom(), agents=mesos
+            )
+        )
         return client_of(server.url, **named)
 
     return start
@@ -72,7 +82,10 @@ def deployed(client):
 @pytest.fixture
 def web(client):
     """An app of two instances that runs."""
-    client.create_app("/web", MarathonApp(cmd="sleep 3600", cpus=0.1, mem=32, instances=2, labels={"tier": "front"}))
+    client.create_app(
+        "/web",
+        MarathonApp(cmd="sleep 3600", cpus=0.1, mem=32, instances=2, labels={"tier": "front"}),
+    )
     deployed(client)
     return "/web"
 
@@ -80,7 +93,13 @@ def web(client):
 def test_an_app_that_was_created_runs_and_is_listed(client, web):
     assert [app.id for app in client.list_apps()] == ["/web"]
     app = client.get_app(web)
-    assert (app.cmd, app.cpus, app.mem, app.instances, app.tasks_running) == ("sleep 3600", 0.1, 32, 2, 2)
+    assert (app.cmd, app.cpus, app.mem, app.instances, app.tasks_running) == (
+        "sleep 3600",
+        0.1,
+        32,
+        2,
+        2,
+    )
     assert {task.host for task in app.tasks} <= {"lxb001.devops.test", "lxb002.devops.test"}
 
 
@@ -99,7 +118,12 @@ def test_an_app_is_updated_scaled_and_rolled_back(client, web):
     client.scale_app(web, instances=3)
     deployed(client)
     app = client.get_app(web)
-    assert (app.cmd, app.instances, app.tasks_running, app.labels) == ("sleep 7200", 3, 3, {"tier": "front"})
+    assert (app.cmd, app.instances, app.tasks_running, app.labels) == (
+        "sleep 7200",
+        3,
+        3,
+        {"tier": "front"},
+    )
     assert len(client.list_versions(web)) == 3
     client.rollback_app(web, first)
     deployed(client)
@@ -122,7 +146,9 @@ def test_an_app_that_was_deleted_is_gone_with_its_tasks(client, web, mesos):
 
 
 def test_several_apps_are_updated_at_once(client, web):
-    client.update_apps([MarathonApp(id="/web", instances=1), MarathonApp(id="/new", cmd="sleep 60")])
+    client.update_apps(
+        [MarathonApp(id="/web", instances=1), MarathonApp(id="/new", cmd="sleep 60")]
+    )
     deployed(client)
     assert {app.id: app.instances for app in client.list_apps()} == {"/web": 1, "/new": 1}
 
@@ -130,26 +156,45 @@ def test_several_apps_are_updated_at_once(client, web):
 def test_a_killed_task_is_replaced_unless_the_app_is_scaled(client, web):
     first, second = client.list_tasks(web)
     assert client.kill_task(web, first.id).id == first.id
-    until(lambda: len(client.list_tasks(web)) == 2 and first.id not in {task.id for task in client.list_tasks(web)}, "a new task")
+    until(
+        lambda: len(client.list_tasks(web)) == 2
+        and first.id not in {task.id for task in client.list_tasks(web)},
+        "a new task",
+    )
     client.kill_given_tasks([second.id], scale=True)
     deployed(client)
-    assert (client.get_app(web).instances, second.id in {task.id for task in client.list_tasks(web)}) == (1, False)
+    assert (
+        client.get_app(web).instances,
+        second.id in {task.id for task in client.list_tasks(web)},
+    ) == (1, False)
 
 
 def test_all_tasks_of_an_app_are_killed_on_one_host(client, web):
     host = client.list_tasks(web)[0].host
     expected = {task.id for task in client.list_tasks(web) if task.host == host}
     assert {task.id for task in client.kill_tasks(web, host=host)} == expected
-    until(lambda: len(client.list_tasks(web)) == 2 and expected.isdisjoint(t.id for t in client.list_tasks(web)), "new tasks")
+    until(
+        lambda: len(client.list_tasks(web)) == 2
+        and expected.isdisjoint(t.id for t in client.list_tasks(web)),
+        "new tasks",
+    )
 
 
 def test_groups_are_created_scaled_and_deleted(client, version):
-    apps = [MarathonApp(id="cart", cmd="sleep 60", dependencies=["db"]), MarathonApp(id="db", cmd="sleep 60")]
+    apps = [
+        MarathonApp(id="cart", cmd="sleep 60", dependencies=["db"]),
+        MarathonApp(id="db", cmd="sleep 60"),
+    ]
     client.create_group(MarathonGroup(id="/shop", apps=apps))
     deployed(client)
-    assert {app.id: app.dependencies for app in client.list_apps()} == {"/shop/cart": ["/shop/db"], "/shop/db": []}
+    assert {app.id: app.dependencies for app in client.list_apps()} == {
+        "/shop/cart": ["/shop/db"],
+        "/shop/db": [],
+    }
     if version.startswith("1.10"):
-        with pytest.raises(TypeError, match="enforce_role"):  # which 1.9 added, and the client does not know
+        with pytest.raises(
+            TypeError, match="enforce_role"
+        ):  # which 1.9 added, and the client does not know
             client.get_group("/shop")
     else:
         assert [group.id for group in client.list_groups()] == ["/shop"]
@@ -168,8 +213,11 @@ def test_a_deployment_without_offers_is_seen_locks_and_is_taken_back(connect, me
     mesos.agents.clear()
     client = connect()
     client.create_app("/big", MarathonApp(cmd="sleep 60"))
-    deployment, = client.list_deployments()
-    assert (deployment.affected_apps, deployment.current_actions[0].action) == (["/big"], "ScaleApplication")
+    (deployment,) = client.list_deployments()
+    assert (deployment.affected_apps, deployment.current_actions[0].action) == (
+        ["/big"],
+        "ScaleApplication",
+    )
     with pytest.raises(ConflictError, match="App is locked"):
         client.update_app("/big", MarathonApp(cmd="sleep 61"))
     client.delete_deployment(deployment.id)
@@ -190,17 +238,23 @@ def test_what_waits_for_offers_is_in_the_queue(connect, mesos, version):
     client = connect()
     client.create_app("/big", MarathonApp(cmd="sleep 60"))
     if version.startswith("1.10"):
-        with pytest.raises(TypeError, match="role"):  # which 1.9 added, and the client does not know
+        with pytest.raises(
+            TypeError, match="role"
+        ):  # which 1.9 added, and the client does not know
             client.list_queue()
     else:
-        item, = client.list_queue()
+        (item,) = client.list_queue()
         assert (item.app.id, item.count, item.delay.overdue) == ("/big", 1, True)
 
 
 def test_the_delay_of_an_app_that_fails_is_reset(client, mesos):
     client.create_app("/sick", MarathonApp(cmd="exit 1", backoff_seconds=3600))
     failure = until(lambda: client.get_app("/sick").last_task_failure, "the failure")
-    assert (failure.state, failure.message, len(mesos.launched)) == ("TASK_FAILED", "Command exited with status 1", 1)
+    assert (failure.state, failure.message, len(mesos.launched)) == (
+        "TASK_FAILED",
+        "Command exited with status 1",
+        1,
+    )
     client.reset_delay("/sick")
     until(lambda: len(mesos.launched) == 2, "the next try")
 
@@ -245,7 +299,10 @@ def test_errors_are_told_apart(client, web, version):
 
 
 def test_a_password_is_asked_for(connect):
-    assert connect("--http_credentials", "ops:secret", username="ops", password="secret").list_apps() == []
+    assert (
+        connect("--http_credentials", "ops:secret", username="ops", password="secret").list_apps()
+        == []
+    )
     with pytest.raises(MarathonHttpError) as raised:
         connect("--http_credentials", "ops:secret", username="ops", password="wrong").list_apps()
     assert raised.value.status_code == 401
@@ -259,7 +316,9 @@ def test_the_next_server_is_asked_where_one_is_down(client, nobody):
 
 def test_events_tell_of_a_deployment(client):
     client.sse_session.trust_env = False
-    events = client.event_stream(raw=True, event_types=["event_stream_attached", "deployment_success"])
+    events = client.event_stream(
+        raw=True, event_types=["event_stream_attached", "deployment_success"]
+    )
     assert "event_stream_attached" in next(events)
     client.create_app("/web", MarathonApp(cmd="sleep 60"))
     assert "deployment_success" in next(events)

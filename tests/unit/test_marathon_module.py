@@ -14,7 +14,16 @@ from lab.standins.marathon_agents import Agents, agent
 
 NEWEST = "1.10.26"
 OLD, NEW = "1.3.14", "1.8.244"
-POD = {"id": "/pod", "containers": [{"name": "a", "exec": {"command": {"shell": "sleep 3600"}}, "resources": {"cpus": 0.1, "mem": 32}}]}
+POD = {
+    "id": "/pod",
+    "containers": [
+        {
+            "name": "a",
+            "exec": {"command": {"shell": "sleep 3600"}},
+            "resources": {"cpus": 0.1, "mem": 32},
+        }
+    ],
+}
 APPS = {
     "/web": {"cmd": "sleep 3600", "cpus": 0.1, "mem": 32, "instances": 2, "labels": {"team": "a"}},
     "/shop/cart": {"cmd": "sleep 3600", "cpus": 0.1, "mem": 32},
@@ -26,8 +35,12 @@ EXAMPLE_ID, EXAMPLE_TIME = "5ed4c0c5-9ff8-4a6f-a0cd-f57f59a34b43", "2030-01-01T0
 
 def made(*options, version=NEW, agents=None, servers=None):
     local = ["--http_address", "127.0.0.1", "--http_port", "0", "--hostname", "127.0.0.1"]
-    agents = agents or Agents(agent("lxb001.devops.test", {"rack": "r1"}), agent("lxb002.devops.test", {"rack": "r2"}))
-    server = Marathon([*local, *options], None, version, servers=servers or MemoryRoom(), agents=agents)
+    agents = agents or Agents(
+        agent("lxb001.devops.test", {"rack": "r1"}), agent("lxb002.devops.test", {"rack": "r2"})
+    )
+    server = Marathon(
+        [*local, *options], None, version, servers=servers or MemoryRoom(), agents=agents
+    )
     server.mesos = agents
     return server
 
@@ -72,12 +85,26 @@ class World:
 
 # Functions whose examples change something, or need a deployment that is under way; each with what it returns.
 BEGUN = {
-    "create_app", "update_app", "update_apps", "replace_app", "delete_app", "scale_app", "restart_app", "rollback_app", "create_pod",
-    "update_pod", "delete_pod", "create_group", "delete_group", "scale_group", "rollback_group",
+    "create_app",
+    "update_app",
+    "update_apps",
+    "replace_app",
+    "delete_app",
+    "scale_app",
+    "restart_app",
+    "rollback_app",
+    "create_pod",
+    "update_pod",
+    "delete_pod",
+    "create_group",
+    "delete_group",
+    "scale_group",
+    "rollback_group",
 }
 OTHERS = {
     "abdicate": lambda found: found is True,
-    "update_group": lambda found: found == [] or found["deploymentId"],  # dependencies take no steps
+    "update_group": lambda found: found == []
+    or found["deploymentId"],  # dependencies take no steps
     "kill_task": lambda found: [each["appId"] for each in found] == ["/web"],
     "kill_tasks": lambda found: {each["host"] for each in found} == {"lxb001.devops.test"},
     "kill_task_ids": lambda found: [each["appId"] for each in found] == ["/web"],
@@ -125,7 +152,9 @@ def test_the_examples_of_each_function_that_writes_run(salt, world, commands, na
 @pytest.fixture(scope="module")
 def commands(salt):
     """The examples of each function."""
-    return {function.partition(".")[2]: lines for function, lines in salt.examples("marathon").items()}
+    return {
+        function.partition(".")[2]: lines for function, lines in salt.examples("marathon").items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +185,9 @@ def settled(place, name, command):
         kind, target = ("group", "/shop") if "group" in name else ("app", "/web")
         command = command.replace(EXAMPLE_TIME, place.call(f"{kind}_versions", target)[-1])
     if "kill_pod" in name:
-        command = command.replace(f"pod.instance-{EXAMPLE_ID}", place.call("pod_status", "/pod")["instances"][0]["id"])
+        command = command.replace(
+            f"pod.instance-{EXAMPLE_ID}", place.call("pod_status", "/pod")["instances"][0]["id"]
+        )
     elif name.startswith("kill"):
         command = command.replace(f"web.{EXAMPLE_ID}", place.call("tasks", app="/web")[0]["id"])
     return command
@@ -164,11 +195,13 @@ def settled(place, name, command):
 
 def meanwhile(server, act):
     """Let something happen once a server has shown its deployments."""
+
     def finish(response):
         type(server).finish(server, response)
         if server.requests[-1].path == "/v2/deployments":
             del server.finish
             threading.Thread(target=act, daemon=True).start()
+
     server.finish = finish
 
 
@@ -189,7 +222,9 @@ def test_apps_are_listed_made_changed_and_deleted_with_each_version(world, versi
     assert place.call("version") == list(map(int, version.split(".")))
     assert place.call("app_exists", "web") is True and place.call("app_exists", "/nosuch") is False
     assert place.call("diff_app", "/web", APPS["/web"]) == {}
-    assert place.call("diff_app", "/web", {"labels": {"team": "b"}}) == {"/labels/team": {"old": "a", "new": "b"}}
+    assert place.call("diff_app", "/web", {"labels": {"team": "b"}}) == {
+        "/labels/team": {"old": "a", "new": "b"}
+    }
     place.server.mesos.hold = True
     begun = place.call("update_app", "/web", {"labels": {"team": "b"}})
     assert begun["deploymentId"] and begun["created"] is False
@@ -210,14 +245,28 @@ def test_apps_are_listed_made_changed_and_deleted_with_each_version(world, versi
 def test_a_summary_fits_on_a_screen(world):
     found = world().call("summary")
     assert found["apps"] == {"total": 3, "suspended": 0, "deploying": 0}
-    assert found["instances"] == {"wanted": 4, "running": 4, "staged": 0, "healthy": 0, "unhealthy": 0}
+    assert found["instances"] == {
+        "wanted": 4,
+        "running": 4,
+        "staged": 0,
+        "healthy": 0,
+        "unhealthy": 0,
+    }
     assert found["pods"] == {"stable": 1} and found["deployments"] == [] and found["waiting"] == {}
     assert len(json.dumps(found, indent=1).splitlines()) <= 40
 
 
 def test_a_summary_fits_on_a_screen_however_much_there_is_to_tell(world):
     place = world()
-    place.call("create_group", "/much", {"apps": [{"id": f"app-{number:02}", "cmd": "sleep 9", "cpus": 1000} for number in range(12)]})
+    place.call(
+        "create_group",
+        "/much",
+        {
+            "apps": [
+                {"id": f"app-{number:02}", "cmd": "sleep 9", "cpus": 1000} for number in range(12)
+            ]
+        },
+    )
     until(lambda: len(place.call("queue")) == 12)
     waiting = place.call("summary")["waiting"]
     assert len(waiting) == 11 and waiting["..."] == "2 more"
@@ -227,7 +276,9 @@ def test_what_is_embedded_of_an_app_is_what_was_asked_for(world):
     place = world()
     shown = place.call("app", "/web", embed=["lastTaskFailure"])
     assert len(shown["tasks"]) == 2
-    assert place.fails("app", "/web", embed=["everything"]).startswith("SaltInvocationError: embed: 'everything' should be one of ")
+    assert place.fails("app", "/web", embed=["everything"]).startswith(
+        "SaltInvocationError: embed: 'everything' should be one of "
+    )
     assert [each["id"] for each in place.call("apps", group="/shop")] == ["/shop/cart", "/shop/db"]
     assert [each["id"] for each in place.call("apps", label="team==a")] == ["/web"]
 
@@ -245,19 +296,46 @@ def test_force_is_always_said(world):
 
 
 @pytest.mark.parametrize("version", ["1.4.13", NEW, NEWEST])
-@pytest.mark.parametrize("config, again", [
-    ({"constraints": [["hostname", "UNIQUE"], ["rack", "MAX_PER", 2]]},
-     {"constraints": [["rack", "MAX_PER", "2"], ["hostname", "UNIQUE", ""]]}),
-    ({"env": {"PORT": 8080, "NAME": "\u00fc"}, "labels": {"tier": 1}},
-     {"env": {"NAME": "\u00fc", "PORT": "8080"}, "labels": {"tier": "1"}}),
-    ({"acceptedResourceRoles": ["*"]}, {"cmd": "sleep 99"}),
-    ({"upgradeStrategy": {"minimumHealthCapacity": 0.5}}, {"upgradeStrategy": {"minimumHealthCapacity": 0.5, "maximumOverCapacity": 1}}),
-    ({"container": {"type": "MESOS", "volumes": [{"containerPath": "data", "mode": "RW", "persistent": {"size": 10}}]}},
-     {"upgradeStrategy": {"minimumHealthCapacity": 0.5, "maximumOverCapacity": 0}}),
-    ({"ports": [0]}, {"ports": [0]}),
-    ({"uris": ["http://a.test/a.tgz", "http://a.test/a.jar"]},
-     {"fetch": [{"uri": "http://a.test/a.tgz", "extract": True}, {"uri": "http://a.test/a.jar", "extract": False}]}),
-], ids=lambda value: ", ".join(value))
+@pytest.mark.parametrize(
+    "config, again",
+    [
+        (
+            {"constraints": [["hostname", "UNIQUE"], ["rack", "MAX_PER", 2]]},
+            {"constraints": [["rack", "MAX_PER", "2"], ["hostname", "UNIQUE", ""]]},
+        ),
+        (
+            {"env": {"PORT": 8080, "NAME": "\u00fc"}, "labels": {"tier": 1}},
+            {"env": {"NAME": "\u00fc", "PORT": "8080"}, "labels": {"tier": "1"}},
+        ),
+        ({"acceptedResourceRoles": ["*"]}, {"cmd": "sleep 99"}),
+        (
+            {"upgradeStrategy": {"minimumHealthCapacity": 0.5}},
+            {"upgradeStrategy": {"minimumHealthCapacity": 0.5, "maximumOverCapacity": 1}},
+        ),
+        (
+            {
+                "container": {
+                    "type": "MESOS",
+                    "volumes": [
+                        {"containerPath": "data", "mode": "RW", "persistent": {"size": 10}}
+                    ],
+                }
+            },
+            {"upgradeStrategy": {"minimumHealthCapacity": 0.5, "maximumOverCapacity": 0}},
+        ),
+        ({"ports": [0]}, {"ports": [0]}),
+        (
+            {"uris": ["http://a.test/a.tgz", "http://a.test/a.jar"]},
+            {
+                "fetch": [
+                    {"uri": "http://a.test/a.tgz", "extract": True},
+                    {"uri": "http://a.test/a.jar", "extract": False},
+                ]
+            },
+        ),
+    ],
+    ids=lambda value: ", ".join(value),
+)
 def test_the_same_in_other_words_is_not_sent(world, version, config, again):
     place = world(version=version)
     place.call("create_app", "/same", {"cmd": "sleep 99", **config})
@@ -270,9 +348,18 @@ def test_the_same_in_other_words_is_not_sent(world, version, config, again):
 @pytest.mark.parametrize("version", ["1.4.13", NEW, NEWEST])
 def test_what_is_not_mentioned_stays_and_what_is_unset_goes(world, version):
     place = world(version=version)
-    kept = {"executorResources": {"cpus": 0.1, "mem": 32, "disk": 10}} if version != "1.4.13" else {}
+    kept = (
+        {"executorResources": {"cpus": 0.1, "mem": 32, "disk": 10}} if version != "1.4.13" else {}
+    )
     kept |= {"resourceLimits": {"cpus": 1, "mem": 64}} if version == NEWEST else {}
-    given = {"cmd": "sleep 99", "cpus": 0.1, "mem": 32, "instances": 3, "user": "root", "env": {"A": 1, "B": 2}}
+    given = {
+        "cmd": "sleep 99",
+        "cpus": 0.1,
+        "mem": 32,
+        "instances": 3,
+        "user": "root",
+        "env": {"A": 1, "B": 2},
+    }
     place.call("create_app", "/much", {**given, **kept})
 
     def changed(**arguments):
@@ -286,7 +373,12 @@ def test_what_is_not_mentioned_stays_and_what_is_unset_goes(world, version):
     assert shown.items() >= kept.items()
     assert changed(config={"env": {"A": 1}})["env"] == {"A": "1"}
     assert not changed(config={}, unset=["user"]).get("user")
-    shown = changed(config={"args": ["sleep", "99"], "container": {"type": "DOCKER", "docker": {"image": "busybox"}}})
+    shown = changed(
+        config={
+            "args": ["sleep", "99"],
+            "container": {"type": "DOCKER", "docker": {"image": "busybox"}},
+        }
+    )
     assert shown["args"] == ["sleep", "99"] and not shown.get("cmd")
     shown = changed(config={"cmd": "sleep 99"}, unset=["container"])
     assert shown["cmd"] == "sleep 99" and not shown.get("args") and not shown.get("container")
@@ -297,7 +389,9 @@ def test_before_1_4_nothing_can_be_unset(world):
     place = world(version=OLD)
     before = len(place.writes())
     for arguments in ({"unset": ["user"]}, {"partial": False}):
-        assert "Marathon before 1.4" in place.fails("update_app", "/web", {"cmd": "sleep 9"}, **arguments)
+        assert "Marathon before 1.4" in place.fails(
+            "update_app", "/web", {"cmd": "sleep 9"}, **arguments
+        )
     assert len(place.writes()) == before
 
 
@@ -306,33 +400,57 @@ def test_each_change_names_the_deployment_that_it_began(world, version):
     place = world(version=version)
     place.server.mesos.hold = True
     begun = place.call("create_app", "/new", {"cmd": "sleep 99"})
-    assert begun["created"] is True and [each["id"] for each in place.call("deployments", "/new")] == [begun["deploymentId"]]
+    assert begun["created"] is True and [
+        each["id"] for each in place.call("deployments", "/new")
+    ] == [begun["deploymentId"]]
     begun = place.call("update_app", "/web", {"cmd": "sleep 99"})
-    assert begun["created"] is False and [each["id"] for each in place.call("deployments", "/web")] == [begun["deploymentId"]]
+    assert begun["created"] is False and [
+        each["id"] for each in place.call("deployments", "/web")
+    ] == [begun["deploymentId"]]
     if place.call("version") >= [1, 4]:
         begun = place.call("update_pod", "/pod", {"labels": {"team": "b"}})
         assert [each["id"] for each in place.call("deployments", "/pod")] == [begun["deploymentId"]]
-        assert place.call("delete_pod", "/pod", force=True)["deploymentId"] not in (None, begun["deploymentId"])
+        assert place.call("delete_pod", "/pod", force=True)["deploymentId"] not in (
+            None,
+            begun["deploymentId"],
+        )
 
 
 def test_what_is_there_is_not_created_again(world):
     place = world()
     for function, name, config in (
-        ("create_app", "/web", APPS["/web"]), ("create_pod", "/pod", POD), ("create_group", "/shop", {}), ("create_group", "/web", {}),
+        ("create_app", "/web", APPS["/web"]),
+        ("create_pod", "/pod", POD),
+        ("create_group", "/shop", {}),
+        ("create_group", "/web", {}),
     ):
         text = place.fails(function, name, config)
-        assert text.startswith("CommandExecutionError: POST ") and "409" in text and name in text, text
-    assert place.fails("create_app", "/shop", APPS["/web"]).startswith("CommandExecutionError: POST ")
+        assert text.startswith("CommandExecutionError: POST ") and "409" in text and name in text, (
+            text
+        )
+    assert place.fails("create_app", "/shop", APPS["/web"]).startswith(
+        "CommandExecutionError: POST "
+    )
 
 
 def test_what_is_not_there_is_said_in_a_line(world):
     place = world()
     for function, arguments, said in (
-        ("app", (), "no app"), ("delete_app", (), "no app"), ("scale_app", (1,), "no app"), ("restart_app", (), "no app"),
-        ("pod", (), "no pod"), ("delete_pod", (), "no pod"), ("pod_status", (), "no pod"), ("group", (), "no group"),
-        ("delete_group", (), "no group"), ("update_group", ({},), "no group"),
+        ("app", (), "no app"),
+        ("delete_app", (), "no app"),
+        ("scale_app", (1,), "no app"),
+        ("restart_app", (), "no app"),
+        ("pod", (), "no pod"),
+        ("delete_pod", (), "no pod"),
+        ("pod_status", (), "no pod"),
+        ("group", (), "no group"),
+        ("delete_group", (), "no group"),
+        ("update_group", ({},), "no group"),
     ):
-        assert place.fails(function, "/nosuch", *arguments) == f"CommandExecutionError: There is {said} called /nosuch"
+        assert (
+            place.fails(function, "/nosuch", *arguments)
+            == f"CommandExecutionError: There is {said} called /nosuch"
+        )
 
 
 def test_an_old_pod_keeps_its_shared_cgroups(world):
@@ -349,43 +467,69 @@ def test_too_many_deployments_are_not_taken_for_a_missing_right(salt, marathon):
     server = marathon("--max_running_deployments", "1")
     server.mesos.hold = True
     salt.call("marathon.create_app", "/a", APPS["/web"], url=server.url)
-    with pytest.raises(salt.Error, match=r"403 Max number \(1\) of running deployments is achieved"):
+    with pytest.raises(
+        salt.Error, match=r"403 Max number \(1\) of running deployments is achieved"
+    ):
         salt.call("marathon.create_app", "/b", APPS["/web"], url=server.url)
 
 
-@pytest.mark.parametrize("body, said", [
-    ({"message": "Object is not valid", "details": [{"path": "/apps(0)", "errors": ["is bad", "is worse"]}]},
-     "Object is not valid (/apps(0): is bad, is worse)"),
-    ({"message": "Invalid JSON", "details": "Unexpected end"}, "Invalid JSON (Unexpected end)"),
-    ({"message": "Object is not valid"}, "Object is not valid"),
-], ids=["list", "text", "none"])
+@pytest.mark.parametrize(
+    "body, said",
+    [
+        (
+            {
+                "message": "Object is not valid",
+                "details": [{"path": "/apps(0)", "errors": ["is bad", "is worse"]}],
+            },
+            "Object is not valid (/apps(0): is bad, is worse)",
+        ),
+        ({"message": "Invalid JSON", "details": "Unexpected end"}, "Invalid JSON (Unexpected end)"),
+        ({"message": "Object is not valid"}, "Object is not valid"),
+    ],
+    ids=["list", "text", "none"],
+)
 def test_what_is_refused_is_said_with_its_details(salt, raw, body, said):
     text = json.dumps(body)
-    url = raw(f"HTTP/1.1 422 Unprocessable Entity\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode()).url
+    url = raw(
+        f"HTTP/1.1 422 Unprocessable Entity\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode()
+    ).url
     with pytest.raises(salt.Error) as caught:
         salt.call("marathon.create_group", "/x", url=url)
-    assert str(caught.value) == f"CommandExecutionError: POST {url}/v2/groups?force=false: 422 {said}"
+    assert (
+        str(caught.value) == f"CommandExecutionError: POST {url}/v2/groups?force=false: 422 {said}"
+    )
 
 
 def test_an_app_that_someone_else_deletes_meanwhile_is_not_found(salt, raw):
     def says(heard):
         found = {"app": {"id": "/web", "version": EXAMPLE_TIME, "instances": 1}}
-        status, body = ("404 Not Found", {"message": "App '/web' does not exist"}) if heard.startswith(b"DELETE") else ("200 OK", found)
+        status, body = (
+            ("404 Not Found", {"message": "App '/web' does not exist"})
+            if heard.startswith(b"DELETE")
+            else ("200 OK", found)
+        )
         text = json.dumps(body)
         return f"HTTP/1.1 {status}\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode()
 
     url = raw(says).url
     with pytest.raises(salt.Error) as caught:
         salt.call("marathon.delete_app", "/web", url=url)
-    assert str(caught.value) == f"CommandExecutionError: DELETE {url}/v2/apps/web?force=false: 404 App '/web' does not exist"
+    assert (
+        str(caught.value)
+        == f"CommandExecutionError: DELETE {url}/v2/apps/web?force=false: 404 App '/web' does not exist"
+    )
 
 
 def test_ids_keep_their_slashes_and_all_else_is_encoded(salt, raw):
     server = raw(b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"apps": []}')
     salt.call("marathon.apps", label="team in (a,b)", embed=["counts", "failures"], url=server.url)
-    assert server.heard[-1].startswith(b"GET /v2/apps?label=team%20in%20%28a%2Cb%29&embed=apps.counts&embed=apps.failures HTTP/1.1\r\n")
+    assert server.heard[-1].startswith(
+        b"GET /v2/apps?label=team%20in%20%28a%2Cb%29&embed=apps.counts&embed=apps.failures HTTP/1.1\r\n"
+    )
     salt.call("marathon.app_version", "shop/cart/", EXAMPLE_TIME, url=server.url)
-    assert server.heard[-1].startswith(b"GET /v2/apps/shop/cart/versions/2030-01-01T00%3A00%3A00.000Z HTTP/1.1\r\n")
+    assert server.heard[-1].startswith(
+        b"GET /v2/apps/shop/cart/versions/2030-01-01T00%3A00%3A00.000Z HTTP/1.1\r\n"
+    )
     salt.call("marathon.kill_task", "/shop/cart", "a b/c?d", url=server.url)
     assert server.heard[-1].startswith(b"DELETE /v2/apps/shop/cart/tasks/a%20b%2Fc%3Fd?")
 
@@ -395,21 +539,58 @@ def test_what_is_locked_is_refused_with_the_deployment_that_locks_it(world):
     place.server.mesos.hold = True
     begun = place.call("update_app", "/web", {"cmd": "sleep 1000"})
     text = place.fails("update_app", "/web", {"cmd": "sleep 2000"})
-    assert text.startswith("CommandExecutionError: PUT ") and begun["deploymentId"] in text and "409" in text
+    assert (
+        text.startswith("CommandExecutionError: PUT ")
+        and begun["deploymentId"] in text
+        and "409" in text
+    )
     assert place.call("update_app", "/web", {"cmd": "sleep 2000"}, force=True)["deploymentId"]
 
 
-@pytest.mark.parametrize("function, arguments", [
-    ("delete_group", ("/",)), ("delete_group", ("",)), ("delete_app", ("/",)), ("delete_app", ("//",)),
-    ("rollback_group", ("/", EXAMPLE_TIME)), ("api_call", ("DELETE", "/v2/groups")), ("api_call", ("PUT", "/v2/groups/")), ("abdicate", ()),
-    ("update_app", ("/web", [])),
-    ("scale_app", ("/web", "5")), ("scale_app", ("/web", -1)), ("delete_app", (7,)), ("delete_app", ("/Web",)), ("kill_task_ids", ([],)),
-    ("update_app", ("/web", {"id": "/other"})), ("create_app", ("/x", {"cmd": "sleep 9", "env": {"A": True}})),
-    ("scale_group", ("/shop", 0)), ("create_app", ("/x", {"comand": "sleep 9"})), ("tasks", ("/web", "failed")),
-    ("import_", ({},)), ("wait_deployment", ("a b",)), ("create_app", ("/x/tasks", {"cmd": "sleep 9"})), ("app", ("",)), ("pod", ("/",)),
-    ("create_app", ("/x", {"container": {"docker": {"image": "x", "portMappings": [{}]}, "portMappings": [{}]}})),
-    ("update_app", ("/web", {"constraints": [["hostname", "UNIQ"]]})), ("update_app", ("/web", {"cmd": "sleep 9", "args": ["a"]})),
-], ids=str)
+@pytest.mark.parametrize(
+    "function, arguments",
+    [
+        ("delete_group", ("/",)),
+        ("delete_group", ("",)),
+        ("delete_app", ("/",)),
+        ("delete_app", ("//",)),
+        ("rollback_group", ("/", EXAMPLE_TIME)),
+        ("api_call", ("DELETE", "/v2/groups")),
+        ("api_call", ("PUT", "/v2/groups/")),
+        ("abdicate", ()),
+        ("update_app", ("/web", [])),
+        ("scale_app", ("/web", "5")),
+        ("scale_app", ("/web", -1)),
+        ("delete_app", (7,)),
+        ("delete_app", ("/Web",)),
+        ("kill_task_ids", ([],)),
+        ("update_app", ("/web", {"id": "/other"})),
+        ("create_app", ("/x", {"cmd": "sleep 9", "env": {"A": True}})),
+        ("scale_group", ("/shop", 0)),
+        ("create_app", ("/x", {"comand": "sleep 9"})),
+        ("tasks", ("/web", "failed")),
+        ("import_", ({},)),
+        ("wait_deployment", ("a b",)),
+        ("create_app", ("/x/tasks", {"cmd": "sleep 9"})),
+        ("app", ("",)),
+        ("pod", ("/",)),
+        (
+            "create_app",
+            (
+                "/x",
+                {
+                    "container": {
+                        "docker": {"image": "x", "portMappings": [{}]},
+                        "portMappings": [{}],
+                    }
+                },
+            ),
+        ),
+        ("update_app", ("/web", {"constraints": [["hostname", "UNIQ"]]})),
+        ("update_app", ("/web", {"cmd": "sleep 9", "args": ["a"]})),
+    ],
+    ids=str,
+)
 def test_wrong_arguments_are_refused_before_anything_is_sent(place, function, arguments):
     before = len(place.writes())
     function = function.replace("import_", "import")
@@ -423,7 +604,13 @@ def test_a_group_loses_nothing_that_is_not_listed(world):
     assert "/shop/db would be deleted" in text and "purge=True" in text
     text = place.fails("update_group", "/", {"groups": []})
     assert all(name in text for name in ("/shop", "/shop/cart", "/shop/db"))
-    steps = place.call("update_group", "/shop", {"apps": [{"id": "cart", "cmd": "sleep 3600"}]}, purge=True, dry_run=True)
+    steps = place.call(
+        "update_group",
+        "/shop",
+        {"apps": [{"id": "cart", "cmd": "sleep 3600"}]},
+        purge=True,
+        dry_run=True,
+    )
     assert any(each["action"] == "StopApplication" for step in steps for each in step)
     assert place.call("app_exists", "/shop/db")
     place.call("update_group", "/shop", {"apps": [{"id": "cart", "cmd": "sleep 3600"}]}, purge=True)
@@ -433,20 +620,36 @@ def test_a_group_loses_nothing_that_is_not_listed(world):
 @pytest.mark.parametrize("version", [OLD, "1.4.13", NEW])
 def test_many_apps_are_compared_with_two_requests_and_changed_in_one_deployment(world, version):
     place = world(version=version)
-    apps = {"/web": {"labels": {"team": "b"}}, "new/one": {"cmd": "sleep 99", "env": {"PORT": 80}}, "/shop/db": APPS["/shop/db"]}
+    apps = {
+        "/web": {"labels": {"team": "b"}},
+        "new/one": {"cmd": "sleep 99", "env": {"PORT": 80}},
+        "/shop/db": APPS["/shop/db"],
+    }
     before = len(place.server.requests)
     differing = place.call("diff_apps", apps)
-    assert [(each.method, each.path) for each in place.server.requests[before:]] == [("GET", "/v2/info"), ("GET", "/v2/apps")]
-    assert sorted(differing) == ["/new/one", "/web"] and differing["/web"] == {"/labels/team": {"old": "a", "new": "b"}}
+    assert [(each.method, each.path) for each in place.server.requests[before:]] == [
+        ("GET", "/v2/info"),
+        ("GET", "/v2/apps"),
+    ]
+    assert sorted(differing) == ["/new/one", "/web"] and differing["/web"] == {
+        "/labels/team": {"old": "a", "new": "b"}
+    }
     assert differing["/new/one"]["/"]["old"] is None
     done = place.call("update_apps", apps)
     assert (done["created"], done["updated"]) == (["/new/one"], ["/web"]) and done["deploymentId"]
     until(lambda: not place.call("deployments"))
     assert place.call("diff_apps", apps, current=place.call("apps"), version=version) == {}
     kept = place.call("app", "/web")
-    assert kept["cmd"] == APPS["/web"]["cmd"] and place.call("app", "/new/one")["env"] == {"PORT": "80"}
+    assert kept["cmd"] == APPS["/web"]["cmd"] and place.call("app", "/new/one")["env"] == {
+        "PORT": "80"
+    }
     writes = len(place.writes())
-    assert place.call("update_apps", apps) == {"version": None, "deploymentId": None, "created": [], "updated": []}
+    assert place.call("update_apps", apps) == {
+        "version": None,
+        "deploymentId": None,
+        "created": [],
+        "updated": [],
+    }
     assert len(place.writes()) == writes
 
 
@@ -456,31 +659,57 @@ def test_many_apps_are_changed_although_the_answer_is_lost(world):
     def finish(response):
         type(place.server).finish(place.server, response)
         if place.server.requests[-1].method == "PUT":
-            response.status_code, response.data = 503, b'{"message": "Futures timed out after [5 seconds]"}'
+            response.status_code, response.data = (
+                503,
+                b'{"message": "Futures timed out after [5 seconds]"}',
+            )
 
     place.server.finish = finish
-    done = place.call("update_apps", {"/web": {"labels": {"team": "b"}}, "/new": {"cmd": "sleep 99"}})
+    done = place.call(
+        "update_apps", {"/web": {"labels": {"team": "b"}}, "/new": {"cmd": "sleep 99"}}
+    )
     assert (done["created"], done["updated"], done["deploymentId"]) == (["/new"], ["/web"], None)
-    assert place.call("app", "/web")["labels"] == {"team": "b"} and len([each for each in place.writes() if each.method == "PUT"]) == 1
+    assert (
+        place.call("app", "/web")["labels"] == {"team": "b"}
+        and len([each for each in place.writes() if each.method == "PUT"]) == 1
+    )
 
 
 def test_of_many_apps_the_one_that_is_wrong_is_named_as_far_as_anyone_knows(world):
     place = world()
-    for apps, said in (({"/a": {"cmd": "sleep 9"}, "/b": {"cmd": "sleep 9", "cpus": "x"}}, "apps: /b: cpus"),
-                       ({"/a": {"cpus": 1}}, "apps: /a: there is nothing to run"),
-                       ({"/a": {"cmd": "sleep 9"}, "a": {"cmd": "sleep 9"}}, "apps: /a stands there twice"),
-                       ({"/web": {"cmd": "sleep 9", "mem": 1}, "/b": {"cmd": "sleep 9", "mem": -1}}, "one of /web, /b: "),
-                       ({"/web": {"cmd": "sleep 9"}, "/b": {"cmd": "sleep 9", "upgradeStrategy": {"minimumHealthCapacity": 2}}}, "/b: ")):
+    for apps, said in (
+        ({"/a": {"cmd": "sleep 9"}, "/b": {"cmd": "sleep 9", "cpus": "x"}}, "apps: /b: cpus"),
+        ({"/a": {"cpus": 1}}, "apps: /a: there is nothing to run"),
+        ({"/a": {"cmd": "sleep 9"}, "a": {"cmd": "sleep 9"}}, "apps: /a stands there twice"),
+        (
+            {"/web": {"cmd": "sleep 9", "mem": 1}, "/b": {"cmd": "sleep 9", "mem": -1}},
+            "one of /web, /b: ",
+        ),
+        (
+            {
+                "/web": {"cmd": "sleep 9"},
+                "/b": {"cmd": "sleep 9", "upgradeStrategy": {"minimumHealthCapacity": 2}},
+            },
+            "/b: ",
+        ),
+    ):
         before = len(place.server.requests)
         assert place.fails("update_apps", apps).partition(": ")[2].startswith(said)
-        assert "/b" not in {each["id"] for each in place.call("apps")} and len(place.server.requests) > before
+        assert (
+            "/b" not in {each["id"] for each in place.call("apps")}
+            and len(place.server.requests) > before
+        )
 
 
 def test_what_would_have_nothing_to_run_is_refused_before_anything_is_sent(world):
     place = world()
     before = len(place.writes())
-    for function, arguments in (("diff_app", ("/new", {"cpus": 1})), ("diff_app", ("/web", {}, "merge", ["cmd"])),
-                                ("update_app", ("/web", {}, True, ["cmd"])), ("diff_app", ("/web", {"user": "me"}, "merge", ["user"]))):
+    for function, arguments in (
+        ("diff_app", ("/new", {"cpus": 1})),
+        ("diff_app", ("/web", {}, "merge", ["cmd"])),
+        ("update_app", ("/web", {}, True, ["cmd"])),
+        ("diff_app", ("/web", {"user": "me"}, "merge", ["user"])),
+    ):
         text = place.fails(function, *arguments)
         assert "nothing to run" in text or "user: both given and to be unset" in text
     assert len(place.writes()) == before
@@ -489,23 +718,35 @@ def test_what_would_have_nothing_to_run_is_refused_before_anything_is_sent(world
 def test_before_1_4_there_are_no_pods(world):
     place = world(version=OLD)
     for function in ("diff_pod", "create_pod"):
-        assert "/pod: pods need Marathon 1.4, and this is 1.3.14" in place.fails(function, "/pod", POD)
+        assert "/pod: pods need Marathon 1.4, and this is 1.3.14" in place.fails(
+            function, "/pod", POD
+        )
 
 
 def test_what_came_of_many_apps_is_asked_in_one_request_and_told_of_ten(world):
     place = world()
     names = [f"/big/a{number}" for number in range(12)]
-    begun = place.call("update_apps", {name: {"cmd": "sleep 9", "cpus": 1000} for name in names})["deploymentId"]
+    begun = place.call("update_apps", {name: {"cmd": "sleep 9", "cpus": 1000} for name in names})[
+        "deploymentId"
+    ]
     before = len(place.server.requests)
     found = place.call("wait_deployment", begun, timeout=0.1, interval=0.1)
-    assert found["result"] == "timeout" and all("0 of 1 instances run" in found["apps"][name] for name in names)
+    assert found["result"] == "timeout" and all(
+        "0 of 1 instances run" in found["apps"][name] for name in names
+    )
     assert "/big/a0: " in found["reason"] and "... 2 more" in found["reason"]
     assert len(place.server.requests) - before <= 4
 
 
 def test_fields_are_those_that_the_version_knows(place):
     known = place.call("fields", version="1.4.13")
-    assert {"cmd", "uris", "killSelection"} <= set(known) and not {"tty", "role", "version", "tasks", "id"} & set(known)
+    assert {"cmd", "uris", "killSelection"} <= set(known) and not {
+        "tty",
+        "role",
+        "version",
+        "tasks",
+        "id",
+    } & set(known)
     assert "tty" in place.call("fields") and "containers" in place.call("fields", "pod")
     assert "kind: 'group' should be app or pod" in place.fails("fields", "group")
 
@@ -527,7 +768,12 @@ def test_a_deployment_that_waits_says_why(world):
     place = world()
     place.call("create_app", "/huge", {"cmd": "sleep 9", "cpus": 1000})
     begun = until(lambda: place.call("deployments", app="/huge"))[0]
-    found = until(lambda: told(place.call("wait_deployment", begun["id"], timeout=0.2, interval=0.1), "refused: InsufficientCpus"))
+    found = until(
+        lambda: told(
+            place.call("wait_deployment", begun["id"], timeout=0.2, interval=0.1),
+            "refused: InsufficientCpus",
+        )
+    )
     assert found["result"] == "timeout" and "0 of 1 instances run" in found["apps"]["/huge"]
 
 
@@ -580,11 +826,21 @@ def test_who_waits_for_a_deployment_bears_with_a_leader_that_is_gone(world):
 
 def test_a_deployment_that_ends_with_fewer_instances_has_failed_and_the_last_one_says_why(world):
     place = world()
-    begun = place.call("create_app", "/sick", {"cmd": "exit 1", "backoffSeconds": 3600})["deploymentId"]
-    until(lambda: told(place.call("wait_deployment", begun, timeout=0.1, interval=0.1), "TASK_FAILED"))
-    meanwhile(place.server, lambda: requests.delete(f"{place.server.url}/v2/deployments/{begun}?force=true", timeout=5))
+    begun = place.call("create_app", "/sick", {"cmd": "exit 1", "backoffSeconds": 3600})[
+        "deploymentId"
+    ]
+    until(
+        lambda: told(place.call("wait_deployment", begun, timeout=0.1, interval=0.1), "TASK_FAILED")
+    )
+    meanwhile(
+        place.server,
+        lambda: requests.delete(f"{place.server.url}/v2/deployments/{begun}?force=true", timeout=5),
+    )
     found = place.call("wait_deployment", begun, interval=0.1)
-    assert found["result"] == "failed" and "0 of 1 instances run; the last that failed: TASK_FAILED on " in found["apps"]["/sick"]
+    assert (
+        found["result"] == "failed"
+        and "0 of 1 instances run; the last that failed: TASK_FAILED on " in found["apps"]["/sick"]
+    )
 
 
 def test_before_1_8_a_deployment_may_be_listed_late(world):
@@ -592,7 +848,10 @@ def test_before_1_8_a_deployment_may_be_listed_late(world):
     place.server.mesos.hold = True
     begun = place.call("update_app", "/web", {"cmd": "sleep 1000"})
     place.server.late = 1
-    assert place.call("wait_deployment", begun["deploymentId"], timeout=0.1, interval=0.1)["result"] == "timeout"
+    assert (
+        place.call("wait_deployment", begun["deploymentId"], timeout=0.1, interval=0.1)["result"]
+        == "timeout"
+    )
 
 
 # --- servers that are down, strange, slow or closed ---
@@ -607,9 +866,14 @@ def every_example(salt, commands, url, fine=(), **settings):
     for name, lines in commands.items():
         if name not in SILENT and name not in fine:
             with pytest.raises(salt.Error) as caught:
-                salt.cli(f"{lines[0].partition(' url=')[0]} url={url}", {"marathon": {"retries": 0, **settings}})
+                salt.cli(
+                    f"{lines[0].partition(' url=')[0]} url={url}",
+                    {"marathon": {"retries": 0, **settings}},
+                )
             said[name] = str(caught.value)
-            assert said[name].startswith("CommandExecutionError: ") and "\n" not in said[name], f"{name}: {said[name]}"
+            assert said[name].startswith("CommandExecutionError: ") and "\n" not in said[name], (
+                f"{name}: {said[name]}"
+            )
     return said
 
 
@@ -620,29 +884,51 @@ def test_of_a_server_that_is_down_each_function_says_so_in_one_line(salt, comman
 
 def test_of_several_servers_that_are_down_each_has_a_line(salt, nobody):
     with pytest.raises(salt.Error) as caught:
-        salt.call("marathon.apps", url=f"{nobody},{nobody.replace('127.0.0.1', '127.0.0.2')}", retries=0)
+        salt.call(
+            "marathon.apps", url=f"{nobody},{nobody.replace('127.0.0.1', '127.0.0.2')}", retries=0
+        )
     lines = str(caught.value).splitlines()
-    assert len([line for line in lines if "Connection refused" in line]) == 2 and "Traceback" not in str(caught.value)
+    assert len(
+        [line for line in lines if "Connection refused" in line]
+    ) == 2 and "Traceback" not in str(caught.value)
 
 
 # To these no list at all is an answer: Marathon has nothing of that kind.
 NONE_OF_THEM = {"pods", "pod_versions", "group_versions", "deployments", "kill_pod_instances"}
 # Nor is it strange to these that there is nothing in a mapping.
-NOTHING_NEEDED = {"abdicate", "api_call", "app_version", "cancel_deployment", "create_group", "kill_task", "kill_task_ids", "metrics"}
+NOTHING_NEEDED = {
+    "abdicate",
+    "api_call",
+    "app_version",
+    "cancel_deployment",
+    "create_group",
+    "kill_task",
+    "kill_task_ids",
+    "metrics",
+}
 
 
 @pytest.mark.parametrize("body", ["<html>It works!</html>", "[]", "{", "null", "\x00"], ids=ascii)
-def test_of_a_server_that_answers_garbage_each_function_says_so_in_one_line(salt, raw, commands, body):
-    server = raw(f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+def test_of_a_server_that_answers_garbage_each_function_says_so_in_one_line(
+    salt, raw, commands, body
+):
+    server = raw(
+        f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+    )
     fine = NONE_OF_THEM if body == "[]" else set()
     every_example(salt, commands, server.url, {"api_call", *fine})
     for name in fine:
         assert salt.cli(f"{commands[name][0]} url={server.url}") == []
     # Who makes any request gets any answer.
-    assert salt.call("marathon.api_call", "GET", "/", url=server.url) == {"[]": [], "null": None}.get(body, body)
+    assert salt.call("marathon.api_call", "GET", "/", url=server.url) == {
+        "[]": [],
+        "null": None,
+    }.get(body, body)
 
 
-def test_of_a_server_that_leaves_out_what_is_needed_each_function_says_so_in_one_line(salt, raw, commands):
+def test_of_a_server_that_leaves_out_what_is_needed_each_function_says_so_in_one_line(
+    salt, raw, commands
+):
     server = raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
     for name, said in every_example(salt, commands, server.url, NOTHING_NEEDED).items():
         assert ("there is no leader" if name == "leader" else "{}") in said, f"{name}: {said}"
@@ -653,8 +939,12 @@ def test_of_a_server_that_hangs_each_function_says_so_in_one_line(salt, raw, com
         assert "no answer within 0.1 seconds" in said, f"{name}: {said}"
 
 
-@pytest.mark.parametrize("login", [{}, {"username": "ops", "password": "open-sesame"}], ids=["none", "wrong"])
-def test_without_credentials_each_function_says_401_in_one_line_and_tells_none(salt, marathon, commands, login):
+@pytest.mark.parametrize(
+    "login", [{}, {"username": "ops", "password": "open-sesame"}], ids=["none", "wrong"]
+)
+def test_without_credentials_each_function_says_401_in_one_line_and_tells_none(
+    salt, marathon, commands, login
+):
     server = marathon("--http_credentials", "ops:right-one")
     for name, said in every_example(salt, commands, server.url, **login).items():
         assert "401" in said and "sesame" not in said and "right-one" not in said, f"{name}: {said}"

@@ -26,7 +26,12 @@ class Cluster:
 
     def master(self, *arguments, version="1.11.0", hostname="127.0.0.1") -> Master:
         self.count += 1
-        local = ("--ip=127.0.0.1", "--port=0", f"--hostname={hostname}", f"--work_dir={self.directory / str(self.count)}")
+        local = (
+            "--ip=127.0.0.1",
+            "--port=0",
+            f"--hostname={hostname}",
+            f"--work_dir={self.directory / str(self.count)}",
+        )
         return self.running(Master([*local, *arguments], None, version, self.room))
 
     def leader_without_quorum(self) -> Master:
@@ -34,7 +39,12 @@ class Cluster:
 
     def agent(self, hostname) -> Agent:
         offer = "--resources=cpus:4;mem:2048;disk:4096;ports:[31000-32000]"
-        local = ("--ip=127.0.0.1", "--port=0", f"--hostname={hostname}", f"--work_dir={self.directory / hostname}")
+        local = (
+            "--ip=127.0.0.1",
+            "--port=0",
+            f"--hostname={hostname}",
+            f"--work_dir={self.directory / hostname}",
+        )
         return self.running(Agent([*local, offer], None, "1.11.0", self.room))
 
 
@@ -47,6 +57,7 @@ def until(question):
 
 def recording(situation):
     """Answer as a real master did: {b"GET /redirect": "noquorum-get-redirect", ...}. The leader it names is itself."""
+
     def says(heard: bytes) -> bytes:
         request = b" ".join(heard.split(b" ", 2)[:2])
         host = heard.lower().split(b"host: ")[1].split(b"\r\n")[0]
@@ -56,6 +67,7 @@ def recording(situation):
         body = json.dumps(said["json"]) if "json" in said else said.get("text", "")
         head = f"HTTP/1.1 {said['status']} x\r\n{headers}Content-Length: {len(body)}\r\n\r\n"
         return head.encode().replace(b"127.0.0.1:5050", host) + body.encode()
+
     return says
 
 
@@ -64,7 +76,13 @@ NOT_FOUND = {"status": 404, "headers": {}, "text": "404 Not Found."}
 
 def log(recovered: object) -> dict:
     """What the metrics say of the log."""
-    return {b"GET /metrics/snapshot": {"status": 200, "headers": {}, "json": {"registrar/log/recovered": recovered}}}
+    return {
+        b"GET /metrics/snapshot": {
+            "status": 200,
+            "headers": {},
+            "json": {"registrar/log/recovered": recovered},
+        }
+    }
 
 
 NOT_RECOVERED = {
@@ -103,7 +121,13 @@ def fails(answer) -> str:
 @pytest.mark.parametrize("version", ["1.0.1", "1.4.3", "1.11.0"])
 def test_any_master_names_the_leader(salt, cluster, version):
     leader, standby = cluster.master(version=version), cluster.master(version=version)
-    expected = {"url": leader.url, "host": "127.0.0.1", "port": leader.port, "recovered": True, "error": None}
+    expected = {
+        "url": leader.url,
+        "host": "127.0.0.1",
+        "port": leader.port,
+        "recovered": True,
+        "error": None,
+    }
     assert salt.call("mesos.leader", url=leader.url) == expected
     assert salt.call("mesos.leader", url=standby.url) == expected
 
@@ -111,7 +135,11 @@ def test_any_master_names_the_leader(salt, cluster, version):
 def test_a_leader_whose_name_nobody_can_look_up_is_asked_as_the_candidate_that_it_is(salt, cluster):
     leader, standby = cluster.master(hostname="no.such.host.invalid"), cluster.master()
     found = salt.call("mesos.leader", url=[standby.url, leader.url])
-    assert (found["url"], found["host"], found["recovered"]) == (leader.url, "no.such.host.invalid", True)
+    assert (found["url"], found["host"], found["recovered"]) == (
+        leader.url,
+        "no.such.host.invalid",
+        True,
+    )
     found = salt.call("mesos.leader", url=standby.url)
     assert (found["host"], found["recovered"]) == ("no.such.host.invalid", False)
     assert found["error"].endswith("/api/v1: the name of the host is not known")
@@ -119,7 +147,10 @@ def test_a_leader_whose_name_nobody_can_look_up_is_asked_as_the_candidate_that_i
 
 def test_the_second_candidate_is_asked_where_the_first_knows_no_leader(salt, cluster, raw, nobody):
     leader = cluster.master()
-    assert salt.call("mesos.leader", url=[nobody, raw(recording(NO_LEADER)).url, leader.url])["url"] == leader.url
+    assert (
+        salt.call("mesos.leader", url=[nobody, raw(recording(NO_LEADER)).url, leader.url])["url"]
+        == leader.url
+    )
 
 
 def test_a_leader_that_has_not_recovered_is_known_as_such(salt, cluster, raw):
@@ -131,9 +162,17 @@ def test_a_leader_that_has_not_recovered_is_known_as_such(salt, cluster, raw):
 
 def test_a_dead_leader_that_zookeeper_does_not_miss_yet_has_not_recovered(salt, raw, nobody):
     location = nobody.removeprefix("http:").encode()
-    standby = raw(b"HTTP/1.1 307 Temporary Redirect\r\nLocation: " + location + b"\r\nContent-Length: 0\r\n\r\n")
+    standby = raw(
+        b"HTTP/1.1 307 Temporary Redirect\r\nLocation: "
+        + location
+        + b"\r\nContent-Length: 0\r\n\r\n"
+    )
     found = salt.call("mesos.leader", url=standby.url)
-    assert (found["url"], found["recovered"], found["error"]) == (nobody, False, f"POST {nobody}/api/v1: Connection refused")
+    assert (found["url"], found["recovered"], found["error"]) == (
+        nobody,
+        False,
+        f"POST {nobody}/api/v1: Connection refused",
+    )
 
 
 def test_every_master_that_knows_no_leader_is_named(salt, raw, nobody):
@@ -144,34 +183,71 @@ def test_every_master_that_knows_no_leader_is_named(salt, raw, nobody):
     assert str(caught.value) == f"CommandExecutionError: {said}"
 
 
-@pytest.mark.parametrize("location", ["https://127.0.0.1:5050", "//root:sesame@127.0.0.1:5050", "//", "", "file:///etc/passwd"])
+@pytest.mark.parametrize(
+    "location",
+    ["https://127.0.0.1:5050", "//root:sesame@127.0.0.1:5050", "//", "", "file:///etc/passwd"],
+)
 def test_a_redirect_to_another_scheme_or_nowhere_is_not_followed(salt, raw, location):
-    server = raw(f"HTTP/1.1 307 Temporary Redirect\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode())
+    server = raw(
+        f"HTTP/1.1 307 Temporary Redirect\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode()
+    )
     with pytest.raises(salt.Error, match="redirects to where nobody should follow$") as caught:
         salt.call("mesos.leader", url=server.url)
     assert "sesame" not in str(caught.value)
 
 
 def test_what_answers_like_no_master_is_not_taken_for_one(salt, raw):
-    server = raw(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html><title>It works!</title></html>")
+    server = raw(
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html><title>It works!</title></html>"
+    )
     with pytest.raises(salt.Error, match="200, which is not how a Mesos master answers$"):
         salt.call("mesos.leader", url=server.url)
 
 
 def test_masters_tells_who_lives_and_who_leads(salt, cluster, raw, nobody):
-    leader, standby, blind, silent = cluster.master(), cluster.master(), raw(recording(NO_LEADER)), raw(None)
+    leader, standby, blind, silent = (
+        cluster.master(),
+        cluster.master(),
+        raw(recording(NO_LEADER)),
+        raw(None),
+    )
     urls = [leader.url, standby.url, blind.url, nobody, silent.url]
     no_log = {"leader": False, "log_recovered": None}
     assert salt.call("mesos.masters", url=urls, timeout=2) == [
         {"url": leader.url, "healthy": True, "leader": True, "log_recovered": True, "error": None},
-        {"url": standby.url, "healthy": True, "leader": False, "log_recovered": True, "error": None},
-        {"url": blind.url, **no_log, "healthy": True, "error": f"POST {blind.url}/api/v1: 503 No leader elected"},
-        {"url": nobody, **no_log, "healthy": False, "error": f"GET {nobody}/health: Connection refused"},
-        {"url": silent.url, **no_log, "healthy": False, "error": f"GET {silent.url}/health: no answer within 2 seconds"},
+        {
+            "url": standby.url,
+            "healthy": True,
+            "leader": False,
+            "log_recovered": True,
+            "error": None,
+        },
+        {
+            "url": blind.url,
+            **no_log,
+            "healthy": True,
+            "error": f"POST {blind.url}/api/v1: 503 No leader elected",
+        },
+        {
+            "url": nobody,
+            **no_log,
+            "healthy": False,
+            "error": f"GET {nobody}/health: Connection refused",
+        },
+        {
+            "url": silent.url,
+            **no_log,
+            "healthy": False,
+            "error": f"GET {silent.url}/health: no answer within 2 seconds",
+        },
     ]
 
 
-@pytest.mark.parametrize("said, is_so", [(1.0, True), (0.0, False), (None, None), ("1.0", None), ([], None), (0.5, None)], ids=str)
+@pytest.mark.parametrize(
+    "said, is_so",
+    [(1.0, True), (0.0, False), (None, None), ("1.0", None), ([], None), (0.5, None)],
+    ids=str,
+)
 def test_masters_tells_whose_log_is_recovered(salt, raw, said, is_so):
     server = raw(recording({**NO_LEADER, **log(said)}))
     assert salt.call("mesos.masters", url=server.url)[0]["log_recovered"] is is_so
@@ -187,31 +263,52 @@ def test_a_leader_that_has_not_recovered_leads_all_the_same(salt, raw):
 def test_agents_are_listed_as_the_leader_knows_them(salt, raw):
     url = raw(recording(LEADER)).url
     found = salt.call("mesos.agents", url=url)
-    recorded = {each["id"]: each for each in RECORDED["leader-get-slaves-agent-killed-2s"]["json"]["slaves"]}
+    recorded = {
+        each["id"]: each for each in RECORDED["leader-get-slaves-agent-killed-2s"]["json"]["slaves"]
+    }
     assert [each["hostname"] for each in found] == ["127.0.0.4", "127.0.0.5"]
     for each in found:
-        same = {key: recorded[each["id"]][key] for key in ("id", "hostname", "active", "attributes", "version")}
+        same = {
+            key: recorded[each["id"]][key]
+            for key in ("id", "hostname", "active", "attributes", "version")
+        }
         assert each.items() >= {**same, "recovered": False}.items()
-    assert [each["hostname"] for each in salt.call("mesos.agents", url=url, active=True)] == ["127.0.0.4"]
-    assert [each["hostname"] for each in salt.call("mesos.agents", url=url, active=False)] == ["127.0.0.5"]
+    assert [each["hostname"] for each in salt.call("mesos.agents", url=url, active=True)] == [
+        "127.0.0.4"
+    ]
+    assert [each["hostname"] for each in salt.call("mesos.agents", url=url, active=False)] == [
+        "127.0.0.5"
+    ]
 
 
 def test_agents_that_are_not_back_since_the_leader_changed_are_told_apart(salt, raw):
-    found = salt.call("mesos.agents", url=raw(recording({**LEADER, b"GET /slaves": "recovered-get-slaves"})).url)
-    assert [(each["hostname"], each["active"], each["recovered"]) for each in found] == [("127.0.0.4", False, True)]
+    found = salt.call(
+        "mesos.agents", url=raw(recording({**LEADER, b"GET /slaves": "recovered-get-slaves"})).url
+    )
+    assert [(each["hostname"], each["active"], each["recovered"]) for each in found] == [
+        ("127.0.0.4", False, True)
+    ]
 
 
 def test_the_agents_of_a_leader_that_has_not_recovered_are_not_taken_for_none(salt, raw):
-    with pytest.raises(salt.Error, match="^CommandExecutionError: .*: 503 Master has not finished recovery$"):
+    with pytest.raises(
+        salt.Error, match="^CommandExecutionError: .*: 503 Master has not finished recovery$"
+    ):
         salt.call("mesos.agents", url=raw(recording(NOT_RECOVERED)).url)
 
 
-@pytest.mark.parametrize("body", ['{"slaves": [{"id": 1}]}', '{"slaves": {"a": 1}}', '{"agents": []}', '{"slaves": null}'])
+@pytest.mark.parametrize(
+    "body",
+    ['{"slaves": [{"id": 1}]}', '{"slaves": {"a": 1}}', '{"agents": []}', '{"slaves": null}'],
+)
 def test_what_answers_unlike_a_master_has_no_agents(salt, raw, body):
     def says(heard: bytes) -> bytes:
         answer = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
         return answer if heard.startswith(b"GET /slaves") else recording(LEADER)(heard)
-    with pytest.raises(salt.Error, match="^CommandExecutionError: GET .*/slaves: not how a Mesos master answers: "):
+
+    with pytest.raises(
+        salt.Error, match="^CommandExecutionError: GET .*/slaves: not how a Mesos master answers: "
+    ):
         salt.call("mesos.agents", url=raw(says).url)
 
 
@@ -222,7 +319,10 @@ def test_the_gate_opens_for_a_leader_that_has_recovered_whoever_is_asked(salt, c
     leader, standby = cluster.master(), cluster.master()
     for url in (leader.url, standby.url, [standby.url, leader.url]):
         for test in (True, False):
-            assert passes(salt("mesos.leader_available", test, url=url, timeout=10)) == f"{leader.url} leads and has recovered"
+            assert (
+                passes(salt("mesos.leader_available", test, url=url, timeout=10))
+                == f"{leader.url} leads and has recovered"
+            )
 
 
 def test_the_gate_opens_as_soon_as_the_leader_recovers(salt, cluster):
@@ -234,7 +334,9 @@ def test_the_gate_opens_as_soon_as_the_leader_recovers(salt, cluster):
 
 def test_the_gate_stays_shut_without_a_leader_and_tells_what_each_master_said(salt, raw, nobody):
     blind = raw(recording(NO_LEADER))
-    assert fails(salt("mesos.leader_available", url=[nobody, blind.url], timeout=1)).splitlines() == [
+    assert fails(
+        salt("mesos.leader_available", url=[nobody, blind.url], timeout=1)
+    ).splitlines() == [
         "Waited 1 seconds for a leader that has recovered:",
         f"  GET {nobody}/redirect: Connection refused",
         f"  GET {blind.url}/redirect: 503 No leader elected",
@@ -244,30 +346,50 @@ def test_the_gate_stays_shut_without_a_leader_and_tells_what_each_master_said(sa
 def test_the_gate_stays_shut_for_a_leader_that_has_not_recovered(salt, raw):
     url = raw(recording(NOT_RECOVERED)).url
     comment = fails(salt("mesos.leader_available", url=url, timeout=0))
-    assert comment.endswith(f"has not said yet that it has recovered: POST {url}/api/v1: 503 Master has not finished recovery")
+    assert comment.endswith(
+        f"has not said yet that it has recovered: POST {url}/api/v1: 503 Master has not finished recovery"
+    )
 
 
 def test_asked_with_test_the_gate_says_once_that_it_would_wait(salt, nobody):
     answer = salt("mesos.leader_available", True, url=nobody, timeout=3600)
     assert (answer["result"], answer["changes"]) == (None, {})
-    assert answer["comment"].splitlines() == ["Would wait for a leader that has recovered:", f"  GET {nobody}/redirect: Connection refused"]
+    assert answer["comment"].splitlines() == [
+        "Would wait for a leader that has recovered:",
+        f"  GET {nobody}/redirect: Connection refused",
+    ]
 
 
 def test_the_first_of_three_masters_passes_alone(salt, cluster, nobody):
     first = cluster.leader_without_quorum()
-    comment = passes(salt("mesos.leader_available", url=[first.url, nobody, "http://127.0.0.2:9"], member=first.url, timeout=10))
+    comment = passes(
+        salt(
+            "mesos.leader_available",
+            url=[first.url, nobody, "http://127.0.0.2:9"],
+            member=first.url,
+            timeout=10,
+        )
+    )
     assert comment == f"{first.url} is healthy, which 1 of 3 masters are: too few for a leader"
 
 
 def test_half_of_the_masters_are_too_few_to_wait_for_a_leader(salt, raw, nobody):
-    masters = [raw(recording(NO_LEADER)).url, raw(recording(NO_LEADER)).url, nobody, "http://127.0.0.2:9"]
+    masters = [
+        raw(recording(NO_LEADER)).url,
+        raw(recording(NO_LEADER)).url,
+        nobody,
+        "http://127.0.0.2:9",
+    ]
     passes(salt("mesos.leader_available", url=masters, member=masters[1], timeout=10))
 
 
 def test_the_masters_are_those_of_pillar_where_the_state_names_none(salt, cluster, nobody):
     leader = cluster.master()
     pillar = {"mesos": {"url": [nobody, leader.url]}}
-    assert passes(salt("mesos.leader_available", pillar=pillar)) == f"{leader.url} leads and has recovered"
+    assert (
+        passes(salt("mesos.leader_available", pillar=pillar))
+        == f"{leader.url} leads and has recovered"
+    )
     passes(salt("mesos.leader_available", pillar=pillar, member=leader.url))
     passes(salt("mesos.agents_registered", pillar=pillar, count=0))
 
@@ -279,9 +401,16 @@ def test_with_a_majority_a_member_waits_for_a_leader(salt, raw, nobody):
 
 
 def test_the_second_of_three_new_masters_does_not_wait_for_a_leader(salt, raw, nobody):
-    masters = [raw(recording({**situation, **log(0.0)})).url for situation in (NOT_RECOVERED, NO_LEADER)]
-    comment = passes(salt("mesos.leader_available", url=[*masters, nobody], member=masters[1], timeout=10))
-    assert comment == f"{masters[1]} is healthy; the log of the masters is new and begins when all 3 are there: 2 are"
+    masters = [
+        raw(recording({**situation, **log(0.0)})).url for situation in (NOT_RECOVERED, NO_LEADER)
+    ]
+    comment = passes(
+        salt("mesos.leader_available", url=[*masters, nobody], member=masters[1], timeout=10)
+    )
+    assert (
+        comment
+        == f"{masters[1]} is healthy; the log of the masters is new and begins when all 3 are there: 2 are"
+    )
 
 
 def test_the_third_of_three_new_masters_waits_for_a_leader(salt, raw):
@@ -300,7 +429,10 @@ def test_on_a_living_cluster_a_restarted_master_must_have_rejoined(salt, cluster
     leader, restarted = cluster.master(), raw(recording({**NO_LEADER, **log(0.0)}))
     masters = [leader.url, restarted.url, nobody]
     fails(salt("mesos.leader_available", url=masters, member=restarted.url, timeout=0))
-    assert passes(salt("mesos.leader_available", url=masters, member=leader.url, timeout=0)) == f"{leader.url} leads and has recovered"
+    assert (
+        passes(salt("mesos.leader_available", url=masters, member=leader.url, timeout=0))
+        == f"{leader.url} leads and has recovered"
+    )
 
 
 @pytest.mark.parametrize("caught_up, check", [(0.0, fails), (1.0, passes)])
@@ -309,7 +441,9 @@ def test_a_member_with_a_new_disk_must_have_caught_up_with_the_log(salt, raw, ca
     check(salt("mesos.leader_available", url=[replaced.url] * 3, member=replaced.url, timeout=0))
 
 
-def test_a_member_that_does_not_see_the_leader_of_the_others_has_not_joined_them(salt, cluster, raw):
+def test_a_member_that_does_not_see_the_leader_of_the_others_has_not_joined_them(
+    salt, cluster, raw
+):
     masters = [raw(recording(NO_LEADER)).url, cluster.master().url, cluster.master().url]
     fails(salt("mesos.leader_available", url=masters, member=masters[0], timeout=0))
     passes(salt("mesos.leader_available", url=masters, member=masters[2], timeout=10))
@@ -317,7 +451,9 @@ def test_a_member_that_does_not_see_the_leader_of_the_others_has_not_joined_them
 
 def test_a_member_that_is_down_fails_while_the_others_live(salt, cluster, nobody):
     masters = [cluster.master().url, cluster.master().url, nobody]
-    assert f"GET {nobody}/health: Connection refused" in fails(salt("mesos.leader_available", url=masters, member=nobody, timeout=0))
+    assert f"GET {nobody}/health: Connection refused" in fails(
+        salt("mesos.leader_available", url=masters, member=nobody, timeout=0)
+    )
     passes(salt("mesos.leader_available", url=masters, member=masters[1], timeout=10))
 
 
@@ -326,16 +462,29 @@ def test_the_one_master_of_a_single_node_must_lead(salt, raw):
     fails(salt("mesos.leader_available", url=url, member=url, timeout=0))
 
 
-@pytest.mark.parametrize("arguments, said", [
-    ({"timeout": -1}, "timeout: -1 is no number of seconds"),
-    ({"timeout": "soon"}, "timeout: 'soon' is no number of seconds"),
-    ({"timeout": True}, "timeout: True is no number of seconds"),
-    ({"url": "ftp://10.0.0.1"}, "url: ftp://10.0.0.1 is no http:// or https:// URL of a server"),
-    ({"url": {"a": 1}}, "url: should be a URL or a list of URLs, not "),
-    ({"url": "http://127.0.0.1:9", "member": "ftp://lxcc01"}, "url: ftp://lxcc01 is no http:// or https:// URL"),
-    ({"url": "http://127.0.0.1:9", "member": ""}, "member: should be the URL of one master"),
-    ({"url": "http://127.0.0.1:9", "member": ["http://127.0.0.1:9"]}, "member: should be the URL of one master"),
-], ids=str)
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        ({"timeout": -1}, "timeout: -1 is no number of seconds"),
+        ({"timeout": "soon"}, "timeout: 'soon' is no number of seconds"),
+        ({"timeout": True}, "timeout: True is no number of seconds"),
+        (
+            {"url": "ftp://10.0.0.1"},
+            "url: ftp://10.0.0.1 is no http:// or https:// URL of a server",
+        ),
+        ({"url": {"a": 1}}, "url: should be a URL or a list of URLs, not "),
+        (
+            {"url": "http://127.0.0.1:9", "member": "ftp://lxcc01"},
+            "url: ftp://lxcc01 is no http:// or https:// URL",
+        ),
+        ({"url": "http://127.0.0.1:9", "member": ""}, "member: should be the URL of one master"),
+        (
+            {"url": "http://127.0.0.1:9", "member": ["http://127.0.0.1:9"]},
+            "member: should be the URL of one master",
+        ),
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize("test", [True, False])
 def test_wrong_arguments_of_leader_available_fail_at_once(salt, test, arguments, said):
     comment = fails(salt("mesos.leader_available", test, **{"timeout": 3600, **arguments}))
@@ -349,10 +498,14 @@ def test_the_gate_opens_for_agents_by_name_and_by_number(salt, cluster):
     url = cluster.master().url
     cluster.agent("lxb001.devops.test"), cluster.agent("lxb002.devops.test")
     names = ["lxb001.devops.test", "LXB002.devops.test"]
-    assert passes(salt("mesos.agents_registered", agents=names, url=url, timeout=10)) == \
-        "2 agents are active, lxb001.devops.test, LXB002.devops.test among them"
+    assert (
+        passes(salt("mesos.agents_registered", agents=names, url=url, timeout=10))
+        == "2 agents are active, lxb001.devops.test, LXB002.devops.test among them"
+    )
     assert passes(salt("mesos.agents_registered", True, count=2, url=url)) == "2 agents are active"
-    passes(salt("mesos.agents_registered", agents="lxb001.devops.test", count=1, url=url, timeout=10))
+    passes(
+        salt("mesos.agents_registered", agents="lxb001.devops.test", count=1, url=url, timeout=10)
+    )
     passes(salt("mesos.agents_registered", agents=[], url=url, timeout=10))
 
 
@@ -361,7 +514,9 @@ def test_agents_that_are_missing_are_named(salt, cluster):
     cluster.agent("lxb001")
     until(lambda: master.agents)
     names = ["lxb001", "lxb002", "lxb003"]
-    assert fails(salt("mesos.agents_registered", agents=names, count=3, url=master.url, timeout=1)).splitlines() == [
+    assert fails(
+        salt("mesos.agents_registered", agents=names, count=3, url=master.url, timeout=1)
+    ).splitlines() == [
         "Waited 1 seconds for the agents lxb001, lxb002, lxb003 and 3 agents:",
         "  lxb002: not registered",
         "  lxb003: not registered",
@@ -371,27 +526,49 @@ def test_agents_that_are_missing_are_named(salt, cluster):
 
 
 def test_agents_that_are_known_and_not_active_are_told_apart(salt, raw):
-    killed, recovered = raw(recording(LEADER)), raw(recording({**LEADER, b"GET /slaves": "recovered-get-slaves"}))
-    comment = fails(salt("mesos.agents_registered", agents=["127.0.0.4", "127.0.0.5"], url=killed.url, timeout=0))
+    killed, recovered = (
+        raw(recording(LEADER)),
+        raw(recording({**LEADER, b"GET /slaves": "recovered-get-slaves"})),
+    )
+    comment = fails(
+        salt(
+            "mesos.agents_registered", agents=["127.0.0.4", "127.0.0.5"], url=killed.url, timeout=0
+        )
+    )
     assert comment.splitlines()[1:] == ["  127.0.0.5: registered, and does not answer the leader"]
-    comment = fails(salt("mesos.agents_registered", agents=["127.0.0.4"], url=recovered.url, timeout=0))
-    assert comment.splitlines()[1:] == ["  127.0.0.4: known from before, has not come back since the leader changed"]
+    comment = fails(
+        salt("mesos.agents_registered", agents=["127.0.0.4"], url=recovered.url, timeout=0)
+    )
+    assert comment.splitlines()[1:] == [
+        "  127.0.0.4: known from before, has not come back since the leader changed"
+    ]
 
 
 def test_without_a_leader_no_agent_is_registered(salt, raw, nobody):
-    comment = fails(salt("mesos.agents_registered", count=0, url=[nobody, raw(recording(NOT_RECOVERED)).url], timeout=0))
+    comment = fails(
+        salt(
+            "mesos.agents_registered",
+            count=0,
+            url=[nobody, raw(recording(NOT_RECOVERED)).url],
+            timeout=0,
+        )
+    )
     assert "503 Master has not finished recovery" in comment
 
 
-@pytest.mark.parametrize("arguments, said", [
-    ({}, "agents, count: one of them is needed"),
-    ({"agents": {"a": 1}}, "agents: should be a list of host names"),
-    ({"agents": [1]}, "agents: should be a list of host names"),
-    ({"count": -1}, "count: -1 is no number of agents"),
-    ({"count": "4"}, "count: '4' is no number of agents"),
-    ({"count": 1, "timeout": -5}, "timeout: -5 is no number of seconds"),
-    ({"count": 1, "url": "ftp://nowhere"}, "url: ftp://nowhere is no http:// or https:// URL"),
-], ids=str)
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        ({}, "agents, count: one of them is needed"),
+        ({"agents": {"a": 1}}, "agents: should be a list of host names"),
+        ({"agents": [1]}, "agents: should be a list of host names"),
+        ({"count": -1}, "count: -1 is no number of agents"),
+        ({"count": "4"}, "count: '4' is no number of agents"),
+        ({"count": 1, "timeout": -5}, "timeout: -5 is no number of seconds"),
+        ({"count": 1, "url": "ftp://nowhere"}, "url: ftp://nowhere is no http:// or https:// URL"),
+    ],
+    ids=str,
+)
 def test_wrong_arguments_of_agents_registered_fail_at_once(salt, arguments, said):
     comment = fails(salt("mesos.agents_registered", **{"timeout": 3600, **arguments}))
     assert comment.startswith(said) and "\n" not in comment

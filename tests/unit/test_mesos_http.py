@@ -39,57 +39,139 @@ def header(heard: bytes, name: str) -> str | None:
 # --- answers ---
 
 
-@pytest.mark.parametrize("answer, said", [
-    (http(HTML, "502 Bad Gateway", Content_Type="text/html"), "502 Error 502 Could not determine the current leader"),
-    (http(b'{"message":"URI not found"}', "500 Internal Server Error"), "500 URI not found"),
-    (http(b"Error proxying request\n\tat java.lang.Thread.run\n", "500 Internal Server Error"), "500 Error proxying request"),
-    (http(b"", "500 Internal Server Error", Content_Length="300"), "500 Internal Server Error"),
-    (http(b"", "401 Unauthorized", WWW_Authenticate='Basic realm="x"'), '401 Unauthorized: Basic realm="x"'),
-    (http(b"", "302 Found", Location="http://root:sesame@10.0.0.1/"), "redirects to where nobody should follow"),
-    (http(b"", "302 Found", Location="https://10.0.0.1/"), "redirects to where nobody should follow"),
-    (http(b"", "302 Found", Location="/v2/apps"), "redirects to where nobody should follow"),
-    (http(b"\xff\xfe{", "503 x"), "503 \ufffd\ufffd{"),
-    (http(b"{", Content_Length="300"), "hung up in the middle of its answer"),
-    (http(b"no gzip", Content_Encoding="gzip"), "is said to be gzip and is not"),
-    (http(gzip.compress(bytes(65 << 20)), Content_Encoding="gzip"), "more than 67108864 bytes"),
-    (b"", "closed the connection without an answer"),
-    (b"SSH-2.0-OpenSSH_7.4\r\n", "speaks no HTTP (BadStatusLine)"),
-    (b"HTTP/1.1 200 OK\r\n" + b"a" * 70000, "speaks no HTTP (LineTooLong)"),
-], ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (
+            http(HTML, "502 Bad Gateway", Content_Type="text/html"),
+            "502 Error 502 Could not determine the current leader",
+        ),
+        (http(b'{"message":"URI not found"}', "500 Internal Server Error"), "500 URI not found"),
+        (
+            http(
+                b"Error proxying request\n\tat java.lang.Thread.run\n", "500 Internal Server Error"
+            ),
+            "500 Error proxying request",
+        ),
+        (http(b"", "500 Internal Server Error", Content_Length="300"), "500 Internal Server Error"),
+        (
+            http(b"", "401 Unauthorized", WWW_Authenticate='Basic realm="x"'),
+            '401 Unauthorized: Basic realm="x"',
+        ),
+        (
+            http(b"", "302 Found", Location="http://root:sesame@10.0.0.1/"),
+            "redirects to where nobody should follow",
+        ),
+        (
+            http(b"", "302 Found", Location="https://10.0.0.1/"),
+            "redirects to where nobody should follow",
+        ),
+        (http(b"", "302 Found", Location="/v2/apps"), "redirects to where nobody should follow"),
+        (http(b"\xff\xfe{", "503 x"), "503 \ufffd\ufffd{"),
+        (http(b"{", Content_Length="300"), "hung up in the middle of its answer"),
+        (http(b"no gzip", Content_Encoding="gzip"), "is said to be gzip and is not"),
+        (http(gzip.compress(bytes(65 << 20)), Content_Encoding="gzip"), "more than 67108864 bytes"),
+        (b"", "closed the connection without an answer"),
+        (b"SSH-2.0-OpenSSH_7.4\r\n", "speaks no HTTP (BadStatusLine)"),
+        (b"HTTP/1.1 200 OK\r\n" + b"a" * 70000, "speaks no HTTP (LineTooLong)"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
 def test_a_bad_answer_is_told_with_method_url_and_a_line_of_it(salt, raw, answer, said):
     server = raw(answer)
     told = ask(salt, server.url)["said"]
-    assert told.startswith(f"GET {server.url}/v2/leader: ") and said in told and "\n" not in told and "sesame" not in told
+    assert (
+        told.startswith(f"GET {server.url}/v2/leader: ")
+        and said in told
+        and "\n" not in told
+        and "sesame" not in told
+    )
 
 
-@pytest.mark.parametrize("body, said", [
-    (b"", "nothing at all"),
-    (HTML, "Error 502 Could not determine the current leader"),
-    (b"\x1b[31m{\r\n", "[31m{"),
-    (b"[" * 100_000, "[[["),
-    (b"[]", "[]"),
-], ids=["empty", "html", "escape", "deep", "list"])
+@pytest.mark.parametrize(
+    "body, said",
+    [
+        (b"", "nothing at all"),
+        (HTML, "Error 502 Could not determine the current leader"),
+        (b"\x1b[31m{\r\n", "[31m{"),
+        (b"[" * 100_000, "[[["),
+        (b"[]", "[]"),
+    ],
+    ids=["empty", "html", "escape", "deep", "list"],
+)
 def test_what_is_not_the_expected_json_is_shown(salt, raw, body, said):
     server = raw(http(body))
-    assert ask(salt, server.url, json=True)["said"].startswith(f"GET {server.url}/v2/leader: not the JSON that was expected: {said}")
+    assert ask(salt, server.url, json=True)["said"].startswith(
+        f"GET {server.url}/v2/leader: not the JSON that was expected: {said}"
+    )
 
 
-@pytest.mark.parametrize("status, body, error, said, info", [
-    (400, b"bad", "Invalid", "400 bad", {}),
-    (401, HTML, "Denied", "401 Error 502", {}),
-    (403, b'{"message": "Not Authorized to perform this action!"}', "Denied", "403 Not Authorized", {}),
-    (403, b'{"message": "Max number (100) of running deployments is achieved."}', "TooManyDeployments", "403 Max number", {}),
-    (404, b'{"message": "App does not exist"}', "NotFound", "404 App does not exist", {"message": "App does not exist"}),
-    (409, b'{"message": "An app with id [/x] already exists."}', "Conflict", "409 An app", {"deployments": None}),
-    (409, b'{"message": "App is locked", "deployments": [{"id": "d1"}]}', "Locked", "409 App is locked (d1)", {"deployments": ["d1"]}),
-    (422, b'{"message": "Object is not valid", "details": [{"path": "/id", "errors": ["too bad", "really"]}]}', "Invalid",
-     "422 Object is not valid (/id: too bad, really)", {"details": [{"path": "/id", "errors": ["too bad", "really"]}]}),
-    (422, b'{"message": "Invalid JSON", "details": "at 1:1"}', "Invalid", "422 Invalid JSON (at 1:1)", {"details": "at 1:1"}),
-    (422, b'{"message": "no"}', "Invalid", "422 no", {"details": None}),
-    (500, b'{"message": "URI not found"}', "ServerError", "500 URI not found", {}),
-    (503, b"Master has not finished recovery", "NoLeader", "503 Master has not finished recovery", {}),
-    (405, b"", "HttpError", "405 Method Not Allowed", {}),
-])
+@pytest.mark.parametrize(
+    "status, body, error, said, info",
+    [
+        (400, b"bad", "Invalid", "400 bad", {}),
+        (401, HTML, "Denied", "401 Error 502", {}),
+        (
+            403,
+            b'{"message": "Not Authorized to perform this action!"}',
+            "Denied",
+            "403 Not Authorized",
+            {},
+        ),
+        (
+            403,
+            b'{"message": "Max number (100) of running deployments is achieved."}',
+            "TooManyDeployments",
+            "403 Max number",
+            {},
+        ),
+        (
+            404,
+            b'{"message": "App does not exist"}',
+            "NotFound",
+            "404 App does not exist",
+            {"message": "App does not exist"},
+        ),
+        (
+            409,
+            b'{"message": "An app with id [/x] already exists."}',
+            "Conflict",
+            "409 An app",
+            {"deployments": None},
+        ),
+        (
+            409,
+            b'{"message": "App is locked", "deployments": [{"id": "d1"}]}',
+            "Locked",
+            "409 App is locked (d1)",
+            {"deployments": ["d1"]},
+        ),
+        (
+            422,
+            b'{"message": "Object is not valid", "details": [{"path": "/id", "errors": ["too bad", "really"]}]}',
+            "Invalid",
+            "422 Object is not valid (/id: too bad, really)",
+            {"details": [{"path": "/id", "errors": ["too bad", "really"]}]},
+        ),
+        (
+            422,
+            b'{"message": "Invalid JSON", "details": "at 1:1"}',
+            "Invalid",
+            "422 Invalid JSON (at 1:1)",
+            {"details": "at 1:1"},
+        ),
+        (422, b'{"message": "no"}', "Invalid", "422 no", {"details": None}),
+        (500, b'{"message": "URI not found"}', "ServerError", "500 URI not found", {}),
+        (
+            503,
+            b"Master has not finished recovery",
+            "NoLeader",
+            "503 Master has not finished recovery",
+            {},
+        ),
+        (405, b"", "HttpError", "405 Method Not Allowed", {}),
+    ],
+)
 def test_an_error_is_of_the_kind_that_the_server_means(salt, raw, status, body, error, said, info):
     told = ask(salt, raw(http(body, f"{status} x")).url)
     assert told["error"] == error and told["status"] == status and said in told["said"]
@@ -113,7 +195,11 @@ def test_a_compressed_answer_is_unpacked(salt, raw):
 
 
 def test_an_empty_answer_is_one(salt, raw):
-    assert ask(salt, raw(http(b"", "204 No Content")).url) | {"url": ""} == {"status": 204, "text": "", "url": ""}
+    assert ask(salt, raw(http(b"", "204 No Content")).url) | {"url": ""} == {
+        "status": 204,
+        "text": "",
+        "url": "",
+    }
 
 
 # --- requests ---
@@ -131,32 +217,61 @@ def test_a_request_says_what_it_wants_and_brings_no_credentials(salt, raw):
 
 def test_a_query_repeats_lists_and_leaves_none_out(salt, raw):
     server = raw(OK)
-    ask(salt, server.url, params={"embed": ["apps.tasks", "apps.counts"], "label": "a in (b, c)", "cmd": None, "force": False})
-    assert server.heard[0].startswith(b"GET /v2/leader?embed=apps.tasks&embed=apps.counts&label=a%20in%20%28b%2C%20c%29&force=false ")
+    ask(
+        salt,
+        server.url,
+        params={
+            "embed": ["apps.tasks", "apps.counts"],
+            "label": "a in (b, c)",
+            "cmd": None,
+            "force": False,
+        },
+    )
+    assert server.heard[0].startswith(
+        b"GET /v2/leader?embed=apps.tasks&embed=apps.counts&label=a%20in%20%28b%2C%20c%29&force=false "
+    )
 
 
-@pytest.mark.parametrize("sent, kind, body", [
-    ({"body": [{"role": "web", "weight": 2.0}]}, "application/json", b'[{"role": "web", "weight": 2.0}]'),
-    ({"form": {"slaveId": "a-S0", "resources": "[]"}}, "application/x-www-form-urlencoded", b"slaveId=a-S0&resources=%5B%5D"),
-])
+@pytest.mark.parametrize(
+    "sent, kind, body",
+    [
+        (
+            {"body": [{"role": "web", "weight": 2.0}]},
+            "application/json",
+            b'[{"role": "web", "weight": 2.0}]',
+        ),
+        (
+            {"form": {"slaveId": "a-S0", "resources": "[]"}},
+            "application/x-www-form-urlencoded",
+            b"slaveId=a-S0&resources=%5B%5D",
+        ),
+    ],
+)
 def test_what_is_sent_is_json_or_a_form(salt, raw, sent, kind, body):
     server = raw(OK)
     ask(salt, server.url, "POST", **sent)
-    assert header(server.heard[0], "content-type") == kind and server.heard[0].endswith(b"\r\n\r\n" + body)
+    assert header(server.heard[0], "content-type") == kind and server.heard[0].endswith(
+        b"\r\n\r\n" + body
+    )
 
 
-@pytest.mark.parametrize("connection, authorization", [
-    ({"username": "root", "password": "sesame"}, "Basic cm9vdDpzZXNhbWU="),
-    ({"username": "root"}, "Basic cm9vdDo="),
-    ({"token": "sesame"}, "Bearer sesame"),
-    ({"token": "sesame", "auth_scheme": "token="}, "token=sesame"),
-    ({"headers": {"X-Forwarded-User": "root"}}, None),
-])
+@pytest.mark.parametrize(
+    "connection, authorization",
+    [
+        ({"username": "root", "password": "sesame"}, "Basic cm9vdDpzZXNhbWU="),
+        ({"username": "root"}, "Basic cm9vdDo="),
+        ({"token": "sesame"}, "Bearer sesame"),
+        ({"token": "sesame", "auth_scheme": "token="}, "token=sesame"),
+        ({"headers": {"X-Forwarded-User": "root"}}, None),
+    ],
+)
 def test_credentials_are_sent_as_the_settings_say(salt, raw, connection, authorization):
     server = raw(OK)
     ask(salt, server.url, connection=connection)
     assert header(server.heard[0], "authorization") == authorization
-    assert header(server.heard[0], "x-forwarded-user") == connection.get("headers", {}).get("X-Forwarded-User")
+    assert header(server.heard[0], "x-forwarded-user") == connection.get("headers", {}).get(
+        "X-Forwarded-User"
+    )
 
 
 def test_credentials_may_stand_in_the_url_and_are_not_shown(salt, raw):
@@ -171,7 +286,11 @@ def authority(tmp_path_factory):
     """An authority of our own; where its certificate, and that of a client, stand in files."""
     found = trustme.CA()
     directory = tmp_path_factory.mktemp("authority")
-    found.files = {"ca_bundle": directory / "ca.pem", "cert": directory / "cert.pem", "key": directory / "key.pem"}
+    found.files = {
+        "ca_bundle": directory / "ca.pem",
+        "cert": directory / "cert.pem",
+        "key": directory / "key.pem",
+    }
     client = found.issue_cert("client@devops.test")
     found.cert_pem.write_to_path(found.files["ca_bundle"])
     client.cert_chain_pems[0].write_to_path(found.files["cert"])
@@ -192,24 +311,46 @@ def secure(authority, raw):
 
 def test_certificates_are_checked_and_shown(salt, authority, secure):
     assert ask(salt, secure.url, connection=authority.files)["status"] == 200
-    assert ask(salt, secure.url, connection={**authority.files, "ca_bundle": None, "verify_ssl": False})["status"] == 200
+    assert (
+        ask(
+            salt, secure.url, connection={**authority.files, "ca_bundle": None, "verify_ssl": False}
+        )["status"]
+        == 200
+    )
     told = ask(salt, secure.url)
-    assert told["said"].startswith(f"GET {secure.url}/v2/leader: its certificate is not trusted: ") and "\n" not in told["said"]
-    assert ask(salt, secure.url, connection={"ca_bundle": authority.files["ca_bundle"]})["error"] == "Unreachable"
+    assert (
+        told["said"].startswith(f"GET {secure.url}/v2/leader: its certificate is not trusted: ")
+        and "\n" not in told["said"]
+    )
+    assert (
+        ask(salt, secure.url, connection={"ca_bundle": authority.files["ca_bundle"]})["error"]
+        == "Unreachable"
+    )
 
 
 def test_a_redirect_keeps_to_tls(salt, raw, authority, secure):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
-    good, bad = (raw(http(b"", "307 x", Location=f"{scheme}//127.0.0.1:{secure.port}/state"), tls=context) for scheme in ("", "http:"))
-    assert ask(salt, good.url, service="mesos", connection=authority.files)["url"] == f"{secure.url}/state"
-    assert "redirects to where nobody should follow" in ask(salt, bad.url, service="mesos", connection=authority.files)["said"]
+    good, bad = (
+        raw(http(b"", "307 x", Location=f"{scheme}//127.0.0.1:{secure.port}/state"), tls=context)
+        for scheme in ("", "http:")
+    )
+    assert (
+        ask(salt, good.url, service="mesos", connection=authority.files)["url"]
+        == f"{secure.url}/state"
+    )
+    assert (
+        "redirects to where nobody should follow"
+        in ask(salt, bad.url, service="mesos", connection=authority.files)["said"]
+    )
 
 
 # --- one after another ---
 
 
-def test_every_candidate_is_asked_until_one_answers_and_all_are_named_if_none_does(salt, raw, nobody):
+def test_every_candidate_is_asked_until_one_answers_and_all_are_named_if_none_does(
+    salt, raw, nobody
+):
     silent, broken, good = raw(None), raw(http(HTML, "502 Bad Gateway")), raw(OK)
     bad = [nobody, silent.url, broken.url, "http://no.such.host.invalid:8080"]
     assert ask(salt, [*bad, good.url])["status"] == 200
@@ -224,28 +365,60 @@ def test_every_candidate_is_asked_until_one_answers_and_all_are_named_if_none_do
 
 def test_reads_are_repeated_as_often_as_told(salt, raw):
     server = raw(http(b"Master has not finished recovery", "503 x"))
-    assert ask(salt, server.url, connection={"retries": 2, "retry_delay": 0.01})["error"] == "NoLeader"
+    assert (
+        ask(salt, server.url, connection={"retries": 2, "retry_delay": 0.01})["error"] == "NoLeader"
+    )
     assert len(server.heard) == 3
 
 
 def test_all_that_is_asked_together_takes_no_longer_than_allowed(salt, raw):
     silent = [raw(None) for _ in range(4)]
-    told = ask(salt, [server.url for server in silent], connection={"timeout": 1, "total_timeout": 1.5, "retries": 9, "retry_delay": 0})
+    told = ask(
+        salt,
+        [server.url for server in silent],
+        connection={"timeout": 1, "total_timeout": 1.5, "retries": 9, "retry_delay": 0},
+    )
     assert told["error"] == "Unreachable" and sum(len(server.heard) for server in silent) <= 3
 
 
-@pytest.mark.parametrize("answer", [None, b"", http(b"{", Content_Length="300"), http(b"", "504 Gateway Timeout"),
-                                    http(b'{"message": "futures timed out"}', "503 x"),
-                                    http(b"Error proxying request to leader (maybe the leadership just changed?)", "500 x")],
-                         ids=["silence", "hung up", "half an answer", "timeout of a proxy", "timeout of Marathon", "Chronos"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        b"",
+        http(b"{", Content_Length="300"),
+        http(b"", "504 Gateway Timeout"),
+        http(b'{"message": "futures timed out"}', "503 x"),
+        http(b"Error proxying request to leader (maybe the leadership just changed?)", "500 x"),
+    ],
+    ids=[
+        "silence",
+        "hung up",
+        "half an answer",
+        "timeout of a proxy",
+        "timeout of Marathon",
+        "Chronos",
+    ],
+)
 def test_a_write_whose_answer_was_lost_is_not_repeated(salt, raw, answer):
     server, other = raw(answer), raw(OK)
-    told = ask(salt, [server.url, other.url], "POST", body={}, connection={"retries": 3, "retry_delay": 0.01, "timeout": 0.5})
-    assert told["error"] == "OutcomeUnknown" and told["said"].endswith("Whether it was done is not known")
+    told = ask(
+        salt,
+        [server.url, other.url],
+        "POST",
+        body={},
+        connection={"retries": 3, "retry_delay": 0.01, "timeout": 0.5},
+    )
+    assert told["error"] == "OutcomeUnknown" and told["said"].endswith(
+        "Whether it was done is not known"
+    )
     assert len(server.heard) == 1 and not other.heard
 
 
-@pytest.mark.parametrize("answer", [NO_LEADER, http(b"Master has not finished recovery", "503 x"), http(HTML, "502 Bad Gateway")])
+@pytest.mark.parametrize(
+    "answer",
+    [NO_LEADER, http(b"Master has not finished recovery", "503 x"), http(HTML, "502 Bad Gateway")],
+)
 def test_a_write_that_nobody_began_with_is_sent_to_the_next(salt, raw, nobody, answer):
     server, other = raw(answer), raw(OK)
     assert ask(salt, [nobody, server.url, other.url], "POST", body={})["status"] == 200
@@ -254,10 +427,19 @@ def test_a_write_that_nobody_began_with_is_sent_to_the_next(salt, raw, nobody, a
 
 def test_a_lost_write_is_read_back(salt, raw):
     def write(seen):
-        return salt.call("asking.write", "mesos", "PUT", "/weights", seen, connection={"url": raw(None).url, "timeout": 0.5})
+        return salt.call(
+            "asking.write",
+            "mesos",
+            "PUT",
+            "/weights",
+            seen,
+            connection={"url": raw(None).url, "timeout": 0.5},
+        )
 
     assert write({"web": 2.0}) == {"web": 2.0}
-    with pytest.raises(salt.Error, match="CommandExecutionError: PUT .*not known; read back, it is not there"):
+    with pytest.raises(
+        salt.Error, match="CommandExecutionError: PUT .*not known; read back, it is not there"
+    ):
         write(None)
 
 
@@ -281,7 +463,15 @@ def test_a_redirect_to_another_candidate_is_followed_with_body_and_credentials(s
     leader = raw(OK)
     standby = raw(http(b"", "307 x", Location=f"//127.0.0.1:{leader.port}/master/api/v1?x=y"))
     body = {"body": {"type": "GET_HEALTH"}} if method == "POST" else {}
-    ask(salt, [standby.url, leader.url], method, "/api/v1", "mesos", connection={"username": "root", "password": "sesame"}, **body)
+    ask(
+        salt,
+        [standby.url, leader.url],
+        method,
+        "/api/v1",
+        "mesos",
+        connection={"username": "root", "password": "sesame"},
+        **body,
+    )
     assert leader.heard[0].startswith(f"{method} /master/api/v1?x=y ".encode())
     assert header(leader.heard[0], "authorization") == "Basic cm9vdDpzZXNhbWU="
     assert (b'{"type": "GET_HEALTH"}' in leader.heard[0]) == (method == "POST")
@@ -292,10 +482,18 @@ def test_credentials_do_not_follow_to_a_host_that_nobody_named(salt, raw):
     standby = raw(http(b"", "307 x", Location=f"//127.0.0.1:{foreign.port}/state"))
     login = {"username": "root", "password": "sesame"}
     told = ask(salt, standby.url, service="mesos", connection=login)
-    assert told["error"] == "Denied" and f"redirects to 127.0.0.1:{foreign.port}, which is neither in url nor" in told["said"]
+    assert (
+        told["error"] == "Denied"
+        and f"redirects to 127.0.0.1:{foreign.port}, which is neither in url nor" in told["said"]
+    )
     assert not foreign.heard and "sesame" not in told["said"]
     for hosts in (["127.0.0.1"], f"127.0.0.1:{foreign.port}", ["any"]):
-        assert ask(salt, standby.url, service="mesos", connection={**login, "redirect_hosts": hosts})["status"] == 200
+        assert (
+            ask(salt, standby.url, service="mesos", connection={**login, "redirect_hosts": hosts})[
+                "status"
+            ]
+            == 200
+        )
     assert header(foreign.heard[0], "authorization") == "Basic cm9vdDpzZXNhbWU="
     assert ask(salt, standby.url, service="mesos")["status"] == 200  # nothing to give away
     assert header(foreign.heard[-1], "authorization") is None
@@ -310,18 +508,40 @@ def test_a_leader_that_is_a_candidate_by_another_name_is_found_with_credentials(
 
 def test_masters_that_send_each_other_around_come_to_an_end(salt, raw):
     servers = []
-    servers += [raw(lambda _heard: http(b"", "307 x", Location=f"//127.0.0.1:{servers[1].port}/state")) for _ in range(1)]
+    servers += [
+        raw(lambda _heard: http(b"", "307 x", Location=f"//127.0.0.1:{servers[1].port}/state"))
+        for _ in range(1)
+    ]
     servers += [raw(http(b"", "307 x", Location=f"//127.0.0.1:{servers[0].port}/state"))]
     told = ask(salt, [server.url for server in servers], service="mesos")
     assert told["error"] == "NoLeader" and "redirects in a circle" in told["said"]
 
 
-@pytest.mark.parametrize("location", ["https://127.0.0.1:{port}/state", "ftp://127.0.0.1:{port}/state", "/state", "//", "//h:x/state"])
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://127.0.0.1:{port}/state",
+        "ftp://127.0.0.1:{port}/state",
+        "/state",
+        "//",
+        "//h:x/state",
+    ],
+)
 def test_a_redirect_that_leads_nowhere_is_an_error_and_nothing_is_sent(salt, raw, location):
     other = raw(OK)
     standby = raw(http(b"", "307 x", Location=location.format(port=other.port)))
-    told = ask(salt, standby.url, service="mesos", path="/state", connection={"username": "root", "password": "sesame"})
-    assert "error" in told and told["said"].startswith(f"GET {standby.url}/state: ") and "sesame" not in told["said"]
+    told = ask(
+        salt,
+        standby.url,
+        service="mesos",
+        path="/state",
+        connection={"username": "root", "password": "sesame"},
+    )
+    assert (
+        "error" in told
+        and told["said"].startswith(f"GET {standby.url}/state: ")
+        and "sesame" not in told["said"]
+    )
     assert not other.heard and len(standby.heard) == 1
 
 
@@ -331,40 +551,85 @@ def test_an_agent_is_asked_alone_and_told_no_secret_unless_it_was_named(salt, ra
     ask(salt, nobody, server=agent.url, connection=login)
     ask(salt, nobody, server=agent.url, trusted=True, connection=login)
     ask(salt, nobody, server=agent.url, connection={**login, "redirect_hosts": ["127.0.0.1"]})
-    assert [header(heard, "authorization") for heard in agent.heard] == [None, "Bearer sesame", "Bearer sesame"]
+    assert [header(heard, "authorization") for heard in agent.heard] == [
+        None,
+        "Bearer sesame",
+        "Bearer sesame",
+    ]
 
 
 # --- settings ---
 
 
-@pytest.mark.parametrize("url", ["http://", "ftp://10.0.0.1", "http://10.0.0.1:port", "http://10.0.0.1:99999", "http://10.0.0.1/?x=y",
-                                 "http://a b/", "http://h\u00f6st", 5, {"a": 1}, [None], "http://10.0.0.1,", ["http://a,http://b"],
-                                 "http://root:ses/sesame@10.0.0.1", "http://r\u00f6t:sesame@10.0.0.1", {"http://root:sesame@h": 1},
-                                 ["http://a:sesame@h", "http://b:sesame@h"], "zk://root:sesame@10.0.0.1:2181/marathon"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://",
+        "ftp://10.0.0.1",
+        "http://10.0.0.1:port",
+        "http://10.0.0.1:99999",
+        "http://10.0.0.1/?x=y",
+        "http://a b/",
+        "http://h\u00f6st",
+        5,
+        {"a": 1},
+        [None],
+        "http://10.0.0.1,",
+        ["http://a,http://b"],
+        "http://root:ses/sesame@10.0.0.1",
+        "http://r\u00f6t:sesame@10.0.0.1",
+        {"http://root:sesame@h": 1},
+        ["http://a:sesame@h", "http://b:sesame@h"],
+        "zk://root:sesame@10.0.0.1:2181/marathon",
+    ],
+)
 def test_what_is_no_url_is_refused_in_a_sentence(salt, url):
     with pytest.raises(salt.Error, match="^SaltInvocationError: url: ") as caught:
         salt.call("asking.settings", "marathon", url=url)
     assert "sesame" not in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("url, urls", [
-    ("10.0.0.1:8080", ["http://10.0.0.1:8080"]),
-    ("http://10.0.0.1/, https://10.0.0.2/service/marathon/", ["http://10.0.0.1", "https://10.0.0.2/service/marathon"]),
-    (["http://[::1]:8080", "http://[::1]:8080/"], ["http://[::1]:8080"]),
-    ("http://root:sesame@h", ["http://h"]),
-])
+@pytest.mark.parametrize(
+    "url, urls",
+    [
+        ("10.0.0.1:8080", ["http://10.0.0.1:8080"]),
+        (
+            "http://10.0.0.1/, https://10.0.0.2/service/marathon/",
+            ["http://10.0.0.1", "https://10.0.0.2/service/marathon"],
+        ),
+        (["http://[::1]:8080", "http://[::1]:8080/"], ["http://[::1]:8080"]),
+        ("http://root:sesame@h", ["http://h"]),
+    ],
+)
 def test_urls_are_understood_in_the_forms_in_which_people_write_them(salt, url, urls):
     shown = salt.call("asking.settings", "marathon", url=url)
     assert shown["urls"] == urls and "sesame" not in str(shown)
     assert shown["authentication"] == ("basic" if "@" in str(url) else "none")
 
 
-@pytest.mark.parametrize("setting, value", [
-    *(("timeout", value) for value in (-1, 0, "5", True, 3601)), ("retries", 1.5), ("retries", -1), ("retry_delay", "x"),
-    ("username", "a:b"), ("username", 5), ("password", 5), ("token", ""), ("auth_scheme", "a b"), ("verify_ssl", "no"),
-    ("headers", {"a": 1}), ("headers", {"a": "b\r\nc: d"}), ("redirect_hosts", {"a": 1}), ("tiemout", 5), ("test", True),
-    ("ca_bundle", "/no/such/file"), ("cert", "/no/such/file"), ("key", "/no/such/file"),
-])
+@pytest.mark.parametrize(
+    "setting, value",
+    [
+        *(("timeout", value) for value in (-1, 0, "5", True, 3601)),
+        ("retries", 1.5),
+        ("retries", -1),
+        ("retry_delay", "x"),
+        ("username", "a:b"),
+        ("username", 5),
+        ("password", 5),
+        ("token", ""),
+        ("auth_scheme", "a b"),
+        ("verify_ssl", "no"),
+        ("headers", {"a": 1}),
+        ("headers", {"a": "b\r\nc: d"}),
+        ("redirect_hosts", {"a": 1}),
+        ("tiemout", 5),
+        ("test", True),
+        ("ca_bundle", "/no/such/file"),
+        ("cert", "/no/such/file"),
+        ("key", "/no/such/file"),
+    ],
+)
 def test_a_setting_that_makes_no_sense_is_named(salt, setting, value):
     with pytest.raises(salt.Error, match=f"^SaltInvocationError: {setting}: ") as caught:
         salt.call("asking.settings", "marathon", **{setting: value})
@@ -372,18 +637,29 @@ def test_a_setting_that_makes_no_sense_is_named(salt, setting, value):
 
 
 def test_a_name_and_a_token_at_once_are_refused_without_showing_them(salt):
-    with pytest.raises(salt.Error, match="^SaltInvocationError: token: there is a username") as caught:
+    with pytest.raises(
+        salt.Error, match="^SaltInvocationError: token: there is a username"
+    ) as caught:
         salt.call("asking.settings", "mesos", username="root", password="sesame", token="open")
     assert "sesame" not in str(caught.value)
 
 
 def test_what_salt_adds_to_a_published_call_is_ignored(salt):
-    assert salt.call("asking.settings", "mesos", __pub_user="root", __pub_jid="1")["authentication"] == "none"
+    assert (
+        salt.call("asking.settings", "mesos", __pub_user="root", __pub_jid="1")["authentication"]
+        == "none"
+    )
 
 
 def test_the_call_counts_before_the_profile_and_that_before_the_configuration(salt):
-    pillar = {"mesos": {"url": "http://a", "timeout": 1, "api": {"timeout": 2, "username": "root", "password": "sesame"},
-                        "east": {"timeout": 3, "url": ["http://b"]}}}
+    pillar = {
+        "mesos": {
+            "url": "http://a",
+            "timeout": 1,
+            "api": {"timeout": 2, "username": "root", "password": "sesame"},
+            "east": {"timeout": 3, "url": ["http://b"]},
+        }
+    }
 
     def shown(**arguments):
         found = salt.call("asking.settings", "mesos", pillar=pillar, **arguments)
@@ -404,30 +680,82 @@ def test_a_secret_may_be_an_sdb_uri(salt, tmp_path, monkeypatch):
     assert shown["authentication"] == "bearer"
 
 
-@pytest.mark.parametrize("service, directory, nodes, expected", [
-    ("mesos", "/mesos", {"json.info_0000000012": "", "json.info_0000000009": '{"hostname": "h", "port": 1, "address": '
-     '{"hostname": "h", "ip": "10.0.0.9", "port": 5050}}', "log_replicas": "", "info_0000000001": ""}, "http://10.0.0.9:5050"),
-    ("mesos", "/mesos", {"json.info_0000000001": '{"hostname": "h9", "port": 5050, "ip": 16777343}'}, "http://h9:5050"),
-    ("marathon", "/m/leader-curator", {"_c_zz-latch-0000000003": "10.0.0.3:8080", "_c_aa-latch-0000000004": ""}, "http://10.0.0.3:8080"),
-    ("marathon", "/m/leader", {"member_0000000003": "10.0.0.4:8080"}, "http://10.0.0.4:8080"),
-    ("chronos", "/c/state/candidate", {"_c_zz-latch-0000000003": "10.0.0.5:4400"}, "http://10.0.0.5:4400"),
-])
-def test_a_zk_url_names_the_leader_with_the_lowest_number(salt, service, directory, nodes, expected):
+@pytest.mark.parametrize(
+    "service, directory, nodes, expected",
+    [
+        (
+            "mesos",
+            "/mesos",
+            {
+                "json.info_0000000012": "",
+                "json.info_0000000009": '{"hostname": "h", "port": 1, "address": '
+                '{"hostname": "h", "ip": "10.0.0.9", "port": 5050}}',
+                "log_replicas": "",
+                "info_0000000001": "",
+            },
+            "http://10.0.0.9:5050",
+        ),
+        (
+            "mesos",
+            "/mesos",
+            {"json.info_0000000001": '{"hostname": "h9", "port": 5050, "ip": 16777343}'},
+            "http://h9:5050",
+        ),
+        (
+            "marathon",
+            "/m/leader-curator",
+            {"_c_zz-latch-0000000003": "10.0.0.3:8080", "_c_aa-latch-0000000004": ""},
+            "http://10.0.0.3:8080",
+        ),
+        ("marathon", "/m/leader", {"member_0000000003": "10.0.0.4:8080"}, "http://10.0.0.4:8080"),
+        (
+            "chronos",
+            "/c/state/candidate",
+            {"_c_zz-latch-0000000003": "10.0.0.5:4400"},
+            "http://10.0.0.5:4400",
+        ),
+    ],
+)
+def test_a_zk_url_names_the_leader_with_the_lowest_number(
+    salt, service, directory, nodes, expected
+):
     path = {"mesos": "mesos", "marathon": "m", "chronos": "c/state"}[service]
-    login = {"hosts": "10.0.0.1:2181,10.0.0.2:2181", "scheme": "digest", "username": "u", "password": "p:w"}
+    login = {
+        "hosts": "10.0.0.1:2181,10.0.0.2:2181",
+        "scheme": "digest",
+        "username": "u",
+        "password": "p:w",
+    }
     pillar = {"znodes": {directory: nodes}, "znodes_login": login}
-    shown = salt.call("asking.settings", service, pillar=pillar, url=f"zk://u:p%3Aw@10.0.0.1:2181,10.0.0.2:2181/{path}")
+    shown = salt.call(
+        "asking.settings",
+        service,
+        pillar=pillar,
+        url=f"zk://u:p%3Aw@10.0.0.1:2181,10.0.0.2:2181/{path}",
+    )
     assert shown["urls"] == [expected]
 
 
 def test_a_zk_url_without_candidates_is_no_leader(salt):
     for nodes in ({}, {"/mesos": {"log_replicas": ""}}):
-        with pytest.raises(salt.Error, match=r"CommandExecutionError: zk://10.0.0.1:2181/mesos: nobody is a candidate there"):
-            salt.call("asking.settings", "mesos", pillar={"znodes": nodes}, url="zk://10.0.0.1:2181/mesos")
+        with pytest.raises(
+            salt.Error,
+            match=r"CommandExecutionError: zk://10.0.0.1:2181/mesos: nobody is a candidate there",
+        ):
+            salt.call(
+                "asking.settings", "mesos", pillar={"znodes": nodes}, url="zk://10.0.0.1:2181/mesos"
+            )
 
 
-@pytest.mark.parametrize("function, default", [("mesos.leader", 5050), ("marathon.leader", 8080), ("chronos.leader", 4400)])
-@pytest.mark.parametrize("pillar", [{}, {"mesos": {"url": None}, "marathon": {"url": []}, "chronos": {"url": ""}}], ids=["unset", "empty"])
+@pytest.mark.parametrize(
+    "function, default",
+    [("mesos.leader", 5050), ("marathon.leader", 8080), ("chronos.leader", 4400)],
+)
+@pytest.mark.parametrize(
+    "pillar",
+    [{}, {"mesos": {"url": None}, "marathon": {"url": []}, "chronos": {"url": ""}}],
+    ids=["unset", "empty"],
+)
 def test_without_any_url_the_daemon_of_this_host_is_asked(salt, function, default, pillar):
     try:
         answer = salt.call(function, pillar=pillar, retries=0)

@@ -33,20 +33,39 @@ WRITES = {
     "remove_quota": ([("set_quota", "batch", {"cpus": 1})], lambda found: found is True),
     "set_maintenance_schedule": ((), lambda found: scheduled(found) == [HOSTS[0]]),
     "add_maintenance_window": ((), lambda found: scheduled(found) == [HOSTS[1]]),
-    "remove_from_schedule": ([("add_maintenance_window", f"{HOSTS[1]},{HOSTS[2]}", "now")], lambda found: scheduled(found) == [HOSTS[2]]),
-    "machine_down": ([("add_maintenance_window", HOSTS[1], "now")], lambda found: names(found["down"]) == [HOSTS[1]]),
-    "machine_up": ([("add_maintenance_window", HOSTS[1], "now"), ("machine_down", HOSTS[1], True)], lambda found: found["down"] == []),
+    "remove_from_schedule": (
+        [("add_maintenance_window", f"{HOSTS[1]},{HOSTS[2]}", "now")],
+        lambda found: scheduled(found) == [HOSTS[2]],
+    ),
+    "machine_down": (
+        [("add_maintenance_window", HOSTS[1], "now")],
+        lambda found: names(found["down"]) == [HOSTS[1]],
+    ),
+    "machine_up": (
+        [("add_maintenance_window", HOSTS[1], "now"), ("machine_down", HOSTS[1], True)],
+        lambda found: found["down"] == [],
+    ),
     "drain_agent": ((), lambda found: found["drain"] in ("DRAINING", "DRAINED")),
     "deactivate_agent": ((), lambda found: found["deactivated"]),
     "reactivate_agent": ([("deactivate_agent", HOSTS[3])], lambda found: not found["deactivated"]),
     "mark_agent_gone": ((), lambda found: re.search(r"-S\d+$", found)),
     "teardown_framework": ((), lambda found: found["name"] == "marathon"),
     "reserve": ((), lambda found: found["web"]["dynamic"] == {"cpus": 0.5, "mem": 64}),
-    "unreserve": ([("reserve", HOSTS[0], "web", {"cpus": 1, "mem": 64})], lambda found: found["web"]["dynamic"] == {"cpus": 0.5}),
-    "create_volumes": ([("reserve", HOSTS[0], "web", {"disk": 100})], lambda found: list(found["web"]["volumes"]) == ["data-1"]),
-    "destroy_volumes": ([
-        ("reserve", HOSTS[0], "web", {"disk": 100}), ("create_volumes", HOSTS[0], "web", {"data-1": {"path": "data", "size": 100}}),
-    ], lambda found: found["web"]["volumes"] == {}),
+    "unreserve": (
+        [("reserve", HOSTS[0], "web", {"cpus": 1, "mem": 64})],
+        lambda found: found["web"]["dynamic"] == {"cpus": 0.5},
+    ),
+    "create_volumes": (
+        [("reserve", HOSTS[0], "web", {"disk": 100})],
+        lambda found: list(found["web"]["volumes"]) == ["data-1"],
+    ),
+    "destroy_volumes": (
+        [
+            ("reserve", HOSTS[0], "web", {"disk": 100}),
+            ("create_volumes", HOSTS[0], "web", {"data-1": {"path": "data", "size": 100}}),
+        ],
+        lambda found: found["web"]["volumes"] == {},
+    ),
     "set_logging_level": ((), lambda found: found == 1),
 }
 # Those whose examples find nothing in such a cluster: a log is a file, and has nothing in it. All other answers hold something.
@@ -75,7 +94,11 @@ def test_the_examples_of_each_function_that_reads_run(salt, world, running, nobo
     place.call("reserve", HOSTS[0], "web", {"cpus": 1})
     place.leader.heard.clear()
     standby = running(place.master("standby"))
-    place.masters = {"http://10.0.0.1:5050": place.url, "http://10.0.0.2:5050": standby.url, "http://10.0.0.3:5050": nobody}
+    place.masters = {
+        "http://10.0.0.1:5050": place.url,
+        "http://10.0.0.2:5050": standby.url,
+        "http://10.0.0.3:5050": nobody,
+    }
     for function, commands in salt.examples("mesos").items():
         name = function.partition(".")[2]
         assert commands, f"{function} has no example"
@@ -100,8 +123,14 @@ def test_the_examples_of_each_function_that_writes_run(salt, world, name):
 
 def test_the_documentation_of_each_function_is_whole(salt):
     found = salt.documented("mesos")
-    parsed = {node.name: node.args for node in ast.parse(MODULE.read_text()).body if isinstance(node, ast.FunctionDef)}
-    public = {f"mesos.{name}": arguments for name, arguments in parsed.items() if not name.startswith("_")}
+    parsed = {
+        node.name: node.args
+        for node in ast.parse(MODULE.read_text()).body
+        if isinstance(node, ast.FunctionDef)
+    }
+    public = {
+        f"mesos.{name}": arguments for name, arguments in parsed.items() if not name.startswith("_")
+    }
     assert found.keys() == public.keys()
     for function, arguments in public.items():
         text = found[function] or ""
@@ -109,7 +138,9 @@ def test_the_documentation_of_each_function_is_whole(salt):
             assert part in text, f"{function}: {part}"
         headings = re.findall(r"^    (\w+(?:, \w+)*)$", text, re.MULTILINE)
         explained = {name for heading in headings for name in heading.split(", ")}
-        parameters = [each.arg for each in (*arguments.args, *arguments.kwonlyargs, arguments.kwarg) if each]
+        parameters = [
+            each.arg for each in (*arguments.args, *arguments.kwonlyargs, arguments.kwarg) if each
+        ]
         assert set(parameters) <= explained, f"{function}: {set(parameters) - explained}"
         assert parameters[-2:] == ["profile", "connection"], function
 
@@ -118,7 +149,9 @@ def test_the_documentation_of_each_function_is_whole(salt):
 
 
 @pytest.mark.parametrize("version", ["1.4.3", "1.8.1", "1.11.0"])
-def test_a_role_without_quota_is_never_removed_in_the_way_that_kills_the_master(salt, world, version):
+def test_a_role_without_quota_is_never_removed_in_the_way_that_kills_the_master(
+    salt, world, version
+):
     place = world(version=version)
     assert place.call("remove_quota", "web") is False
     assert place.leader.heard == []
@@ -131,9 +164,14 @@ def test_a_role_without_quota_is_never_removed_in_the_way_that_kills_the_master(
 
 def test_what_is_left_out_of_a_quota_stays(salt, world):
     place = world()
-    assert place.call("set_quota", "web", {"cpus": 4, "mem": 1024}, {"cpus": 1}) == \
-        {"limits": {"cpus": 4, "mem": 1024}, "guarantees": {"cpus": 1}}
-    assert place.call("set_quota", "web", guarantees={"cpus": 2}) == {"limits": {"cpus": 4, "mem": 1024}, "guarantees": {"cpus": 2}}
+    assert place.call("set_quota", "web", {"cpus": 4, "mem": 1024}, {"cpus": 1}) == {
+        "limits": {"cpus": 4, "mem": 1024},
+        "guarantees": {"cpus": 1},
+    }
+    assert place.call("set_quota", "web", guarantees={"cpus": 2}) == {
+        "limits": {"cpus": 4, "mem": 1024},
+        "guarantees": {"cpus": 2},
+    }
     assert place.call("set_quota", "web", limits={}) == {"limits": {}, "guarantees": {"cpus": 2}}
     place.call("set_quota", "batch", {"cpus": 1})
     assert place.call("set_quota", "web", guarantees={}) == {"limits": {}, "guarantees": {}}
@@ -143,7 +181,9 @@ def test_what_is_left_out_of_a_quota_stays(salt, world):
 def test_a_quota_changes_before_mesos_1_9_too(salt, world):
     place = world(version="1.8.1")
     for cpus in (1, 2):
-        assert place.call("set_quota", "web", guarantees={"cpus": cpus})["guarantees"] == {"cpus": cpus}
+        assert place.call("set_quota", "web", guarantees={"cpus": cpus})["guarantees"] == {
+            "cpus": cpus
+        }
     assert "needs Mesos 1.9" in place.fails("set_quota", "web", {"cpus": 4})
     assert place.call("quota", "web")["guarantees"] == {"cpus": 2}
 
@@ -154,7 +194,9 @@ def test_more_than_the_cluster_has_is_guaranteed_by_force_only(salt, world, vers
     said = place.fails("set_quota", "web", guarantees={"cpus": 17})
     assert "exceed cluster capacity" in said and "17" in said
     assert place.call("quotas") == {}
-    assert place.call("set_quota", "web", guarantees={"cpus": 17}, force=True)["guarantees"] == {"cpus": 17}
+    assert place.call("set_quota", "web", guarantees={"cpus": 17}, force=True)["guarantees"] == {
+        "cpus": 17
+    }
 
 
 # --- maintenance ---
@@ -162,13 +204,27 @@ def test_more_than_the_cluster_has_is_guaranteed_by_force_only(salt, world, vers
 
 def test_adding_a_window_keeps_the_others(salt, world):
     place = world()
-    elsewhere = {"hostname": "lxb009.devops.test", "ip": "172.31.250.73"}  # a machine that has no agent
+    elsewhere = {
+        "hostname": "lxb009.devops.test",
+        "ip": "172.31.250.73",
+    }  # a machine that has no agent
     first = place.call("add_maintenance_window", [HOSTS[0], elsewhere], **WINDOW)
     assert first == [{"machines": [{"hostname": HOSTS[0], "ip": "127.0.0.1"}, elsewhere], **WINDOW}]
     second = place.call("add_maintenance_window", HOSTS[1], "2031-01-01T00:00:00Z")
-    assert second == [*first, {"machines": [{"hostname": HOSTS[1], "ip": "127.0.0.1"}], "start": 1924992000 * 10**9, "duration": None}]
+    assert second == [
+        *first,
+        {
+            "machines": [{"hostname": HOSTS[1], "ip": "127.0.0.1"}],
+            "start": 1924992000 * 10**9,
+            "duration": None,
+        },
+    ]
     moved = place.call("add_maintenance_window", HOSTS[0].upper(), "2031-01-01T00:00:00Z", "90m")
-    assert [names(window["machines"]) for window in moved] == [["lxb009.devops.test"], [HOSTS[0]], [HOSTS[1]]]
+    assert [names(window["machines"]) for window in moved] == [
+        ["lxb009.devops.test"],
+        [HOSTS[0]],
+        [HOSTS[1]],
+    ]
     assert scheduled(place.call("remove_from_schedule", elsewhere)) == [HOSTS[0], HOSTS[1]]
     assert place.leader.heard == ["UPDATE_MAINTENANCE_SCHEDULE"] * 4
 
@@ -190,18 +246,26 @@ def test_a_machine_that_is_down_stays_in_the_schedule(salt, world):
 HIDDEN = '--acls={"get_maintenance_schedules": [{"principals": {"type": "ANY"}, "machines": {"type": "NONE"}}]}'
 
 
-@pytest.mark.parametrize("function, arguments", [
-    ("add_maintenance_window", (HOSTS[1], "now")),
-    ("remove_from_schedule", (HOSTS[1],)),
-    ("set_maintenance_schedule", ([], True)),
-])
+@pytest.mark.parametrize(
+    "function, arguments",
+    [
+        ("add_maintenance_window", (HOSTS[1], "now")),
+        ("remove_from_schedule", (HOSTS[1],)),
+        ("set_maintenance_schedule", ([], True)),
+    ],
+)
 def test_a_schedule_that_is_hidden_is_not_written_back(salt, world, function, arguments):
     place = world(HIDDEN)
     machine = {"hostname": HOSTS[0], "ip": "127.0.0.1"}
-    place.leader.maintenance.replace({"windows": [{"machine_ids": [machine], "unavailability": {"start": {"nanoseconds": 1}}}]})
+    place.leader.maintenance.replace(
+        {"windows": [{"machine_ids": [machine], "unavailability": {"start": {"nanoseconds": 1}}}]}
+    )
     assert place.call("maintenance_schedule") == []
     said = place.fails(function, *arguments)
-    assert said.startswith("CommandExecutionError: The maintenance schedule is not shown to this user") and HOSTS[0] in said
+    assert (
+        said.startswith("CommandExecutionError: The maintenance schedule is not shown to this user")
+        and HOSTS[0] in said
+    )
     assert place.leader.heard == [] and len(place.leader.maintenance.windows) == 1
 
 
@@ -212,14 +276,30 @@ def test_a_leader_that_has_not_recovered_is_not_taken_for_an_empty_cluster(salt,
     place = world(hosts=())
     place.leader.recovered = False
     for function, *positional in (
-        ("agents",), ("tasks",), ("frameworks",), ("roles",), ("weights",), ("quotas",), ("maintenance_schedule",), ("summary",),
-        ("set_weights", {"web": 2}), ("set_quota", "web", {"cpus": 1}), ("remove_quota", "web"),
-        ("add_maintenance_window", [{"hostname": "a"}], "now"), ("set_maintenance_schedule", [], True),
-        ("diff_quota", "web", {"cpus": 1}), ("diff_weights", {"web": 1}), ("maintenance_window", [{"hostname": "a"}], "now"),
+        ("agents",),
+        ("tasks",),
+        ("frameworks",),
+        ("roles",),
+        ("weights",),
+        ("quotas",),
+        ("maintenance_schedule",),
+        ("summary",),
+        ("set_weights", {"web": 2}),
+        ("set_quota", "web", {"cpus": 1}),
+        ("remove_quota", "web"),
+        ("add_maintenance_window", [{"hostname": "a"}], "now"),
+        ("set_maintenance_schedule", [], True),
+        ("diff_quota", "web", {"cpus": 1}),
+        ("diff_weights", {"web": 1}),
+        ("maintenance_window", [{"hostname": "a"}], "now"),
         ("maintenance_schedule", True),
     ):
-        assert "has not finished recovery" in place.fails(function, *positional, retries=0, timeout=2), function
-    assert set(place.leader.heard) <= {"UPDATE_WEIGHTS"}  # which the master refuses as it does the reads
+        assert "has not finished recovery" in place.fails(
+            function, *positional, retries=0, timeout=2
+        ), function
+    assert set(place.leader.heard) <= {
+        "UPDATE_WEIGHTS"
+    }  # which the master refuses as it does the reads
     assert place.call("health", retries=0) is False
 
 
@@ -241,33 +321,62 @@ def canned(raw, old, version="1.11.0", gone=(200,)):
         path, _, query = head.split()[1].partition("?")
         call = json.loads(body)["type"] if body else None
         status = statuses.pop(0) if call == "MARK_AGENT_GONE" else 200
-        found = {"type": call, "get_health": {"healthy": True}} if call else {"/version": {"version": version}, **old}[path]
-        text = json.dumps(found(dict(part.split("=") for part in query.split("&"))) if callable(found) else found)
+        found = (
+            {"type": call, "get_health": {"healthy": True}}
+            if call
+            else {"/version": {"version": version}, **old}[path]
+        )
+        text = json.dumps(
+            found(dict(part.split("=") for part in query.split("&"))) if callable(found) else found
+        )
         return f"HTTP/1.1 {status} x\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode()
 
     return raw(says)
 
 
 def test_all_tasks_are_read_in_pages(salt, raw):
-    known = [{"id": f"t{number}", "name": "t", "framework_id": "f", "slave_id": "s", "state": "TASK_RUNNING"} for number in range(2345)]
+    known = [
+        {
+            "id": f"t{number}",
+            "name": "t",
+            "framework_id": "f",
+            "slave_id": "s",
+            "state": "TASK_RUNNING",
+        }
+        for number in range(2345)
+    ]
 
     def page(query):
         first = int(query["offset"])
-        return {"tasks": known[first:first + int(query["limit"])]}
+        return {"tasks": known[first : first + int(query["limit"])]}
 
     url = canned(raw, {"/tasks": page}).url
-    assert [each["id"] for each in salt.call("mesos.tasks", url=url)] == [each["id"] for each in known]
+    assert [each["id"] for each in salt.call("mesos.tasks", url=url)] == [
+        each["id"] for each in known
+    ]
     assert len(salt.call("mesos.tasks", url=url, limit=1500)) == 1500
 
 
 def test_an_agent_that_is_not_back_after_a_failover_is_shown_as_recovered(salt, raw):
-    url = canned(raw, {"/slaves": {"slaves": [], "recovered_slaves": [{"id": "0-S0", "hostname": "a"}]}}).url
+    url = canned(
+        raw, {"/slaves": {"slaves": [], "recovered_slaves": [{"id": "0-S0", "hostname": "a"}]}}
+    ).url
     found = salt.call("mesos.agents", url=url)
-    assert [(each["id"], each["recovered"], each["active"], each["ip"]) for each in found] == [("0-S0", True, False, None)]
+    assert [(each["id"], each["recovered"], each["active"], each["ip"]) for each in found] == [
+        ("0-S0", True, False, None)
+    ]
 
 
 def test_of_two_agents_on_one_host_the_id_has_to_say_which(salt, raw):
-    both = [{"id": f"0-S{number}", "hostname": "a", "pid": f"slave(1)@10.0.0.1:{5051 + number}", "active": True} for number in (0, 1)]
+    both = [
+        {
+            "id": f"0-S{number}",
+            "hostname": "a",
+            "pid": f"slave(1)@10.0.0.1:{5051 + number}",
+            "active": True,
+        }
+        for number in (0, 1)
+    ]
     url = canned(raw, {"/slaves": {"slaves": both}}).url
     for function in ("agent", "drain_agent", "reactivate_agent"):
         with pytest.raises(salt.Error) as caught:
@@ -278,7 +387,10 @@ def test_of_two_agents_on_one_host_the_id_has_to_say_which(salt, raw):
 
 def test_a_master_that_is_busy_with_an_agent_is_asked_again_to_forget_it(salt, raw):
     server = canned(raw, {}, gone=(503, 200))
-    assert salt.call("mesos.mark_agent_gone", "0-S1", confirm=True, url=server.url, retry_delay=0.01) == "0-S1"
+    assert (
+        salt.call("mesos.mark_agent_gone", "0-S1", confirm=True, url=server.url, retry_delay=0.01)
+        == "0-S1"
+    )
     assert len([heard for heard in server.heard if b"MARK_AGENT_GONE" in heard]) == 2
 
 
@@ -316,8 +428,12 @@ def test_before_mesos_1_9_nothing_drains(salt, world):
 def test_a_machine_is_taken_down_and_up_as_the_schedule_spells_it(salt, world):
     place = world()
     machine = {"hostname": HOSTS[1].upper(), "ip": "127.0.0.1"}
-    place.leader.maintenance.replace({"windows": [{"machine_ids": [machine], "unavailability": {"start": {"nanoseconds": 1}}}]})
-    assert [each.lower() for each in names(place.call("machine_down", HOSTS[1], confirm=True)["down"])] == [HOSTS[1]]
+    place.leader.maintenance.replace(
+        {"windows": [{"machine_ids": [machine], "unavailability": {"start": {"nanoseconds": 1}}}]}
+    )
+    assert [
+        each.lower() for each in names(place.call("machine_down", HOSTS[1], confirm=True)["down"])
+    ] == [HOSTS[1]]
     assert place.call("machine_up", HOSTS[1])["down"] == []
     assert place.call("maintenance_schedule") == []
 
@@ -337,15 +453,23 @@ def endangered(world):
 
 
 def test_what_cannot_be_taken_back_needs_to_be_confirmed(salt, endangered):
-    irreversible = ast.literal_eval(re.search(r"^IRREVERSIBLE = (\{.*?^\})", MODULE.read_text(), re.MULTILINE | re.DOTALL)[1])
+    irreversible = ast.literal_eval(
+        re.search(r"^IRREVERSIBLE = (\{.*?^\})", MODULE.read_text(), re.MULTILINE | re.DOTALL)[1]
+    )
     for function, *positional in (
-        ("teardown_framework", "marathon"), ("machine_down", HOSTS[0]), ("mark_agent_gone", HOSTS[3]),
-        ("mark_agent_gone", "0-S99"), ("destroy_volumes", HOSTS[0], "web", "data-1"), ("set_maintenance_schedule", []),
+        ("teardown_framework", "marathon"),
+        ("machine_down", HOSTS[0]),
+        ("mark_agent_gone", HOSTS[3]),
+        ("mark_agent_gone", "0-S99"),
+        ("destroy_volumes", HOSTS[0], "web", "data-1"),
+        ("set_maintenance_schedule", []),
         *(("api_call", call) for call in irreversible),
     ):
         for confirm in ({}, {"confirm": False}, {"confirm": "yes"}, {"confirm": 1}):
             said = endangered.fails(function, *positional, **confirm)
-            assert said.startswith("SaltInvocationError: ") and said.endswith("If that is meant: confirm=True"), said
+            assert said.startswith("SaltInvocationError: ") and said.endswith(
+                "If that is meant: confirm=True"
+            ), said
     assert endangered.fails("drain_agent", HOSTS[3], mark_gone=True).endswith("confirm=True")
     assert endangered.leader.heard == []
 
@@ -354,7 +478,9 @@ def test_what_is_confirmed_is_done(salt, endangered):
     assert endangered.call("set_maintenance_schedule", [], confirm=True) == []
     endangered.call("teardown_framework", "marathon", confirm=True)
     assert endangered.call("frameworks") == []
-    assert [(each["name"], each["completed"]) for each in endangered.call("frameworks", completed=True)] == [("marathon", True)]
+    assert [
+        (each["name"], each["completed"]) for each in endangered.call("frameworks", completed=True)
+    ] == [("marathon", True)]
     endangered.call("drain_agent", HOSTS[3], mark_gone=True, confirm=True)
     until(lambda: names(endangered.call("agents")) == list(HOSTS[:3]))
 
@@ -382,38 +508,102 @@ def test_a_weight_of_1_stays_listed_and_may_be_set_again(salt, world):
 # --- errors ---
 
 
-@pytest.mark.parametrize("function, arguments, said", [
-    ("role", ("nobody",), "CommandExecutionError: role: nothing is known of nobody. There are "),
-    ("agent", ("lxb009",), f"CommandExecutionError: agent: there is no agent lxb009. There are {', '.join(HOSTS)}"),
-    ("agent", ("",), "SaltInvocationError: agent: '' is not the id or the host name"),
-    ("agent_state", ("lxb009",), "CommandExecutionError: agent: there is no agent lxb009"),
-    ("drain_agent", ("lxb009",), "CommandExecutionError: agent: there is no agent lxb009"),
-    ("reserve", ("lxb009", "web", {"cpus": 1}), "CommandExecutionError: agent: there is no agent lxb009"),
-    ("mark_agent_gone", ("0-S99", True), "CommandExecutionError: "),
-    ("framework", ("chronos",), "CommandExecutionError: framework: there is no framework chronos. There is marathon"),
-    ("tasks", ("chronos",), "CommandExecutionError: framework: there is no framework chronos"),
-    ("weight", ("a b",), "SaltInvocationError: role: 'a b' is not the name of a role"),
-    ("quota", ("/web",), "SaltInvocationError: role: '/web' is not the name of a role"),
-    ("set_weights", ({"-web": 1},), "SaltInvocationError: weights: '-web' is not the name of a role"),
-    ("set_weights", ({"web": 0},), "SaltInvocationError: weights: web: 0 is not a number above 0"),
-    ("set_weights", ("web",), "SaltInvocationError: weights: 'web' is not a mapping"),
-    ("set_quota", ("web/a", {"cpus": 1}), "SaltInvocationError: role: 'web/a' is not a role at the top"),
-    ("set_quota", ("web",), "SaltInvocationError: limits: None is not given"),
-    ("set_quota", ("web", {"cpus": -1}), "SaltInvocationError: limits: cpus: -1 is not a number, 0 or more"),
-    ("set_quota", ("web", {"cpus": 1}, {"cpus": 2}), "SaltInvocationError: guarantees: cpus: 2.0 is not at most the limit, which is 1"),
-    ("machine_down", (HOSTS[0], True), "CommandExecutionError: "),
-    ("machine_up", (HOSTS[0],), "CommandExecutionError: "),
-    ("add_maintenance_window", ("lxb009", "now"), "CommandExecutionError: machines: no agent and no scheduled machine is called lxb009"),
-    ("add_maintenance_window", (HOSTS[0], "2030-01-01T00:00:00"), "SaltInvocationError: start: '2030-01-01T00:00:00' is not now"),
-    ("add_maintenance_window", (HOSTS[0], "now", "soon"), "SaltInvocationError: duration: 'soon' is not a length of time"),
-    ("reserve", (HOSTS[0], "web", {"cpus": 5}), "CommandExecutionError: "),
-    ("create_volumes", (HOSTS[0], "web", {"d": {"path": "d", "size": 1}}), "CommandExecutionError: "),
-    ("destroy_volumes", (HOSTS[0], "web", "d", True), "CommandExecutionError: ids: web has no volume d"),
-    ("list_files", ("/no/such",), "CommandExecutionError: "),
-    ("read_file", ("stdout",), "SaltInvocationError: path: 'stdout' is not an absolute path"),
-    ("api_call", ("SUBSCRIBE",), "SaltInvocationError: call: 'SUBSCRIBE' is not one with an answer"),
-    ("api_call", ("GET_NOTHING",), "CommandExecutionError: "),
-], ids=str)
+@pytest.mark.parametrize(
+    "function, arguments, said",
+    [
+        (
+            "role",
+            ("nobody",),
+            "CommandExecutionError: role: nothing is known of nobody. There are ",
+        ),
+        (
+            "agent",
+            ("lxb009",),
+            f"CommandExecutionError: agent: there is no agent lxb009. There are {', '.join(HOSTS)}",
+        ),
+        ("agent", ("",), "SaltInvocationError: agent: '' is not the id or the host name"),
+        ("agent_state", ("lxb009",), "CommandExecutionError: agent: there is no agent lxb009"),
+        ("drain_agent", ("lxb009",), "CommandExecutionError: agent: there is no agent lxb009"),
+        (
+            "reserve",
+            ("lxb009", "web", {"cpus": 1}),
+            "CommandExecutionError: agent: there is no agent lxb009",
+        ),
+        ("mark_agent_gone", ("0-S99", True), "CommandExecutionError: "),
+        (
+            "framework",
+            ("chronos",),
+            "CommandExecutionError: framework: there is no framework chronos. There is marathon",
+        ),
+        ("tasks", ("chronos",), "CommandExecutionError: framework: there is no framework chronos"),
+        ("weight", ("a b",), "SaltInvocationError: role: 'a b' is not the name of a role"),
+        ("quota", ("/web",), "SaltInvocationError: role: '/web' is not the name of a role"),
+        (
+            "set_weights",
+            ({"-web": 1},),
+            "SaltInvocationError: weights: '-web' is not the name of a role",
+        ),
+        (
+            "set_weights",
+            ({"web": 0},),
+            "SaltInvocationError: weights: web: 0 is not a number above 0",
+        ),
+        ("set_weights", ("web",), "SaltInvocationError: weights: 'web' is not a mapping"),
+        (
+            "set_quota",
+            ("web/a", {"cpus": 1}),
+            "SaltInvocationError: role: 'web/a' is not a role at the top",
+        ),
+        ("set_quota", ("web",), "SaltInvocationError: limits: None is not given"),
+        (
+            "set_quota",
+            ("web", {"cpus": -1}),
+            "SaltInvocationError: limits: cpus: -1 is not a number, 0 or more",
+        ),
+        (
+            "set_quota",
+            ("web", {"cpus": 1}, {"cpus": 2}),
+            "SaltInvocationError: guarantees: cpus: 2.0 is not at most the limit, which is 1",
+        ),
+        ("machine_down", (HOSTS[0], True), "CommandExecutionError: "),
+        ("machine_up", (HOSTS[0],), "CommandExecutionError: "),
+        (
+            "add_maintenance_window",
+            ("lxb009", "now"),
+            "CommandExecutionError: machines: no agent and no scheduled machine is called lxb009",
+        ),
+        (
+            "add_maintenance_window",
+            (HOSTS[0], "2030-01-01T00:00:00"),
+            "SaltInvocationError: start: '2030-01-01T00:00:00' is not now",
+        ),
+        (
+            "add_maintenance_window",
+            (HOSTS[0], "now", "soon"),
+            "SaltInvocationError: duration: 'soon' is not a length of time",
+        ),
+        ("reserve", (HOSTS[0], "web", {"cpus": 5}), "CommandExecutionError: "),
+        (
+            "create_volumes",
+            (HOSTS[0], "web", {"d": {"path": "d", "size": 1}}),
+            "CommandExecutionError: ",
+        ),
+        (
+            "destroy_volumes",
+            (HOSTS[0], "web", "d", True),
+            "CommandExecutionError: ids: web has no volume d",
+        ),
+        ("list_files", ("/no/such",), "CommandExecutionError: "),
+        ("read_file", ("stdout",), "SaltInvocationError: path: 'stdout' is not an absolute path"),
+        (
+            "api_call",
+            ("SUBSCRIBE",),
+            "SaltInvocationError: call: 'SUBSCRIBE' is not one with an answer",
+        ),
+        ("api_call", ("GET_NOTHING",), "CommandExecutionError: "),
+    ],
+    ids=str,
+)
 def test_what_is_wrong_is_said_in_one_line(salt, place, function, arguments, said):
     assert place.fails(function, *arguments).startswith(said)
 
@@ -456,9 +646,13 @@ def test_of_a_server_that_is_down_each_function_says_so_in_one_line(salt, nobody
     assert salt.call("mesos.health", url=nobody, retries=0) is False
 
 
-@pytest.mark.parametrize("body", ["<html>It works!</html>", "[]", "{", '"x"', "null", "\x00"], ids=ascii)
+@pytest.mark.parametrize(
+    "body", ["<html>It works!</html>", "[]", "{", '"x"', "null", "\x00"], ids=ascii
+)
 def test_of_a_server_that_answers_garbage_each_function_says_so_in_one_line(salt, raw, body):
-    server = raw(f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+    server = raw(
+        f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+    )
     every_example(salt, server.url, "retries=0")
     assert salt.call("mesos.health", url=server.url, retries=0) is False
 
@@ -475,7 +669,9 @@ def test_what_a_master_leaves_out_is_nothing_or_an_error_of_one_line(salt, raw):
             salt.cli(f"{commands[0]} url={url} retries=0")
         except salt.Error as error:
             said[function] = str(error)
-            assert str(error).startswith("CommandExecutionError: ") and "\n" not in str(error), f"{function}: {error}"
+            assert str(error).startswith("CommandExecutionError: ") and "\n" not in str(error), (
+                f"{function}: {error}"
+            )
     for function in ("flags", "info", "metrics", "summary", "logging_level", "read_file"):
         assert "not how Mesos answers" in said[f"mesos.{function}"]
     assert salt.call("mesos.health", url=url) is False
@@ -483,7 +679,12 @@ def test_what_a_master_leaves_out_is_nothing_or_an_error_of_one_line(salt, raw):
 
 def test_of_a_server_that_hangs_a_read_and_a_write_say_so_in_one_line(salt, raw):
     server = raw(None)
-    for function, *positional in (("agents",), ("quotas",), ("version",), ("set_weights", {"web": 2})):
+    for function, *positional in (
+        ("agents",),
+        ("quotas",),
+        ("version",),
+        ("set_weights", {"web": 2}),
+    ):
         with pytest.raises(salt.Error) as caught:
             salt.call(f"mesos.{function}", *positional, url=server.url, timeout=1, retries=0)
         assert "no answer within 1 seconds" in one_line(caught)
@@ -491,14 +692,30 @@ def test_of_a_server_that_hangs_a_read_and_a_write_say_so_in_one_line(salt, raw)
 
 def test_without_credentials_each_function_says_401_and_with_them_it_answers(salt, world):
     known = json.dumps({"credentials": [{"principal": "ops", "secret": "sesame"}]})
-    place = world("--authenticate_http_readonly=true", "--authenticate_http_readwrite=true", f"--credentials={known}", hosts=())
+    place = world(
+        "--authenticate_http_readonly=true",
+        "--authenticate_http_readwrite=true",
+        f"--credentials={known}",
+        hosts=(),
+    )
     for function, *positional in (
-        ("agents",), ("tasks",), ("quotas",), ("flags",), ("state",), ("summary",), ("health",), ("set_weights", {"web": 2}),
-        ("remove_quota", "web"), ("add_maintenance_window", [{"hostname": "a"}], "now"), ("logging_level",),
+        ("agents",),
+        ("tasks",),
+        ("quotas",),
+        ("flags",),
+        ("state",),
+        ("summary",),
+        ("health",),
+        ("set_weights", {"web": 2}),
+        ("remove_quota", "web"),
+        ("add_maintenance_window", [{"hostname": "a"}], "now"),
+        ("logging_level",),
     ):
         for wrong in ({}, {"username": "ops", "password": "open"}):
             said = place.fails(function, *positional, **wrong)
-            assert said.startswith("CommandExecutionError: ") and "401" in said and "open" not in said, said
+            assert (
+                said.startswith("CommandExecutionError: ") and "401" in said and "open" not in said
+            ), said
         place.call(function, *positional, username="ops", password="sesame")
     for function in ("leader", "version"):  # which everyone may ask
         place.call(function)

@@ -3,9 +3,22 @@
 import pytest
 
 BUILT_IN = {
-    "marathon": ["marathon.app", "marathon.apps", "marathon.has_app", "marathon.info", "marathon.restart_app",
-                 "marathon.rm_app", "marathon.update_app"],
-    "chronos": ["chronos.has_job", "chronos.job", "chronos.jobs", "chronos.rm_job", "chronos.update_job"],
+    "marathon": [
+        "marathon.app",
+        "marathon.apps",
+        "marathon.has_app",
+        "marathon.info",
+        "marathon.restart_app",
+        "marathon.rm_app",
+        "marathon.update_app",
+    ],
+    "chronos": [
+        "chronos.has_job",
+        "chronos.job",
+        "chronos.jobs",
+        "chronos.rm_job",
+        "chronos.update_job",
+    ],
 }
 
 
@@ -27,8 +40,25 @@ def test_a_proxy_minion_keeps_the_module_of_salt_as_long_as_salt_has_it(salt, na
 
 
 def test_zk_and_mesos_bring_these_functions_and_states(salt):
-    assert salt.loaded("zk") == {"functions": ["zk.ensemble"], "states": ["zk.ensemble_available", "zk.myid_stays"]}
-    assert salt.loaded("mesos")["states"] == [f"mesos.{state}" for state in (
-        "agent_active", "agent_drained", "agents_registered", "flags_managed", "framework_absent", "leader_available", "machine_down",
-        "machine_up", "maintenance_cancelled", "maintenance_scheduled", "quota_absent", "quota_present", "weights_present",
-    )]
+    assert salt.loaded("zk") == {
+        "functions": ["zk.ensemble"],
+        "states": ["zk.ensemble_available", "zk.myid_stays"],
+    }
+    assert salt.loaded("mesos")["states"] == [
+        f"mesos.{state}"
+        for state in (
+            "agent_active",
+            "agent_drained",
+            "agents_registered",
+            "flags_managed",
+            "framework_absent",
+            "leader_available",
+            "machine_down",
+            "machine_up",
+            "maintenance_cancelled",
+            "maintenance_scheduled",
+            "quota_absent",
+            "quota_present",
+            "weights_present",
+        )
+    ]

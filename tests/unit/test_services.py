@@ -40,21 +40,60 @@ def serve():
         server.server_close()
 
 
-@pytest.mark.parametrize("question, answers, expected", [
-    (services.mesos_master, {}, (False, "")),
-    (services.mesos_master, {"/health": "", "/metrics/snapshot": {"master/elected": 1.0}}, (True, "leader")),
-    (services.mesos_master, {"/health": "", "/metrics/snapshot": {"master/elected": 0.0}, "/state-summary": {}}, (True, "standby")),
-    (services.mesos_master, {"/health": "", "/metrics/snapshot": {"master/elected": 0.0}}, (True, "no leader")),
-    (services.mesos_slave, {"/health": "", "/metrics/snapshot": {"slave/registered": 1.0}}, (True, "registered")),
-    (services.mesos_slave, {"/health": ""}, (True, "not registered")),
-    (services.marathon, {"/ping": "pong", "/v2/leader": {"leader": "127.0.0.1:8080"}}, (True, "leader")),
-    (services.marathon, {"/ping": "pong", "/v2/leader": {"leader": "one.example.org:8080"}}, (True, "leader")),
-    (services.marathon, {"/ping": "pong", "/v2/leader": {"leader": "127.0.0.2:8080"}}, (True, "standby")),
-    (services.marathon, {"/ping": "pong"}, (True, "no leader")),
-    (services.chronos, {"/ping": "pong", "/v1/scheduler/leader": {"leader": "one:4400"}}, (True, "leader")),
-    (services.chronos, {"/ping": "pong", "/scheduler/leader": {"leader": "two:4400"}}, (True, "standby")),
-    (services.chronos, {"/ping": "pong", "/scheduler/leader": "<html>"}, (True, "no leader")),
-])
+@pytest.mark.parametrize(
+    "question, answers, expected",
+    [
+        (services.mesos_master, {}, (False, "")),
+        (
+            services.mesos_master,
+            {"/health": "", "/metrics/snapshot": {"master/elected": 1.0}},
+            (True, "leader"),
+        ),
+        (
+            services.mesos_master,
+            {"/health": "", "/metrics/snapshot": {"master/elected": 0.0}, "/state-summary": {}},
+            (True, "standby"),
+        ),
+        (
+            services.mesos_master,
+            {"/health": "", "/metrics/snapshot": {"master/elected": 0.0}},
+            (True, "no leader"),
+        ),
+        (
+            services.mesos_slave,
+            {"/health": "", "/metrics/snapshot": {"slave/registered": 1.0}},
+            (True, "registered"),
+        ),
+        (services.mesos_slave, {"/health": ""}, (True, "not registered")),
+        (
+            services.marathon,
+            {"/ping": "pong", "/v2/leader": {"leader": "127.0.0.1:8080"}},
+            (True, "leader"),
+        ),
+        (
+            services.marathon,
+            {"/ping": "pong", "/v2/leader": {"leader": "one.example.org:8080"}},
+            (True, "leader"),
+        ),
+        (
+            services.marathon,
+            {"/ping": "pong", "/v2/leader": {"leader": "127.0.0.2:8080"}},
+            (True, "standby"),
+        ),
+        (services.marathon, {"/ping": "pong"}, (True, "no leader")),
+        (
+            services.chronos,
+            {"/ping": "pong", "/v1/scheduler/leader": {"leader": "one:4400"}},
+            (True, "leader"),
+        ),
+        (
+            services.chronos,
+            {"/ping": "pong", "/scheduler/leader": {"leader": "two:4400"}},
+            (True, "standby"),
+        ),
+        (services.chronos, {"/ping": "pong", "/scheduler/leader": "<html>"}, (True, "no leader")),
+    ],
+)
 def test_a_service_is_what_it_says(serve, question, answers, expected):
     assert question(HOST, serve(answers)) == expected
 
@@ -70,17 +109,27 @@ def answer(name: str, role: str, works: bool, mode: str) -> services.Answer:
 
 
 def test_a_cluster_is_whole_if_all_work_and_one_of_each_leads():
-    whole = [answer("one", "zookeeper", True, "leader"), answer("two", "zookeeper", True, "follower"),
-             answer("one", "mesos-slave", True, "registered"), answer("one", "docker", True, "")]
+    whole = [
+        answer("one", "zookeeper", True, "leader"),
+        answer("two", "zookeeper", True, "follower"),
+        answer("one", "mesos-slave", True, "registered"),
+        answer("one", "docker", True, ""),
+    ]
     assert services.leaders(whole) == {"zookeeper": ["one"]}
     assert services.troubles(whole) == []
 
 
-@pytest.mark.parametrize("answers, expected", [
-    ([("one", "zookeeper", True, "leader"), ("two", "zookeeper", True, "leader")], ["zookeeper: several leaders: one, two"]),
-    ([("one", "marathon", True, "standby")], ["marathon: no leader"]),
-    ([("one", "mesos-slave", True, "not registered")], ["mesos-slave on one: not registered"]),
-    ([("one", "docker", False, "")], ["docker on one: no answer"]),
-])
+@pytest.mark.parametrize(
+    "answers, expected",
+    [
+        (
+            [("one", "zookeeper", True, "leader"), ("two", "zookeeper", True, "leader")],
+            ["zookeeper: several leaders: one, two"],
+        ),
+        ([("one", "marathon", True, "standby")], ["marathon: no leader"]),
+        ([("one", "mesos-slave", True, "not registered")], ["mesos-slave on one: not registered"]),
+        ([("one", "docker", False, "")], ["docker on one: no answer"]),
+    ],
+)
 def test_what_is_missing_is_named(answers, expected):
     assert services.troubles([answer(*each) for each in answers]) == expected

@@ -31,7 +31,10 @@ def agent(*arguments, version="1.9.0", **environment):
         (["--quiet", "--no-quiet"], "Flag 'quiet' is already loaded via name 'quiet'"),
         (["--no-port"], "Failed to load non-boolean flag 'port' via 'no-port'"),
         (["--port"], "Failed to load non-boolean flag 'port': Missing value"),
-        (["--no-quiet=true"], "Failed to load boolean flag 'quiet' via 'no-quiet' with value 'true'"),
+        (
+            ["--no-quiet=true"],
+            "Failed to load boolean flag 'quiet' via 'no-quiet' with value 'true'",
+        ),
         (["--quiet=maybe"], "Expecting a boolean (e.g., true or false)"),
         (
             ["--quorum=abc"],
@@ -97,7 +100,9 @@ def test_the_value_of_a_file_url_is_what_the_file_holds(tmp_path):
 
 
 def test_credentials_stay_a_path(tmp_path):
-    assert master("--credentials=file:///etc/credentials")["credentials"] == "file:///etc/credentials"
+    assert (
+        master("--credentials=file:///etc/credentials")["credentials"] == "file:///etc/credentials"
+    )
 
 
 def test_the_environment_sets_flags_and_the_command_line_wins():
@@ -135,7 +140,10 @@ def marathon(*arguments, version="1.8.244"):
     [
         (["--bogus", "1"], "Unknown option 'bogus'"),
         (["--sub/zk", "1"], "Unknown option 'sub/zk'"),
-        (["--zk", "a", "--zk", "b"], "Bad arguments for option 'zk': 'a b' - you should provide exactly one argument"),
+        (
+            ["--zk", "a", "--zk", "b"],
+            "Bad arguments for option 'zk': 'a b' - you should provide exactly one argument",
+        ),
         (["--zk"], "Bad arguments for option 'zk': ''"),
         (["--ha", "true"], "Excess arguments provided: 'true'"),
         (["--zk", "a", "b"], "Excess arguments provided: 'b'"),
@@ -157,7 +165,10 @@ def test_a_toggle_takes_no_value_and_has_a_disable_form():
 
 def test_options_keep_spaces_stars_and_the_equals_form():
     options = marathon("--framework_name", "my marathon", "--access_control_allow_origin=*")
-    assert (options["framework_name"], options["access_control_allow_origin"]) == ("my marathon", "*")
+    assert (options["framework_name"], options["access_control_allow_origin"]) == (
+        "my marathon",
+        "*",
+    )
 
 
 @pytest.mark.parametrize(
@@ -194,10 +205,15 @@ def test_chronos_refuses_doubled_and_unknown_options():
         Chronos(["--master", "a:1", "--master", "a:1"])
     with pytest.raises(OptionError, match="Unknown option 'cassandra_user'"):
         Chronos(["--cassandra_user", "x"], version="2.4.0")
-    assert parse(["--cassandra_user", "x"], Known.of(chronos_options, "2.5.0"))["cassandra_user"] == "x"
+    assert (
+        parse(["--cassandra_user", "x"], Known.of(chronos_options, "2.5.0"))["cassandra_user"]
+        == "x"
+    )
 
 
-@pytest.mark.parametrize("text", ["h1:2181,h2:2181", "zk://h1:2181,h2:2181", "zk://h1:2181,h2:2181/any/path"])
+@pytest.mark.parametrize(
+    "text", ["h1:2181,h2:2181", "zk://h1:2181,h2:2181", "zk://h1:2181,h2:2181/any/path"]
+)
 def test_chronos_takes_its_zk_hosts_in_many_forms(text):
     assert zk_servers(text) == "h1:2181,h2:2181"
 

@@ -91,7 +91,10 @@ def test_a_leading_marathon_answers_ping_info_leader_and_apps(marathon):
     assert get(server, "/v2/apps").json() == {"apps": []}
     info = get(server, "/v2/info").json()
     assert (info["name"], info["version"], info["elected"]) == ("marathon", "1.8.244", True)
-    assert (info["marathon_config"]["mesos_user"], info["marathon_config"]["failover_timeout"]) == ("root", 604800)
+    assert (info["marathon_config"]["mesos_user"], info["marathon_config"]["failover_timeout"]) == (
+        "root",
+        604800,
+    )
 
 
 def test_every_answer_of_the_leader_names_it(marathon):
@@ -138,24 +141,44 @@ def test_an_unknown_path_is_404_and_from_1_6_on_500(marathon, version, status):
     assert get(marathon(version=version), "/v2/nosuch").status_code == status
 
 
-def test_a_marathon_runs_its_tasks_on_the_agents_of_the_leading_master(marathon, masters, running, tmp_path, monkeypatch):
+def test_a_marathon_runs_its_tasks_on_the_agents_of_the_leading_master(
+    marathon, masters, running, tmp_path, monkeypatch
+):
     monkeypatch.setattr(Framework, "beat", 0.05)
     monkeypatch.setattr(Agent, "beat", 0.05)
-    local = ["--ip=127.0.0.1", "--port=0", "--hostname=a1", f"--work_dir={tmp_path}/a1", "--attributes=rack:r1"]
-    running(Agent([*local, "--resources=cpus:4;mem:2048;disk:4096;ports:[31000-32000]"], room=masters))
+    local = [
+        "--ip=127.0.0.1",
+        "--port=0",
+        "--hostname=a1",
+        f"--work_dir={tmp_path}/a1",
+        "--attributes=rack:r1",
+    ]
+    running(
+        Agent([*local, "--resources=cpus:4;mem:2048;disk:4096;ports:[31000-32000]"], room=masters)
+    )
     server = marathon("--mesos_role", "web")
 
     def app(path):
         return get(server, f"/v2/apps/{path}").json()["app"]
 
     for name, command in (("web", "sleep 3600"), ("sick", "false")):
-        body = {"id": name, "cmd": command, "cpus": 0.5, "instances": 2, "constraints": [["rack", "CLUSTER", "r1"]]}
+        body = {
+            "id": name,
+            "cmd": command,
+            "cpus": 0.5,
+            "instances": 2,
+            "constraints": [["rack", "CLUSTER", "r1"]],
+        }
         assert requests.post(server.url + "/v2/apps", json=body, timeout=5).status_code == 201
     until(lambda: app("web")["tasksRunning"] == 2 and not app("web")["deployments"], "the app")
     mine = {task["id"] for task in app("web")["tasks"]}
 
     def states():
-        return {(task["state"], task["role"]) for task in get(masters.leader, "/tasks").json()["tasks"] if task["id"] in mine}
+        return {
+            (task["state"], task["role"])
+            for task in get(masters.leader, "/tasks").json()["tasks"]
+            if task["id"] in mine
+        }
 
     assert states() == {("TASK_RUNNING", "web")}
     failure = until(lambda: app("sick").get("lastTaskFailure"), "the failure")
@@ -164,22 +187,59 @@ def test_a_marathon_runs_its_tasks_on_the_agents_of_the_leading_master(marathon,
     until(lambda: states() == {("TASK_KILLED", "web")}, "the end")
 
 
-def test_a_task_that_is_killed_before_its_agent_heard_of_it_ends_too(masters, running, tmp_path, monkeypatch):
+def test_a_task_that_is_killed_before_its_agent_heard_of_it_ends_too(
+    masters, running, tmp_path, monkeypatch
+):
     monkeypatch.setattr(Agent, "beat", 0.05)
-    running(Agent(["--ip=127.0.0.1", "--port=0", "--hostname=a1", f"--work_dir={tmp_path}", "--resources=cpus:4;mem:2048"], room=masters))
+    running(
+        Agent(
+            [
+                "--ip=127.0.0.1",
+                "--port=0",
+                "--hostname=a1",
+                f"--work_dir={tmp_path}",
+                "--resources=cpus:4;mem:2048",
+            ],
+            room=masters,
+        )
+    )
     leader = masters.leader
     until(lambda: leader.agents, "the agent")
-    who = {"info": {"name": "f", "user": "root", "roles": ["*"]}, "pid": "scheduler@127.0.0.1:1", "version": "1.11.0", "capabilities": []}
-    task = {"task_id": {"value": "t"}, "name": "t", "agent_id": {"value": next(iter(leader.agents))}, "command": {"value": "sleep 9"},
-            "resources": [{"name": "cpus", "type": "SCALAR", "scalar": {"value": 0.1}, "allocation_info": {"role": "*"}}]}
-    requests.post(f"{leader.url}/standin/frameworks", json={**who, "launch": [task], "kill": ["t"]}, timeout=5)
+    who = {
+        "info": {"name": "f", "user": "root", "roles": ["*"]},
+        "pid": "scheduler@127.0.0.1:1",
+        "version": "1.11.0",
+        "capabilities": [],
+    }
+    task = {
+        "task_id": {"value": "t"},
+        "name": "t",
+        "agent_id": {"value": next(iter(leader.agents))},
+        "command": {"value": "sleep 9"},
+        "resources": [
+            {
+                "name": "cpus",
+                "type": "SCALAR",
+                "scalar": {"value": 0.1},
+                "allocation_info": {"role": "*"},
+            }
+        ],
+    }
+    requests.post(
+        f"{leader.url}/standin/frameworks", json={**who, "launch": [task], "kill": ["t"]}, timeout=5
+    )
     until(lambda: [each.state for each in leader.tasks.values()] == ["TASK_KILLED"], "the end")
 
 
 def test_marathon_registers_with_the_leading_master(marathon, masters):
     server = marathon("--framework_name", "services", "--mesos_role", "web", "--mesos_user", "root")
     found = frameworks(masters, 1)[0]
-    assert (found["name"], found["role"], found["user"], found["active"]) == ("services", "web", "root", True)
+    assert (found["name"], found["role"], found["user"], found["active"]) == (
+        "services",
+        "web",
+        "root",
+        True,
+    )
     assert found["webui_url"] == f"http://{server.address}"
     assert framework_id(server) == found["id"]
 
@@ -235,7 +295,9 @@ def test_chronos_2_4_does_not_say_who_leads(chronos):
 def test_a_chronos_that_does_not_lead_passes_on_and_swallows_errors(chronos):
     leader, standby = chronos(), chronos()
     assert get(standby, "/scheduler/leader").json() == {"leader": leader.address}
-    with pytest.raises(requests.exceptions.ChunkedEncodingError):  # the length of the leader's answer, and nothing of it
+    with pytest.raises(
+        requests.exceptions.ChunkedEncodingError
+    ):  # the length of the leader's answer, and nothing of it
         get(standby, "/scheduler/nosuch")
 
 

@@ -30,14 +30,18 @@ class Host:
         file.chmod(mode)
         return file
 
-    def launch(self, package: str, path: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    def launch(
+        self, package: str, path: str, *arguments: str, **environment: str
+    ) -> subprocess.CompletedProcess:
         """Run a package's launcher with all its paths below the root."""
         text = (PACKAGES / package / "root" / path).read_text()
         for directory in ("/etc/", "/usr/sbin/", "/usr/bin/mesosphere", "/usr/lib/"):
             text = text.replace(directory, f"{self.root}{directory}")
         launcher = self.write(path, text, 0o755)
         environment = {"PATH": f"{self.root}/bin:{os.environ['PATH']}", **environment}
-        return subprocess.run([launcher, *arguments], env=environment, capture_output=True, text=True, timeout=20)
+        return subprocess.run(
+            [launcher, *arguments], env=environment, capture_output=True, text=True, timeout=20
+        )
 
 
 @pytest.fixture
@@ -83,8 +87,13 @@ def test_every_other_file_is_a_flag_too(host):
 
 def test_the_masters_variables_become_flags(host):
     host.write("etc/mesos-master/?no-logger")
-    host.write("etc/default/mesos-master", "PORT=5050\nZK=zk://h/m\nIP=10.0.0.1\nCLUSTER=blue\nMASTER=no\n")
-    assert mesos(host, "master").stdout == "[--zk=zk://h/m][--ip=10.0.0.1][--port=5050][--cluster=blue]"
+    host.write(
+        "etc/default/mesos-master", "PORT=5050\nZK=zk://h/m\nIP=10.0.0.1\nCLUSTER=blue\nMASTER=no\n"
+    )
+    assert (
+        mesos(host, "master").stdout
+        == "[--zk=zk://h/m][--ip=10.0.0.1][--port=5050][--cluster=blue]"
+    )
 
 
 def test_what_the_settings_say_is_exported(host):
@@ -108,7 +117,12 @@ def test_the_output_goes_to_syslog_unless_told_otherwise(host):
     host.write("etc/mesos-master/quorum", "1")
     done = mesos(host, "master")
     subprocess.run(
-        ["sh", "-c", f"for i in 1 2 3 4 5 6 7 8 9; do [ -s {host.root}/syslog ] && break; sleep .2; done"], check=True
+        [
+            "sh",
+            "-c",
+            f"for i in 1 2 3 4 5 6 7 8 9; do [ -s {host.root}/syslog ] && break; sleep .2; done",
+        ],
+        check=True,
     )
     assert done.stdout == ""
     assert (host.root / "syslog").read_text() == "[--quorum=1]"
@@ -119,7 +133,9 @@ def test_the_output_goes_to_syslog_unless_told_otherwise(host):
 
 def marathon(host, **environment):
     host.write("etc/marathon/conf/?no-logger")
-    return host.launch("marathon-1.4", "usr/bin/marathon", **environment).stdout.removeprefix("[@VERSION@]")
+    return host.launch("marathon-1.4", "usr/bin/marathon", **environment).stdout.removeprefix(
+        "[@VERSION@]"
+    )
 
 
 def options(text):
@@ -134,9 +150,18 @@ def options(text):
 
 
 def test_the_old_marathon_reads_its_directory_at_any_depth(host):
-    for name, text in {"hostname": "h 1\n", "?disable_ha": "x", "sub/zk": "deep", ".swp": "x"}.items():
+    for name, text in {
+        "hostname": "h 1\n",
+        "?disable_ha": "x",
+        "sub/zk": "deep",
+        ".swp": "x",
+    }.items():
         host.write(f"etc/marathon/conf/{name}", text)
-    assert options(marathon(host)) == {"--hostname": ["h 1"], "--disable_ha": [], "--sub/zk": ["deep"]}
+    assert options(marathon(host)) == {
+        "--hostname": ["h 1"],
+        "--disable_ha": [],
+        "--sub/zk": ["deep"],
+    }
 
 
 def test_the_old_marathon_derives_zk_and_master_unless_they_are_given(host):
@@ -168,7 +193,11 @@ def test_the_old_chronos_adds_its_defaults_even_to_what_is_given(host):
     host.write("etc/chronos/conf/master", "given")
     host.launch("chronos-2.4", "usr/bin/chronos")
     subprocess.run(
-        ["sh", "-c", f"for i in 1 2 3 4 5 6 7 8 9; do grep -q zk_hosts {host.root}/syslog && break; sleep .2; done"],
+        [
+            "sh",
+            "-c",
+            f"for i in 1 2 3 4 5 6 7 8 9; do grep -q zk_hosts {host.root}/syslog && break; sleep .2; done",
+        ],
         check=True,
     )
     log = (host.root / "syslog").read_text()

@@ -12,7 +12,18 @@ from lab.standins.marathon import Marathon
 from lab.standins.marathon_agents import Agents, agent
 
 LOCAL = ["--http_address", "127.0.0.1", "--http_port", "0", "--hostname", "127.0.0.1"]
-VERSIONS = ("1.1.2", "1.3.14", "1.4.13", "1.5.0", "1.5.15", "1.6.608", "1.7.236", "1.8.244", "1.9.109", "1.10.26")
+VERSIONS = (
+    "1.1.2",
+    "1.3.14",
+    "1.4.13",
+    "1.5.0",
+    "1.5.15",
+    "1.6.608",
+    "1.7.236",
+    "1.8.244",
+    "1.9.109",
+    "1.10.26",
+)
 OLD, NEW = "1.4.13", "1.8.244"
 MINIMAL = {"id": "/web", "cmd": "sleep 3600"}
 
@@ -57,7 +68,9 @@ class Client:
         """Try to create an app, and return the message and the details of the refusal."""
         answer = self.create(status, **app)
         details = answer.get("details", [])
-        return answer["message"], {entry["path"]: entry["errors"] for entry in details} if isinstance(details, list) else details
+        return answer["message"], {
+            entry["path"]: entry["errors"] for entry in details
+        } if isinstance(details, list) else details
 
     def tasks(self, path="/web"):
         return {task["id"]: task["host"] for task in self.get(f"/v2/apps{path}/tasks")["tasks"]}
@@ -81,8 +94,16 @@ def start(running):
     """Start a Marathon of a version with agents in memory."""
 
     def start(version=NEW, *options, agents=None, servers=None):
-        agents = Agents(agent("a1", {"rack": "r1"}), agent("a2", {"rack": "r2"})) if agents is None else agents
-        server = running(Marathon([*LOCAL, *options], None, version, servers=servers or MemoryRoom(), agents=agents))
+        agents = (
+            Agents(agent("a1", {"rack": "r1"}), agent("a2", {"rack": "r2"}))
+            if agents is None
+            else agents
+        )
+        server = running(
+            Marathon(
+                [*LOCAL, *options], None, version, servers=servers or MemoryRoom(), agents=agents
+            )
+        )
         return Client(server, agents)
 
     return start
@@ -106,9 +127,15 @@ def test_defaults_differ_by_version(idle, version):
     assert app["maxLaunchDelaySeconds"] == (3600 if line < (1, 8) else 300)
     slow = {"inactiveAfterSeconds": 300, "expungeAfterSeconds": 600}
     fast = {"inactiveAfterSeconds": 0, "expungeAfterSeconds": 0}
-    assert app.get("unreachableStrategy") == (None if line < (1, 4) else slow if version == "1.5.0" else fast)
+    assert app.get("unreachableStrategy") == (
+        None if line < (1, 4) else slow if version == "1.5.0" else fast
+    )
     assert app.get("killSelection") == (None if line < (1, 4) else "YOUNGEST_FIRST")
-    assert ("gpus" in app, "networks" in app, app.get("role")) == (line >= (1, 3), line >= (1, 5), "*" if line >= (1, 9) else None)
+    assert ("gpus" in app, "networks" in app, app.get("role")) == (
+        line >= (1, 3),
+        line >= (1, 5),
+        "*" if line >= (1, 9) else None,
+    )
     name = {"name": "default"} if line >= (1, 4) else {}
     labels = {"labels": {}} if line < (1, 5) else {}
     assert app["portDefinitions"] == [{"port": 10000, "protocol": "tcp", **name, **labels}]
@@ -122,8 +149,22 @@ def test_1_4_had_another_unreachable_strategy_at_first(idle):
 def test_what_is_not_set_is_null_or_empty_up_to_1_4_and_left_out_since(idle, version):
     app = idle(version).kept()
     old = version < "1.5" and version != "1.10.26"
-    nothing = {"args": None, "user": None, "container": None, "ipAddress": None, "env": {}, "constraints": [], "fetch": []}
-    nothing |= {"uris": [], "storeUrls": [], "healthChecks": [], "dependencies": [], "ports": [10000]}
+    nothing = {
+        "args": None,
+        "user": None,
+        "container": None,
+        "ipAddress": None,
+        "env": {},
+        "constraints": [],
+        "fetch": [],
+    }
+    nothing |= {
+        "uris": [],
+        "storeUrls": [],
+        "healthChecks": [],
+        "dependencies": [],
+        "ports": [10000],
+    }
     assert {name: app[name] for name in nothing if name in app} == (nothing if old else {})
     assert app["labels"] == {}
     assert ("acceptedResourceRoles" in app) == version.startswith(("1.1.", "1.3"))
@@ -137,41 +178,99 @@ def test_what_is_not_set_is_null_or_empty_up_to_1_4_and_left_out_since(idle, ver
             {
                 "fetch": [
                     {"uri": "http://h/a.tgz", "extract": True, "executable": False, "cache": False},
-                    {"uri": "http://h/b.jar", "extract": False, "executable": False, "cache": False},
+                    {
+                        "uri": "http://h/b.jar",
+                        "extract": False,
+                        "executable": False,
+                        "cache": False,
+                    },
                 ]
             },
         ),
-        ({"ports": [8080, 0]}, {"portDefinitions": [{"port": 8080, "protocol": "tcp"}, {"port": 10000, "protocol": "tcp"}]}),
+        (
+            {"ports": [8080, 0]},
+            {
+                "portDefinitions": [
+                    {"port": 8080, "protocol": "tcp"},
+                    {"port": 10000, "protocol": "tcp"},
+                ]
+            },
+        ),
         ({"portDefinitions": []}, {"portDefinitions": []}),
         (
-            {"container": {"docker": {"image": "nginx", "network": "BRIDGE", "portMappings": [{"containerPort": 80}]}}},
+            {
+                "container": {
+                    "docker": {
+                        "image": "nginx",
+                        "network": "BRIDGE",
+                        "portMappings": [{"containerPort": 80}],
+                    }
+                }
+            },
             {
                 "networks": [{"mode": "container/bridge"}],
                 "portDefinitions": None,
                 "container": {
                     "type": "DOCKER",
                     "volumes": [],
-                    "docker": {"image": "nginx", "forcePullImage": False, "privileged": False, "parameters": []},
-                    "portMappings": [{"containerPort": 80, "hostPort": 0, "servicePort": 10000, "protocol": "tcp", "labels": {}}],
+                    "docker": {
+                        "image": "nginx",
+                        "forcePullImage": False,
+                        "privileged": False,
+                        "parameters": [],
+                    },
+                    "portMappings": [
+                        {
+                            "containerPort": 80,
+                            "hostPort": 0,
+                            "servicePort": 10000,
+                            "protocol": "tcp",
+                            "labels": {},
+                        }
+                    ],
                 },
             },
         ),
         (
-            {"container": {"docker": {"image": "nginx", "network": "HOST", "portMappings": [{"containerPort": 80}]}}},
+            {
+                "container": {
+                    "docker": {
+                        "image": "nginx",
+                        "network": "HOST",
+                        "portMappings": [{"containerPort": 80}],
+                    }
+                }
+            },
             {"networks": [{"mode": "host"}], "container/portMappings": None},
         ),
         (
-            {"container": {"docker": {"image": "nginx", "network": "USER"}}, "ipAddress": {"networkName": "dcos"}},
+            {
+                "container": {"docker": {"image": "nginx", "network": "USER"}},
+                "ipAddress": {"networkName": "dcos"},
+            },
             {"networks": [{"mode": "container", "name": "dcos"}], "requirePorts": False},
         ),
         (
-            {"ipAddress": {"networkName": "dcos", "discovery": {"ports": [{"number": 80, "name": "http", "protocol": "tcp"}]}}},
+            {
+                "ipAddress": {
+                    "networkName": "dcos",
+                    "discovery": {"ports": [{"number": 80, "name": "http", "protocol": "tcp"}]},
+                }
+            },
             {
                 "networks": [{"mode": "container", "name": "dcos"}],
                 "container": {
                     "type": "MESOS",
                     "volumes": [],
-                    "portMappings": [{"containerPort": 80, "servicePort": 10000, "protocol": "tcp", "name": "http", "labels": {}}],
+                    "portMappings": [
+                        {
+                            "containerPort": 80,
+                            "servicePort": 10000,
+                            "protocol": "tcp",
+                            "name": "http",
+                            "labels": {},
+                        }
+                    ],
                 },
             },
         ),
@@ -181,39 +280,85 @@ def test_what_is_not_set_is_null_or_empty_up_to_1_4_and_left_out_since(idle, ver
                 "container": {
                     "type": "MESOS",
                     "volumes": [],
-                    "portMappings": [{"containerPort": 0, "servicePort": 10000, "protocol": "tcp", "name": "default", "labels": {}}],
+                    "portMappings": [
+                        {
+                            "containerPort": 0,
+                            "servicePort": 10000,
+                            "protocol": "tcp",
+                            "name": "default",
+                            "labels": {},
+                        }
+                    ],
                 }
             },
         ),
         (
-            {"networks": [{"mode": "container/bridge"}], "container": {"type": "MESOS"}, "ports": [0, 0]},
-            {"portDefinitions": None, "container/portMappings/1/hostPort": 0, "container/portMappings/1/servicePort": 10001},
+            {
+                "networks": [{"mode": "container/bridge"}],
+                "container": {"type": "MESOS"},
+                "ports": [0, 0],
+            },
+            {
+                "portDefinitions": None,
+                "container/portMappings/1/hostPort": 0,
+                "container/portMappings/1/servicePort": 10001,
+            },
         ),
-        ({"ipAddress": {"networkName": "mesos-bridge"}}, {"networks": [{"mode": "container/bridge"}]}),
         (
-            {"container": {"type": "MESOS", "docker": {"image": "n", "privileged": True, "parameters": [{"key": "a", "value": "b"}]}}},
-            {"container/docker": {"image": "n", "privileged": False, "parameters": [], "forcePullImage": False}},
+            {"ipAddress": {"networkName": "mesos-bridge"}},
+            {"networks": [{"mode": "container/bridge"}]},
         ),
         (
             {
                 "container": {
                     "type": "MESOS",
-                    "volumes": [{"containerPath": "data", "mode": "RW", "persistent": {"size": 10}}],
+                    "docker": {
+                        "image": "n",
+                        "privileged": True,
+                        "parameters": [{"key": "a", "value": "b"}],
+                    },
+                }
+            },
+            {
+                "container/docker": {
+                    "image": "n",
+                    "privileged": False,
+                    "parameters": [],
+                    "forcePullImage": False,
+                }
+            },
+        ),
+        (
+            {
+                "container": {
+                    "type": "MESOS",
+                    "volumes": [
+                        {"containerPath": "data", "mode": "RW", "persistent": {"size": 10}}
+                    ],
                 }
             },
             {
                 "upgradeStrategy": {"minimumHealthCapacity": 0.5, "maximumOverCapacity": 0},
                 "unreachableStrategy": "disabled",
-                "residency": {"relaunchEscalationTimeoutSeconds": 3600, "taskLostBehavior": "WAIT_FOREVER"},
+                "residency": {
+                    "relaunchEscalationTimeoutSeconds": 3600,
+                    "taskLostBehavior": "WAIT_FOREVER",
+                },
                 "container/volumes/0/persistent": {"size": 10, "type": "root", "constraints": []},
             },
         ),
         ({"dependencies": ["db", "/other/app"]}, {"dependencies": ["/db", "/other/app"]}),
-        ({"backoffSeconds": 1.9, "taskKillGracePeriodSeconds": 2.5}, {"backoffSeconds": 1, "taskKillGracePeriodSeconds": 2}),
+        (
+            {"backoffSeconds": 1.9, "taskKillGracePeriodSeconds": 2.5},
+            {"backoffSeconds": 1, "taskKillGracePeriodSeconds": 2},
+        ),
         ({"tty": False}, {"tty": None}),
         ({"tty": True}, {"tty": True}),
         ({"constraints": [["rack", "CLUSTER", ""]]}, {"constraints": [["rack", "CLUSTER"]]}),
-        ({"executorResources": {"cpus": 1}}, {"executorResources": {"cpus": 1, "mem": 32, "disk": 10}}),
+        (
+            {"executorResources": {"cpus": 1}},
+            {"executorResources": {"cpus": 1, "mem": 32, "disk": 10}},
+        ),
         ({"storeUrls": ["http://h/x"], "nonsense": 1}, {"storeUrls": None, "nonsense": None}),
     ],
 )
@@ -237,12 +382,24 @@ def test_up_to_1_4_the_old_fields_are_kept(idle):
     docker = {"image": "nginx", "network": "BRIDGE", "portMappings": [{"containerPort": 80}]}
     app = client.kept(container={"type": "DOCKER", "docker": docker}, uris=["http://h/a.tgz"])
     assert app["uris"] == ["http://h/a.tgz"]
-    assert app["fetch"] == [{"uri": "http://h/a.tgz", "extract": True, "executable": False, "cache": False}]
-    mapping = {"containerPort": 80, "hostPort": 0, "servicePort": 10000, "protocol": "tcp", "labels": {}}
+    assert app["fetch"] == [
+        {"uri": "http://h/a.tgz", "extract": True, "executable": False, "cache": False}
+    ]
+    mapping = {
+        "containerPort": 80,
+        "hostPort": 0,
+        "servicePort": 10000,
+        "protocol": "tcp",
+        "labels": {},
+    }
     assert app["container"]["docker"] == {
         "image": "nginx", "network": "BRIDGE", "portMappings": [mapping], "privileged": False, "parameters": [], "forcePullImage": False
     }  # fmt: skip
-    assert (app["ports"], app["portDefinitions"][0]["port"], "networks" in app) == ([10000], 10000, False)
+    assert (app["ports"], app["portDefinitions"][0]["port"], "networks" in app) == (
+        [10000],
+        10000,
+        False,
+    )
     address = {"networkName": "dcos", "labels": {"a": "b"}}
     client.create(id="/ip", instances=0, ipAddress=address)
     app = client.app("/ip")
@@ -253,13 +410,43 @@ def test_up_to_1_4_the_old_fields_are_kept(idle):
 @pytest.mark.parametrize(
     "version, check, kept",
     [
-        (NEW, {}, {"protocol": "HTTP", "ignoreHttp1xx": False, "delaySeconds": 15, "ipProtocol": "IPv4", "portIndex": None}),
-        (NEW, {"ignoreHttp1xx": True, "delaySeconds": 3}, {"ignoreHttp1xx": False, "delaySeconds": 15}),
-        (NEW, {"protocol": "MESOS_HTTP", "delaySeconds": 3, "ipProtocol": "IPv6"}, {"delaySeconds": 3, "ipProtocol": "IPv6"}),
-        (NEW, {"protocol": "COMMAND", "command": {"value": "x"}, "path": "/"}, {"path": None, "command": {"value": "x"}}),
+        (
+            NEW,
+            {},
+            {
+                "protocol": "HTTP",
+                "ignoreHttp1xx": False,
+                "delaySeconds": 15,
+                "ipProtocol": "IPv4",
+                "portIndex": None,
+            },
+        ),
+        (
+            NEW,
+            {"ignoreHttp1xx": True, "delaySeconds": 3},
+            {"ignoreHttp1xx": False, "delaySeconds": 15},
+        ),
+        (
+            NEW,
+            {"protocol": "MESOS_HTTP", "delaySeconds": 3, "ipProtocol": "IPv6"},
+            {"delaySeconds": 3, "ipProtocol": "IPv6"},
+        ),
+        (
+            NEW,
+            {"protocol": "COMMAND", "command": {"value": "x"}, "path": "/"},
+            {"path": None, "command": {"value": "x"}},
+        ),
         ("1.5.15", {}, {"delaySeconds": 15, "ipProtocol": None}),
-        (OLD, {"ignoreHttp1xx": True}, {"ignoreHttp1xx": True, "delaySeconds": None, "portIndex": 0}),
-        (OLD, {"protocol": "COMMAND", "command": {"value": "x"}}, {"delaySeconds": 15, "portIndex": None}),
+        (
+            OLD,
+            {"ignoreHttp1xx": True},
+            {"ignoreHttp1xx": True, "delaySeconds": None, "portIndex": 0},
+        ),
+        (
+            OLD,
+            {"protocol": "COMMAND", "command": {"value": "x"}},
+            {"delaySeconds": 15, "portIndex": None},
+        ),
     ],
 )
 def test_health_checks_are_completed_and_lose_some_fields(idle, version, check, kept):
@@ -280,7 +467,12 @@ def test_the_port_index_of_a_health_check_is_0_where_ports_are_given_or_the_app_
 
 @pytest.mark.parametrize(
     "version, given, kept",
-    [("1.8.244", ["web", "*"], ["web", "*"]), ("1.9.109", ["web", "*"], ["*"]), ("1.9.109", ["web"], ["*"]), ("1.10.26", ["*"], ["*"])],
+    [
+        ("1.8.244", ["web", "*"], ["web", "*"]),
+        ("1.9.109", ["web", "*"], ["*"]),
+        ("1.9.109", ["web"], ["*"]),
+        ("1.10.26", ["*"], ["*"]),
+    ],
 )
 def test_accepted_roles_are_sanitised_by_1_9(idle, version, given, kept):
     assert idle(version).kept(acceptedResourceRoles=given)["acceptedResourceRoles"] == kept
@@ -288,15 +480,25 @@ def test_accepted_roles_are_sanitised_by_1_9(idle, version, given, kept):
 
 def test_an_upgrade_strategy_with_one_half_is_completed_up_to_1_4_and_refused_since(idle):
     half = {"minimumHealthCapacity": 0.5}
-    assert idle(OLD).kept(upgradeStrategy=half)["upgradeStrategy"] == {**half, "maximumOverCapacity": 1}
+    assert idle(OLD).kept(upgradeStrategy=half)["upgradeStrategy"] == {
+        **half,
+        "maximumOverCapacity": 1,
+    }
     message, details = idle(NEW).refused(upgradeStrategy=half)
-    assert (message, details) == ("Invalid JSON", {"/upgradeStrategy/maximumOverCapacity": ["error.path.missing"]})
+    assert (message, details) == (
+        "Invalid JSON",
+        {"/upgradeStrategy/maximumOverCapacity": ["error.path.missing"]},
+    )
 
 
 def test_fields_that_a_version_does_not_know_are_dropped(idle):
-    app = idle("1.7.236").kept(role="web", resourceLimits={"mem": "unlimited"}, check={"exec": {"command": {"shell": "x"}}})
+    app = idle("1.7.236").kept(
+        role="web", resourceLimits={"mem": "unlimited"}, check={"exec": {"command": {"shell": "x"}}}
+    )
     assert not {"role", "resourceLimits", "check"} & set(app)
-    app = idle("1.10.26").kept(resourceLimits={"mem": "unlimited"}, check={"exec": {"command": {"shell": "x"}}})
+    app = idle("1.10.26").kept(
+        resourceLimits={"mem": "unlimited"}, check={"exec": {"command": {"shell": "x"}}}
+    )
     assert (app["resourceLimits"], app["check"]["intervalSeconds"]) == ({"mem": "unlimited"}, 60)
 
 
@@ -312,37 +514,101 @@ def test_fields_that_a_version_does_not_know_are_dropped(idle):
         ({"args": ["a"]}, "/", "AppDefinition must either contain one of 'cmd' or 'args'"),
         ({"cmd": None}, "/", "AppDefinition must either contain one of 'cmd' or 'args'"),
         ({"cmd": "x"}, "/", "must not be an empty string"),
-        ({"upgradeStrategy": {"minimumHealthCapacity": 2, "maximumOverCapacity": 1}}, "/upgradeStrategy/minimumHealthCapacity", "got 2.0"),
-        ({"constraints": [["rack"]]}, "/constraints(0)", "Each constraint must have either 2 or 3 fields"),
+        (
+            {"upgradeStrategy": {"minimumHealthCapacity": 2, "maximumOverCapacity": 1}},
+            "/upgradeStrategy/minimumHealthCapacity",
+            "got 2.0",
+        ),
+        (
+            {"constraints": [["rack"]]},
+            "/constraints(0)",
+            "Each constraint must have either 2 or 3 fields",
+        ),
         ({"constraints": [["rack", "NEAR"]]}, "/constraints(0)", "operator must be one of"),
-        ({"constraints": [["rack", "MAX_PER", "x"]]}, "/constraints(0)", "MAX_PER requires an integer value"),
+        (
+            {"constraints": [["rack", "MAX_PER", "x"]]},
+            "/constraints(0)",
+            "MAX_PER requires an integer value",
+        ),
         ({"constraints": [["rack", "LIKE"]]}, "/constraints(0)", "LIKE and UNLIKE require"),
-        ({"constraints": [["rack", "LIKE", "("]]}, "/constraints(0)", "is not a valid regular expression"),
-        ({"constraints": [["rack", "UNIQUE", "x"]]}, "/constraints(0)", "UNIQUE does not accept a value"),
-        ({"constraints": [["rack", "GROUP_BY", "x"]]}, "/constraints(0)", "GROUP BY must define an integer"),
-        ({"uris": ["http://h/a"], "fetch": [{"uri": "http://h/b"}]}, "/uris", "may not be set in conjunction with fetch"),
-        ({"ports": [1], "portDefinitions": [{"port": 2}]}, "/", "cannot specify both ports and port definitions"),
+        (
+            {"constraints": [["rack", "LIKE", "("]]},
+            "/constraints(0)",
+            "is not a valid regular expression",
+        ),
+        (
+            {"constraints": [["rack", "UNIQUE", "x"]]},
+            "/constraints(0)",
+            "UNIQUE does not accept a value",
+        ),
+        (
+            {"constraints": [["rack", "GROUP_BY", "x"]]},
+            "/constraints(0)",
+            "GROUP BY must define an integer",
+        ),
+        (
+            {"uris": ["http://h/a"], "fetch": [{"uri": "http://h/b"}]},
+            "/uris",
+            "may not be set in conjunction with fetch",
+        ),
+        (
+            {"ports": [1], "portDefinitions": [{"port": 2}]},
+            "/",
+            "cannot specify both ports and port definitions",
+        ),
         ({"ports": [1, 1]}, "/", "ports must be unique"),
         ({"networks": [{"mode": "container"}]}, "/networks(0)", "no network name specified"),
         (
-            {"networks": [{"mode": "host"}], "container": {"docker": {"image": "n", "network": "BRIDGE"}}},
+            {
+                "networks": [{"mode": "host"}],
+                "container": {"docker": {"image": "n", "network": "BRIDGE"}},
+            },
             "/",
             "must not specify both container.docker.network and networks",
         ),
-        ({"networks": [{"mode": "host"}], "ipAddress": {}}, "/", "must not specify both networks and ipAddress"),
         (
-            {"container": {"portMappings": [{}], "docker": {"image": "n", "portMappings": [{}], "network": "BRIDGE"}}},
+            {"networks": [{"mode": "host"}], "ipAddress": {}},
+            "/",
+            "must not specify both networks and ipAddress",
+        ),
+        (
+            {
+                "container": {
+                    "portMappings": [{}],
+                    "docker": {"image": "n", "portMappings": [{}], "network": "BRIDGE"},
+                }
+            },
             "/container",
             "cannot specify both portMappings and docker.portMappings",
         ),
         ({"container": {"type": "DOCKER"}}, "/container/docker", "not defined"),
-        ({"healthChecks": [{"portIndex": 4}]}, "/healthChecks(0)", "Health check port indices must address"),
-        ({"healthChecks": [{"protocol": "COMMAND"}]}, "/healthChecks(0)", "command must be defined"),
-        ({"readinessChecks": [{"portName": "none"}]}, "/readinessChecks(0)/portName", "No port definition reference"),
-        ({"portDefinitions": [{"name": "a"}, {"name": "a"}]}, "/portDefinitions", "Port names must be unique."),
+        (
+            {"healthChecks": [{"portIndex": 4}]},
+            "/healthChecks(0)",
+            "Health check port indices must address",
+        ),
+        (
+            {"healthChecks": [{"protocol": "COMMAND"}]},
+            "/healthChecks(0)",
+            "command must be defined",
+        ),
+        (
+            {"readinessChecks": [{"portName": "none"}]},
+            "/readinessChecks(0)/portName",
+            "No port definition reference",
+        ),
+        (
+            {"portDefinitions": [{"name": "a"}, {"name": "a"}]},
+            "/portDefinitions",
+            "Port names must be unique.",
+        ),
         ({"secrets": {"a": {"source": "b"}}}, "/secrets", "Feature secrets is not enabled"),
         ({"env": {"A": {"secret": "none"}}}, "/env(A)/secret", "references an undefined secret"),
-        ({"instances": 2, "labels": {"MARATHON_SINGLE_INSTANCE_APP": "true"}}, "/", "Single instance app may only have one"),
+        (
+            {"instances": 2, "labels": {"MARATHON_SINGLE_INSTANCE_APP": "true"}},
+            "/",
+            "Single instance app may only have one",
+        ),
     ],
 )
 def test_an_app_that_breaks_a_rule_is_refused_with_its_path(idle, given, path, text):
@@ -363,7 +629,11 @@ def test_an_app_that_breaks_a_rule_is_refused_with_its_path(idle, given, path, t
         ({"env": {"PORT": 8080}}, "/env/PORT", "error.expected.jsstring"),
         ({"labels": {"a": 1}}, "/labels/a", "error.expected.jsstring"),
         ({"fetch": [{}]}, "/fetch(0)/uri", "error.path.missing"),
-        ({"constraints": [["rack", "MAX_PER", 2]]}, "/constraints(0)(2)", "error.expected.jsstring"),
+        (
+            {"constraints": [["rack", "MAX_PER", 2]]},
+            "/constraints(0)(2)",
+            "error.expected.jsstring",
+        ),
         ({"id": None}, "/id", "error.path.missing"),
     ],
 )
@@ -378,17 +648,27 @@ def test_old_and_new_fields_together_are_refused_by_every_version(idle):
         ({"ports": [1], "portDefinitions": [{"port": 2}]}, "ports and port definitions"),
         ({"ports": [1], "ipAddress": {}}, "an IP address and ports"),
     ):
-        assert idle(OLD).refused(400, **given) == ("Invalid JSON", {"": [f"You cannot specify both {old}"]})
+        assert idle(OLD).refused(400, **given) == (
+            "Invalid JSON",
+            {"": [f"You cannot specify both {old}"]},
+        )
         assert idle(NEW).refused(**given)[0] == "Object is not valid"
 
 
 def test_no_accepted_roles_at_all_are_refused(idle):
-    assert idle(OLD).refused(400, acceptedResourceRoles=[])[1] == {"/acceptedResourceRoles": ["set must not be empty"]}
-    assert idle(NEW).refused(acceptedResourceRoles=[])[1] == {"/acceptedResourceRoles": ["must not be empty"]}
+    assert idle(OLD).refused(400, acceptedResourceRoles=[])[1] == {
+        "/acceptedResourceRoles": ["set must not be empty"]
+    }
+    assert idle(NEW).refused(acceptedResourceRoles=[])[1] == {
+        "/acceptedResourceRoles": ["must not be empty"]
+    }
 
 
 def test_negative_numbers_are_another_error_since_1_5(idle):
-    assert idle(OLD).refused(instances=-1) == ("Object is not valid", {"/instances": ["got -1, expected 0 or more"]})
+    assert idle(OLD).refused(instances=-1) == (
+        "Object is not valid",
+        {"/instances": ["got -1, expected 0 or more"]},
+    )
     assert idle(NEW).refused(instances=-1) == ("Invalid JSON", {"/instances": ["error.min"]})
 
 
@@ -397,10 +677,15 @@ def test_1_10_refuses_roles_that_it_is_not_in_and_limits_below_what_is_asked_for
     assert client.refused(acceptedResourceRoles=["batch"])[1] == {
         "/acceptedResourceRoles": ["acceptedResourceRoles can only contain * and web"]
     }
-    assert "resource limit must be greater" in client.refused(resourceLimits={"mem": 1})[1]["/resourceLimits/mem"][0]
+    assert (
+        "resource limit must be greater"
+        in client.refused(resourceLimits={"mem": 1})[1]["/resourceLimits/mem"][0]
+    )
 
 
-@pytest.mark.parametrize("body, message", [(b"{", "Invalid JSON"), (b"", "Please specify data in JSON format")])
+@pytest.mark.parametrize(
+    "body, message", [(b"{", "Invalid JSON"), (b"", "Please specify data in JSON format")]
+)
 def test_what_is_no_json_is_400_with_details_as_text(idle, body, message):
     answer = idle().ask("POST", "/v2/apps", status=400, data=body)
     assert (answer["message"], type(answer["details"])) == (message, str)
@@ -423,13 +708,22 @@ def test_pods_patches_and_roles_of_groups_came_with_versions(idle):
 
 
 @pytest.mark.parametrize(
-    "options, environment", [(["--http_credentials", "ops:secret"], {}), ([], {"MESOSPHERE_HTTP_CREDENTIALS": "ops:secret"})]
+    "options, environment",
+    [
+        (["--http_credentials", "ops:secret"], {}),
+        ([], {"MESOSPHERE_HTTP_CREDENTIALS": "ops:secret"}),
+    ],
 )
 def test_a_password_is_asked_for_everywhere_with_a_page(running, options, environment):
-    server = running(Marathon([*LOCAL, *options], environment, NEW, servers=MemoryRoom(), agents=Agents()))
+    server = running(
+        Marathon([*LOCAL, *options], environment, NEW, servers=MemoryRoom(), agents=Agents())
+    )
     client = Client(server, None)
     answer = requests.get(client.server.url + "/ping", timeout=5)
-    assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, 'Basic realm="Mesosphere"')
+    assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (
+        401,
+        'Basic realm="Mesosphere"',
+    )
     assert answer.headers["Content-Type"].startswith("text/html")
     assert client.get("/v2/apps", auth=("ops", "secret")) == {"apps": []}
 
@@ -439,11 +733,37 @@ def test_a_password_is_asked_for_everywhere_with_a_page(running, options, enviro
 
 RICH = [
     {},
-    {"uris": ["http://h/a.tgz"], "ports": [0, 8080], "env": {"A": "b"}, "constraints": [["rack", "UNIQUE"]], "healthChecks": [{}]},
-    {"container": {"docker": {"image": "n", "network": "BRIDGE", "portMappings": [{"containerPort": 80}]}}, "dependencies": ["x"]},
-    {"ipAddress": {"networkName": "dcos", "labels": {"a": "b"}}, "taskKillGracePeriodSeconds": 5, "user": "ops"},
-    {"container": {"type": "MESOS", "volumes": [{"containerPath": "d", "mode": "RW", "persistent": {"size": 1}}]}},
-    {"healthChecks": [{"protocol": "COMMAND", "command": {"value": "x"}}, {"protocol": "TCP", "port": 80}], "acceptedResourceRoles": ["*"]},
+    {
+        "uris": ["http://h/a.tgz"],
+        "ports": [0, 8080],
+        "env": {"A": "b"},
+        "constraints": [["rack", "UNIQUE"]],
+        "healthChecks": [{}],
+    },
+    {
+        "container": {
+            "docker": {"image": "n", "network": "BRIDGE", "portMappings": [{"containerPort": 80}]}
+        },
+        "dependencies": ["x"],
+    },
+    {
+        "ipAddress": {"networkName": "dcos", "labels": {"a": "b"}},
+        "taskKillGracePeriodSeconds": 5,
+        "user": "ops",
+    },
+    {
+        "container": {
+            "type": "MESOS",
+            "volumes": [{"containerPath": "d", "mode": "RW", "persistent": {"size": 1}}],
+        }
+    },
+    {
+        "healthChecks": [
+            {"protocol": "COMMAND", "command": {"value": "x"}},
+            {"protocol": "TCP", "port": 80},
+        ],
+        "acceptedResourceRoles": ["*"],
+    },
 ]
 SERVERS_OWN = (
     "version", "versionInfo", "tasks", "tasksStaged", "tasksRunning", "tasksHealthy", "tasksUnhealthy", "deployments", "storeUrls",
@@ -474,7 +794,12 @@ def test_a_whole_update_resets_what_it_does_not_name(idle):
     client.create(instances=0, env={"A": "1"}, user="ops")
     client.put(query="?partialUpdate=false", cmd="sleep 60")
     app = client.app()
-    assert (app["instances"], "env" in app, "user" in app, app["cmd"]) == (1, False, False, "sleep 60")
+    assert (app["instances"], "env" in app, "user" in app, app["cmd"]) == (
+        1,
+        False,
+        False,
+        "sleep 60",
+    )
 
 
 def test_before_1_4_every_update_is_partial(idle):
@@ -520,7 +845,9 @@ def test_an_update_that_changes_nothing_is_answered_as_if_it_did(start, version)
 
 def test_an_unknown_app_is_created_by_put_and_not_by_patch(idle):
     client = idle()
-    assert client.ask("PATCH", "/v2/apps/new", {"cmd": "sleep 1"}, 404) == {"message": "App '/new' does not exist"}
+    assert client.ask("PATCH", "/v2/apps/new", {"cmd": "sleep 1"}, 404) == {
+        "message": "App '/new' does not exist"
+    }
     client.put("/new", 201, cmd="sleep 1")
     client.ask("PATCH", "/v2/apps/new?force=true", {"cmd": "sleep 2"}, 200)
     assert client.app("/new")["cmd"] == "sleep 2"
@@ -532,12 +859,19 @@ def test_an_app_goes_back_to_a_version(idle):
     first = client.app()["version"]
     client.put(labels={}, cmd="sleep 1")
     client.put(version=first)
-    assert (client.app()["labels"], client.app()["cmd"], client.app()["version"] > first) == ({"a": "b"}, "sleep 3600", True)
+    assert (client.app()["labels"], client.app()["cmd"], client.app()["version"] > first) == (
+        {"a": "b"},
+        "sleep 3600",
+        True,
+    )
     assert client.put(status=422, version=first, cmd="sleep 2")["details"][0]["errors"] == [
         "The 'version' field may only be combined with the 'id' field."
     ]
     never = "2001-01-01T00:00:00.000Z"
-    assert client.put(status=404, version=never)["message"] == f"App '/web' does not exist in version {never}"
+    assert (
+        client.put(status=404, version=never)["message"]
+        == f"App '/web' does not exist in version {never}"
+    )
     assert "Invalid timestamp" in client.put(status=422, version="soon")["message"]
     assert len(client.get("/v2/apps/web/versions")["versions"]) == 3
     assert client.get(f"/v2/apps/web/versions/{first}")["labels"] == {"a": "b"}
@@ -557,10 +891,15 @@ def test_several_apps_are_one_deployment(start):
     client = start()
     client.ask("PUT", "/v2/apps", [MINIMAL, {**MINIMAL, "id": "/db"}], 200)
     assert {app["id"] for app in client.deployed().get("/v2/apps")["apps"]} == {"/db", "/web"}
-    assert client.ask("PATCH", "/v2/apps", [{"id": "/db", "instances": 0}, {"id": "/none"}], 404)["message"].startswith("App '/none'")
+    assert client.ask("PATCH", "/v2/apps", [{"id": "/db", "instances": 0}, {"id": "/none"}], 404)[
+        "message"
+    ].startswith("App '/none'")
     client.ask("PATCH", "/v2/apps", [{"id": "/db", "instances": 0}], 200)
     assert client.deployed().app("/db")["instances"] == 0
-    assert "must have app id set" in client.ask("PUT", "/v2/apps", [{"cmd": "sleep 1"}], 422)["message"]
+    assert (
+        "must have app id set"
+        in client.ask("PUT", "/v2/apps", [{"cmd": "sleep 1"}], 422)["message"]
+    )
 
 
 def test_service_ports_are_given_once_and_kept(idle):
@@ -599,20 +938,30 @@ def test_apps_are_selected_by_labels(idle, selector, found):
     client.create(instances=0, labels={"tier": "front", "zone": "z1", "a/b": "c d"})
     client.create(id="/db", instances=0, labels={"tier": "back"})
     client.create(id="/other", instances=0)
-    assert {app["id"] for app in client.get("/v2/apps", params={"label": selector})["apps"]} == found
+    assert {
+        app["id"] for app in client.get("/v2/apps", params={"label": selector})["apps"]
+    } == found
 
 
 def test_a_selector_that_is_none_is_refused(idle):
-    assert "Can not parse label selector" in idle().get("/v2/apps", params={"label": "a in b"}, status=422)["message"]
+    assert (
+        "Can not parse label selector"
+        in idle().get("/v2/apps", params={"label": "a in b"}, status=422)["message"]
+    )
 
 
 def test_counts_and_deployments_are_always_embedded_the_rest_on_demand(start):
     client = start()
     client.create(healthChecks=[{}])
     client.deployed()
-    app, = client.get("/v2/apps")["apps"]
-    assert (app["tasksRunning"], app["tasksHealthy"], app["deployments"], "tasks" in app) == (1, 1, [], False)
-    app, = client.get("/v2/apps?embed=apps.tasks&embed=apps.taskStats")["apps"]
+    (app,) = client.get("/v2/apps")["apps"]
+    assert (app["tasksRunning"], app["tasksHealthy"], app["deployments"], "tasks" in app) == (
+        1,
+        1,
+        [],
+        False,
+    )
+    (app,) = client.get("/v2/apps?embed=apps.tasks&embed=apps.taskStats")["apps"]
     assert app["tasks"][0]["healthCheckResults"][0]["alive"] is True
     assert app["taskStats"]["totalSummary"]["stats"]["counts"]["running"] == 1
     assert client.app()["tasks"] == app["tasks"]
@@ -623,7 +972,10 @@ def test_apps_of_a_group_are_read_with_a_star(idle):
     client.create(id="/shop/db", instances=0)
     client.create(id="/shop/front/cart", instances=0)
     client.create(id="/other", instances=0)
-    assert [app["id"] for app in client.get("/v2/apps/shop/*")["*"]] == ["/shop/db", "/shop/front/cart"]
+    assert [app["id"] for app in client.get("/v2/apps/shop/*")["*"]] == [
+        "/shop/db",
+        "/shop/front/cart",
+    ]
     assert len(client.get("/v2/apps/*")["*"]) == 3
     assert client.get("/v2/apps/none/*", status=404) == {"message": "Group '/none' does not exist"}
 
@@ -634,14 +986,22 @@ def test_apps_of_a_group_are_read_with_a_star(idle):
 def test_a_deployment_without_offers_stays_and_locks_what_it_changes(idle):
     client = idle()
     created = client.create()
-    deployment, = client.get("/v2/deployments")
-    assert deployment["id"] == created["deployments"][0]["id"] == client.app()["deployments"][0]["id"]
+    (deployment,) = client.get("/v2/deployments")
+    assert (
+        deployment["id"] == created["deployments"][0]["id"] == client.app()["deployments"][0]["id"]
+    )
     assert deployment["steps"] == [
         {"actions": [{"action": "StartApplication", "app": "/web"}]},
         {"actions": [{"action": "ScaleApplication", "app": "/web"}]},
     ]
-    assert (deployment["currentStep"], deployment["totalSteps"], deployment["affectedApps"]) == (2, 2, ["/web"])
-    assert deployment["currentActions"] == [{"action": "ScaleApplication", "app": "/web", "readinessCheckResults": []}]
+    assert (deployment["currentStep"], deployment["totalSteps"], deployment["affectedApps"]) == (
+        2,
+        2,
+        ["/web"],
+    )
+    assert deployment["currentActions"] == [
+        {"action": "ScaleApplication", "app": "/web", "readinessCheckResults": []}
+    ]
     locked = client.put(status=409, cmd="sleep 1")
     assert locked["deployments"] == [{"id": deployment["id"]}]
     assert locked["message"].startswith("App is locked by one or more deployments.")
@@ -661,22 +1021,28 @@ def test_there_are_only_so_many_deployments_and_force_does_not_help(idle):
     client = idle("1.6.608", "--max_running_deployments", "1")
     client.create()
     for query in ("", "?force=true"):
-        assert client.put("/db", 403, query, cmd="sleep 1")["message"].startswith("Max number (1) of running deployments")
+        assert client.put("/db", 403, query, cmd="sleep 1")["message"].startswith(
+            "Max number (1) of running deployments"
+        )
 
 
 def test_a_deployment_is_taken_back_by_a_new_one(idle):
     client = idle()
     client.create(id="/shop/db")
-    first, = client.get("/v2/deployments")
+    (first,) = client.get("/v2/deployments")
     answer = client.ask("DELETE", f"/v2/deployments/{first['id']}", status=200)
     assert answer["deploymentId"] != first["id"]
-    assert (client.get("/v2/deployments"), client.get("/v2/apps"), client.get("/v2/groups")["groups"]) == ([], {"apps": []}, [])
+    assert (
+        client.get("/v2/deployments"),
+        client.get("/v2/apps"),
+        client.get("/v2/groups")["groups"],
+    ) == ([], {"apps": []}, [])
 
 
 def test_a_deployment_is_dropped_by_force_and_nothing_is_taken_back(idle):
     client = idle()
     client.create()
-    first, = client.get("/v2/deployments")
+    (first,) = client.get("/v2/deployments")
     assert client.ask("DELETE", f"/v2/deployments/{first['id']}?force=true", status=202) is None
     assert (client.get("/v2/deployments"), client.app()["id"]) == ([], "/web")
     gone = client.ask("DELETE", f"/v2/deployments/{first['id']}", status=404)
@@ -685,23 +1051,39 @@ def test_a_deployment_is_dropped_by_force_and_nothing_is_taken_back(idle):
 
 def test_what_others_depend_on_is_started_first(idle):
     client = idle()
-    client.group("/shop", apps=[{"id": "cart", "cmd": "sleep 1", "dependencies": ["db"]}, {"id": "db", "cmd": "sleep 1"}])
-    deployment, = client.get("/v2/deployments")
+    client.group(
+        "/shop",
+        apps=[
+            {"id": "cart", "cmd": "sleep 1", "dependencies": ["db"]},
+            {"id": "db", "cmd": "sleep 1"},
+        ],
+    )
+    (deployment,) = client.get("/v2/deployments")
     assert [[action["app"] for action in step["actions"]] for step in deployment["steps"]] == [
         ["/shop/cart", "/shop/db"], ["/shop/db"], ["/shop/cart"]
     ]  # fmt: skip
-    circle = [{"id": "a", "cmd": "sleep 1", "dependencies": ["b"]}, {"id": "b", "cmd": "sleep 1", "dependencies": ["a"]}]
-    assert client.group("/ring", 422, apps=circle)["details"][0]["errors"] == ["Dependency graph has cyclic dependencies."]
+    circle = [
+        {"id": "a", "cmd": "sleep 1", "dependencies": ["b"]},
+        {"id": "b", "cmd": "sleep 1", "dependencies": ["a"]},
+    ]
+    assert client.group("/ring", 422, apps=circle)["details"][0]["errors"] == [
+        "Dependency graph has cyclic dependencies."
+    ]
 
 
 def test_a_change_replaces_tasks_without_going_below_the_healthy_minimum(start):
     client = start()
-    client.create(instances=4, upgradeStrategy={"minimumHealthCapacity": 0.5, "maximumOverCapacity": 0})
+    client.create(
+        instances=4, upgradeStrategy={"minimumHealthCapacity": 0.5, "maximumOverCapacity": 0}
+    )
     client.deployed()
     before = client.tasks()
     client.mesos.hold = True
     client.put(labels={"a": "b"})
-    new = client.until(lambda: {id for id in client.tasks() if id not in before and len(client.tasks()) == 4}, "two new tasks")
+    new = client.until(
+        lambda: {id for id in client.tasks() if id not in before and len(client.tasks()) == 4},
+        "two new tasks",
+    )
     assert (len(new), client.app()["tasksRunning"], client.app()["tasksStaged"]) == (2, 2, 2)
     client.mesos.hold = False
     assert not set(client.deployed().tasks()) & set(before)
@@ -714,8 +1096,14 @@ def test_a_restart_replaces_all_tasks_and_leaves_the_app(start):
     client.ask("POST", "/v2/apps/web/restart", status=200)
     after = client.deployed().app()
     assert not set(tasks) & set(client.tasks())
-    assert {name: value for name, value in before.items() if name not in ("version", "versionInfo", "tasks")} == {
-        name: value for name, value in after.items() if name not in ("version", "versionInfo", "tasks")
+    assert {
+        name: value
+        for name, value in before.items()
+        if name not in ("version", "versionInfo", "tasks")
+    } == {
+        name: value
+        for name, value in after.items()
+        if name not in ("version", "versionInfo", "tasks")
     }
     client.ask("POST", "/v2/apps/none/restart", status=404)
 
@@ -725,39 +1113,62 @@ def test_an_app_is_deleted_by_force_unless_that_is_said_otherwise(idle):
     client.create()
     client.ask("DELETE", "/v2/apps/web?force=false", status=409)
     client.ask("DELETE", "/v2/apps/web", status=200)
-    assert client.deployed().ask("DELETE", "/v2/apps/web", status=404) == {"message": "App '/web' does not exist"}
+    assert client.deployed().ask("DELETE", "/v2/apps/web", status=404) == {
+        "message": "App '/web' does not exist"
+    }
 
 
 def test_an_app_that_cannot_start_is_tried_again_later_and_later(start):
     client = start()
     client.create(cmd="exit 1", backoffSeconds=3600)
     failure = client.until(lambda: client.app().get("lastTaskFailure"), "the failure")
-    assert (failure["state"], failure["message"], failure["host"]) == ("TASK_FAILED", "Command exited with status 1", "a1")
-    queued, = client.get("/v2/queue")["queue"]
+    assert (failure["state"], failure["message"], failure["host"]) == (
+        "TASK_FAILED",
+        "Command exited with status 1",
+        "a1",
+    )
+    (queued,) = client.get("/v2/queue")["queue"]
     assert queued["app"]["id"] == "/web"
     assert 200 < queued["delay"]["timeLeftSeconds"] <= 300, "maxLaunchDelaySeconds"
-    assert (queued["delay"]["overdue"], queued["count"], len(client.mesos.launched)) == (False, 1, 1)
+    assert (queued["delay"]["overdue"], queued["count"], len(client.mesos.launched)) == (
+        False,
+        1,
+        1,
+    )
     assert client.ask("DELETE", "/v2/queue/web/delay", status=204) is None
     client.until(lambda: len(client.mesos.launched) == 2, "another try")
-    assert client.ask("DELETE", "/v2/queue/none/delay", status=404)["message"] == "Application /none not found in tasks queue."
+    assert (
+        client.ask("DELETE", "/v2/queue/none/delay", status=404)["message"]
+        == "Application /none not found in tasks queue."
+    )
 
 
 def test_a_task_that_fails_is_started_anew(start):
     client = start()
     client.create(backoffSeconds=0)
-    old, = client.deployed().tasks()
+    (old,) = client.deployed().tasks()
     client.mesos.fail(old, "Container exited with status 137")
     client.until(lambda: client.tasks() and old not in client.tasks(), "a new task")
     assert client.app()["lastTaskFailure"]["message"] == "Container exited with status 137"
 
 
-@pytest.mark.parametrize("strategy, stays", [({"inactiveAfterSeconds": 0, "expungeAfterSeconds": 0}, False), ("disabled", True)])
-def test_a_task_on_an_agent_that_is_away_is_replaced_unless_that_is_disabled(start, strategy, stays):
+@pytest.mark.parametrize(
+    "strategy, stays",
+    [({"inactiveAfterSeconds": 0, "expungeAfterSeconds": 0}, False), ("disabled", True)],
+)
+def test_a_task_on_an_agent_that_is_away_is_replaced_unless_that_is_disabled(
+    start, strategy, stays
+):
     client = start()
     client.create(unreachableStrategy=strategy)
-    old, = client.deployed().tasks()
+    (old,) = client.deployed().tasks()
     client.mesos.end(old, "TASK_UNREACHABLE", "Agent is away")
-    client.until(lambda: client.get("/v2/tasks?status=running")["tasks"] == [] if stays else old not in client.tasks(), "the news")
+    client.until(
+        lambda: client.get("/v2/tasks?status=running")["tasks"] == []
+        if stays
+        else old not in client.tasks(),
+        "the news",
+    )
     client.until(lambda: len(client.tasks()) == 1, "the task")
     assert (old in client.tasks()) == stays
 
@@ -766,10 +1177,17 @@ def test_the_queue_says_why_there_are_no_offers(start):
     client = start()
     client.create(cpus=100)
     queued = client.until(
-        lambda: [each for each in client.get("/v2/queue?embed=lastUnusedOffers")["queue"] if each["lastUnusedOffers"]], "offers"
+        lambda: [
+            each
+            for each in client.get("/v2/queue?embed=lastUnusedOffers")["queue"]
+            if each["lastUnusedOffers"]
+        ],
+        "offers",
     )[0]
     summary = queued["processedOffersSummary"]
-    assert {"reason": "InsufficientCpus", "declined": 2, "processed": 2} in summary["rejectSummaryLastOffers"]
+    assert {"reason": "InsufficientCpus", "declined": 2, "processed": 2} in summary[
+        "rejectSummaryLastOffers"
+    ]
     assert summary["processedOffersCount"] >= summary["unusedOffersCount"] > 0
     assert [each["reason"] for each in queued["lastUnusedOffers"]] == [["InsufficientCpus"]] * 2
     assert "role" not in queued
@@ -777,7 +1195,11 @@ def test_the_queue_says_why_there_are_no_offers(start):
 
 @pytest.mark.parametrize(
     "version, names",
-    [("1.3.14", set()), (OLD, {"since", "processedOffersSummary"}), ("1.9.109", {"since", "processedOffersSummary", "role"})],
+    [
+        ("1.3.14", set()),
+        (OLD, {"since", "processedOffersSummary"}),
+        ("1.9.109", {"since", "processedOffersSummary", "role"}),
+    ],
 )
 def test_the_queue_grew_with_the_versions(idle, version, names):
     client = idle(version)
@@ -812,7 +1234,13 @@ def test_tasks_are_killed_by_host_or_by_a_list_of_ids(start):
 @pytest.mark.parametrize(
     "method, path, body, status, message",
     [
-        ("DELETE", "/v2/apps/web/tasks?scale=true&wipe=true", None, 400, "You cannot use scale and wipe at the same time."),
+        (
+            "DELETE",
+            "/v2/apps/web/tasks?scale=true&wipe=true",
+            None,
+            400,
+            "You cannot use scale and wipe at the same time.",
+        ),
         ("DELETE", "/v2/apps/web/tasks/web.none", None, 404, "Task 'web.none' does not exist"),
         ("DELETE", "/v2/apps/none/tasks", None, 404, "App '/none' does not exist"),
         ("POST", "/v2/tasks/delete", {"ids": ["none"]}, 400, "Invalid task id 'none'."),
@@ -830,26 +1258,42 @@ def test_tasks_are_listed_by_status_and_as_text(start):
     client = start()
     client.create(instances=2)
     client.deployed()
-    counts = {status: len(client.get(f"/v2/tasks?status={status}")["tasks"]) for status in ("running", "staging", "nonsense")}
+    counts = {
+        status: len(client.get(f"/v2/tasks?status={status}")["tasks"])
+        for status in ("running", "staging", "nonsense")
+    }
     assert counts == {"running": 2, "staging": 0, "nonsense": 2}
-    answer = requests.get(client.server.url + "/v2/tasks", headers={"Accept": "text/plain"}, timeout=5)
+    answer = requests.get(
+        client.server.url + "/v2/tasks", headers={"Accept": "text/plain"}, timeout=5
+    )
     assert answer.text.splitlines()[0] == "web\ta1:31000"
     newer = start("1.10.26").server.url
-    assert requests.get(newer + "/v2/tasks", headers={"Accept": "text/plain"}, timeout=5).status_code == 406
+    assert (
+        requests.get(newer + "/v2/tasks", headers={"Accept": "text/plain"}, timeout=5).status_code
+        == 406
+    )
 
 
-@pytest.mark.parametrize("version, marks", [("1.1.2", set()), (OLD, {"state"}), (NEW, {"state", "localVolumes"})])
+@pytest.mark.parametrize(
+    "version, marks", [("1.1.2", set()), (OLD, {"state"}), (NEW, {"state", "localVolumes"})]
+)
 def test_what_a_task_shows_by_version(start, version, marks):
     client = start(version)
     client.create()
-    task, = client.deployed().app()["tasks"]
+    (task,) = client.deployed().app()["tasks"]
     assert {"state", "localVolumes"} & set(task) == marks
-    assert ("instance-" in task["id"], task["ports"], task["servicePorts"]) == (version == NEW, [31000], [10000])
+    assert ("instance-" in task["id"], task["ports"], task["servicePorts"]) == (
+        version == NEW,
+        [31000],
+        [10000],
+    )
 
 
 # --- where tasks go ---
 
-RACKS = [agent(f"a{number}", {"rack": f"r{number % 2}", "ssd": float(number)}) for number in range(4)]
+RACKS = [
+    agent(f"a{number}", {"rack": f"r{number % 2}", "ssd": float(number)}) for number in range(4)
+]
 
 
 @pytest.mark.parametrize(
@@ -871,7 +1315,9 @@ RACKS = [agent(f"a{number}", {"rack": f"r{number % 2}", "ssd": float(number)}) f
 )
 def test_constraints_choose_agents(constraint, taken, allowed):
     others = [RACKS[number] for number in taken]
-    assert [n for n, each in enumerate(RACKS) if marathon_placement.allowed(each, others, [constraint])] == allowed
+    assert [
+        n for n, each in enumerate(RACKS) if marathon_placement.allowed(each, others, [constraint])
+    ] == allowed
 
 
 def test_resources_come_from_the_own_role_first_and_then_from_all(start):
@@ -881,7 +1327,11 @@ def test_resources_come_from_the_own_role_first_and_then_from_all(start):
     client.create(cpus=1, mem=32, portDefinitions=[{"port": 8080}], requirePorts=True)
     client.deployed()
     found = [
-        (each["name"], each.get("reservations", [{"role": "*"}])[0]["role"], each.get("scalar", each.get("ranges")))
+        (
+            each["name"],
+            each.get("reservations", [{"role": "*"}])[0]["role"],
+            each.get("scalar", each.get("ranges")),
+        )
         for each in agents.launched[0]["resources"]
     ]
     assert found == [
@@ -891,7 +1341,12 @@ def test_resources_come_from_the_own_role_first_and_then_from_all(start):
         ("ports", "web", {"range": [{"begin": 8080, "end": 8080}]}),
     ]
     client.create(id="/own", acceptedResourceRoles=["web"], cpus=0.1, mem=1, portDefinitions=[])
-    client.until(lambda: client.get("/v2/queue")["queue"][0]["processedOffersSummary"]["processedOffersCount"], "offers")
+    client.until(
+        lambda: client.get("/v2/queue")["queue"][0]["processedOffersSummary"][
+            "processedOffersCount"
+        ],
+        "offers",
+    )
     assert client.tasks("/own") == {}
 
 
@@ -899,22 +1354,45 @@ def test_a_task_is_told_its_ports_and_what_it_belongs_to(start):
     client = start()
     client.create(env={"GREETING": "hello"}, labels={"tier": "front"}, user="ops", ports=[0, 0])
     client.deployed()
-    task, = client.mesos.launched
-    variables = {each["name"]: each["value"] for each in task["command"]["environment"]["variables"]}
-    assert variables.items() >= {"GREETING": "hello", "MARATHON_APP_ID": "/web", "PORT0": "31000", "PORT1": "31001"}.items()
-    assert (task["command"]["value"], task["command"]["user"], task["name"]) == ("sleep 3600", "ops", "web")
+    (task,) = client.mesos.launched
+    variables = {
+        each["name"]: each["value"] for each in task["command"]["environment"]["variables"]
+    }
+    assert (
+        variables.items()
+        >= {
+            "GREETING": "hello",
+            "MARATHON_APP_ID": "/web",
+            "PORT0": "31000",
+            "PORT1": "31001",
+        }.items()
+    )
+    assert (task["command"]["value"], task["command"]["user"], task["name"]) == (
+        "sleep 3600",
+        "ops",
+        "web",
+    )
     assert task["labels"] == {"labels": [{"key": "tier", "value": "front"}]}
 
 
 # --- groups ---
 
-SHOP = {"apps": [{"id": "cart", "cmd": "sleep 1", "instances": 0}, {"id": "db", "cmd": "sleep 1", "instances": 0}]}
+SHOP = {
+    "apps": [
+        {"id": "cart", "cmd": "sleep 1", "instances": 0},
+        {"id": "db", "cmd": "sleep 1", "instances": 0},
+    ]
+}
 
 
 @pytest.fixture
 def shop(idle):
     client = idle("1.9.109")
-    client.group("/shop", **SHOP, groups=[{"id": "back", "apps": [{"id": "bank", "cmd": "sleep 1", "instances": 0}]}])
+    client.group(
+        "/shop",
+        **SHOP,
+        groups=[{"id": "back", "apps": [{"id": "bank", "cmd": "sleep 1", "instances": 0}]}],
+    )
     return client
 
 
@@ -928,7 +1406,13 @@ def test_a_group_is_shown_with_all_that_is_in_it(shop):
         ["/shop/cart", "/shop/db"], ["/shop/back"]
     )  # fmt: skip
     assert (shown["pods"], shown["dependencies"], shown["enforceRole"]) == ([], [], False)
-    assert set(shop.get("/v2/groups/shop?embed=group.groups")) == {"id", "version", "dependencies", "groups", "enforceRole"}
+    assert set(shop.get("/v2/groups/shop?embed=group.groups")) == {
+        "id",
+        "version",
+        "dependencies",
+        "groups",
+        "enforceRole",
+    }
     shown = shop.get("/v2/groups/shop?embed=group.apps&embed=group.apps.counts")
     assert shown["apps"][0]["tasksRunning"] == 0 and "groups" not in shown
     assert shop.get("/v2/groups/none", status=404) == {"message": "Group '/none' does not exist"}
@@ -940,7 +1424,10 @@ def test_what_a_group_does_not_name_is_destroyed_only_if_it_names_others(shop):
     shop.group("/shop", groups=[])
     assert names(shop) == ["/shop/cart"]
     shop.group("/shop", dependencies=["../other"])
-    assert (names(shop), shop.get("/v2/groups/shop")["dependencies"]) == (["/shop/cart"], ["/other"])
+    assert (names(shop), shop.get("/v2/groups/shop")["dependencies"]) == (
+        ["/shop/cart"],
+        ["/other"],
+    )
 
 
 def test_a_dry_run_shows_the_steps_and_changes_nothing(shop):
@@ -969,7 +1456,9 @@ def test_a_group_that_is_there_is_not_created_again(shop):
     taken = "An app with the path /shop/db already exists."
     assert shop.ask("POST", "/v2/groups/shop/db", {}, 409) == {"message": taken}
     clash = shop.create(422, id="/shop")
-    assert clash["details"][0]["errors"] == ["Groups and Applications may not have the same identifier."]
+    assert clash["details"][0]["errors"] == [
+        "Groups and Applications may not have the same identifier."
+    ]
     shop.create(id="/new", instances=0)
     assert "/new" in names(shop), "an empty group makes room"
 
@@ -997,18 +1486,26 @@ def test_where_a_role_is_enforced_apps_get_it(shop):
 def test_a_role_is_that_of_marathon_or_of_the_group_at_the_top(shop):
     shop.create(id="/shop/own", instances=0, role="shop")
     for path in ("/shop/other", "/other"):
-        details, = shop.create(422, id=path, instances=0, role="other")["details"]
-        assert (details["path"], details["errors"][0].startswith("is not one of (*")) == ("/role", True)
+        (details,) = shop.create(422, id=path, instances=0, role="other")["details"]
+        assert (details["path"], details["errors"][0].startswith("is not one of (*")) == (
+            "/role",
+            True,
+        )
 
 
 def test_new_groups_enforce_their_role_where_marathon_is_told_so(idle):
     client = idle("1.9.109", "--new_group_enforce_role", "top")
     client.group("/shop", **SHOP)
-    assert (client.get("/v2/groups/shop")["enforceRole"], client.get("/v2/groups")["enforceRole"]) == (True, False)
+    assert (
+        client.get("/v2/groups/shop")["enforceRole"],
+        client.get("/v2/groups")["enforceRole"],
+    ) == (True, False)
 
 
 def test_apps_in_a_group_are_children_of_it(shop):
-    text = shop.group("/shop", 422, apps=[{"id": "/other/app", "cmd": "sleep 1"}])["details"][0]["errors"][0]
+    text = shop.group("/shop", 422, apps=[{"id": "/other/app", "cmd": "sleep 1"}])["details"][0][
+        "errors"
+    ][0]
     assert text == "Identifier /other/app is not child of /shop. Hint: use relative paths."
 
 
@@ -1027,7 +1524,10 @@ POD = {
 }
 
 
-@pytest.mark.parametrize("version, delay, role", [(OLD, 3600, None), ("1.7.236", 3600, None), (NEW, 300, None), ("1.10.26", 300, "*")])
+@pytest.mark.parametrize(
+    "version, delay, role",
+    [(OLD, 3600, None), ("1.7.236", 3600, None), (NEW, 300, None), ("1.10.26", 300, "*")],
+)
 def test_a_pod_is_completed(idle, version, delay, role):
     client = idle(version)
     created = client.ask("POST", "/v2/pods", POD, 201)
@@ -1043,7 +1543,7 @@ def test_a_pod_is_completed(idle, version, delay, role):
     assert (pod["scaling"], pod["executorResources"], pod.get("role")) == (
         {"kind": "fixed", "instances": 1}, {"cpus": 0.1, "mem": 32, "disk": 10}, role
     )  # fmt: skip
-    main, = pod["containers"]
+    (main,) = pod["containers"]
     assert main["resources"] == {"cpus": 0.1, "mem": 32, "disk": 0, "gpus": 0}
     assert main["endpoints"] == [{"name": "http", "hostPort": 0}]
     assert not {"networks", "labels", "environment", "volumes"} & set(pod)
@@ -1051,7 +1551,12 @@ def test_a_pod_is_completed(idle, version, delay, role):
 
 def test_old_pods_keep_their_shared_cgroups(idle):
     client = idle("1.10.26")
-    assert client.ask("POST", "/v2/pods", {**POD, "legacySharedCgroups": True}, 201)["legacySharedCgroups"] is True
+    assert (
+        client.ask("POST", "/v2/pods", {**POD, "legacySharedCgroups": True}, 201)[
+            "legacySharedCgroups"
+        ]
+        is True
+    )
 
 
 def test_a_pod_runs_is_replaced_and_deleted(start):
@@ -1059,10 +1564,14 @@ def test_a_pod_runs_is_replaced_and_deleted(start):
     client.ask("POST", "/v2/pods", {**POD, "scaling": {"kind": "fixed", "instances": 2}}, 201)
     status = client.deployed().get("/v2/pods/pod::status")
     assert (status["status"], len(status["instances"])) == ("STABLE", 2)
-    assert status["instances"][0]["containers"][0]["endpoints"] == [{"name": "http", "allocatedHostPort": 31000}]
+    assert status["instances"][0]["containers"][0]["endpoints"] == [
+        {"name": "http", "allocatedHostPort": 31000}
+    ]
     assert [each["id"] for each in client.get("/v2/pods::status")] == ["/pod"]
     client.ask("PUT", "/v2/pods/pod", {**POD, "labels": {"a": "b"}}, 200)
-    assert client.deployed().get("/v2/pods/pod")["scaling"]["instances"] == 1, "a PUT replaces everything"
+    assert client.deployed().get("/v2/pods/pod")["scaling"]["instances"] == 1, (
+        "a PUT replaces everything"
+    )
     versions = client.get("/v2/pods/pod::versions")
     assert client.get(f"/v2/pods/pod::versions/{versions[-1]}")["scaling"]["instances"] == 2
     assert client.ask("DELETE", "/v2/pods/pod", status=202) is None
@@ -1076,22 +1585,44 @@ def test_instances_of_a_pod_are_killed_and_replaced(start):
     client.deployed()
 
     def ids():
-        return {each["id"] for each in client.get("/v2/pods/pod::status")["instances"] if each["status"] == "STABLE"}
+        return {
+            each["id"]
+            for each in client.get("/v2/pods/pod::status")["instances"]
+            if each["status"] == "STABLE"
+        }
 
     first = ids()
     client.ask("DELETE", "/v2/pods/pod::instances", list(first), 200)
     second = client.until(lambda: ids() - first, "another instance")
-    assert client.ask("DELETE", f"/v2/pods/pod::instances/{second.pop()}", status=200)["agentInfo"]["host"] == "a1"
+    assert (
+        client.ask("DELETE", f"/v2/pods/pod::instances/{second.pop()}", status=200)["agentInfo"][
+            "host"
+        ]
+        == "a1"
+    )
     client.ask("DELETE", "/v2/pods/pod::instances", ["nonsense"], 422)
 
 
 def test_that_there_is_no_pod_is_said_in_json_within_json(idle):
     client = idle()
-    assert json.loads(client.get("/v2/pods/none", status=404)["message"]) == {"message": "pod with /none does not exist"}
-    for method, path in (("PUT", "/v2/pods/pod"), ("DELETE", "/v2/pods/pod"), ("GET", "/v2/pods/pod::status")):
-        assert client.ask(method, path, POD if method == "PUT" else None, 404) == {"message": "Pod '/pod' does not exist"}
-    assert "does not match definition's id ('/pod')" in client.ask("PUT", "/v2/pods/other", POD, 400)["message"]
-    assert client.ask("POST", "/v2/pods", {"id": "/pod"}, 422)["details"] == [{"path": "/containers", "errors": ["error.path.missing"]}]
+    assert json.loads(client.get("/v2/pods/none", status=404)["message"]) == {
+        "message": "pod with /none does not exist"
+    }
+    for method, path in (
+        ("PUT", "/v2/pods/pod"),
+        ("DELETE", "/v2/pods/pod"),
+        ("GET", "/v2/pods/pod::status"),
+    ):
+        assert client.ask(method, path, POD if method == "PUT" else None, 404) == {
+            "message": "Pod '/pod' does not exist"
+        }
+    assert (
+        "does not match definition's id ('/pod')"
+        in client.ask("PUT", "/v2/pods/other", POD, 400)["message"]
+    )
+    assert client.ask("POST", "/v2/pods", {"id": "/pod"}, 422)["details"] == [
+        {"path": "/containers", "errors": ["error.path.missing"]}
+    ]
     assert requests.head(client.server.url + "/v2/pods", timeout=5).status_code == 200
 
 
@@ -1117,7 +1648,15 @@ def test_a_new_leader_knows_all_that_the_old_one_did(start):
     agents.agents.clear()
     first.until(lambda: not first.server.agents, "the last offer used up")
     first.put(labels={"a": "b"})
-    reads = ("/v2/apps", "/v2/tasks", "/v2/deployments", "/v2/groups", "/v2/groups/versions", "/v2/apps/web/versions", "/v2/pods")
+    reads = (
+        "/v2/apps",
+        "/v2/tasks",
+        "/v2/deployments",
+        "/v2/groups",
+        "/v2/groups/versions",
+        "/v2/apps/web/versions",
+        "/v2/pods",
+    )
     before = {path: first.get(path) for path in reads}
     assert len(before["/v2/deployments"]) == 2
     framework = first.get("/v2/info")["frameworkId"]
@@ -1126,14 +1665,22 @@ def test_a_new_leader_knows_all_that_the_old_one_did(start):
     assert second.get("/v2/info")["frameworkId"] == framework
     agents.agents.append(agent("a2"))
     assert [app["labels"] for app in second.get("/v2/apps?id=web")["apps"]] == [{"a": "b"}]
-    second.until(lambda: [each["affectedApps"] for each in second.get("/v2/deployments")] == [["/sick"]], "the update of /web")
+    second.until(
+        lambda: [each["affectedApps"] for each in second.get("/v2/deployments")] == [["/sick"]],
+        "the update of /web",
+    )
 
 
 def test_requests_are_counted_with_their_bodies(idle):
     client = idle()
     client.put(status=201, query="?force=true", cmd="sleep 1")
-    asked, = client.server.requests
-    assert (asked.method, asked.path, asked.query, json.loads(asked.body)) == ("PUT", "/v2/apps/web", "force=true", {"cmd": "sleep 1"})
+    (asked,) = client.server.requests
+    assert (asked.method, asked.path, asked.query, json.loads(asked.body)) == (
+        "PUT",
+        "/v2/apps/web",
+        "force=true",
+        {"cmd": "sleep 1"},
+    )
 
 
 def test_a_standby_sends_those_who_want_events_to_the_leader_since_1_7(start):
@@ -1141,17 +1688,35 @@ def test_a_standby_sends_those_who_want_events_to_the_leader_since_1_7(start):
         servers = MemoryRoom()
         leader, standby = (start(version, servers=servers) for _ in range(2))
         if status == 302:
-            answer = standby.session.get(f"{standby.server.url}/v2/events?event_type=x", allow_redirects=False, timeout=5)
-            assert (answer.status_code, answer.headers["Location"]) == (302, f"{leader.server.url}/v2/events?event_type=x")
-        assert requests.get(f"{leader.server.url}/v2/events", headers={"Accept": "text/html"}, timeout=5).status_code == 405
+            answer = standby.session.get(
+                f"{standby.server.url}/v2/events?event_type=x", allow_redirects=False, timeout=5
+            )
+            assert (answer.status_code, answer.headers["Location"]) == (
+                302,
+                f"{leader.server.url}/v2/events?event_type=x",
+            )
+        assert (
+            requests.get(
+                f"{leader.server.url}/v2/events", headers={"Accept": "text/html"}, timeout=5
+            ).status_code
+            == 405
+        )
 
 
-@pytest.mark.parametrize("version, shown", [("1.6.608", "user:secret"), ("1.7.236", "xxxxxxxx:xxxxxxxx")])
+@pytest.mark.parametrize(
+    "version, shown", [("1.6.608", "user:secret"), ("1.7.236", "xxxxxxxx:xxxxxxxx")]
+)
 def test_the_password_of_zookeeper_was_shown_before_1_7(idle, version, shown):
     info = idle(version, "--zk", "zk://user:secret@h:2181/marathon").get("/v2/info")
     assert info["zookeeper_config"]["zk"] == f"zk://{shown}@h:2181/marathon"
 
 
-@pytest.mark.parametrize("accept, body", [("*/*", "pong"), ("text/plain", "pong"), ("application/json", '"pong"'), ("image/png", "")])
+@pytest.mark.parametrize(
+    "accept, body",
+    [("*/*", "pong"), ("text/plain", "pong"), ("application/json", '"pong"'), ("image/png", "")],
+)
 def test_ping_is_answered_as_it_is_asked(idle, accept, body):
-    assert requests.get(idle().server.url + "/ping", headers={"Accept": accept}, timeout=5).text == body
+    assert (
+        requests.get(idle().server.url + "/ping", headers={"Accept": accept}, timeout=5).text
+        == body
+    )

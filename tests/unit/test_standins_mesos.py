@@ -36,14 +36,28 @@ class Cluster:
 
     def master(self, *arguments, room=True, version=VERSION) -> Master:
         name = f"m{len(self.daemons)}"
-        local = ("--ip=127.0.0.1", "--port=0", "--hostname=127.0.0.1", f"--log_dir={self.directory / 'log'}")
-        work_dir = (
-            () if any("work_dir" in argument for argument in arguments) else (f"--work_dir={self.directory / name}",)
+        local = (
+            "--ip=127.0.0.1",
+            "--port=0",
+            "--hostname=127.0.0.1",
+            f"--log_dir={self.directory / 'log'}",
         )
-        return self._started(Master([*local, *work_dir, *arguments], None, version, self.room if room else None))
+        work_dir = (
+            ()
+            if any("work_dir" in argument for argument in arguments)
+            else (f"--work_dir={self.directory / name}",)
+        )
+        return self._started(
+            Master([*local, *work_dir, *arguments], None, version, self.room if room else None)
+        )
 
     def agent(self, *arguments, name="a", port=0, hostname="127.0.0.1", version=VERSION) -> Agent:
-        local = ("--ip=127.0.0.1", f"--port={port}", f"--hostname={hostname}", f"--work_dir={self.directory / name}")
+        local = (
+            "--ip=127.0.0.1",
+            f"--port={port}",
+            f"--hostname={hostname}",
+            f"--work_dir={self.directory / name}",
+        )
         return self._started(Agent([*local, *arguments], None, version, self.room))
 
     def _started(self, daemon):
@@ -82,13 +96,17 @@ def steady_port():
 
 
 def ask(daemon, path, method="GET", **arguments):
-    return requests.request(method, daemon.url + path, allow_redirects=False, timeout=5, **arguments)
+    return requests.request(
+        method, daemon.url + path, allow_redirects=False, timeout=5, **arguments
+    )
 
 
 def replay(daemon, exchange):
     """Send a recorded request, with nothing added to its headers."""
     headers = {"Accept": None, "User-Agent": None, **exchange["sent"]}
-    return ask(daemon, exchange["path"], exchange["method"], headers=headers, data=exchange.get("body"))
+    return ask(
+        daemon, exchange["path"], exchange["method"], headers=headers, data=exchange.get("body")
+    )
 
 
 def shape(value):
@@ -134,7 +152,9 @@ def test_a_lone_master_has_the_recorded_flags(cluster):
     here = {"port", "work_dir", "log_dir"}
     flags = ask(cluster.master("--cluster=solo", room=False), "/flags").json()["flags"]
     expected = RECORDED["standalone-get-state"]["json"]["flags"]
-    assert {k: v for k, v in flags.items() if k not in here} == {k: v for k, v in expected.items() if k not in here}
+    assert {k: v for k, v in flags.items() if k not in here} == {
+        k: v for k, v in expected.items() if k not in here
+    }
     assert flags.keys() == expected.keys()
 
 
@@ -156,7 +176,11 @@ def test_a_malformed_v1_call_is_refused_in_the_recorded_words(cluster, name):
 @pytest.mark.parametrize("name", recorded("standby-"))
 def test_a_standby_answers_as_recorded(cluster, name):
     leader, standby = cluster.master(), cluster.master()
-    assert_like(replay(standby, RECORDED[name]), RECORDED[name], **{"127.0.0.1:5050": f"127.0.0.1:{leader.port}"})
+    assert_like(
+        replay(standby, RECORDED[name]),
+        RECORDED[name],
+        **{"127.0.0.1:5050": f"127.0.0.1:{leader.port}"},
+    )
 
 
 @pytest.mark.parametrize("name", recorded("nozk-"))
@@ -171,7 +195,11 @@ def test_a_master_that_sees_no_leader_answers_as_recorded(cluster, name):
 def test_a_leader_without_a_quorum_answers_as_recorded(cluster, name):
     leader = cluster.master("--quorum=2", "--zk=zk://127.0.0.1/mesos")
     assert leader.leading and not leader.recovered
-    assert_like(replay(leader, RECORDED[name]), RECORDED[name], **{"127.0.0.1:5050": f"127.0.0.1:{leader.port}"})
+    assert_like(
+        replay(leader, RECORDED[name]),
+        RECORDED[name],
+        **{"127.0.0.1:5050": f"127.0.0.1:{leader.port}"},
+    )
 
 
 def test_a_redirect_leads_to_the_leader(cluster):
@@ -292,7 +320,11 @@ def zookeeper(monkeypatch):
 
 def of_several(cluster, name, *arguments, quorum=2):
     """Start a master that has the work directory of that name."""
-    flags = ("--zk=zk://127.0.0.1/mesos", f"--quorum={quorum}", f"--work_dir={cluster.directory / name}")
+    flags = (
+        "--zk=zk://127.0.0.1/mesos",
+        f"--quorum={quorum}",
+        f"--work_dir={cluster.directory / name}",
+    )
     return cluster.master(*flags, *arguments, room=False)
 
 
@@ -351,7 +383,10 @@ def test_a_master_that_becomes_one_of_three_is_stuck_until_its_log_is_removed(cl
     alone.stop()
     first, *others = (of_several(cluster, name, "--registry_fetch_timeout=1secs") for name in "123")
     until(lambda: first.ended)
-    assert first.ended == "Recovery failed: Failed to recover registrar: Failed to perform fetch within 1secs"
+    assert (
+        first.ended
+        == "Recovery failed: Failed to recover registrar: Failed to perform fetch within 1secs"
+    )
     assert told(*others) == ["EMPTY", "EMPTY"]
     shutil.rmtree(cluster.directory / "1" / "replicated_log")
     again = of_several(cluster, "1")
@@ -382,26 +417,40 @@ def test_an_agent_is_shown_as_recorded(cluster):
     shown = ask(master, "/slaves").json()["slaves"][0]
     assert shape(shown).keys() == shape(RECORDED["agent-in-slaves"]).keys()
     assert shown["attributes"] == {"rack": "r1", "zone": "z1", "ssd": 1.0}
-    assert shown["reserved_resources"] == {"web": {"disk": 0.0, "mem": 512.0, "gpus": 0.0, "cpus": 1.0}}
-    answer = ask(master, "/api/v1", "POST", json={"type": "GET_AGENTS"}).json()["get_agents"]["agents"][0]
+    assert shown["reserved_resources"] == {
+        "web": {"disk": 0.0, "mem": 512.0, "gpus": 0.0, "cpus": 1.0}
+    }
+    answer = ask(master, "/api/v1", "POST", json={"type": "GET_AGENTS"}).json()["get_agents"][
+        "agents"
+    ][0]
     assert answer.keys() == RECORDED["agent-in-v1"].keys() - {"allocated_resources"}
     assert shape(answer["agent_info"]) == shape(RECORDED["agent-in-v1"]["agent_info"])
 
 
 def test_an_agent_answers_state_as_recorded(cluster):
     cluster.master()
-    agent = cluster.agent(*AGENT_OFFER, f"--log_dir={cluster.directory}/log", "--master=zk://127.0.0.1:2181/mesos")
+    agent = cluster.agent(
+        *AGENT_OFFER, f"--log_dir={cluster.directory}/log", "--master=zk://127.0.0.1:2181/mesos"
+    )
     until(lambda: agent.master)
     answer, expected = ask(agent, "/slave(1)/state").json(), RECORDED["agent-state"]
     assert answer["flags"].keys() - {"authenticate_http_executors"} == expected["flags"].keys()
     assert shape({**answer, "flags": {}}) == shape({**expected, "flags": {}})
-    for key in ("resources", "reserved_resources", "unreserved_resources", "unreserved_resources_full", "attributes"):
+    for key in (
+        "resources",
+        "reserved_resources",
+        "unreserved_resources",
+        "unreserved_resources_full",
+        "attributes",
+    ):
         assert answer[key] == expected[key]
 
 
 def test_every_metric_of_an_agent_is_a_recorded_one(cluster):
     cluster.master()
-    assert ask(cluster.agent(), "/metrics/snapshot").json().keys() <= RECORDED["agent-metrics"].keys()
+    assert (
+        ask(cluster.agent(), "/metrics/snapshot").json().keys() <= RECORDED["agent-metrics"].keys()
+    )
 
 
 @pytest.mark.parametrize("path", ["/redirect", "/slaves", "/state-summary", "/master/state", "/"])
@@ -485,8 +534,14 @@ def test_the_additive_policy_lets_an_agent_grow_but_not_shrink(cluster):
             ["--work_dir=/w", "--zk=zk://h:1/m"],
             "Need to specify --quorum for replicated log based registry when using ZooKeeper",
         ),
-        (["--work_dir=/w", "--zk=http://h:1", "--quorum=1"], "Expecting 'zk://' at the beginning of the URL"),
-        (["--work_dir=/w", "--zk=zk://h:1", "--quorum=1"], "Expecting a (chroot) path for ZooKeeper"),
+        (
+            ["--work_dir=/w", "--zk=http://h:1", "--quorum=1"],
+            "Expecting 'zk://' at the beginning of the URL",
+        ),
+        (
+            ["--work_dir=/w", "--zk=zk://h:1", "--quorum=1"],
+            "Expecting a (chroot) path for ZooKeeper",
+        ),
     ],
 )
 def test_a_master_refuses_flags_that_do_not_fit(arguments, words):

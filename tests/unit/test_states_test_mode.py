@@ -23,7 +23,15 @@ MODULES = ("chronos", "marathon", "mesos", "zk")
 LOCAL = ["--http_address", "127.0.0.1", "--http_port", "0", "--hostname", "127.0.0.1"]
 SMALL = {"cmd": "sleep 3600", "cpus": 0.1, "mem": 32}
 TEAM = {**SMALL, "labels": {"team": "a"}}
-POD = {"containers": [{"name": "a", "exec": {"command": {"shell": "sleep 3600"}}, "resources": {"cpus": 0.1, "mem": 32}}]}
+POD = {
+    "containers": [
+        {
+            "name": "a",
+            "exec": {"command": {"shell": "sleep 3600"}},
+            "resources": {"cpus": 0.1, "mem": 32},
+        }
+    ]
+}
 JOB = {"command": "true", "schedule": "R/2030-01-01T00:00:00Z/PT24H"}
 REPORT = {"command": "true", "parents": ["hello"], "description": "Reports"}
 
@@ -37,60 +45,193 @@ DRAINING = ("mesos 1.9.0", "mesos 1.11.0")  # since when agents drain, and roles
 # arguments of the state; the paths of its changes.
 CASES = {
     "chronos.job_present, new": (CHRONOS, [], {"name": "hello", "config": JOB}, ["/"]),
-    "chronos.job_present, merged": (CHRONOS, [("create_job", "hello", JOB)],
-                                    {"name": "hello", "config": {"environmentVariables": {"LEVEL": 1}}}, ["/environmentVariables/LEVEL"]),
-    "chronos.job_present, replaced": (CHRONOS, [("create_job", "hello", {**JOB, "owner": "me"})],
-                                      {"name": "hello", "config": {**JOB, "retries": 5}, "mode": "replace"}, ["/owner", "/retries"]),
+    "chronos.job_present, merged": (
+        CHRONOS,
+        [("create_job", "hello", JOB)],
+        {"name": "hello", "config": {"environmentVariables": {"LEVEL": 1}}},
+        ["/environmentVariables/LEVEL"],
+    ),
+    "chronos.job_present, replaced": (
+        CHRONOS,
+        [("create_job", "hello", {**JOB, "owner": "me"})],
+        {"name": "hello", "config": {**JOB, "retries": 5}, "mode": "replace"},
+        ["/owner", "/retries"],
+    ),
     "chronos.job_absent": (CHRONOS, [("create_job", "hello", JOB)], {"name": "hello"}, ["/"]),
-    "chronos.job_absent, others run after it": (CHRONOS, [("create_job", "hello", JOB), ("create_job", "report", REPORT)],
-                                                {"name": "hello", "children": "allow"}, ["/", "report"]),
-    "chronos.jobs_present": (CHRONOS, [], {"jobs": {"report": REPORT, "hello": JOB}}, ["hello", "report"]),
-    "chronos.jobs_present, purged": (CHRONOS, [("create_job", "hello", {**JOB, "ownerName": "me"})],
-                                     {"jobs": {"day": JOB}, "owner_name": "me", "purge": True}, ["day", "hello"]),
+    "chronos.job_absent, others run after it": (
+        CHRONOS,
+        [("create_job", "hello", JOB), ("create_job", "report", REPORT)],
+        {"name": "hello", "children": "allow"},
+        ["/", "report"],
+    ),
+    "chronos.jobs_present": (
+        CHRONOS,
+        [],
+        {"jobs": {"report": REPORT, "hello": JOB}},
+        ["hello", "report"],
+    ),
+    "chronos.jobs_present, purged": (
+        CHRONOS,
+        [("create_job", "hello", {**JOB, "ownerName": "me"})],
+        {"jobs": {"day": JOB}, "owner_name": "me", "purge": True},
+        ["day", "hello"],
+    ),
     "marathon.app_present, new": (MARATHON, [], {"name": "/x", "config": SMALL}, ["/"]),
-    "marathon.app_present, merged": (MARATHON, [("create_app", "/x", TEAM)],
-                                     {"name": "/x", "config": {"labels": {"team": "b"}}}, ["/labels/team"]),
-    "marathon.app_present, replaced": (MARATHON, [("create_app", "/x", TEAM)],
-                                       {"name": "/x", "config": {**SMALL, "mem": 64}, "mode": "replace"}, ["/labels/team", "/mem"]),
-    "marathon.app_present, unset": (MARATHON, [("create_app", "/x", TEAM)], {"name": "/x", "config": {}, "unset": ["labels"]},
-                                    ["/labels/team"]),
+    "marathon.app_present, merged": (
+        MARATHON,
+        [("create_app", "/x", TEAM)],
+        {"name": "/x", "config": {"labels": {"team": "b"}}},
+        ["/labels/team"],
+    ),
+    "marathon.app_present, replaced": (
+        MARATHON,
+        [("create_app", "/x", TEAM)],
+        {"name": "/x", "config": {**SMALL, "mem": 64}, "mode": "replace"},
+        ["/labels/team", "/mem"],
+    ),
+    "marathon.app_present, unset": (
+        MARATHON,
+        [("create_app", "/x", TEAM)],
+        {"name": "/x", "config": {}, "unset": ["labels"]},
+        ["/labels/team"],
+    ),
     "marathon.app_absent": (MARATHON, [("create_app", "/x", TEAM)], {"name": "/x"}, ["/"]),
-    "marathon.app_running": (MARATHON, [("create_app", "/x", {**SMALL, "instances": 0})], {"name": "/x", "instances": 2}, ["/instances"]),
-    "marathon.app_suspended": (MARATHON, [("create_app", "/x", SMALL)], {"name": "/x"}, ["/instances"]),
-    "marathon.app_scaled": (MARATHON, [("create_app", "/x", SMALL)], {"name": "/x", "instances": 3}, ["/instances"]),
+    "marathon.app_running": (
+        MARATHON,
+        [("create_app", "/x", {**SMALL, "instances": 0})],
+        {"name": "/x", "instances": 2},
+        ["/instances"],
+    ),
+    "marathon.app_suspended": (
+        MARATHON,
+        [("create_app", "/x", SMALL)],
+        {"name": "/x"},
+        ["/instances"],
+    ),
+    "marathon.app_scaled": (
+        MARATHON,
+        [("create_app", "/x", SMALL)],
+        {"name": "/x", "instances": 3},
+        ["/instances"],
+    ),
     "marathon.apps_present": (
-        MARATHON, [("create_app", "/x", TEAM), ("create_app", "/old", {**SMALL, "labels": {"MANAGED_BY": "salt"}})],
-        {"name": "all", "apps": {"/x": {"mem": 64}, "/new": SMALL}, "purge": True}, ["/new", "/old", "/x"]),
-    "marathon.group_absent": (MARATHON, [("create_app", "/x/y", SMALL)], {"name": "/x"}, ["/x", "/x/y"]),
-    "marathon.group_present, new": (MARATHON, [], {"name": "/x", "apps": {"y": SMALL}}, ["/x", "/x/y"]),
+        MARATHON,
+        [
+            ("create_app", "/x", TEAM),
+            ("create_app", "/old", {**SMALL, "labels": {"MANAGED_BY": "salt"}}),
+        ],
+        {"name": "all", "apps": {"/x": {"mem": 64}, "/new": SMALL}, "purge": True},
+        ["/new", "/old", "/x"],
+    ),
+    "marathon.group_absent": (
+        MARATHON,
+        [("create_app", "/x/y", SMALL)],
+        {"name": "/x"},
+        ["/x", "/x/y"],
+    ),
+    "marathon.group_present, new": (
+        MARATHON,
+        [],
+        {"name": "/x", "apps": {"y": SMALL}},
+        ["/x", "/x/y"],
+    ),
     "marathon.group_present, purged": (
-        MARATHON, [("create_app", "/x/y", SMALL), ("create_app", "/x/z", SMALL), ("create_app", "/x/a/b", SMALL)],
-        {"name": "/x", "apps": {"y": {"mem": 64}}, "groups": {}, "dependencies": ["/x/y"], "purge": True},
-        ["/x", "/x/a", "/x/a/b", "/x/y", "/x/z"]),
+        MARATHON,
+        [
+            ("create_app", "/x/y", SMALL),
+            ("create_app", "/x/z", SMALL),
+            ("create_app", "/x/a/b", SMALL),
+        ],
+        {
+            "name": "/x",
+            "apps": {"y": {"mem": 64}},
+            "groups": {},
+            "dependencies": ["/x/y"],
+            "purge": True,
+        },
+        ["/x", "/x/a", "/x/a/b", "/x/y", "/x/z"],
+    ),
     "marathon.pod_present, new": (MARATHON, [], {"name": "/x", "config": POD}, ["/"]),
-    "marathon.pod_present, merged": (MARATHON, [("create_pod", "/x", POD)],
-                                     {"name": "/x", "config": {"labels": {"team": "b"}}}, ["/labels/team"]),
+    "marathon.pod_present, merged": (
+        MARATHON,
+        [("create_pod", "/x", POD)],
+        {"name": "/x", "config": {"labels": {"team": "b"}}},
+        ["/labels/team"],
+    ),
     "marathon.pod_absent": (MARATHON, [("create_pod", "/x", POD)], {"name": "/x"}, ["/"]),
-    "mesos.agent_active": (DRAINING, [("deactivate_agent", HOSTS[3])], {"name": HOSTS[3]}, ["/deactivated"]),
-    "mesos.agent_drained": (DRAINING, [], {"name": HOSTS[0], "max_grace_period": "10m"}, ["/drain"]),
-    "mesos.agent_drained, gone": (DRAINING, [], {"name": HOSTS[0], "mark_gone": True, "wait": True}, ["/"]),
-    "mesos.flags_managed": (("directory",), [], {"flags": {"quorum": 2}, "secrets": {"credentials": "sesame"}},
-                            [".", "credentials", "quorum"]),
+    "mesos.agent_active": (
+        DRAINING,
+        [("deactivate_agent", HOSTS[3])],
+        {"name": HOSTS[3]},
+        ["/deactivated"],
+    ),
+    "mesos.agent_drained": (
+        DRAINING,
+        [],
+        {"name": HOSTS[0], "max_grace_period": "10m"},
+        ["/drain"],
+    ),
+    "mesos.agent_drained, gone": (
+        DRAINING,
+        [],
+        {"name": HOSTS[0], "mark_gone": True, "wait": True},
+        ["/"],
+    ),
+    "mesos.flags_managed": (
+        ("directory",),
+        [],
+        {"flags": {"quorum": 2}, "secrets": {"credentials": "sesame"}},
+        [".", "credentials", "quorum"],
+    ),
     "mesos.framework_absent": (MESOS, [], {"name": "marathon", "confirm": True}, ["/"]),
-    "mesos.machine_down": (MESOS, [("add_maintenance_window", HOSTS[1], "now")], {"name": HOSTS[1]}, [f"/{HOSTS[1]}"]),
-    "mesos.machine_up": (MESOS, [("add_maintenance_window", HOSTS[1], "now"), ("machine_down", HOSTS[1], True)], {"name": HOSTS[1]},
-                         [f"/{HOSTS[1]}"]),
-    "mesos.maintenance_cancelled": (MESOS, [("add_maintenance_window", HOSTS[:2], "now")], {"machines": HOSTS[1]}, [f"/{HOSTS[1]}"]),
-    "mesos.maintenance_scheduled": (MESOS, [], {"machines": HOSTS[:2], "start": "+1h", "duration": "2h"},
-                                    [f"/{each}" for each in HOSTS[:2]]),
+    "mesos.machine_down": (
+        MESOS,
+        [("add_maintenance_window", HOSTS[1], "now")],
+        {"name": HOSTS[1]},
+        [f"/{HOSTS[1]}"],
+    ),
+    "mesos.machine_up": (
+        MESOS,
+        [("add_maintenance_window", HOSTS[1], "now"), ("machine_down", HOSTS[1], True)],
+        {"name": HOSTS[1]},
+        [f"/{HOSTS[1]}"],
+    ),
+    "mesos.maintenance_cancelled": (
+        MESOS,
+        [("add_maintenance_window", HOSTS[:2], "now")],
+        {"machines": HOSTS[1]},
+        [f"/{HOSTS[1]}"],
+    ),
+    "mesos.maintenance_scheduled": (
+        MESOS,
+        [],
+        {"machines": HOSTS[:2], "start": "+1h", "duration": "2h"},
+        [f"/{each}" for each in HOSTS[:2]],
+    ),
     "mesos.maintenance_scheduled, moved": (
-        MESOS, [("add_maintenance_window", HOSTS[:2], "now", "1h")],
-        {"machines": HOSTS[:1], "start": "2030-01-01T00:00:00Z", "duration": "2h"}, [f"/{HOSTS[0]}/duration", f"/{HOSTS[0]}/start"]),
-    "mesos.quota_absent": (MESOS, [("set_quota", "web", None, {"cpus": 1})], {"name": "web"}, ["/guarantees/cpus"]),
-    "mesos.quota_present": (MESOS, [("set_quota", "web", None, {"cpus": 1})], {"name": "web", "guarantees": {"cpus": 2, "mem": 64}},
-                            ["/guarantees/cpus", "/guarantees/mem"]),
-    "mesos.quota_present, limits": (DRAINING, [("set_quota", "web", {"cpus": 2}, {"cpus": 1})], {"name": "web", "limits": {"mem": 1024}},
-                                    ["/limits/cpus", "/limits/mem"]),
+        MESOS,
+        [("add_maintenance_window", HOSTS[:2], "now", "1h")],
+        {"machines": HOSTS[:1], "start": "2030-01-01T00:00:00Z", "duration": "2h"},
+        [f"/{HOSTS[0]}/duration", f"/{HOSTS[0]}/start"],
+    ),
+    "mesos.quota_absent": (
+        MESOS,
+        [("set_quota", "web", None, {"cpus": 1})],
+        {"name": "web"},
+        ["/guarantees/cpus"],
+    ),
+    "mesos.quota_present": (
+        MESOS,
+        [("set_quota", "web", None, {"cpus": 1})],
+        {"name": "web", "guarantees": {"cpus": 2, "mem": 64}},
+        ["/guarantees/cpus", "/guarantees/mem"],
+    ),
+    "mesos.quota_present, limits": (
+        DRAINING,
+        [("set_quota", "web", {"cpus": 2}, {"cpus": 1})],
+        {"name": "web", "limits": {"mem": 1024}},
+        ["/limits/cpus", "/limits/mem"],
+    ),
     "mesos.weights_present": (MESOS, [], {"weights": {"web": 2, "batch": 1}}, ["/web"]),
 }
 
@@ -151,7 +292,11 @@ def place(salt, running, raw, tmp_path):
 
     def marathon(version):
         server = framework(Marathon, version)
-        return Place({"url": server.url}, lambda: sent(server), lambda: not salt.call("marathon.deployments", url=server.url))
+        return Place(
+            {"url": server.url},
+            lambda: sent(server),
+            lambda: not salt.call("marathon.deployments", url=server.url),
+        )
 
     def chronos(version):
         server = framework(Chronos, version)
@@ -169,11 +314,21 @@ def place(salt, running, raw, tmp_path):
 
     def files(name):
         def written():
-            return {str(path): (path.lstat().st_ino, path.lstat().st_mtime_ns) for path in tmp_path.rglob("*")}
+            return {
+                str(path): (path.lstat().st_ino, path.lstat().st_mtime_ns)
+                for path in tmp_path.rglob("*")
+            }
+
         return Place({"name": str(tmp_path / name)}, written)
 
-    makers = {"marathon": marathon, "chronos": chronos, "mesos": mesos, "zk": zk, "file": lambda: files("myid"),
-              "directory": lambda: files("mesos-master")}
+    makers = {
+        "marathon": marathon,
+        "chronos": chronos,
+        "mesos": mesos,
+        "zk": zk,
+        "file": lambda: files("myid"),
+        "directory": lambda: files("mesos-master"),
+    }
 
     def make(name):
         kind, *version = name.split()
@@ -184,7 +339,11 @@ def place(salt, running, raw, tmp_path):
 
 def played(table):
     """Cases and the places where they are played."""
-    return [pytest.param(case, where, id=f"{case}: {where}") for case, (places, *_) in table.items() for where in places]
+    return [
+        pytest.param(case, where, id=f"{case}: {where}")
+        for case, (places, *_) in table.items()
+        for where in places
+    ]
 
 
 def state_of(case):
@@ -198,7 +357,9 @@ def test_each_state_has_a_case(salt):
 
 
 @pytest.mark.parametrize("case, where", played(CASES))
-def test_a_test_writes_nothing_and_tells_the_very_changes_of_the_real_run_and_the_next_run_has_none(salt, place, case, where):
+def test_a_test_writes_nothing_and_tells_the_very_changes_of_the_real_run_and_the_next_run_has_none(
+    salt, place, case, where
+):
     here, state = place(where), state_of(case)
     _, before, arguments, paths = CASES[case]
     for function, *positional in before:
@@ -206,9 +367,13 @@ def test_a_test_writes_nothing_and_tells_the_very_changes_of_the_real_run_and_th
     until(here.is_quiet)
     written = here.written()
     tested = salt(state, True, **here.settings, **arguments)
-    assert tested["result"] is None and "would be" in tested["comment"] and here.written() == written, tested
+    assert (
+        tested["result"] is None and "would be" in tested["comment"] and here.written() == written
+    ), tested
     done = salt(state, **here.settings, **arguments)
-    assert done["result"] is True and sorted(done["changes"]) == paths and here.written() != written, done
+    assert (
+        done["result"] is True and sorted(done["changes"]) == paths and here.written() != written
+    ), done
     assert done["changes"] == tested["changes"]
     until(here.is_quiet)
     written = here.written()
@@ -238,14 +403,23 @@ def example_of(state):
     """The YAML in the docstring of a state."""
     module, function = state.split(".")
     parsed = ast.parse((ROOT / "_states" / f"{module}.py").read_text())
-    text = next(ast.get_docstring(node) for node in parsed.body if isinstance(node, ast.FunctionDef) and node.name == function)
+    text = next(
+        ast.get_docstring(node)
+        for node in parsed.body
+        if isinstance(node, ast.FunctionDef) and node.name == function
+    )
     lines = text.partition(".. code-block:: yaml\n")[2].splitlines()
-    return yaml.load("\n".join(itertools.takewhile(lambda line: not line or line.startswith("    "), lines)), Loader)
+    return yaml.load(
+        "\n".join(itertools.takewhile(lambda line: not line or line.startswith("    "), lines)),
+        Loader,
+    )
 
 
 @pytest.mark.parametrize("state", sorted({state_of(case) for case in (*CASES, *GATES)}))
 def test_the_example_of_each_state_runs_as_printed(salt, place, state):
-    places = next(found for case, (found, *_) in {**CASES, **GATES}.items() if state_of(case) == state)
+    places = next(
+        found for case, (found, *_) in {**CASES, **GATES}.items() if state_of(case) == state
+    )
     here = place(places[-1])
     salt.serve("apps/cart.json", json.dumps(SMALL))
     if state in NEEDED:
@@ -253,13 +427,17 @@ def test_the_example_of_each_state_runs_as_printed(salt, place, state):
         salt.call(f"{state.partition('.')[0]}.{function}", *positional, **here.settings)
     high = {}
     for number, (id_, body) in enumerate(example_of(state).items(), 1):
-        (called, given), = body.items()
+        ((called, given),) = body.items()
         assert called == state
         arguments = {name: value for each in given for name, value in each.items()}
         arguments.pop("watch", None)  # what is not in the example
         module, function = called.split(".")
         told = [{name: value} for name, value in {**arguments, **here.settings}.items()]
-        high[id_] = {module: [function, {"order": number}, *told], "__sls__": "unit", "__env__": "base"}
+        high[id_] = {
+            module: [function, {"order": number}, *told],
+            "__sls__": "unit",
+            "__env__": "base",
+        }
     # Gates would wait for what is not there.
     answers = salt.call("state.high", high, test=state in {state_of(case) for case in GATES})
     assert isinstance(answers, dict) and len(answers) == len(high), answers

@@ -29,7 +29,9 @@ class Ensemble:
         self.raw, self.says, self.running = raw, says, {}
         self.servers = {str(number): f"127.0.0.{number}" for number in range(1, len(says) + 1)}
         while True:
-            self.port = random.randint(20000, 30000)  # not of those that the kernel gives to connections
+            self.port = random.randint(
+                20000, 30000
+            )  # not of those that the kernel gives to connections
             with contextlib.suppress(OSError):
                 for number, said in enumerate(says, 1):
                     self.start(number, said)
@@ -38,10 +40,16 @@ class Ensemble:
     def start(self, number, said):
         answer = SERVES % said.encode() if isinstance(said, str) else said
         if said != DOWN:
-            self.running[number] = self.raw(lambda heard: answer if heard == b"srvr" else b"", f"127.0.0.{number}", self.port)
+            self.running[number] = self.raw(
+                lambda heard: answer if heard == b"srvr" else b"", f"127.0.0.{number}", self.port
+            )
 
     def asked(self, salt, test=False, **arguments):
-        return salt("zk.ensemble_available", test, **{"servers": self.servers, "port": self.port, "timeout": 0, **arguments})
+        return salt(
+            "zk.ensemble_available",
+            test,
+            **{"servers": self.servers, "port": self.port, "timeout": 0, **arguments},
+        )
 
 
 @pytest.fixture
@@ -50,7 +58,18 @@ def ensemble(raw):
 
 
 def test_every_server_tells_its_mode_or_why_not(salt, ensemble):
-    these = ensemble("leader", "follower", "observer", "standalone", NOT_SERVING, NOT_ALLOWED, "read-only", DOWN, b"", None)
+    these = ensemble(
+        "leader",
+        "follower",
+        "observer",
+        "standalone",
+        NOT_SERVING,
+        NOT_ALLOWED,
+        "read-only",
+        DOWN,
+        b"",
+        None,
+    )
     assert salt.call("zk.ensemble", servers=these.servers, port=these.port, timeout=2) == {
         "1": {"address": "127.0.0.1", "mode": "leader", "error": None},
         "2": {"address": "127.0.0.2", "mode": "follower", "error": None},
@@ -60,63 +79,91 @@ def test_every_server_tells_its_mode_or_why_not(salt, ensemble):
         "6": {"address": "127.0.0.6", "mode": "not serving", "error": NOT_ALLOWED.decode().strip()},
         "7": {"address": "127.0.0.7", "mode": "not serving", "error": "Mode: read-only"},
         "8": {"address": "127.0.0.8", "mode": "unreachable", "error": "Connection refused"},
-        "9": {"address": "127.0.0.9", "mode": "unreachable", "error": "closed the connection without an answer"},
-        "10": {"address": "127.0.0.10", "mode": "unreachable", "error": "no answer within 2 seconds"},
+        "9": {
+            "address": "127.0.0.9",
+            "mode": "unreachable",
+            "error": "closed the connection without an answer",
+        },
+        "10": {
+            "address": "127.0.0.10",
+            "mode": "unreachable",
+            "error": "no answer within 2 seconds",
+        },
     }
 
 
 def test_the_servers_are_those_of_pillar_else_the_one_of_this_host(salt, ensemble):
     these = ensemble("leader", "follower")
     pillar = {"zookeeper": {"servers": these.servers, "client_port": these.port}}
-    assert [each["mode"] for each in salt.call("zk.ensemble", pillar=pillar).values()] == ["leader", "follower"]
+    assert [each["mode"] for each in salt.call("zk.ensemble", pillar=pillar).values()] == [
+        "leader",
+        "follower",
+    ]
     alone = {"1": {"address": "127.0.0.1", "mode": "leader", "error": None}}
-    assert salt.call("zk.ensemble", pillar={"zookeeper": {"servers": {}, "client_port": these.port}}) == alone
+    assert (
+        salt.call("zk.ensemble", pillar={"zookeeper": {"servers": {}, "client_port": these.port}})
+        == alone
+    )
     assert salt.call("zk.ensemble", port=these.port) == alone
 
 
-@pytest.mark.parametrize("arguments, said", [
-    ({"servers": ["127.0.0.1"]}, "servers: should be addresses by id"),
-    ({"servers": {"0": "127.0.0.1"}}, "servers: '0' is no id"),
-    ({"servers": {"256": "127.0.0.1"}}, "servers: '256' is no id"),
-    ({"servers": {"1": None}}, "servers: 1: None is no address"),
-    ({"port": "2181"}, "port: '2181' is no port"),
-    ({"port": 70000}, "port: 70000 is no port"),
-    ({"timeout": 0}, "timeout: 0 is no number of seconds"),
-], ids=str)
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        ({"servers": ["127.0.0.1"]}, "servers: should be addresses by id"),
+        ({"servers": {"0": "127.0.0.1"}}, "servers: '0' is no id"),
+        ({"servers": {"256": "127.0.0.1"}}, "servers: '256' is no id"),
+        ({"servers": {"1": None}}, "servers: 1: None is no address"),
+        ({"port": "2181"}, "port: '2181' is no port"),
+        ({"port": 70000}, "port: 70000 is no port"),
+        ({"timeout": 0}, "timeout: 0 is no number of seconds"),
+    ],
+    ids=str,
+)
 def test_wrong_arguments_are_refused_in_a_sentence(salt, arguments, said):
     with pytest.raises(salt.Error) as caught:
         salt.call("zk.ensemble", **arguments)
     assert str(caught.value).startswith(f"SaltInvocationError: {said}")
 
 
-@pytest.mark.parametrize("says, observers", [
-    (("leader", "follower", "follower"), []),
-    (("follower", "leader", DOWN), []),
-    (("follower", "leader", NOT_SERVING), []),
-    (("follower", "leader", "follower", "observer"), [4]),
-    (("follower", "leader", "follower", DOWN, DOWN), [4, 5]),
-    (("leader", DOWN), ["2"]),
-    (("standalone",), []),
-    (("leader",), []),
-], ids=str)
-def test_the_gate_is_open_with_one_leader_and_a_majority_of_those_that_vote(salt, ensemble, says, observers):
+@pytest.mark.parametrize(
+    "says, observers",
+    [
+        (("leader", "follower", "follower"), []),
+        (("follower", "leader", DOWN), []),
+        (("follower", "leader", NOT_SERVING), []),
+        (("follower", "leader", "follower", "observer"), [4]),
+        (("follower", "leader", "follower", DOWN, DOWN), [4, 5]),
+        (("leader", DOWN), ["2"]),
+        (("standalone",), []),
+        (("leader",), []),
+    ],
+    ids=str,
+)
+def test_the_gate_is_open_with_one_leader_and_a_majority_of_those_that_vote(
+    salt, ensemble, says, observers
+):
     these = ensemble(*says)
     for test in (True, False):
         answer = these.asked(salt, test, observers=observers, timeout=10)
         assert (answer["result"], answer["changes"]) == (True, {}), answer
 
 
-@pytest.mark.parametrize("says, observers", [
-    (("leader", DOWN, DOWN), []),
-    (("follower", "follower", "follower"), []),
-    (("leader", "leader", "follower"), []),
-    (("leader", NOT_SERVING, NOT_SERVING), []),
-    (("standalone", "standalone", "standalone"), []),
-    (("standalone", "follower", "follower"), []),
-    (("leader", DOWN, DOWN, "observer", "observer"), [4, 5]),
-    (("leader", "follower", DOWN, DOWN), []),
-    ((DOWN,), []),
-], ids=str)
+@pytest.mark.parametrize(
+    "says, observers",
+    [
+        (("leader", DOWN, DOWN), []),
+        (("follower", "follower", "follower"), []),
+        (("leader", "leader", "follower"), []),
+        (("leader", NOT_SERVING, NOT_SERVING), []),
+        (("standalone", "standalone", "standalone"), []),
+        (("standalone", "follower", "follower"), []),
+        (("leader", DOWN, DOWN, "observer", "observer"), [4, 5]),
+        (("leader", "follower", DOWN, DOWN), []),
+        ((DOWN,), []),
+    ],
+    ids=str,
+)
 def test_the_gate_stays_shut_else(salt, ensemble, says, observers):
     these = ensemble(*says)
     answer = these.asked(salt, observers=observers)
@@ -124,28 +171,36 @@ def test_the_gate_stays_shut_else(salt, ensemble, says, observers):
     assert these.asked(salt, True, observers=observers)["result"] is None
 
 
-@pytest.mark.parametrize("says, myid", [
-    ((NOT_SERVING, DOWN, DOWN), 1),  # the first of three that are being set up
-    (("follower", "leader", DOWN), 1),
-    (("follower", "leader", DOWN), 2),
-    ((NOT_SERVING, DOWN, DOWN, DOWN, NOT_SERVING), 5),
-    (("leader", "follower", "follower"), "3"),
-    ((NOT_SERVING, NOT_SERVING, DOWN, DOWN), 2),
-    (("standalone",), 1),
-], ids=str)
+@pytest.mark.parametrize(
+    "says, myid",
+    [
+        ((NOT_SERVING, DOWN, DOWN), 1),  # the first of three that are being set up
+        (("follower", "leader", DOWN), 1),
+        (("follower", "leader", DOWN), 2),
+        ((NOT_SERVING, DOWN, DOWN, DOWN, NOT_SERVING), 5),
+        (("leader", "follower", "follower"), "3"),
+        ((NOT_SERVING, NOT_SERVING, DOWN, DOWN), 2),
+        (("standalone",), 1),
+    ],
+    ids=str,
+)
 def test_a_member_passes_when_it_serves_or_answers_among_too_few(salt, ensemble, says, myid):
     answer = ensemble(*says).asked(salt, myid=myid, timeout=10)
     assert (answer["result"], answer["changes"]) == (True, {}), answer
 
 
-@pytest.mark.parametrize("says, myid", [
-    ((NOT_SERVING, NOT_SERVING, DOWN), 1),
-    (("leader", "follower", NOT_SERVING), 3),
-    (("leader", "follower", DOWN), 3),
-    ((DOWN, DOWN, DOWN), 2),
-    (("standalone", "leader", "follower"), 1),  # it never read who the others are
-    ((NOT_SERVING,), 1),
-], ids=str)
+@pytest.mark.parametrize(
+    "says, myid",
+    [
+        ((NOT_SERVING, NOT_SERVING, DOWN), 1),
+        (("leader", "follower", NOT_SERVING), 3),
+        (("leader", "follower", DOWN), 3),
+        ((DOWN, DOWN, DOWN), 2),
+        (("standalone", "leader", "follower"), 1),  # it never read who the others are
+        ((NOT_SERVING,), 1),
+    ],
+    ids=str,
+)
 def test_a_member_that_is_down_or_outside_of_a_majority_does_not(salt, ensemble, says, myid):
     answer = ensemble(*says).asked(salt, myid=myid)
     assert (answer["result"], answer["changes"]) == (False, {}), answer
@@ -154,8 +209,18 @@ def test_a_member_that_is_down_or_outside_of_a_majority_does_not(salt, ensemble,
 def test_an_observer_waits_for_those_that_vote(salt, ensemble):
     says = (NOT_SERVING, NOT_SERVING, DOWN, NOT_SERVING)
     assert ensemble(*says).asked(salt, observers=[4], myid=4)["result"] is False
-    assert ensemble(NOT_SERVING, DOWN, DOWN, NOT_SERVING).asked(salt, observers=[4], myid=4, timeout=10)["result"] is True
-    assert ensemble("leader", "follower", DOWN, "observer").asked(salt, observers=[4], myid=4, timeout=10)["result"] is True
+    assert (
+        ensemble(NOT_SERVING, DOWN, DOWN, NOT_SERVING).asked(
+            salt, observers=[4], myid=4, timeout=10
+        )["result"]
+        is True
+    )
+    assert (
+        ensemble("leader", "follower", DOWN, "observer").asked(
+            salt, observers=[4], myid=4, timeout=10
+        )["result"]
+        is True
+    )
 
 
 def test_the_gate_opens_as_soon_as_the_servers_serve(salt, ensemble):
@@ -180,25 +245,41 @@ def test_what_each_server_last_said_stands_in_the_comment(salt, ensemble):
         "  2 127.0.0.2: not serving (This ZooKeeper instance is not currently serving requests)",
         "  3 127.0.0.3: unreachable (Connection refused)",
     ]
-    assert these.asked(salt, True, myid=2)["comment"].splitlines()[0] == "Would wait for server 2 to serve:"
+    assert (
+        these.asked(salt, True, myid=2)["comment"].splitlines()[0]
+        == "Would wait for server 2 to serve:"
+    )
     passed = ensemble(NOT_SERVING, DOWN, DOWN).asked(salt, myid=1)["comment"]
     assert passed.splitlines()[0] == "Server 1 answers, as 1 of 3 do that vote: too few to serve"
 
 
-@pytest.mark.parametrize("arguments, said", [
-    ({"servers": ["127.0.0.1"]}, "servers: should be addresses by id"),
-    ({"servers": {}}, "servers: should be addresses by id"),
-    ({"servers": None}, "servers: should be addresses by id"),
-    ({"servers": {"a": "127.0.0.1"}}, "servers: 'a' is no id"),
-    ({"servers": {"1": ["127.0.0.1"]}}, "servers: 1: ['127.0.0.1'] is no address"),
-    ({"servers": {"1": "127.0.0.1"}, "myid": 2}, "myid: 2 is none of the servers 1"),
-    ({"servers": {"1": "127.0.0.1"}, "observers": [2]}, "observers: should be a list of ids out of 1"),
-    ({"servers": {"1": "127.0.0.1"}, "observers": 1}, "observers: should be a list of ids out of 1"),
-    ({"servers": {"1": "127.0.0.1"}, "observers": [1]}, "observers: nobody is left to vote"),
-    ({"servers": {"1": "127.0.0.1"}, "timeout": -1}, "timeout: -1 is no number of seconds"),
-    ({"servers": {"1": "127.0.0.1"}, "timeout": float("inf")}, "timeout: inf is no number of seconds"),
-    ({"servers": {"1": "127.0.0.1"}, "port": 0}, "port: 0 is no port"),
-], ids=str)
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        ({"servers": ["127.0.0.1"]}, "servers: should be addresses by id"),
+        ({"servers": {}}, "servers: should be addresses by id"),
+        ({"servers": None}, "servers: should be addresses by id"),
+        ({"servers": {"a": "127.0.0.1"}}, "servers: 'a' is no id"),
+        ({"servers": {"1": ["127.0.0.1"]}}, "servers: 1: ['127.0.0.1'] is no address"),
+        ({"servers": {"1": "127.0.0.1"}, "myid": 2}, "myid: 2 is none of the servers 1"),
+        (
+            {"servers": {"1": "127.0.0.1"}, "observers": [2]},
+            "observers: should be a list of ids out of 1",
+        ),
+        (
+            {"servers": {"1": "127.0.0.1"}, "observers": 1},
+            "observers: should be a list of ids out of 1",
+        ),
+        ({"servers": {"1": "127.0.0.1"}, "observers": [1]}, "observers: nobody is left to vote"),
+        ({"servers": {"1": "127.0.0.1"}, "timeout": -1}, "timeout: -1 is no number of seconds"),
+        (
+            {"servers": {"1": "127.0.0.1"}, "timeout": float("inf")},
+            "timeout: inf is no number of seconds",
+        ),
+        ({"servers": {"1": "127.0.0.1"}, "port": 0}, "port: 0 is no port"),
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize("test", [True, False])
 def test_wrong_arguments_of_the_gate_fail_at_once(salt, test, arguments, said):
     answer = salt("zk.ensemble_available", test, **{"timeout": 3600, **arguments})

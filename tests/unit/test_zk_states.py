@@ -3,7 +3,9 @@
 import pytest
 
 
-@pytest.mark.parametrize("there", [None, "", "1", "1\n"], ids=["no file", "empty file", "the id", "the id and a newline"])
+@pytest.mark.parametrize(
+    "there", [None, "", "1", "1\n"], ids=["no file", "empty file", "the id", "the id and a newline"]
+)
 def test_a_server_without_an_id_or_with_this_one_goes_on(salt, tmp_path, there):
     if there is not None:
         (tmp_path / "myid").write_text(there)

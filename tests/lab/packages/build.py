@@ -51,14 +51,20 @@ def build_repository(cache: pathlib.Path, report: Callable[[str], None]) -> path
     if repository.exists():
         return repository
     (cache / "rpm").mkdir(parents=True, exist_ok=True)
-    rpms = {package: cache / "rpm" / f"{_file(package)}-{recipe}" for package, recipe in recipes.items()}
+    rpms = {
+        package: cache / "rpm" / f"{_file(package)}-{recipe}" for package, recipe in recipes.items()
+    }
     missing = [package for package in PACKAGES if not rpms[package].exists()]
     with _signing_key(cache / "signing") as (home, key):
-        _download(cache / "debs", {deb for package in missing for deb, _, _ in package.debs}, report)
+        _download(
+            cache / "debs", {deb for package in missing for deb, _, _ in package.debs}, report
+        )
         # The largest first: the two big ones take as long as all the others.
         missing.sort(key=lambda package: len(package.debs), reverse=True)
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            for package in pool.map(lambda package: _build(package, rpms[package], cache / "debs", home), missing):
+            for package in pool.map(
+                lambda package: _build(package, rpms[package], cache / "debs", home), missing
+            ):
                 report(f"built {package.name} {package.version}-{package.release}")
         with tempfile.TemporaryDirectory(dir=cache) as scratch:
             new = pathlib.Path(scratch, "repository")
@@ -71,7 +77,9 @@ def build_repository(cache: pathlib.Path, report: Callable[[str], None]) -> path
 
 def _run(*command: str | pathlib.Path, cwd: pathlib.Path | None = None, **environment: str) -> str:
     """Run a program and return its output; BuildError if it fails."""
-    done = subprocess.run(command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True
+    )
     if done.returncode:
         raise BuildError(f"{' '.join(map(str, command))} failed:\n{done.stdout}{done.stderr}")
     return done.stdout
@@ -88,7 +96,10 @@ def _recipe(package: Package) -> str:
         files += sorted(path for path in (HERE / package.tree).rglob("*") if path.is_file())
     if package.name == "lab-standins":
         files += sorted(STANDINS.glob("*.py"))
-    content = (f"{file.relative_to(HERE.parent)} {os.access(file, os.X_OK)} {file.read_text()}" for file in files)
+    content = (
+        f"{file.relative_to(HERE.parent)} {os.access(file, os.X_OK)} {file.read_text()}"
+        for file in files
+    )
     return _digest(repr(package), *content)
 
 
@@ -110,10 +121,21 @@ def _signing_key(directory: pathlib.Path) -> Iterator[tuple[str, str]]:
         try:
             if SIGNER not in _run("gpg", "--list-secret-keys", GNUPGHOME=home):
                 unprotected = ("--batch", "--pinentry-mode", "loopback", "--passphrase", "")
-                _run("gpg", *unprotected, "--quick-generate-key", SIGNER, "rsa2048", "sign", "never", GNUPGHOME=home)
+                _run(
+                    "gpg",
+                    *unprotected,
+                    "--quick-generate-key",
+                    SIGNER,
+                    "rsa2048",
+                    "sign",
+                    "never",
+                    GNUPGHOME=home,
+                )
             yield home, _run("gpg", "--armor", "--export", SIGNER, GNUPGHOME=home)
         finally:
-            subprocess.run(["gpgconf", "--kill", "all"], env={**os.environ, "GNUPGHOME": home}, check=False)
+            subprocess.run(
+                ["gpgconf", "--kill", "all"], env={**os.environ, "GNUPGHOME": home}, check=False
+            )
 
 
 # --- Debian's packages ---
@@ -183,7 +205,9 @@ def _build(package: Package, rpm: pathlib.Path, debs: pathlib.Path, home: str) -
             "_gpg_name": SIGNER,
             "_gpg_digest_algo": "sha256",
         }
-        defines = [word for name, value in definitions.items() for word in ("--define", f"{name} {value}")]
+        defines = [
+            word for name, value in definitions.items() for word in ("--define", f"{name} {value}")
+        ]
         _run("rpmbuild", "-bb", "--target", package.arch, *defines, spec)
         built = scratch / "out" / f"{package.name}.rpm"
         _run("rpmsign", "--addsign", *defines, built, GNUPGHOME=home)
@@ -199,7 +223,11 @@ def _stage(package: Package, root: pathlib.Path, debs: pathlib.Path, scratch: pa
         path.write_text(_worded(package, source.read_text().replace("@VERSION@", package.version)))
         path.chmod(0o755 if os.access(source, os.X_OK) else 0o644)
     if package.name == "lab-standins":
-        shutil.copytree(STANDINS, root / "usr/lib/lab-standins/standins", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            STANDINS,
+            root / "usr/lib/lab-standins/standins",
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )
     for deb, source, target in package.debs:
         unpacked = _unpacked(deb, debs, scratch)
         _take(unpacked, unpacked / source, root / target.lstrip("/"))

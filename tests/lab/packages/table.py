@@ -22,7 +22,20 @@ BASE, APPSTREAM, EXTRAS_8_9 = (
 )
 SALT = "salt"
 DOCKER_CE = tuple(f"docker-ce/{major}/x86_64/stable" for major in (8, 9))
-REPOSITORIES = (MESOSPHERE, NOARCH, OS, UPDATES, EXTRAS, *OWN, *OWN_NOARCH, *BASE, *APPSTREAM, *EXTRAS_8_9, *DOCKER_CE, SALT)
+REPOSITORIES = (
+    MESOSPHERE,
+    NOARCH,
+    OS,
+    UPDATES,
+    EXTRAS,
+    *OWN,
+    *OWN_NOARCH,
+    *BASE,
+    *APPSTREAM,
+    *EXTRAS_8_9,
+    *DOCKER_CE,
+    SALT,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +107,9 @@ def mesos_agent(version: str) -> Package:
     )
 
 
-def mesos_of(version: str, release: str, repositories: tuple[str, ...], libraries: str, **rest: tuple) -> Package:
+def mesos_of(
+    version: str, release: str, repositories: tuple[str, ...], libraries: str, **rest: tuple
+) -> Package:
     """What all builds of Mesos have in common."""
     return Package(
         "mesos",
@@ -103,9 +118,18 @@ def mesos_of(version: str, release: str, repositories: tuple[str, ...], librarie
         repositories,
         "Cluster manager (a stand-in for tests)",
         tree="mesos",
-        requires=("lab-standins", "libcurl", "subversion", "cyrus-sasl-md5", *rest.pop("requires", ())),
+        requires=(
+            "lab-standins",
+            "libcurl",
+            "subversion",
+            "cyrus-sasl-md5",
+            *rest.pop("requires", ()),
+        ),
         links=((f"{libraries}/libmesos.so", f"libmesos-{version}.so"), *rest.pop("links")),
-        files=((f"{libraries}/libmesos-{version}.so", ""), (f"/usr/share/java/mesos-{version}.jar", "")),
+        files=(
+            (f"{libraries}/libmesos-{version}.so", ""),
+            (f"/usr/share/java/mesos-{version}.jar", ""),
+        ),
         directories=(
             ("/var/log/mesos", "root"),
             ("/var/lib/mesos", "root"),
@@ -168,11 +192,11 @@ JARS = {
     "libjackson2-core-java": ["jackson-core"],
     "libjackson2-databind-java": ["jackson-databind"],
     "libjetty9-java": [
-        f"jetty9-{part}" for part in ("http", "io", "security", "server", "servlet", "util", "util-ajax")
+        f"jetty9-{part}"
+        for part in ("http", "io", "security", "server", "servlet", "util", "util-ajax")
     ],
     "libservlet-api-java": ["servlet-api"],
 }
-
 
 
 def zookeeper(name: str, home: str, **rest: tuple) -> Package:
@@ -185,7 +209,11 @@ def zookeeper(name: str, home: str, **rest: tuple) -> Package:
         requires=("java >= 1.6",),
         debs=(
             ("libzookeeper-java", "usr/share/java/zookeeper.jar", f"{home}/zookeeper-3.8.0.jar"),
-            *((deb, f"usr/share/java/{jar}.jar", f"{home}/lib/{jar}.jar") for deb, jars in JARS.items() for jar in jars),
+            *(
+                (deb, f"usr/share/java/{jar}.jar", f"{home}/lib/{jar}.jar")
+                for deb, jars in JARS.items()
+                for jar in jars
+            ),
         ),
         **rest,
     )
@@ -270,8 +298,16 @@ PACKAGES = [
         debs=(
             ("openjdk-17-jre-headless", "usr/lib/jvm/java-17-openjdk-amd64/bin", f"{JVM}/jre/bin"),
             ("openjdk-17-jre-headless", "usr/lib/jvm/java-17-openjdk-amd64/lib", f"{JVM}/jre/lib"),
-            ("openjdk-17-jre-headless", "usr/lib/jvm/java-17-openjdk-amd64/conf", f"{JVM}/jre/conf"),
-            ("openjdk-17-jre-headless", "usr/lib/jvm/java-17-openjdk-amd64/release", f"{JVM}/jre/release"),
+            (
+                "openjdk-17-jre-headless",
+                "usr/lib/jvm/java-17-openjdk-amd64/conf",
+                f"{JVM}/jre/conf",
+            ),
+            (
+                "openjdk-17-jre-headless",
+                "usr/lib/jvm/java-17-openjdk-amd64/release",
+                f"{JVM}/jre/release",
+            ),
         ),
         links=(
             ("/usr/lib/jvm/jre", f"{JVM}/jre"),
@@ -357,7 +393,11 @@ PACKAGES = [
         debs=(
             ("git", "usr/bin/git", "/usr/bin/git"),
             ("git", "usr/lib/git-core/git-remote-http", "/usr/lib/git-core/git-remote-http"),
-            ("libcurl3-gnutls", "usr/lib/x86_64-linux-gnu/libcurl-gnutls.so.4", "/usr/lib/libcurl-gnutls.so.4"),
+            (
+                "libcurl3-gnutls",
+                "usr/lib/x86_64-linux-gnu/libcurl-gnutls.so.4",
+                "/usr/lib/libcurl-gnutls.so.4",
+            ),
         ),
     ),
     Package(
@@ -376,7 +416,10 @@ PACKAGES = [
             (SALT,),
             "The commands of Salt, which itself every host of the lab has",
             "noarch",
-            links=tuple((f"/usr/bin/{command}", f"/opt/saltstack/salt/bin/{command}") for command in commands),
+            links=tuple(
+                (f"/usr/bin/{command}", f"/opt/saltstack/salt/bin/{command}")
+                for command in commands
+            ),
         )
         for version in ("3006.16", "3008.5")
         for name, commands in (

@@ -80,7 +80,13 @@ class Agent(MesosDaemon):
         self._told: list[dict[str, Any]] = []
         try:
             self.registration = Registration(
-                master, "/standin/agents", self.describe, self._accepted, self._refused, room, self.beat
+                master,
+                "/standin/agents",
+                self.describe,
+                self._accepted,
+                self._refused,
+                room,
+                self.beat,
             )
         except ValueError as error:
             raise Exit(f"Failed to create a master detector: {error}") from error
@@ -97,7 +103,9 @@ class Agent(MesosDaemon):
         except ValueError as error:
             raise Exit(f"Failed to determine agent resources: {error}") from error
         named = {entry["name"] for entry in offered}
-        offered += [entry for entry in resources.detected(str(self.work_dir)) if entry["name"] not in named]
+        offered += [
+            entry for entry in resources.detected(str(self.work_dir)) if entry["name"] not in named
+        ]
         return attributes, offered
 
     def info(self) -> dict[str, Any]:
@@ -118,7 +126,12 @@ class Agent(MesosDaemon):
         """Return what the master is told."""
         info = {**self.info(), "checkpoint": True}
         self._told = self.executor.reports()
-        who = {"info": info, "pid": self.pid, "version": self.version, "capabilities": self.capabilities()}
+        who = {
+            "info": info,
+            "pid": self.pid,
+            "version": self.version,
+            "capabilities": self.capabilities(),
+        }
         return {**who, "tasks": self._told}
 
     def start(self) -> None:
@@ -164,7 +177,12 @@ class Agent(MesosDaemon):
         new = {**self.info(), "id": old["id"]}
         if old != new and not (self._additive() and _grew(old, new)):
             hint = HINT if "reconfiguration_policy" in self.flags else ""
-            shown = {"old": json.dumps(old), "new": json.dumps(new), "work_dir": self.work_dir, "hint": hint}
+            shown = {
+                "old": json.dumps(old),
+                "new": json.dumps(new),
+                "work_dir": self.work_dir,
+                "hint": hint,
+            }
             raise Exit(INCOMPATIBLE.format(**shown))
         self.id = old["id"]["value"]
         self.executor.recover(self.id)
@@ -219,26 +237,43 @@ class Agent(MesosDaemon):
             "hostname": self.hostname,
             "capabilities": self.capabilities(),
             "resources": resources.totals(self.resources),
-            "reserved_resources": {role: resources.totals(entries) for role, entries in reserved.items()},
+            "reserved_resources": {
+                role: resources.totals(entries) for role, entries in reserved.items()
+            },
             "unreserved_resources": resources.totals(free),
-            "reserved_resources_full": {role: resources.full(entries) for role, entries in reserved.items()},
+            "reserved_resources_full": {
+                role: resources.full(entries) for role, entries in reserved.items()
+            },
             "unreserved_resources_full": resources.full(free),
             "reserved_resources_allocated": {},
             "unreserved_resources_allocated": resources.totals(self.allocated()),
             "resource_providers": [],
             "attributes": {a["name"]: resources.plain(a) for a in self.attributes},
             **({"master_hostname": self.master["hostname"]} if self.master else {}),
-            **{key: self.flags[key] for key in ("log_dir", "external_log_file") if key in self.flags},
+            **{
+                key: self.flags[key]
+                for key in ("log_dir", "external_log_file")
+                if key in self.flags
+            },
             "flags": self.flags,
-            "frameworks": [self._framework(id_) for id_ in sorted({task.key[0] for task in self.tasks})],
+            "frameworks": [
+                self._framework(id_) for id_ in sorted({task.key[0] for task in self.tasks})
+            ],
             "completed_frameworks": [],
         }
 
     def _framework(self, id_: str) -> dict[str, Any]:
         mine = [task for task in self.tasks if task.key[0] == id_]
         info = mine[0].info.get("framework", {})
-        shown = {key: info[key] for key in ("name", "user", "failover_timeout", "checkpoint", "role", "roles") if key in info}
-        executors = {over: [self._executor(task) for task in mine if task.over == over] for over in (False, True)}
+        shown = {
+            key: info[key]
+            for key in ("name", "user", "failover_timeout", "checkpoint", "role", "roles")
+            if key in info
+        }
+        executors = {
+            over: [self._executor(task) for task in mine if task.over == over]
+            for over in (False, True)
+        }
         ends = {"executors": executors[False], "completed_executors": executors[True]}
         return {"id": id_, "hostname": info.get("hostname", ""), **shown, **ends}
 
@@ -260,7 +295,9 @@ class Agent(MesosDaemon):
     @staticmethod
     def _container(task: Task) -> dict[str, Any]:
         """A container as the older endpoints show it."""
-        held = resources.amounts(resources.plus(EXECUTOR, map(resources.modern, task.info["resources"])))
+        held = resources.amounts(
+            resources.plus(EXECUTOR, map(resources.modern, task.info["resources"]))
+        )
         cpus, mem = held["cpus"], int(held["mem"]) * 2**20
         command = task.info.get("command", {}).get("value", "")
         return {
@@ -284,14 +321,18 @@ class Agent(MesosDaemon):
     def get_containers(self, _request: Request) -> Any:
         """Show the containers of the tasks that run."""
         return [
-            {**self._container(task), "status": _container_status(task)} for task in self.tasks if not task.over
+            {**self._container(task), "status": _container_status(task)}
+            for task in self.tasks
+            if not task.over
         ]
 
     @route("/monitor/statistics")
     def get_statistics(self, _request: Request) -> Any:
         """Show what executors use: their limits, as they only pretend."""
         shown = [self._container(task) for task in self.tasks if not task.over]
-        return [{key: value for key, value in each.items() if key != "container_id"} for each in shown]
+        return [
+            {key: value for key, value in each.items() if key != "container_id"} for each in shown
+        ]
 
     @route("/containerizer/debug")
     def get_debug(self, _request: Request) -> Any:
@@ -305,8 +346,12 @@ class Agent(MesosDaemon):
         for name in resources.SCALARS:
             found[f"slave/{name}_total"], found[f"slave/{name}_used"] = total[name], used[name]
             found[f"slave/{name}_percent"] = used[name] / total[name] if total[name] else 0.0
-        found["slave/frameworks_active"] = float(len({task.key[0] for task in self.tasks if not task.over}))
-        found["slave/executors_running"] = found["slave/tasks_running"] = float(sum(not task.over for task in self.tasks))
+        found["slave/frameworks_active"] = float(
+            len({task.key[0] for task in self.tasks if not task.over})
+        )
+        found["slave/executors_running"] = found["slave/tasks_running"] = float(
+            sum(not task.over for task in self.tasks)
+        )
         found["slave/tasks_failed"] = float(sum(task.state == "TASK_FAILED" for task in self.tasks))
         found["slave/recovery_errors"] = 0.0
         return found
@@ -321,14 +366,16 @@ class Agent(MesosDaemon):
         for task in self.tasks:
             if not task.over:
                 found = self._container(task)
-                shown.append({
-                    "framework_id": task.info["framework_id"],
-                    "executor_id": {"value": task.key[1]},
-                    "executor_name": found["executor_name"],
-                    "container_id": {"value": found["container_id"]},
-                    "container_status": _container_status(task),
-                    "resource_statistics": found["statistics"],
-                })
+                shown.append(
+                    {
+                        "framework_id": task.info["framework_id"],
+                        "executor_id": {"value": task.key[1]},
+                        "executor_name": found["executor_name"],
+                        "container_id": {"value": found["container_id"]},
+                        "container_status": _container_status(task),
+                        "resource_statistics": found["statistics"],
+                    }
+                )
         return {"get_containers": {"containers": shown}}
 
     def call_tasks(self, _request: Request, _call: dict) -> Any:
@@ -373,13 +420,18 @@ class WorkingAgent(Agent):
 
 
 def _container_status(task: Task) -> dict[str, Any]:
-    return {"executor_pid": 1, **{k: v for k, v in task.statuses[-1]["container_status"].items() if k != "network_infos"}}
+    return {
+        "executor_pid": 1,
+        **{k: v for k, v in task.statuses[-1]["container_status"].items() if k != "network_infos"},
+    }
 
 
 def _grew(old: dict[str, Any], new: dict[str, Any]) -> bool:
     """Whether nothing of the old info went away: what ``--reconfiguration_policy=additive`` allows."""
     before, after = resources.totals(old["resources"]), resources.totals(new["resources"])
-    more = all(after.get(name) == value or after.get(name, 0.0) >= value for name, value in before.items())
+    more = all(
+        after.get(name) == value or after.get(name, 0.0) >= value for name, value in before.items()
+    )
     kept = all(attribute in new["attributes"] for attribute in old["attributes"])
     return more and kept and all(old[key] == new[key] for key in ("hostname", "port", "id"))
 

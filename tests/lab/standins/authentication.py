@@ -35,8 +35,14 @@ class Access:
 
     def __init__(self, side: str, flags: Mapping[str, str]) -> None:
         self.side = side
-        self.known = _credentials(flags.get("credentials") if side == "master" else flags.get("http_credentials"))
-        self.asks = {realm for realm in ("readonly", "readwrite") if flags.get(f"authenticate_http_{realm}") == "true"}
+        self.known = _credentials(
+            flags.get("credentials") if side == "master" else flags.get("http_credentials")
+        )
+        self.asks = {
+            realm
+            for realm in ("readonly", "readwrite")
+            if flags.get(f"authenticate_http_{realm}") == "true"
+        }
         acls = flags.get("acls", "")
         self.acls: dict[str, Any] = json.loads(acls) if acls.startswith("{") else {}
 
@@ -52,7 +58,9 @@ class Access:
         if kind == "Basic" and principal in self.known and self.known[principal] == secret:
             request.environ["principal"] = principal
             return None
-        return answer("401 Unauthorized.", 401, WWW_Authenticate=f'Basic realm="mesos-{self.side}-{realm}"')
+        return answer(
+            "401 Unauthorized.", 401, WWW_Authenticate=f'Basic realm="mesos-{self.side}-{realm}"'
+        )
 
     def may(self, request: Request, action: str) -> bool:
         """Whether the rules allow an action: the first that speaks of this principal counts."""

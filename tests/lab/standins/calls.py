@@ -23,11 +23,15 @@ def _reserve_fault(entry: dict[str, Any], principal: str | None) -> str | None:
     if last.get("type") != "DYNAMIC":
         return f"Resource {resources.text([entry])} is not dynamically reserved"
     if principal and "principal" not in last:
-        return (f"A reserve operation was attempted by principal '{principal}', but there is a reserved resource in the request "
-                "with no principal set")
+        return (
+            f"A reserve operation was attempted by principal '{principal}', but there is a reserved resource in the request "
+            "with no principal set"
+        )
     if principal and last["principal"] != principal:
-        return (f"A reserve operation was attempted by authenticated principal '{principal}', which does not match a reserved "
-                f"resource in the request with principal '{last['principal']}'")
+        return (
+            f"A reserve operation was attempted by authenticated principal '{principal}', which does not match a reserved "
+            f"resource in the request with principal '{last['principal']}'"
+        )
     return None
 
 
@@ -68,9 +72,14 @@ class Calls(Views):
             return self.call_set_quota(request, {"quota_request": asked})
         path = f"/master{self.rewrite(request.path)}"
         if role is None:
-            raise Refusal(400, f"Failed to parse remove quota request for path '{path}': expected 3 tokens, found 2 tokens")
+            raise Refusal(
+                400,
+                f"Failed to parse remove quota request for path '{path}': expected 3 tokens, found 2 tokens",
+            )
         if role not in self.quotas:
-            raise Refusal(400, f"Failed to remove quota for path '{path}': Role '{role}' has no quota set")
+            raise Refusal(
+                400, f"Failed to remove quota for path '{path}': Role '{role}' has no quota set"
+            )
         return self.call_remove_quota(request, {"role": role})
 
     def call_quota(self, _request: Request, _call: dict) -> Any:
@@ -88,7 +97,12 @@ class Calls(Views):
         """UPDATE_QUOTA"""
         self.access.demand(request, "update_quotas")
         with self.lock:
-            self.quotas.change(call.get("quota_configs", []), call.get("force", False), self.capacity(), self.consumed())
+            self.quotas.change(
+                call.get("quota_configs", []),
+                call.get("force", False),
+                self.capacity(),
+                self.consumed(),
+            )
             self._store()
 
     def call_remove_quota(self, request: Request, call: dict) -> Any:
@@ -115,7 +129,11 @@ class Calls(Views):
         return self.call_update_schedule(request, {"schedule": read_json(request)})
 
     def _seen_schedule(self, request: Request) -> dict[str, Any]:
-        return self.maintenance.schedule() if self.access.may(request, "get_maintenance_schedules") else {}
+        return (
+            self.maintenance.schedule()
+            if self.access.may(request, "get_maintenance_schedules")
+            else {}
+        )
 
     def call_schedule(self, request: Request, _call: dict) -> Any:
         """GET_MAINTENANCE_SCHEDULE"""
@@ -156,7 +174,10 @@ class Calls(Views):
         with self.lock:
             self.maintenance.start(call.get("machines", []))
             for agent in list(self.agents.values()):
-                machine = {"hostname": agent.info["hostname"], "ip": agent.pid.partition("@")[2].rpartition(":")[0]}
+                machine = {
+                    "hostname": agent.info["hostname"],
+                    "ip": agent.pid.partition("@")[2].rpartition(":")[0],
+                }
                 if key(machine) in self.maintenance.down:
                     self._forget(agent.id, "TASK_LOST", "Operator initiated 'Machine DOWN'")
             self._store()
@@ -181,12 +202,22 @@ class Calls(Views):
             if not self._known(id_):
                 raise Refusal(400, "Unknown agent")
             agent = self.agents.get(id_)
-            if agent and key({"hostname": agent.info["hostname"], "ip": agent.pid.partition("@")[2].rpartition(":")[0]}) \
-                    in self.maintenance.scheduled:
+            if (
+                agent
+                and key(
+                    {
+                        "hostname": agent.info["hostname"],
+                        "ip": agent.pid.partition("@")[2].rpartition(":")[0],
+                    }
+                )
+                in self.maintenance.scheduled
+            ):
                 raise Refusal(400, "Agent is part of a maintenance schedule")
             config: dict[str, Any] = {"mark_gone": call.get("mark_gone", False)}
             if "max_grace_period" in call:
-                config["max_grace_period"] = {"nanoseconds": int(call["max_grace_period"].get("seconds", 0)) * 10**9}
+                config["max_grace_period"] = {
+                    "nanoseconds": int(call["max_grace_period"].get("seconds", 0)) * 10**9
+                }
             start = self.drains.get(id_, {"start": time.time()})["start"]
             self.drains[id_] = {"state": "DRAINING", "config": config, "start": start}
             self.deactivated.add(id_)
@@ -260,9 +291,15 @@ class Calls(Views):
             found = json.loads(text)
         except json.JSONDecodeError as error:
             rest = text[error.pos :][1:] if text[error.pos :].startswith("n") else text[error.pos :]
-            raise Refusal(400, f"{words} '{name}' query parameter in the request body: syntax error at line 1 near: {rest}") from error
+            raise Refusal(
+                400,
+                f"{words} '{name}' query parameter in the request body: syntax error at line 1 near: {rest}",
+            ) from error
         if not isinstance(found, list):
-            raise Refusal(400, f"{words} '{name}' query parameter in the request body: Unexpected JSON type parsed")
+            raise Refusal(
+                400,
+                f"{words} '{name}' query parameter in the request body: Unexpected JSON type parsed",
+            )
         return request.form["slaveId"], found
 
     @route("/reserve", realm="readwrite")
@@ -301,7 +338,13 @@ class Calls(Views):
         """DESTROY_VOLUMES"""
         return self._destroy(request, call["agent_id"]["value"], call.get("volumes", []))
 
-    def _operate(self, agent_id: str, taken: list[dict[str, Any]], given: list[dict[str, Any]], shown: list[dict[str, Any]]) -> Response:
+    def _operate(
+        self,
+        agent_id: str,
+        taken: list[dict[str, Any]],
+        given: list[dict[str, Any]],
+        shown: list[dict[str, Any]],
+    ) -> Response:
         """Turn resources of an agent into others; 409 where they are not free."""
         with self.lock:
             agent = self.agents[agent_id]
@@ -309,17 +352,25 @@ class Calls(Views):
             try:
                 resources.minus(free, taken)
             except ValueError:
-                raise Refusal(409, f"{resources.text(free)} does not contain {resources.text(shown)}") from None
-            agent.total = self.totals[agent_id] = resources.plus(resources.minus(agent.total, taken), given)
+                raise Refusal(
+                    409, f"{resources.text(free)} does not contain {resources.text(shown)}"
+                ) from None
+            agent.total = self.totals[agent_id] = resources.plus(
+                resources.minus(agent.total, taken), given
+            )
             self._store()
         return answer(None, ACCEPTED)
 
-    def _agent_for(self, agent_id: str, entries: list[dict[str, Any]]) -> tuple[str, list[dict[str, Any]]]:
+    def _agent_for(
+        self, agent_id: str, entries: list[dict[str, Any]]
+    ) -> tuple[str, list[dict[str, Any]]]:
         """How the master calls an agent in its errors, and the resources in their newer form."""
         agent = self.agents.get(agent_id)
         if agent is None:
             raise Refusal(400, "No agent found with specified ID")
-        return f"agent {agent_id} at {agent.pid} ({agent.info['hostname']})", [resources.modern(each) for each in entries]
+        return f"agent {agent_id} at {agent.pid} ({agent.info['hostname']})", [
+            resources.modern(each) for each in entries
+        ]
 
     def _reserve(self, request: Request, agent_id: str, entries: list[dict[str, Any]]) -> Any:
         name, wanted = self._agent_for(agent_id, entries)
@@ -331,7 +382,9 @@ class Calls(Views):
 
     def _unreserve(self, _request: Request, agent_id: str, entries: list[dict[str, Any]]) -> Any:
         _, wanted = self._agent_for(agent_id, entries)
-        return self._operate(agent_id, wanted, [resources.unreserved(entry) for entry in wanted], wanted)
+        return self._operate(
+            agent_id, wanted, [resources.unreserved(entry) for entry in wanted], wanted
+        )
 
     def _create(self, _request: Request, agent_id: str, entries: list[dict[str, Any]]) -> Any:
         name, wanted = self._agent_for(agent_id, entries)

@@ -10,7 +10,8 @@ import urllib.request
 
 # A task is asked at its own address, and its certificate may be anyone's.
 OPENER = urllib.request.build_opener(
-    urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=ssl._create_unverified_context())
+    urllib.request.ProxyHandler({}),
+    urllib.request.HTTPSHandler(context=ssl._create_unverified_context()),
 )
 
 

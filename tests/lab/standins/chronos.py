@@ -19,7 +19,18 @@ from kazoo.exceptions import KazooException
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from . import chronos_options
-from .chronos_jobs import COUNTERS, LEFT, Failure, Job, Null, fields, listed, read, required, valid_name
+from .chronos_jobs import (
+    COUNTERS,
+    LEFT,
+    Failure,
+    Job,
+    Null,
+    fields,
+    listed,
+    read,
+    required,
+    valid_name,
+)
 from .chronos_runs import Run, Runs
 from .chronos_schedule import parse as parse_schedule
 from .election import MemoryRoom, ZooKeeperUrl
@@ -31,7 +42,13 @@ from .marathon_agents import Agents, Direct
 from .marathon_errors import page
 from .scallop import Known, OptionError, parse
 
-PERCENTILES = {"median": 0.5, "75thPercentile": 0.75, "95thPercentile": 0.95, "98thPercentile": 0.98, "99thPercentile": 0.99}
+PERCENTILES = {
+    "median": 0.5,
+    "75thPercentile": 0.75,
+    "95thPercentile": 0.95,
+    "98thPercentile": 0.98,
+    "99thPercentile": 0.99,
+}
 
 
 def zk_servers(text: str) -> str:
@@ -40,11 +57,19 @@ def zk_servers(text: str) -> str:
     for entry in servers.split(","):
         host, colon, port = entry.partition(":")
         if not (host and colon and port.isdigit()):
-            raise OptionError(f"Bad arguments for option 'zk_hosts': '{text}' - '{entry}' is not host:port")
+            raise OptionError(
+                f"Bad arguments for option 'zk_hosts': '{text}' - '{entry}' is not host:port"
+            )
     return servers
 
 
-def api(path: str, *methods: str, since: str = "0", until: str = "99", without: type[Exception] = NotFound) -> Callable:
+def api(
+    path: str,
+    *methods: str,
+    since: str = "0",
+    until: str = "99",
+    without: type[Exception] = NotFound,
+) -> Callable:
     """
     Mark a method as ``http.route`` does, as one of the API under its prefix.
 
@@ -148,9 +173,13 @@ class Chronos(Runs):
             self._keep_id(self.framework_id)
 
     def _keep_id(self, framework_id: str | None) -> None:
-        kept = {name: getattr(self, name) for name in ("jobs", "pending", "done", "times", "number")}
+        kept = {
+            name: getattr(self, name) for name in ("jobs", "pending", "done", "times", "number")
+        }
         runs = [dataclasses.asdict(run) for run in self.runs.values()]
-        self.group.store(zlib.compress(json.dumps({"framework_id": framework_id, "runs": runs, **kept}).encode()))
+        self.group.store(
+            zlib.compress(json.dumps({"framework_id": framework_id, "runs": runs, **kept}).encode())
+        )
 
     def _stored(self) -> str:
         with self.lock, contextlib.suppress(KazooException):
@@ -180,7 +209,14 @@ class Chronos(Runs):
 
         As Chronos swallows what a leader says of an error, and still announces it, so does this.
         """
-        self.requests.append(Asked(request.method, request.path, request.query_string.decode(), request.get_data(as_text=True)))
+        self.requests.append(
+            Asked(
+                request.method,
+                request.path,
+                request.query_string.decode(),
+                request.get_data(as_text=True),
+            )
+        )
         del self.requests[:-1000]
         login, given = str(self.options["http_credentials"] or ""), request.authorization
         if login and (given is None or f"{given.username}:{given.password}" != login):
@@ -194,7 +230,9 @@ class Chronos(Runs):
                 raise OSError("no leader")
             response = self.forward(request)
         except OSError:
-            return answer("Error proxying request to leader (maybe the leadership just changed?)", 500)
+            return answer(
+                "Error proxying request to leader (maybe the leadership just changed?)", 500
+            )
         if response.status_code >= 400:
             announced = str(len(response.data))
             response.data = b""
@@ -211,7 +249,14 @@ class Chronos(Runs):
     @route("/metrics", "GET")
     def get_metrics(self, _request: Request) -> Any:
         """Show the shape of metrics, empty."""
-        return {"version": "3.0.0", "gauges": {}, "counters": {}, "histograms": {}, "meters": {}, "timers": {}}
+        return {
+            "version": "3.0.0",
+            "gauges": {},
+            "counters": {},
+            "histograms": {},
+            "meters": {},
+            "timers": {},
+        }
 
     @api("leader", "GET", since="2.5")
     def get_leader(self, _request: Request) -> Any:
@@ -250,9 +295,15 @@ class Chronos(Runs):
 
         def fits(job: Job) -> bool:
             name, command = job["name"].lower(), job["command"].lower()
-            return wanted["name"] in name and wanted["command"] in command and any(wanted["any"] in text for text in (name, command))
+            return (
+                wanted["name"] in name
+                and wanted["command"] in command
+                and any(wanted["any"] in text for text in (name, command))
+            )
 
-        offset, limit = (int(request.args.get(key, default)) for key, default in (("offset", 0), ("limit", 10)))
+        offset, limit = (
+            int(request.args.get(key, default)) for key, default in (("offset", 0), ("limit", 10))
+        )
         return [job for job in self._all() if fits(job)][offset : offset + limit]
 
     def _job(self, name: str, mute: bool = False, what: str = "Job") -> Job:
@@ -269,9 +320,16 @@ class Chronos(Runs):
         """Create or replace a job with a schedule."""
         job = self._read(request)
         if "parents" in job:
-            raise Failure(500, "DependencyBasedJob cannot be cast to ScheduleBasedJob", "java.lang.ClassCastException", mute=True)
+            raise Failure(
+                500,
+                "DependencyBasedJob cannot be cast to ScheduleBasedJob",
+                "java.lang.ClassCastException",
+                mute=True,
+            )
         if not job["schedule"]:
-            job["schedule"] = f"R1/{self.now():%Y-%m-%dT%H:%M:%S.000Z}/PT24H" if self.new else "R1//PT24H"
+            job["schedule"] = (
+                f"R1/{self.now():%Y-%m-%dT%H:%M:%S.000Z}/PT24H" if self.new else "R1//PT24H"
+            )
         self._check_new(job)
         self._check_schedule(job)
         self._put(job)
@@ -281,18 +339,35 @@ class Chronos(Runs):
         """Create or replace a job that runs after others."""
         job = self._read(request)
         if "parents" not in job:
-            raise Failure(500, "ScheduleBasedJob cannot be cast to DependencyBasedJob", "java.lang.ClassCastException", mute=True)
+            raise Failure(
+                500,
+                "ScheduleBasedJob cannot be cast to DependencyBasedJob",
+                "java.lang.ClassCastException",
+                mute=True,
+            )
         self._check_new(job)
         is_new, name = job["name"] not in self.jobs, job["name"]
         if not job["parents"]:
-            raise Failure(500 if is_new else 400, f"Error, parent does not exist for {name}", "java.lang.Exception", mute=is_new)
-        unknown = [parent for parent in job["parents"] if parent not in self.jobs and parent != name]
+            raise Failure(
+                500 if is_new else 400,
+                f"Error, parent does not exist for {name}",
+                "java.lang.Exception",
+                mute=is_new,
+            )
+        unknown = [
+            parent for parent in job["parents"] if parent not in self.jobs and parent != name
+        ]
         if unknown and not self.new:
             required(False, f"Job '{name}' does not have all parents defined!")
         if unknown and not is_new:
             raise Failure(500, "no such vertex in graph")
         if name in self._above(job):
-            raise Failure(500, "", "org.jgrapht.experimental.dag.DirectedAcyclicGraph$CycleFoundException", mute=True)
+            raise Failure(
+                500,
+                "",
+                "org.jgrapht.experimental.dag.DirectedAcyclicGraph$CycleFoundException",
+                mute=True,
+            )
         self._put(job)
 
     @api("iso8601", "PUT", until="3.0", without=MethodNotAllowed)
@@ -322,10 +397,18 @@ class Chronos(Runs):
     def _check_schedule(self, job: Job) -> None:
         schedule = parse_schedule(job["schedule"], job["scheduleTimeZone"])
         if schedule is None:
-            raise Failure(400, f"Cannot parse schedule '{job['schedule']}' (wtf bro)", kind="", mute=True)
-        oldest = self.now() - timedelta(days=365) if self.version == "3.0.0" else datetime(1970, 1, 1, tzinfo=UTC)
+            raise Failure(
+                400, f"Cannot parse schedule '{job['schedule']}' (wtf bro)", kind="", mute=True
+            )
+        oldest = (
+            self.now() - timedelta(days=365)
+            if self.version == "3.0.0"
+            else datetime(1970, 1, 1, tzinfo=UTC)
+        )
         if self.new and schedule.start and schedule.start < oldest:
-            raise Failure(400, f"Start date of schedule '{job['schedule']}' is too far in the past", kind="")
+            raise Failure(
+                400, f"Start date of schedule '{job['schedule']}' is too far in the past", kind=""
+            )
 
     def _above(self, job: Job) -> set[str]:
         found: set[str] = set()
@@ -359,7 +442,11 @@ class Chronos(Runs):
                 child["parents"] = sorted({*child["parents"], *job["parents"]} - {name})
                 continue
             own = fields(self.version, self.options)
-            lost = {key: field.default for key, field in own.items() if key not in COUNTERS and key != "container"}
+            lost = {
+                key: field.default
+                for key, field in own.items()
+                if key not in COUNTERS and key != "container"
+            }
             left = {key: child[key] for key in LEFT.split() if key in child}
             schedule = {key: job[key] for key in ("schedule", "scheduleTimeZone")}
             self.jobs[child["name"]] = {**lost, "runAsUser": "", **left, **schedule}
@@ -395,7 +482,9 @@ class Chronos(Runs):
     def end_task(self, request: Request, id: str) -> Any:
         """Learn how the task of an asynchronous job ended."""
         status = json.loads(request.get_data())["statusCode"]
-        self.updated({"task_id": {"value": id}, "state": "TASK_FAILED" if status else "TASK_FINISHED"})
+        self.updated(
+            {"task_id": {"value": id}, "state": "TASK_FAILED" if status else "TASK_FINISHED"}
+        )
 
     @api("task/all", "DELETE", until="3.0", without=MethodNotAllowed)
     def kill_all(self, _request: Request) -> Any:
@@ -420,7 +509,11 @@ class Chronos(Runs):
     def stats(self, _request: Request, label: str) -> Any:
         """Show how long jobs ran, the longest first."""
         required(label in (*PERCENTILES, "mean"), f"unknown statistic {label}")
-        found = [{"jobNameLabel": name, "time": self._percentile(times, label)} for name, times in self.times.items() if name in self.jobs]
+        found = [
+            {"jobNameLabel": name, "time": self._percentile(times, label)}
+            for name, times in self.times.items()
+            if name in self.jobs
+        ]
         return sorted(found, key=lambda each: -each["time"])
 
     def _percentile(self, times: list[float], label: str) -> float:
@@ -433,14 +526,27 @@ class Chronos(Runs):
     @api("graph/dot", "GET")
     def dot(self, _request: Request) -> Any:
         """Show who depends on whom, for Graphviz."""
-        links = [f'  "{parent}" -> "{job["name"]}";' for job in self._all() for parent in job.get("parents", ())]
-        return "\n".join(["digraph G {", *(f'  "{job["name"]}";' for job in self._all()), *links, "}", ""])
+        links = [
+            f'  "{parent}" -> "{job["name"]}";'
+            for job in self._all()
+            for parent in job.get("parents", ())
+        ]
+        return "\n".join(
+            ["digraph G {", *(f'  "{job["name"]}";' for job in self._all()), *links, "}", ""]
+        )
 
     @api("graph/csv", "GET")
     def csv(self, _request: Request) -> Any:
         """Show jobs and who depends on whom, a line each."""
-        nodes = [f"node,{job['name']},{self._status(job)},{self.state(job['name'])}" for job in self._all()]
-        links = [f"link,{parent},{job['name']}" for job in self._all() for parent in job.get("parents", ())]
+        nodes = [
+            f"node,{job['name']},{self._status(job)},{self.state(job['name'])}"
+            for job in self._all()
+        ]
+        links = [
+            f"link,{parent},{job['name']}"
+            for job in self._all()
+            for parent in job.get("parents", ())
+        ]
         return "\n".join([*nodes, *links, ""])
 
 

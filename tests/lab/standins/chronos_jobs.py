@@ -11,7 +11,13 @@ from .http import Response, answer
 
 Job = dict[str, Any]
 
-COUNTERS = {"successCount": 0, "errorCount": 0, "errorsSinceLastSuccess": 0, "lastSuccess": "", "lastError": ""}
+COUNTERS = {
+    "successCount": 0,
+    "errorCount": 0,
+    "errorsSinceLastSuccess": 0,
+    "lastSuccess": "",
+    "lastError": "",
+}
 # What a job that depended on one that is deleted still has of its own.
 LEFT = """
     name command executor executorFlags taskInfoData retries owner lastError lastSuccess cpus disk mem disabled softError uris fetch
@@ -28,7 +34,13 @@ class Failure(Exception):
     ``mute`` are failures of which Chronos 2 tells the status alone.
     """
 
-    def __init__(self, status: int, text: str, kind: str = "java.lang.IllegalArgumentException", mute: bool = False) -> None:
+    def __init__(
+        self,
+        status: int,
+        text: str,
+        kind: str = "java.lang.IllegalArgumentException",
+        mute: bool = False,
+    ) -> None:
         super().__init__(text)
         self.status, self.text, self.kind, self.mute = status, text, kind, mute
 
@@ -39,7 +51,11 @@ class Failure(Exception):
         message = self.text
         if self.kind:
             message = f"{self.kind}{': ' if message else ''}{message}" + "".join(
-                f"\n\tat {place}" for place in ("scala.Predef$.require(Predef.scala:224)", "java.lang.Thread.run(Thread.java:748)")
+                f"\n\tat {place}"
+                for place in (
+                    "scala.Predef$.require(Predef.scala:224)",
+                    "java.lang.Thread.run(Thread.java:748)",
+                )
             )
         status = {400: "Bad Request", 500: "Internal Server Error"}[self.status]
         return answer({"message": message, "status": status}, self.status)
@@ -79,7 +95,11 @@ def _whole(node: Any) -> int:
 
 
 def _flag(node: Any) -> bool:
-    return node == "true" if isinstance(node, str) else bool(node) and not isinstance(node, dict | list)
+    return (
+        node == "true"
+        if isinstance(node, str)
+        else bool(node) and not isinstance(node, dict | list)
+    )
 
 
 def _items(node: Any) -> list[Any]:
@@ -129,9 +149,16 @@ def fields(version: str, options: dict[str, Any]) -> dict[str, Field]:
         "concurrent": Field(_flag, False, "3.0"),
         "container": Field(lambda node: container(node, version), None),
         "constraints": Field(lambda node: _constraints(node, version), []),
-        **{name: Field(_text if default == "" else _whole, default) for name, default in COUNTERS.items()},
+        **{
+            name: Field(_text if default == "" else _whole, default)
+            for name, default in COUNTERS.items()
+        },
     }
-    return {name: each for name, each in known.items() if release(each.since) <= release(version) < release(each.until)}
+    return {
+        name: each
+        for name, each in known.items()
+        if release(each.since) <= release(version) < release(each.until)
+    }
 
 
 def read(body: Any, version: str, options: dict[str, Any]) -> Job:
@@ -187,23 +214,35 @@ def container(node: Any, version: str) -> dict[str, Any] | None:
             found["networkName"] = _text(node["networkName"])
         found["networkInfos"] = [_network(each) for each in _items(node.get("networkInfos"))]
     found["volumes"] = [
-        {**{key: _text(each[key]) for key in ("hostPath", "containerPath") if key in each}, "mode": _text(each.get("mode", "RO")).upper()}
+        {
+            **{key: _text(each[key]) for key in ("hostPath", "containerPath") if key in each},
+            "mode": _text(each.get("mode", "RO")).upper(),
+        }
         for each in _items(node.get("volumes"))
     ]
     if release(version) >= release("2.5"):
-        found["parameters"] = [{key: _text(each.get(key, "")) for key in ("key", "value")} for each in _items(node.get("parameters"))]
+        found["parameters"] = [
+            {key: _text(each.get(key, "")) for key in ("key", "value")}
+            for each in _items(node.get("parameters"))
+        ]
     found["forcePullImage"] = _flag(node.get("forcePullImage", False))
     return found
 
 
 def _network(node: dict[str, Any]) -> dict[str, Any]:
     shown = {"name": _text(node.get("name", "")), "labels": _items(node.get("labels"))}
-    ports = [{key: _text(value) for key, value in each.items()} for each in _items(node.get("portMappings"))]
+    ports = [
+        {key: _text(value) for key, value in each.items()}
+        for each in _items(node.get("portMappings"))
+    ]
     return {**shown, "portMappings": ports}
 
 
 def _environment(node: Any) -> list[dict[str, str]]:
-    return [{"name": _text(each["name"]), "value": _text(each.get("value", ""))} for each in _items(node)]
+    return [
+        {"name": _text(each["name"]), "value": _text(each.get("value", ""))}
+        for each in _items(node)
+    ]
 
 
 def _constraints(node: Any, version: str) -> list[list[str]]:
@@ -217,7 +256,9 @@ def listed(job: Job) -> Job:
     if "fetch" not in job:
         return job
     uris = [entry["uri"] for entry in job["fetch"]] or job["uris"]
-    fetch = job["fetch"] or [{"uri": uri, "executable": False, "cache": False, "extract": True} for uri in job["uris"]]
+    fetch = job["fetch"] or [
+        {"uri": uri, "executable": False, "cache": False, "extract": True} for uri in job["uris"]
+    ]
     return {**job, "uris": uris, "fetch": fetch}
 
 

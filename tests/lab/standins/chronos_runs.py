@@ -93,7 +93,9 @@ class Runs(Framework):
     def _take_up(self) -> None:
         # What only was written down becomes a job of the graph; one whose parents are not there is dropped without a word.
         for job in sorted(self.pending.values(), key=lambda job: "parents" in job):
-            if all(parent in self.jobs or parent in self.pending for parent in job.get("parents", ())):
+            if all(
+                parent in self.jobs or parent in self.pending for parent in job.get("parents", ())
+            ):
                 self.jobs[job["name"]] = job
         self.dirty = self.dirty or bool(self.pending)
         self.pending.clear()
@@ -130,7 +132,9 @@ class Runs(Framework):
             schedule = schedule._replace(start=schedule.start or self.now())
             job["schedule"] = schedule.skipped(1).text
 
-    def enqueue(self, job: Job, due: datetime, arguments: str = "", attempt: int = 0, delay: float = 0.0) -> None:
+    def enqueue(
+        self, job: Job, due: datetime, arguments: str = "", attempt: int = 0, delay: float = 0.0
+    ) -> None:
         """Have a job run as soon as an agent has room for it."""
         self.number += 1
         id = f"ct:{int(due.timestamp() * 1000)}:{attempt}:{job['name']}:{arguments}"
@@ -217,7 +221,9 @@ class Runs(Framework):
         self._tell_children(job)
 
     def _failed(self, job: Job, run: Run) -> None:
-        if run.attempt < job["retries"] and (not job["lastError"] or job["lastSuccess"] > job["lastError"]):
+        if run.attempt < job["retries"] and (
+            not job["lastError"] or job["lastSuccess"] > job["lastError"]
+        ):
             delay = int(str(self.options["failure_retry"])) / 1000
             self.enqueue(job, self.now(), run.arguments, run.attempt + 1, delay)
             return
@@ -248,15 +254,24 @@ def _fulfils(agent: dict[str, Any], field: str, operator: str, wanted: str) -> b
     return like if operator == "LIKE" else not like
 
 
-def _task(run: Run, job: Job, agent: dict[str, Any], resources: list[dict[str, Any]]) -> dict[str, Any]:
+def _task(
+    run: Run, job: Job, agent: dict[str, Any], resources: list[dict[str, Any]]
+) -> dict[str, Any]:
     """Return the TaskInfo of a run."""
     arguments = [run.arguments] if run.arguments else job["arguments"]
-    command = {"value": " ".join([job["command"], *arguments]) if job["shell"] else job["command"], "shell": job["shell"]}
+    command = {
+        "value": " ".join([job["command"], *arguments]) if job["shell"] else job["command"],
+        "shell": job["shell"],
+    }
     if not job["shell"]:
         command["arguments"] = arguments
     if job["runAsUser"]:
         command["user"] = job["runAsUser"]
-    told = {"CHRONOS_JOB_NAME": job["name"], "CHRONOS_JOB_OWNER": job["owner"], "CHRONOS_JOB_RUN_ATTEMPT": str(run.attempt)}
+    told = {
+        "CHRONOS_JOB_NAME": job["name"],
+        "CHRONOS_JOB_OWNER": job["owner"],
+        "CHRONOS_JOB_RUN_ATTEMPT": str(run.attempt),
+    }
     variables = [{"name": name, "value": text} for name, text in told.items()]
     command["environment"] = {"variables": [*variables, *job["environmentVariables"]]}
     uris = job.get("fetch") or [{"value": uri} for uri in job["uris"]]
@@ -281,7 +296,11 @@ def _container(given: dict[str, Any]) -> dict[str, Any]:
         for each in given["volumes"] if "hostPath" in each
     ]  # fmt: skip
     if given["type"].upper() != "DOCKER":
-        return {"type": "MESOS", "volumes": volumes, "mesos": {"image": {"type": "DOCKER", "docker": {"name": given["image"]}}}}
+        return {
+            "type": "MESOS",
+            "volumes": volumes,
+            "mesos": {"image": {"type": "DOCKER", "docker": {"name": given["image"]}}},
+        }
     return {
         "type": "DOCKER",
         "volumes": volumes,

@@ -57,7 +57,11 @@ class Schedule(NamedTuple):
 
     def skipped(self, times: int) -> Schedule:
         """Return the schedule after so many runs."""
-        return Schedule(self.repeat if self.repeat < 0 else max(0, self.repeat - times), self.after(times), self.period)
+        return Schedule(
+            self.repeat if self.repeat < 0 else max(0, self.repeat - times),
+            self.after(times),
+            self.period,
+        )
 
 
 def zone(name: str) -> tzinfo:
@@ -79,8 +83,16 @@ def parse(text: str, zone_name: str) -> Schedule | None:
             start = datetime.fromisoformat(found[2])
         except ValueError:
             return None
-        start = start.replace(tzinfo=zone(zone_name)) if zone_name else start if start.tzinfo else start.replace(tzinfo=UTC)
-    return Schedule(int(found[1]) if found[1] else -1, start, {unit: float(period[unit] or 0) for unit in UNITS})
+        start = (
+            start.replace(tzinfo=zone(zone_name))
+            if zone_name
+            else start
+            if start.tzinfo
+            else start.replace(tzinfo=UTC)
+        )
+    return Schedule(
+        int(found[1]) if found[1] else -1, start, {unit: float(period[unit] or 0) for unit in UNITS}
+    )
 
 
 def stamp(moment: datetime) -> str:

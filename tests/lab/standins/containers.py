@@ -41,7 +41,9 @@ class Docker:
         info, docker = task.info["container"], task.info["container"]["docker"]
         amounts = resources.amounts(map(resources.modern, task.info["resources"]))
         network = docker.get("network", "HOST")
-        user = next((each["name"] for each in info.get("network_infos", []) if "name" in each), "bridge")
+        user = next(
+            (each["name"] for each in info.get("network_infos", []) if "name" in each), "bridge"
+        )
         options = [
             f"--name={name(task)}",
             f"--cpu-shares={max(int(amounts.get('cpus', 0) * 1024), 2)}",
@@ -51,12 +53,17 @@ class Docker:
             *(f"--env={variable}" for variable in names),
             *(f"--volume={_volume(each)}" for each in info.get("volumes", [])),
             *(["--privileged"] if docker.get("privileged") else []),
-            *(f"--publish={each['host_port']}:{each['container_port']}/{each.get('protocol', 'tcp')}"
-              for each in docker.get("port_mappings", [])),
+            *(
+                f"--publish={each['host_port']}:{each['container_port']}/{each.get('protocol', 'tcp')}"
+                for each in docker.get("port_mappings", [])
+            ),
             *(f"--{each['key']}={each['value']}" for each in docker.get("parameters", [])),
         ]
         command = task.info["command"]
-        words = [*([command["value"]] if command.get("value") else []), *command.get("arguments", [])]
+        words = [
+            *([command["value"]] if command.get("value") else []),
+            *command.get("arguments", []),
+        ]
         if command.get("shell", True) and words:
             options.append("--entrypoint=/bin/sh")
             words = ["-c", command["value"]]
@@ -64,7 +71,9 @@ class Docker:
 
     def address(self, task: Task) -> str | None:
         """Return the address of a task's container, empty if it has none of its own; None as long as it does not run."""
-        shown = self._run("inspect", "--format={{.State.Running}} {{.NetworkSettings.IPAddress}}", name(task)).stdout.split()
+        shown = self._run(
+            "inspect", "--format={{.State.Running}} {{.NetworkSettings.IPAddress}}", name(task)
+        ).stdout.split()
         return " ".join(shown[1:]) if shown[:1] == ["true"] else None
 
     def stop(self, task: Task, grace: float) -> list[str]:
@@ -83,7 +92,13 @@ class Docker:
             time.sleep(1)
 
     def _run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([*self.command, *words], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+        return subprocess.run(
+            [*self.command, *words],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
 
 
 def name(task: Task) -> str:

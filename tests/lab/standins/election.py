@@ -18,9 +18,13 @@ from kazoo.client import KazooClient, KazooState
 from kazoo.exceptions import ConnectionLoss, KazooException, NoNodeError
 from kazoo.security import make_acl, make_digest_acl
 
-logging.getLogger("kazoo").setLevel(logging.CRITICAL)  # an absent ZooKeeper is ordinary here, and said by the daemons
+logging.getLogger("kazoo").setLevel(
+    logging.CRITICAL
+)  # an absent ZooKeeper is ordinary here, and said by the daemons
 
-Members = list[tuple[str, bytes]]  # (node name, what the candidate says of itself), the leader first
+Members = list[
+    tuple[str, bytes]
+]  # (node name, what the candidate says of itself), the leader first
 
 
 class Group(Protocol):
@@ -101,7 +105,13 @@ class ZooKeeperGroup:
         timeout: float = 10.0,
         like: str | None = None,
     ) -> None:
-        self.url, self.prefix, self.data, self.changed, self.timeout = url, prefix, data, changed, timeout
+        self.url, self.prefix, self.data, self.changed, self.timeout = (
+            url,
+            prefix,
+            data,
+            changed,
+            timeout,
+        )
         self.like = prefix if like is None else like
         self.members: Members = []
         self.node: str | None = None
@@ -152,11 +162,16 @@ class ZooKeeperGroup:
                 self.changed()
 
     def _connect(self) -> None:
-        client = KazooClient(self.url.hosts, timeout=self.timeout, connection_retry={"max_tries": -1, "max_delay": 1})
+        client = KazooClient(
+            self.url.hosts, timeout=self.timeout, connection_retry={"max_tries": -1, "max_delay": 1}
+        )
         if self.url.login:
             user, _, password = self.url.login.partition(":")
             client.add_auth("digest", self.url.login)
-            client.default_acl = [make_digest_acl(user, password, all=True), make_acl("world", "anyone", read=True)]
+            client.default_acl = [
+                make_digest_acl(user, password, all=True),
+                make_acl("world", "anyone", read=True),
+            ]
         self._client = client
         client.add_listener(lambda _state: self._wake.set())
         connected = client.start_async()
@@ -165,7 +180,9 @@ class ZooKeeperGroup:
             raise KazooException("no answer")
         client.ensure_path(self.url.path)
         if self.data is not None:
-            created = client.create(f"{self.url.path}/{self.prefix}", self.data, ephemeral=True, sequence=True)
+            created = client.create(
+                f"{self.url.path}/{self.prefix}", self.data, ephemeral=True, sequence=True
+            )
             self.node = created.rpartition("/")[2]
 
     def _watch(self) -> None:
@@ -221,7 +238,9 @@ class MemoryRoom:
 
     def tell(self) -> None:
         """Show every group its members."""
-        members = [(g.node, g.data) for g in self.groups if g.node is not None and g.data is not None]
+        members = [
+            (g.node, g.data) for g in self.groups if g.node is not None and g.data is not None
+        ]
         for group in self.groups:
             group.members = list(members)
             group.changed()
@@ -230,7 +249,9 @@ class MemoryRoom:
 class MemoryGroup:
     """A group in the memory of the process; what it means stands at ``ZooKeeperGroup``."""
 
-    def __init__(self, room: MemoryRoom, data: bytes | None, changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, room: MemoryRoom, data: bytes | None, changed: Callable[[], None] = lambda: None
+    ) -> None:
         self.room, self.data, self.changed = room, data, changed
         self.members: Members = []
         self.node: str | None = None

@@ -13,7 +13,12 @@ from typing import Any
 from .tasks import Task
 
 # Commands that end at once, and how; all others run until they are killed.
-ENDS = {"true": "TASK_FINISHED", "exit 0": "TASK_FINISHED", "false": "TASK_FAILED", "exit 1": "TASK_FAILED"}
+ENDS = {
+    "true": "TASK_FINISHED",
+    "exit 0": "TASK_FINISHED",
+    "false": "TASK_FAILED",
+    "exit 1": "TASK_FAILED",
+}
 
 
 class Pretend:
@@ -47,7 +52,11 @@ class Pretend:
         self.say(task, "TASK_RUNNING")
         command = task.info.get("command", {}).get("value", "").strip()
         if command in ENDS:
-            self.say(task, ENDS[command], f"Command exited with status {0 if ENDS[command] == 'TASK_FINISHED' else 1}")
+            self.say(
+                task,
+                ENDS[command],
+                f"Command exited with status {0 if ENDS[command] == 'TASK_FINISHED' else 1}",
+            )
 
     def adopt(self, info: dict[str, Any], statuses: list[dict[str, Any]]) -> None:
         """Take a task over with what was said of it."""
@@ -78,12 +87,18 @@ class Pretend:
     def reports(self) -> list[dict[str, Any]]:
         """What the master is told."""
         with self.lock:
-            return [{"info": task.info, "statuses": list(task.statuses)} for task in self.tasks.values()]
+            return [
+                {"info": task.info, "statuses": list(task.statuses)} for task in self.tasks.values()
+            ]
 
     def told(self, reports: list[dict[str, Any]]) -> None:
         """Forget the tasks of whose end the master knows now; the agent shows the last ones as completed."""
         with self.lock:
-            over = [task for task in self.tasks.values() if task.over and {"info": task.info, "statuses": task.statuses} in reports]
+            over = [
+                task
+                for task in self.tasks.values()
+                if task.over and {"info": task.info, "statuses": task.statuses} in reports
+            ]
             for task in over[:-50]:
                 self.forget(task)
 
@@ -97,28 +112,38 @@ class Pretend:
     def sandbox(self, task: Task) -> pathlib.Path:
         """Where a task has its files."""
         framework, id = (each.replace("/", "_") for each in task.key)
-        executor = self.work_dir / "slaves" / task.agent_id / "frameworks" / framework / "executors" / id
+        executor = (
+            self.work_dir / "slaves" / task.agent_id / "frameworks" / framework / "executors" / id
+        )
         return executor / "runs" / container(task)
 
-    def say(self, task: Task, state: str, message: str | None = None, address: str = "", **more: Any) -> None:
+    def say(
+        self, task: Task, state: str, message: str | None = None, address: str = "", **more: Any
+    ) -> None:
         """Add a status; with an address that is the task's own from now on."""
         with self.lock:
-            where = task.statuses[-1]["container_status"] if task.statuses else {"container_id": {"value": str(uuid.uuid4())}}
+            where = (
+                task.statuses[-1]["container_status"]
+                if task.statuses
+                else {"container_id": {"value": str(uuid.uuid4())}}
+            )
             if address or not task.statuses:
                 found = {"protocol": "IPv4", "ip_address": address or self.address}
                 where = {**where, "network_infos": [{"ip_addresses": [found]}]}
-            task.statuses.append({
-                "task_id": task.info["task_id"],
-                "state": state,
-                **({"message": message} if message else {}),
-                "source": "SOURCE_EXECUTOR",
-                "agent_id": task.info["agent_id"],
-                "executor_id": {"value": task.info["task_id"]["value"]},
-                "timestamp": time.time(),
-                "uuid": base64.b64encode(uuid.uuid4().bytes).decode(),
-                **more,
-                "container_status": where,
-            })
+            task.statuses.append(
+                {
+                    "task_id": task.info["task_id"],
+                    "state": state,
+                    **({"message": message} if message else {}),
+                    "source": "SOURCE_EXECUTOR",
+                    "agent_id": task.info["agent_id"],
+                    "executor_id": {"value": task.info["task_id"]["value"]},
+                    "timestamp": time.time(),
+                    "uuid": base64.b64encode(uuid.uuid4().bytes).decode(),
+                    **more,
+                    "container_status": where,
+                }
+            )
         self.changed()
 
 

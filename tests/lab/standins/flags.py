@@ -13,7 +13,16 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|ms|secs|mins|hrs|days|weeks)")
-SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "secs": 1, "mins": 60, "hrs": 3600, "days": 86400, "weeks": 604800}
+SECONDS = {
+    "ns": 1e-9,
+    "us": 1e-6,
+    "ms": 1e-3,
+    "secs": 1,
+    "mins": 60,
+    "hrs": 3600,
+    "days": 86400,
+    "weeks": 604800,
+}
 
 
 class FlagError(Exception):
@@ -101,7 +110,10 @@ def split(arguments: Iterable[str]) -> list[tuple[str, str | None]]:
 
 
 def load(
-    flags: Mapping[str, Flag], arguments: Iterable[str], environment: Mapping[str, str], required: Iterable[str] = ()
+    flags: Mapping[str, Flag],
+    arguments: Iterable[str],
+    environment: Mapping[str, str],
+    required: Iterable[str] = (),
 ) -> dict[str, str]:
     """
     Load the flags of a daemon from its command line and from ``MESOS_*`` variables.
@@ -112,12 +124,18 @@ def load(
     Raises FlagError, with the daemon's own words, for an unknown flag, one given twice (in whatever spelling), a value
     of the wrong type, and a flag of ``required`` that is missing.
     """
-    names = {flag.name: flag for flag in flags.values()} | {flag.alias: flag for flag in flags.values() if flag.alias}
+    names = {flag.name: flag for flag in flags.values()} | {
+        flag.alias: flag for flag in flags.values() if flag.alias
+    }
     pairs = split(arguments)
     given = {name for name, _ in pairs}
     for variable, value in environment.items():
         name = variable.removeprefix("MESOS_").lower()
-        if variable.startswith("MESOS_") and name.removeprefix("no-") in names and name not in given:
+        if (
+            variable.startswith("MESOS_")
+            and name.removeprefix("no-") in names
+            and name not in given
+        ):
             pairs.append((name, value))
 
     values: dict[str, str] = {}
@@ -144,7 +162,9 @@ def _value(flag: Flag, plain: str, name: str, value: str | None, negated: bool) 
     """Check one value as given and turn it into the text that ``/flags`` shows."""
     if flag.type == "bool":
         if negated and value:
-            raise FlagError(f"Failed to load boolean flag '{plain}' via '{name}' with value '{value}'")
+            raise FlagError(
+                f"Failed to load boolean flag '{plain}' via '{name}' with value '{value}'"
+            )
         value = value or ("false" if negated else "true")
     elif negated:
         raise FlagError(f"Failed to load non-boolean flag '{plain}' via '{name}'")
@@ -155,7 +175,9 @@ def _value(flag: Flag, plain: str, name: str, value: str | None, negated: bool) 
             value = _content(value.removeprefix("file://"))
         CHECKS[flag.type](value)
     except ValueError as error:
-        raise FlagError(f"Failed to load flag '{plain}': Failed to load value '{value}': {error}") from error
+        raise FlagError(
+            f"Failed to load flag '{plain}': Failed to load value '{value}': {error}"
+        ) from error
     return {"1": "true", "0": "false"}.get(value, value) if flag.type == "bool" else value
 
 

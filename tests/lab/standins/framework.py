@@ -61,7 +61,15 @@ class Framework(HttpDaemon):
         self.environment = environment
         room = master if isinstance(master, MemoryRoom) else None
         url = master if isinstance(master, str) else ""
-        self.registration = Registration(url, "/standin/frameworks", self.describe, self._accepted, self._removed, room, self.beat)
+        self.registration = Registration(
+            url,
+            "/standin/frameworks",
+            self.describe,
+            self._accepted,
+            self._removed,
+            room,
+            self.beat,
+        )
         self.agents: list[dict[str, Any]] = []
         self._launches: dict[str, dict[str, Any]] = {}
         self._kills: set[str] = set()
@@ -89,10 +97,20 @@ class Framework(HttpDaemon):
 
     def describe(self) -> dict[str, Any]:
         """Return what the Mesos master is told."""
-        info = {**self.info(), **({"id": {"value": self.framework_id}} if self.framework_id else {})}
+        info = {
+            **self.info(),
+            **({"id": {"value": self.framework_id}} if self.framework_id else {}),
+        }
         port = self.environment.get("LIBPROCESS_PORT", "0")
-        pid = f"scheduler-{id(self):x}@{self.environment.get('LIBPROCESS_IP', self.hostname)}:{port}"
-        who = {"info": info, "pid": pid, "version": "", "capabilities": ["TASK_KILLING_STATE", "PARTITION_AWARE"]}
+        pid = (
+            f"scheduler-{id(self):x}@{self.environment.get('LIBPROCESS_IP', self.hostname)}:{port}"
+        )
+        who = {
+            "info": info,
+            "pid": pid,
+            "version": "",
+            "capabilities": ["TASK_KILLING_STATE", "PARTITION_AWARE"],
+        }
         return {**who, "launch": list(self._launches.values()), "kill": sorted(self._kills)}
 
     # --- tasks ---
@@ -123,7 +141,11 @@ class Framework(HttpDaemon):
     def end(self, status: int, reason: str) -> None:
         """End with a status."""
         self.ended = reason
-        print(f"[{time.strftime('%Y-%m-%d %H:%M:%S')}] ERROR {reason} (standin)", file=sys.stderr, flush=True)
+        print(
+            f"[{time.strftime('%Y-%m-%d %H:%M:%S')}] ERROR {reason} (standin)",
+            file=sys.stderr,
+            flush=True,
+        )
         self.exit(status)
 
     def start(self) -> None:
@@ -134,7 +156,9 @@ class Framework(HttpDaemon):
             self.group = MemoryGroup(self.election, data, self._changed)
         else:
             node = f"_c_{uuid.uuid4()}-latch-"
-            self.group = ZooKeeperGroup(self.election, node, data, self._changed, self.zk_timeout, "latch-")
+            self.group = ZooKeeperGroup(
+                self.election, node, data, self._changed, self.zk_timeout, "latch-"
+            )
             timer = threading.Timer(self.zk_timeout, self._connected)
             timer.daemon = True
             timer.start()
@@ -171,7 +195,9 @@ class Framework(HttpDaemon):
             try:
                 self._driver = socket.create_server((host, port), backlog=16)
             except OSError as error:
-                self.end(1, f"Failed to initialize: Failed to bind on {host}:{port}: {error.strerror}")
+                self.end(
+                    1, f"Failed to initialize: Failed to bind on {host}:{port}: {error.strerror}"
+                )
 
     def _stored(self) -> str:
         with contextlib.suppress(KazooException):
@@ -202,7 +228,9 @@ class Framework(HttpDaemon):
         query = f"?{request.query_string.decode()}" if request.query_string else ""
         sent = {name: value for name, value in request.headers.items() if name.lower() not in HOP}
         body = request.get_data() or None
-        onward = urllib.request.Request(f"http://{self.leader}{request.path}{query}", body, method=request.method)
+        onward = urllib.request.Request(
+            f"http://{self.leader}{request.path}{query}", body, method=request.method
+        )
         for name, value in {**sent, **headers}.items():
             onward.add_header(name, value)
         try:
@@ -222,7 +250,11 @@ class Framework(HttpDaemon):
 def native_library() -> str | None:
     """Return the version of libmesos that a scheduler on this host would load, None if there is none."""
     paths = [os.environ.get("MESOS_NATIVE_JAVA_LIBRARY") or os.environ.get("MESOS_NATIVE_LIBRARY")]
-    for path in paths if paths[0] else ["/usr/local/lib/libmesos.so", "/usr/lib/libmesos.so", "/usr/lib64/libmesos.so"]:
+    for path in (
+        paths
+        if paths[0]
+        else ["/usr/local/lib/libmesos.so", "/usr/lib/libmesos.so", "/usr/lib64/libmesos.so"]
+    ):
         found = pathlib.Path(path or "")
         if found.exists():
             return found.resolve().name.removeprefix("libmesos-").removesuffix(".so")

@@ -39,7 +39,9 @@ def answer(body: Any = None, status: int = 200, **headers: str) -> Response:
     elif isinstance(body, str):
         response = Response(body, status, mimetype="text/plain")
     else:
-        response = Response(json.dumps(body, separators=(",", ":")), status, content_type="application/json")
+        response = Response(
+            json.dumps(body, separators=(",", ":")), status, content_type="application/json"
+        )
     for name, value in headers.items():
         response.headers[name.replace("_", "-")] = value
     return response
@@ -94,12 +96,18 @@ class HttpDaemon:
     def start(self) -> None:
         """Bind and serve; OSError if the address is taken."""
         try:
-            self._server = make_server(self.host, self.port, self._serve, threaded=True, request_handler=_Handler)
+            self._server = make_server(
+                self.host, self.port, self._serve, threaded=True, request_handler=_Handler
+            )
         except SystemExit as error:  # Werkzeug ends the process where the port is taken
-            raise OSError(f"Failed to bind on {self.host}:{self.port}: Address already in use") from error
+            raise OSError(
+                f"Failed to bind on {self.host}:{self.port}: Address already in use"
+            ) from error
         self._server.daemon_threads = True
         self.port = self._server.server_port
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), daemon=True
+        )
         self._thread.start()
 
     def stop(self) -> None:

@@ -22,7 +22,11 @@ def shown(machine: Machine) -> str:
 
 
 def _nanoseconds(given: dict[str, Any]) -> dict[str, int]:
-    return {"nanoseconds": int(float(given["nanoseconds"])) if isinstance(given["nanoseconds"], str) else int(given["nanoseconds"])}
+    return {
+        "nanoseconds": int(float(given["nanoseconds"]))
+        if isinstance(given["nanoseconds"], str)
+        else int(given["nanoseconds"])
+    }
 
 
 def _checked(machines: list[Machine], seen: set[tuple[str, str]]) -> None:
@@ -84,7 +88,10 @@ class Maintenance:
             _checked(window["machine_ids"], seen)
             windows.append({"machine_ids": window["machine_ids"], "unavailability": unavailability})
         for machine in sorted(self.down - seen):
-            raise Refusal(400, f"Machine '{shown(self.known[machine])}' is deactivated and cannot be removed from the schedule")
+            raise Refusal(
+                400,
+                f"Machine '{shown(self.known[machine])}' is deactivated and cannot be removed from the schedule",
+            )
         self.windows = windows
         for window in windows:
             for machine in window["machine_ids"]:
@@ -96,14 +103,19 @@ class Maintenance:
         _checked(machines, set())
         for machine in machines:
             if key(machine) not in self.known:
-                raise Refusal(400, f"Machine '{shown(machine)}' is not part of a maintenance schedule")
+                raise Refusal(
+                    400, f"Machine '{shown(machine)}' is not part of a maintenance schedule"
+                )
 
     def start(self, machines: list[Machine]) -> None:
         """Take machines down."""
         self._machines(machines)
         for machine in machines:
             if key(machine) in self.down or key(machine) not in self.scheduled:
-                raise Refusal(400, f"Machine '{shown(machine)}' is not in DRAINING mode and cannot be brought down")
+                raise Refusal(
+                    400,
+                    f"Machine '{shown(machine)}' is not in DRAINING mode and cannot be brought down",
+                )
         self.down |= {key(machine) for machine in machines}
 
     def stop(self, machines: list[Machine]) -> None:
@@ -111,11 +123,15 @@ class Maintenance:
         self._machines(machines)
         for machine in machines:
             if key(machine) not in self.down:
-                raise Refusal(400, f"Machine '{shown(machine)}' is not in DOWN mode and cannot be brought up")
+                raise Refusal(
+                    400, f"Machine '{shown(machine)}' is not in DOWN mode and cannot be brought up"
+                )
         ended = {key(machine) for machine in machines}
         self.down -= ended
         for window in self.windows:
-            window["machine_ids"] = [machine for machine in window["machine_ids"] if key(machine) not in ended]
+            window["machine_ids"] = [
+                machine for machine in window["machine_ids"] if key(machine) not in ended
+            ]
         self.windows = [window for window in self.windows if window["machine_ids"]]
 
     def schedule(self) -> dict[str, Any]:
@@ -126,4 +142,7 @@ class Maintenance:
         """Return which machines are draining and down."""
         draining = [{"id": self.known[each]} for each in sorted(self.scheduled - self.down)]
         down = [self.known[each] for each in sorted(self.down)]
-        return {**({"draining_machines": draining} if draining else {}), **({"down_machines": down} if down else {})}
+        return {
+            **({"draining_machines": draining} if draining else {}),
+            **({"down_machines": down} if down else {}),
+        }

@@ -101,7 +101,9 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
         try:
             zk = ZooKeeperUrl.parse(str(self.options["zk"]))
         except ValueError as error:
-            raise OptionError(f"Bad arguments for option 'zk': '{self.options['zk']}' - {error}") from error
+            raise OptionError(
+                f"Bad arguments for option 'zk': '{self.options['zk']}' - {error}"
+            ) from error
         if not self.options["ha"]:
             servers = MemoryRoom()
         super().__init__(
@@ -154,7 +156,10 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
     def info(self) -> dict[str, Any]:
         """Return the FrameworkInfo, without its id."""
         options = self.options
-        optional = {"role": options["mesos_role"], "principal": options["mesos_authentication_principal"]}
+        optional = {
+            "role": options["mesos_role"],
+            "principal": options["mesos_authentication_principal"],
+        }
         return {
             "user": options["mesos_user"] or getpass.getuser(),
             "name": options["framework_name"],
@@ -182,7 +187,9 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
         most = int(str(self.options["zk_max_versions"]))
         self.history = [*self.history, (version, self.tree)][-most:]
         named: dict[str, dict[str, set[str]]] = {"apps": {}, "pods": {}}
-        trees = [tree for _, tree in self.history] + [tree for plan in self.plans for tree in (plan.original, plan.target)]
+        trees = [tree for _, tree in self.history] + [
+            tree for plan in self.plans for tree in (plan.original, plan.target)
+        ]
         for kind, kept in self.versions.items():
             for path, spec in getattr(self.tree, kind).items():
                 kept.setdefault(path, {})[spec["version"]] = spec
@@ -190,7 +197,11 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
                 for path, spec in getattr(tree, kind).items():
                     named[kind].setdefault(path, set()).add(spec["version"])
             for path in list(kept):
-                kept[path] = {name: spec for name, spec in kept[path].items() if name in named[kind].get(path, ())}
+                kept[path] = {
+                    name: spec
+                    for name, spec in kept[path].items()
+                    if name in named[kind].get(path, ())
+                }
                 if not kept[path]:
                     del kept[path]
 
@@ -203,7 +214,11 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
     def _keep_id(self, framework_id: str | None) -> None:
         names = ("tree", "versions", "history", "plans", "goals", "delays", "failures")
         kept = {name: getattr(self, name) for name in names}
-        self.group.store(store({"framework_id": framework_id, **kept, "instances": list(self.instances.values())}))
+        self.group.store(
+            store(
+                {"framework_id": framework_id, **kept, "instances": list(self.instances.values())}
+            )
+        )
 
     def _stored(self) -> str:
         with self.lock, contextlib.suppress(KazooException):
@@ -211,7 +226,9 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
             framework_id = kept.pop("framework_id", None) or ""
             instances = kept.pop("instances", [])
             # What no master ever confirmed was not sent, or is a stranger that gets killed.
-            self.instances = {one.id: one for one in instances if all(task.seen for task in one.tasks.values())}
+            self.instances = {
+                one.id: one for one in instances if all(task.seen for task in one.tasks.values())
+            }
             for name, value in kept.items():
                 setattr(self, name, value)
             return framework_id
@@ -254,7 +271,10 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
         query, body = request.query_string.decode(), request.get_data(as_text=True)
         self.requests.append(Asked(request.method, request.path, query, body))
         del self.requests[:-1000]
-        login = str(self.options["http_credentials"] or self.environment.get("MESOSPHERE_HTTP_CREDENTIALS", ""))
+        login = str(
+            self.options["http_credentials"]
+            or self.environment.get("MESOSPHERE_HTTP_CREDENTIALS", "")
+        )
         if login:
             given = request.authorization
             if given is None or f"{given.username}:{given.password}" != login:
@@ -265,7 +285,9 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
             return None
         if request.path == "/v2/events" and self.line >= (1, 7) and self.leader:
             response = answer(None, 302)
-            response.headers["Location"] = f"http://{self.leader}/v2/events" + (f"?{query}" if query else "")
+            response.headers["Location"] = f"http://{self.leader}/v2/events" + (
+                f"?{query}" if query else ""
+            )
             return response
         for _ in range(10):
             if self.leader not in (None, self.address):
@@ -299,7 +321,12 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
     def ping(self, request: Request) -> Any:
         """Say that it lives, for the leader."""
         wanted = request.accept_mimetypes
-        if wanted and not wanted.accept_json and "text/plain" not in wanted and "text/html" not in wanted:
+        if (
+            wanted
+            and not wanted.accept_json
+            and "text/plain" not in wanted
+            and "text/html" not in wanted
+        ):
             return answer(None, 204)
         response = answer("pong")
         if wanted.best_match(["text/plain", "application/json"]) == "application/json":
@@ -309,7 +336,14 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
     @route("/metrics", "GET")
     def get_metrics(self, _request: Request) -> Any:
         """Show the shape of metrics, empty."""
-        return {"version": "4.0.0", "gauges": {}, "counters": {}, "histograms": {}, "meters": {}, "timers": {}}
+        return {
+            "version": "4.0.0",
+            "gauges": {},
+            "counters": {},
+            "histograms": {},
+            "meters": {},
+            "timers": {},
+        }
 
     @route("/v2/info", "GET")
     def get_info(self, _request: Request) -> Any:
@@ -318,11 +352,18 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
             name: int(value) if isinstance(value, str) and value.isdigit() else value
             for name, value in self.options.items()
         }
-        config = {CALLED.get(name, name): options[name] for name in SHOWN.split() if name in options}
-        zk = {name: options[name] for name in ("zk", "zk_timeout", "zk_session_timeout", "zk_max_versions")}
+        config = {
+            CALLED.get(name, name): options[name] for name in SHOWN.split() if name in options
+        }
+        zk = {
+            name: options[name]
+            for name in ("zk", "zk_timeout", "zk_session_timeout", "zk_max_versions")
+        }
         if self.line >= (1, 7):  # older ones show the password
             zk["zk"] = re.sub("//[^@/]*@", "//xxxxxxxx:xxxxxxxx@", zk["zk"])
-            config["master"] = config["master"] and re.sub("//[^@/]*@", "//xxxxxxxx:xxxxxxxx@", str(config["master"]))
+            config["master"] = config["master"] and re.sub(
+                "//[^@/]*@", "//xxxxxxxx:xxxxxxxx@", str(config["master"])
+            )
         return {
             "name": "marathon",
             "version": self.version,
@@ -330,7 +371,10 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
             "elected": self.leading,
             "leader": self.leader,
             "frameworkId": self.framework_id,
-            "marathon_config": {**config, "features": [name for name in self.settings.features if name]},
+            "marathon_config": {
+                **config,
+                "features": [name for name in self.settings.features if name],
+            },
             "zookeeper_config": zk,
             "http_config": {name: options[name] for name in ("http_port", "https_port")},
         }
@@ -353,7 +397,13 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
 
         with self.lock:
             self.followers.append(follower)
-        follower.put({"eventType": "event_stream_attached", "timestamp": self.clock.now(), "remoteAddress": request.remote_addr})
+        follower.put(
+            {
+                "eventType": "event_stream_attached",
+                "timestamp": self.clock.now(),
+                "remoteAddress": request.remote_addr,
+            }
+        )
         return Response(stream(), mimetype="text/event-stream")
 
     @api("/v2/leader", "GET")

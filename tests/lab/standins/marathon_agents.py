@@ -15,8 +15,20 @@ TERMINAL = {"true": "TASK_FINISHED", "exit 0": "TASK_FINISHED", "false": "TASK_F
 
 def agent(hostname: str, attributes: dict[str, Any] | None = None, **free: Any) -> Agent:
     """Make an agent: 4 CPUs, 4 GiB of memory, 10 GiB of disk and the ports 31000 to 32000, unless ``free`` says otherwise."""
-    has = {"cpus": 4.0, "mem": 4096.0, "disk": 10240.0, "gpus": 0.0, "ports": [[31000, 32000]], **free}
-    return {"id": f"id-of-{hostname}", "hostname": hostname, "attributes": attributes or {}, "free": {"*": has}}
+    has = {
+        "cpus": 4.0,
+        "mem": 4096.0,
+        "disk": 10240.0,
+        "gpus": 0.0,
+        "ports": [[31000, 32000]],
+        **free,
+    }
+    return {
+        "id": f"id-of-{hostname}",
+        "hostname": hostname,
+        "attributes": attributes or {},
+        "free": {"*": has},
+    }
 
 
 class Agents:
@@ -68,11 +80,17 @@ class Agents:
 
     def _run(self, id: str) -> None:
         command = self._infos[id]["command"].get("value", "").strip()
-        state = TERMINAL.get(command, "TASK_FAILED" if command.startswith("exit ") else "TASK_RUNNING")
+        state = TERMINAL.get(
+            command, "TASK_FAILED" if command.startswith("exit ") else "TASK_RUNNING"
+        )
         if state == "TASK_RUNNING":
             self._set(id, state)
         else:
-            self.end(id, state, "Command exited" if state == "TASK_FINISHED" else "Command exited with status 1")
+            self.end(
+                id,
+                state,
+                "Command exited" if state == "TASK_FINISHED" else "Command exited with status 1",
+            )
 
     def _set(self, id: str, state: str, message: str = "") -> None:
         where = self.tasks[id]["agent_id"] if id in self.tasks else self._infos[id]["agent_id"]
@@ -91,7 +109,9 @@ class Agents:
 class Direct:
     """Stands where ``peers.Registration`` does, and keeps a framework registered with agents in memory."""
 
-    def __init__(self, agents: Agents, describe: Callable[[], Any], accepted: Callable[[Any], None]) -> None:
+    def __init__(
+        self, agents: Agents, describe: Callable[[], Any], accepted: Callable[[Any], None]
+    ) -> None:
         self.agents, self.describe, self.accepted = agents, describe, accepted
         self.beat = 0.05
         self._wake, self._stopped = threading.Event(), False

@@ -16,11 +16,19 @@ from .marathon_tree import Tree, parsed
 EMBED = {
     "tasks": {"tasks", "deployments"},
     "failures": {"tasks", "deployments", "lastTaskFailure"},
-    **{name: {name} for name in ("deployments", "readiness", "lastTaskFailure", "counts", "taskStats")},
+    **{
+        name: {name}
+        for name in ("deployments", "readiness", "lastTaskFailure", "counts", "taskStats")
+    },
 }
 TERM = r"((?:\\.|[-A-Za-z0-9_.])+)"
-SELECTOR = re.compile(rf"\s*{TERM}\s*(?:(==|!=)\s*{TERM}|(in|notin)\s*\(\s*((?:{TERM}\s*(?:,\s*)?)*)\))?\s*(?:,|$)")
-LOST_BY_UPDATES = ("executorResources", "resourceLimits")  # a partial update forgets them, a fault of Marathon
+SELECTOR = re.compile(
+    rf"\s*{TERM}\s*(?:(==|!=)\s*{TERM}|(in|notin)\s*\(\s*((?:{TERM}\s*(?:,\s*)?)*)\))?\s*(?:,|$)"
+)
+LOST_BY_UPDATES = (
+    "executorResources",
+    "resourceLimits",
+)  # a partial update forgets them, a fault of Marathon
 
 
 def selector(text: str) -> Callable[[dict[str, str]], bool]:
@@ -34,12 +42,15 @@ def selector(text: str) -> Callable[[dict[str, str]], bool]:
             raise Refused(422, f"Can not parse label selector {text}. Reason: {reason}")
         label, equals, value, member, members = match.groups()[:5]
         values = [value] if equals else re.findall(TERM, members or "")
-        checks.append((_plain(label), equals or member or "", [_plain(each) for each in values if each]))
+        checks.append(
+            (_plain(label), equals or member or "", [_plain(each) for each in values if each])
+        )
         position = match.end()
 
     def matches(labels: dict[str, str]) -> bool:
         return all(
-            label in labels and (not how or (labels[label] in values) == (how in ("==", "in"))) for label, how, values in checks
+            label in labels and (not how or (labels[label] in values) == (how in ("==", "in")))
+            for label, how, values in checks
         )
 
     return matches
@@ -66,7 +77,9 @@ class Apps:
         if "counts" in embed:
             shown |= self.counts(path)
         if "deployments" in embed:
-            shown["deployments"] = [{"id": plan.id} for plan in self.plans if path in plan.affected("app")]
+            shown["deployments"] = [
+                {"id": plan.id} for plan in self.plans if path in plan.affected("app")
+            ]
         if "tasks" in embed:
             shown["tasks"] = self.tasks_of(path)
         if "lastTaskFailure" in embed and path in self.failures:
@@ -74,8 +87,13 @@ class Apps:
         if "readiness" in embed:
             shown["readinessCheckResults"] = []
         if "taskStats" in embed:
-            counts = {name.removeprefix("tasks").lower(): count for name, count in self.counts(path).items()}
-            shown["taskStats"] = {"totalSummary": {"stats": {"counts": counts}}} if any(counts.values()) else {}
+            counts = {
+                name.removeprefix("tasks").lower(): count
+                for name, count in self.counts(path).items()
+            }
+            shown["taskStats"] = (
+                {"totalSummary": {"stats": {"counts": counts}}} if any(counts.values()) else {}
+            )
         return shown
 
     def shown_spec(self: Any, path: str) -> dict[str, Any]:
@@ -106,7 +124,11 @@ class Apps:
         if "version" in update:
             return self._app_back(old["id"], update)
         update = translate(update, self.settings, update=True)
-        kept = {name: value for name, value in old.items() if name not in LOST_BY_UPDATES and name not in ("version", "versionInfo")}
+        kept = {
+            name: value
+            for name, value in old.items()
+            if name not in LOST_BY_UPDATES and name not in ("version", "versionInfo")
+        }
         return self._app_kept({**kept, **update, "id": old["id"]})
 
     def _app_kept(self: Any, app: App) -> App:
@@ -120,14 +142,20 @@ class Apps:
         if set(update) - {"id", "version"}:
             invalid([("/", "The 'version' field may only be combined with the 'id' field.")])
         app = self.app_at(path, update["version"])
-        return {name: value for name, value in app.items() if name not in ("version", "versionInfo")}
+        return {
+            name: value for name, value in app.items() if name not in ("version", "versionInfo")
+        }
 
     def app_at(self: Any, path: str, version: str) -> App:
         """Return an app in a version; refuses where there is none."""
         if parsed(version) is None:
-            raise Refused(422, f"Invalid timestamp provided '{version}'. Expecting ISO-8601 datetime string.")
+            raise Refused(
+                422, f"Invalid timestamp provided '{version}'. Expecting ISO-8601 datetime string."
+            )
         versions = self.versions["apps"].get(path, {})
-        found = next((app for name, app in versions.items() if parsed(name) == parsed(version)), None)
+        found = next(
+            (app for name, app in versions.items() if parsed(name) == parsed(version)), None
+        )
         if found is None:
             raise missing("App", path, version)
         return found
@@ -143,19 +171,30 @@ class Apps:
         found = [
             self.app_shown(app, embed)
             for path, app in sorted(self.tree.apps.items())
-            if cmd.lower() in str(app.get("cmd") or "").lower() and id.lower() in path.lower() and matches(app["labels"])
+            if cmd.lower() in str(app.get("cmd") or "").lower()
+            and id.lower() in path.lower()
+            and matches(app["labels"])
         ]
         return answer({"apps": found})
 
     @api("/v2/apps/<path:id>", "GET")
     def get_app(self: Any, request: Request, id: str) -> Any:
         """Show one app, or all below a group."""
-        embed = {"counts", "deployments", "tasks", "lastTaskFailure"} | embedded(request.args.getlist("embed"))
+        embed = {"counts", "deployments", "tasks", "lastTaskFailure"} | embedded(
+            request.args.getlist("embed")
+        )
         if id == "*" or id.endswith("/*"):
             group = absolute(id[:-1])
             if group not in self.tree.groups:
                 raise missing("Group", group)
-            return answer({"*": [self.app_shown(self.tree.apps[path], embed) for path in self.tree.below(group, self.tree.apps)]})
+            return answer(
+                {
+                    "*": [
+                        self.app_shown(self.tree.apps[path], embed)
+                        for path in self.tree.below(group, self.tree.apps)
+                    ]
+                }
+            )
         return answer({"app": self.app_shown(self.known_app(id), embed)})
 
     @api("/v2/apps", "POST")
@@ -177,14 +216,18 @@ class Apps:
         response.headers["Location"] = f"{request.host_url}v2/apps{path}"
         return response
 
-    def _update(self: Any, request: Request, changes: dict[str, Any], whole: bool, creates: bool) -> tuple[Any, bool]:
+    def _update(
+        self: Any, request: Request, changes: dict[str, Any], whole: bool, creates: bool
+    ) -> tuple[Any, bool]:
         """Update several apps at once. Returns the deployment, and whether an app is new."""
         tree, version, new = self.tree.copy(), self.clock.now(), False
         for path, given in changes.items():
             old = self.tree.apps.get(path)
             if old is None and not creates:
                 raise missing("App", path)
-            app = self.app_read(given, path) if old is None or whole else self.app_updated(old, given)
+            app = (
+                self.app_read(given, path) if old is None or whole else self.app_updated(old, given)
+            )
             tree.put("apps", app, version, self.enforces_roles)
             new = new or old is None
         return self.deploy(tree, version, flag(request, "force")), new
@@ -213,7 +256,9 @@ class Apps:
     @api("/v2/apps", "PUT")
     def put_apps(self: Any, request: Request) -> Any:
         """Update several apps, or create them."""
-        return self.changed(self._update(request, self._several(request), self._whole(request), True)[0])
+        return self.changed(
+            self._update(request, self._several(request), self._whole(request), True)[0]
+        )
 
     @api("/v2/apps", "PATCH", since=(1, 4))
     def patch_apps(self: Any, request: Request) -> Any:
@@ -237,12 +282,16 @@ class Apps:
         """Replace all tasks of an app."""
         path = self.known_app(id)["id"]
         restart = frozenset({path})
-        return self.changed(self.deploy(self.tree.copy(), self.clock.now(), flag(request, "force"), restart))
+        return self.changed(
+            self.deploy(self.tree.copy(), self.clock.now(), flag(request, "force"), restart)
+        )
 
     @api("/v2/apps/<path:id>/versions", "GET")
     def get_app_versions(self: Any, _request: Request, id: str) -> Any:
         """Show the versions of an app, the newest first."""
-        return answer({"versions": sorted(self.versions["apps"][self.known_app(id)["id"]], reverse=True)})
+        return answer(
+            {"versions": sorted(self.versions["apps"][self.known_app(id)["id"]], reverse=True)}
+        )
 
     @api("/v2/apps/<path:id>/versions/<version>", "GET")
     def get_app_version(self: Any, _request: Request, id: str, version: str) -> Any:

@@ -32,7 +32,10 @@ class Action(NamedTuple):
 
     def shown(self) -> dict[str, Any]:
         """Return what the API says of it."""
-        return {"action": f"{self.verb}{'Application' if self.kind == 'app' else 'Pod'}", self.kind: self.path}
+        return {
+            "action": f"{self.verb}{'Application' if self.kind == 'app' else 'Pod'}",
+            self.kind: self.path,
+        }
 
 
 @dataclasses.dataclass
@@ -62,7 +65,9 @@ class Plan:
             "affectedApps": sorted(self.affected("app")),
             "affectedPods": sorted(self.affected("pod")),
             "steps": steps_shown(self.steps),
-            "currentActions": [{**action.shown(), "readinessCheckResults": []} for action in self.current()],
+            "currentActions": [
+                {**action.shown(), "readinessCheckResults": []} for action in self.current()
+            ],
             "currentStep": self.step + 1,
             "totalSteps": len(self.steps),
         }
@@ -73,7 +78,9 @@ def steps_shown(steps: list[list[Action]]) -> list[dict[str, Any]]:
     return [{"actions": [action.shown() for action in step]} for step in steps]
 
 
-def plan_steps(original: Tree, target: Tree, restart: frozenset[str] = frozenset()) -> list[list[Action]]:
+def plan_steps(
+    original: Tree, target: Tree, restart: frozenset[str] = frozenset()
+) -> list[list[Action]]:
     """Stop what goes, start what comes, then scale and restart what depends on nothing first."""
 
     def action(verb: str, path: str) -> Action:
@@ -95,7 +102,9 @@ def plan_steps(original: Tree, target: Tree, restart: frozenset[str] = frozenset
         before = old.get(path)
         if before is not None and before["version"] == spec["version"] and path not in restart:
             continue
-        fresh = before is None or instances(spec) == 0 or path not in restart and scaled(before, spec)
+        fresh = (
+            before is None or instances(spec) == 0 or path not in restart and scaled(before, spec)
+        )
         levels.setdefault(depth(path), []).append(action("Scale" if fresh else "Restart", path))
     return [step for step in [*steps, *(levels[level] for level in sorted(levels))] if step]
 
@@ -124,7 +133,9 @@ class Deployments:
         if self.line >= (1, 6) and len(self.plans) >= running:
             raise Refused(403, CROWDED.format(running))
         target = self._settled(target, version, restart)
-        plan = Plan(str(uuid.uuid4()), version, self.tree, target, plan_steps(self.tree, target, restart))
+        plan = Plan(
+            str(uuid.uuid4()), version, self.tree, target, plan_steps(self.tree, target, restart)
+        )
         conflicts = [other for other in self.plans if other.affected() & plan.affected()]
         if conflicts and not force:
             raise Refused(409, LOCKED, deployments=[{"id": other.id} for other in conflicts])
@@ -144,7 +155,9 @@ class Deployments:
         """Return the steps that a deployment would have."""
         return steps_shown(plan_steps(self.tree, self._settled(target, version)))
 
-    def _settled(self: Any, target: Tree, version: str, restart: frozenset[str] = frozenset()) -> Tree:
+    def _settled(
+        self: Any, target: Tree, version: str, restart: frozenset[str] = frozenset()
+    ) -> Tree:
         """Return a tree with ports and versions given, after a look at the rules."""
         taken = {
             entry[name]
@@ -164,7 +177,9 @@ class Deployments:
                     try:
                         spec = assign_ports(copy.deepcopy(spec), old, taken, *bounds)
                     except PortsExhausted:
-                        text = f"All ports in the range [{bounds[0]}-{bounds[1]}) are already in use"
+                        text = (
+                            f"All ports in the range [{bounds[0]}-{bounds[1]}) are already in use"
+                        )
                         raise Refused(500, text) from None
                 among[path] = versioned(spec, old, version, path in restart)
         invalid(marathon_rules.of_tree(settled.specs(), settled.groups, settled.dependencies()))
@@ -182,7 +197,9 @@ class Deployments:
         while again:
             again = False
             for plan in list(self.plans):
-                while plan in self.plans and all([self._done(plan, action) for action in plan.current()]):
+                while plan in self.plans and all(
+                    [self._done(plan, action) for action in plan.current()]
+                ):
                     plan.step += 1
                     again = self.touched = True
                     if plan.step >= len(plan.steps):
@@ -213,7 +230,11 @@ class Deployments:
 
     def replaces(self: Any, path: str) -> bool:
         """Whether the instances of an app or pod are being replaced by newer ones now."""
-        return any(action.verb == "Restart" and action.path == path for plan in self.plans for action in plan.current())
+        return any(
+            action.verb == "Restart" and action.path == path
+            for plan in self.plans
+            for action in plan.current()
+        )
 
     def limits(self: Any, path: str) -> tuple[int, int]:
         """Return (fewest healthy, most) instances that an app or pod that is being replaced may have."""
@@ -250,7 +271,13 @@ class Deployments:
             self.plans.remove(plan)
             self.touched = True
             self.tell("deployment_failed", id=plan.id)
-            self.goals.update({path: instances(spec) for path, spec in self.tree.specs().items() if path in plan.affected()})
+            self.goals.update(
+                {
+                    path: instances(spec)
+                    for path, spec in self.tree.specs().items()
+                    if path in plan.affected()
+                }
+            )
             self.advance()
             return answer(None, 202)
         return self.changed(self.deploy(self._reverted(plan), self.clock.now(), force=True))

@@ -54,7 +54,9 @@ def misshapen(errors: Errors, line: Line) -> None:
 
 def missing(kind: str, name: str, version: str | None = None) -> Refused:
     """There is no such app, pod, group, task ..."""
-    return Refused(404, f"{kind} '{name}' does not exist" + (f" in version {version}" if version else ""))
+    return Refused(
+        404, f"{kind} '{name}' does not exist" + (f" in version {version}" if version else "")
+    )
 
 
 def page(text: str, status: int) -> Response:
@@ -92,7 +94,11 @@ def body(request: Request) -> Any:
     """Read the JSON of a request."""
     text = request.get_data()
     if not text.strip():
-        raise Refused(400, "Please specify data in JSON format", details="No content to map due to end-of-input")
+        raise Refused(
+            400,
+            "Please specify data in JSON format",
+            details="No content to map due to end-of-input",
+        )
     try:
         return json.loads(text)
     except ValueError as error:

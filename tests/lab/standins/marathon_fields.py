@@ -146,20 +146,28 @@ def _read(schema: Schema, value: Any, path: str, errors: Errors, line: Line) -> 
         if not isinstance(value, list):
             errors.append((path, "error.expected.jsarray"))
             return []
-        return [_read(schema[0], item, f"{path}({index})", errors, line) for index, item in enumerate(value)]
+        return [
+            _read(schema[0], item, f"{path}({index})", errors, line)
+            for index, item in enumerate(value)
+        ]
     if isinstance(schema, dict):
         if not isinstance(value, dict):
             errors.append((path, "error.expected.jsobject"))
             return {}
         if "*" in schema:
-            return {name: _read(schema["*"], item, f"{path}/{name}", errors, line) for name, item in value.items()}
+            return {
+                name: _read(schema["*"], item, f"{path}/{name}", errors, line)
+                for name, item in value.items()
+            }
         found = {}
         for name, kind in schema.items():
             plain = name.rstrip("!")
             given = value.get(plain)
             if given is not None:
                 found[plain] = _read(kind, given, f"{path}/{plain}", errors, line)
-            elif name != plain and (line >= (1, 5) or plain not in ("minimumHealthCapacity", "maximumOverCapacity")):
+            elif name != plain and (
+                line >= (1, 5) or plain not in ("minimumHealthCapacity", "maximumOverCapacity")
+            ):
                 errors.append((f"{path}/{plain}", "error.path.missing"))
         return found
     return _scalar(schema, value, path, errors, line)
@@ -170,7 +178,14 @@ def _scalar(kind: str | tuple[str, ...], value: Any, path: str, errors: Errors, 
         if not isinstance(value, str):
             errors.append((path, "error.expected.jsstring"))
         elif value not in kind:
-            errors.append((path, "error.unknown.enum.literal" if line >= (1, 5) else f"{value} is not one of {', '.join(kind)}"))
+            errors.append(
+                (
+                    path,
+                    "error.unknown.enum.literal"
+                    if line >= (1, 5)
+                    else f"{value} is not one of {', '.join(kind)}",
+                )
+            )
         return value
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if kind == "string" and not isinstance(value, str):
@@ -193,7 +208,9 @@ def _scalar(kind: str | tuple[str, ...], value: Any, path: str, errors: Errors, 
             errors.append((path, "error.expected.jsobject"))
         else:
             for name, item in value.items():
-                secret = kind == "env" and isinstance(item, dict) and isinstance(item.get("secret"), str)
+                secret = (
+                    kind == "env" and isinstance(item, dict) and isinstance(item.get("secret"), str)
+                )
                 if not isinstance(item, str) and not secret:
                     errors.append((f"{path}/{name}", "error.expected.jsstring"))
     elif kind == "unreachable" and value != "disabled" and not isinstance(value, dict):

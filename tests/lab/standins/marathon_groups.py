@@ -21,7 +21,9 @@ class Groups:
         """Show a group of a tree."""
         wanted = {name.removeprefix("group.") for name in embed} & {"groups", "apps", "pods"}
         inner = embedded(name for name in embed if name.startswith("group.apps."))
-        return marathon_shown.group(path, tree, self.line, wanted, lambda app: self.app_shown(app, inner))
+        return marathon_shown.group(
+            path, tree, self.line, wanted, lambda app: self.app_shown(app, inner)
+        )
 
     @api("/v2/groups", "GET")
     def get_root(self: Any, request: Request) -> Any:
@@ -50,7 +52,9 @@ class Groups:
         path = absolute(id)
         if path not in self.tree.groups:
             raise missing("Group", path)
-        return answer([self.app_shown(self.tree.apps[name]) for name in self.tree.below(path, self.tree.apps)])
+        return answer(
+            [self.app_shown(self.tree.apps[name]) for name in self.tree.below(path, self.tree.apps)]
+        )
 
     @api("/v2/groups/versions", "GET")
     def get_root_versions(self: Any, request: Request) -> Any:
@@ -81,7 +85,9 @@ class Groups:
 
     def _tree_at(self: Any, version: str) -> Tree | None:
         if parsed(version) is None:
-            raise Refused(422, f"Invalid timestamp provided '{version}'. Expecting ISO-8601 datetime string.")
+            raise Refused(
+                422, f"Invalid timestamp provided '{version}'. Expecting ISO-8601 datetime string."
+            )
         return next((tree for name, tree in self.history if parsed(name) == parsed(version)), None)
 
     # --- changes ---
@@ -125,7 +131,9 @@ class Groups:
 
     def _deploy_group(self: Any, request: Request, path: str, given: dict[str, Any]) -> Any:
         version = self.clock.now()
-        return self.deploy(self._changed_tree(path, given, version), version, flag(request, "force"))
+        return self.deploy(
+            self._changed_tree(path, given, version), version, flag(request, "force")
+        )
 
     def _changed_tree(self: Any, path: str, given: dict[str, Any], version: str) -> Tree:
         tree = self.tree.copy()
@@ -138,7 +146,9 @@ class Groups:
         if "scaleBy" in given:
             for kind in (tree.apps,):
                 for name in tree.below(path, kind):
-                    kind[name] = with_instances(kind[name], max(int(-(-instances(kind[name]) * given["scaleBy"] // 1)), 0))
+                    kind[name] = with_instances(
+                        kind[name], max(int(-(-instances(kind[name]) * given["scaleBy"] // 1)), 0)
+                    )
         elif "version" in given:
             then = self._tree_at(given["version"])
             if then is None or path not in then.groups:
@@ -157,7 +167,10 @@ class Groups:
         """Replace the apps and groups of a group where they are given; its pods stay."""
         tree.touch(path, version, self.enforces_roles)
         if "dependencies" in given:
-            tree.groups[path] = {**tree.groups[path], "dependencies": [absolute(name, path) for name in given["dependencies"]]}
+            tree.groups[path] = {
+                **tree.groups[path],
+                "dependencies": [absolute(name, path) for name in given["dependencies"]],
+            }
         if "enforceRole" in given and self.line >= (1, 9):
             if parent(path) != "/" or path == "/":
                 invalid([("/enforceRole", "enforceRole can only be set for top-level groups")])
@@ -168,10 +181,19 @@ class Groups:
             for app in given["apps"]:
                 if "id" not in app:
                     text = {"path": "/apps(0)/id", "errors": ["error.path.missing"]}
-                    raise Refused(422 if self.line >= (1, 5) else 400, "Invalid JSON", details=[text])
+                    raise Refused(
+                        422 if self.line >= (1, 5) else 400, "Invalid JSON", details=[text]
+                    )
                 full = self.app_read(app, group=path)
                 if parent(full["id"]) != path:
-                    invalid([("/apps(0)/id", f"Identifier {full['id']} is not child of {path}. Hint: use relative paths.")])
+                    invalid(
+                        [
+                            (
+                                "/apps(0)/id",
+                                f"Identifier {full['id']} is not child of {path}. Hint: use relative paths.",
+                            )
+                        ]
+                    )
                 tree.apps[full["id"]] = full
         if "groups" in given:
             named = {}
@@ -180,7 +202,14 @@ class Groups:
                     invalid([(f"/groups({index})/id", "must not be empty")])
                 inner = absolute(group["id"], path)
                 if parent(inner) != path:
-                    invalid([(f"/groups({index})/id", f"Identifier {inner} is not child of {path}. Hint: use relative paths.")])
+                    invalid(
+                        [
+                            (
+                                f"/groups({index})/id",
+                                f"Identifier {inner} is not child of {path}. Hint: use relative paths.",
+                            )
+                        ]
+                    )
                 named[inner] = group
             for name in tree.inside(path, tree.groups):
                 if name not in named:
@@ -191,7 +220,10 @@ class Groups:
     @api("/v2/groups/<path:id>", "PATCH", since=(1, 9))
     def patch_group(self: Any, request: Request, id: str) -> Any:
         """Change whether a group's role is enforced."""
-        path, given = absolute(id), marathon_fields.read({"enforceRole!": "boolean"}, body(request), self.line)
+        path, given = (
+            absolute(id),
+            marathon_fields.read({"enforceRole!": "boolean"}, body(request), self.line),
+        )
         if path not in self.tree.groups:
             raise missing("Group", path)
         if parent(path) != "/":

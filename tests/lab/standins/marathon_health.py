@@ -26,7 +26,9 @@ class Health:
                 due = {key: due.get(key, 0.0) for key in wanted}
                 for key in [key for key, then in due.items() if then <= time.monotonic()]:
                     due[key] = time.monotonic() + wanted[key][2]["intervalSeconds"]
-                    threading.Thread(target=self._check, args=(*wanted[key], key[1]), daemon=True).start()
+                    threading.Thread(
+                        target=self._check, args=(*wanted[key], key[1]), daemon=True
+                    ).start()
 
     def _own_checks(self: Any) -> dict[tuple[str, int], tuple[Any, Any, dict[str, Any], int]]:
         """Marathon's own checks: (task id, index of the check) -> instance, task, check and the port that it asks."""
@@ -36,11 +38,15 @@ class Health:
             for index, check in enumerate(app["healthChecks"]):
                 for id, task in instance.tasks.items():
                     if check["protocol"] in MARATHON_CHECKS and task.state == "TASK_RUNNING":
-                        port = check.get("port") or dict(enumerate(host_ports(app, task.ports))).get(check.get("portIndex", 0))
+                        port = check.get("port") or dict(
+                            enumerate(host_ports(app, task.ports))
+                        ).get(check.get("portIndex", 0))
                         found[id, index] = (instance, task, check, port or 0)
         return found
 
-    def _check(self: Any, instance: Any, task: Any, check: dict[str, Any], port: int, index: int) -> None:
+    def _check(
+        self: Any, instance: Any, task: Any, check: dict[str, Any], port: int, index: int
+    ) -> None:
         """Make one check; a task that failed too many is killed."""
         if check["protocol"] == "TCP":
             fault = tcp_fault(instance.agent["hostname"], port, check["timeoutSeconds"])
@@ -61,16 +67,26 @@ class Health:
                 found |= {"failures": 0, "success": now, "first": found.get("first", now)}
             if before is not found["alive"]:
                 self.touched = True
-                self.tell("health_status_changed_event", appId=instance.path, taskId=task.id, alive=found["alive"])
+                self.tell(
+                    "health_status_changed_event",
+                    appId=instance.path,
+                    taskId=task.id,
+                    alive=found["alive"],
+                )
             if 0 < check["maxConsecutiveFailures"] <= found["failures"]:
-                self.tell("unhealthy_task_kill_event", appId=instance.path, taskId=task.id, reason=fault)
+                self.tell(
+                    "unhealthy_task_kill_event", appId=instance.path, taskId=task.id, reason=fault
+                )
                 self._mark(instance)
             self.advance()
 
     def is_checked(self: Any, instance: Any) -> bool:
         """Whether anything looks after the health of an instance."""
         spec = self.tree.spec(instance.path) or {}
-        return bool(spec.get("healthChecks") or any("healthCheck" in each for each in spec.get("containers", [])))
+        return bool(
+            spec.get("healthChecks")
+            or any("healthCheck" in each for each in spec.get("containers", []))
+        )
 
     def is_healthy(self: Any, instance: Any, task: Any) -> bool | None:
         """Say how a task is; None where nothing checks it, or has not yet. Tests may replace this."""
@@ -85,13 +101,19 @@ class Health:
         """Return what the API says of each check of a task; ``alive`` is None where it has no result yet."""
         spec = self.tree.spec(instance.path) or {}
         checks = spec.get("healthChecks", [{"protocol": "MESOS"}])
-        return [self._result(instance, task, str(index), check["protocol"]) for index, check in enumerate(checks)]
+        return [
+            self._result(instance, task, str(index), check["protocol"])
+            for index, check in enumerate(checks)
+        ]
 
     def _result(self: Any, instance: Any, task: Any, index: str, protocol: str) -> dict[str, Any]:
         found = task.checks.get(index, {})
         if self.in_memory or protocol not in MARATHON_CHECKS:
             alive = task.healthy is not False if self.in_memory else task.healthy
-            since = {True: {"first": task.started, "success": task.started}, False: {"failure": time.time()}}.get(alive, {})
+            since = {
+                True: {"first": task.started, "success": task.started},
+                False: {"failure": time.time()},
+            }.get(alive, {})
             found = {"alive": alive, "failures": int(alive is False), **since}
 
         def moment(name: str) -> str | None:

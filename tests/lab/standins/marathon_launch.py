@@ -8,7 +8,13 @@ from .marathon_normal import MARATHON_CHECKS, App, is_host, mappings
 
 
 def task_info(
-    spec: App, agent: dict[str, Any], id: str, container: str | None, ports: list[int], resources: list[Any], user: str | None
+    spec: App,
+    agent: dict[str, Any],
+    id: str,
+    container: str | None,
+    ports: list[int],
+    resources: list[Any],
+    user: str | None,
 ) -> dict[str, Any]:
     """
     Return the TaskInfo of a task.
@@ -24,14 +30,23 @@ def task_info(
     """
     of_pod = next((each for each in spec.get("containers", []) if each["name"] == container), None)
     command = _pod_command(of_pod) if of_pod else _app_command(spec)
-    given = {**spec.get("environment", {}), **of_pod.get("environment", {})} if of_pod else spec["env"]
+    given = (
+        {**spec.get("environment", {}), **of_pod.get("environment", {})} if of_pod else spec["env"]
+    )
     variables = {
         "MARATHON_APP_ID": spec["id"], "MARATHON_APP_VERSION": spec["version"], "MESOS_TASK_ID": id, "HOST": agent["hostname"],
         **_port_variables(spec, ports), **{name: text for name, text in given.items() if isinstance(text, str)},
     }  # fmt: skip
-    command["environment"] = {"variables": [{"name": name, "value": text} for name, text in variables.items()]}
+    command["environment"] = {
+        "variables": [{"name": name, "value": text} for name, text in variables.items()]
+    }
     command["uris"] = [
-        {"value": entry["uri"], "extract": entry["extract"], "executable": entry["executable"], "cache": entry["cache"]}
+        {
+            "value": entry["uri"],
+            "extract": entry["extract"],
+            "executable": entry["executable"],
+            "cache": entry["cache"],
+        }
         for entry in (of_pod.get("artifacts", []) if of_pod else spec.get("fetch", []))
     ]
     user = (of_pod or {}).get("user") or spec.get("user") or user
@@ -114,7 +129,9 @@ def _inner_ports(app: App, ports: list[int]) -> list[int | None]:
     outer = host_ports(app, ports)
     if is_host(app) or (app.get("container") or {}).get("type") != "DOCKER":
         return outer
-    return [entry.get("containerPort") or port for entry, port in zip(mappings(app), outer, strict=True)]
+    return [
+        entry.get("containerPort") or port for entry, port in zip(mappings(app), outer, strict=True)
+    ]
 
 
 # --- containers ---
@@ -137,7 +154,9 @@ def _app_container(app: App, ports: list[int]) -> dict[str, Any] | None:
         for protocol in (entry.get("protocol") or "tcp").split(",")
     ] if not is_host(app) else []  # fmt: skip
     named = next((each["name"] for each in app.get("networks") or [] if each.get("name")), None)
-    bridged = docker.get("network") == "BRIDGE" or any(each["mode"] == "container/bridge" for each in app.get("networks") or [])
+    bridged = docker.get("network") == "BRIDGE" or any(
+        each["mode"] == "container/bridge" for each in app.get("networks") or []
+    )
     return {
         "type": "DOCKER",
         "volumes": volumes,
@@ -166,7 +185,9 @@ def _image(name: str | None) -> dict[str, Any]:
 
 
 def _app_check(app: App, ports: list[int]) -> dict[str, Any] | None:
-    check = next((each for each in app["healthChecks"] if each["protocol"] not in MARATHON_CHECKS), None)
+    check = next(
+        (each for each in app["healthChecks"] if each["protocol"] not in MARATHON_CHECKS), None
+    )
     if check is None:
         return None
     kind = check["protocol"].removeprefix("MESOS_")
@@ -175,7 +196,11 @@ def _app_check(app: App, ports: list[int]) -> dict[str, Any] | None:
     port = check.get("port") or _inner_ports(app, ports)[check.get("portIndex", 0)]
     if kind == "TCP":
         return {"type": kind, "tcp": {"port": port}, **_times(check)}
-    return {"type": "HTTP", "http": {"scheme": kind.lower(), "port": port, "path": check.get("path", "/")}, **_times(check)}
+    return {
+        "type": "HTTP",
+        "http": {"scheme": kind.lower(), "port": port, "path": check.get("path", "/")},
+        **_times(check),
+    }
 
 
 def _pod_check(container: dict[str, Any], ports: list[int]) -> dict[str, Any] | None:
@@ -184,7 +209,11 @@ def _pod_check(container: dict[str, Any], ports: list[int]) -> dict[str, Any] | 
         return None
     if "exec" in check:
         run = check["exec"]["command"]
-        return {"type": "COMMAND", "command": {"value": run.get("shell") or " ".join(run["argv"])}, **_times(check)}
+        return {
+            "type": "COMMAND",
+            "command": {"value": run.get("shell") or " ".join(run["argv"])},
+            **_times(check),
+        }
     kind = "http" if "http" in check else "tcp"
     names = [entry["name"] for entry in container.get("endpoints", []) if "hostPort" in entry]
     port = ports[names.index(check[kind]["endpoint"])]

@@ -15,7 +15,13 @@ App = dict[str, Any]
 ARCHIVES = (".tar", ".tar.gz", ".tar.bz2", ".tar.xz", ".gz", ".tgz", ".tbz2", ".txz", ".zip")
 MARATHON_CHECKS = ("HTTP", "HTTPS", "TCP")
 DEFAULT_PORT = {"port": 0, "name": "default", "protocol": "tcp"}
-DEFAULT_MAPPING = {"containerPort": 0, "servicePort": 0, "protocol": "tcp", "name": "default", "labels": {}}
+DEFAULT_MAPPING = {
+    "containerPort": 0,
+    "servicePort": 0,
+    "protocol": "tcp",
+    "name": "default",
+    "labels": {},
+}
 READINESS = {
     "name": "readinessCheck", "protocol": "HTTP", "path": "/", "portName": "http-api", "intervalSeconds": 30,
     "timeoutSeconds": 10, "httpStatusCodesForReady": [200], "preserveLastResponse": False,
@@ -67,7 +73,9 @@ def default_unreachable(release: tuple[int, ...], resident: bool) -> Any:
     """Return unreachableStrategy, where it is not given."""
     if resident:
         early = (1, 4) <= release < (1, 4, 2)
-        return {"inactiveAfterSeconds": 3600, "expungeAfterSeconds": 604800} if early else "disabled"
+        return (
+            {"inactiveAfterSeconds": 3600, "expungeAfterSeconds": 604800} if early else "disabled"
+        )
     slow = (1, 4) <= release < (1, 4, 9) or release[:3] == (1, 5, 0)
     return {"inactiveAfterSeconds": 300, "expungeAfterSeconds": 600} if slow else {
         "inactiveAfterSeconds": 0, "expungeAfterSeconds": 0
@@ -95,10 +103,17 @@ def translate(given: App, settings: Settings, update: bool) -> App:
             mappings = app.setdefault("container", {"type": "MESOS"}).setdefault("portMappings", [])
             mappings += [{} for _ in range(wanted - len(mappings))]
     elif app.get("ipAddress") is not None:
-        app["ipAddress"] = {"groups": [], "labels": {}, "discovery": {"ports": []}, **app["ipAddress"]}
+        app["ipAddress"] = {
+            "groups": [],
+            "labels": {},
+            "discovery": {"ports": []},
+            **app["ipAddress"],
+        }
     ports = update or app.get("portDefinitions") or (app.get("container") or {}).get("portMappings")
     ports = ports or ((app.get("container") or {}).get("docker") or {}).get("portMappings")
-    if ports or (settings.line < (1, 5) and "portDefinitions" not in app and app.get("ipAddress") is None):
+    if ports or (
+        settings.line < (1, 5) and "portDefinitions" not in app and app.get("ipAddress") is None
+    ):
         for check in app.get("healthChecks", []):
             if check.get("protocol", "HTTP") != "COMMAND" and "port" not in check:
                 check.setdefault("portIndex", 0)
@@ -115,7 +130,9 @@ def _check_given(app: App, line: Line) -> None:
     ports, definitions = app.get("ports"), app.get("portDefinitions")
     given = [port for port in ports or [] if port != 0]
     both_artifacts = bool(app.get("uris") and app.get("fetch"))
-    both_ports = bool(ports and definitions and ports != [entry.get("port", 0) for entry in definitions])
+    both_ports = bool(
+        ports and definitions and ports != [entry.get("port", 0) for entry in definitions]
+    )
     address_and_ports = bool(app.get("ipAddress") is not None and (ports or definitions))
     if line < (1, 5):
         misshapen(
@@ -128,7 +145,8 @@ def _check_given(app: App, line: Line) -> None:
                 )
                 if wrong
             ]
-            + [("/acceptedResourceRoles", "set must not be empty")] * (app.get("acceptedResourceRoles") == []),
+            + [("/acceptedResourceRoles", "set must not be empty")]
+            * (app.get("acceptedResourceRoles") == []),
             line,
         )
         return
@@ -138,8 +156,16 @@ def _check_given(app: App, line: Line) -> None:
         (address_and_ports, "/", "cannot specify both an IP address and port"),
         (len(given) != len(set(given)), "/", "ports must be unique"),
         (app.get("acceptedResourceRoles") == [], "/acceptedResourceRoles", "must not be empty"),
-        (docker.get("network") and app.get("networks"), "/", "must not specify both container.docker.network and networks"),
-        (app.get("ipAddress") is not None and app.get("networks"), "/", "must not specify both networks and ipAddress"),
+        (
+            docker.get("network") and app.get("networks"),
+            "/",
+            "must not specify both container.docker.network and networks",
+        ),
+        (
+            app.get("ipAddress") is not None and app.get("networks"),
+            "/",
+            "must not specify both networks and ipAddress",
+        ),
         (
             docker.get("portMappings") and container.get("portMappings"),
             "/container",
@@ -167,7 +193,10 @@ def _translate_networks(app: App, settings: Settings) -> None:
                 text = "ipAddress/discovery is not allowed for Docker containers"
                 invalid([("/ipAddress", text)])
             container["portMappings"] = [
-                {"containerPort": port["number"], **{name: port[name] for name in port if name != "number"}}
+                {
+                    "containerPort": port["number"],
+                    **{name: port[name] for name in port if name != "number"},
+                }
                 for port in discovered
             ]
     name = (address or {}).get("networkName")
@@ -178,7 +207,11 @@ def _translate_networks(app: App, settings: Settings) -> None:
     elif network == "USER" or address is not None:
         labels = (address or {}).get("labels")
         app["networks"] = [
-            {"mode": "container", **({"name": name} if name else {}), **({"labels": labels} if labels else {})}
+            {
+                "mode": "container",
+                **({"name": name} if name else {}),
+                **({"labels": labels} if labels else {}),
+            }
         ]
     elif network is not None:
         raise Refused(422, f"unsupported docker network type {network}")
@@ -198,7 +231,9 @@ def is_host(app: App) -> bool:
 def mappings(app: App) -> list[dict[str, Any]]:
     """Return the port mappings of an app's container."""
     container = app.get("container") or {}
-    return container.get("portMappings") or (container.get("docker") or {}).get("portMappings") or []
+    return (
+        container.get("portMappings") or (container.get("docker") or {}).get("portMappings") or []
+    )
 
 
 def service_ports(app: App) -> list[tuple[dict[str, Any], str]]:
@@ -244,16 +279,29 @@ def complete(app: App, settings: Settings) -> App:
         "minimumHealthCapacity": capacity[0], "maximumOverCapacity": capacity[1], **full.get("upgradeStrategy", {})
     }  # fmt: skip
     if isinstance(full["unreachableStrategy"], dict):
-        full["unreachableStrategy"] = {**default_unreachable(settings.release, False), **full["unreachableStrategy"]}
+        full["unreachableStrategy"] = {
+            **default_unreachable(settings.release, False),
+            **full["unreachableStrategy"],
+        }
     full["fetch"] = [_artifact(entry, settings.release) for entry in full["fetch"]]
     full["healthChecks"] = [health_check(check, line) for check in full["healthChecks"]]
     full["readinessChecks"] = [{**READINESS, **check} for check in full["readinessChecks"]]
     if resident:
         full["residency"] = {**RESIDENCY, **full.get("residency", {})}
     if "executorResources" in full:
-        full["executorResources"] = {"cpus": 0.1, "mem": 32, "disk": 10, **full["executorResources"]}
+        full["executorResources"] = {
+            "cpus": 0.1,
+            "mem": 32,
+            "disk": 10,
+            **full["executorResources"],
+        }
     if "check" in full:
-        full["check"] = {"intervalSeconds": 60, "timeoutSeconds": 20, "delaySeconds": 15, **full["check"]}
+        full["check"] = {
+            "intervalSeconds": 60,
+            "timeoutSeconds": 20,
+            "delaySeconds": 15,
+            **full["check"],
+        }
         if isinstance(full["check"].get("http"), dict):
             full["check"]["http"] = {"scheme": "HTTP", **full["check"]["http"]}
     if not full.get("tty"):
@@ -277,7 +325,9 @@ def health_check(check: dict[str, Any], line: Line) -> dict[str, Any]:
         "maxConsecutiveFailures": 3, **check,
     }  # fmt: skip
     protocol = full["protocol"]
-    lost = {"COMMAND": ("path", "port", "portIndex", "ignoreHttp1xx", "ipProtocol")}.get(protocol, ("command",))
+    lost = {"COMMAND": ("path", "port", "portIndex", "ignoreHttp1xx", "ipProtocol")}.get(
+        protocol, ("command",)
+    )
     if protocol not in ("HTTP", "HTTPS"):
         lost += ("ignoreHttp1xx",)
     if protocol in ("TCP", "MESOS_TCP"):
@@ -321,12 +371,17 @@ def _complete_networks(app: App, settings: Settings) -> None:
         else:
             entries = container.get("portMappings")
             container["portMappings"] = [
-                _mapping(entry, bridged) for entry in ([DEFAULT_MAPPING] if entries is None else entries)
+                _mapping(entry, bridged)
+                for entry in ([DEFAULT_MAPPING] if entries is None else entries)
             ]
     if host:
         definitions = app.get("portDefinitions")
         app["portDefinitions"] = [
-            {name: value for name, value in {"port": 0, "protocol": "tcp", **entry}.items() if value != {}}
+            {
+                name: value
+                for name, value in {"port": 0, "protocol": "tcp", **entry}.items()
+                if value != {}
+            }
             for entry in ([DEFAULT_PORT] if definitions is None else definitions)
         ]
     else:
@@ -336,8 +391,18 @@ def _complete_networks(app: App, settings: Settings) -> None:
 
 def _artifact(entry: dict[str, Any], release: tuple[int, ...]) -> dict[str, Any]:
     """Fill in an entry of fetch. The name of the file was called outputFile at first, and is not known before that."""
-    known = "outputFile" if (1, 3) <= release < (1, 4, 6) else "destPath" if release >= (1, 4, 6) else None
-    kept = {name: value for name, value in entry.items() if name not in ("outputFile", "destPath") or name == known}
+    known = (
+        "outputFile"
+        if (1, 3) <= release < (1, 4, 6)
+        else "destPath"
+        if release >= (1, 4, 6)
+        else None
+    )
+    kept = {
+        name: value
+        for name, value in entry.items()
+        if name not in ("outputFile", "destPath") or name == known
+    }
     return {"extract": True, "executable": False, "cache": False, **kept}
 
 
@@ -358,7 +423,11 @@ def _complete_container(container: dict[str, Any], release: tuple[int, ...]) -> 
     if docker := container.get("docker"):
         defaults = {"forcePullImage": False, "privileged": False, "parameters": []}
         lost = defaults if container["type"] == "MESOS" else {}
-        kept = {name: value for name, value in docker.items() if name == "forcePullImage" or name not in lost}
+        kept = {
+            name: value
+            for name, value in docker.items()
+            if name == "forcePullImage" or name not in lost
+        }
         container["docker"] = {**defaults, **kept}
 
 
@@ -366,7 +435,11 @@ def _volume(volume: dict[str, Any], release: tuple[int, ...]) -> dict[str, Any]:
     full = dict(volume)
     if "persistent" in full:
         profiled = release >= (1, 8) and "profileName" in full["persistent"]
-        full["persistent"] = {"type": "mount" if profiled else "root", "constraints": [], **full["persistent"]}
+        full["persistent"] = {
+            "type": "mount" if profiled else "root",
+            "constraints": [],
+            **full["persistent"],
+        }
     if "external" in full:
         full["external"] = {name: value for name, value in full["external"].items() if value != {}}
         if release >= (1, 8, 222):
@@ -382,9 +455,17 @@ def _complete_old_networks(app: App, line: Line) -> None:
         container["volumes"] = [_volume(volume, (1, 4)) for volume in container.get("volumes", [])]
         if docker := container.get("docker"):
             network = docker.get("network")
-            defaults = {"network": None, "portMappings": [], "privileged": False, "parameters": [], "forcePullImage": False}
+            defaults = {
+                "network": None,
+                "portMappings": [],
+                "privileged": False,
+                "parameters": [],
+                "forcePullImage": False,
+            }
             if container["type"] == "MESOS":
-                kept = {name: docker[name] for name in ("image", "forcePullImage") if name in docker}
+                kept = {
+                    name: docker[name] for name in ("image", "forcePullImage") if name in docker
+                }
                 container["docker"] = {"credential": None, "forcePullImage": False, **kept}
             else:
                 container["docker"] = {**defaults, **docker}
@@ -405,4 +486,6 @@ def _sanitise_roles(app: App, settings: Settings) -> None:
     roles = app.get("acceptedResourceRoles")
     told = settings.line == (1, 9) or "sanitize_accepted_resource_roles" in settings.deprecated
     if roles and told:
-        app["acceptedResourceRoles"] = [role for role in roles if role in ("*", app["role"])] or ["*"]
+        app["acceptedResourceRoles"] = [role for role in roles if role in ("*", app["role"])] or [
+            "*"
+        ]

@@ -42,7 +42,11 @@ def parts(spec: App) -> list[Part]:
             Part(
                 container["name"],
                 container["resources"],
-                [entry["hostPort"] for entry in container.get("endpoints", []) if "hostPort" in entry],
+                [
+                    entry["hostPort"]
+                    for entry in container.get("endpoints", [])
+                    if "hostPort" in entry
+                ],
             )
             for container in spec["containers"]
         ]
@@ -58,10 +62,14 @@ def parts(spec: App) -> list[Part]:
 def constraints(spec: App) -> list[tuple[str, str, str | None]]:
     """Return the constraints of an app or a pod as (field, operator, value)."""
     if "containers" not in spec:
-        return [(entry[0], entry[1].upper(), entry[2] if len(entry) > 2 else None) for entry in spec["constraints"]]
+        return [
+            (entry[0], entry[1].upper(), entry[2] if len(entry) > 2 else None)
+            for entry in spec["constraints"]
+        ]
     placement = spec["scheduling"].get("placement", {})
     return [
-        (entry["fieldName"], entry["operator"], entry.get("value")) for entry in placement.get("constraints", [])
+        (entry["fieldName"], entry["operator"], entry.get("value"))
+        for entry in placement.get("constraints", [])
     ]
 
 
@@ -78,7 +86,9 @@ def allowed(agent: Agent, others: list[Agent], wanted: list[tuple[str, str, str 
     return all(_fulfils(agent, others, *constraint) for constraint in wanted)
 
 
-def _fulfils(agent: Agent, others: list[Agent], field: str, operator: str, limit: str | None) -> bool:
+def _fulfils(
+    agent: Agent, others: list[Agent], field: str, operator: str, limit: str | None
+) -> bool:
     own = value(agent, field)
     if operator == "UNLIKE":
         return own is None or not re.fullmatch(limit or "", own)
@@ -120,7 +130,11 @@ def take(free: Free, wanted: list[Part], among: list[str], user: str) -> list[Fi
     """
     if not any(role in free for role in among):
         return "UnfulfilledRole"
-    left = {role: {**free[role], "ports": _numbers(free[role].get("ports", []))} for role in among if role in free}
+    left = {
+        role: {**free[role], "ports": _numbers(free[role].get("ports", []))}
+        for role in among
+        if role in free
+    }
     fits = []
     for part in wanted:
         resources = []
@@ -130,12 +144,23 @@ def take(free: Free, wanted: list[Part], among: list[str], user: str) -> list[Fi
                 if used > 0:
                     has[name] = round(has[name] - used, 3)
                     amount = round(amount - used, 3)
-                    resources.append(_resource(name, {"type": "SCALAR", "scalar": {"value": float(used)}}, role, user))
+                    resources.append(
+                        _resource(
+                            name, {"type": "SCALAR", "scalar": {"value": float(used)}}, role, user
+                        )
+                    )
             if amount > 0:
                 return LACKING[name]
         ports = []
         for port in part.ports:
-            role = next((role for role, has in left.items() if (port in has["ports"] if port else has["ports"])), None)
+            role = next(
+                (
+                    role
+                    for role, has in left.items()
+                    if (port in has["ports"] if port else has["ports"])
+                ),
+                None,
+            )
             if role is None:
                 return "InsufficientPorts"
             number = port or min(left[role]["ports"])
@@ -154,10 +179,18 @@ def reserve(free: Free, resources: list[dict[str, Any]]) -> None:
     for resource in resources:
         has = free.get(resource.get("reservations", [{"role": "*"}])[-1]["role"], {})
         if "ranges" in resource:
-            used = {number for each in resource["ranges"]["range"] for number in range(each["begin"], each["end"] + 1)}
-            has["ports"] = [[number, number] for number in sorted(_numbers(has.get("ports", [])) - used)]
+            used = {
+                number
+                for each in resource["ranges"]["range"]
+                for number in range(each["begin"], each["end"] + 1)
+            }
+            has["ports"] = [
+                [number, number] for number in sorted(_numbers(has.get("ports", [])) - used)
+            ]
         else:
-            has[resource["name"]] = round(has.get(resource["name"], 0) - resource["scalar"]["value"], 3)
+            has[resource["name"]] = round(
+                has.get(resource["name"], 0) - resource["scalar"]["value"], 3
+            )
 
 
 def _numbers(ranges: list[list[int]]) -> set[int]:

@@ -34,12 +34,23 @@ def complete_pod(given: App, settings: Any) -> App:
     }  # fmt: skip
     strategy = scheduling.get("unreachableStrategy")
     if strategy is not None:
-        filled = strategy if isinstance(strategy, str) else {"inactiveAfterSeconds": 0, "expungeAfterSeconds": 0, **strategy}
+        filled = (
+            strategy
+            if isinstance(strategy, str)
+            else {"inactiveAfterSeconds": 0, "expungeAfterSeconds": 0, **strategy}
+        )
         pod["scheduling"]["unreachableStrategy"] = filled
-    if placement := {name: value for name, value in scheduling.get("placement", {}).items() if value}:
+    if placement := {
+        name: value for name, value in scheduling.get("placement", {}).items() if value
+    }:
         pod["scheduling"]["placement"] = placement
     pod["scaling"] = {"kind": "fixed", "instances": 1, **pod.get("scaling", {})}
-    pod["executorResources"] = {"cpus": 0.1, "mem": 32, "disk": 10, **pod.get("executorResources", {})}
+    pod["executorResources"] = {
+        "cpus": 0.1,
+        "mem": 32,
+        "disk": 10,
+        **pod.get("executorResources", {}),
+    }
     container_network = False
     networks = []
     for entry in pod.get("networks", []):
@@ -52,7 +63,13 @@ def complete_pod(given: App, settings: Any) -> App:
         networks.append({name: value for name, value in network.items() if value != {}})
     pod["networks"] = networks
     for container in pod["containers"]:
-        container["resources"] = {"cpus": 1, "mem": 128, "disk": 0, "gpus": 0, **container["resources"]}
+        container["resources"] = {
+            "cpus": 1,
+            "mem": 128,
+            "disk": 0,
+            "gpus": 0,
+            **container["resources"],
+        }
         for endpoint in container.get("endpoints", []):
             if not container_network:
                 endpoint.setdefault("hostPort", 0)
@@ -84,7 +101,10 @@ class Pods:
         own = absolute(given["id"])
         if path is not None and own != path:
             raise Refused(400, f"'{path}' does not match definition's id ('{given['id']}')")
-        pod = complete_pod({name: value for name, value in given.items() if name != "version"}, self.settings_for(own))
+        pod = complete_pod(
+            {name: value for name, value in given.items() if name != "version"},
+            self.settings_for(own),
+        )
         errors = [("/id", text) for text in marathon_rules.of_id(pod["id"], self.line)]
         names = [container["name"] for container in pod["containers"]]
         if not names:
@@ -183,11 +203,16 @@ class Pods:
         now = self.clock.now()
         containers = []
         for task in instance.tasks.values():
-            container = next((each for each in pod["containers"] if each["name"] == task.container), {})
+            container = next(
+                (each for each in pod["containers"] if each["name"] == task.container), {}
+            )
             since = at(task.started or task.staged)
             allocated = iter(task.ports)
             endpoints = [
-                {"name": each["name"], **({"allocatedHostPort": next(allocated, 0)} if "hostPort" in each else {})}
+                {
+                    "name": each["name"],
+                    **({"allocatedHostPort": next(allocated, 0)} if "hostPort" in each else {}),
+                }
                 for each in container.get("endpoints", [])
             ]
             containers.append(
@@ -200,7 +225,8 @@ class Pods:
         states = {STATES.get(task.state, "DEGRADED") for task in instance.tasks.values()}
         status = "TERMINAL" if instance.killed else states.pop() if len(states) == 1 else "DEGRADED"
         resources = {
-            name: sum(each["resources"][name] for each in pod["containers"]) + pod["executorResources"].get(name, 0)
+            name: sum(each["resources"][name] for each in pod["containers"])
+            + pod["executorResources"].get(name, 0)
             for name in ("cpus", "mem", "disk", "gpus")
         }
         return {
@@ -219,7 +245,9 @@ class Pods:
     def get_pod_version(self: Any, _request: Request, id: str, version: str) -> Any:
         """Show a pod as it was."""
         versions = self.versions["pods"].get(absolute(id), {})
-        found = next((pod for name, pod in versions.items() if parsed(name) == parsed(version)), None)
+        found = next(
+            (pod for name, pod in versions.items() if parsed(name) == parsed(version)), None
+        )
         if found is None:
             raise missing("Pod", absolute(id))
         return answer(marathon_shown.pod(found))
@@ -238,16 +266,29 @@ class Pods:
         """Kill instances of a pod."""
         ids = marathon_fields.read(["string"], body(request), self.line)
         self._check_ids(ids)
-        return answer(self._kill_instances([one for one in self.instances_of(self.known_pod(id)["id"]) if one.id in ids]))
+        return answer(
+            self._kill_instances(
+                [one for one in self.instances_of(self.known_pod(id)["id"]) if one.id in ids]
+            )
+        )
 
     @staticmethod
     def _check_ids(ids: list[str]) -> None:
         text = f"must fully match regular expression '^{POD.pattern}$'"
-        invalid([(f"({index})" if len(ids) > 1 else "/", text) for index, id in enumerate(ids) if not POD.fullmatch(id)])
+        invalid(
+            [
+                (f"({index})" if len(ids) > 1 else "/", text)
+                for index, id in enumerate(ids)
+                if not POD.fullmatch(id)
+            ]
+        )
 
     def _kill_instances(self: Any, chosen: list[Any]) -> list[dict[str, Any]]:
         shown = [
-            {"instanceId": {"idString": one.id}, "agentInfo": {"host": one.agent["hostname"], "agentId": one.agent["id"]}}
+            {
+                "instanceId": {"idString": one.id},
+                "agentInfo": {"host": one.agent["hostname"], "agentId": one.agent["id"]},
+            }
             for one in chosen
         ]
         self.instances_killed([one.id for one in chosen])

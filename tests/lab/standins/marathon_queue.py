@@ -21,7 +21,12 @@ class Queue:
         first = policy["backoff"] if "containers" in spec else policy["backoffSeconds"]
         most = policy["maxLaunchDelay"] if "containers" in spec else policy["maxLaunchDelaySeconds"]
         config, seconds, _ = self.delays.get(spec["id"], ("", 0.0, 0.0))
-        seconds = min(seconds * policy["backoffFactor"] if config == config_version(spec) and seconds else first, most)
+        seconds = min(
+            seconds * policy["backoffFactor"]
+            if config == config_version(spec) and seconds
+            else first,
+            most,
+        )
         self.delays[spec["id"]] = (config_version(spec), seconds, time.time() + seconds)
 
     def delay_left(self: Any, path: str) -> float:
@@ -34,7 +39,9 @@ class Queue:
     def get_queue(self: Any, request: Request) -> Any:
         """Show what waits to be started."""
         unused = "lastUnusedOffers" in request.args.getlist("embed")
-        return answer({"queue": [self._queued(path, count, unused) for path, count in self.queue.items()]})
+        return answer(
+            {"queue": [self._queued(path, count, unused) for path, count in self.queue.items()]}
+        )
 
     def _queued(self: Any, path: str, count: int, unused: bool) -> dict[str, Any]:
         wait, left = self.waits[path], self.delay_left(path)
@@ -86,10 +93,18 @@ def offer(agent: dict[str, Any]) -> dict[str, Any]:
     for role, free in agent["free"].items():
         for name, value in free.items():
             if name == "ports":
-                resources.append({"name": name, "role": role, "ranges": [{"begin": low, "end": high} for low, high in value]})
+                resources.append(
+                    {
+                        "name": name,
+                        "role": role,
+                        "ranges": [{"begin": low, "end": high} for low, high in value],
+                    }
+                )
             else:
                 resources.append({"name": name, "role": role, "scalar": value})
-    attributes = [{"name": name, "text": str(value)} for name, value in agent.get("attributes", {}).items()]
+    attributes = [
+        {"name": name, "text": str(value)} for name, value in agent.get("attributes", {}).items()
+    ]
     return {
         "id": f"{agent['id']}-O", "agentId": agent["id"], "hostname": agent["hostname"], "resources": resources,
         "attributes": attributes,

@@ -19,7 +19,8 @@ def store(kept: dict[str, Any]) -> bytes:
     Trees name apps and pods by their versions, as Marathon's own do: their definitions stand in ``versions``.
     """
     plans = [
-        {**_fields(plan), "original": _named(plan.original), "target": _named(plan.target)} for plan in kept["plans"]
+        {**_fields(plan), "original": _named(plan.original), "target": _named(plan.target)}
+        for plan in kept["plans"]
     ]
     record = {
         **kept,
@@ -47,7 +48,8 @@ def load(record: bytes) -> dict[str, Any]:
         for plan in kept["plans"]
     ]  # fmt: skip
     kept["instances"] = [
-        Instance(**{**one, "tasks": {id: Task(**task) for id, task in one["tasks"].items()}}) for one in kept["instances"]
+        Instance(**{**one, "tasks": {id: Task(**task) for id, task in one["tasks"].items()}})
+        for one in kept["instances"]
     ]
     return kept
 
@@ -66,6 +68,9 @@ def _named(tree: Tree) -> dict[str, Any]:
 
 def _tree(named: dict[str, Any], versions: dict[str, dict[str, Any]]) -> Tree:
     return Tree(
-        *({path: versions[kind][path][version] for path, version in named[kind].items()} for kind in ("apps", "pods")),
+        *(
+            {path: versions[kind][path][version] for path, version in named[kind].items()}
+            for kind in ("apps", "pods")
+        ),
         named["groups"],
     )

@@ -9,7 +9,9 @@ from typing import Any
 from .marathon_errors import Errors, Line, unique
 from .marathon_normal import App, Settings, is_resident, mappings, parent, service_ports
 
-SEGMENT = r"^(([a-z0-9]|[a-z0-9][a-z0-9\-]*[a-z0-9])\.)*([a-z0-9]|[a-z0-9][a-z0-9\-]*[a-z0-9])|(\.|\.\.)$"
+SEGMENT = (
+    r"^(([a-z0-9]|[a-z0-9][a-z0-9\-]*[a-z0-9])\.)*([a-z0-9]|[a-z0-9][a-z0-9\-]*[a-z0-9])|(\.|\.\.)$"
+)
 RESERVED = ("restart", "tasks", "versions", ".", "..")
 OPERATORS = ("UNIQUE", "CLUSTER", "GROUP_BY", "LIKE", "UNLIKE", "MAX_PER", "IS")
 NO_COMMAND = "AppDefinition must either contain one of 'cmd' or 'args', and/or a 'container'."
@@ -23,7 +25,9 @@ def of_id(path: str, line: Line) -> list[str]:
     if not all(re.fullmatch(SEGMENT[1:-1], part) for part in parts):
         errors.append(f"must fully match regular expression '{SEGMENT}'")
     if line >= (1, 8) and parts and parts[-1] in RESERVED:
-        errors.append(f"must not end with any of the following reserved keywords: {', '.join(RESERVED)}")
+        errors.append(
+            f"must not end with any of the following reserved keywords: {', '.join(RESERVED)}"
+        )
     return errors
 
 
@@ -35,18 +39,38 @@ def of_app(app: App, settings: Settings) -> Errors:
         errors.append(("/", "must not be root"))
     has_cmd, has_args = "cmd" in app, bool(app.get("args"))
     image = app.get("container") or {}
-    if has_cmd and has_args or not (has_cmd or has_args or image.get("docker") or image.get("appc")):
+    if (
+        has_cmd
+        and has_args
+        or not (has_cmd or has_args or image.get("docker") or image.get("appc"))
+    ):
         errors.append(("/", NO_COMMAND))
     if has_cmd and len(app["cmd"]) <= 1:
         errors.append(("/", "must not be an empty string"))
-    for name in ("instances", "cpus", "mem", "disk", "gpus", "backoffSeconds", "maxLaunchDelaySeconds"):
+    for name in (
+        "instances",
+        "cpus",
+        "mem",
+        "disk",
+        "gpus",
+        "backoffSeconds",
+        "maxLaunchDelaySeconds",
+    ):
         if app[name] < 0:
             errors.append((f"/{name}", f"got {app[name]}, expected 0 or more"))
     for name, value in app["upgradeStrategy"].items():
         if not 0 <= value <= 1:
-            errors.append((f"/upgradeStrategy/{name}", f"got {float(value)}, expected between 0.0 and 1.0"))
-    errors += [(f"/constraints({index})", text) for index, entry in enumerate(app["constraints"]) for text in of_constraint(entry)]
-    errors += _of_ports(app) + _of_health_checks(app) + _of_container(app) + _of_roles(app, settings)
+            errors.append(
+                (f"/upgradeStrategy/{name}", f"got {float(value)}, expected between 0.0 and 1.0")
+            )
+    errors += [
+        (f"/constraints({index})", text)
+        for index, entry in enumerate(app["constraints"])
+        for text in of_constraint(entry)
+    ]
+    errors += (
+        _of_ports(app) + _of_health_checks(app) + _of_container(app) + _of_roles(app, settings)
+    )
     if is_resident(app) and app["unreachableStrategy"] != "disabled":
         errors.append(("/", "unreachableStrategy must be disabled for resident tasks"))
     if app["secrets"] and "secrets" not in settings.features:
@@ -70,7 +94,9 @@ def of_constraint(entry: list[str]) -> list[str]:
     operator = operator.upper()
     whole = value is not None and re.fullmatch(r"[+-]?\d+", value)
     if operator not in OPERATORS:
-        return ["operator must be one of the following UNIQUE, CLUSTER, GROUP_BY, LIKE, MAX_PER, UNLIKE or IS"]
+        return [
+            "operator must be one of the following UNIQUE, CLUSTER, GROUP_BY, LIKE, MAX_PER, UNLIKE or IS"
+        ]
     if operator == "UNIQUE" and value is not None:
         return ["UNIQUE does not accept a value"]
     if operator == "GROUP_BY" and value is not None and not whole:
@@ -99,7 +125,12 @@ def _of_ports(app: App) -> Errors:
     for where, entries in (("/portDefinitions", definitions), (path, mapped)):
         for index, entry in enumerate(entries):
             if not set(entry["protocol"].split(",")) <= {"tcp", "udp"}:
-                errors.append((f"{where}({index})/protocol", f"got {entry['protocol']}, expected one of: tcp, udp, udp,tcp"))
+                errors.append(
+                    (
+                        f"{where}({index})/protocol",
+                        f"got {entry['protocol']}, expected one of: tcp, udp, udp,tcp",
+                    )
+                )
     networks = app.get("networks", [])
     if len(networks) > 1 and any(network["mode"] != "container" for network in networks):
         text = "May specify a single host network, single bridge network, or else 1-to-n container networks"
@@ -115,7 +146,12 @@ def _of_health_checks(app: App) -> Errors:
         path = f"/healthChecks({index})"
         if check["protocol"] == "COMMAND":
             if "command" not in check:
-                errors.append((path, f"command must be defined for health check of protocol {check['protocol']}"))
+                errors.append(
+                    (
+                        path,
+                        f"command must be defined for health check of protocol {check['protocol']}",
+                    )
+                )
         elif check.get("portIndex") is not None and check["portIndex"] >= len(service_ports(app)):
             errors.append((path, INDEX))
     readiness = app["readinessChecks"]
@@ -158,18 +194,27 @@ def _of_roles(app: App, settings: Settings) -> Errors:
         text = f"acceptedResourceRoles can only contain {' and '.join(sorted({'*', app['role']}))}"
         errors.append(("/acceptedResourceRoles", text))
     if accepted and is_resident(app) and accepted != ["*"]:
-        errors.append(("/acceptedResourceRoles", 'A resident app must have `acceptedResourceRoles = ["*"]`.'))
+        errors.append(
+            ("/acceptedResourceRoles", 'A resident app must have `acceptedResourceRoles = ["*"]`.')
+        )
     limits = app.get("resourceLimits") or {}
     for name, value in limits.items():
         if isinstance(value, str) and value != "unlimited":
-            errors.append((f"/resourceLimits/{name}", f"'{value}' is an invalid resource limit. It must be 'unlimited' or a number"))
+            errors.append(
+                (
+                    f"/resourceLimits/{name}",
+                    f"'{value}' is an invalid resource limit. It must be 'unlimited' or a number",
+                )
+            )
         elif not isinstance(value, str) and value < app[name]:
             text = f"resource limit must be greater than or equal to requested resource ({float(app[name])})"
             errors.append((f"/resourceLimits/{name}", text))
     return errors
 
 
-def of_tree(specs: dict[str, Any], groups: Iterable[str], dependencies: dict[str, list[str]]) -> Errors:
+def of_tree(
+    specs: dict[str, Any], groups: Iterable[str], dependencies: dict[str, list[str]]
+) -> Errors:
     """
     Return what is wrong with a whole tree.
 

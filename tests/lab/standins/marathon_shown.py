@@ -9,7 +9,16 @@ from .marathon_fields import SINCE
 from .marathon_normal import App, service_ports
 
 # Since 1.5 these are left out where they are empty.
-OMITTED = ("env", "args", "constraints", "dependencies", "fetch", "healthChecks", "readinessChecks", "secrets")
+OMITTED = (
+    "env",
+    "args",
+    "constraints",
+    "dependencies",
+    "fetch",
+    "healthChecks",
+    "readinessChecks",
+    "secrets",
+)
 # Before, these are ``null`` where they are not set.
 NULLS = (
     "cmd", "args", "user", "container", "ipAddress", "residency", "taskKillGracePeriodSeconds",
@@ -64,11 +73,17 @@ def group(path: str, tree: Any, line: Line, wanted: set[str], show_app: Any) -> 
         Shows one app.
     """
     kept = tree.groups[path]
-    shown: dict[str, Any] = {"id": path, "dependencies": kept["dependencies"], "version": kept["version"]}
+    shown: dict[str, Any] = {
+        "id": path,
+        "dependencies": kept["dependencies"],
+        "version": kept["version"],
+    }
     if "apps" in wanted:
         shown["apps"] = [show_app(tree.apps[name]) for name in tree.inside(path, tree.apps)]
     if "groups" in wanted:
-        shown["groups"] = [group(name, tree, line, wanted, show_app) for name in tree.inside(path, tree.groups)]
+        shown["groups"] = [
+            group(name, tree, line, wanted, show_app) for name in tree.inside(path, tree.groups)
+        ]
     if "pods" in wanted and line >= (1, 4):
         shown["pods"] = [pod(tree.pods[name]) for name in tree.inside(path, tree.pods)]
     if line >= (1, 9):

@@ -36,7 +36,9 @@ class Task:
     started: float | None = None
     healthy: bool | None = None
     address: str | None = None
-    checks: dict[str, Any] = dataclasses.field(default_factory=dict)  # what Marathon's own found, by their index
+    checks: dict[str, Any] = dataclasses.field(
+        default_factory=dict
+    )  # what Marathon's own found, by their index
 
 
 @dataclasses.dataclass
@@ -78,7 +80,8 @@ class Tasks:
     def is_ready(self: Any, instance: Instance) -> bool:
         """Whether an instance runs, is healthy and is to stay."""
         return not instance.killed and all(
-            task.state == "TASK_RUNNING" and (self.is_healthy(instance, task) or not self.is_checked(instance))
+            task.state == "TASK_RUNNING"
+            and (self.is_healthy(instance, task) or not self.is_checked(instance))
             for task in instance.tasks.values()
         )
 
@@ -87,7 +90,9 @@ class Tasks:
     def reconcile(self: Any) -> None:
         """Have killed what is too many, and count what is missing."""
         self.queue = {}
-        for path in sorted({instance.path for instance in self.instances.values()} | set(self.goals)):
+        for path in sorted(
+            {instance.path for instance in self.instances.values()} | set(self.goals)
+        ):
             spec = self.tree.spec(path)
             goal = self.goals.get(path, 0) if spec else 0
             found = self.instances_of(path)
@@ -103,8 +108,14 @@ class Tasks:
                         self._mark(one)
                 lacking = min(goal - len(current), most - len(found))
             else:
-                youngest = not spec or spec.get("killSelection", "YOUNGEST_FIRST") == "YOUNGEST_FIRST"
-                surplus = sorted(alive, key=self.is_ready) if not youngest else sorted(alive[::-1], key=self.is_ready)
+                youngest = (
+                    not spec or spec.get("killSelection", "YOUNGEST_FIRST") == "YOUNGEST_FIRST"
+                )
+                surplus = (
+                    sorted(alive, key=self.is_ready)
+                    if not youngest
+                    else sorted(alive[::-1], key=self.is_ready)
+                )
                 for one in surplus[: max(len(alive) - goal, 0)]:
                     self._mark(one)
                 lacking = goal - len(alive)
@@ -113,12 +124,16 @@ class Tasks:
         for path in [path for path in self.waits if path not in self.queue]:
             del self.waits[path]
         for path in self.queue:
-            self.waits.setdefault(path, {"since": time.time(), "processed": 0, "rejected": {}, "offers": {}})
+            self.waits.setdefault(
+                path, {"since": time.time(), "processed": 0, "rejected": {}, "offers": {}}
+            )
 
     def updated(self: Any, status: dict[str, Any]) -> None:
         """Take in what became of a task; one that nobody knows is killed."""
         id, state = status["task_id"]["value"], status["state"]
-        found = next(((one, one.tasks[id]) for one in self.instances.values() if id in one.tasks), None)
+        found = next(
+            ((one, one.tasks[id]) for one in self.instances.values() if id in one.tasks), None
+        )
         if found:
             self._status(*found, status)
         elif state not in ENDED and id not in self._kills:
@@ -129,7 +144,9 @@ class Tasks:
         agents = {agent["id"]: agent for agent in self.agents}
         for id, info in self._launches.items():
             if id not in self.told and info["agent_id"]["value"] in agents:
-                marathon_placement.reserve(agents[info["agent_id"]["value"]]["free"], info["resources"])
+                marathon_placement.reserve(
+                    agents[info["agent_id"]["value"]]["free"], info["resources"]
+                )
         self.advance()
 
     def _status(self: Any, instance: Instance, task: Task, status: dict[str, Any]) -> None:
@@ -138,9 +155,17 @@ class Tasks:
         if state == task.state:
             return
         task.state, self.touched = state, True
-        self.tell("status_update_event", appId=instance.path, taskId=task.id, taskStatus=state, host=instance.agent["hostname"])
+        self.tell(
+            "status_update_event",
+            appId=instance.path,
+            taskId=task.id,
+            taskStatus=state,
+            host=instance.agent["hostname"],
+        )
         networks = status.get("container_status", {}).get("network_infos", [])
-        task.address = next((each["ip_address"] for one in networks for each in one["ip_addresses"]), task.address)
+        task.address = next(
+            (each["ip_address"] for one in networks for each in one["ip_addresses"]), task.address
+        )
         if state == "TASK_RUNNING":
             task.started = float(status.get("timestamp") or time.time())
         spec = self.tree.spec(instance.path)
@@ -157,7 +182,12 @@ class Tasks:
                 "version": spec["version"] if spec else instance.version,
                 "slaveId": instance.agent["id"],
             }
-        if spec and state not in CALM and not instance.killed and instance.version == config_version(spec):
+        if (
+            spec
+            and state not in CALM
+            and not instance.killed
+            and instance.version == config_version(spec)
+        ):
             self.delay(spec)
         rest = [other for other in instance.tasks.values() if other.state not in ENDED]
         if not rest:
@@ -181,7 +211,9 @@ class Tasks:
                 found = True
         return found
 
-    def _agent_for(self: Any, spec: App, wait: dict[str, Any]) -> tuple[dict[str, Any] | None, list[Any]]:
+    def _agent_for(
+        self: Any, spec: App, wait: dict[str, Any]
+    ) -> tuple[dict[str, Any] | None, list[Any]]:
         config = config_version(spec)
         replacing = self.replaces(spec["id"])
         others = [
@@ -220,7 +252,11 @@ class Tasks:
             tail = f".{part.name}" if pod else "._app" if marker else ""
             id = instance.id + tail + (".1" if self.line >= (1, 8) else "")
             instance.tasks[id] = Task(id, part.name, fit.ports, staged=time.time())
-            self.launch(task_info(spec, agent, id, part.name, fit.ports, fit.resources, self.options["mesos_user"]))
+            self.launch(
+                task_info(
+                    spec, agent, id, part.name, fit.ports, fit.resources, self.options["mesos_user"]
+                )
+            )
         self.instances[instance.id] = instance
         self.touched = True
 
@@ -238,7 +274,9 @@ class Tasks:
             "stagedAt": at(task.staged),
             "startedAt": at(task.started) if task.started else None,
             "version": instance.version,
-            "ipAddresses": [{"ipAddress": task.address, "protocol": "IPv4"}] if task.address else [],
+            "ipAddresses": [{"ipAddress": task.address, "protocol": "IPv4"}]
+            if task.address
+            else [],
             "state": task.state,
         }
         if self.line < (1, 3):
@@ -258,14 +296,20 @@ class Tasks:
 
     def tasks_of(self: Any, path: str) -> list[dict[str, Any]]:
         """Return what the API says of the tasks of an app."""
-        return [self.task_shown(one, task) for one in self.instances_of(path) for task in one.tasks.values()]
+        return [
+            self.task_shown(one, task)
+            for one in self.instances_of(path)
+            for task in one.tasks.values()
+        ]
 
     def counts(self: Any, path: str) -> dict[str, int]:
         """Return the numbers of an app's tasks."""
         found = [(one, task) for one in self.instances_of(path) for task in one.tasks.values()]
         health = [self.is_healthy(one, task) for one, task in found]
         return {
-            "tasksStaged": sum(task.state in ("TASK_STAGING", "TASK_STARTING") for _, task in found),
+            "tasksStaged": sum(
+                task.state in ("TASK_STAGING", "TASK_STARTING") for _, task in found
+            ),
             "tasksRunning": sum(task.state == "TASK_RUNNING" for _, task in found),
             "tasksHealthy": health.count(True),
             "tasksUnhealthy": health.count(False),
@@ -285,7 +329,9 @@ class Tasks:
                 less = sum(one.path == path for one in chosen)
                 among = tree.apps if path in tree.apps else tree.pods
                 among[path] = with_instances(spec, max(instances(spec) - less, 0))
-            plan = self.deploy(tree, version, flag(request, "force"), kill=tuple(one.id for one in chosen))
+            plan = self.deploy(
+                tree, version, flag(request, "force"), kill=tuple(one.id for one in chosen)
+            )
             return self.changed(plan)
         shown = unscaled()
         self.instances_killed([one.id for one in chosen])
@@ -297,22 +343,34 @@ class Tasks:
 
     def _listed(self: Any, request: Request, tasks: list[dict[str, Any]]) -> Any:
         """Answer with tasks; as text where that is asked for, which 1.10 does not do any more."""
-        best = request.accept_mimetypes.best_match(["application/json", "text/plain"], "application/json")
+        best = request.accept_mimetypes.best_match(
+            ["application/json", "text/plain"], "application/json"
+        )
         if best != "text/plain":
             return answer({"tasks": tasks})
         if self.line >= (1, 10):
             return answer({"message": "Not Acceptable"}, 406)
-        lines = [f"{task['appId'].strip('/').replace('/', '_')}\t{task['host']}:{port}\n" for task in tasks for port in task["ports"]]
+        lines = [
+            f"{task['appId'].strip('/').replace('/', '_')}\t{task['host']}:{port}\n"
+            for task in tasks
+            for port in task["ports"]
+        ]
         return answer("".join(lines))
 
     @api("/v2/tasks", "GET")
     def get_tasks(self: Any, request: Request) -> Any:
         """Show all tasks, or those that run or are staged."""
-        wanted = {*request.args.getlist("status"), *request.args.getlist("status[]")} & {"running", "staging"}
+        wanted = {*request.args.getlist("status"), *request.args.getlist("status[]")} & {
+            "running",
+            "staging",
+        }
         states = {f"TASK_{each.upper()}" for each in wanted}
         apps = [one for one in self.instances.values() if one.path in self.tree.apps]
         found = [
-            self.task_shown(one, task) for one in apps for task in one.tasks.values() if not states or task.state in states
+            self.task_shown(one, task)
+            for one in apps
+            for task in one.tasks.values()
+            if not states or task.state in states
         ]
         return self._listed(request, found)
 
@@ -322,7 +380,11 @@ class Tasks:
         given = body(request)
         ids = given.get("ids") if isinstance(given, dict) else None
         if not isinstance(ids, list):
-            raise Refused(422 if self.line >= (1, 5) else 400, "Invalid JSON", details=[{"path": "/ids", "errors": ["error.path.missing"]}])
+            raise Refused(
+                422 if self.line >= (1, 5) else 400,
+                "Invalid JSON",
+                details=[{"path": "/ids", "errors": ["error.path.missing"]}],
+            )
         for id in ids:
             if not re.fullmatch(r"[^.]+\.[^.].*", str(id)):
                 raise Refused(400, f"Invalid task id '{id}'.")
@@ -345,7 +407,11 @@ class Tasks:
     def kill_app_tasks(self: Any, request: Request, id: str) -> Any:
         """Kill the tasks of an app, all or those on one host."""
         app, host = self.known_app(id), request.args.get("host")
-        chosen = [one for one in self.instances_of(app["id"]) if host in (None, "*", one.agent["hostname"])]
+        chosen = [
+            one
+            for one in self.instances_of(app["id"])
+            if host in (None, "*", one.agent["hostname"])
+        ]
         return self.kill(request, chosen, lambda: answer({"tasks": self._shown(chosen)}))
 
     @api("/v2/apps/<path:id>/tasks/<task>", "DELETE")

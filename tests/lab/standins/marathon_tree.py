@@ -19,7 +19,10 @@ class Clock:
 
     def now(self) -> str:
         """Return a new timestamp."""
-        self.last = max(datetime.datetime.now(datetime.timezone.utc), self.last + datetime.timedelta(milliseconds=1))
+        self.last = max(
+            datetime.datetime.now(datetime.timezone.utc),
+            self.last + datetime.timedelta(milliseconds=1),
+        )
         return stamp(self.last)
 
 
@@ -75,7 +78,10 @@ class Tree:
     def touch(self, path: str, version: str, enforce_role: bool = False) -> None:
         """Give a group and those that it is in a new version; those that are not there come into being."""
         while True:
-            new = {"dependencies": [], "enforceRole": enforce_role and parent(path) == "/" and path != "/"}
+            new = {
+                "dependencies": [],
+                "enforceRole": enforce_role and parent(path) == "/" and path != "/",
+            }
             self.groups[path] = {**new, **self.groups.get(path, {}), "version": version}
             if path == "/":
                 return
@@ -110,7 +116,10 @@ class Tree:
                     break
                 group = parent(group)
             found[path] = [
-                each for name in named for each in ([name] if name in specs else self.below(name, specs)) if each != path
+                each
+                for name in named
+                for each in ([name] if name in specs else self.below(name, specs))
+                if each != path
             ]
         return found
 
@@ -134,7 +143,9 @@ def config_version(spec: App) -> str:
 
 def _comparable(spec: App) -> App:
     """What makes a new version where it differs; Marathon forgot executorResources of apps here."""
-    ignored = {"version", "versionInfo", "residency"} | (set() if "containers" in spec else {"executorResources"})
+    ignored = {"version", "versionInfo", "residency"} | (
+        set() if "containers" in spec else {"executorResources"}
+    )
     return {name: value for name, value in spec.items() if name not in ignored}
 
 
@@ -152,8 +163,14 @@ def versioned(spec: App, old: App | None, version: str, restart: bool = False) -
     """Return a definition with its version: the old definition, if nothing changed."""
     if old is not None and same(old, spec) and not restart:
         return old
-    change = config_version(old) if old is not None and scaled(old, spec) and not restart else version
-    return {**spec, "version": version, "versionInfo": {"lastScalingAt": version, "lastConfigChangeAt": change}}
+    change = (
+        config_version(old) if old is not None and scaled(old, spec) and not restart else version
+    )
+    return {
+        **spec,
+        "version": version,
+        "versionInfo": {"lastScalingAt": version, "lastConfigChangeAt": change},
+    }
 
 
 class PortsExhausted(Exception):
@@ -171,15 +188,23 @@ def assign_ports(app: App, old: App | None, taken: set[int], lowest: int, highes
             if reused:
                 entry[name] = reused.pop(0)
             else:
-                entry[name] = next((port for port in range(lowest, highest) if port not in taken | own), 0)
+                entry[name] = next(
+                    (port for port in range(lowest, highest) if port not in taken | own), 0
+                )
                 if not entry[name]:
                     raise PortsExhausted
             own.add(entry[name])
     taken |= own
-    if mappings(app) and app.get("portDefinitions"):  # up to 1.4 an app has both, with the same numbers
+    if mappings(app) and app.get(
+        "portDefinitions"
+    ):  # up to 1.4 an app has both, with the same numbers
         ports = [entry[name] for entry, name in places]
-        defined = app["portDefinitions"] + [{"protocol": "tcp", "labels": {}}] * (len(ports) - len(app["portDefinitions"]))
-        app["portDefinitions"] = [{**entry, "port": port} for entry, port in zip(defined, ports, strict=False)]
+        defined = app["portDefinitions"] + [{"protocol": "tcp", "labels": {}}] * (
+            len(ports) - len(app["portDefinitions"])
+        )
+        app["portDefinitions"] = [
+            {**entry, "port": port} for entry, port in zip(defined, ports, strict=False)
+        ]
     return app
 
 
@@ -191,6 +216,9 @@ def capacity(spec: App) -> tuple[int, int]:
     most = wanted + math.floor(wanted * upgrade["maximumOverCapacity"])
     if least == most and most:  # it would never end
         strategy = spec["scheduling"] if "containers" in spec else spec
-        return (least - 1, most) if strategy["unreachableStrategy"] == "disabled" else (least, most + 1)
+        return (
+            (least - 1, most)
+            if strategy["unreachableStrategy"] == "disabled"
+            else (least, most + 1)
+        )
     return least, most
-

@@ -144,7 +144,9 @@ class Master(Calls, Views, MesosDaemon):
         if "zk" not in self.flags:
             return None
         if replicated and "quorum" not in self.flags:
-            raise Exit("Need to specify --quorum for replicated log based registry when using ZooKeeper")
+            raise Exit(
+                "Need to specify --quorum for replicated log based registry when using ZooKeeper"
+            )
         try:
             zk = ZooKeeperUrl.parse(self.flags["zk"])
         except ValueError as error:
@@ -235,7 +237,9 @@ class Master(Calls, Views, MesosDaemon):
         first = leader(self.group)
         if first and first != self._followed:
             found = json.loads(first)
-            self.log.write("INFO", f"The newly elected leader is {found['pid']} with id {found['id']}")
+            self.log.write(
+                "INFO", f"The newly elected leader is {found['pid']} with id {found['id']}"
+            )
         self._followed = first
         if leads(self.group) and not self.leading:
             self.elected_time = time.time()
@@ -263,7 +267,9 @@ class Master(Calls, Views, MesosDaemon):
                 return
             beside = self._state_file.with_suffix(".new")
             beside.write_text(state)
-            beside.replace(self._state_file)  # a master that is killed in the middle must not find half a word
+            beside.replace(
+                self._state_file
+            )  # a master that is killed in the middle must not find half a word
             self.log.write("INFO", f"Replica status changed from {self.replica} to {state}")
             self.replica = state
 
@@ -273,18 +279,28 @@ class Master(Calls, Views, MesosDaemon):
             self._wake.wait(self.pause)
             self._wake.clear()
             if self.replica != "VOTING" or (self.leading and not self.recovered):
-                with contextlib.suppress(KazooException):  # ZooKeeper went away in the middle; asked again soon
+                with contextlib.suppress(
+                    KazooException
+                ):  # ZooKeeper went away in the middle; asked again soon
                     self._ask_replicas()
 
     def _ask_replicas(self) -> None:
         # A master that was killed and is back has two nodes for a while: its old session has not ended yet.
-        replicas = {data.decode().partition("@")[2] for _, data in self.replicas.members} if self.replicas else set()
+        replicas = (
+            {data.decode().partition("@")[2] for _, data in self.replicas.members}
+            if self.replicas
+            else set()
+        )
         states = [_replica_state(address) for address in sorted(replicas)]
         quorum = int(self.flags["quorum"])
-        state = next_state(self.replica, states, quorum, self.flags["log_auto_initialize"] == "true")
+        state = next_state(
+            self.replica, states, quorum, self.flags["log_auto_initialize"] == "true"
+        )
         if state != self.replica:
             if state == "STARTING":
-                self.group.store(b"{}")  # a new log knows no agents; nobody votes yet, so that nobody has written any
+                self.group.store(
+                    b"{}"
+                )  # a new log knows no agents; nobody votes yet, so that nobody has written any
             self._become(state)
             self._wake.set()
         elif state == "VOTING" and states.count("VOTING") >= quorum:
@@ -304,9 +320,14 @@ class Master(Calls, Views, MesosDaemon):
             if self.recovered:
                 return
             known = record.get("agents", {})
-            self.recovered_agents = {id_: info for id_, info in known.items() if id_ not in self.agents}
+            self.recovered_agents = {
+                id_: info for id_, info in known.items() if id_ not in self.agents
+            }
             self.totals, self.gone = record.get("totals", {}), set(record.get("gone", ()))
-            self.deactivated, self.drains = set(record.get("deactivated", ())), record.get("drains", {})
+            self.deactivated, self.drains = (
+                set(record.get("deactivated", ())),
+                record.get("drains", {}),
+            )
             self.weights.update(record.get("weights", {}))
             self.quotas.update(record.get("quotas", {}))
             self.maintenance.load(record.get("maintenance", {}))
@@ -345,7 +366,11 @@ class Master(Calls, Views, MesosDaemon):
         if request.path.endswith("/"):
             return answer("404 Not Found.", 404)
         target = self.location()
-        return answer("No leader elected", 503) if target is None else answer(None, 307, Location=target)
+        return (
+            answer("No leader elected", 503)
+            if target is None
+            else answer(None, 307, Location=target)
+        )
 
     # --- peers ---
 
@@ -388,8 +413,11 @@ class Master(Calls, Views, MesosDaemon):
         return {
             "id": id_,
             # Also what is killed before it began, or nobody would ever say that it ended.
-            "run": [{**task.info, "framework": self.frameworks[task.key[0]].info} for task in mine
-                    if not task.statuses and task.key[0] in self.frameworks],
+            "run": [
+                {**task.info, "framework": self.frameworks[task.key[0]].info}
+                for task in mine
+                if not task.statuses and task.key[0] in self.frameworks
+            ],
             "kill": [*(task.key for task in mine if task.killing), *given_up],
         }
 
@@ -439,7 +467,11 @@ class Master(Calls, Views, MesosDaemon):
     def delete_agent(self, request: Request) -> Any:
         """Let an agent go that unregisters (SIGUSR1)."""
         with self.lock:
-            self._forget(json.loads(request.get_data())["info"].get("id", {}).get("value"), "TASK_LOST", "Agent unregistered")
+            self._forget(
+                json.loads(request.get_data())["info"].get("id", {}).get("value"),
+                "TASK_LOST",
+                "Agent unregistered",
+            )
             self._store()
         return {}
 
@@ -457,8 +489,13 @@ class Master(Calls, Views, MesosDaemon):
             id_ = known or f"{self.id}-{next(self._framework_numbers):04}"
             before = self.frameworks.get(id_)
             if before is None:
-                self.log.write("INFO", f"Subscribed framework '{body['info']['name']}' ({id_}) at {body['pid']}")
-            self.frameworks[id_] = self._peer(before, {**body["info"], "id": {"value": id_}}, body, bool(known))
+                self.log.write(
+                    "INFO",
+                    f"Subscribed framework '{body['info']['name']}' ({id_}) at {body['pid']}",
+                )
+            self.frameworks[id_] = self._peer(
+                before, {**body["info"], "id": {"value": id_}}, body, bool(known)
+            )
             for info in body.get("launch", ()):
                 self._launch({**info, "framework_id": {"value": id_}})
             for task_id in body.get("kill", ()):
@@ -469,8 +506,14 @@ class Master(Calls, Views, MesosDaemon):
             return {
                 "id": id_,
                 "master": self.info(),
-                "agents": [self._offer(agent) for agent in self.agents.values() if self.usable(agent)],
-                "tasks": [task.statuses[-1] for task in [*over, *mine] if task.statuses and (not task.over or task in over)],
+                "agents": [
+                    self._offer(agent) for agent in self.agents.values() if self.usable(agent)
+                ],
+                "tasks": [
+                    task.statuses[-1]
+                    for task in [*over, *mine]
+                    if task.statuses and (not task.over or task in over)
+                ],
             }
 
     def _launch(self, info: dict[str, Any]) -> None:
@@ -484,15 +527,22 @@ class Master(Calls, Views, MesosDaemon):
             if agent is None or not self.usable(agent):
                 raise ValueError("Agent is not available")
             wanted = resources.amounts(info["resources"])
-            free = resources.amounts(resources.minus(agent.total, map(resources.modern, self.allocated(agent))))
+            free = resources.amounts(
+                resources.minus(agent.total, map(resources.modern, self.allocated(agent)))
+            )
             if any(value > free.get(name, 0) for name, value in wanted.items()):
-                raise ValueError(f"Task uses more resources {resources.words(wanted)} than available {resources.words(free)}")
+                raise ValueError(
+                    f"Task uses more resources {resources.words(wanted)} than available {resources.words(free)}"
+                )
         except ValueError as error:
             task.update(_status(task, "TASK_ERROR", str(error)))
 
     def usable(self, agent: Peer) -> bool:
         """Whether an agent's resources are offered."""
-        return self.active(agent) and key(_machine(agent.info, agent.pid)) not in self.maintenance.scheduled
+        return (
+            self.active(agent)
+            and key(_machine(agent.info, agent.pid)) not in self.maintenance.scheduled
+        )
 
     def allocated(self, agent: Peer) -> list[dict[str, Any]]:
         """What tasks hold of an agent."""
@@ -505,9 +555,16 @@ class Master(Calls, Views, MesosDaemon):
     def _offer(self, agent: Peer) -> dict[str, Any]:
         """What is free on an agent, by the role that it is reserved for."""
         held = self.allocated(agent)
-        free = resources.minus(agent.total, [resources.modern(each) for each in held if "scalar" in each])
-        taken = {port for each in held if "ranges" in each for part in each["ranges"]["range"]
-                 for port in range(part["begin"], part["end"] + 1)}
+        free = resources.minus(
+            agent.total, [resources.modern(each) for each in held if "scalar" in each]
+        )
+        taken = {
+            port
+            for each in held
+            if "ranges" in each
+            for part in each["ranges"]["range"]
+            for port in range(part["begin"], part["end"] + 1)
+        }
         by_role: dict[str, dict[str, Any]] = {}
         for entry in free:
             amounts = by_role.setdefault(resources.role(entry), {"ports": []})
@@ -516,25 +573,47 @@ class Master(Calls, Views, MesosDaemon):
             elif entry["name"] == "ports":
                 amounts["ports"] = resources.free_ranges(entry["ranges"]["range"], taken)
         attributes = {each["name"]: resources.plain(each) for each in agent.info["attributes"]}
-        return {"id": agent.id, "hostname": agent.info["hostname"], "attributes": attributes, "free": by_role}
+        return {
+            "id": agent.id,
+            "hostname": agent.info["hostname"],
+            "attributes": attributes,
+            "free": by_role,
+        }
 
     def _peer(self, before: Peer | None, info: dict, body: dict, again: bool) -> Peer:
         now = time.time()
         registered = before.registered if before else now
-        reregistered = before.reregistered if before and self._heard(before) else (now if again else None)
+        reregistered = (
+            before.reregistered if before and self._heard(before) else (now if again else None)
+        )
         capabilities = body["capabilities"]
-        return Peer(info, body["pid"], body["version"], capabilities, registered, time.monotonic(), reregistered)
+        return Peer(
+            info,
+            body["pid"],
+            body["version"],
+            capabilities,
+            registered,
+            time.monotonic(),
+            reregistered,
+        )
 
     def _store(self) -> None:
         """Write the registry."""
         record = {
-            "agents": {**self.recovered_agents, **{id_: agent.info for id_, agent in self.agents.items()}},
+            "agents": {
+                **self.recovered_agents,
+                **{id_: agent.info for id_, agent in self.agents.items()},
+            },
             "totals": self.totals,
             "gone": sorted(self.gone),
             "deactivated": sorted(self.deactivated),
             "drains": self.drains,
             "weights": self.weights,
-            "quotas": {role: quota for role, quota in self.quotas.items() if quota["guarantees"] or quota["limits"]},
+            "quotas": {
+                role: quota
+                for role, quota in self.quotas.items()
+                if quota["guarantees"] or quota["limits"]
+            },
             "maintenance": self.maintenance.record(),
         }
         self.group.store(json.dumps(record).encode())
@@ -549,13 +628,19 @@ class Master(Calls, Views, MesosDaemon):
     def _sweep(self) -> None:
         """Forget agents that were silent for all pings, and frameworks whose failover timeout passed."""
         now = time.monotonic()
-        limit = seconds(self.flags["agent_ping_timeout"]) * int(self.flags["max_agent_ping_timeouts"])
+        limit = seconds(self.flags["agent_ping_timeout"]) * int(
+            self.flags["max_agent_ping_timeouts"]
+        )
         for id_ in [id_ for id_, agent in self.agents.items() if now - agent.heard > limit]:
             self.log.write("WARNING", f"Marked agent {id_} unreachable: health check timed out")
             self.unreachable[id_] = self.agents.pop(id_).info
             for task in self.tasks.values():
                 if task.agent_id == id_:
-                    task.update(_status(task, "TASK_UNREACHABLE", "Agent is unreachable", "REASON_AGENT_REMOVED"))
+                    task.update(
+                        _status(
+                            task, "TASK_UNREACHABLE", "Agent is unreachable", "REASON_AGENT_REMOVED"
+                        )
+                    )
             self._store()
         for id_, framework in list(self.frameworks.items()):
             if now - framework.heard > self.patience + framework.info.get("failover_timeout", 0.0):
@@ -569,7 +654,14 @@ class Master(Calls, Views, MesosDaemon):
         for task in self.tasks.values():
             if task.key[0] == framework_id and not task.over:
                 task.killing = True
-                task.update(_status(task, "TASK_KILLED", f"Framework {framework_id} removed", "REASON_FRAMEWORK_REMOVED"))
+                task.update(
+                    _status(
+                        task,
+                        "TASK_KILLED",
+                        f"Framework {framework_id} removed",
+                        "REASON_FRAMEWORK_REMOVED",
+                    )
+                )
 
     def registered(self) -> tuple[list[Peer], list[Peer]]:
         """Return the agents and the frameworks that the master has now."""
@@ -583,7 +675,16 @@ def _machine(info: dict[str, Any], pid: str) -> dict[str, str]:
     return {"hostname": info["hostname"], "ip": pid.partition("@")[2].rpartition(":")[0]}
 
 
-def _status(task: Task, state: str, message: str, reason: str = "REASON_TASK_INVALID") -> dict[str, Any]:
+def _status(
+    task: Task, state: str, message: str, reason: str = "REASON_TASK_INVALID"
+) -> dict[str, Any]:
     """What the master itself says of a task."""
     who = {"task_id": task.info["task_id"], "agent_id": task.info["agent_id"]}
-    return {**who, "state": state, "source": "SOURCE_MASTER", "timestamp": time.time(), "message": message, "reason": reason}
+    return {
+        **who,
+        "state": state,
+        "source": "SOURCE_MASTER",
+        "timestamp": time.time(),
+        "message": message,
+        "reason": reason,
+    }

@@ -20,7 +20,11 @@ from . import protobuf
 from .authentication import Access
 from .http import HttpDaemon, Refusal, Request, Response, answer, route
 
-BUILD = {"build_date": "2020-11-17 00:00:00 UTC", "build_time": 1605571200.0, "build_user": "stand-in"}
+BUILD = {
+    "build_date": "2020-11-17 00:00:00 UTC",
+    "build_time": 1605571200.0,
+    "build_user": "stand-in",
+}
 
 
 # Calls that came later than the API, which was there with 1.0.
@@ -58,7 +62,9 @@ def read_json(request: Request, before: str = "") -> Any:
     try:
         return json.loads(body)
     except json.JSONDecodeError as error:
-        raise Refusal(400, f"{before.format(body=body)}syntax error at line 1 near: {body[error.pos:]}") from error
+        raise Refusal(
+            400, f"{before.format(body=body)}syntax error at line 1 near: {body[error.pos :]}"
+        ) from error
 
 
 class Log:
@@ -109,7 +115,12 @@ class MesosDaemon(HttpDaemon):
     required: ClassVar[tuple[str, ...]] = ()
     calls: ClassVar[dict[str, Callable[[Any, Request, dict], Any]]]
 
-    def __init__(self, arguments: Iterable[str], environment: Mapping[str, str] | None = None, version: str = "1.9.0"):
+    def __init__(
+        self,
+        arguments: Iterable[str],
+        environment: Mapping[str, str] | None = None,
+        version: str = "1.9.0",
+    ):
         self.version = version
         environment = environment or {}
         known = mesos_flags.known(self.table, version)
@@ -145,7 +156,9 @@ class MesosDaemon(HttpDaemon):
             raise Abort(f"Failed to initialize: {error}") from error
         self.start_time = time.time()
         self.log.write("INFO", f"{self.program} started on {self.ip}:{self.port}")
-        self.log.write("INFO", "Flags at startup: " + " ".join(f'--{k}="{v}"' for k, v in self.flags.items()))
+        self.log.write(
+            "INFO", "Flags at startup: " + " ".join(f'--{k}="{v}"' for k, v in self.flags.items())
+        )
 
     def end(self, reason: str) -> None:
         """End with status 1."""
@@ -170,7 +183,11 @@ class MesosDaemon(HttpDaemon):
     def rewrite(self, path: str) -> str:
         """Take ``/master/state`` or ``/slave(1)/state`` for ``/state``; what other processes answer has one path."""
         rest = path.removeprefix(f"/{self.process}/")
-        return path if rest == path or rest.startswith(("version", "metrics", "standin")) else f"/{rest}"
+        return (
+            path
+            if rest == path or rest.startswith(("version", "metrics", "standin"))
+            else f"/{rest}"
+        )
 
     # --- what both answer ---
 
@@ -222,7 +239,10 @@ class MesosDaemon(HttpDaemon):
         return {
             **{f"avg_load_{n}min": measured[f"system/load_{n}min"] for n in (1, 5, 15)},
             "cpus_total": int(measured["system/cpus_total"]),
-            **{name: int(measured[f"system/{name}"]) for name in ("mem_free_bytes", "mem_total_bytes")},
+            **{
+                name: int(measured[f"system/{name}"])
+                for name in ("mem_free_bytes", "mem_total_bytes")
+            },
         }
 
     # --- logging and files ---
@@ -275,7 +295,10 @@ class MesosDaemon(HttpDaemon):
         if not self.access.may(request, "access_mesos_logs"):
             return answer("", 403)
         offset, length = request.args.get("offset", 0, int), request.args.get("length", 0, int)
-        return {"data": self._part(path, offset, length)[1].decode("utf-8", "replace"), "offset": offset}
+        return {
+            "data": self._part(path, offset, length)[1].decode("utf-8", "replace"),
+            "offset": offset,
+        }
 
     def _part(self, path: str, offset: int, length: int | None) -> tuple[int, bytes]:
         content = self.files[path].read_bytes()
@@ -305,7 +328,13 @@ class MesosDaemon(HttpDaemon):
 
     def call_metrics(self, _request: Request, _call: dict) -> Any:
         """GET_METRICS"""
-        return {"get_metrics": {"metrics": [{"name": name, "value": value} for name, value in sorted(self.metrics().items())]}}
+        return {
+            "get_metrics": {
+                "metrics": [
+                    {"name": name, "value": value} for name, value in sorted(self.metrics().items())
+                ]
+            }
+        }
 
     # --- POST /api/v1 ---
 
@@ -317,15 +346,21 @@ class MesosDaemon(HttpDaemon):
         if kind is None:
             return answer("Expecting 'Content-Type' to be present", 400)
         if kind != "application/json":
-            return answer("Expecting 'Content-Type' of application/json or application/x-protobuf", 415)
+            return answer(
+                "Expecting 'Content-Type' of application/json or application/x-protobuf", 415
+            )
         if request.accept_mimetypes and not request.accept_mimetypes["application/json"]:
-            return answer("Expecting 'Accept' to allow 'application/x-protobuf' or 'application/json'", 406)
+            return answer(
+                "Expecting 'Accept' to allow 'application/x-protobuf' or 'application/json'", 406
+            )
         body = request.get_data(as_text=True)
         try:
             call = json.loads(body)
         except json.JSONDecodeError as error:
             rest = body[error.pos :]
-            return answer(f"Failed to parse body into JSON: syntax error at line 1 near: {rest}", 400)
+            return answer(
+                f"Failed to parse body into JSON: syntax error at line 1 near: {rest}", 400
+            )
         if not isinstance(call, dict):
             return answer("Failed to convert JSON into Call protobuf: Expecting a JSON object", 400)
         return self._dispatch(request, call)
@@ -354,7 +389,11 @@ class MesosDaemon(HttpDaemon):
     def call_flags(self, request: Request, _call: dict) -> Any:
         """GET_FLAGS"""
         self.access.demand(request, "view_flags")
-        return {"get_flags": {"flags": [{"name": name, "value": value} for name, value in self.flags.items()]}}
+        return {
+            "get_flags": {
+                "flags": [{"name": name, "value": value} for name, value in self.flags.items()]
+            }
+        }
 
 
 COMMON_CALLS = {
@@ -377,7 +416,9 @@ def _own_address() -> str:
         return "127.0.0.1"
 
 
-def run(daemon: type[MesosDaemon], version: str, ready: Callable[[Any], None] = lambda _daemon: None) -> int:
+def run(
+    daemon: type[MesosDaemon], version: str, ready: Callable[[Any], None] = lambda _daemon: None
+) -> int:
     """Be the program: serve as sys.argv and the environment say, until killed. Returns the status of a failed start."""
     arguments = sys.argv[1:]
     log = Log(daemon.program, None)
@@ -389,7 +430,10 @@ def run(daemon: type[MesosDaemon], version: str, ready: Callable[[Any], None] = 
         instance.exit = os._exit
         instance.start()
     except mesos_flags.FlagError as error:
-        print(f"{error}\n\nSee `{daemon.program} --help` for a list of supported flags.", file=sys.stderr)
+        print(
+            f"{error}\n\nSee `{daemon.program} --help` for a list of supported flags.",
+            file=sys.stderr,
+        )
         return 1
     except Exit as error:
         log.write("ERROR", f"EXIT with status 1: {error}")

@@ -52,7 +52,13 @@ class Registration:
         room: MemoryRoom | None = None,
         beat: float = 2.0,
     ) -> None:
-        self.master, self.path, self.describe, self.accepted, self.refused = master, path, describe, accepted, refused
+        self.master, self.path, self.describe, self.accepted, self.refused = (
+            master,
+            path,
+            describe,
+            accepted,
+            refused,
+        )
         self.beat = beat
         self._wake = threading.Event()
         self._stopped = False
@@ -60,7 +66,9 @@ class Registration:
         if room:
             self._group = MemoryGroup(room, None, self._wake.set)
         elif master.startswith("zk://"):
-            self._group = ZooKeeperGroup(ZooKeeperUrl.parse(master), "json.info_", None, self._wake.set)
+            self._group = ZooKeeperGroup(
+                ZooKeeperUrl.parse(master), "json.info_", None, self._wake.set
+            )
 
     def start(self) -> None:
         """Begin to look for the leader and to register."""

@@ -69,13 +69,22 @@ class Processes(Pretend):
 
     def record(self, task: Task) -> pathlib.Path:
         """Where the agent keeps what it knows of a task; its supervisor has files beside."""
-        return self.work_dir / "meta" / "slaves" / task.agent_id / "runs" / f"{container(task)}.json"
+        return (
+            self.work_dir / "meta" / "slaves" / task.agent_id / "runs" / f"{container(task)}.json"
+        )
 
     def _keep(self, task: Task) -> None:
-        kept = {"info": task.info, "statuses": task.statuses, "killing": task.killing, "supervisor": self._supervisors.get(task.key)}
+        kept = {
+            "info": task.info,
+            "statuses": task.statuses,
+            "killing": task.killing,
+            "supervisor": self._supervisors.get(task.key),
+        }
         _write(self.record(task), kept)
 
-    def say(self, task: Task, state: str, message: str | None = None, address: str = "", **more: Any) -> None:
+    def say(
+        self, task: Task, state: str, message: str | None = None, address: str = "", **more: Any
+    ) -> None:
         """Add a status, and write it down before anybody hears of it."""
         with self.lock:
             if not self._stopped:
@@ -127,7 +136,12 @@ class Processes(Pretend):
         try:
             self._begin(task)
         except Unlaunched as error:
-            self.say(task, "TASK_FAILED", f"Failed to launch container: {error}", reason="REASON_CONTAINER_LAUNCH_FAILED")
+            self.say(
+                task,
+                "TASK_FAILED",
+                f"Failed to launch container: {error}",
+                reason="REASON_CONTAINER_LAUNCH_FAILED",
+            )
         else:
             self._follow(task)
 
@@ -147,11 +161,22 @@ class Processes(Pretend):
         order = self.record(task).with_suffix(".order")
         _write(order, self._order(task, sandbox, identity))
         program = [sys.executable, "-I", "-S", "-B", str(SUPERVISOR), str(order)]
-        files = [(os.POSIX_SPAWN_OPEN, number, str(path), os.O_RDWR | os.O_APPEND, 0)
-                 for number, path in enumerate((pathlib.Path(os.devnull), sandbox / "stdout", sandbox / "stderr"))]
+        files = [
+            (os.POSIX_SPAWN_OPEN, number, str(path), os.O_RDWR | os.O_APPEND, 0)
+            for number, path in enumerate(
+                (pathlib.Path(os.devnull), sandbox / "stdout", sandbox / "stderr")
+            )
+        ]
         with self.lock:
             # SIGTERM has to wait until the supervisor knows what to do with it.
-            pid = os.posix_spawn(program[0], program, {}, file_actions=files, setsid=True, setsigmask=[signal.SIGTERM])
+            pid = os.posix_spawn(
+                program[0],
+                program,
+                {},
+                file_actions=files,
+                setsid=True,
+                setsigmask=[signal.SIGTERM],
+            )
             self._supervisors[task.key] = pid, _began(pid)
             self._keep(task)
             if task.killing:
@@ -163,7 +188,8 @@ class Processes(Pretend):
         policy = task.info.get("kill_policy", {}).get("grace_period", {})
         grace = policy["nanoseconds"] / 1e9 if policy else GRACE
         order: Order = {
-            "command": ["sh", "-c", command.get("value", "")] if command.get("shell", True)
+            "command": ["sh", "-c", command.get("value", "")]
+            if command.get("shell", True)
             else command.get("arguments") or [command.get("value", "")],
             "executable": None if command.get("shell", True) else command.get("value"),
             "environment": {**inherited, **variables, "MESOS_SANDBOX": str(sandbox)},
@@ -184,10 +210,16 @@ class Processes(Pretend):
         if wanted["type"] == "DOCKER" and "docker" in known.split(","):
             self.docker.pull(wanted["docker"])
             variables = {**self._variables(task), "MESOS_SANDBOX": self.docker.mapped}
-            order.update({
-                "command": self.docker.run(task, str(sandbox), list(variables)), "executable": None, "identity": [],
-                "environment": {**order["environment"], **variables}, "stop": self.docker.stop(task, grace), "grace": grace + OVERTIME,
-            })
+            order.update(
+                {
+                    "command": self.docker.run(task, str(sandbox), list(variables)),
+                    "executable": None,
+                    "identity": [],
+                    "environment": {**order["environment"], **variables},
+                    "stop": self.docker.stop(task, grace),
+                    "grace": grace + OVERTIME,
+                }
+            )
         elif wanted["type"] != "MESOS" or "image" in wanted.get("mesos", {}):
             raise Unlaunched(
                 f"None of the enabled containerizers ({known}) could create a container for the provided TaskInfo/ExecutorInfo message"
@@ -197,8 +229,11 @@ class Processes(Pretend):
         """What a task is told in its environment, besides where it is."""
         given = task.info["command"].get("environment", {}).get("variables", [])
         return {
-            "MESOS_FRAMEWORK_ID": task.key[0], "MESOS_EXECUTOR_ID": task.key[1], "MESOS_TASK_ID": task.key[1],
-            "MESOS_SLAVE_ID": task.agent_id, **{each["name"]: each["value"] for each in given},
+            "MESOS_FRAMEWORK_ID": task.key[0],
+            "MESOS_EXECUTOR_ID": task.key[1],
+            "MESOS_TASK_ID": task.key[1],
+            "MESOS_SLAVE_ID": task.agent_id,
+            **{each["name"]: each["value"] for each in given},
         }
 
     def _identity(self, task: Task) -> list[Any]:
@@ -209,7 +244,9 @@ class Processes(Pretend):
         try:
             user = pwd.getpwnam(name)
         except KeyError as error:
-            raise Unlaunched(f"Failed to get user information for '{name}': No such user") from error
+            raise Unlaunched(
+                f"Failed to get user information for '{name}': No such user"
+            ) from error
         others = [group.gr_gid for group in grp.getgrall() if name in group.gr_mem]
         return [user.pw_uid, user.pw_gid, others] if user.pw_uid else []
 
@@ -263,13 +300,22 @@ class Processes(Pretend):
             if task.killing:
                 continue
             sick = bool(self._fault(task, check))
-            if sick and healthy is None and time.monotonic() - begun < check["grace_period_seconds"]:
+            if (
+                sick
+                and healthy is None
+                and time.monotonic() - begun < check["grace_period_seconds"]
+            ):
                 continue
             failures = failures + 1 if sick else 0
             hopeless = 0 < check["consecutive_failures"] <= failures
             if hopeless or healthy is sick or healthy is None:
                 healthy = not sick
-                self.say(task, "TASK_RUNNING", healthy=healthy, reason="REASON_TASK_HEALTH_CHECK_STATUS_UPDATED")
+                self.say(
+                    task,
+                    "TASK_RUNNING",
+                    healthy=healthy,
+                    reason="REASON_TASK_HEALTH_CHECK_STATUS_UPDATED",
+                )
             if hopeless:
                 self.kill(task.key)
 
@@ -277,21 +323,33 @@ class Processes(Pretend):
         """What is wrong with a task, nothing if it is well."""
         timeout = check["timeout_seconds"]
         # A container is asked for the port that it has itself, at the address of its own if there is one.
-        own = task.statuses[-1]["container_status"]["network_infos"][0]["ip_addresses"][0]["ip_address"]
+        own = task.statuses[-1]["container_status"]["network_infos"][0]["ip_addresses"][0][
+            "ip_address"
+        ]
         host = own if own != self.address else "127.0.0.1"
         if check["type"] == "TCP":
             return tcp_fault(host, check["tcp"]["port"], timeout)
         if check["type"] == "HTTP":
             http = check["http"]
-            return http_fault(f"{http.get('scheme', 'http')}://{host}:{http['port']}{http.get('path', '')}", timeout)
+            return http_fault(
+                f"{http.get('scheme', 'http')}://{host}:{http['port']}{http.get('path', '')}",
+                timeout,
+            )
         order = json.loads(self.record(task).with_suffix(".order").read_text())
         command = ["sh", "-c", check["command"]["value"]]
         identity = dict(zip(("user", "group", "extra_groups"), order["identity"], strict=False))
         if self._contained(task):
             command = self.docker.inside(task, command)
         try:
-            done = subprocess.run(command, env=order["environment"], cwd=order["directory"], timeout=timeout or None,
-                                  capture_output=True, check=False, **identity)
+            done = subprocess.run(
+                command,
+                env=order["environment"],
+                cwd=order["directory"],
+                timeout=timeout or None,
+                capture_output=True,
+                check=False,
+                **identity,
+            )
         except subprocess.TimeoutExpired:
             return f"Command has not returned after {timeout} seconds"
         return "" if done.returncode == 0 else f"Command returned {done.returncode}"
@@ -312,7 +370,11 @@ class Processes(Pretend):
             return
         word, code = "Container" if self._contained(task) else "Command", int(status.read_text())
         exited = os.WIFEXITED(code)
-        how = f"exited with status {os.WEXITSTATUS(code)}" if exited else f"terminated with signal {signal.strsignal(os.WTERMSIG(code))}"
+        how = (
+            f"exited with status {os.WEXITSTATUS(code)}"
+            if exited
+            else f"terminated with signal {signal.strsignal(os.WTERMSIG(code))}"
+        )
         state = "TASK_KILLED" if task.killing else "TASK_FINISHED" if code == 0 else "TASK_FAILED"
         sick = {"healthy": False} if task.statuses[-1].get("healthy") is False else {}
         if state == "TASK_FINISHED" and task.state == "TASK_STARTING":
@@ -337,7 +399,10 @@ def _fetch(entry: dict[str, Any], sandbox: pathlib.Path) -> None:
     uri = entry["value"]
     target = sandbox / pathlib.PurePath(urllib.parse.urlsplit(uri).path).name
     try:
-        with OPENER.open(uri if "://" in uri else f"file://{uri}", timeout=60) as source, target.open("wb") as file:
+        with (
+            OPENER.open(uri if "://" in uri else f"file://{uri}", timeout=60) as source,
+            target.open("wb") as file,
+        ):
             shutil.copyfileobj(source, file)
     except (OSError, ValueError) as error:
         raise Unlaunched(f"Failed to fetch all URIs for container: {uri}: {error}") from error

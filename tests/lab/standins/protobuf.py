@@ -21,7 +21,14 @@ class Map:
 
 
 AMOUNTS = Map({"value!": float})
-SCHEDULE = {"windows": [{"machine_ids": [MACHINE], "unavailability!": {"start!": NANOSECONDS, "duration": NANOSECONDS}}]}
+SCHEDULE = {
+    "windows": [
+        {
+            "machine_ids": [MACHINE],
+            "unavailability!": {"start!": NANOSECONDS, "duration": NANOSECONDS},
+        }
+    ]
+}
 
 MEMBERS = {
     "GET_METRICS": {"timeout": NANOSECONDS},
@@ -31,11 +38,18 @@ MEMBERS = {
     "UPDATE_WEIGHTS": {"weight_infos": [{"role": str, "weight!": float}]},
     "SET_QUOTA": {"quota_request!": {"force": bool, "role": str, "guarantee": [RESOURCE]}},
     "REMOVE_QUOTA": {"role!": str},
-    "UPDATE_QUOTA": {"force": bool, "quota_configs": [{"role": str, "guarantees": AMOUNTS, "limits": AMOUNTS}]},
+    "UPDATE_QUOTA": {
+        "force": bool,
+        "quota_configs": [{"role": str, "guarantees": AMOUNTS, "limits": AMOUNTS}],
+    },
     "UPDATE_MAINTENANCE_SCHEDULE": {"schedule!": SCHEDULE},
     "START_MAINTENANCE": {"machines": [MACHINE]},
     "STOP_MAINTENANCE": {"machines": [MACHINE]},
-    "DRAIN_AGENT": {"agent_id!": ID, "max_grace_period": {"seconds": int, "nanos": int}, "mark_gone": bool},
+    "DRAIN_AGENT": {
+        "agent_id!": ID,
+        "max_grace_period": {"seconds": int, "nanos": int},
+        "mark_gone": bool,
+    },
     "DEACTIVATE_AGENT": {"agent_id!": ID},
     "REACTIVATE_AGENT": {"agent_id!": ID},
     "MARK_AGENT_GONE": {"agent_id!": ID},
@@ -46,7 +60,15 @@ MEMBERS = {
     "DESTROY_VOLUMES": {"agent_id!": ID, "volumes": [RESOURCE]},
     "PRUNE_IMAGES": {},
 }
-KINDS = {dict: "object", list: "array", str: "string", bool: "boolean", int: "number", float: "number", type(None): "null"}
+KINDS = {
+    dict: "object",
+    list: "array",
+    str: "string",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    type(None): "null",
+}
 
 
 def member(name: str, call: dict[str, Any], side: str) -> dict[str, Any]:
@@ -62,7 +84,10 @@ def member(name: str, call: dict[str, Any], side: str) -> dict[str, Any]:
     if key in call:
         _read(key, call[key], MEMBERS[name], missing, key)
     if missing:
-        raise Refusal(400, f"Failed to convert JSON into Call protobuf: Missing required fields: {', '.join(missing)}")
+        raise Refusal(
+            400,
+            f"Failed to convert JSON into Call protobuf: Missing required fields: {', '.join(missing)}",
+        )
     if key not in call:
         raise Refusal(400, f"Failed to validate {side}::Call: Expecting '{key}' to be present")
     return call[key]
@@ -93,4 +118,7 @@ def _read(path: str, value: Any, form: Any, missing: list[str], field: str) -> N
 
 def _expect(value: Any, kind: Any, field: str) -> None:
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise Refusal(400, f"Failed to convert JSON into Call protobuf: Not expecting a JSON {KINDS[type(value)]} for field '{field}'")
+        raise Refusal(
+            400,
+            f"Failed to convert JSON into Call protobuf: Not expecting a JSON {KINDS[type(value)]} for field '{field}'",
+        )

@@ -34,10 +34,15 @@ class Weights(dict):
         for info in infos:
             role, weight = info.get("role", ""), float(info.get("weight", 0))
             if fault := role_fault(role):
-                raise Refusal(400, f"Failed to validate update weights request JSON: Invalid role '{role}': {fault}")
+                raise Refusal(
+                    400,
+                    f"Failed to validate update weights request JSON: Invalid role '{role}': {fault}",
+                )
             if weight <= 0:
                 text = f"Invalid weight '{weight:g}': Weights must be positive"
-                raise Refusal(400, f"Failed to validate update weights request JSON for role '{role}': {text}")
+                raise Refusal(
+                    400, f"Failed to validate update weights request JSON for role '{role}': {text}"
+                )
             new[role] = weight
         self.update(new)
 
@@ -57,7 +62,13 @@ class Quotas(dict):
     A role whose quota was reset with UPDATE_QUOTA stays listed, with neither, until a failover.
     """
 
-    def change(self, configs: list[dict[str, Any]], force: bool, capacity: Amounts, consumed: Mapping[str, Amounts]) -> None:
+    def change(
+        self,
+        configs: list[dict[str, Any]],
+        force: bool,
+        capacity: Amounts,
+        consumed: Mapping[str, Amounts],
+    ) -> None:
         """UPDATE_QUOTA: replace all of each role's quota; all or none."""
         new = {}
         for config in configs:
@@ -81,11 +92,19 @@ class Quotas(dict):
                     text = f"Invalid {kind} configuration {{'{name}': {value:g}}}: Negative values not supported"
                     raise Refusal(400, f"Invalid QuotaConfig: {text}")
         if any(value > limits.get(name, value) for name, value in guarantees.items()):
-            shown = [", ".join(f"{name}: {value:g}" for name, value in sorted(each.items())) for each in (guarantees, limits)]
+            shown = [
+                ", ".join(f"{name}: {value:g}" for name, value in sorted(each.items()))
+                for each in (guarantees, limits)
+            ]
             text = f"'QuotaConfig.guarantees' {{ {shown[0]} }} is not contained within the 'QuotaConfig.limits' {{ {shown[1]} }}"
             raise Refusal(400, f"Invalid QuotaConfig: {text}")
 
-    def _fits(self, new: Mapping[str, dict[str, Amounts]], capacity: Amounts, consumed: Mapping[str, Amounts]) -> None:
+    def _fits(
+        self,
+        new: Mapping[str, dict[str, Amounts]],
+        capacity: Amounts,
+        consumed: Mapping[str, Amounts],
+    ) -> None:
         hint = "(use 'force' flag to bypass this check)"
         for role, quota in new.items():
             used, limits = consumed.get(role, {}), quota["limits"]
@@ -110,15 +129,30 @@ class Quotas(dict):
         """SET_QUOTA and POST /quota: guarantees, which are limits as well, of a role that has no quota yet."""
         role = request.get("role", "")
         if fault := role_fault(role):
-            raise Refusal(400, f"Failed to validate set quota request: QuotaInfo with invalid role: {fault}")
+            raise Refusal(
+                400, f"Failed to validate set quota request: QuotaInfo with invalid role: {fault}"
+            )
         if role in self:
-            raise Refusal(400, f"Failed to validate set quota request: Cannot set quota for role '{role}' which already has quota")
-        amounts = {each["name"]: float(each["scalar"]["value"]) for each in request.get("guarantee", [])}
-        quota = {"guarantees": {name: value for name, value in amounts.items() if value}, "limits": amounts}
+            raise Refusal(
+                400,
+                f"Failed to validate set quota request: Cannot set quota for role '{role}' which already has quota",
+            )
+        amounts = {
+            each["name"]: float(each["scalar"]["value"]) for each in request.get("guarantee", [])
+        }
+        quota = {
+            "guarantees": {name: value for name, value in amounts.items() if value},
+            "limits": amounts,
+        }
         total = self._guaranteed({**self, role: quota})
-        if not request.get("force") and any(value > capacity.get(name, 0) for name, value in total.items()):
+        if not request.get("force") and any(
+            value > capacity.get(name, 0) for name, value in total.items()
+        ):
             text = f"Total quota guarantees '{resources.words(total)}' exceed cluster capacity '{resources.words(capacity)}'"
-            raise Refusal(409, f"Quota guarantees overcommit the cluster (use 'force' to bypass this check): {text}")
+            raise Refusal(
+                409,
+                f"Quota guarantees overcommit the cluster (use 'force' to bypass this check): {text}",
+            )
         self[role] = quota
 
     def status(self, configs: bool) -> dict[str, Any]:
@@ -127,8 +161,15 @@ class Quotas(dict):
             return {}
         infos, shown = [], []
         for role, quota in self.items():
-            guarantee = [{"name": name, "type": "SCALAR", "scalar": {"value": value}} for name, value in quota["guarantees"].items()]
+            guarantee = [
+                {"name": name, "type": "SCALAR", "scalar": {"value": value}}
+                for name, value in quota["guarantees"].items()
+            ]
             infos.append({"role": role, **({"guarantee": guarantee} if guarantee else {})})
-            both = {key: {name: {"value": value} for name, value in quota[key].items()} for key in quota if quota[key]}
+            both = {
+                key: {name: {"value": value} for name, value in quota[key].items()}
+                for key in quota
+                if quota[key]
+            }
             shown.append({"role": role, **both})
         return {"infos": infos, **({"configs": shown} if configs else {})}

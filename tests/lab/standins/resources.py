@@ -18,9 +18,15 @@ def _value(text: str) -> dict[str, Any]:
     text = text.strip()
     if text.startswith("["):
         bounds = [part.split("-") for part in text.strip("[]").split(",")]
-        return {"type": "RANGES", "ranges": {"range": [{"begin": int(low), "end": int(high)} for low, high in bounds]}}
+        return {
+            "type": "RANGES",
+            "ranges": {"range": [{"begin": int(low), "end": int(high)} for low, high in bounds]},
+        }
     if text.startswith("{"):
-        return {"type": "SET", "set": {"item": [item.strip() for item in text.strip("{}").split(",")]}}
+        return {
+            "type": "SET",
+            "set": {"item": [item.strip() for item in text.strip("{}").split(",")]},
+        }
     try:
         return {"type": "SCALAR", "scalar": {"value": float(text)}}
     except ValueError:
@@ -91,7 +97,14 @@ def full(entries: Iterable[Resource]) -> list[Resource]:
     found: list[Resource] = []
     for entry in entries:
         held = entry.get("allocation_info")
-        at = next((each for each in found if held and same(each, entry) and each.get("allocation_info") == held), None)
+        at = next(
+            (
+                each
+                for each in found
+                if held and same(each, entry) and each.get("allocation_info") == held
+            ),
+            None,
+        )
         if at and "scalar" in entry:
             at["scalar"] = {"value": round(at["scalar"]["value"] + entry["scalar"]["value"], 3)}
         else:
@@ -103,12 +116,18 @@ def _reservation(entry: Resource) -> dict[str, Any]:
     last = entry.get("reservations", [{}])[-1]
     if last.get("type") != "DYNAMIC":
         return {}
-    return {"reservation": {key: value for key, value in last.items() if key in ("principal", "labels")}}
+    return {
+        "reservation": {key: value for key, value in last.items() if key in ("principal", "labels")}
+    }
 
 
 def modern(entry: Resource) -> Resource:
     """Turn ``role`` and ``reservation``, the older form, into ``reservations``."""
-    found = {key: value for key, value in entry.items() if key not in ("role", "reservation", "allocation_info")}
+    found = {
+        key: value
+        for key, value in entry.items()
+        if key not in ("role", "reservation", "allocation_info")
+    }
     if "reservation" in entry:
         found["reservations"] = [{"type": "DYNAMIC", "role": entry["role"], **entry["reservation"]}]
     elif entry.get("role", "*") != "*" and "reservations" not in entry:
@@ -161,10 +180,19 @@ def text(entries: Iterable[Resource]) -> str:
 
 
 def _label(entry: Resource) -> str:
-    held = [",".join(filter(None, (r["type"], r["role"], r.get("principal")))) for r in entry.get("reservations", [])]
-    label = entry["name"] + (f"(reservations: [{','.join(f'({each})' for each in held)}])" if held else "")
+    held = [
+        ",".join(filter(None, (r["type"], r["role"], r.get("principal"))))
+        for r in entry.get("reservations", [])
+    ]
+    label = entry["name"] + (
+        f"(reservations: [{','.join(f'({each})' for each in held)}])" if held else ""
+    )
     disk = entry.get("disk")
-    return f"{label}[{disk['persistence']['id']}:{disk['volume']['container_path']}]" if disk else label
+    return (
+        f"{label}[{disk['persistence']['id']}:{disk['volume']['container_path']}]"
+        if disk
+        else label
+    )
 
 
 def _amount(entry: Resource) -> str:
@@ -177,7 +205,9 @@ def amounts(entries: Iterable[Resource]) -> dict[str, float]:
     total: dict[str, float] = {}
     for entry in entries:
         if "scalar" in entry:
-            total[entry["name"]] = round(total.get(entry["name"], 0.0) + float(entry["scalar"]["value"]), 3)
+            total[entry["name"]] = round(
+                total.get(entry["name"], 0.0) + float(entry["scalar"]["value"]), 3
+            )
     return {name: total[name] for name in sorted(total) if total[name]}
 
 

@@ -55,7 +55,9 @@ def parse(arguments: Iterable[str], known: Known) -> dict[str, str | bool | None
     for a value too many and for one that is missing.
     """
     given: dict[str, list[str | None]] = {}
-    waiting: list[str | None] = []  # the values of the last option, ending with None while its value is to come
+    waiting: list[
+        str | None
+    ] = []  # the values of the last option, ending with None while its value is to come
     for argument in arguments:
         if argument.startswith("--"):
             name, equals, value = argument[2:].partition("=")

@@ -26,6 +26,7 @@ PR_SET_CHILD_SUBREAPER = 36
 
 def begin(order: dict[str, Any]) -> subprocess.Popen | None:
     """Start the task in a process group of its own; None where it cannot be started. Who forgets what is returned reaps the task."""
+
     def prepare() -> None:
         os.setpgid(0, 0)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)

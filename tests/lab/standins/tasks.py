@@ -8,12 +8,23 @@ from typing import Any
 
 from . import resources
 
-TERMINAL = {"TASK_FINISHED", "TASK_FAILED", "TASK_KILLED", "TASK_ERROR", "TASK_LOST", "TASK_DROPPED", "TASK_GONE",
-            "TASK_GONE_BY_OPERATOR"}
-STATES = tuple(f"TASK_{state}" for state in (
-    *("STAGING", "STARTING", "RUNNING", "KILLING", "UNREACHABLE"),
-    *("FINISHED", "KILLED", "FAILED", "LOST", "ERROR"),
-))
+TERMINAL = {
+    "TASK_FINISHED",
+    "TASK_FAILED",
+    "TASK_KILLED",
+    "TASK_ERROR",
+    "TASK_LOST",
+    "TASK_DROPPED",
+    "TASK_GONE",
+    "TASK_GONE_BY_OPERATOR",
+}
+STATES = tuple(
+    f"TASK_{state}"
+    for state in (
+        *("STAGING", "STARTING", "RUNNING", "KILLING", "UNREACHABLE"),
+        *("FINISHED", "KILLED", "FAILED", "LOST", "ERROR"),
+    )
+)
 # Of a TaskInfo, what a task shows as it is.
 KEPT = ("labels", "discovery", "health_check", "container", "user", "kill_policy")
 
@@ -50,12 +61,23 @@ class Task:
     @property
     def role(self) -> str:
         """The role that its resources are allocated to."""
-        return next((each["allocation_info"]["role"] for each in self.info["resources"] if "allocation_info" in each), "*")
+        return next(
+            (
+                each["allocation_info"]["role"]
+                for each in self.info["resources"]
+                if "allocation_info" in each
+            ),
+            "*",
+        )
 
     @property
     def allocated(self) -> list[dict[str, Any]]:
         """What it and its executor hold of its agent, none once it is over."""
-        return [] if self.over else [*self.info["resources"], *self.info.get("executor", {}).get("resources", [])]
+        return (
+            []
+            if self.over
+            else [*self.info["resources"], *self.info.get("executor", {}).get("resources", [])]
+        )
 
     def update(self, status: dict[str, Any]) -> bool:
         """Take a status; whether it was news."""
@@ -66,7 +88,9 @@ class Task:
 
     def v1(self) -> dict[str, Any]:
         """As GET_TASKS shows it."""
-        last = next((each for each in reversed(self.statuses) if each.get("source") != "SOURCE_MASTER"), {})
+        last = next(
+            (each for each in reversed(self.statuses) if each.get("source") != "SOURCE_MASTER"), {}
+        )
         info = self.info
         executor = info.get("executor", {}).get("executor_id")
         return {
@@ -107,9 +131,13 @@ def _word(status: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _status(status: dict[str, Any]) -> dict[str, Any]:
-    shown = {key: status[key] for key in ("state", "timestamp", "labels", "healthy") if key in status}
+    shown = {
+        key: status[key] for key in ("state", "timestamp", "labels", "healthy") if key in status
+    }
     if "container_status" in status:
-        shown["container_status"] = {k: v for k, v in status["container_status"].items() if k != "executor_pid"}
+        shown["container_status"] = {
+            k: v for k, v in status["container_status"].items() if k != "executor_pid"
+        }
     return shown
 
 

@@ -54,7 +54,9 @@ class Views:
             "resources": resources.totals(total),
             "used_resources": resources.totals(self.allocated(agent)),
             "offered_resources": resources.totals([]),
-            "reserved_resources": {r: resources.totals(e) for r, e in resources.reserved(total).items()},
+            "reserved_resources": {
+                r: resources.totals(e) for r, e in resources.reserved(total).items()
+            },
             "unreserved_resources": resources.totals(e for e in total if resources.role(e) == "*"),
             "active": self.active(agent),
             "version": agent.version,
@@ -74,8 +76,12 @@ class Views:
         total = agent.total
         return {
             **self.agent(agent),
-            "reserved_resources_full": {r: resources.full(e) for r, e in resources.reserved(total).items()},
-            "unreserved_resources_full": resources.full(e for e in total if resources.role(e) == "*"),
+            "reserved_resources_full": {
+                r: resources.full(e) for r, e in resources.reserved(total).items()
+            },
+            "unreserved_resources_full": resources.full(
+                e for e in total if resources.role(e) == "*"
+            ),
             "used_resources_full": resources.full(self.allocated(agent)),
             "offered_resources_full": [],
         }
@@ -99,7 +105,9 @@ class Views:
         agents = [agent for agent in self.registered()[0] if wanted in (None, agent.id)]
         return {
             "slaves": [self.agent_in_full(agent) for agent in agents],
-            "recovered_slaves": [each for each in self.recovered_agents_shown() if wanted in (None, each["id"])],
+            "recovered_slaves": [
+                each for each in self.recovered_agents_shown() if wanted in (None, each["id"])
+            ],
         }
 
     def call_agents(self, _request: Request, _call: dict) -> Any:
@@ -147,7 +155,9 @@ class Views:
     def framework_summary(self, framework: Peer) -> dict[str, Any]:
         """Show a framework as ``/state-summary`` does, without its tasks."""
         info, lives = framework.info, not framework.unregistered and self.active(framework)
-        used = resources.totals(entry for task in self.tasks_of(framework) for entry in task.allocated)
+        used = resources.totals(
+            entry for task in self.tasks_of(framework) for entry in task.allocated
+        )
         return {
             "id": framework.id,
             "name": info["name"],
@@ -174,11 +184,15 @@ class Views:
             "unregistered_time": framework.unregistered,
             "resources": summary["used_resources"],
             **({"roles": info["roles"]} if "roles" in info else {"role": info.get("role", "*")}),
-            "tasks": [task.v0() for task in tasks if not task.over and task.state != "TASK_UNREACHABLE"],
+            "tasks": [
+                task.v0() for task in tasks if not task.over and task.state != "TASK_UNREACHABLE"
+            ],
             "unreachable_tasks": [task.v0() for task in tasks if task.state == "TASK_UNREACHABLE"],
             "completed_tasks": [task.v0() for task in tasks if task.over],
             "offers": [],
-            "executors": [self._executor(task) for task in tasks if not task.over and "executor" in task.info],
+            "executors": [
+                self._executor(task) for task in tasks if not task.over and "executor" in task.info
+            ],
         }
         if "principal" in info:
             shown["principal"] = info["principal"]
@@ -208,12 +222,21 @@ class Views:
     def get_frameworks(self, request: Request) -> Any:
         """Show the frameworks, or the one that ``framework_id`` names."""
         wanted = request.args.get("framework_id")
-        shown = [[self.framework(each) for each in some if wanted in (None, each.id)] for some in self.seen_frameworks(request)]
-        return {"frameworks": shown[0], "completed_frameworks": shown[1], "unregistered_frameworks": []}
+        shown = [
+            [self.framework(each) for each in some if wanted in (None, each.id)]
+            for some in self.seen_frameworks(request)
+        ]
+        return {
+            "frameworks": shown[0],
+            "completed_frameworks": shown[1],
+            "unregistered_frameworks": [],
+        }
 
     def call_frameworks(self, request: Request, _call: dict) -> Any:
         """GET_FRAMEWORKS"""
-        now, over = ([self._framework_v1(each) for each in some] for some in self.seen_frameworks(request))
+        now, over = (
+            [self._framework_v1(each) for each in some] for some in self.seen_frameworks(request)
+        )
         return {"get_frameworks": {"frameworks": now, "completed_frameworks": over}}
 
     def _framework_v1(self, framework: Peer) -> dict[str, Any]:
@@ -238,7 +261,9 @@ class Views:
         """The tasks of the frameworks that who asks may see, oldest first."""
         seen = {each.id for some in self.seen_frameworks(request) for each in some}
         found = [task for task in self.tasks.values() if task.key[0] in seen]
-        return sorted(found, key=lambda task: task.statuses[0]["timestamp"] if task.statuses else time.time())
+        return sorted(
+            found, key=lambda task: task.statuses[0]["timestamp"] if task.statuses else time.time()
+        )
 
     @route("/tasks")
     def get_tasks(self, request: Request) -> Any:
@@ -246,7 +271,8 @@ class Views:
         found = [
             task
             for task in self.seen_tasks(request)
-            if request.args.get("framework_id") in (None, task.key[0]) and request.args.get("task_id") in (None, task.key[1])
+            if request.args.get("framework_id") in (None, task.key[0])
+            and request.args.get("task_id") in (None, task.key[1])
         ]
         if request.args.get("order") != "asc":
             found.reverse()
@@ -261,7 +287,9 @@ class Views:
     def _tasks_v1(self, request: Request) -> dict[str, Any]:
         tasks = self.seen_tasks(request)
         return {
-            "tasks": [task.v1() for task in tasks if not task.over and task.state != "TASK_UNREACHABLE"],
+            "tasks": [
+                task.v1() for task in tasks if not task.over and task.state != "TASK_UNREACHABLE"
+            ],
             "unreachable_tasks": [task.v1() for task in tasks if task.state == "TASK_UNREACHABLE"],
             "completed_tasks": [task.v1() for task in tasks if task.over],
         }
@@ -269,7 +297,13 @@ class Views:
     def call_executors(self, request: Request, _call: dict) -> Any:
         """GET_EXECUTORS"""
         shown = [
-            {"executor_info": {**task.info["executor"], "framework_id": task.info["framework_id"]}, "agent_id": task.info["agent_id"]}
+            {
+                "executor_info": {
+                    **task.info["executor"],
+                    "framework_id": task.info["framework_id"],
+                },
+                "agent_id": task.info["agent_id"],
+            }
             for task in self.seen_tasks(request)
             if not task.over and "executor" in task.info
         ]
@@ -306,7 +340,14 @@ class Views:
             "unregistered_frameworks": [],
         }
         if self.access.may(request, "view_flags"):
-            shown.update(flags=self.flags, **{key: self.flags[key] for key in ("log_dir", "external_log_file") if key in self.flags})
+            shown.update(
+                flags=self.flags,
+                **{
+                    key: self.flags[key]
+                    for key in ("log_dir", "external_log_file")
+                    if key in self.flags
+                },
+            )
         return shown
 
     def call_state(self, request: Request, call: dict) -> Any:
@@ -329,11 +370,19 @@ class Views:
 
         def of_agent(agent: Peer) -> dict[str, Any]:
             mine = [task for task in tasks if task.agent_id == agent.id]
-            return {**self.agent(agent), **counts(mine), "framework_ids": sorted({task.key[0] for task in mine})}
+            return {
+                **self.agent(agent),
+                **counts(mine),
+                "framework_ids": sorted({task.key[0] for task in mine}),
+            }
 
         def of_framework(framework: Peer) -> dict[str, Any]:
             mine = self.tasks_of(framework)
-            return {**self.framework_summary(framework), **counts(mine), "slave_ids": sorted({task.agent_id for task in mine})}
+            return {
+                **self.framework_summary(framework),
+                **counts(mine),
+                "slave_ids": sorted({task.agent_id for task in mine}),
+            }
 
         return {
             "hostname": self.hostname,
@@ -346,7 +395,13 @@ class Views:
         """GET_MASTER; its enum has no QUOTA_V2, so that this one comes out empty."""
         known = [{} if name == "QUOTA_V2" else {"type": name} for name in self.capabilities()]
         info = {**self.info(), "capabilities": known}
-        return {"get_master": {"master_info": info, "start_time": self.start_time, "elected_time": self.elected_time}}
+        return {
+            "get_master": {
+                "master_info": info,
+                "start_time": self.start_time,
+                "elected_time": self.elected_time,
+            }
+        }
 
     def call_operations(self, _request: Request, _call: dict) -> Any:
         """GET_OPERATIONS; those of operators are not in it."""
@@ -362,12 +417,20 @@ class Views:
         return _summed(entry for task in self.tasks.values() for entry in task.allocated)
 
     def _reserved(self) -> dict[str, dict[str, float]]:
-        return _summed(entry for agent in self.agents.values() for entry in agent.total if resources.role(entry) != "*")
+        return _summed(
+            entry
+            for agent in self.agents.values()
+            for entry in agent.total
+            if resources.role(entry) != "*"
+        )
 
     def consumed(self) -> dict[str, dict[str, float]]:
         """What counts against the quota of each role: what its tasks hold, and what is reserved for it besides."""
         reserved_held = [
-            entry for task in self.tasks.values() for entry in task.allocated if "reservations" in entry
+            entry
+            for task in self.tasks.values()
+            for entry in task.allocated
+            if "reservations" in entry
         ]
         held = _summed(reserved_held)
         total = self._allocated()
@@ -375,7 +438,10 @@ class Views:
             mine = total.setdefault(role, {})
             for name, value in amounts.items():
                 mine[name] = round(mine.get(name, 0) + value - held.get(role, {}).get(name, 0), 3)
-        return {role: {name: value for name, value in sorted(amounts.items()) if value} for role, amounts in total.items()}
+        return {
+            role: {name: value for name, value in sorted(amounts.items()) if value}
+            for role, amounts in total.items()
+        }
 
     def _roles(self) -> Mapping[str, list[str]]:
         """All roles that something is known of, and the frameworks of each."""
@@ -383,7 +449,9 @@ class Views:
         for framework in self.registered()[1]:
             for role in framework.info.get("roles") or [framework.info.get("role", "*")]:
                 found.setdefault(role, []).append(framework.id)
-        set_ = {role for role, quota in self.quotas.items() if quota["guarantees"] or quota["limits"]}
+        set_ = {
+            role for role, quota in self.quotas.items() if quota["guarantees"] or quota["limits"]
+        }
         for role in (*self._allocated(), *self._reserved(), *self.weights, *set_):
             found.setdefault(role, [])
         for role in list(found):
@@ -423,13 +491,22 @@ class Views:
         allocated = self._allocated()
         shown = []
         for name, frameworks in self._seen_roles(request):
-            held = [{"name": each, "type": "SCALAR", "scalar": {"value": value}} for each, value in allocated.get(name, {}).items()]
-            shown.append({
-                "name": name,
-                "weight": self.weights.get(name, 1.0),
-                **({"frameworks": [{"value": each} for each in frameworks]} if frameworks else {}),
-                **({"resources": held} if held else {}),
-            })
+            held = [
+                {"name": each, "type": "SCALAR", "scalar": {"value": value}}
+                for each, value in allocated.get(name, {}).items()
+            ]
+            shown.append(
+                {
+                    "name": name,
+                    "weight": self.weights.get(name, 1.0),
+                    **(
+                        {"frameworks": [{"value": each} for each in frameworks]}
+                        if frameworks
+                        else {}
+                    ),
+                    **({"resources": held} if held else {}),
+                }
+            )
         return {"get_roles": {"roles": shown} if shown else {}}
 
     # --- metrics ---

@@ -13,10 +13,42 @@ from typing import Any
 
 # Members whose value is another one each time, or on each machine: the type counts.
 LOOSE = {
-    *("start_time", "elected_time", "registered_time", "reregistered_time", "unregistered_time", "timestamp", "nanoseconds"),
-    *("estimated_drain_start_time_seconds", "build_date", "build_time", "build_user", "uuid", "status_update_uuid", "executor_pid"),
-    *("avg_load_1min", "avg_load_5min", "avg_load_15min", "cpus_total", "mem_free_bytes", "mem_total_bytes"),
-    *("cpus_system_time_secs", "cpus_user_time_secs", "mem_rss_bytes", "log_dir", "directory", "size", "data", "log"),
+    *(
+        "start_time",
+        "elected_time",
+        "registered_time",
+        "reregistered_time",
+        "unregistered_time",
+        "timestamp",
+        "nanoseconds",
+    ),
+    *(
+        "estimated_drain_start_time_seconds",
+        "build_date",
+        "build_time",
+        "build_user",
+        "uuid",
+        "status_update_uuid",
+        "executor_pid",
+    ),
+    *(
+        "avg_load_1min",
+        "avg_load_5min",
+        "avg_load_15min",
+        "cpus_total",
+        "mem_free_bytes",
+        "mem_total_bytes",
+    ),
+    *(
+        "cpus_system_time_secs",
+        "cpus_user_time_secs",
+        "mem_rss_bytes",
+        "log_dir",
+        "directory",
+        "size",
+        "data",
+        "log",
+    ),
     *("container", "container_id", "master_hostname"),
 }
 # Below these everything is loose: flags name this machine's paths, and metrics are measured.
@@ -36,9 +68,16 @@ def differences(expected: Any, found: Any, path: str = "", loose: bool = False) 
     if _kind(expected) != _kind(found):
         yield f"{path}: {_kind(expected)} was recorded, here it is {_kind(found)} ({_short(found)})"
     elif isinstance(expected, dict):
-        missing = [] if path.endswith(tuple(f"/{each}" for each in PARTIAL)) else expected.keys() - found.keys()
+        missing = (
+            []
+            if path.endswith(tuple(f"/{each}" for each in PARTIAL))
+            else expected.keys() - found.keys()
+        )
         yield from (f"{path}/{key}: is missing" for key in sorted(missing))
-        yield from (f"{path}/{key}: was not recorded ({_short(found[key])})" for key in sorted(found.keys() - expected.keys()))
+        yield from (
+            f"{path}/{key}: was not recorded ({_short(found[key])})"
+            for key in sorted(found.keys() - expected.keys())
+        )
         for key in expected.keys() & found.keys():
             yield from differences(expected[key], found[key], f"{path}/{key}", loose)
     elif isinstance(expected, list):
@@ -59,7 +98,9 @@ def _lists(expected: list, found: list, path: str, loose: bool) -> Iterator[str]
     if len(expected) != len(found):
         yield f"{path}: {len(expected)} entries were recorded, here are {len(found)}: {_short([_name(each) for each in found])}"
         return
-    for number, (one, other) in enumerate(zip(sorted(expected, key=_key), sorted(found, key=_key), strict=True)):
+    for number, (one, other) in enumerate(
+        zip(sorted(expected, key=_key), sorted(found, key=_key), strict=True)
+    ):
         yield from differences(one, other, f"{path}[{number}]", loose)
 
 
@@ -69,18 +110,28 @@ def _kind(value: Any) -> str:
 
 def _key(value: Any) -> str:
     """Sorts entries of a list alike in both answers: by what is not loose."""
+
     def firm(each: Any) -> Any:
         if isinstance(each, dict):
-            return {key: firm(inner) for key, inner in each.items() if key not in LOOSE | LOOSE_BELOW}
+            return {
+                key: firm(inner) for key, inner in each.items() if key not in LOOSE | LOOSE_BELOW
+            }
         return [firm(inner) for inner in each] if isinstance(each, list) else each
+
     if isinstance(value, dict):
         inner = value.get("agent_info") or value.get("framework_info") or value.get("info") or value
-        return str(inner.get("id", inner.get("task_id", inner.get("name", "")))) + json.dumps(firm(value), sort_keys=True)
+        return str(inner.get("id", inner.get("task_id", inner.get("name", "")))) + json.dumps(
+            firm(value), sort_keys=True
+        )
     return json.dumps(firm(value), sort_keys=True)
 
 
 def _name(value: Any) -> Any:
-    return next((value[key] for key in ("name", "id", "role", "task_id") if key in value), value) if isinstance(value, dict) else value
+    return (
+        next((value[key] for key in ("name", "id", "role", "task_id") if key in value), value)
+        if isinstance(value, dict)
+        else value
+    )
 
 
 def _short(value: Any) -> str:
@@ -97,7 +148,9 @@ def of_headers(expected: dict[str, str], found: Any) -> Iterator[str]:
 
 def of_text(expected: str, found: str) -> Iterator[str]:
     """What is different in a text; amounts may be in any order, as they come from a hash."""
+
     def firm(text: str) -> Any:
         return sorted(re.split("[;,] ?| ", text)) if "does not contain" in text else text
+
     if firm(expected) != firm(found):
         yield f"text: {_short(expected)} was recorded, here it is {_short(found)}"

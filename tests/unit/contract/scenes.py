@@ -13,17 +13,42 @@ from lab.standins.master import Master
 
 DATA = Path(__file__).parent.parent / "data" / "mesos-1.11.0"
 VERSION = "1.11.0"
-LOGIN = {"Basic <admin:s3cret>": ("admin", "s3cret"), "Basic <viewer:view>": ("viewer", "view"), "Basic <admin:wrong>": ("admin", "wrong")}
-CREDENTIALS = json.dumps({"credentials": [{"principal": "admin", "secret": "s3cret"}, {"principal": "viewer", "secret": "view"}]})
-ONLY_ADMIN = ("update_weights", "update_quotas", "update_maintenance_schedules", "get_maintenance_schedules", "set_log_level",
-              "teardown_frameworks", "view_flags", "view_frameworks", "drain_agents", "mark_agents_gone", "access_mesos_logs")
-ACLS = {"permissive": True, **{
-    action: [
-        {"principals": {"values": ["admin"]}, "objects": {"type": "ANY"}},
-        {"principals": {"type": "ANY"}, "objects": {"type": "NONE"}},
-    ]
-    for action in ONLY_ADMIN
-}}
+LOGIN = {
+    "Basic <admin:s3cret>": ("admin", "s3cret"),
+    "Basic <viewer:view>": ("viewer", "view"),
+    "Basic <admin:wrong>": ("admin", "wrong"),
+}
+CREDENTIALS = json.dumps(
+    {
+        "credentials": [
+            {"principal": "admin", "secret": "s3cret"},
+            {"principal": "viewer", "secret": "view"},
+        ]
+    }
+)
+ONLY_ADMIN = (
+    "update_weights",
+    "update_quotas",
+    "update_maintenance_schedules",
+    "get_maintenance_schedules",
+    "set_log_level",
+    "teardown_frameworks",
+    "view_flags",
+    "view_frameworks",
+    "drain_agents",
+    "mark_agents_gone",
+    "access_mesos_logs",
+)
+ACLS = {
+    "permissive": True,
+    **{
+        action: [
+            {"principals": {"values": ["admin"]}, "objects": {"type": "ANY"}},
+            {"principals": {"type": "ANY"}, "objects": {"type": "NONE"}},
+        ]
+        for action in ONLY_ADMIN
+    },
+}
 GONE = 410
 
 
@@ -53,9 +78,23 @@ class Scene:
 
     def master(self, *flags: str, room: MemoryRoom | None = None, id_: str | None = None) -> Master:
         ip = () if any(flag.startswith("--ip") for flag in flags) else ("--ip=127.0.0.1",)
-        local = (*ip, "--port=0", f"--work_dir={self.directory / f'm{len(self.daemons)}'}", f"--log_dir={self.directory}/log")
-        hostname = () if any(flag.startswith("--hostname") for flag in flags) else ("--hostname=127.0.0.1",)
-        master = Master([*local, *hostname, *(flag for flag in flags if flag != "--hostname")], None, VERSION, room)
+        local = (
+            *ip,
+            "--port=0",
+            f"--work_dir={self.directory / f'm{len(self.daemons)}'}",
+            f"--log_dir={self.directory}/log",
+        )
+        hostname = (
+            ()
+            if any(flag.startswith("--hostname") for flag in flags)
+            else ("--hostname=127.0.0.1",)
+        )
+        master = Master(
+            [*local, *hostname, *(flag for flag in flags if flag != "--hostname")],
+            None,
+            VERSION,
+            room,
+        )
         if id_:
             master.id = id_
         return self.started(master)
@@ -95,29 +134,52 @@ class Scene:
         """Register an agent that GET_AGENTS showed, with tasks that GET_TASKS showed."""
         reports = [{"info": _info(task), "statuses": task["statuses"]} for task in tasks]
         capabilities = [each["type"] for each in shown["capabilities"]]
-        body = {"info": shown["agent_info"], **{key: shown[key] for key in ("pid", "version")}, "capabilities": capabilities}
+        body = {
+            "info": shown["agent_info"],
+            **{key: shown[key] for key in ("pid", "version")},
+            "capabilities": capabilities,
+        }
         self.tell("agents", {**body, "tasks": reports}, expected)
 
     def framework(self, shown: dict) -> None:
         """Register a framework that GET_FRAMEWORKS showed."""
         info = shown["framework_info"]
         capabilities = [each["type"] for each in info.get("capabilities", [])]
-        self.tell("frameworks", {"info": info, "pid": "scheduler@127.0.0.1:1", "version": "", "capabilities": capabilities})
+        self.tell(
+            "frameworks",
+            {
+                "info": info,
+                "pid": "scheduler@127.0.0.1:1",
+                "version": "",
+                "capabilities": capabilities,
+            },
+        )
         peer = self.leader.frameworks[info["id"]["value"]]
         peer.reregistered = peer.registered
 
     @property
     def leader(self) -> Master:
-        return next(daemon for daemon in self.daemons if isinstance(daemon, Master) and daemon.leading)
+        return next(
+            daemon for daemon in self.daemons if isinstance(daemon, Master) and daemon.leading
+        )
 
-    def populate(self, agents: dict, frameworks: dict, tasks: dict, executors: dict | None = None) -> None:
+    def populate(
+        self, agents: dict, frameworks: dict, tasks: dict, executors: dict | None = None
+    ) -> None:
         """Bring a master into the state that these answers show."""
         now, over = frameworks["frameworks"], frameworks.get("completed_frameworks", [])
         for shown in (*now, *over):
             self.framework(shown)
-        kept = {each["executor_info"]["executor_id"]["value"]: each["executor_info"] for each in (executors or {}).get("executors", [])}
+        kept = {
+            each["executor_info"]["executor_id"]["value"]: each["executor_info"]
+            for each in (executors or {}).get("executors", [])
+        }
         for shown in agents["agents"]:
-            mine = [task for task in (*tasks["tasks"], *tasks["completed_tasks"]) if task["agent_id"] == shown["agent_info"]["id"]]
+            mine = [
+                task
+                for task in (*tasks["tasks"], *tasks["completed_tasks"])
+                if task["agent_id"] == shown["agent_info"]["id"]
+            ]
             for task in mine:
                 executor = task.get("executor_id", {}).get("value")
                 if executor in kept:
@@ -132,8 +194,12 @@ class Scene:
 
 def _info(task: dict) -> dict:
     """The TaskInfo of a task that GET_TASKS showed."""
-    return {key: value for key, value in task.items() if key not in ("state", "statuses", "status_update_state", "status_update_uuid",
-                                                                     "executor_id")}
+    return {
+        key: value
+        for key, value in task.items()
+        if key
+        not in ("state", "statuses", "status_update_state", "status_update_uuid", "executor_id")
+    }
 
 
 def cluster(directory: Path) -> Scene:
@@ -144,13 +210,22 @@ def cluster(directory: Path) -> Scene:
     id_ = agents["agents"][0]["agent_info"]["id"]["value"].rpartition("-")[0]
     scene.asked = scene.master(*flags, room=scene.room, id_=id_)
     one, two = sorted(agents["agents"], key=lambda each: each["agent_info"]["id"]["value"])
-    scene.populate(agents, *(recorded("cluster", f"v1-GET_{name}")[f"get_{name.lower()}"] for name in ("FRAMEWORKS", "TASKS", "EXECUTORS")))
+    scene.populate(
+        agents,
+        *(
+            recorded("cluster", f"v1-GET_{name}")[f"get_{name.lower()}"]
+            for name in ("FRAMEWORKS", "TASKS", "EXECUTORS")
+        ),
+    )
     for agent in scene.asked.agents.values():
         agent.reregistered = None
 
     def running(agent: dict) -> list[dict]:
-        return [{**task.info, "statuses": task.statuses} for task in scene.asked.tasks.values()
-                if task.agent_id == agent["agent_info"]["id"]["value"] and not task.over]
+        return [
+            {**task.info, "statuses": task.statuses}
+            for task in scene.asked.tasks.values()
+            if task.agent_id == agent["agent_info"]["id"]["value"] and not task.over
+        ]
 
     def silent(seconds: float) -> None:
         scene.silent(scene.asked.agents[two["agent_info"]["id"]["value"]], seconds)
@@ -159,7 +234,14 @@ def cluster(directory: Path) -> Scene:
         """Agent 1 kills what runs on it, as it is drained, and says so."""
         for task in list(scene.asked.tasks.values()):
             if task.agent_id == one["agent_info"]["id"]["value"] and not task.over:
-                task.update({**task.statuses[-1], "state": "TASK_KILLED", "uuid": "", "timestamp": time.time()})
+                task.update(
+                    {
+                        **task.statuses[-1],
+                        "state": "TASK_KILLED",
+                        "uuid": "",
+                        "timestamp": time.time(),
+                    }
+                )
         scene.agent(one)
 
     scene.before = {
@@ -167,7 +249,9 @@ def cluster(directory: Path) -> Scene:
         "leader-get-slaves-after-maintenance": lambda: scene.agent(two),
         "v1-GET_AGENTS-drained": ended,
         "v1-REACTIVATE_AGENT-drained": lambda: scene.agent(one),
-        "v1-DRAIN_AGENT": lambda: scene.asked.complete(f"{id_}-0001"),  # mesos-execute ends with its task
+        "v1-DRAIN_AGENT": lambda: scene.asked.complete(
+            f"{id_}-0001"
+        ),  # mesos-execute ends with its task
         "v1-GET_AGENTS-agent-killed-2s": lambda: silent(10),
         "v1-GET_AGENTS-unreachable": lambda: silent(100),
         "leader-get-slaves-gone-restarted": lambda: scene.agent(two, expected=GONE),
@@ -193,14 +277,22 @@ def nonleader(directory: Path) -> Scene:
     """A standby."""
     scene = Scene(directory)
     scene.master("--cluster=golden", room=scene.room)
-    scene.asked = scene.master("--cluster=golden", "--hostname=127.0.0.2", "--quorum=2", "--zk=zk://127.0.0.1:2181/mesos", room=scene.room)
+    scene.asked = scene.master(
+        "--cluster=golden",
+        "--hostname=127.0.0.2",
+        "--quorum=2",
+        "--zk=zk://127.0.0.1:2181/mesos",
+        room=scene.room,
+    )
     return scene
 
 
 def noquorum(directory: Path) -> Scene:
     """The one master of three that is there: elected, and its registry is not recovered."""
     scene = Scene(directory)
-    scene.asked = scene.master("--cluster=golden", "--quorum=2", "--zk=zk://127.0.0.1:2181/mesos", room=scene.room)
+    scene.asked = scene.master(
+        "--cluster=golden", "--quorum=2", "--zk=zk://127.0.0.1:2181/mesos", room=scene.room
+    )
     return scene
 
 
@@ -218,8 +310,12 @@ def extra(directory: Path) -> Scene:
     id_ = shown[0]["agent_info"]["id"]["value"].rpartition("-")[0]
     flags = ("--cluster=golden", "--quorum=1", "--zk=zk://127.0.0.1:2181/mesos")
     first = scene.asked = scene.master(*flags, room=scene.room, id_=id_)
-    other = [scene.master(*flags, f"--hostname=127.0.0.{number}", room=scene.room) for number in (2, 3)]
-    one, two = sorted(shown, key=lambda each: each["agent_info"]["hostname"])  # 127.0.0.4 and Host-A.Example
+    other = [
+        scene.master(*flags, f"--hostname=127.0.0.{number}", room=scene.room) for number in (2, 3)
+    ]
+    one, two = sorted(
+        shown, key=lambda each: each["agent_info"]["hostname"]
+    )  # 127.0.0.4 and Host-A.Example
 
     def join(*agents: dict, again: bool = True) -> None:
         for agent in agents:
@@ -239,7 +335,9 @@ def extra(directory: Path) -> Scene:
         "extra-get-slaves-agents-killed": lambda: _silence(scene),
         "extra-recovered-get-slaves": lambda: failover(other[0]),
         "extra-recovered-agent-back-get-slaves": lambda: join(one),
-        "extra-agent-SIGUSR1-get-slaves": lambda: scene.tell("agents", {"info": one["agent_info"]}, method="DELETE"),
+        "extra-agent-SIGUSR1-get-slaves": lambda: scene.tell(
+            "agents", {"info": one["agent_info"]}, method="DELETE"
+        ),
     }
     return scene
 
@@ -259,15 +357,23 @@ def protected(directory: Path, *flags: str) -> Scene:
     scene = Scene(directory)
     credentials = directory / "credentials"
     credentials.write_text(CREDENTIALS)
-    scene.asked = scene.master("--authenticate_http_readwrite", f"--credentials={credentials}", *flags)
+    scene.asked = scene.master(
+        "--authenticate_http_readwrite", f"--credentials={credentials}", *flags
+    )
     return scene
 
 
 def auth(directory: Path) -> Scene:
     """A master that asks everyone for credentials, and lets only admin change something."""
-    flags = ("--authenticate_http_readonly", "--authenticate_http_frameworks", "--http_framework_authenticators=basic")
+    flags = (
+        "--authenticate_http_readonly",
+        "--authenticate_http_frameworks",
+        "--http_framework_authenticators=basic",
+    )
     scene = protected(directory, *flags, f"--acls={json.dumps(ACLS)}")
-    scene.before = {"auth-viewer-get-logging_toggle": lambda: scene.asked._set_level(0, 0)}  # the second for which it was set is over
+    scene.before = {
+        "auth-viewer-get-logging_toggle": lambda: scene.asked._set_level(0, 0)
+    }  # the second for which it was set is over
     return scene
 
 
@@ -276,15 +382,43 @@ def auth_readwrite(directory: Path) -> Scene:
     scene = protected(directory)
     agent = recorded("auth-readwrite", "auth-rwonly-none-get-slaves-after-reserve")["slaves"][0]
     sizes = {"cpus": 4.0, "mem": 2048.0, "disk": 4096.0}
-    resources = [{"name": name, "type": "SCALAR", "scalar": {"value": value}} for name, value in sizes.items()]
-    ports = {"name": "ports", "type": "RANGES", "ranges": {"range": [{"begin": 31000, "end": 32000}]}}
-    held = [{"name": name, "type": "SCALAR", "scalar": {"value": value}, "reservations": [{"type": "STATIC", "role": "web"}]}
-            for name, value in (("cpus", 1.0), ("mem", 512.0))]
-    attributes = [{"name": "rack", "type": "TEXT", "text": {"value": "r1"}}, {"name": "zone", "type": "TEXT", "text": {"value": "z1"}},
-                  {"name": "ssd", "type": "SCALAR", "scalar": {"value": 1.0}}]
-    info = {"hostname": agent["hostname"], "port": agent["port"], "id": {"value": agent["id"]}, "checkpoint": True,
-            "attributes": attributes, "resources": [*resources, ports, *held]}
-    shown = {"agent_info": info, "pid": agent["pid"], "version": VERSION, "capabilities": [{"type": c} for c in agent["capabilities"]]}
+    resources = [
+        {"name": name, "type": "SCALAR", "scalar": {"value": value}}
+        for name, value in sizes.items()
+    ]
+    ports = {
+        "name": "ports",
+        "type": "RANGES",
+        "ranges": {"range": [{"begin": 31000, "end": 32000}]},
+    }
+    held = [
+        {
+            "name": name,
+            "type": "SCALAR",
+            "scalar": {"value": value},
+            "reservations": [{"type": "STATIC", "role": "web"}],
+        }
+        for name, value in (("cpus", 1.0), ("mem", 512.0))
+    ]
+    attributes = [
+        {"name": "rack", "type": "TEXT", "text": {"value": "r1"}},
+        {"name": "zone", "type": "TEXT", "text": {"value": "z1"}},
+        {"name": "ssd", "type": "SCALAR", "scalar": {"value": 1.0}},
+    ]
+    info = {
+        "hostname": agent["hostname"],
+        "port": agent["port"],
+        "id": {"value": agent["id"]},
+        "checkpoint": True,
+        "attributes": attributes,
+        "resources": [*resources, ports, *held],
+    }
+    shown = {
+        "agent_info": info,
+        "pid": agent["pid"],
+        "version": VERSION,
+        "capabilities": [{"type": c} for c in agent["capabilities"]],
+    }
     before = recorded("auth-readwrite", "auth-rwonly-none-get-state")["recovered_slaves"][0]["id"]
 
     def join() -> None:
@@ -303,7 +437,11 @@ def auth_agent(directory: Path) -> Scene:
     scene = Scene(directory)
     credentials = directory / "credentials"
     credentials.write_text(CREDENTIALS)
-    flags = ("--authenticate_http_readonly", "--authenticate_http_readwrite", f"--http_credentials={credentials}")
+    flags = (
+        "--authenticate_http_readonly",
+        "--authenticate_http_readwrite",
+        f"--http_credentials={credentials}",
+    )
     scene.asked = scene.started(_agent(directory, *flags))
     return scene
 
@@ -314,20 +452,36 @@ def auth_standby(directory: Path) -> Scene:
     credentials = directory / "credentials"
     credentials.write_text(CREDENTIALS)
     scene.master("--cluster=golden", room=scene.room)
-    flags = ("--authenticate_http_readonly", "--authenticate_http_readwrite", f"--credentials={credentials}", "--quorum=2",
-             "--zk=zk://127.0.0.1:2181/mesos", "--hostname=127.0.0.2", "--cluster=golden")
+    flags = (
+        "--authenticate_http_readonly",
+        "--authenticate_http_readwrite",
+        f"--credentials={credentials}",
+        "--quorum=2",
+        "--zk=zk://127.0.0.1:2181/mesos",
+        "--hostname=127.0.0.2",
+        "--cluster=golden",
+    )
     scene.asked = scene.master(*flags, room=scene.room)
     return scene
 
 
-_SCHEDULE = {"windows": [{"machine_ids": [{"hostname": "h", "ip": "10.0.0.1"}],
-                          "unavailability": {"start": {"nanoseconds": 1900000000000000000}}}]}
+_SCHEDULE = {
+    "windows": [
+        {
+            "machine_ids": [{"hostname": "h", "ip": "10.0.0.1"}],
+            "unavailability": {"start": {"nanoseconds": 1900000000000000000}},
+        }
+    ]
+}
 
 
 def acl(directory: Path) -> Scene:
     """A master on which only admin sees the frameworks; with one agent and one framework."""
     scene = auth(directory)
-    shown = [recorded("acl", f"acl-admin-v1-GET_{name}")[f"get_{name.lower()}"] for name in ("AGENTS", "FRAMEWORKS", "TASKS")]
+    shown = [
+        recorded("acl", f"acl-admin-v1-GET_{name}")[f"get_{name.lower()}"]
+        for name in ("AGENTS", "FRAMEWORKS", "TASKS")
+    ]
     scene.populate(*shown)
     for peer in scene.asked.agents.values():
         peer.reregistered = None
@@ -345,8 +499,12 @@ def zk(directory: Path) -> Scene:
     leader.stop()
     for standby in standbys:
         standby.elected_time, standby.group.members = None, []
-    scene.hosts = {"127.0.0.1:5050": standbys[0], "127.0.0.2:5050": standbys[1], "127.0.0.3:5050": leader,
-                   "127.0.0.4:5051": scene.started(_agent(directory))}
+    scene.hosts = {
+        "127.0.0.1:5050": standbys[0],
+        "127.0.0.2:5050": standbys[1],
+        "127.0.0.3:5050": leader,
+        "127.0.0.4:5051": scene.started(_agent(directory)),
+    }
     return scene
 
 
@@ -354,9 +512,15 @@ def failover(directory: Path) -> Scene:
     """Three masters and two agents; the leader dies, and the next one, too."""
     scene = Scene(directory)
     shown = recorded("extra", "extra-v1-GET_AGENTS-two")["get_agents"]["agents"]
-    ids = {each["hostname"]: each for each in recorded("failover", "failover-sigkill-get-slaves")["slaves"]}
+    ids = {
+        each["hostname"]: each
+        for each in recorded("failover", "failover-sigkill-get-slaves")["slaves"]
+    }
     flags = ("--cluster=golden", "--quorum=1", "--zk=zk://127.0.0.1:2181/mesos")
-    masters = [scene.master(*flags, f"--hostname=127.0.0.{n}", f"--ip=127.0.0.{n}", room=scene.room) for n in (1, 2, 3)]
+    masters = [
+        scene.master(*flags, f"--hostname=127.0.0.{n}", f"--ip=127.0.0.{n}", room=scene.room)
+        for n in (1, 2, 3)
+    ]
 
     def after(dead: Master) -> None:
         dead.stop()
@@ -374,9 +538,18 @@ def failover(directory: Path) -> Scene:
 
 
 def _agent(directory: Path, *flags: str, room: MemoryRoom | None = None) -> Agent:
-    offer = ("--attributes=rack:r1;zone:z1;ssd:1", "--resources=cpus:4;mem:2048;disk:4096;ports:[31000-32000];cpus(web):1;mem(web):512")
-    local = ("--ip=127.0.0.1", "--port=0", "--hostname=127.0.0.4", "--master=zk://127.0.0.1:2181/mesos",
-             f"--work_dir={directory / 'agent'}", f"--log_dir={directory}/log")
+    offer = (
+        "--attributes=rack:r1;zone:z1;ssd:1",
+        "--resources=cpus:4;mem:2048;disk:4096;ports:[31000-32000];cpus(web):1;mem(web):512",
+    )
+    local = (
+        "--ip=127.0.0.1",
+        "--port=0",
+        "--hostname=127.0.0.4",
+        "--master=zk://127.0.0.1:2181/mesos",
+        f"--work_dir={directory / 'agent'}",
+        f"--log_dir={directory}/log",
+    )
     return Agent([*local, *offer, *flags], None, VERSION, room or MemoryRoom())
 
 
@@ -389,10 +562,17 @@ def agent(directory: Path) -> Scene:
     found = scene.asked = scene.started(_agent(directory, room=scene.room))
     _until(lambda: found.id)
     assert found.id == id_
-    frameworks = {each["framework_info"]["id"]["value"]: each["framework_info"] for key in ("frameworks", "completed_frameworks")
-                  for each in prepared("agent-v1-GET_FRAMEWORKS")["get_frameworks"].get(key, [])}
+    frameworks = {
+        each["framework_info"]["id"]["value"]: each["framework_info"]
+        for key in ("frameworks", "completed_frameworks")
+        for each in prepared("agent-v1-GET_FRAMEWORKS")["get_frameworks"].get(key, [])
+    }
     for task in (*shown["launched_tasks"], *shown["terminated_tasks"], *shown["completed_tasks"]):
-        info = {**_info(task), "framework": frameworks[task["framework_id"]["value"]], "command": {"value": "sleep 100000"}}
+        info = {
+            **_info(task),
+            "framework": frameworks[task["framework_id"]["value"]],
+            "command": {"value": "sleep 100000"},
+        }
         found.executor.adopt(info, task["statuses"])
     scene.hosts = {"127.0.0.1:5050": master, "127.0.0.4:5051": found, "127.0.0.5:5051": found}
     return scene

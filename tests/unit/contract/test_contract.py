@@ -13,8 +13,24 @@ from lab.standins.views import Views
 from . import scenes
 from .comparison import differences, of_headers, of_text
 
-SCENES = ("cluster", "standalone", "standalone-nohostname", "nonleader", "noquorum", "nozk", "extra", "crash", "auth",
-          "auth-readwrite", "auth-agent", "auth-standby", "acl", "zk", "agent", "failover")
+SCENES = (
+    "cluster",
+    "standalone",
+    "standalone-nohostname",
+    "nonleader",
+    "noquorum",
+    "nozk",
+    "extra",
+    "crash",
+    "auth",
+    "auth-readwrite",
+    "auth-agent",
+    "auth-standby",
+    "acl",
+    "zk",
+    "agent",
+    "failover",
+)
 ALL = 854
 # Recordings that are not replayed: kinds of them (each recording names its own), and why.
 LEFT_OUT = {
@@ -39,8 +55,15 @@ def replay(scene, exchange: dict) -> list[str]:
     if login:
         del sent["Authorization"]
     try:
-        found = requests.request(exchange["method"], asked.url + exchange["path"], headers=sent, data=exchange.get("body"), auth=login,
-                                  allow_redirects=exchange["name"].endswith("-followed"), timeout=3)
+        found = requests.request(
+            exchange["method"],
+            asked.url + exchange["path"],
+            headers=sent,
+            data=exchange.get("body"),
+            auth=login,
+            allow_redirects=exchange["name"].endswith("-followed"),
+            timeout=3,
+        )
     except requests.RequestException as error:
         return [] if exchange["status"] is None else [f"no answer: {error}"]
     if exchange["status"] is None:
@@ -56,8 +79,13 @@ def compared(scene, exchange, found):
     for daemon in scene.daemons:  # each has a port of its own here
         port = 5050 if daemon.process == "master" else 5051
         shown = daemon.hostname if daemon.hostname[0].isdigit() else daemon.ip
-        text = text.replace(f"{daemon.ip}:{daemon.port}", f"{shown}:{port}").replace(f'"port":{daemon.port}', f'"port":{port}')
-        headers = {name: value.replace(f"{daemon.hostname}:{daemon.port}", f"{daemon.hostname}:{port}") for name, value in headers.items()}
+        text = text.replace(f"{daemon.ip}:{daemon.port}", f"{shown}:{port}").replace(
+            f'"port":{daemon.port}', f'"port":{port}'
+        )
+        headers = {
+            name: value.replace(f"{daemon.hostname}:{daemon.port}", f"{daemon.hostname}:{port}")
+            for name, value in headers.items()
+        }
     yield from of_headers(exchange["headers"], headers)
     if "json" in exchange:
         loose = "/metrics" if "metrics/snapshot" in exchange["path"] else ""
@@ -70,7 +98,11 @@ def compared(scene, exchange, found):
 def test_the_stand_ins_answer_as_recorded(scene, tmp_path):
     stage = getattr(scenes, scene.replace("-", "_"))(tmp_path)
     try:
-        found = {each["name"]: replay(stage, each) for each in scenes.exchanges(scene) if "left_out" not in each}
+        found = {
+            each["name"]: replay(stage, each)
+            for each in scenes.exchanges(scene)
+            if "left_out" not in each
+        }
     finally:
         stage.stop()
     wrong = {name: lines for name, lines in found.items() if lines}
@@ -89,7 +121,10 @@ def test_every_recording_is_replayed_or_left_out_for_a_reason(capsys):
                 replayed[file.stem] += 1
     total = sum(replayed.values()) + sum(map(len, left_out.values()))
     with capsys.disabled():
-        print(f"\n{sum(replayed.values())} of {total} recorded exchanges are replayed:", ", ".join(f"{n} {s}" for s, n in replayed.items()))
+        print(
+            f"\n{sum(replayed.values())} of {total} recorded exchanges are replayed:",
+            ", ".join(f"{n} {s}" for s, n in replayed.items()),
+        )
         for kind, names in left_out.items():
             print(f"  left out: {len(names)} {kind} ({LEFT_OUT[kind]})")
     assert total == ALL and left_out.keys() == LEFT_OUT.keys()
@@ -97,7 +132,9 @@ def test_every_recording_is_replayed_or_left_out_for_a_reason(capsys):
 
 
 def _other_type(answer):
-    answer["get_weights"]["weight_infos"][0]["weight"] = str(answer["get_weights"]["weight_infos"][0]["weight"])
+    answer["get_weights"]["weight_infos"][0]["weight"] = str(
+        answer["get_weights"]["weight_infos"][0]["weight"]
+    )
 
 
 def _missing(answer):
@@ -112,13 +149,18 @@ def _other_value(answer):
     answer["get_weights"]["weight_infos"][0]["weight"] += 1
 
 
-@pytest.mark.parametrize("mutate, told", [
-    (_other_type, "/weight: float was recorded, here it is str"),
-    (_missing, "/role: is missing"),
-    (_one_more, "/get_weights/more: was not recorded"),
-    (_other_value, "/weight: 2.5 was recorded, here it is 3.5"),
-])
-def test_one_field_that_is_another_in_a_stand_in_makes_the_comparison_fail(monkeypatch, tmp_path, mutate, told):
+@pytest.mark.parametrize(
+    "mutate, told",
+    [
+        (_other_type, "/weight: float was recorded, here it is str"),
+        (_missing, "/role: is missing"),
+        (_one_more, "/get_weights/more: was not recorded"),
+        (_other_value, "/weight: 2.5 was recorded, here it is 3.5"),
+    ],
+)
+def test_one_field_that_is_another_in_a_stand_in_makes_the_comparison_fail(
+    monkeypatch, tmp_path, mutate, told
+):
     real = Calls.calls["GET_WEIGHTS"]
 
     def mutated(master, request, call):
@@ -132,13 +174,26 @@ def test_one_field_that_is_another_in_a_stand_in_makes_the_comparison_fail(monke
     assert any(told in line for line in _replayed("cluster", names, tmp_path))
 
 
-@pytest.mark.parametrize("name, answered, told", [
-    ("leader-get-master_version", answer("404 Not Found!", 404), "text: "),
-    ("leader-get-master_version", answer("404 Not Found.", 500), "status: 404 was recorded, here it is 500"),
-    ("leader-get-master_version", answer("404 Not Found.", 404, WWW_Authenticate="Basic"), "header WWW-Authenticate: "),
-    ("leader-get-master_version", answer({}, 404), "header Content-Type: "),
-])
-def test_another_status_text_or_header_makes_the_comparison_fail(monkeypatch, tmp_path, name, answered, told):
+@pytest.mark.parametrize(
+    "name, answered, told",
+    [
+        ("leader-get-master_version", answer("404 Not Found!", 404), "text: "),
+        (
+            "leader-get-master_version",
+            answer("404 Not Found.", 500),
+            "status: 404 was recorded, here it is 500",
+        ),
+        (
+            "leader-get-master_version",
+            answer("404 Not Found.", 404, WWW_Authenticate="Basic"),
+            "header WWW-Authenticate: ",
+        ),
+        ("leader-get-master_version", answer({}, 404), "header Content-Type: "),
+    ],
+)
+def test_another_status_text_or_header_makes_the_comparison_fail(
+    monkeypatch, tmp_path, name, answered, told
+):
     monkeypatch.setattr(Views, "no_version", lambda *_: answered, raising=True)
     Views.no_version.marks = {"local": True, "realm": None}
     assert any(line.startswith(told) for line in _replayed("cluster", (name,), tmp_path))
@@ -148,6 +203,11 @@ def _replayed(scene: str, names: tuple[str, ...], directory) -> list[str]:
     """Replay a few recordings of a scene; what is different."""
     stage = getattr(scenes, scene)(directory)
     try:
-        return [line for each in scenes.exchanges(scene) if each["name"] in names for line in replay(stage, each)]
+        return [
+            line
+            for each in scenes.exchanges(scene)
+            if each["name"] in names
+            for line in replay(stage, each)
+        ]
     finally:
         stage.stop()

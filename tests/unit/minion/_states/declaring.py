@@ -6,11 +6,21 @@ import _declared
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
 
-def kept(name, changes, unreadable=None, wrong=None, fails=None, breaks=None, done=None, show_secrets=False):
+def kept(
+    name,
+    changes,
+    unreadable=None,
+    wrong=None,
+    fails=None,
+    breaks=None,
+    done=None,
+    show_secrets=False,
+):
     """
     Plan these changes, and write a line into the file ``name`` where they are made. The plan raises what is ``unreadable`` or
     ``wrong``; making the changes raises what ``fails`` or ``breaks``, the latter with ``done`` as what was changed.
     """
+
     def plan():
         if wrong:
             raise SaltInvocationError(wrong)
@@ -34,7 +44,10 @@ def defined(name, config):
     """Show as changes what a declaration is, and as the comment what is wrong with it."""
     ret = {"name": name, "result": False, "changes": {}, "comment": ""}
     try:
-        ret.update(result=True, changes=dict(_declared.definition(config, "config", __salt__, __low__, __pillar__)))
+        ret.update(
+            result=True,
+            changes=dict(_declared.definition(config, "config", __salt__, __low__, __pillar__)),
+        )
     except SaltInvocationError as error:
         ret["comment"] = str(error)
     return ret
