@@ -1,31 +1,41 @@
-# The words everyone uses. What they stand for is the command .venv/bin/lab, which knows more of them.
+# The common tasks. Those about hosts call .venv/bin/lab, which has more commands.
 
 TOPOLOGY = single
 SALT = 3008
 DOOR = minion
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status plan test lint docs bench
+.PHONY: help up down status plan check unit hosts test lint docs bench
 
-help: ## this list
+help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
 	@echo "Variables: TOPOLOGY=$(TOPOLOGY) (or ha: eight hosts, or another of tests/topologies), SALT=$(SALT) (or 3006), DOOR=$(DOOR) (or ssh)"
 
 up: .venv/.made ## hosts on this machine, Salt on them, roles, state.apply (root, Debian 12)
 	.venv/bin/lab up --topology $(TOPOLOGY) --salt $(SALT) --door $(DOOR)
 
-down: .venv/.made ## everything off; what was downloaded and built is kept
+down: .venv/.made ## stop all labs; what was downloaded and built is kept
 	.venv/bin/lab down
 
-status: .venv/.made ## hosts and their roles: what runs, does it answer, who leads
+status: .venv/.made ## hosts and their roles: what runs, whether it answers, who leads
 	.venv/bin/lab status
 
-plan: .venv/.made ## what each host would get, without any host: build/plan
+plan: .venv/.made ## what each host would get, without booting any: build/plan
 	.venv/bin/lab plan --topology $(TOPOLOGY) --salt $(SALT)
 
-test: .venv/.made ## all tests: modules, rendering, and a lab with each Salt line
-	.venv/bin/pytest --numprocesses auto --dist loadgroup tests/unit tests/render
-	.venv/bin/pytest tests/integration
+check: lint unit ## what needs no host, no root and no network: lint, unit and rendering tests
+
+unit: .venv/.made ## unit and rendering tests
+	.venv/bin/pytest --numprocesses auto --dist loadgroup -m "not root" tests/unit tests/render
+
+hosts: .venv/.made ## tests on real hosts, two labs at a time (root, Debian 12)
+	.venv/bin/pytest -m root tests/unit
+	.venv/bin/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder tests/integration
+
+test: .venv/.made ## all tests: check, then hosts
+	@start=$$(date +%s) && $(MAKE) --no-print-directory check \
+	    && checked=$$(date +%s) && $(MAKE) --no-print-directory hosts && end=$$(date +%s) \
+	    && echo "check: $$((checked - start)) s, hosts: $$((end - checked)) s, both: $$((end - start)) s"
 
 lint: .venv/.made ## ruff, yamllint, salt-lint, shellcheck, vagrant validate
 	.venv/bin/ruff check .

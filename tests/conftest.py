@@ -19,6 +19,21 @@ def pytest_addoption(parser):
     )
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "root: needs root; `make hosts` runs it, `make check` not")
+    config.addinivalue_line(
+        "markers",
+        "lines(line, ...): runs with these lines of Salt alone, because they do not matter",
+    )
+
+
+def pytest_runtest_setup(item):
+    """Skip a test that needs root for any other user, or fail it in CI."""
+    if item.get_closest_marker("root") and os.geteuid():
+        refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        refuse("needs root")
+
+
 def pytest_terminal_summary(terminalreporter):
     """Show the tables that tests record: ``record_property("table", (title, column, {row: cell}))``, each a column of one."""
     tables = {}

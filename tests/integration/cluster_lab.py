@@ -11,9 +11,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from lab import cluster, hosts, instance
+
 T = TypeVar("T")
 EVERY_FUNCTION = Path(__file__).with_name("every_function.py")
 TESTINFRA = Path(__file__).parents[1] / "testinfra"
+
+# The files of a host, without what differs between two hosts (keys, ids, when its users were made)
+# and without Salt itself.
+PORTRAIT = r"""
+find /etc /var/lib/zookeeper /usr/lib/systemd/system -type f \
+    -not -path '/etc/salt/*' -not -path '/etc/ssh/ssh_host_*' -not -path '*/version-2/*' \
+    -not -name machine-id -not -name hosts -not -name 'shadow*' -not -name 'salt-*.service' \
+    -not -name '*.pid' -print0 | sort -z |
+    while IFS= read -r -d '' file; do
+        echo "$(stat -c '%a %U %G' "$file") $(sha256sum "$file")"
+    done
+find /etc/systemd/system -type l -not -name 'salt-*' -printf '%p -> %l\n' | sort
+"""
 
 
 def eventually(question: Callable[[], T], seconds: int = 60) -> T:
@@ -28,6 +43,11 @@ def eventually(question: Callable[[], T], seconds: int = 60) -> T:
             return reply
         assert time.monotonic() < deadline, f"not within {seconds} s; last: {last!r}"
         time.sleep(1)
+
+
+def lab_command(*args: str) -> list[str]:
+    """Return the command line of ``lab`` for the lab of this process."""
+    return [sys.executable, "-m", "lab.cli", "--name", instance.name, *args]
 
 
 def orchestration(runbook: str, pillar: str = "") -> list[str]:
@@ -66,8 +86,9 @@ class Lab:
 
     def call(self, *args: str, timeout: int = 1200) -> subprocess.CompletedProcess[str]:
         """Run ``lab ARGS`` and return what it did, whatever its exit code."""
-        command = [sys.executable, "-m", "lab.cli", *args]
-        return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+        return subprocess.run(
+            lab_command(*args), capture_output=True, text=True, timeout=timeout, check=False
+        )
 
     def do(self, *args: str) -> str:
         """Run ``lab ARGS``, insist that it succeeds, and return its stdout."""
@@ -77,9 +98,19 @@ class Lab:
         )
         return done.stdout
 
-    def run(self, *args: str) -> str:
+    def execute(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run a command on the host and return what it did, whatever its exit code."""
+        return hosts.execute(
+            self.host, list(command), stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
+
+    def run(self, line: str) -> str:
         """A shell line on the host; return its stdout, fail with its stderr."""
-        return self.do("run", self.host, "sh", "-c", *args)
+        done = self.execute("sh", "-c", line)
+        assert done.returncode == 0, (
+            f"{self.host}: {line}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
+        return done.stdout
 
     def apply(self, *args: str, pillar: dict | None = None) -> dict:
         """
@@ -88,9 +119,7 @@ class Lab:
         By ``salt-call``, which always has an answer; ``salt`` now and then says "No return received" of a job that runs.
         """
         extra = [f"pillar={json.dumps(pillar)}"] if pillar else []
-        done = self.call(
-            "run", self.host, "salt-call", "state.apply", *args, *extra, "--out=json", "--no-color"
-        )
+        done = self.execute("salt-call", "state.apply", *args, *extra, "--out=json", "--no-color")
         try:
             return json.loads(done.stdout)["local"]
         except (ValueError, KeyError):
@@ -112,7 +141,8 @@ class Lab:
 
     def converge_all(self, hosts: list[str]) -> dict:
         """``salt '*' state.apply``: insist that every state of these hosts is true; return what changed: host -> state id -> changes."""
-        done = self.call("salt", "*", "state.apply", "--out=json", "--static", "--no-color")
+        options = [f"--timeout={cluster.SALT_TIMEOUT}", "--out=json", "--static", "--no-color"]
+        done = self.call("salt", *options, "*", "state.apply")
         answers = json.loads(done.stdout)
         answers = {host: answers.get(f"{host}.devops.test") for host in hosts}
         faults = {host: states for host, states in answers.items() if not isinstance(states, dict)}
@@ -139,16 +169,15 @@ class Lab:
     def single(self, state: str, name: str, **arguments) -> dict:
         """One state on the host, by ``salt-call state.single``: its result."""
         words = [f"{key}={json.dumps(value)}" for key, value in {"name": name, **arguments}.items()]
-        done = self.call(
-            "run", self.host, "salt-call", "state.single", state, *words, "--out=json", "--no-color"
-        )
+        done = self.execute("salt-call", "state.single", state, *words, "--out=json", "--no-color")
         (result,) = json.loads(done.stdout)["local"].values()
         return result
 
     def orchestrate(self, runbook: str, pillar: str = "") -> tuple[int, str]:
         """Run a runbook on the Salt master: its exit code and what it printed."""
-        done = self.call("run", self.host, *orchestration(runbook, pillar))
-        print(done.stdout)
+        done = self.execute(*orchestration(runbook, pillar))
+        print(done.stdout, done.stderr)
+        assert "unclosed" not in done.stderr and "Traceback" not in done.stderr, done.stderr
         return done.returncode, done.stdout
 
     def orchestrated(self, runbook: str, pillar: str = "") -> tuple[list[str], list[str]]:
@@ -156,6 +185,12 @@ class Lab:
         code, printed = self.orchestrate(runbook, pillar)
         assert code == 0, printed
         return steps(printed)
+
+    def portrait(self) -> list[str]:
+        """Mode, owner and checksum of each file on the host, and what is enabled."""
+        done = self.execute("bash", "-c", PORTRAIT)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
 
     def started(self, unit: str) -> str:
         """When systemd last started a unit: equal twice means that nothing restarted it in between."""
@@ -171,7 +206,11 @@ class Lab:
         """Run the repository's testinfra files against the host, and insist that all of them hold."""
         command = [sys.executable, "-m", "pytest", "-q", str(TESTINFRA), "--lab-host", self.host]
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, env={**os.environ, "CI": "true"}
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "CI": "true", "LAB_NAME": instance.name},
         )
         print(done.stdout)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -1,4 +1,10 @@
-"""Labs: booted, converged, and torn down whatever happens. A machine can have one at a time: each module of tests has its own."""
+"""
+Labs for the tests: booted, converged, and stopped whatever happens.
+
+Each worker of pytest-xdist has a lab of its own, in a network namespace, and the tests of a lab are
+on its network. Tests that share a lab stay together (``xdist_group``), and the groups that take
+longest begin first.
+"""
 
 import contextlib
 import os
@@ -7,15 +13,24 @@ from collections.abc import Iterator
 import pytest
 from cluster_lab import Lab
 
-from lab import SALT_LINES, machine
+from lab import SALT_LINES, instance, machine, network
 
-LABS = {"lab", "ha", "bare", "el", "doors", "single"}  # the fixtures below
+# The fixtures below that are a lab of either Salt line.
+LABS = {"lab", "ha", "bare", "el", "doors", "single"}
+
+# Groups of tests, the longest first; others follow.
+LONGEST_FIRST = (
+    "test_ha-3008",
+    "test_install-3006",
+    "test_deploy-3008",
+    "test_single-3008",
+    "test_single-3006",
+    "test_kitchen-3008",
+)
 
 
 def pytest_configure(config):
-    config.addinivalue_line(
-        "markers", "lines(line, ...): only with these lines of Salt, as it says nothing about Salt"
-    )
+    instance.select(f"test-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}")
 
 
 def pytest_generate_tests(metafunc):
@@ -24,9 +39,40 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize(name, only.args if only else SALT_LINES, indirect=True, scope="module")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(group_of(item)))
+    items.sort(key=weight)
+
+
+def group_of(item) -> str:
+    """
+    Return the name of the lab that a test shares with others: its module and the Salt line.
+
+    The host by ssh comes after the one with a minion, with which it is compared.
+    """
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    module = "test_single" if "by_ssh" in parameters else item.path.stem
+    lines = [str(value) for value in parameters.values() if value in SALT_LINES]
+    fixtures = [name for name in item.fixturenames if name.endswith("_by_ssh")]
+    return "-".join([module, *(lines or fixtures)])
+
+
+def weight(item) -> int:
+    """Return the place of a test's group in the order of execution."""
+    group = item.get_closest_marker("xdist_group").args[0]
+    return LONGEST_FIRST.index(group) if group in LONGEST_FIRST else len(LONGEST_FIRST)
+
+
 @contextlib.contextmanager
 def booted(topology: str, line: str, host: str, *options: str) -> Iterator[Lab]:
-    """A lab of a topology, from nothing; off when the tests are through. Where none can run: skip, or fail in CI."""
+    """
+    Boot a lab, be on its network, and stop it when the tests are through.
+
+    Where no lab can run the tests are skipped; with CI=true they fail.
+    """
     obstacles = machine.obstacles()
     if obstacles:
         reason = "the lab cannot run here: " + "; ".join(obstacles)
@@ -37,7 +83,8 @@ def booted(topology: str, line: str, host: str, *options: str) -> Iterator[Lab]:
     lab.do("down")
     try:
         lab.up_output = lab.do("up", "--topology", topology, "--salt", line, *options)
-        yield lab
+        with network.joined():
+            yield lab
     finally:
         lab.do("down")
 
@@ -53,12 +100,31 @@ def fixture_of(topology: str, host: str, *options: str):
     return fixture
 
 
-# One host that is everything, and the same with nothing but Salt on it.
-lab = fixture_of("single", "lxdev01")
+# Salt line -> the files of the host of ``single``, as `salt '*' state.apply` makes them.
+PORTRAITS: dict[str, list[str]] = {}
+
+
+@contextlib.contextmanager
+def converged_single(line: str) -> Iterator[Lab]:
+    """One host with all roles, converged; its files are kept in PORTRAITS."""
+    with booted("single", line, "lxdev01") as lab:
+        PORTRAITS[line] = lab.portrait()
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def lab(request):
+    """One host with all roles, converged."""
+    with converged_single(request.param) as lab:
+        yield lab
+
+
+# The same with Salt alone.
 single = fixture_of("single", "lxdev01", "--no-apply")
-# The eight hosts of the table, converged by ``salt '*' state.apply``, and with nothing but Salt on them.
+# The eight hosts of the topology, converged by ``salt '*' state.apply``, and with Salt alone.
 ha = fixture_of("ha", "lxcm01")
 bare = fixture_of("ha", "lxcm01", "--no-apply")
-# With nothing but Salt, too: a host like EL 8 and one like EL 9, each to be everything; two hosts, one of them a master.
+# With Salt alone: a host like EL 8 and one like EL 9, each to have all roles; two hosts, of which
+# one is a Salt master.
 el = fixture_of("el", "lxel8", "--no-apply")
 doors = fixture_of("doors", "lxgit01", "--no-apply")

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from test_ha import HOSTS, whole
 
-from lab import RUN
+from lab import cluster
 
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "pillar/topology.yaml"
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.lines("3008")
 @pytest.fixture
 def table(bare):
     """A way to serve another table than the repository's; None takes it back."""
-    place = RUN / "table"
+    place = cluster.table_directory()
 
     def serve(contents: dict | str | None) -> None:
         for path in place.iterdir():

@@ -4,13 +4,14 @@ import json
 import re
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import requests
-from cluster_lab import eventually, orchestration, steps
+from cluster_lab import eventually, lab_command, orchestration, steps
+
+from lab import hosts
 
 ROOT = Path(__file__).parents[2]
 CONTROL = {"lxcc01": "172.31.250.11", "lxcc02": "172.31.250.12", "lxcc03": "172.31.250.13"}
@@ -33,10 +34,10 @@ def zookeeper_modes(lab) -> dict[str, str]:
     """What each server says it is; nothing of those that are off or do not serve."""
     modes = {}
     for host in CONTROL:
-        done = lab.call("run", host, "sh", "-c", "printf srvr | nc -w 2 localhost 2181")
-        found = re.search(r"^Mode: (\w+)$", done.stdout, re.MULTILINE)
-        if found:
-            modes[host] = found[1]
+        if hosts.running(host):
+            done = lab.at(host).execute("sh", "-c", "printf srvr | nc -w 2 localhost 2181")
+            for mode in re.findall(r"^Mode: (\w+)$", done.stdout, re.MULTILINE):
+                modes[host] = mode
     return modes
 
 
@@ -305,14 +306,7 @@ def test_pillar_scales_apps_up_and_down(ha):
 @one_line
 def test_apps_are_brought_to_run_although_marathon_loses_its_leader_meanwhile(ha):
     lost = eventually(lambda: marathon_leader(ha))
-    command = [
-        sys.executable,
-        "-m",
-        "lab.cli",
-        "run",
-        "lxcm01",
-        *orchestration("apps", scaled(hello=6)),
-    ]
+    command = lab_command("run", "lxcm01", *orchestration("apps", scaled(hello=6)))
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         eventually(lambda: get(lost, 8080, "/v2/deployments").json())
         ha.at(lost).run("systemctl kill --signal=KILL marathon")
@@ -396,17 +390,9 @@ def test_with_the_leader_killed_between_two_calls_the_next_one_answers(ha):
     lost = eventually(lambda: mesos_leader(ha))
     asker = ha.at("lxcm01")
     asker.run(f"cat > /root/twice.py <<'END'\n{ASKS_TWICE}\nEND")
-    command = [
-        sys.executable,
-        "-m",
-        "lab.cli",
-        "run",
-        "lxcm01",
-        "/opt/saltstack/salt/bin/python3",
-        "-W",
-        "ignore",
-        "/root/twice.py",
-    ]
+    command = lab_command(
+        "run", "lxcm01", "/opt/saltstack/salt/bin/python3", "-W", "ignore", "/root/twice.py"
+    )
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

@@ -26,7 +26,7 @@ class Reader:
         """Type a command on a host, or here."""
         if host == LAPTOP:
             return here(text)
-        done = self.lab.call("run", host, "bash", "-c", f"exec 2>&1\n{text}")
+        done = self.lab.at(host).execute("bash", "-c", f"exec 2>&1\n{text}")
         return done.returncode, done.stdout + done.stderr
 
 

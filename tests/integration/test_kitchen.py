@@ -148,6 +148,8 @@ def converges_and_verifies(machine: Machine, suite: str, tree: Path) -> kitchen.
     return instance
 
 
+# The suites are independent: this group has a host of its own, beside that of the others.
+@pytest.mark.xdist_group("kitchen-suites")
 @pytest.mark.lines("3008")
 @pytest.mark.parametrize("suite", SUITES)
 def test_a_suite_converges_and_verifies(machine, suite, tree):

@@ -10,18 +10,10 @@ import pytest
 from cluster_lab import Lab
 from document import parse, run
 
-from conftest import booted
-from lab import ROOT
+from conftest import PORTRAITS, booted, converged_single
+from lab import ROOT, SALT_LINES
 
 HOST = "lxdev01"  # of tests/topologies/single.yaml
-
-# What a host is, but for what makes it this host and the way in: its keys, its id, when its users were made.
-PORTRAIT = r"""
-find /etc /var/lib/zookeeper /usr/lib/systemd/system -not -path '/etc/salt/*' -not -path '/etc/ssh/ssh_host_*' -not -path '*/version-2/*' \
-    -not -name machine-id -not -name hosts -not -name 'shadow*' -not -name 'salt-*.service' -not -name '*.pid' -type f -print0 | sort -z |
-    while IFS= read -r -d '' file; do echo "$(stat -c '%a %U %G' "$file") $(sha256sum "$file")"; done
-find /etc/systemd/system -type l -not -name 'salt-*' -printf '%p -> %l\n' | sort
-"""
 
 # ssh and scp as they are, and a line for each of their runs.
 COUNTED = r"""
@@ -44,17 +36,13 @@ echo 'def answer(): return 42' > /root/small/tree/_modules/small.py
 """
 
 
-@pytest.fixture(scope="module", params=["3006", "3008"])
-def portrait(request):
-    """What a host is that master and minion have converged, and the line of Salt."""
-    with booted("single", request.param, HOST) as lab:
-        return lab.run(PORTRAIT), request.param
-
-
-@pytest.fixture(scope="module")
-def by_ssh(portrait):
-    """The same host by ssh."""
-    with booted("single", portrait[1], HOST, "--door", "ssh") as lab:
+@pytest.fixture(scope="module", params=SALT_LINES)
+def by_ssh(request):
+    """One host with all roles, converged by salt-ssh, and its files by a minion in PORTRAITS."""
+    if request.param not in PORTRAITS:
+        with converged_single(request.param):
+            pass
+    with booted("single", request.param, HOST, "--door", "ssh") as lab:
         yield lab
 
 
@@ -119,8 +107,8 @@ def test_up_converges_a_host_without_a_minion(by_ssh):
     )
 
 
-def test_the_files_are_those_that_master_and_minion_make(by_ssh, portrait):
-    assert by_ssh.run(PORTRAIT).splitlines() == portrait[0].splitlines()
+def test_the_files_are_those_that_master_and_minion_make(by_ssh):
+    assert by_ssh.portrait() == PORTRAITS[by_ssh.line]
 
 
 def test_a_second_run_changes_nothing_and_so_says_a_test_run(by_ssh):
@@ -145,14 +133,14 @@ def test_a_highstate_takes_no_more_round_trips_than_one_of_two_states(by_ssh):
 
 
 def test_wrong_settings_are_refused_in_one_message_and_nothing_is_touched(by_ssh):
-    before = by_ssh.run(PORTRAIT)
+    before = by_ssh.portrait()
     told = json.dumps(applied(by_ssh, """pillar={"zookeeper": {"zookeper": 1}}"""))
     assert (
         told.count("zookeeper:zookeper") == 1
         and "no such setting. Known: " in told
         and "Traceback" not in told
     )
-    assert by_ssh.run(PORTRAIT) == before
+    assert by_ssh.portrait() == before
 
 
 def test_a_host_with_no_python_for_salt_is_refused_before_anything_is_copied(by_ssh):
@@ -179,7 +167,7 @@ def test_a_host_with_no_python_for_salt_is_refused_before_anything_is_copied(by_
 
 def test_what_the_document_says_of_salt_ssh_is_true(bare_by_ssh):
     def execute(host: str, text: str) -> tuple[int, str]:
-        done = bare_by_ssh.call("run", host, "bash", "-c", f"exec 2>&1\n{text}")
+        done = bare_by_ssh.at(host).execute("bash", "-c", f"exec 2>&1\n{text}")
         return done.returncode, done.stdout + done.stderr
 
     parts = [

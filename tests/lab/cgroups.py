@@ -1,8 +1,9 @@
 """
-Which processes belong to the lab: those in the control group ``mesoslab/<host>``.
+Which processes belong to a lab: those in the control group ``mesoslab/<lab>/<host>``.
 
-The kernel keeps this record, so it holds after any crash, and no process of anyone else can be in it. Both hierarchies
-are served: version 2 (an ordinary Debian 12) and the separate controllers of version 1.
+The kernel keeps this record, so it holds after any crash, and no process of anyone else can be in
+it. Both hierarchies are supported: version 2 (an ordinary Debian 12) and the separate controllers
+of version 1.
 """
 
 import contextlib
@@ -11,73 +12,97 @@ import signal
 import time
 from pathlib import Path
 
-from . import LabError
+from . import LabError, instance
 
 TOP = "mesoslab"
 MOUNT = Path("/sys/fs/cgroup")
-PATIENCE = 20  # seconds for killed processes to go
+KILL_TIMEOUT = 20  # seconds
+# All labs together count as eight processes of this machine, not as one: 8 times the default share.
+CPU_SHARES = {"cpu.shares": "8192", "cpu.weight": "800"}  # version 1, version 2
 
 
 def hierarchies() -> list[Path]:
     """Return the roots of the control group hierarchies: one of version 2, or one a controller."""
     if (MOUNT / "cgroup.controllers").exists():
         return [MOUNT]
-    return [
-        path
-        for path in MOUNT.iterdir()
-        if (path / "cgroup.procs").exists() and not path.is_symlink()
-    ]
+    if not MOUNT.is_dir():
+        return []
+    roots = (path for path in MOUNT.iterdir() if not path.is_symlink())
+    return [path for path in roots if (path / "cgroup.procs").exists()]
 
 
-def enter(name: str) -> None:
+def groups(host: str = "", lab: str | None = None) -> list[Path]:
+    """
+    Return the directories of a host's group, one a hierarchy, whether they exist or not.
+
+    Without a host those of the lab; without a lab (``lab=""``) those of all labs. By default the
+    lab is the one that this process works on.
+    """
+    name = instance.name if lab is None else lab
+    return [root / TOP / name / host for root in hierarchies()]
+
+
+def enter(host: str) -> None:
     """Move the calling process, and thereby all that it will start, into the group of a host."""
-    for root in hierarchies():
-        group = root
-        for part in (TOP, name):
-            above, group = group, group / part
-            group.mkdir(exist_ok=True)
-            if (above / "cgroup.subtree_control").exists():
-                for controller in (above / "cgroup.controllers").read_text().split():
-                    with contextlib.suppress(
-                        OSError
-                    ):  # one that cannot be delegated here is one that hosts do without
-                        (above / "cgroup.subtree_control").write_text(f"+{controller}")
-            for setting in (
-                "cpuset.cpus",
-                "cpuset.mems",
-            ):  # version 1: a new group has none and takes no process
-                if root != MOUNT and (group / setting).exists():
-                    (group / setting).write_text((above / setting).read_text())
+    for root, group in zip(hierarchies(), groups(host), strict=True):
+        parents = [root / TOP, root / TOP / instance.name, group]
+        for directory in parents:
+            directory.mkdir(exist_ok=True)
+            _delegate(directory.parent, root)
+            for setting in ("cpuset.cpus", "cpuset.mems"):
+                # Version 1: a new group has none of these and takes no process.
+                if root != MOUNT and (directory / setting).exists():
+                    (directory / setting).write_text((directory.parent / setting).read_text())
+        for setting, share in CPU_SHARES.items():
+            if (root / TOP / setting).exists():
+                (root / TOP / setting).write_text(share)
         (group / "cgroup.procs").write_text(str(os.getpid()))
 
 
-def members(name: str = "") -> set[int]:
-    """Return the pids in a host's group and below; without a name, those of the whole lab."""
+def _delegate(directory: Path, root: Path) -> None:
+    """Version 2: let the groups below a directory use its controllers."""
+    if root == MOUNT and (directory / "cgroup.subtree_control").exists():
+        for controller in (directory / "cgroup.controllers").read_text().split():
+            with contextlib.suppress(OSError):  # hosts do without one that cannot be delegated
+                (directory / "cgroup.subtree_control").write_text(f"+{controller}")
+
+
+def members(host: str = "", lab: str | None = None) -> set[int]:
+    """Return the pids in these groups and below; the arguments are those of ``groups``."""
     pids = set()
-    for root in hierarchies():
-        for group, *_ in os.walk(root / TOP / name):  # which bears with groups that go meanwhile
+    for top in groups(host, lab):
+        for directory, *_ in os.walk(top):  # ignores groups that vanish meanwhile
             with contextlib.suppress(OSError):
-                pids.update(int(pid) for pid in Path(group, "cgroup.procs").read_text().split())
+                pids.update(int(pid) for pid in Path(directory, "cgroup.procs").read_text().split())
     return pids - {0}
 
 
-def names() -> set[str]:
-    """Return the names of the groups that hold processes."""
-    found = {path.name for root in hierarchies() for path in (root / TOP).glob("*/")}
-    return {name for name in found if members(name)}
+def labs() -> set[str]:
+    """Return the names of the labs that have processes."""
+    names = {path.name for top in groups(lab="") for path in top.glob("*/")}
+    return {name for name in names if members(lab=name)}
 
 
-def kill(name: str = "") -> None:
-    """End every process of a host, or of the lab, at once, and remove the groups. LabError if one does not go."""
-    deadline = time.monotonic() + PATIENCE
-    while groups := [root / TOP / name for root in hierarchies() if (root / TOP / name).exists()]:
-        for pid in members(name):
+def kill(host: str = "", lab: str | None = None) -> None:
+    """Kill every process in these groups and remove the groups. LabError if one does not end."""
+    deadline = time.monotonic() + KILL_TIMEOUT
+    while remaining := [group for group in groups(host, lab) if group.exists()]:
+        for pid in members(host, lab):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        for group in groups:
-            for path, *_ in os.walk(group, topdown=False):
+        for group in remaining:
+            for directory, *_ in os.walk(group, topdown=False):
                 with contextlib.suppress(OSError):  # not yet empty
-                    os.rmdir(path)
+                    os.rmdir(directory)
         if time.monotonic() > deadline:
-            raise LabError(f"processes that cannot be killed: {sorted(members(name))}, in {groups}")
+            pids = sorted(members(host, lab))
+            raise LabError(f"processes that cannot be killed: {pids}, in {remaining}")
         time.sleep(0.05)
+
+
+def prune() -> None:
+    """Remove the groups of labs in which nothing runs."""
+    for top in groups(lab=""):
+        for directory, *_ in os.walk(top, topdown=False):
+            with contextlib.suppress(OSError):  # in use
+                os.rmdir(directory)

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import shutil
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,12 +14,12 @@ from rich.table import Table
 from . import (
     CACHE,
     DOORS,
-    RUN,
     SALT_LINES,
     LabError,
     cgroups,
     cluster,
     hosts,
+    instance,
     machine,
     network,
     packages,
@@ -31,6 +32,7 @@ from .plan import command as plan
 from .steps import Steps
 
 console = Console(highlight=False, soft_wrap=True)
+START = "Start one with `make up`."
 BUILDER = "lab_up"  # a control group beside those of the hosts; no host can be called so
 ANYTHING = {
     "ignore_unknown_options": True,
@@ -40,8 +42,16 @@ ANYTHING = {
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-def cli() -> None:
+@click.option(
+    "--name",
+    metavar="NAME",
+    envvar="LAB_NAME",
+    help="one of several labs side by side; each but the default one has a network of its own",
+)
+def cli(name: str | None) -> None:
     """Hosts on this machine, and Salt on them."""
+    if name:
+        instance.select(name)
 
 
 cli.add_command(plan)
@@ -91,10 +101,14 @@ def up(name: str, line: str, repository: str, door: str, apply: bool) -> None:
         repository,
         door,
     ):
-        raise LabError(f"a lab runs already: {describe(current)}. `make down` ends it")
+        raise LabError(
+            f"a lab is already running: {describe(current)}. "
+            f"Stop it with `{instance.command} down`, or start another with `lab --name NAME up`"
+        )
     if not current and cgroups.members():
         raise LabError(
-            "a lab is being started, or one runs that this directory does not know of. `make down` ends it"
+            "a lab of this name is being started, or was started from another directory. "
+            f"Stop it with `{instance.command} down`"
         )
     with Steps(console) as steps:
         with steps.step("Debian packages that this machine needs") as report:
@@ -132,22 +146,25 @@ def up(name: str, line: str, repository: str, door: str, apply: bool) -> None:
     if apply:
         show(table, answers, repository)
         if found := services.troubles(answers):
-            raise LabError("\n".join([*found, "`lab run HOST journalctl -u UNIT` tells why"]))
-    commands = [
-        ".venv/bin/lab status",
-        ".venv/bin/lab salt '*' state.apply test=True",
-        f".venv/bin/lab run {table.master.name} COMMAND",
-    ]
+            hint = f"`{instance.command} run HOST journalctl -u UNIT` shows why"
+            raise LabError("\n".join([*found, hint]))
+    deploy = f"run {table.master.name} salt-run state.orchestrate orchestration.deploy"
+    commands = ["status", "salt '*' state.apply test=True", f"run {table.master.name} COMMAND"]
     if not apply and table.rows and door == "minion":
-        commands[1:] = [
-            f".venv/bin/lab run {table.master.name} salt-run state.orchestrate orchestration.deploy"
-        ]
-    console.print(f"\nNext:  {' | '.join(commands)} | make down", markup=False)
+        commands[1:] = [deploy]
+    shown = [f"{instance.command} {command}" for command in commands]
+    shown.append(f"{instance.command} down" if instance.isolated else "make down")
+    console.print(f"\nNext:  {' | '.join(shown)}", markup=False)
+    if instance.isolated:
+        console.print(
+            f"The addresses are on the network of this lab: {instance.command} exec curl URL",
+            markup=False,
+        )
 
 
 def build(steps: Steps, name: str, line: str, repository: str, door: str) -> cluster.Running:
     """Make all that a lab needs and does not have yet, but for the disks of the hosts."""
-    shutil.rmtree(RUN, ignore_errors=True)
+    shutil.rmtree(instance.run, ignore_errors=True)
     environment = cluster.environment(line, door)
     (image, env, layers), _, rpms = steps.together(
         {
@@ -252,10 +269,11 @@ def state_of(host: topology.Host) -> str:
 
 
 def the_lab() -> tuple[cluster.Running, topology.Topology]:
-    """Return the lab that runs and its topology."""
+    """Return how the lab was started and its topology, and be on its network from now on."""
     current = cluster.running()
     if not current:
-        raise LabError("no lab runs; `make up` starts one")
+        raise LabError(f"No lab is running. {START}")
+    network.join()
     return current, current.table()
 
 
@@ -267,23 +285,64 @@ def on(host: topology.Host) -> topology.Host:
 
 
 @cli.command()
-def down() -> None:
-    """End everything that the lab started, whatever state it is in, and throw its disks away. The cache is kept."""
-    with Steps(console) as steps, steps.step("everything off"):
-        cgroups.kill()
-        network.remove()
-        shutil.rmtree(RUN, ignore_errors=True)
+@click.pass_context
+def down(context: click.Context) -> None:
+    """
+    Stop all labs, whatever state they are in, and delete their disks. The cache is kept.
+
+    With --name only that one.
+    """
+    selected = context.find_root().params["name"]
+    with Steps(console) as steps, steps.step(f"stop {selected or 'all labs'}"):
+        if selected:
+            cgroups.kill()
+            cgroups.prune()
+            shutil.rmtree(instance.run, ignore_errors=True)
+        else:
+            cgroups.kill(lab="")
+            shutil.rmtree(instance.run.parent, ignore_errors=True)
+        if not (selected and instance.isolated):
+            network.remove()
+
+
+@cli.command("list")
+def list_labs() -> None:
+    """Show the labs on this machine."""
+    names = cgroups.labs()
+    if not names:
+        console.print(f"No lab is running. {START}")
+        return
+    table = Table("lab", "topology", "Salt", "packages", "hosts that are on")
+    for name in sorted(names):
+        instance.name = name
+        current = cluster.running()
+        if current:
+            states = [hosts.running(host.name) for host in current.table().hosts]
+            source = current.repository or "the lab"
+            salt = f"{current.salt} by {current.door}"
+            table.add_row(name, current.topology, salt, source, f"{sum(states)} of {len(states)}")
+        else:
+            table.add_row(name, "not known: started from another directory, or just now")
+    console.print(table)
 
 
 @cli.command()
 def status() -> None:
     """Say what runs: hosts, roles, whether their services answer, and who leads."""
     if not cluster.running():
-        console.print("No lab runs; `make up` starts one.")
+        console.print(f"No lab is running. {START}")
         return
     current, table = the_lab()
-    console.print(f"A lab runs: {describe(current)}.")
+    console.print(f"A lab is running: {describe(current)}.")
     show(table, services.ask(table), current.repository)
+
+
+@cli.command("exec", context_settings=ANYTHING)
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def execute(command: tuple[str, ...]) -> None:
+    """Run a command on this machine, on the network of the lab, such as: lab exec curl URL"""
+    the_lab()
+    sys.exit(hosts.exit_code(subprocess.run(command, check=False)))
 
 
 @cli.command(context_settings=ANYTHING)
@@ -380,13 +439,12 @@ def replace(name: str) -> None:
 
 
 def advice(current: cluster.Running, table: topology.Topology, host: topology.Host) -> str:
-    """Say what makes a bare host a member of the cluster."""
-    if current.door == "ssh":
-        return f"Next:  .venv/bin/lab salt '{host.id}' state.apply"
-    stamp = f".venv/bin/lab run {table.master.name} salt-run state.orchestrate orchestration.roles"
-    return f"Next:  {stamp if table.rows else ''} && .venv/bin/lab salt '{host.id}' state.apply".replace(
-        "  && ", "  "
-    )
+    """Return the commands that make a bare host a member of the cluster."""
+    commands = [f"{instance.command} salt '{host.id}' state.apply"]
+    if current.door == "minion" and table.rows:
+        orchestration = "salt-run state.orchestrate orchestration.roles"
+        commands.insert(0, f"{instance.command} run {table.master.name} {orchestration}")
+    return f"Next:  {' && '.join(commands)}"
 
 
 def main() -> None:

@@ -13,12 +13,11 @@ from pathlib import Path
 import yaml
 
 from . import (
-    LOGS,
     ROOT,
-    RUN,
     LabError,
     cgroups,
     hosts,
+    instance,
     network,
     packages,
     platforms,
@@ -31,16 +30,14 @@ from . import (
 from .steps import Report
 from .topology import Host, Topology
 
-PILLAR = RUN / "pillar"
-TABLE = RUN / "table"
-STATE = RUN / "state.json"
 SERVER = "package_server"  # a control group beside those of the hosts; no host can be called so
 PUBLISHER = 4505  # port of the Salt master that minions listen to
 PATIENCE = 180  # seconds for minions to appear, and for services to answer
 MIRROR = "mirror.devops.test"  # the name of this machine on the hosts
 
-# Salt's own patience is that of the master's configuration; this is for hosts that are known to be on, and all busy.
-SALT_TIMEOUT = 60
+# Seconds before `salt` asks whether a job is still running. These hosts are known to be on; when all
+# of them are busy one may not answer that question in time, and would count as down.
+SALT_TIMEOUT = 300
 
 MINION = {
     "enable_fqdns_grains": False,
@@ -51,8 +48,20 @@ MINION = {
     "tcp_keepalive_cnt": 3,
 }
 
-# For all hosts of a topology at once on two processors; a host that is off still costs no more than the two timeouts.
-MASTER = {"worker_threads": 3, "timeout": 20, "gather_job_timeout": 20}
+# For hosts that are all busy at once: every 10 s the master asks whether a job is still running, and
+# gives a host 40 s to answer.
+MASTER = {
+    "worker_threads": 3,
+    "timeout": 10,
+    "gather_job_timeout": 40,
+    # Salt 3008 warns of its own objects when `salt-run` ends: docs/troubleshoot.md.
+    "log_granular_levels": {
+        "salt.minion": "error",
+        "salt.runner": "error",
+        "salt.utils.event": "error",
+        "salt.loader.lazy": "critical",
+    },
+}
 
 # Where the facts come from, whichever way the hosts are entered.
 FACTS = {
@@ -67,6 +76,21 @@ FACTS = {
 MASTER_ZONE = """<?xml version="1.0" encoding="utf-8"?>
 <zone><short>Public</short><service name="ssh"/><service name="dhcpv6-client"/><service name="salt-master"/></zone>
 """
+
+
+def pillar_directory() -> Path:
+    """Return the directory with a pillar for each host, which the Salt master reads."""
+    return instance.run / "pillar"
+
+
+def table_directory() -> Path:
+    """Return the pillar root that comes before the repository's; a table there replaces that."""
+    return instance.run / "table"
+
+
+def state_file() -> Path:
+    """Return the file that says how the lab was started."""
+    return instance.run / "state.json"
 
 
 @dataclass(frozen=True)
@@ -93,8 +117,8 @@ class Running:
 
     def save(self) -> None:
         """Write it down."""
-        STATE.parent.mkdir(parents=True, exist_ok=True)
-        STATE.write_text(json.dumps(vars(self)))
+        instance.run.mkdir(parents=True, exist_ok=True)
+        state_file().write_text(json.dumps(vars(self)))
 
     @property
     def salt_command(self) -> str:
@@ -106,7 +130,11 @@ class Running:
         return load(self.topology, self.door, self.added)
 
     def connect(self) -> None:
-        """Set up what is outside the hosts: the network and the package server, unless they are there."""
+        """
+        Set up what is outside the hosts, the network and the package server, unless it exists.
+
+        From then on this process is on the lab's network.
+        """
         network.create()
         if not cgroups.members(SERVER):
             where = [
@@ -119,6 +147,7 @@ class Running:
             hosts.spawn(
                 SERVER, [sys.executable, "-m", "lab.server", *where, *relayed], log="server"
             )
+        network.join()
 
     def boot(self, wanted: list[Host], report: Report = lambda _text: None) -> None:
         """Boot some of its hosts, all at a time; those that are on are left alone."""
@@ -128,9 +157,13 @@ class Running:
                 {saltenv.PLACE: Path(self.env)} if self.door == "minion" or host.salt_master else {}
             )
             if host.salt_master:
-                binds |= {"/srv/mesos": ROOT, "/srv/lab/pillar": PILLAR, "/srv/lab/table": TABLE}
+                binds |= {
+                    "/srv/mesos": ROOT,
+                    "/srv/lab/pillar": pillar_directory(),
+                    "/srv/lab/table": table_directory(),
+                }
             if self.door == "ssh" and host.salt_master:
-                binds |= {ssh.PLACE: ssh.HOME} | (
+                binds |= {ssh.PLACE: ssh.home()} | (
                     {ssh.RELENV: Path(self.relenv)} if self.relenv else {}
                 )
             elif self.python:
@@ -146,8 +179,8 @@ def load(name: str, door: str, added: dict[str, str] | None = None) -> Topology:
 
 
 def running() -> Running | None:
-    """Return what runs, None if nothing does."""
-    return Running(**json.loads(STATE.read_text())) if STATE.exists() else None
+    """Return how the lab was started, None if it does not run."""
+    return Running(**json.loads(state_file().read_text())) if state_file().exists() else None
 
 
 def repository_pillar(repository: str, platform: str) -> dict:
@@ -175,11 +208,11 @@ def repository_pillar(repository: str, platform: str) -> dict:
 
 def write_master_data(table: Topology) -> None:
     """Make the directories that the Salt master reads besides the repository: a pillar for each host, and a table."""
-    PILLAR.mkdir(parents=True)
+    pillar_directory().mkdir(parents=True)
     if table.rows:
-        TABLE.mkdir()
+        table_directory().mkdir()
     else:
-        topology.write_no_table(TABLE, Path("/srv/mesos"))
+        topology.write_no_table(table_directory(), Path("/srv/mesos"))
 
 
 def install(current: Running, table: Topology, wanted: list[Host]) -> None:
@@ -211,7 +244,7 @@ def install(current: Running, table: Topology, wanted: list[Host]) -> None:
         pillar = topology.merge(
             repository_pillar(current.repository, host.platform), topology.pillar_of(table, host)
         )
-        (PILLAR / f"{host.id}.yaml").write_text(yaml.safe_dump(pillar))
+        (pillar_directory() / f"{host.id}.yaml").write_text(yaml.safe_dump(pillar))
     if current.door == "ssh":
         hosts.write(table.master.name, "etc/salt/hosts.yaml", ssh.roster_hosts(table))
     else:
@@ -275,7 +308,9 @@ def on_master(table: Topology, command: list[str], log: str) -> dict:
     """Run a command of Salt on its master with its output in JSON; return that, empty if there is none."""
     command = [*command, "--out=json", "--no-color"]
     done = hosts.execute(table.master.name, command, capture_output=True, text=True)
-    (LOGS / f"{log}.log").write_text(f"$ {' '.join(command)}\n{done.stdout}\n{done.stderr}")
+    (instance.logs / f"{log}.log").write_text(
+        f"$ {' '.join(command)}\n{done.stdout}\n{done.stderr}"
+    )
     with contextlib.suppress(ValueError):
         if isinstance(found := json.loads(done.stdout), dict):
             return found
@@ -292,7 +327,9 @@ def salt(table: Topology, wanted: list[Host], *words: str, log: str) -> dict:
             table, ["salt", f"--timeout={SALT_TIMEOUT}", *target, *words, "--static"], log
         ):
             return answers
-    raise LabError(f"salt '{target[-1]}' {' '.join(words)}: no answer", LOGS / f"{log}.log")
+    raise LabError(
+        f"salt '{target[-1]}' {' '.join(words)}: no answer", instance.logs / f"{log}.log"
+    )
 
 
 def await_minions(table: Topology, wanted: list[Host], report: Report) -> None:
@@ -309,7 +346,7 @@ def await_minions(table: Topology, wanted: list[Host], report: Report) -> None:
     report("test.ping")
     answers = salt(table, wanted, "test.ping", log="ping")
     if silent := [host.name for host in wanted if answers.get(host.id) is not True]:
-        raise LabError(f"connected, but silent: {', '.join(silent)}", LOGS / "ping.log")
+        raise LabError(f"connected, but silent: {', '.join(silent)}", instance.logs / "ping.log")
 
 
 def subscribed(master: Host, minion: Host) -> bool:
@@ -335,7 +372,7 @@ def stamp_roles(table: Topology) -> str:
     if not isinstance(states, dict):
         raise LabError(
             f"{' '.join(command)}: " + ("\n  ".join(map(str, states)) if states else "no answer"),
-            LOGS / "roles.log",
+            instance.logs / "roles.log",
         )
     faults = [
         f"{state['__id__']}: {state['comment']}"
@@ -343,7 +380,9 @@ def stamp_roles(table: Topology) -> str:
         if state["result"] is not True
     ]
     if faults:
-        raise LabError(f"{' '.join(command)} failed:\n  " + "\n  ".join(faults), LOGS / "roles.log")
+        raise LabError(
+            f"{' '.join(command)} failed:\n  " + "\n  ".join(faults), instance.logs / "roles.log"
+        )
     counts = Counter(" ".join(host.roles) or "no role" for host in table.hosts)
     return ", ".join(f"{count} x {roles}" for roles, count in counts.items())
 
@@ -378,7 +417,7 @@ def apply(current: Running, table: Topology) -> str:
             if state["result"] is not True
         ]
     if faults:
-        raise LabError("state.apply failed:\n  " + "\n  ".join(faults), LOGS / "apply.log")
+        raise LabError("state.apply failed:\n  " + "\n  ".join(faults), instance.logs / "apply.log")
     many = len(targets)
     return f"{many} host{'s' * (many > 1)}, {total} states, {changed} changed"
 

@@ -12,11 +12,11 @@ import time
 import uuid
 from pathlib import Path
 
-from . import LOGS, RUN, LabError, cgroups, network
+from . import LabError, cgroups, instance, network
 from .steps import Report
 from .topology import Host
 
-DISKS = RUN / "hosts"
+COMMANDS = "commands"  # the control group of what `execute` runs, below that of the host
 BOOT = 120  # seconds that hosts may take to boot
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
 
@@ -26,14 +26,19 @@ mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/
 """
 
 
+def disk(name: str) -> Path:
+    """Return the directory of a host: ``upper``, ``work``, ``root`` of its overlay, ``docker``."""
+    return instance.run / "hosts" / name
+
+
 def has_disk(name: str) -> bool:
     """Whether a host was made already."""
-    return (DISKS / name).exists()
+    return disk(name).exists()
 
 
 def make_disk(host: Host, files: dict[str, str], units: list[str]) -> None:
     """Make a fresh disk: who the host is, further files (path -> contents), units to start. An older disk is thrown away."""
-    home = DISKS / host.name
+    home = disk(host.name)
     shutil.rmtree(home, ignore_errors=True)
     for directory in ("upper", "work", "root", "docker"):
         (home / directory).mkdir(parents=True)
@@ -75,7 +80,7 @@ def write(name: str, path: str, contents: str) -> None:
         if done.returncode:
             raise LabError(f"{name}: /{path} cannot be written: {done.stderr.strip()}")
         return
-    target = DISKS / name / "upper" / path
+    target = disk(name) / "upper" / path
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)  # overlayfs leaves a device where the image's file was removed
     target.write_text(contents)
@@ -92,7 +97,7 @@ def start(name: str, below: str, binds: dict[str, Path]) -> subprocess.Popen | N
         return None
     cgroups.kill(name)  # what a crash left
     network.forget(name)
-    home = DISKS / name
+    home = disk(name)
     nspawn = [
         "systemd-nspawn",
         "--quiet",
@@ -113,7 +118,7 @@ def start(name: str, below: str, binds: dict[str, Path]) -> subprocess.Popen | N
         f"--bind={home}/docker:/var/lib/docker",  # overlayfs cannot lie on overlayfs
         *(f"--bind-ro={ours}:{theirs}:norbind" for theirs, ours in binds.items()),
     ]
-    LOGS.mkdir(parents=True, exist_ok=True)
+    instance.logs.mkdir(parents=True, exist_ok=True)
     with console(name).open("a") as output:
         return subprocess.Popen(
             ["unshare", "--mount", "sh", "-c", START, "sh", below, home, *nspawn],
@@ -148,7 +153,7 @@ def await_boot(
 
 def console(name: str) -> Path:
     """Return the log of what a host printed while it booted."""
-    return LOGS / f"console-{name}.log"
+    return instance.logs / f"console-{name}.log"
 
 
 def leader(name: str) -> int | None:
@@ -197,10 +202,14 @@ def established(name: str) -> set[tuple[str, str]]:
 
 
 def execute(name: str, command: list[str], **options) -> subprocess.CompletedProcess:
-    """Run a command on a host as root; options are those of subprocess.run. LabError if the host is off."""
+    """
+    Run a command on a host as root; options are those of subprocess.run. LabError if it is off.
+
+    The command belongs to the host: it ends when the host loses its power.
+    """
     pid = leader(name)
     if pid is None:
-        raise LabError(f"{name} is off; `lab start {name}` boots it")
+        raise LabError(f"{name} is off; `{instance.command} start {name}` boots it")
     environment = {
         "PATH": PATH,
         "HOME": "/root",
@@ -208,15 +217,18 @@ def execute(name: str, command: list[str], **options) -> subprocess.CompletedPro
         "TERM": os.environ.get("TERM", "dumb"),
     }
     nsenter = [shutil.which("nsenter") or "nsenter", f"--target={pid}", "--all", "--", *command]
+    # A group below that of the host, in which version 2 allows no processes.
+    options["preexec_fn"] = lambda: cgroups.enter(f"{name}/{COMMANDS}")
     return subprocess.run(nsenter, env=environment, check=False, **options)
 
 
 def spawn(name: str, command: list[str], log: str) -> None:
     """Start a program of the lab on this machine that stays, and that ``lab down`` ends as it ends hosts."""
-    LOGS.mkdir(parents=True, exist_ok=True)
-    with (LOGS / f"{log}.log").open("a") as output:
+    instance.logs.mkdir(parents=True, exist_ok=True)
+    with (instance.logs / f"{log}.log").open("a") as output:
         subprocess.Popen(
             command,
+            env={**os.environ, "LAB_NAME": instance.name},
             start_new_session=True,
             stdin=subprocess.DEVNULL,
             stdout=output,

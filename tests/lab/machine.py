@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from . import BUILD, LabError, packages
-from .steps import Report, run
+from .steps import Report, locked, run
 
 DEBIAN_PACKAGES = [
     "systemd-container",
@@ -81,19 +81,25 @@ def filesystem(path: Path) -> str:
 
 def install(report: Report) -> None:
     """Install the Debian packages that the lab needs and that are not there."""
-    wanted = {*DEBIAN_PACKAGES, *packages.DEBIAN_PACKAGES}
-    query = ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *wanted]
-    known = subprocess.run(query, capture_output=True, text=True, check=False).stdout
-    missing = sorted(
-        wanted - {line.split()[0] for line in known.splitlines() if line.endswith(" installed")}
-    )
-    if not missing:
-        return
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    report("apt-get update")
-    run(["apt-get", "update"], "apt", env=quiet)
-    report(f"apt-get install {' '.join(missing)}")
-    run(["apt-get", "install", "--yes", "--no-install-recommends", *missing], "apt", env=quiet)
+    with locked("apt"):
+        missing = _missing_packages()
+        if not missing:
+            return
+        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        report("apt-get update")
+        run(["apt-get", "update"], "apt", env=quiet)
+        report(f"apt-get install {' '.join(missing)}")
+        install = ["apt-get", "install", "--yes", "--no-install-recommends"]
+        run([*install, *missing], "apt", env=quiet)
+
+
+def _missing_packages() -> list[str]:
+    """Return the Debian packages that are to be installed."""
+    required = {*DEBIAN_PACKAGES, *packages.DEBIAN_PACKAGES}
+    status = "${Package} ${db:Status-Status}\n"
+    query = ["dpkg-query", "--show", f"--showformat={status}", *required]
+    lines = subprocess.run(query, capture_output=True, text=True, check=False).stdout.splitlines()
+    return sorted(required - {line.split()[0] for line in lines if line.endswith(" installed")})
 
 
 def check() -> None:

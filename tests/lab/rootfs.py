@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from . import LOGS, ROOT
+from . import ROOT, instance
 from .steps import Report, cached, run
 
 OVERLAY = Path(__file__).parent / "el7"
@@ -122,7 +122,7 @@ def build(report: Report) -> Path:
 
 def _build(target: Path, report: Report) -> None:
     report("Debian packages")
-    LOGS.mkdir(parents=True, exist_ok=True)
+    instance.logs.mkdir(parents=True, exist_ok=True)
     run(
         [
             "mmdebstrap",

@@ -12,6 +12,7 @@ import urllib.request
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
+from . import network
 from .registry import MANIFEST
 
 RELAY, IMAGES = "/relay/", "/v2/"
@@ -59,7 +60,9 @@ def main() -> None:
     """Serve until killed."""
     address, port, directory, images, *relayed = sys.argv[1:]
     handler = partial(Handler, directory=directory, images=images, relayed="".join(relayed))
-    ThreadingHTTPServer((address, int(port)), handler).serve_forever()
+    with network.joined():  # it listens to the hosts; the relay asks from the machine's own network
+        server = ThreadingHTTPServer((address, int(port)), handler)
+    server.serve_forever()
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 Hosts as they are before Salt: sshd lets a key in, and nothing of Salt is on them.
 
 Salt comes from the host ADMIN, which has ``salt-ssh`` and knows the keys of all hosts beforehand, as this machine does:
-``ssh -F build/lab/ssh/config lxdev01``. What Python the hosts have is what bare CentOS 7 may have: for Salt 3006 a 3.6, as of
+``ssh -F build/labs/default/ssh/config lxdev01``. What Python the hosts have is what bare CentOS 7 may have: for Salt 3006 a 3.6, as of
 one package; for Salt 3008, which no longer runs on that and brings its own, none.
 """
 
@@ -15,20 +15,19 @@ from pathlib import Path
 
 import yaml
 
-from . import ROOT, RUN, LabError, saltenv
+from . import ROOT, LabError, instance, saltenv
 from .steps import cached, run
 from .topology import Host, Topology
 
 ADMIN = Host("admin.devops.test", "172.31.250.2", [], salt_master=True)
-HOME = RUN / "ssh"  # on ADMIN it is PLACE
 PLACE = "/srv/lab/ssh"
-KEY = HOME / "id_ed25519"
+KEY = "id_ed25519"
 ENVIRONMENT_3006 = "ssh-3006"  # tests/lab/requirements/salt-ssh-3006.txt
 RELENV = "/var/cache/salt/master/relenv/linux/x86_64/salt-relenv.tar.xz"
 
 # Of the configuration of salt-ssh what is the lab's own: keys, hosts that are all busy at once.
 OPTIONS = {
-    "ssh_priv": f"{PLACE}/{KEY.name}",
+    "ssh_priv": f"{PLACE}/{KEY}",
     "known_hosts_file": f"{PLACE}/known_hosts",
     "ssh_timeout": 60,
     "ssh_max_procs": 16,
@@ -43,6 +42,11 @@ exec "${0%/*}/bin/python3" -sE -c 'import sys; from salt.scripts import salt_cal
 """
 
 
+def home() -> Path:
+    """Return the directory with the keys; on ADMIN it is PLACE."""
+    return instance.run / "ssh"
+
+
 def enter(table: Topology) -> Topology:
     """Return a topology whose hosts are all entered by SSH: with ADMIN in front of them, in place of a Salt master."""
     return replace(
@@ -52,16 +56,16 @@ def enter(table: Topology) -> Topology:
 
 def write_keys(table: Topology) -> None:
     """Make the key that all hosts let in, those of hosts which have none, and what ``ssh`` is told of all of them."""
-    HOME.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for path in [KEY, *map(host_key, table.hosts)]:
+    home().mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in [home() / KEY, *map(host_key, table.hosts)]:
         if not path.exists():
             run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", path.name, "-f", path], "ssh")
     known = [
         f"{host.address},{host.id},{host.name} {public(host_key(host))}" for host in table.hosts
     ]
-    (HOME / "known_hosts").write_text("".join(known))
-    (HOME / "config").write_text(
-        f"Host *\n  User root\n  IdentityFile {KEY}\n  IdentitiesOnly yes\n  UserKnownHostsFile {HOME}/known_hosts\n"
+    (home() / "known_hosts").write_text("".join(known))
+    (home() / "config").write_text(
+        f"Host *\n  User root\n  IdentityFile {home() / KEY}\n  IdentitiesOnly yes\n  UserKnownHostsFile {home()}/known_hosts\n"
         "  StrictHostKeyChecking yes\n"
         + "".join(
             f"Host {host.name} {host.id}\n  HostName {host.address}\n" for host in table.hosts
@@ -71,7 +75,7 @@ def write_keys(table: Topology) -> None:
 
 def host_key(host: Host) -> Path:
     """Return where the lab keeps a host's key."""
-    return HOME / f"{host.name}_key"
+    return home() / f"{host.name}_key"
 
 
 def public(private: Path) -> str:
@@ -85,7 +89,7 @@ def files(host: Host, line: str, python: str) -> dict[str, str]:
     found = {
         "etc/ssh/ssh_host_ed25519_key": private.read_text(),
         "etc/ssh/ssh_host_ed25519_key.pub": public(private),
-        "root/.ssh/authorized_keys": public(KEY),
+        "root/.ssh/authorized_keys": public(home() / KEY),
     }
     if host == ADMIN:
         found["usr/local/bin/salt-ssh"] = f'#!/bin/sh\nexec {saltenv.PLACE}/bin/salt-ssh "$@"\n'
@@ -146,7 +150,7 @@ def python_said(line: str, python: str) -> str:
 
 def forget(host: Host) -> None:
     """Throw the key of a host away, so that it gets another."""
-    for path in HOME.glob(f"{host_key(host).name}*"):
+    for path in home().glob(f"{host_key(host).name}*"):
         path.unlink()
 
 

@@ -15,7 +15,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from . import CACHE, LOGS, LabError
+from . import CACHE, LabError, cgroups, instance
 
 T = TypeVar("T")
 Report = Callable[[str], None]
@@ -77,9 +77,9 @@ class Steps:
 
 
 def run(command: list[str | Path], log: str, **options) -> None:
-    """Run a program with its output appended to build/logs/<log>.log; LabError where it fails or is not there."""
-    LOGS.mkdir(parents=True, exist_ok=True)
-    path = LOGS / f"{log}.log"
+    """Run a program with its output appended to <log>.log of the lab; LabError where it fails or is not there."""
+    instance.logs.mkdir(parents=True, exist_ok=True)
+    path = instance.logs / f"{log}.log"
     words = [str(word) for word in command]
     with path.open("a") as output:
         output.write(f"$ {' '.join(words)}\n")
@@ -99,18 +99,30 @@ def run(command: list[str | Path], log: str, **options) -> None:
         raise LabError(f"{' '.join(words[:3])} ... ended with {done.returncode}", path)
 
 
-def cached(kind: str, recipe: bytes, build: Callable[[Path], None]) -> Path:
-    """Return build/cache/<kind>-<hash of recipe>; if it is not there, build it, in place of an old one."""
+@contextmanager
+def locked(name: str) -> Iterator[None]:
+    """Wait until no other lab of this directory holds the lock of this name, and hold it."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    target = CACHE / f"{kind}-{hashlib.sha256(recipe).hexdigest()[:12]}"
-    with (CACHE / f".{kind}.lock").open("w") as lock:
+    with (CACHE / f".{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def cached(kind: str, recipe: bytes, build: Callable[[Path], None]) -> Path:
+    """
+    Return build/cache/<kind>-<hash of recipe>, built if it is not there.
+
+    What was built by an older recipe is deleted, unless other labs run, which may use it.
+    """
+    with locked(kind):
+        target = CACHE / f"{kind}-{hashlib.sha256(recipe).hexdigest()[:12]}"
         if not target.is_dir():
             partial = target.with_suffix(".partial")
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir()
             build(partial)
-            for old in set(CACHE.glob(f"{kind}-*")) - {partial}:
-                shutil.rmtree(old)
+            if cgroups.labs() <= {instance.name}:
+                for old in set(CACHE.glob(f"{kind}-*")) - {partial}:
+                    shutil.rmtree(old)
             partial.rename(target)
     return target
