@@ -29,8 +29,9 @@ unit: .venv/.made ## unit and rendering tests
 	.venv/bin/pytest --numprocesses auto --dist loadgroup -m "not root" tests/unit tests/render
 
 hosts: .venv/.made ## tests on real hosts, two labs at a time (root, Debian 12)
-	.venv/bin/pytest -m root tests/unit
-	.venv/bin/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder tests/integration
+	.venv/bin/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder \
+	    -m "not alone" tests/integration
+	.venv/bin/pytest -m "alone or root" tests/unit tests/integration
 
 test: .venv/.made ## all tests: check, then hosts
 	@start=$$(date +%s) && $(MAKE) --no-print-directory check \

@@ -30,6 +30,7 @@ LONGEST_FIRST = (
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "alone: while no other lab runs; `make hosts` runs it last")
     instance.select(f"test-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}")
 
 
@@ -66,19 +67,18 @@ def weight(item) -> int:
     return LONGEST_FIRST.index(group) if group in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
-@contextlib.contextmanager
-def booted(topology: str, line: str, host: str, *options: str) -> Iterator[Lab]:
-    """
-    Boot a lab, be on its network, and stop it when the tests are through.
-
-    Where no lab can run the tests are skipped; with CI=true they fail.
-    """
+def require_lab() -> None:
+    """Skip the test where no lab can run; with CI=true fail it."""
     obstacles = machine.obstacles()
     if obstacles:
-        reason = "the lab cannot run here: " + "; ".join(obstacles)
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        refuse("the lab cannot run here: " + "; ".join(obstacles))
+
+
+@contextlib.contextmanager
+def booted(topology: str, line: str, host: str, *options: str) -> Iterator[Lab]:
+    """Boot a lab, be on its network, and stop it when the tests are through."""
+    require_lab()
     lab = Lab(line, host)
     lab.do("down")
     try:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from test_ha import HOSTS, whole
+from ha_cluster import HOSTS, whole
 
 from lab import cluster
 

@@ -1,7 +1,6 @@
-"""The cluster of the table: eight hosts, three of everything that has to survive. What they do when some of them do not."""
+"""The cluster of the topology: eight hosts, three of everything that has to survive a failure."""
 
 import json
-import re
 import socket
 import subprocess
 import time
@@ -10,111 +9,28 @@ from pathlib import Path
 import pytest
 import requests
 from cluster_lab import eventually, lab_command, orchestration, steps
-
-from lab import hosts
+from ha_cluster import (
+    AGENTS,
+    CONTROL,
+    ELECTION_TIMEOUT,
+    HOSTS,
+    back,
+    chronos_leader,
+    framework_leader,
+    get,
+    marathon_leader,
+    mesos_leader,
+    modules_know_who_leads,
+    runs,
+    whole,
+    zookeeper_leader,
+)
 
 ROOT = Path(__file__).parents[2]
-CONTROL = {"lxcc01": "172.31.250.11", "lxcc02": "172.31.250.12", "lxcc03": "172.31.250.13"}
-AGENTS = {f"lxb00{number}": f"172.31.250.{64 + number}" for number in range(1, 5)}
-HOSTS = ["lxcm01", *CONTROL, *AGENTS]
-NAMES = {address: name for name, address in CONTROL.items()}
-UNITS = ("zookeeper", "mesos-master", "marathon", "chronos")
-SESSION = 60  # seconds: ZooKeeper's sessions last up to 40, and what is elected then has to come up
 
-# What Salt itself does not change: one line is enough for it.
-one_line = pytest.mark.lines("3008")
-
-
-def get(host: str, port: int, path: str, **options) -> requests.Response:
-    address = CONTROL.get(host) or AGENTS[host]
-    return requests.get(f"http://{address}:{port}{path}", timeout=5, **options)
-
-
-def zookeeper_modes(lab) -> dict[str, str]:
-    """What each server says it is; nothing of those that are off or do not serve."""
-    modes = {}
-    for host in CONTROL:
-        if hosts.running(host):
-            done = lab.at(host).execute("sh", "-c", "printf srvr | nc -w 2 localhost 2181")
-            for mode in re.findall(r"^Mode: (\w+)$", done.stdout, re.MULTILINE):
-                modes[host] = mode
-    return modes
-
-
-def zookeeper_leader(lab) -> str:
-    return next((host for host, mode in zookeeper_modes(lab).items() if mode == "leader"), "")
-
-
-def answers_itself(host: str) -> bool:
-    """Whether a master is there and leads: a standby answers 307."""
-    try:
-        return get(host, 5050, "/state", allow_redirects=False).status_code == 200
-    except OSError:
-        return False
-
-
-def mesos_leader(_lab) -> str:
-    leaders = [host for host in CONTROL if answers_itself(host)]
-    assert len(leaders) <= 1, leaders
-    return leaders[0] if leaders else ""
-
-
-def framework_leader(port: int, path: str) -> str:
-    """Whom they all name."""
-    named = set()
-    for host in CONTROL:
-        try:
-            named.add(get(host, port, path).json()["leader"].partition(":")[0])
-        except OSError:
-            continue
-    return NAMES[named.pop()] if len(named) == 1 else ""
-
-
-def marathon_leader(_lab) -> str:
-    return framework_leader(8080, "/v2/leader")
-
-
-def chronos_leader(_lab) -> str:
-    return framework_leader(4400, "/scheduler/leader")
-
-
-def active_frameworks(master: str) -> set[str]:
-    return {
-        framework["name"]
-        for framework in get(master, 5050, "/state").json()["frameworks"]
-        if framework["active"]
-    }
-
-
-def whole(lab, servers: int = 3, agents: int = 4) -> None:
-    """The cluster does its work: a quorum, a leader of each kind, the agents and both frameworks active at the leading master."""
-    eventually(
-        lambda: sorted(zookeeper_modes(lab).values()) == ["follower"] * (servers - 1) + ["leader"],
-        SESSION,
-    )
-    leader = eventually(lambda: mesos_leader(lab), SESSION)
-    eventually(lambda: get(leader, 5050, "/state").json()["activated_slaves"] == agents, SESSION)
-    eventually(lambda: active_frameworks(leader) == {"marathon", "chronos"}, SESSION)
-    eventually(lambda: marathon_leader(lab), SESSION)
-    eventually(lambda: chronos_leader(lab), SESSION)
-
-
-def runs(lab, *hosts: str) -> str:
-    """One of these control nodes that has all of its services: who loses leadership ends, and systemd waits a minute to start it again."""
-
-    def complete(host: str) -> bool:
-        return lab.at(host).run(f"systemctl is-active {' '.join(UNITS)} || true").split() == [
-            "active"
-        ] * len(UNITS)
-
-    return eventually(lambda: next(filter(complete, hosts), None), 90)
-
-
-def back(lab, host: str) -> None:
-    """A host that is on again: its services run, Salt has nothing to change, the cluster is whole."""
-    runs(lab, host)
-    whole(lab)
-    assert lab.at(host).converge() == {}
+# What Salt itself does not change: one line is enough. With the other one test_install.py converges
+# the same hosts, by salt-ssh test_ssh.py.
+pytestmark = pytest.mark.lines("3008")
 
 
 def test_up_and_a_second_run_changes_nothing_on_any_host(ha):
@@ -149,23 +65,9 @@ def test_status_names_the_leaders(ha):
 
 
 def test_the_modules_know_who_leads(ha):
-    master = ha.at("lxcm01")
-    leader = json.loads(master.run("salt-call mesos.leader --out=json"))["local"]
-    assert leader["url"] == f"http://{CONTROL[mesos_leader(ha)]}:5050"
-    assert (
-        len(json.loads(master.run("salt-call mesos.agents active=True --out=json"))["local"]) == 4
-    )
-    assert CONTROL[marathon_leader(ha)] in master.run("salt-call marathon.leader")
-    assert CONTROL[chronos_leader(ha)] in master.run("salt-call chronos.leader")
-    ensemble = json.loads(ha.at("lxcc01").run("salt-call zk.ensemble --out=json"))["local"]
-    assert sorted(server["mode"] for server in ensemble.values()) == [
-        "follower",
-        "follower",
-        "leader",
-    ]
+    modules_know_who_leads(ha)
 
 
-@one_line
 def test_each_function_of_the_modules_answers(ha):
     gone = ha.at("lxcc01").call_every_function()
     agent = ha.at({address: host for host, address in AGENTS.items()}[gone])
@@ -242,7 +144,6 @@ def scaled(**instances: int) -> str:
     return json.dumps({"marathon": {"apps": apps}})
 
 
-@one_line
 def test_one_command_brings_the_declared_apps_and_jobs_to_the_cluster(ha):
     _, changed = ha.orchestrated("apps")
     assert {"Marathon has its groups and apps", "Chronos has its jobs"} <= set(changed)
@@ -269,7 +170,6 @@ def test_one_command_brings_the_declared_apps_and_jobs_to_the_cluster(ha):
     assert ha.orchestrated("apps")[1] == []
 
 
-@one_line
 def test_a_container_that_is_killed_comes_back(ha):
     (before,) = running("http-server")
     agent_of(ha, before).run("docker kill $(docker ps --quiet --filter name=mesos-)")
@@ -286,7 +186,6 @@ def test_a_container_that_is_killed_comes_back(ha):
     )
 
 
-@one_line
 def test_pillar_scales_apps_up_and_down(ha):
     ha.orchestrated("apps", scaled(http_server=3, hello=4))
     assert (
@@ -303,7 +202,6 @@ def test_pillar_scales_apps_up_and_down(ha):
     )
 
 
-@one_line
 def test_apps_are_brought_to_run_although_marathon_loses_its_leader_meanwhile(ha):
     lost = eventually(lambda: marathon_leader(ha))
     command = lab_command("run", "lxcm01", *orchestration("apps", scaled(hello=6)))
@@ -320,7 +218,6 @@ def test_apps_are_brought_to_run_although_marathon_loses_its_leader_meanwhile(ha
     back(ha, lost)
 
 
-@one_line
 def test_a_deployment_that_cannot_finish_fails_in_time_and_says_why(ha):
     here = ha.at("lxcc01")
     huge = here.single(
@@ -355,7 +252,6 @@ def test_a_deployment_that_cannot_finish_fails_in_time_and_says_why(ha):
     assert here.single("marathon.app_absent", "/web", wait=True)["result"] is True
 
 
-@one_line
 def test_what_ran_on_an_agent_that_lost_its_power_runs_again(ha):
     (before,) = running("http-server")
     lost = agent_of(ha, before).host
@@ -385,7 +281,6 @@ print(after, len(agents))
 """
 
 
-@one_line
 def test_with_the_leader_killed_between_two_calls_the_next_one_answers(ha):
     lost = eventually(lambda: mesos_leader(ha))
     asker = ha.at("lxcm01")
@@ -414,7 +309,6 @@ def test_a_node_is_what_its_roles_promise(ha, host):
     ha.at(host).verify()
 
 
-@one_line
 def test_members_reach_what_others_do_not(ha):
     """This machine is among the clients and not in the table; the bridge's other address is neither."""
     for port in (2181, 3888, 15101, 15201):
@@ -444,7 +338,6 @@ def test_members_reach_what_others_do_not(ha):
         )
 
 
-@one_line
 def test_a_container_keeps_its_published_port_when_the_zone_changes(ha):
     agent = ha.at("lxb001")
     agent.run("tar -C / -c usr/bin/busybox | docker import - bare >/dev/null")
@@ -470,7 +363,6 @@ def test_a_container_keeps_its_published_port_when_the_zone_changes(ha):
         agent.converge()
 
 
-@one_line
 @pytest.mark.parametrize(
     "leader, others",
     [
@@ -485,7 +377,7 @@ def test_the_cluster_survives_the_loss_of_a_leader(ha, leader, others):
     ha.do("kill", lost)
     try:
         began = time.monotonic()
-        assert eventually(lambda: (now := leader(ha)) != lost and now, SESSION), others
+        assert eventually(lambda: (now := leader(ha)) != lost and now, ELECTION_TIMEOUT), others
         print(f"{others} after {time.monotonic() - began:.0f} s")
         whole(ha, servers=2)
         assert "down" in ha.do("status")
@@ -506,18 +398,18 @@ def test_the_cluster_survives_the_loss_of_a_leader(ha, leader, others):
     back(ha, lost)
 
 
-@one_line
 def test_the_cluster_survives_a_cut_cable(ha):
     lost = eventually(lambda: mesos_leader(ha))
     ha.do("cut", lost)
     try:
-        assert eventually(lambda: (now := mesos_leader(ha)) != lost and now, SESSION)
+        assert eventually(lambda: (now := mesos_leader(ha)) != lost and now, ELECTION_TIMEOUT)
         eventually(
-            lambda: get(mesos_leader(ha), 5050, "/state").json()["activated_slaves"] == 4, SESSION
+            lambda: get(mesos_leader(ha), 5050, "/state").json()["activated_slaves"] == 4,
+            ELECTION_TIMEOUT,
         )
         eventually(
             lambda: marathon_leader(ha) not in ("", lost) and chronos_leader(ha) not in ("", lost),
-            SESSION,
+            ELECTION_TIMEOUT,
         )
     finally:
         ha.do("heal", lost)
@@ -536,7 +428,6 @@ def checksums() -> str:
     ).stdout
 
 
-@one_line
 def test_a_fifth_agent_joins_by_its_name_alone(ha):
     before = checksums()
     ha.do("add", "lxb005")
@@ -548,7 +439,6 @@ def test_a_fifth_agent_joins_by_its_name_alone(ha):
     assert checksums() == before
 
 
-@one_line
 def test_a_replaced_member_rejoins_with_its_id(ha):
     ha.do("replace", "lxcc02")
     ha.at("lxcm01").run("salt-run state.orchestrate orchestration.roles")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pytest
 from cluster_lab import Lab
 from document import LAPTOP, DocumentError, Part, here, parse, run
+from ha_cluster import CONTROL, HOSTS, get, mesos_leader, modules_know_who_leads, whole
 
 from lab import ROOT
 
@@ -54,3 +55,28 @@ def test_what_the_document_says_is_true(reader: Reader, part: Part):
     if wrong:
         reader.stopped = wrong.partition(":")[0]
         pytest.fail(f"INSTALL.md, {wrong}", pytrace=False)
+
+
+def test_the_cluster_of_the_document_is_whole_and_a_second_run_changes_nothing(reader: Reader):
+    if reader.stopped:
+        pytest.skip(f"the document is not true from {reader.stopped} on, and this builds on it")
+    whole(reader.lab)
+    assert reader.lab.converge_all(HOSTS) == {}
+    whole(reader.lab)
+
+
+def test_masters_that_do_not_lead_redirect_to_the_leader(reader: Reader):
+    leader = mesos_leader(reader.lab)
+    for host in set(CONTROL) - {leader}:
+        response = get(host, 5050, "/state", allow_redirects=False)
+        assert response.status_code == 307
+        assert response.headers["Location"].startswith(f"//{CONTROL[leader]}:5050/")
+
+
+@pytest.mark.parametrize("host", ["lxcc01", "lxb001"])
+def test_a_node_of_the_document_is_what_its_roles_promise(reader: Reader, host):
+    reader.lab.at(host).verify()
+
+
+def test_the_modules_know_who_leads(reader: Reader):
+    modules_know_who_leads(reader.lab)

@@ -32,7 +32,6 @@ from .plan import command as plan
 from .steps import Steps
 
 console = Console(highlight=False, soft_wrap=True)
-START = "Start one with `make up`."
 BUILDER = "lab_up"  # a control group beside those of the hosts; no host can be called so
 ANYTHING = {
     "ignore_unknown_options": True,
@@ -268,11 +267,17 @@ def state_of(host: topology.Host) -> str:
     return state if state == "down" or network.plugged(host.name) else "cut"
 
 
+def start_hint() -> str:
+    """Return the sentence that tells how to start the lab."""
+    command = f"{instance.command} up" if instance.isolated else "make up"
+    return f"Start one with `{command}`."
+
+
 def the_lab() -> tuple[cluster.Running, topology.Topology]:
     """Return how the lab was started and its topology, and be on its network from now on."""
     current = cluster.running()
     if not current:
-        raise LabError(f"No lab is running. {START}")
+        raise LabError(f"No lab is running. {start_hint()}")
     network.join()
     return current, current.table()
 
@@ -310,7 +315,7 @@ def list_labs() -> None:
     """Show the labs on this machine."""
     names = cgroups.labs()
     if not names:
-        console.print(f"No lab is running. {START}")
+        console.print(f"No lab is running. {start_hint()}")
         return
     table = Table("lab", "topology", "Salt", "packages", "hosts that are on")
     for name in sorted(names):
@@ -330,7 +335,7 @@ def list_labs() -> None:
 def status() -> None:
     """Say what runs: hosts, roles, whether their services answer, and who leads."""
     if not cluster.running():
-        console.print(f"No lab is running. {START}")
+        console.print(f"No lab is running. {start_hint()}")
         return
     current, table = the_lab()
     console.print(f"A lab is running: {describe(current)}.")

@@ -149,7 +149,7 @@ def ask(topology: Topology, patience: float = 0) -> list[Answer]:
             answers = list(pool.map(lambda pair: ask_one(topology, *pair), wanted))
             if not troubles(answers) or time.monotonic() > deadline:
                 return answers
-            time.sleep(1)
+            time.sleep(0.5)
 
 
 def leaders(answers: list[Answer]) -> dict[str, list[str]]:

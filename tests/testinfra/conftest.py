@@ -130,7 +130,7 @@ def get(host):
             if answer.rc == 0:
                 return answer.stdout
             assert time.monotonic() < deadline, f"{url}: {answer.stderr}"
-            time.sleep(2)
+            time.sleep(0.5)
 
     return get
 
@@ -142,7 +142,7 @@ def settled(get):
     def ask(url: str, condition) -> dict:
         deadline = time.monotonic() + 60
         while not condition(answer := json.loads(get(url))) and time.monotonic() < deadline:
-            time.sleep(2)
+            time.sleep(0.5)
         return answer
 
     return ask
@@ -165,7 +165,7 @@ def runs(host):
             assert time.monotonic() < deadline, host.run(
                 "systemctl status --no-pager %s", unit
             ).stdout
-            time.sleep(2)
+            time.sleep(0.5)
         assert service.is_enabled, unit
 
     return check

@@ -1,0 +1,129 @@
+"""The cluster of the topology ``ha``: its hosts, and what its services answer."""
+
+import json
+import re
+
+import requests
+from cluster_lab import eventually
+
+from lab import hosts
+
+CONTROL = {"lxcc01": "172.31.250.11", "lxcc02": "172.31.250.12", "lxcc03": "172.31.250.13"}
+AGENTS = {f"lxb00{number}": f"172.31.250.{64 + number}" for number in range(1, 5)}
+HOSTS = ["lxcm01", *CONTROL, *AGENTS]
+NAMES = {address: name for name, address in CONTROL.items()}
+UNITS = ("zookeeper", "mesos-master", "marathon", "chronos")
+# Seconds. ZooKeeper's sessions last up to 40, and what is elected then has to come up.
+ELECTION_TIMEOUT = 60
+
+
+def get(host: str, port: int, path: str, **options) -> requests.Response:
+    address = CONTROL.get(host) or AGENTS[host]
+    return requests.get(f"http://{address}:{port}{path}", timeout=5, **options)
+
+
+def zookeeper_modes(lab) -> dict[str, str]:
+    """What each server says it is; nothing of those that are off or do not serve."""
+    modes = {}
+    for host in CONTROL:
+        if hosts.running(host):
+            done = lab.at(host).execute("sh", "-c", "printf srvr | nc -w 2 localhost 2181")
+            for mode in re.findall(r"^Mode: (\w+)$", done.stdout, re.MULTILINE):
+                modes[host] = mode
+    return modes
+
+
+def zookeeper_leader(lab) -> str:
+    return next((host for host, mode in zookeeper_modes(lab).items() if mode == "leader"), "")
+
+
+def answers_itself(host: str) -> bool:
+    """Whether a master is there and leads: a standby answers 307."""
+    try:
+        return get(host, 5050, "/state", allow_redirects=False).status_code == 200
+    except OSError:
+        return False
+
+
+def mesos_leader(_lab) -> str:
+    leaders = [host for host in CONTROL if answers_itself(host)]
+    assert len(leaders) <= 1, leaders
+    return leaders[0] if leaders else ""
+
+
+def framework_leader(port: int, path: str) -> str:
+    """Whom they all name."""
+    named = set()
+    for host in CONTROL:
+        try:
+            named.add(get(host, port, path).json()["leader"].partition(":")[0])
+        except OSError:
+            continue
+    return NAMES[named.pop()] if len(named) == 1 else ""
+
+
+def marathon_leader(_lab) -> str:
+    return framework_leader(8080, "/v2/leader")
+
+
+def chronos_leader(_lab) -> str:
+    return framework_leader(4400, "/scheduler/leader")
+
+
+def active_frameworks(master: str) -> set[str]:
+    return {
+        framework["name"]
+        for framework in get(master, 5050, "/state").json()["frameworks"]
+        if framework["active"]
+    }
+
+
+def whole(lab, servers: int = 3, agents: int = 4) -> None:
+    """The cluster does its work: a quorum, a leader of each kind, the agents and both frameworks active at the leading master."""
+    eventually(
+        lambda: sorted(zookeeper_modes(lab).values()) == ["follower"] * (servers - 1) + ["leader"],
+        ELECTION_TIMEOUT,
+    )
+    leader = eventually(lambda: mesos_leader(lab), ELECTION_TIMEOUT)
+    eventually(
+        lambda: get(leader, 5050, "/state").json()["activated_slaves"] == agents, ELECTION_TIMEOUT
+    )
+    eventually(lambda: active_frameworks(leader) == {"marathon", "chronos"}, ELECTION_TIMEOUT)
+    eventually(lambda: marathon_leader(lab), ELECTION_TIMEOUT)
+    eventually(lambda: chronos_leader(lab), ELECTION_TIMEOUT)
+
+
+def runs(lab, *hosts: str) -> str:
+    """One of these control nodes that has all of its services: who loses leadership ends, and systemd waits a minute to start it again."""
+
+    def complete(host: str) -> bool:
+        return lab.at(host).run(f"systemctl is-active {' '.join(UNITS)} || true").split() == [
+            "active"
+        ] * len(UNITS)
+
+    return eventually(lambda: next(filter(complete, hosts), None), 90)
+
+
+def back(lab, host: str) -> None:
+    """A host that is on again: its services run, Salt has nothing to change, the cluster is whole."""
+    runs(lab, host)
+    whole(lab)
+    assert lab.at(host).converge() == {}
+
+
+def modules_know_who_leads(lab) -> None:
+    """Insist that the modules name the leaders that the services name."""
+    master = lab.at("lxcm01")
+    leader = json.loads(master.run("salt-call mesos.leader --out=json"))["local"]
+    assert leader["url"] == f"http://{CONTROL[mesos_leader(lab)]}:5050"
+    assert (
+        len(json.loads(master.run("salt-call mesos.agents active=True --out=json"))["local"]) == 4
+    )
+    assert CONTROL[marathon_leader(lab)] in master.run("salt-call marathon.leader")
+    assert CONTROL[chronos_leader(lab)] in master.run("salt-call chronos.leader")
+    ensemble = json.loads(lab.at("lxcc01").run("salt-call zk.ensemble --out=json"))["local"]
+    assert sorted(server["mode"] for server in ensemble.values()) == [
+        "follower",
+        "follower",
+        "leader",
+    ]

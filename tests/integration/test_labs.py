@@ -1,0 +1,151 @@
+"""
+Labs side by side: each with its own hosts at the same addresses, and nothing is left of them.
+
+`lab down` stops all labs of the machine, so these tests run when no others do (mark ``alone``).
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from conftest import require_lab
+from lab import BUILD, cgroups
+
+ADDRESS = "172.31.250.11"  # of the host in tests/topologies/single.yaml
+HOST = "lxdev01"
+NAMES = ("first", "second")
+
+pytestmark = pytest.mark.alone
+
+
+def command(name: str, *args: str) -> list[str]:
+    """Return the command line of ``lab`` for one of the labs."""
+    return [sys.executable, "-m", "lab.cli", "--name", name, *args]
+
+
+def lab(name: str, *args: str) -> subprocess.CompletedProcess[str]:
+    """Run ``lab`` for one of the labs, and return what it did."""
+    return subprocess.run(command(name, *args), capture_output=True, text=True, check=False)
+
+
+def output(name: str, *args: str) -> str:
+    """Run ``lab`` for one of the labs, insist that it succeeds, and return its stdout."""
+    done = lab(name, *args)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def stop_all() -> None:
+    """Run ``lab down``, without a name."""
+    environment = {name: value for name, value in os.environ.items() if name != "LAB_NAME"}
+    subprocess.run([sys.executable, "-m", "lab.cli", "down"], env=environment, check=True)
+
+
+def reachable(name: str) -> bool:
+    """Whether the host answers a ping on the network of a lab."""
+    return lab(name, "exec", "ping", "-c", "1", "-W", "2", ADDRESS).returncode == 0
+
+
+def machine_id(name: str) -> str:
+    """Return what the host of a lab says when it is asked through its Salt master."""
+    return output(name, "salt", "*", "cmd.run", "cat /etc/machine-id", "--out=newline_values_only")
+
+
+def per_process(path: str) -> set[str]:
+    """Return the contents of a file, or the target of a link, in /proc of every process."""
+    contents = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        file = process / path
+        try:
+            contents.add(os.readlink(file) if file.is_symlink() else file.read_text())
+        except OSError:  # it just ended
+            continue
+    return contents
+
+
+def traces() -> dict[str, set[str]]:
+    """Return all that a lab could leave behind on this machine."""
+    links = subprocess.run(["ip", "-brief", "link"], capture_output=True, text=True, check=True)
+    mounts = {line for text in per_process("mounts") for line in text.splitlines()}
+    return {
+        "processes": set(map(str, cgroups.members(lab=""))),
+        "control groups": {str(group) for group in cgroups.groups(lab="") if group.exists()},
+        "network namespaces": per_process("ns/net"),
+        "mount namespaces": per_process("ns/mnt"),
+        "mounts": {line for line in mounts if str(BUILD) in line},
+        "interfaces": {line.split()[0] for line in links.stdout.splitlines()},
+        "directories": {str(path) for path in (BUILD / "labs").glob("*")},
+    }
+
+
+@pytest.fixture(scope="module")
+def before():
+    """What is on the machine while no lab runs."""
+    require_lab()
+    stop_all()
+    return traces()
+
+
+@pytest.fixture(scope="module")
+def both(before):
+    """Two labs, each one host with Salt alone."""
+    starting = [
+        subprocess.Popen(
+            command(name, "up", "--no-apply"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        for name in NAMES
+    ]
+    for process in starting:
+        printed, _ = process.communicate()
+        assert process.returncode == 0, printed.decode()
+    yield NAMES
+    stop_all()
+
+
+def test_both_have_the_same_address_and_do_not_see_each_other(both):
+    first, second = (machine_id(name) for name in both)
+    assert first != second
+    assert all(reachable(name) for name in both)
+    output("first", "cut", HOST)
+    assert not reachable("first") and reachable("second")
+    output("first", "heal", HOST)
+    assert reachable("first")
+
+
+def test_the_list_shows_both(both):
+    shown = output("first", "list")
+    assert all(name in shown for name in both) and shown.count("1 of 1") == 2, shown
+
+
+def test_the_power_of_one_leaves_the_other_alone(both):
+    boot = output("second", "run", HOST, "cat", "/proc/sys/kernel/random/boot_id", "/proc/1/stat")
+    output("first", "kill", HOST)
+    assert not reachable("first")
+    assert machine_id("second")
+    again = output("second", "run", HOST, "cat", "/proc/sys/kernel/random/boot_id", "/proc/1/stat")
+    assert boot.split()[:3] == again.split()[:3]
+
+
+def test_one_that_is_stopped_leaves_the_other_alone(both):
+    output("first", "down")
+    assert "first" not in output("second", "list")
+    assert machine_id("second")
+
+
+def test_nothing_is_left_after_down_even_of_a_lab_that_was_killed_while_it_started(both, before):
+    starting = subprocess.Popen(
+        command("first", "up"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    while starting.poll() is None and not cgroups.members(HOST, lab="first"):
+        time.sleep(0.1)
+    starting.send_signal(signal.SIGKILL)
+    starting.wait()
+    assert cgroups.labs() == set(both)
+    stop_all()
+    new = {kind: traces()[kind] - before[kind] for kind in before}
+    assert {kind: remains for kind, remains in new.items() if remains} == {}
