@@ -1,23 +1,25 @@
 """
-Documents whose examples are run. What is to be run stands in fenced blocks of a Markdown file that begin with ``console``::
+Runs the examples of a Markdown document. They are fenced blocks that begin with ``console``::
 
     ```console
     [lxcc01-03]# uptime --pretty
     up ...
     ```
 
-``[host]#`` is the prompt. ``[lxcc01-03,lxb001]#`` are four hosts, which all run the command at the same time; ``[laptop]#`` is the machine
-that runs this. A command goes on over as many lines as the shell needs to see its end. What follows, up to the next prompt, is what
-each of the hosts is to print, to stdout or stderr: ``...`` stands for anything, and all white space is alike. Where nothing follows it may
-print what it likes. It is to end with 0.
+``[host]#`` is the prompt. ``[lxcc01-03,lxb001]#`` names four hosts, which run the command at the
+same time; ``[laptop]#`` is the machine that runs the tests. A command continues over as many lines
+as the shell needs. The lines up to the next prompt are the output that each host must print, on
+stdout or stderr: ``...`` matches any text, and all white space is equal. Without such lines any
+output is accepted. The command must exit with 0.
 
-Words after ``console`` say more of a block:
+Words after ``console`` change how a block is run:
 
-    verify      holds sooner or later: the block is repeated until all of it is so, or PATIENCE is over
-    refused     its last command is to end with another status than 0
+    verify      the block is repeated until all of it succeeds, or VERIFY_TIMEOUT is over
+    refused     the last command must exit with a status other than 0
 
-Blocks are run in the order of the document, heading by heading. One exception: of a section (###) that is divided (####), a part with
-nothing but ``verify`` blocks is run after each of the other parts, instead of in its place. So a reader may do either of them, and verify.
+Blocks run in the order of the document, with one exception: if a section (###) is divided (####), a
+part that has only ``verify`` blocks runs after each of the other parts, not in its own place. So a
+reader may follow either of the other parts, and then verify.
 """
 
 import doctest
@@ -29,26 +31,26 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-PATIENCE = 120  # seconds until what is verified has to be so
+VERIFY_TIMEOUT = 120  # seconds
 LAPTOP = "laptop"
-WORDS = {"verify", "refused"}
+BLOCK_WORDS = {"verify", "refused"}
 
 FENCE = re.compile(r"(`{3,})\s*(.*)")
 HEADING = re.compile(r"(#{1,6}) (.*)")
 PROMPT = re.compile(r"\[([\w,-]+)\]# (.*)")
-SIMILAR = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+OUTPUT_OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
-# Runs a command on a host; returns its exit status and all that it printed.
+# Runs a command on a host; returns its exit status and its output.
 Execute = Callable[[str, str], tuple[int, str]]
 
 
 class DocumentError(Exception):
-    """The document cannot be read, or is not true; the text names the line."""
+    """The document cannot be parsed, or an example failed. The text names the line."""
 
 
 @dataclass
 class Command:
-    """What one or several hosts run, and what they are to print; nothing: whatever they do."""
+    """A command, the hosts that run it, and the output they must print. Empty: any output."""
 
     line: int
     hosts: list[str]
@@ -58,7 +60,7 @@ class Command:
 
 @dataclass
 class Block:
-    """Commands in one fence."""
+    """The commands in one fence."""
 
     line: int
     words: set[str]
@@ -67,40 +69,43 @@ class Block:
 
 @dataclass
 class Part:
-    """What stands below one heading. ``chapter`` is the heading of level 2 above it, or itself."""
+    """The blocks below one heading."""
 
     line: int
     level: int
     title: str
-    chapter: str = ""
     blocks: list[Block] = field(default_factory=list)
 
     @property
     def only_verifies(self) -> bool:
-        """Whether it asks, and does nothing."""
+        """Whether it has no block but ``verify`` blocks."""
         return all("verify" in block.words for block in self.blocks)
 
 
 def parse(text: str) -> list[Part]:
-    """Return the parts of a document that have something to run, in the order in which it is run. DocumentError if it makes no sense."""
+    """Return the parts with blocks, in the order in which to run them. Raises DocumentError."""
     parts = []
-    for section in _sections(_read(text)):
-        divided = [part for part in section[1:] if not part.only_verifies]
-        checks = (
-            [block for part in section[1:] if part.only_verifies for block in part.blocks]
-            if divided
-            else []
-        )
-        for part in section:
-            if part in divided:
-                part.blocks += checks
-            if part.blocks and (part not in section[1:] or not divided or part in divided):
-                parts.append(part)
-    return parts
+    for section in _sections(_headings(text)):
+        parts += _ordered(section[0], section[1:])
+    return [part for part in parts if part.blocks]
+
+
+def _ordered(section: Part, subsections: list[Part]) -> list[Part]:
+    """Return a section and its subsections in order, with the ``verify`` blocks after each."""
+    actions = [part for part in subsections if not part.only_verifies]
+    if not actions:
+        return [section, *subsections]
+    checks = []
+    for part in subsections:
+        if part.only_verifies:
+            checks += part.blocks
+    for part in actions:
+        part.blocks += checks
+    return [section, *actions]
 
 
 def _sections(parts: list[Part]) -> list[list[Part]]:
-    """Put the parts below #### headings to the one above them. The title of such a part says whose it is."""
+    """Group each part below a #### heading with the section above, and prefix its title."""
     sections: list[list[Part]] = []
     for part in parts:
         if part.level > 3 and sections:
@@ -111,98 +116,93 @@ def _sections(parts: list[Part]) -> list[list[Part]]:
     return sections
 
 
-def _read(text: str) -> list[Part]:
-    """Return all headings of a document, each with its blocks."""
+def _headings(text: str) -> list[Part]:
+    """Return a part for each heading, with its blocks."""
     parts = [Part(1, 1, "")]
-    fence, words, opened, content = "", [], 0, []
+    fence, words, start, content = "", [], 0, []
     for number, line in enumerate(text.splitlines(), 1):
         mark = FENCE.fullmatch(line)
         if not fence and mark:
-            fence, words, opened, content = mark[1], mark[2].split(), number, []
+            fence, words, start, content = mark[1], mark[2].split(), number, []
         elif fence and mark and not mark[2] and len(mark[1]) >= len(fence):
             if words[:1] == ["console"]:
-                parts[-1].blocks.append(_block(opened, words[1:], content))
+                parts[-1].blocks.append(_block(start, words[1:], content))
             fence = ""
         elif fence:
             content.append(line)
         elif heading := HEADING.fullmatch(line):
-            level, title = len(heading[1]), heading[2].replace("`", "")
-            parts.append(Part(number, level, title, parts[-1].chapter if level > 2 else title))
+            parts.append(Part(number, len(heading[1]), heading[2].replace("`", "")))
     if fence:
-        raise DocumentError(f"line {opened}: this fence has no end")
+        raise DocumentError(f"line {start}: this fence is not closed")
     return parts
 
 
-def _block(opened: int, words: list[str], content: list[str]) -> Block:
-    """Read what stands between two fences."""
-    unknown = set(words) - WORDS
+def _block(start: int, words: list[str], content: list[str]) -> Block:
+    """Parse the lines between two fences."""
+    unknown = set(words) - BLOCK_WORDS
     if unknown:
         raise DocumentError(
-            f"line {opened}: console {' '.join(sorted(unknown))} means nothing. Known: {', '.join(sorted(WORDS))}"
+            f"line {start}: unknown word after console: {' '.join(sorted(unknown))}. "
+            f"Known: {', '.join(sorted(BLOCK_WORDS))}"
         )
     commands: list[Command] = []
-    for number, line in enumerate(content, opened + 1):
+    for number, line in enumerate(content, start + 1):
         prompt = PROMPT.fullmatch(line)
-        if commands and _unfinished(commands[-1]):
+        if commands and _continues(commands[-1]):
             commands[-1].text += f"\n{line}"
         elif prompt:
             commands.append(Command(number, hosts(prompt[1]), prompt[2]))
         elif commands:
             commands[-1].expected += f"{line}\n"
         else:
-            raise DocumentError(f"line {number}: no prompt such as [lxcc01]# stands before this")
+            raise DocumentError(f"line {number}: a prompt such as [lxcc01]# must come first")
     if not commands:
-        raise DocumentError(f"line {opened}: nothing to run")
-    if _unfinished(commands[-1]):
-        raise DocumentError(f"line {commands[-1].line}: this command has no end")
-    return Block(opened, set(words), commands)
+        raise DocumentError(f"line {start}: this block has no command")
+    if _continues(commands[-1]):
+        raise DocumentError(f"line {commands[-1].line}: this command is not complete")
+    return Block(start, set(words), commands)
 
 
-def _unfinished(command: Command) -> bool:
-    """Whether a shell would wait for more. DocumentError where it would complain."""
+def _continues(command: Command) -> bool:
+    """Whether a shell would read another line. Raises DocumentError for a syntax error."""
     if command.expected:
         return False
-    environment = {**os.environ, "LC_ALL": "C"}
-    said = subprocess.run(
+    result = subprocess.run(
         ["bash", "-n"],
         input=command.text,
         capture_output=True,
         text=True,
-        env=environment,
+        env={**os.environ, "LC_ALL": "C"},
         check=False,
     )
-    if re.search("unexpected (end of file|EOF)|here-document at line", said.stderr):
+    if re.search("unexpected (end of file|EOF)|here-document at line", result.stderr):
         return True
-    if said.returncode:
-        raise DocumentError(f"line {command.line}: {said.stderr.strip()}")
+    if result.returncode:
+        raise DocumentError(f"line {command.line}: {result.stderr.strip()}")
     return re.search(r"(?<!\\)(\\\\)*\\$", command.text) is not None
 
 
 def hosts(text: str) -> list[str]:
     """Return the hosts of a prompt: ``lxcc01-03,lxb001`` is lxcc01, lxcc02, lxcc03 and lxb001."""
-    found = []
+    names = []
     for word in text.split(","):
         span = re.fullmatch(r"(.*?)(\d+)-(\d+)", word)
         if span:
-            name, first, last = span.groups()
-            found += [
-                f"{name}{number:0{len(first)}}" for number in range(int(first), int(last) + 1)
-            ]
+            prefix, start, end = span.groups()
+            numbers = range(int(start), int(end) + 1)
+            names += [f"{prefix}{number:0{len(start)}}" for number in numbers]
         else:
-            found.append(word)
-    return found
+            names.append(word)
+    return names
 
 
-def run(part: Part, execute: Execute, patience: float = PATIENCE, pause: float = 1) -> None:
-    """Run a part, block by block. DocumentError, naming the line, for the first thing that is not true, or does not become so."""
+def run(part: Part, execute: Execute, timeout: float = VERIFY_TIMEOUT, pause: float = 1) -> None:
+    """Run the blocks of a part. Raises DocumentError, with the line, for the first failure."""
     for block in part.blocks:
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + timeout
         while True:
             try:
-                for command in block.commands:
-                    _run(
-                        command, execute, "refused" in block.words and command is block.commands[-1]
-                    )
+                _run_block(block, execute)
                 break
             except DocumentError:
                 if "verify" not in block.words or time.monotonic() > deadline:
@@ -210,30 +210,39 @@ def run(part: Part, execute: Execute, patience: float = PATIENCE, pause: float =
             time.sleep(pause)
 
 
-def _run(command: Command, execute: Execute, refused: bool) -> None:
-    """Run a command on all of its hosts; DocumentError with what was wrong on each."""
+def _run_block(block: Block, execute: Execute) -> None:
+    """Run the commands of a block once."""
+    for command in block.commands:
+        must_fail = "refused" in block.words and command is block.commands[-1]
+        _run_command(command, execute, must_fail)
+
+
+def _run_command(command: Command, execute: Execute, must_fail: bool) -> None:
+    """Run a command on its hosts. Raises DocumentError with the difference on each host."""
     with ThreadPoolExecutor(len(command.hosts)) as pool:
-        answers = list(pool.map(lambda host: execute(host, command.text), command.hosts))
-    wrong = ""
+        results = list(pool.map(lambda host: execute(host, command.text), command.hosts))
+    failures = ""
     checker = doctest.OutputChecker()
-    for host, (status, said) in zip(command.hosts, answers, strict=True):
-        if refused == (status == 0):
-            wrong += f"\n{host}: it ended with {status}, and said:\n{said}"
-        elif command.expected.strip() and not checker.check_output(command.expected, said, SIMILAR):
+    for host, (status, output) in zip(command.hosts, results, strict=True):
+        if must_fail == (status == 0):
+            failures += f"\n{host}: exit status {status}, output:\n{output}"
+        elif command.expected.strip() and not checker.check_output(
+            command.expected, output, OUTPUT_OPTIONS
+        ):
             example = doctest.Example(command.text, command.expected)
-            wrong += f"\n{host}:\n{checker.output_difference(example, said, SIMILAR)}"
-    if wrong:
-        raise DocumentError(
-            f"line {command.line}: [{','.join(command.hosts)}]# {command.text}{wrong}"
-        )
+            difference = checker.output_difference(example, output, OUTPUT_OPTIONS)
+            failures += f"\n{host}:\n{difference}"
+    if failures:
+        prompt = f"[{','.join(command.hosts)}]#"
+        raise DocumentError(f"line {command.line}: {prompt} {command.text}{failures}")
 
 
-def here(text: str) -> tuple[int, str]:
-    """Run a command on this machine, which reaches the hosts without its proxy."""
+def run_locally(text: str) -> tuple[int, str]:
+    """Run a command on this machine, without its proxy: the hosts are reached directly."""
     environment = {
         name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")
     }
-    done = subprocess.run(
+    result = subprocess.run(
         ["bash", "-c", text],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -243,4 +252,4 @@ def here(text: str) -> tuple[int, str]:
         timeout=900,
         check=False,
     )
-    return done.returncode, done.stdout
+    return result.returncode, result.stdout

@@ -1,32 +1,35 @@
-"""INSTALL.md is true: what it tells people to type is typed, in its order, on bare hosts, and they print what it says."""
+"""
+The documents are correct: the commands they tell people to type are typed on bare hosts, in the
+order of the documents, and print the expected output.
+"""
 
 from dataclasses import dataclass
 
 import pytest
 from cluster_lab import Lab
-from document import LAPTOP, DocumentError, Part, here, parse, run
+from document import LAPTOP, DocumentError, Part, parse, run, run_locally
 from ha_cluster import CONTROL, HOSTS, get, mesos_leader, modules_know_who_leads, whole
 
 from lab import ROOT
 
-# What other tests run, for it begins with other hosts.
-ELSEWHERE = {"11 Without minions: salt-ssh"}
+# Followed one after the other on the same hosts. docs/salt-ssh.md starts with other hosts: test_ssh.py.
+DOCUMENTS = ("INSTALL.md", "docs/operate.md")
 
-# The document installs 3006, the last line with packages for EL7.
+# The documents install 3006, the last line with packages for EL7.
 pytestmark = pytest.mark.lines("3006")
 
 
 @dataclass
 class Reader:
-    """Somebody who follows the document, from its beginning to the first thing that is not true."""
+    """Somebody who follows the documents until an example is wrong."""
 
     lab: Lab
-    stopped: str = ""
+    stopped_at: str = ""
 
     def execute(self, host: str, text: str) -> tuple[int, str]:
-        """Type a command on a host, or here."""
+        """Type a command on a host, or on this machine."""
         if host == LAPTOP:
-            return here(text)
+            return run_locally(text)
         done = self.lab.at(host).execute("bash", "-c", f"exec 2>&1\n{text}")
         return done.returncode, done.stdout + done.stderr
 
@@ -37,29 +40,29 @@ def reader(bare):
 
 
 @pytest.mark.parametrize(
-    "part",
+    "document, part",
     [
-        pytest.param(part, id=f"line {part.line}, {part.title}")
-        for part in parse((ROOT / "INSTALL.md").read_text())
-        if part.chapter not in ELSEWHERE
+        pytest.param(document, part, id=f"{document} line {part.line}, {part.title}")
+        for document in DOCUMENTS
+        for part in parse((ROOT / document).read_text())
     ],
 )
-def test_what_the_document_says_is_true(reader: Reader, part: Part):
-    if reader.stopped:
-        pytest.skip(f"the document is not true from {reader.stopped} on, and this builds on it")
-    wrong = ""
+def test_the_examples_of_a_document_work(reader: Reader, document: str, part: Part):
+    if reader.stopped_at:
+        pytest.skip(f"builds on {reader.stopped_at}, which failed")
+    failure = ""
     try:
         run(part, reader.execute)
     except DocumentError as error:
-        wrong = str(error)
-    if wrong:
-        reader.stopped = wrong.partition(":")[0]
-        pytest.fail(f"INSTALL.md, {wrong}", pytrace=False)
+        failure = f"{document}, {error}"
+    if failure:
+        reader.stopped_at = failure.partition(":")[0]
+        pytest.fail(failure, pytrace=False)
 
 
-def test_the_cluster_of_the_document_is_whole_and_a_second_run_changes_nothing(reader: Reader):
-    if reader.stopped:
-        pytest.skip(f"the document is not true from {reader.stopped} on, and this builds on it")
+def test_the_cluster_of_the_documents_is_whole_and_a_second_run_changes_nothing(reader: Reader):
+    if reader.stopped_at:
+        pytest.skip(f"{reader.stopped_at} failed, and this builds on it")
     whole(reader.lab)
     assert reader.lab.converge_all(HOSTS) == {}
     whole(reader.lab)
@@ -74,7 +77,7 @@ def test_masters_that_do_not_lead_redirect_to_the_leader(reader: Reader):
 
 
 @pytest.mark.parametrize("host", ["lxcc01", "lxb001"])
-def test_a_node_of_the_document_is_what_its_roles_promise(reader: Reader, host):
+def test_a_node_of_the_documents_is_what_its_roles_promise(reader: Reader, host):
     reader.lab.at(host).verify()
 
 

@@ -1,4 +1,7 @@
-"""The runner of documents, with hosts that are a function; and INSTALL.md as far as it can be read without any host."""
+"""
+The runner of documents, with a function in place of the hosts; and the documents themselves as far
+as they can be checked without a host.
+"""
 
 import re
 
@@ -10,6 +13,7 @@ from integration.document import Command, DocumentError
 from lab import ROOT, ssh
 
 INSTALL = (ROOT / "INSTALL.md").read_text()
+DOCUMENTS = ("INSTALL.md", "docs/operate.md", "docs/salt-ssh.md")
 
 
 def fenced(*lines: str, words: str = "") -> str:
@@ -26,23 +30,26 @@ def commands(text: str) -> list[Command]:
 
 
 class Hosts:
-    """Answers from a table: command -> what it prints, or (status, output), or a list of these, one for each time it is asked."""
+    """
+    Fake hosts. ``answers`` maps a command to its output, to (status, output), or to a list of
+    these, one for each call.
+    """
 
     def __init__(self, **answers):
         self.answers = answers
-        self.asked = []
+        self.calls = []
 
     def __call__(self, host: str, text: str) -> tuple[int, str]:
-        self.asked.append((host, text))
+        self.calls.append((host, text))
         answer = self.answers[text.split()[0]]
         if isinstance(answer, list):
             answer = answer.pop(0) if len(answer) > 1 else answer[0]
         return answer if isinstance(answer, tuple) else (0, answer)
 
 
-def run(text: str, execute: Hosts, patience: float = 0) -> None:
+def run(text: str, execute: Hosts, timeout: float = 0) -> None:
     for part in document.parse(text):
-        document.run(part, execute, patience, pause=0)
+        document.run(part, execute, timeout, pause=0)
 
 
 # Reading
@@ -57,10 +64,10 @@ def test_a_block_in_a_longer_fence_is_an_example_of_a_block():
     assert document.parse("````text\n```console\n[a]# no\n```\n````\n") == []
 
 
-def test_a_command_knows_its_line_its_hosts_and_what_it_is_to_print():
-    [first, second] = commands("# Title\n\n" + fenced("[a]# uptime", "up", "long", "[b,c]# true"))
-    assert first == Command(4, ["a"], "uptime", "up\nlong\n")
-    assert second == Command(7, ["b", "c"], "true", "")
+def test_a_command_has_a_line_hosts_and_expected_output():
+    [uptime, true] = commands("# Title\n\n" + fenced("[a]# uptime", "up", "long", "[b,c]# true"))
+    assert uptime == Command(4, ["a"], "uptime", "up\nlong\n")
+    assert true == Command(7, ["b", "c"], "true", "")
 
 
 @pytest.mark.parametrize(
@@ -86,34 +93,34 @@ def test_a_prompt_names_hosts_one_by_one_or_as_a_range(prompt, hosts):
         ["true &&", "  echo yes"],
     ],
 )
-def test_a_command_goes_on_until_the_shell_sees_its_end(lines):
+def test_a_command_continues_until_it_is_complete(lines):
     [command, after] = commands(fenced(f"[a]# {lines[0]}", *lines[1:], "printed", "[a]# next"))
     assert command.text == "\n".join(lines)
     assert command.expected == "printed\n"
     assert after.text == "next"
 
 
-def test_a_backslash_that_is_one_does_not_continue():
+def test_an_escaped_backslash_at_the_end_does_not_continue_a_command():
     [command] = commands(fenced("[a]# echo \\\\", "\\"))
     assert (command.text, command.expected) == ("echo \\\\", "\\\n")
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
-        (fenced("uptime"), "line 2: no prompt"),
-        (fenced(), "line 1: nothing to run"),
-        (fenced("[a]# true", "[a]# cat <<EOF"), "line 3: this command has no end"),
+        (fenced("uptime"), "line 2: a prompt such as"),
+        (fenced(), "line 1: this block has no command"),
+        (fenced("[a]# true", "[a]# cat <<EOF"), "line 3: this command is not complete"),
         (fenced("[a]# echo )"), "line 2: .*syntax error"),
         (
             fenced("[a]# true", words="verfiy"),
-            "line 1: console verfiy means nothing. Known: refused, verify",
+            "line 1: unknown word after console: verfiy. Known: refused, verify",
         ),
-        ("```console\n[a]# true\n", "line 1: this fence has no end"),
+        ("```console\n[a]# true\n", "line 1: this fence is not closed"),
     ],
 )
-def test_what_makes_no_sense_is_refused_with_its_line(text, said):
-    with pytest.raises(DocumentError, match=said):
+def test_a_syntax_error_is_reported_with_its_line(text, message):
+    with pytest.raises(DocumentError, match=message):
         document.parse(text)
 
 
@@ -130,7 +137,7 @@ DIVIDED = (
 )
 
 
-def test_a_part_that_only_verifies_is_run_after_each_of_the_others():
+def test_a_part_that_only_verifies_runs_after_each_other_part():
     text = (
         DIVIDED
         + "#### Verify\n"
@@ -138,11 +145,11 @@ def test_a_part_that_only_verifies_is_run_after_each_of_the_others():
         + "### Next\n"
         + fenced("[a]# next")
     )
-    found = {
+    order = {
         part.title: [block.commands[0].text for block in part.blocks]
         for part in document.parse(text)
     }
-    assert found == {
+    assert order == {
         "Server": ["before"],
         "Server: By hand": ["hand", "check"],
         "Server: Salt": ["salt", "check"],
@@ -150,7 +157,7 @@ def test_a_part_that_only_verifies_is_run_after_each_of_the_others():
     }
 
 
-def test_without_parts_that_do_something_what_verifies_is_run_in_its_place():
+def test_verify_blocks_run_in_place_if_no_part_does_anything_else():
     text = (
         "### Server\n"
         + fenced("[a]# make")
@@ -164,13 +171,13 @@ def test_without_parts_that_do_something_what_verifies_is_run_in_its_place():
     ]
 
 
-def test_a_part_that_does_something_and_verifies_stays_as_it_is():
+def test_a_part_with_other_blocks_keeps_its_verify_blocks():
     text = DIVIDED + fenced("[a]# see", words="verify") + "#### Other\n" + fenced("[a]# other")
-    found = [[block.commands[0].text for block in part.blocks] for part in document.parse(text)]
-    assert found == [["before"], ["hand"], ["salt", "see"], ["other"]]
+    order = [[block.commands[0].text for block in part.blocks] for part in document.parse(text)]
+    assert order == [["before"], ["hand"], ["salt", "see"], ["other"]]
 
 
-def test_a_heading_in_a_block_is_none():
+def test_a_comment_in_a_block_is_not_a_heading():
     assert [
         part.title for part in document.parse("# Title\n" + fenced("[a]# cat <<EOF", "# no", "EOF"))
     ] == ["Title"]
@@ -182,11 +189,11 @@ def test_a_heading_in_a_block_is_none():
 def test_every_host_of_a_prompt_runs_the_command():
     execute = Hosts(id="root\n")
     run(fenced("[a01-03]# id", "root"), execute)
-    assert sorted(execute.asked) == [("a01", "id"), ("a02", "id"), ("a03", "id")]
+    assert sorted(execute.calls) == [("a01", "id"), ("a02", "id"), ("a03", "id")]
 
 
 @pytest.mark.parametrize(
-    ("expected", "said"),
+    ("expected", "output"),
     [
         ("up ... days", "up 12 days\n"),
         ("one   two", " one\n two\n"),
@@ -195,12 +202,12 @@ def test_every_host_of_a_prompt_runs_the_command():
         ("\n", "anything"),
     ],
 )
-def test_dots_stand_for_anything_and_white_space_is_alike(expected, said):
-    run(fenced("[a]# uptime", expected), Hosts(uptime=said))
+def test_dots_match_any_text_and_white_space_is_equal(expected, output):
+    run(fenced("[a]# uptime", expected), Hosts(uptime=output))
 
 
 @pytest.mark.parametrize(
-    ("expected", "said"),
+    ("expected", "output"),
     [
         ("up", "down"),
         ("Failed: 0", "Failed: 1"),
@@ -208,15 +215,15 @@ def test_dots_stand_for_anything_and_white_space_is_alike(expected, said):
         ("one ... three", "one two"),
     ],
 )
-def test_another_output_fails_with_line_command_host_and_both_outputs(expected, said):
+def test_a_difference_is_reported_with_line_command_host_and_both_outputs(expected, output):
     with pytest.raises(DocumentError) as caught:
-        run(fenced("[a]# uptime", expected), Hosts(uptime=said))
+        run(fenced("[a]# uptime", expected), Hosts(uptime=output))
     text = str(caught.value)
     assert text.startswith("line 2: [a]# uptime")
-    assert expected in text and said in text and "\na:" in text
+    assert expected in text and output in text and "\na:" in text
 
 
-def test_one_host_of_several_that_differs_is_named_and_the_others_are_not():
+def test_only_hosts_that_differ_are_named():
     def execute(host: str, _text: str) -> tuple[int, str]:
         return 0, "down" if host == "a02" else "up"
 
@@ -225,95 +232,84 @@ def test_one_host_of_several_that_differs_is_named_and_the_others_are_not():
     assert re.findall(r"^(a\d\d):", str(caught.value), re.MULTILINE) == ["a02"]
 
 
-def test_a_command_that_fails_fails_the_document_even_where_nothing_is_expected():
-    with pytest.raises(
-        DocumentError, match="line 2: .*false\na: it ended with 3, and said:\nno luck"
-    ):
+def test_a_failing_command_fails_the_document_even_if_any_output_is_accepted():
+    with pytest.raises(DocumentError, match="line 2: .*false\na: exit status 3, output:\nno luck"):
         run(fenced("[a]# false"), Hosts(false=(3, "no luck")))
 
 
-def test_of_a_refused_block_the_last_command_must_fail():
+def test_the_last_command_of_a_refused_block_must_fail():
     text = fenced("[a]# true", "[a]# apply", "refused: ...", words="refused")
     run(text, Hosts(true="", apply=(1, "refused: no such setting")))
-    with pytest.raises(DocumentError, match="ended with 0"):
+    with pytest.raises(DocumentError, match="exit status 0"):
         run(text, Hosts(true="", apply="refused: but it went on"))
-    with pytest.raises(DocumentError, match="ended with 1"):
+    with pytest.raises(DocumentError, match="exit status 1"):
         run(text, Hosts(true=(1, ""), apply=(1, "refused: x")))
 
 
-def test_what_is_verified_is_asked_again_from_its_first_command_until_it_is_so():
+def test_a_verify_block_is_repeated_from_its_first_command_until_it_succeeds():
     execute = Hosts(one="1", two=["no", (1, "2"), "2"])
-    run(fenced("[a]# one", "1", "[a]# two", "2", words="verify"), execute, patience=60)
-    assert [text for _, text in execute.asked] == ["one", "two"] * 3
+    run(fenced("[a]# one", "1", "[a]# two", "2", words="verify"), execute, timeout=60)
+    assert [text for _, text in execute.calls] == ["one", "two"] * 3
 
 
-def test_what_never_becomes_so_fails_when_the_time_is_over():
+def test_a_verify_block_fails_after_the_timeout():
     execute = Hosts(one="0")
     with pytest.raises(DocumentError, match="line 2: "):
-        run(fenced("[a]# one", "1", words="verify"), execute, patience=0.05)
-    assert len(execute.asked) > 1
+        run(fenced("[a]# one", "1", words="verify"), execute, timeout=0.05)
+    assert len(execute.calls) > 1
 
 
-def test_what_is_not_verified_is_asked_once():
+def test_other_blocks_run_once():
     execute = Hosts(one=["0", "1"])
     with pytest.raises(DocumentError):
-        run(fenced("[a]# one", "1"), execute, patience=60)
-    assert len(execute.asked) == 1
+        run(fenced("[a]# one", "1"), execute, timeout=60)
+    assert len(execute.calls) == 1
 
 
-def test_after_the_first_failure_nothing_more_of_a_part_is_run():
+def test_a_part_stops_at_its_first_failure():
     execute = Hosts(one=(1, ""), two="")
     with pytest.raises(DocumentError):
         run(fenced("[a]# one") + fenced("[a]# two"), execute)
-    assert execute.asked == [("a", "one")]
+    assert execute.calls == [("a", "one")]
 
 
-def test_the_machine_that_runs_this_is_asked_without_its_proxy(monkeypatch):
+def test_local_commands_run_without_the_proxy(monkeypatch):
     monkeypatch.setenv("http_proxy", "http://proxy.example.org")
     monkeypatch.setenv("NO_PROXY", "localhost")
-    assert document.here('echo "<$http_proxy$NO_PROXY>"; echo err >&2; exit 4') == (4, "<>\nerr\n")
+    assert document.run_locally('echo "<$http_proxy$NO_PROXY>"; echo err >&2; exit 4') == (
+        4,
+        "<>\nerr\n",
+    )
 
 
-# INSTALL.md
+# The documents
 
 
-def test_install_is_about_the_hosts_of_the_lab():
-    topology = yaml.safe_load((ROOT / "tests/topologies/ha.yaml").read_text())
-    table = yaml.safe_load((ROOT / topology["table"]).read_text())["nodes"]
-    nodes = {name: row["address"] for name, row in table.items() if "*" not in name} | topology[
-        "glob_hosts"
-    ]
-    known = {name.partition(".")[0] for name in nodes} | {document.LAPTOP, ssh.ADMIN.name}
-    assert {host for command in commands(INSTALL) for host in command.hosts} <= known
-    for name, address in nodes.items():
-        assert f"{name} " in INSTALL, name
-        assert address in INSTALL, name
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_document_runs_commands_only_on_hosts_of_the_lab(name):
+    known_hosts = {host.partition(".")[0] for host in lab_addresses()}
+    known_hosts |= {document.LAPTOP, ssh.ADMIN.name}
+    examples = commands((ROOT / name).read_text())
+    assert examples
+    assert {host for command in examples for host in command.hosts} <= known_hosts
 
 
-def test_install_shows_the_table_of_the_repository():
-    [shown] = re.findall(
+def test_install_lists_the_hosts_of_the_lab():
+    for name, address in lab_addresses().items():
+        assert f"| {name} | {address} |" in INSTALL
+
+
+def lab_addresses() -> dict[str, str]:
+    """Return the hosts of the topology ``ha``: id -> address."""
+    lab_topology = yaml.safe_load((ROOT / "tests/topologies/ha.yaml").read_text())
+    nodes = yaml.safe_load((ROOT / lab_topology["table"]).read_text())["nodes"]
+    addresses = {name: node["address"] for name, node in nodes.items() if "*" not in name}
+    return addresses | lab_topology["glob_hosts"]
+
+
+def test_install_shows_the_topology_of_the_repository():
+    [example] = re.findall(
         r"^```yaml\n# pillar/topology.yaml\n(.*?)```", INSTALL, re.MULTILINE | re.DOTALL
     )
-    assert (
-        yaml.safe_load(shown)["nodes"]
-        == yaml.safe_load((ROOT / "pillar/topology.yaml").read_text())["nodes"]
-    )
-
-
-def test_every_link_of_install_leads_somewhere():
-    links = re.findall(r"\]\(([^)]+)\)", INSTALL)
-    anchors = {
-        re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
-        for title in re.findall(r"^#+ (.*)", INSTALL, re.MULTILINE)
-    }
-    broken = [
-        link
-        for link in links
-        if not link.startswith("http")
-        and not (
-            link.removeprefix("#") in anchors
-            if link.startswith("#")
-            else (ROOT / link.partition("#")[0]).exists()
-        )
-    ]
-    assert links and not broken
+    topology = yaml.safe_load((ROOT / "pillar/topology.yaml").read_text())
+    assert yaml.safe_load(example)["nodes"] == topology["nodes"]
