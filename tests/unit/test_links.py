@@ -1,4 +1,7 @@
-"""Links between the documents: each leads to a file that exists, and to a heading in it."""
+"""
+References in the documents: each link leads to a file that exists, and to a heading in it; and the
+support matrix names tests that exist.
+"""
 
 import re
 from pathlib import Path
@@ -53,6 +56,12 @@ def broken_links(path: Path) -> list[str]:
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_link_leads_to_a_file_and_a_heading(path):
     assert broken_links(path) == []
+
+
+def test_the_support_matrix_names_tests_that_exist():
+    names = set(re.findall(r"`(test_\w+)`", (ROOT / "docs/support.md").read_text()))
+    files = {path.stem for path in ROOT.glob("tests/**/test_*.py")}
+    assert names and names <= files, names - files
 
 
 @pytest.mark.parametrize(
