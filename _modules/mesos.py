@@ -17,11 +17,15 @@ import time
 import urllib.parse
 from collections.abc import Mapping
 
-import _mesos_http
+import _http_client
+import _http_settings
+import _text
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
-# A minion that has had this module before still has the older helper in memory.
-importlib.reload(_mesos_http)
+# After a sync Salt still has the old helpers in sys.modules.
+importlib.reload(_text)
+importlib.reload(_http_settings)
+importlib.reload(_http_client)
 
 DEFAULT_URL = "http://127.0.0.1:5050"
 PAGE = 1000  # tasks asked for at once; the master's own default is 100
@@ -47,15 +51,15 @@ VERIFY = 10  # seconds until a reservation, which the master only accepts at fir
 
 
 def _client(profile, connection):
-    return _mesos_http.Client("mesos", DEFAULT_URL, __salt__, __context__, profile, connection)
+    return _http_client.Client("mesos", DEFAULT_URL, __salt__, __context__, profile, connection)
 
 
 def connection(profile=None, **connection):
-    return _client(profile, connection).settings()
+    return _client(profile, connection).public_settings()
 
 
-connection.__doc__ = _mesos_http.CONNECTION_DOC.format(
-    service="mesos", default=DEFAULT_URL, port=5050, more=""
+connection.__doc__ = _http_settings.CONNECTION_DOC.format(
+    service="mesos", default=DEFAULT_URL, port=5050, extra_settings=""
 )
 
 
@@ -89,34 +93,38 @@ def _leader(client):
     failures, named, asked = [], [], {}
     for candidate in client.urls:
         try:
-            elected = _elected(client.at(candidate, trusted=True))
+            elected = _elected(client.for_server(candidate, trusted=True))
         except CommandExecutionError as error:
             failures.append(error)
             continue
         # The name under which the leader makes itself known may not be one that works from here.
         for place in dict.fromkeys((elected, candidate)):
             if place not in asked:
-                asked[place] = _why_not_recovered(client.at(place, trusted=place == candidate))
+                asked[place] = _why_not_recovered(
+                    client.for_server(place, trusted=place == candidate)
+                )
             if asked[place] is None:
                 return {
-                    **_mesos_http.place(elected),
+                    **_http_client.server_address(elected),
                     "url": place,
                     "recovered": True,
                     "error": None,
                 }
-        named.append({**_mesos_http.place(elected), "recovered": False, "error": asked[elected]})
+        named.append(
+            {**_http_client.server_address(elected), "recovered": False, "error": asked[elected]}
+        )
     if named:
         return named[0]
-    raise _mesos_http.all_failed(failures)
+    raise _http_client.combined_error(failures)
 
 
 def _elected(master):
     """Ask one master for the URL of the leader; it answers this without authentication, and the leader itself, too."""
     answer = master.get("/redirect", allow=(307,))
-    found = _mesos_http.target(answer)
+    found = _http_client.redirect_target(answer)
     if found is None:
         raise answer.error(
-            _mesos_http.HttpError, f"{answer.status}, which is not how a Mesos master answers"
+            _http_client.HttpError, f"{answer.status}, which is not how a Mesos master answers"
         )
     return found.rstrip("/")
 
@@ -131,7 +139,9 @@ def _why_not_recovered(master):
     about the local replica of the log, which a standby or a leader without a quorum may well have recovered.
     """
     try:
-        answer = master.ask("POST", "/api/v1", body={"type": "GET_HEALTH"}, read=True, allow=(307,))
+        answer = master.request(
+            "POST", "/api/v1", body={"type": "GET_HEALTH"}, idempotent=True, allow=(307,)
+        )
     except CommandExecutionError as error:
         return str(error)
     return f"POST {answer.url}: does not lead" if answer.status == 307 else None
@@ -158,8 +168,9 @@ def masters(profile=None, **connection):
     """
     client = _client(profile, connection)
     return list(
-        _mesos_http.together(
-            lambda url: _master(client.at(url, trusted=True)), {url: url for url in client.urls}
+        _http_client.map_concurrently(
+            lambda url: _master(client.for_server(url, trusted=True)),
+            {url: url for url in client.urls},
         ).values()
     )
 
@@ -175,9 +186,11 @@ def _master(master):
     try:
         master.get("/health")
         found.update(healthy=True, log_recovered=_log_recovered(master))
-        answer = master.ask("POST", "/api/v1", body={"type": "GET_HEALTH"}, read=True, allow=(307,))
+        answer = master.request(
+            "POST", "/api/v1", body={"type": "GET_HEALTH"}, idempotent=True, allow=(307,)
+        )
         found["leader"] = answer.status == 200
-    except _mesos_http.NoLeader as error:
+    except _http_client.NoLeader as error:
         found.update(
             leader="not finished recovery" in (error.info["message"] or ""), error=str(error)
         )
@@ -213,7 +226,7 @@ def health(profile=None, **connection):
     """
     try:
         return bool(_call(_client(profile, connection), "GET_HEALTH", needed="healthy")["healthy"])
-    except _mesos_http.Denied:
+    except _http_client.AccessDenied:
         raise
     except CommandExecutionError:
         return False
@@ -356,7 +369,7 @@ def metrics(names=None, timeout=None, profile=None, **connection):
     payload = (
         {}
         if timeout is None
-        else {"timeout": {"nanoseconds": int(_mesos_http.seconds(timeout) * SECOND)}}
+        else {"timeout": {"nanoseconds": int(_http_settings.check_timeout(timeout) * SECOND)}}
     )
     found = {
         each["name"]: each.get("value")
@@ -405,8 +418,8 @@ def summary(profile=None, **connection):
         for each in _call(client, "GET_METRICS", {}, "metrics")["metrics"]
     }
     named = _call(client, "GET_FRAMEWORKS").get("frameworks", [])
-    asked = _mesos_http.together(
-        lambda url: _master(client.at(url, trusted=True)), {url: url for url in client.urls}
+    asked = _http_client.map_concurrently(
+        lambda url: _master(client.for_server(url, trusted=True)), {url: url for url in client.urls}
     )
 
     def number(name):
@@ -430,7 +443,7 @@ def summary(profile=None, **connection):
         "resources": {
             name: _share(measured, name) for name in SCALARS if measured.get(f"master/{name}_total")
         },
-        "frameworks": _mesos_http.few(_frameworks_by_name(named)),
+        "frameworks": _text.shorten_list(_frameworks_by_name(named)),
         "tasks": {
             name[len("master/tasks_") :]: int(value)
             for name, value in sorted(measured.items())
@@ -525,11 +538,11 @@ def agents(active=None, hostname=None, attributes=None, profile=None, **connecti
         if active in (None, each["active"])
         and (hostname is None or each["hostname"].lower() == str(hostname).lower())
         and wanted.items()
-        <= {name: _text(value) for name, value in each["attributes"].items()}.items()
+        <= {name: _attribute_text(value) for name, value in each["attributes"].items()}.items()
     ]
 
 
-def _text(value):
+def _attribute_text(value):
     return _plain(value) if isinstance(value, float) else str(value)
 
 
@@ -541,7 +554,7 @@ def _agents(client):
         found += [_agent(each, True) for each in shown.get("recovered_slaves", [])]
     except (KeyError, TypeError):
         raise answer.error(
-            _mesos_http.HttpError, f"not how a Mesos master answers: {answer.first_line()}"
+            _http_client.HttpError, f"not how a Mesos master answers: {answer.summary()}"
         ) from None
     return sorted(found, key=lambda each: (each["hostname"], each["id"]))
 
@@ -617,12 +630,12 @@ def _known(names):
 def _agent_client(client, wanted):
     """A client for an agent itself, which is not sent credentials unless the caller named its URL or redirect_hosts allows it."""
     if isinstance(wanted, str) and "://" in wanted:
-        return client.at(wanted, trusted=True)
+        return client.for_server(wanted, trusted=True)
     found = _one_agent(client, wanted)
     scheme = urllib.parse.urlsplit(client.urls[0]).scheme
     # A certificate is for a name; else the address is surer, as names of agents are not known everywhere.
     host = found["hostname"] if scheme == "https" or not found["ip"] else found["ip"]
-    return client.at(f"{scheme}://{host}:{found['port']}")
+    return client.for_server(f"{scheme}://{host}:{found['port']}")
 
 
 def agent_health(agent, profile=None, **connection):
@@ -647,7 +660,7 @@ def agent_health(agent, profile=None, **connection):
     client = _agent_client(_client(profile, connection), agent)
     try:
         return bool(_call(client, "GET_HEALTH", needed="healthy")["healthy"])
-    except _mesos_http.Denied:
+    except _http_client.AccessDenied:
         raise
     except CommandExecutionError:
         return False
@@ -1318,7 +1331,7 @@ def _set_old_quota(client, role, current, wanted, force):
 
     if current:
         client.write(
-            "DELETE", f"/quota/{_mesos_http.quoted(role)}", lambda: role not in _quotas(client)
+            "DELETE", f"/quota/{_http_client.quote(role)}", lambda: role not in _quotas(client)
         )
     if not wanted:
         return
@@ -1420,7 +1433,7 @@ def remove_quota(role, profile=None, **connection):
         )
     else:
         client.write(
-            "DELETE", f"/quota/{_mesos_http.quoted(role)}", lambda: role not in _quotas(client)
+            "DELETE", f"/quota/{_http_client.quote(role)}", lambda: role not in _quotas(client)
         )
     return True
 
@@ -2062,8 +2075,11 @@ def mark_agent_gone(agent, confirm=False, profile=None, **connection):
     )
     _confirmed(confirm, f"agent: {id_} would be removed for ever, and its tasks lost")
     # It may be repeated as a read may: once it is done it stays so, and 503 means that the master is busy with this agent.
-    client.ask(
-        "POST", "/api/v1", body=_body("MARK_AGENT_GONE", {"agent_id": {"value": id_}}), read=True
+    client.request(
+        "POST",
+        "/api/v1",
+        body=_body("MARK_AGENT_GONE", {"agent_id": {"value": id_}}),
+        idempotent=True,
     )
     return id_
 
@@ -2222,7 +2238,7 @@ def _seen(done, what):
         if found:
             return found
         if time.monotonic() > deadline:
-            raise _mesos_http.OutcomeUnknown(
+            raise _http_client.OutcomeUnknown(
                 f"{what}, and it was not there {VERIFY} seconds later: the agent may have refused it"
             )
         time.sleep(0.2)
@@ -2548,8 +2564,8 @@ def api_call(call, payload=None, agent=None, confirm=False, profile=None, **conn
         _confirmed(confirm, f"call: {call} {IRREVERSIBLE[call]}")
     read = call.startswith(("GET_", "LIST_", "READ_"))
     payload = {} if payload is None and call == "GET_METRICS" else payload
-    answer = _server(profile, connection, agent).ask(
-        "POST", "/api/v1", body=_body(call, payload), read=read
+    answer = _server(profile, connection, agent).request(
+        "POST", "/api/v1", body=_body(call, payload), idempotent=read
     )
     return answer.json() if answer.body else None
 
@@ -2568,19 +2584,19 @@ def _body(call, payload=None):
 
 def _call(client, call, payload=None, needed=None):
     """Make a v1 call that reads; returns the member of its answer, empty if there is none, with at least what is needed in it."""
-    answer = client.ask("POST", "/api/v1", body=_body(call, payload), read=True)
+    answer = client.request("POST", "/api/v1", body=_body(call, payload), idempotent=True)
     found = answer.json()
     told = found.get(call.lower(), {})
     if found.get("type") != call or (needed and needed not in told):
         raise answer.error(
-            _mesos_http.HttpError, f"not how Mesos answers {call}: {answer.first_line()}"
+            _http_client.HttpError, f"not how Mesos answers {call}: {answer.summary()}"
         )
     return told
 
 
 def _write(client, call, payload, done):
     """Make a v1 call that changes something; where no answer comes ``done`` tells whether it is done."""
-    return client.write("POST", "/api/v1", done, body=_body(call, payload), read=False)
+    return client.write("POST", "/api/v1", done, body=_body(call, payload), idempotent=False)
 
 
 def _older_answer(client, path, params=None):
@@ -2599,7 +2615,7 @@ def _version(client):
     match = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", str(answer.json().get("version")))
     if not match:
         raise answer.error(
-            _mesos_http.HttpError, f"not how a Mesos master answers: {answer.first_line()}"
+            _http_client.HttpError, f"not how a Mesos master answers: {answer.summary()}"
         )
     return tuple(int(part or 0) for part in match.groups())
 

@@ -18,12 +18,16 @@ import time
 from collections.abc import Mapping
 
 import _chronos_schedule
-import _mesos_http
+import _http_client
+import _http_settings
+import _text
 import salt.utils.platform
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
-# A minion that has had this module before still has the older helpers in memory.
-importlib.reload(_mesos_http)
+# After a sync Salt still has the old helpers in sys.modules.
+importlib.reload(_text)
+importlib.reload(_http_settings)
+importlib.reload(_http_client)
 importlib.reload(_chronos_schedule)
 
 DEFAULT_URL = "http://127.0.0.1:4400"
@@ -104,18 +108,18 @@ def __virtual__():
 
 
 def _client(profile, connection):
-    return _mesos_http.Client("chronos", DEFAULT_URL, __salt__, __context__, profile, connection)
+    return _http_client.Client("chronos", DEFAULT_URL, __salt__, __context__, profile, connection)
 
 
 def connection(profile=None, **connection):
-    return _client(profile, connection).settings()
+    return _client(profile, connection).public_settings()
 
 
-connection.__doc__ = _mesos_http.CONNECTION_DOC.format(
+connection.__doc__ = _http_settings.CONNECTION_DOC.format(
     service="chronos",
     default=DEFAULT_URL,
     port=4400,
-    more="""
+    extra_settings="""
         * ``api_version``: 2 or 3, the generation of the API. Default ``auto``: the server is asked, once for each process.""",
 )
 
@@ -159,7 +163,7 @@ def _understood(answer):
 
 
 def _strange(answer):
-    return answer.error(_mesos_http.HttpError, f"not how Chronos answers: {answer.first_line()}")
+    return answer.error(_http_client.HttpError, f"not how Chronos answers: {answer.summary()}")
 
 
 def leader(profile=None, **connection):
@@ -183,10 +187,10 @@ def leader(profile=None, **connection):
     client, failures = _client(profile, connection), []
     for url in client.urls:
         try:
-            return _leader(client.at(url, trusted=True))
+            return _leader(client.for_server(url, trusted=True))
         except CommandExecutionError as error:
             failures.append(error)
-    raise _mesos_http.all_failed(failures)
+    raise _http_client.combined_error(failures)
 
 
 def _leader(server):
@@ -194,7 +198,7 @@ def _leader(server):
     for prefix in (PREFIXES[3], PREFIXES[2]):
         answer = server.get(f"{prefix}/leader", allow=(404, 405))
         if answer.status == 200:
-            return _mesos_http.named(answer)
+            return _http_client.leader_address(answer)
     _ping(server)
     return {"url": None, "host": None, "port": None}
 
@@ -256,12 +260,12 @@ def _ask(client, method, path, done=None, **options):
     def ask(generation):
         if done:
             return client.write(method, PREFIXES[generation] + path, done, **options)
-        return client.ask(method, PREFIXES[generation] + path, **options)
+        return client.request(method, PREFIXES[generation] + path, **options)
 
     generation = _generation(client)
     try:
         return ask(generation)
-    except _mesos_http.NotFound:
+    except _http_client.NotFound:
         __context__.pop(_generation_key(client), None)
         if _generation(client) == generation:
             raise
@@ -274,7 +278,7 @@ def _ask_3(client, path, **options):
         return None
     try:
         return _ask(client, "GET", path, **options)
-    except _mesos_http.HttpError:
+    except _http_client.HttpError:
         if _generation(client) == 3:
             raise
         return None
@@ -284,7 +288,7 @@ def _change(client, method, path, name, **options):
     """Ask for something about a job that may not be there. Raises NotFound if it is not."""
     try:
         return _ask(client, method, path, **options)
-    except (_mesos_http.Invalid, _mesos_http.ServerError) as error:
+    except (_http_client.InvalidRequest, _http_client.ServerError) as error:
         if _says_missing(error.info["message"] or ""):
             raise _no_job(name) from None
         if error.info["message"] in ("Bad Request", "Internal Server Error"):
@@ -298,7 +302,7 @@ def _says_missing(message):
 
 
 def _no_job(name):
-    return _mesos_http.NotFound(f"There is no job called {name!r}")
+    return _http_client.NotFound(f"There is no job called {name!r}")
 
 
 # --- reading jobs ---
@@ -376,7 +380,7 @@ def _known(client, name):
 
 def _find(client, name):
     """A job, None if there is none of that name."""
-    answer = _ask_3(client, f"/job/{_mesos_http.quoted(name)}", allow=(400,))
+    answer = _ask_3(client, f"/job/{_http_client.quote(name)}", allow=(400,))
     if answer is None:
         return _jobs(client).get(name)
     if answer.status == 200:
@@ -385,9 +389,9 @@ def _find(client, name):
             raise _strange(answer)
         return _plain(found)
     # A server that does not lead passes on the status without a word, which may mean anything.
-    if _says_missing(answer.first_line()) or name not in _summaries(client):
+    if _says_missing(answer.summary()) or name not in _summaries(client):
         return None
-    return _plain(answer.good().json())
+    return _plain(answer.raise_for_status().json())
 
 
 def job_exists(name, profile=None, **connection):
@@ -550,7 +554,7 @@ def job_stats(name, profile=None, **connection):
         salt-call chronos.job_stats hello
     """
     client = _client(profile, connection)
-    found = _change(client, "GET", f"/job/stat/{_mesos_http.quoted(_named(name))}", name).json()
+    found = _change(client, "GET", f"/job/stat/{_http_client.quote(_named(name))}", name).json()
     return {"histogram": found.get("histogram", {}), "history": found.get("taskStatHistory", [])}
 
 
@@ -684,7 +688,7 @@ def summary(profile=None, **connection):
         "leader": _leading(client),
         "api_version": _generation(client),
         "jobs": numbers,
-        "failing": _mesos_http.few(
+        "failing": _text.shorten_list(
             {
                 name: f"{each.get('lastError') or 'never'}, {each.get('errorsSinceLastSuccess', 0)} since the last success"
                 for name, each in known.items()
@@ -692,9 +696,11 @@ def summary(profile=None, **connection):
                 or states.get(name, {}).get("status") == "failure"
             }
         ),
-        "disabled": _mesos_http.few([name for name, each in known.items() if each.get("disabled")]),
-        "next": _mesos_http.few(dict(sorted(_next_runs(known), key=lambda run: run[1]))),
-        "dependents": _mesos_http.few(
+        "disabled": _text.shorten_list(
+            [name for name, each in known.items() if each.get("disabled")]
+        ),
+        "next": _text.shorten_list(dict(sorted(_next_runs(known), key=lambda run: run[1]))),
+        "dependents": _text.shorten_list(
             {name: each["children"] for name, each in states.items() if each["children"]}
         ),
     }
@@ -702,8 +708,10 @@ def summary(profile=None, **connection):
 
 def _leading(client):
     try:
-        return _mesos_http.named(_ask(client, "GET", "/leader", allow=(405,)).good())["url"]
-    except _mesos_http.NotFound:
+        return _http_client.leader_address(
+            _ask(client, "GET", "/leader", allow=(405,)).raise_for_status()
+        )["url"]
+    except _http_client.NotFound:
         return None
 
 
@@ -1277,7 +1285,7 @@ def put_jobs(
             for name in [name for name in names if name in gone]:
                 done["deleted"][name] = delete_job(name, profile=profile, **connection)["deleted"]
     except CommandExecutionError as error:
-        raise _mesos_http.HttpError(
+        raise _http_client.HttpError(
             str(error), **{**(getattr(error, "info", None) or {}), "done": done}
         ) from None
     return done
@@ -1312,7 +1320,7 @@ def _put(
         raise (
             _no_job(name)
             if current is None
-            else _mesos_http.Conflict(f"There is a job called {name!r} already")
+            else _http_client.Conflict(f"There is a job called {name!r} already")
         )
     _check_parents(name, wanted.get("parents", []), known)
     if current is None:
@@ -1482,10 +1490,10 @@ def _posted(client, body, changes, wait):
 
     endpoint = "/dependency" if "parents" in body else "/iso8601"
     try:
-        answer = _change(client, "POST", endpoint, body["name"], body=body, done=done)
-    except _mesos_http.HttpError as error:
+        result = _change(client, "POST", endpoint, body["name"], body=body, done=done)
+    except _http_client.HttpError as error:
         raise type(error)(f"{body['name']}: {error}", **error.info) from None
-    return answer if isinstance(answer, dict) else None
+    return result.read_back
 
 
 def _visible(client, name, wait):
@@ -1550,7 +1558,7 @@ def delete_job(name, children="refuse", test=False, foreseen=None, profile=None,
         raise _no_job(name)
     dependent = [child for child, parents in _parents(before, foreseen).items() if name in parents]
     if dependent and children == "refuse":
-        raise _mesos_http.Conflict(
+        raise _http_client.Conflict(
             f"{', '.join(dependent)} run after {name!r}, and would lose most of their fields. Delete them first, or allow it: "
             "children=allow"
         )
@@ -1562,7 +1570,7 @@ def delete_job(name, children="refuse", test=False, foreseen=None, profile=None,
         _change(
             client,
             "DELETE",
-            f"/job/{_mesos_http.quoted(name)}",
+            f"/job/{_http_client.quote(name)}",
             name,
             done=lambda: _find(client, name) is None,
         )
@@ -1651,7 +1659,7 @@ def run_job(name, arguments=None, profile=None, **connection):
     _change(
         client,
         "PUT",
-        f"/job/{_mesos_http.quoted(name)}",
+        f"/job/{_http_client.quote(name)}",
         name,
         params={"arguments": arguments or None},
     )
@@ -1679,7 +1687,7 @@ def mark_success(name, profile=None, **connection):
     """
     client, name = _client(profile, connection), _named(name)
     _needs_2_5(client, "chronos.mark_success")
-    answer = _change(client, "PUT", f"/job/success/{_mesos_http.quoted(name)}", name)
+    answer = _change(client, "PUT", f"/job/success/{_http_client.quote(name)}", name)
     if "true" not in answer.text():
         raise _no_job(name)
     return True
@@ -1706,7 +1714,7 @@ def kill_tasks(name, profile=None, **connection):
     """
     client, name = _client(profile, connection), _named(name)
     _known(client, name)  # Chronos 2 answers 500 without a word if there is none
-    path = f"/task/kill/{_mesos_http.quoted(name)}"
+    path = f"/task/kill/{_http_client.quote(name)}"
     _change(client, "DELETE", path, name, done=lambda: _summaries(client)[name]["state"] == "idle")
     return True
 
@@ -1770,7 +1778,9 @@ def api_call(method, path, params=None, body=None, confirm=False, profile=None, 
         confirm,
         f"True: {method} {path} cannot be taken back",
     )
-    return _client(profile, connection).ask(method, path, params=params, body=body).anything()
+    return (
+        _client(profile, connection).request(method, path, params=params, body=body).json_or_text()
+    )
 
 
 # --- checks ---
@@ -1779,9 +1789,7 @@ def api_call(method, path, params=None, body=None, confirm=False, profile=None, 
 def _expect(fits, argument, value, should):
     """Refuse an argument, in one line."""
     if not fits:
-        raise SaltInvocationError(
-            f"{argument}: {_mesos_http.shortened(repr(value))} should be {should}"
-        )
+        raise SaltInvocationError(f"{argument}: {_text.shorten(repr(value))} should be {should}")
 
 
 def _named(name):
@@ -1848,7 +1856,7 @@ def _checked(config, name=None):
         shown = (
             "its value"
             if field in ("environmentVariables", "container", "arguments")
-            else _mesos_http.shortened(repr(value))
+            else _text.shorten(repr(value))
         )
         if not fits(value):
             raise SaltInvocationError(f"{field}: {shown} should be {should}")
@@ -1918,7 +1926,7 @@ def _check_parents(name, wanted, known):
     unknown = sorted(set(wanted) - set(known) - {name})
     if unknown:
         missing = ", ".join(map(repr, unknown))
-        raise _mesos_http.NotFound(
+        raise _http_client.NotFound(
             f"parents: There is no job called {missing}. Chronos 3 would drop {name!r} without a word"
         )
     above, left = set(), list(wanted)

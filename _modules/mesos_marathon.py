@@ -16,13 +16,17 @@ import re
 import time
 from collections.abc import Mapping
 
+import _http_client
+import _http_settings
 import _marathon_app
-import _mesos_http
+import _text
 import salt.utils.platform
 from salt.exceptions import SaltInvocationError
 
-# A minion that has had this module before still has the older helpers in memory.
-importlib.reload(_mesos_http)
+# After a sync Salt still has the old helpers in sys.modules.
+importlib.reload(_text)
+importlib.reload(_http_settings)
+importlib.reload(_http_client)
 importlib.reload(_marathon_app)
 
 DEFAULT_URL = "http://127.0.0.1:8080"
@@ -65,15 +69,15 @@ def __virtual__():
 
 
 def _client(profile, connection):
-    return _mesos_http.Client("marathon", DEFAULT_URL, __salt__, __context__, profile, connection)
+    return _http_client.Client("marathon", DEFAULT_URL, __salt__, __context__, profile, connection)
 
 
 def connection(profile=None, **connection):
-    return _client(profile, connection).settings()
+    return _client(profile, connection).public_settings()
 
 
-connection.__doc__ = _mesos_http.CONNECTION_DOC.format(
-    service="marathon", default=DEFAULT_URL, port=8080, more=""
+connection.__doc__ = _http_settings.CONNECTION_DOC.format(
+    service="marathon", default=DEFAULT_URL, port=8080, extra_settings=""
 )
 
 
@@ -119,8 +123,11 @@ def leader(profile=None, **connection):
         salt-call marathon.leader url=http://10.0.0.1:8080,http://10.0.0.2:8080
     """
     client = _client(profile, connection)
-    return _mesos_http.first(
-        client.urls, lambda url: _mesos_http.named(client.at(url, trusted=True).get("/v2/leader"))
+    return _http_client.first_success(
+        client.urls,
+        lambda url: _http_client.leader_address(
+            client.for_server(url, trusted=True).get("/v2/leader")
+        ),
     )
 
 
@@ -155,7 +162,7 @@ def _info(client):
 
 def _strange(answer):
     """The error for an answer that is no answer of Marathon."""
-    return answer.error(_mesos_http.HttpError, f"not how Marathon answers: {answer.first_line()}")
+    return answer.error(_http_client.HttpError, f"not how Marathon answers: {answer.summary()}")
 
 
 def _said(answer, name=None, kind=list, needs=()):
@@ -180,7 +187,7 @@ def _hidden(value):
         return {name: _hidden(each) for name, each in value.items()}
     if isinstance(value, list):
         return [_hidden(each) for each in value]
-    return _mesos_http.without_user(value) if isinstance(value, str) else value
+    return _text.redact_user(value) if isinstance(value, str) else value
 
 
 def version(profile=None, **connection):
@@ -257,7 +264,7 @@ def abdicate(confirm=False, profile=None, **connection):
         salt-call marathon.abdicate confirm=True
     """
     _expect(confirm is True, "confirm", confirm, "True: the process of the leader ends")
-    _client(profile, connection).ask("DELETE", "/v2/leader").json()
+    _client(profile, connection).request("DELETE", "/v2/leader").json()
     return True
 
 
@@ -303,9 +310,9 @@ def summary(profile=None, **connection):
         },
         "instances": {"wanted": sum(each["instances"] for each in known), **total},
         "pods": pods,
-        "deployments": _mesos_http.few([_deployment_line(each) for each in running]),
-        "waiting": _mesos_http.few({_queued_id(each): _queued_why(each) for each in waiting}),
-        "unhealthy": _mesos_http.few(
+        "deployments": _text.shorten_list([_deployment_line(each) for each in running]),
+        "waiting": _text.shorten_list({_queued_id(each): _queued_why(each) for each in waiting}),
+        "unhealthy": _text.shorten_list(
             sorted(each["id"] for each in known if each.get("tasksUnhealthy"))
         ),
     }
@@ -408,15 +415,15 @@ def _one(client, path, missing, params=None):
     """What is at a path. Raises NotFound, with these words, if there is nothing."""
     try:
         return client.get(path, params=params)
-    except _mesos_http.NotFound as error:
-        raise _mesos_http.NotFound(missing, **error.info) from None
+    except _http_client.NotFound as error:
+        raise _http_client.NotFound(missing, **error.info) from None
 
 
 def _found(read, *arguments):
     """What a read returns; None if it is not there."""
     try:
         return read(*arguments)
-    except _mesos_http.NotFound:
+    except _http_client.NotFound:
         return None
 
 
@@ -490,7 +497,7 @@ def app_version(id, version, profile=None, **connection):
         salt-call marathon.app_version /web 2030-01-01T00:00:00.000Z
     """
     name, version = _named(id), _time(version)
-    path = f"/v2/apps{_path(name)}/versions/{_mesos_http.quoted(version)}"
+    path = f"/v2/apps{_path(name)}/versions/{_http_client.quote(version)}"
     return _one(_client(profile, connection), path, f"{name} has no version {version}").json()
 
 
@@ -765,9 +772,11 @@ def create_app(id, config, force=False, profile=None, **connection):
 def _begun(client, method, path, done, force=False, body=None, created=False, **params):
     """Ask for a change and return what became of it."""
     _expect(isinstance(force, bool), "force", force, "True or False")
-    answer = client.write(method, path, done, params={**params, "force": force}, body=body)
-    if isinstance(answer, Mapping):
-        return answer
+    answer, read_back = client.write(
+        method, path, done, params={**params, "force": force}, body=body
+    )
+    if answer is None:
+        return read_back
     said = answer.json() if answer.body else {}
     return _result(said, answer.headers.get("marathon-deployment-id"), created)
 
@@ -909,7 +918,7 @@ def _put_apps(client, release, declared, bodies, done, force):
     whole = {"partialUpdate": False} if release >= PARTIAL_SINCE else {}
     try:
         return _begun(client, "PUT", "/v2/apps", done, force, bodies, **whole)
-    except _mesos_http.Invalid as error:
+    except _http_client.InvalidRequest as error:
         raise type(error)(
             f"{_suspects(declared, error.info.get('details'))}: {error}", **error.info
         ) from None
@@ -926,7 +935,7 @@ def _suspects(declared, details):
     fields = {field for path in paths for field in re.findall(r"^/(\w+)", path)}
     found = [declared[number] for number in numbers if number < len(declared)]
     found = found or [each for each in declared if fields and fields <= each.keys()] or declared
-    names = _mesos_http.few([each["id"] for each in found])
+    names = _text.shorten_list([each["id"] for each in found])
     return names[0] if len(names) == 1 else f"one of {', '.join(names)}"
 
 
@@ -1181,7 +1190,7 @@ def kill_task(app, task, scale=False, wipe=False, force=False, profile=None, **c
     return _killed(
         client,
         "DELETE",
-        f"/v2/apps{_path(name)}/tasks/{_mesos_http.quoted(task)}",
+        f"/v2/apps{_path(name)}/tasks/{_http_client.quote(task)}",
         [task],
         scale,
         wipe,
@@ -1287,9 +1296,9 @@ def _killed(client, method, path, ids, scale, wipe, force, body=None, **params):
         return not left and {"version": None, "deploymentId": None, "created": False, "killed": ids}
 
     params = {**params, "scale": scale, "wipe": wipe, "force": force}
-    answer = client.write(method, path, done, params=params, body=body)
-    if isinstance(answer, Mapping):
-        return answer
+    answer, read_back = client.write(method, path, done, params=params, body=body)
+    if answer is None:
+        return read_back
     said = answer.json() if answer.body else {}
     if scale:
         return _result(said)
@@ -1483,8 +1492,8 @@ def update_group(id, config, purge=False, dry_run=False, force=False, profile=No
         )
     path = "/v2/groups" if name == "/" else f"/v2/groups{_path(name)}"
     if dry_run:
-        answer = client.ask(
-            "PUT", path, params={"dryRun": True, "force": force}, body=body, read=True
+        answer = client.request(
+            "PUT", path, params={"dryRun": True, "force": force}, body=body, idempotent=True
         )
         return [each["actions"] for each in _said(answer, "steps", needs=("actions",))]
 
@@ -2042,12 +2051,12 @@ def kill_pod_instances(id, instances, wipe=False, profile=None, **connection):
         left = {each["id"] for each in _pod_status(client, name).get("instances", ())} & set(
             instances
         )
-        return not left and {"killed": instances}
+        return not left
 
-    answer = client.write(
+    answer, _ = client.write(
         "DELETE", f"/v2/pods{_path(name)}::instances", done, params={"wipe": wipe}, body=instances
     )
-    return answer["killed"] if isinstance(answer, Mapping) else answer.json(list)
+    return instances if answer is None else answer.json(list)
 
 
 # --- deployments ---
@@ -2122,7 +2131,7 @@ def deployment(id, profile=None, **connection):
     """
     found = _deployment(_client(profile, connection), _deployment_id(id))
     if found is None:
-        raise _mesos_http.NotFound(f"There is no deployment {id} under way")
+        raise _http_client.NotFound(f"There is no deployment {id} under way")
     return found
 
 
@@ -2149,7 +2158,7 @@ def cancel_deployment(id, force=False, profile=None, **connection):
         salt-call marathon.cancel_deployment 5ed4c0c5-9ff8-4a6f-a0cd-f57f59a34b43
     """
     client, id = _client(profile, connection), _deployment_id(id)
-    path = f"/v2/deployments/{_mesos_http.quoted(id)}"
+    path = f"/v2/deployments/{_http_client.quote(id)}"
     return _begun(
         client, "DELETE", path, lambda: _deployment(client, id) is None and _result({}), force
     )
@@ -2186,8 +2195,8 @@ def wait_deployment(id, timeout=300, interval=2, profile=None, **connection):
     """
     id, timeout, interval = (
         _deployment_id(id),
-        _mesos_http.seconds(timeout),
-        _mesos_http.seconds(interval),
+        _http_settings.check_timeout(timeout),
+        _http_settings.check_timeout(interval),
     )
     client, deadline = _client(profile, connection), time.monotonic() + timeout
     deployment = _deployment(client, id)
@@ -2209,7 +2218,7 @@ def wait_deployment(id, timeout=300, interval=2, profile=None, **connection):
             current = _deployment(client, id)
             if current is None:
                 return _outcome(client, deployment)
-        except (_mesos_http.Unreachable, _mesos_http.NoLeader, _mesos_http.ServerError):
+        except (_http_client.Unreachable, _http_client.NoLeader, _http_client.ServerError):
             continue  # the next leader goes on with it
         deployment = current
     return _outcome(client, deployment, over=False)
@@ -2247,7 +2256,9 @@ def _outcome(client, deployment, over=True):
         if over
         else "timeout"
     )
-    reasons = "; ".join(_mesos_http.few([f"{name}: {why}" for name, why in wrong.items() if why]))
+    reasons = "; ".join(
+        _text.shorten_list([f"{name}: {why}" for name, why in wrong.items() if why])
+    )
     reason = (
         ". ".join(filter(None, (_deployment_line(deployment), reasons)))
         if not over
@@ -2382,9 +2393,9 @@ def reset_delay(app, profile=None, **connection):
     """
     client, name = _client(profile, connection), _named(app, "app")
     try:
-        answer = client.write("DELETE", f"/v2/queue{_path(name)}/delay", lambda: False)
-    except _mesos_http.NotFound as error:
-        raise _mesos_http.NotFound(
+        answer = client.write("DELETE", f"/v2/queue{_path(name)}/delay", lambda: False).response
+    except _http_client.NotFound as error:
+        raise _http_client.NotFound(
             f"No instance of {name} waits to be started", **error.info
         ) from None
     if answer.body:
@@ -2469,7 +2480,7 @@ def import_(config, dry_run=False, timeout=300, force=False, profile=None, **con
     """
     told = isinstance(config, Mapping) and any(config.get(kind) for kind in STRUCTURE)
     _expect(told, "config", config, "a mapping with apps, pods or groups")
-    client, timeout = _client(profile, connection), _mesos_http.seconds(timeout)
+    client, timeout = _client(profile, connection), _http_settings.check_timeout(timeout)
     wanted = _importable(config)
     release, root = _release(client), _group(client, "/")
     there = {
@@ -2599,7 +2610,9 @@ def api_call(method, path, params=None, body=None, confirm=False, profile=None, 
         confirm,
         f"True: {method} {path} cannot be taken back",
     )
-    return _client(profile, connection).ask(method, path, params=params, body=body).anything()
+    return (
+        _client(profile, connection).request(method, path, params=params, body=body).json_or_text()
+    )
 
 
 # --- checks ---
@@ -2608,9 +2621,7 @@ def api_call(method, path, params=None, body=None, confirm=False, profile=None, 
 def _expect(fits, argument, value, should):
     """Refuse an argument, in one line."""
     if not fits:
-        raise SaltInvocationError(
-            f"{argument}: {_mesos_http.shortened(repr(value))} should be {should}"
-        )
+        raise SaltInvocationError(f"{argument}: {_text.shorten(repr(value))} should be {should}")
 
 
 def _named(id, argument="id", root=False):
@@ -2629,7 +2640,7 @@ def _named(id, argument="id", root=False):
 
 
 def _path(name):
-    return _mesos_http.quoted(_named(name), safe="/")
+    return _http_client.quote(_named(name), safe="/")
 
 
 def _time(version):

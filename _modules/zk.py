@@ -1,5 +1,6 @@
 """
-What the servers of a ZooKeeper ensemble say. Called zk, as Salt up to 3007 has a module ``zookeeper``.
+Query the servers of a ZooKeeper ensemble. Called zk, since Salt up to 3007 has a module
+``zookeeper``.
 """
 
 import importlib
@@ -8,34 +9,41 @@ import socket
 import time
 from collections.abc import Mapping
 
-import _mesos_http
+import _http_client
+import _http_settings
+import _text
 from salt.exceptions import SaltInvocationError
 
-# A minion that has had this module before still has the older helper in memory.
-importlib.reload(_mesos_http)
+# After a sync Salt still has the old helpers in sys.modules.
+importlib.reload(_text)
+importlib.reload(_http_settings)
+importlib.reload(_http_client)
 
+DEFAULT_SERVERS = {1: "127.0.0.1"}
+DEFAULT_PORT = 2181
 MAX_BYTES = 65536
+CHUNK_SIZE = 4096
 MODES = ("leader", "follower", "observer", "standalone")
 
 
 def ensemble(servers=None, port=None, timeout=5):
     """
-    Ask each server of an ensemble what it is at the moment.
+    Show the mode of each server of an ensemble.
 
     servers
-        Addresses by id: ``{1: 10.0.0.1, 2: 10.0.0.2}``. If not given those of pillar ``zookeeper:servers``, and if
-        there are none the server on this host, as 1.
+        Addresses by id: ``{1: 10.0.0.1, 2: 10.0.0.2}``. Default: pillar ``zookeeper:servers``, or
+        the server on this host with the id 1.
 
     port
-        Port for clients. If not given that of pillar ``zookeeper:client_port``, else 2181.
+        Port for clients. Default: pillar ``zookeeper:client_port``, or 2181.
 
     timeout
-        Seconds for each server; all are asked at the same time.
+        Seconds for each server. All servers are queried at the same time.
 
-    Returns for each id its ``address``, its ``mode`` and an ``error``, else None. The mode is ``leader``, ``follower``,
-    ``observer`` or ``standalone``; ``not serving`` for a server that answers and has no quorum; ``unreachable``.
-    Asked is ``srvr``, the one command of four letters that every version answers without being told to allow it.
-    Raises SaltInvocationError for arguments that make no sense.
+    Returns for each id the ``address``, the ``mode`` and the ``error``, None without one. The mode
+    is ``leader``, ``follower``, ``observer`` or ``standalone``; ``not serving`` for a server that
+    responds without a quorum; or ``unreachable``. Uses ``srvr``, the only four-letter command that
+    every version allows by default. Raises SaltInvocationError for invalid arguments.
 
     CLI Example:
 
@@ -44,70 +52,66 @@ def ensemble(servers=None, port=None, timeout=5):
         salt-call zk.ensemble
         salt-call zk.ensemble servers='{1: 10.0.0.1, 2: 10.0.0.2, 3: 10.0.0.3}'
     """
-    configured = __pillar__.get("zookeeper")
-    configured = configured if isinstance(configured, Mapping) else {}
-    servers = _servers(servers or configured.get("servers") or {1: "127.0.0.1"})
-    port = port if port is not None else configured.get("client_port") or 2181
+    settings = __pillar__.get("zookeeper")
+    if not isinstance(settings, Mapping):
+        settings = {}
+    addresses = _addresses_by_id(servers or settings.get("servers") or DEFAULT_SERVERS)
+    if port is None:
+        port = settings.get("client_port") or DEFAULT_PORT
     if isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65536:
-        raise SaltInvocationError(f"port: {port!r} is no port")
-    timeout = _mesos_http.seconds(timeout)
-    return _mesos_http.together(lambda address: _ask(address, port, timeout), servers)
+        raise SaltInvocationError(f"port: {port!r} is not a port")
+    timeout = _http_settings.check_timeout(timeout)
+    return _http_client.map_concurrently(
+        lambda address: _server_status(address, port, timeout), addresses
+    )
 
 
-def _servers(given):
-    """Return ids as numbers and their addresses. Raises SaltInvocationError if there is anything else in it."""
-    if not isinstance(given, Mapping):
+def _addresses_by_id(servers):
+    """Return the addresses by id, a number. Raises SaltInvocationError for invalid ones."""
+    if not isinstance(servers, Mapping):
         raise SaltInvocationError(
             "servers: should be addresses by id, such as {1: 10.0.0.1, 2: 10.0.0.2}"
         )
-    found = {}
-    for number, address in given.items():
-        if not re.fullmatch("[1-9][0-9]{0,2}", str(number)) or int(number) > 255:
+    addresses = {}
+    for server_id, address in servers.items():
+        if not re.fullmatch("[1-9][0-9]{0,2}", str(server_id)) or int(server_id) > 255:
             raise SaltInvocationError(
-                f"servers: {number!r} is no id. An id is a number from 1 to 255"
+                f"servers: {server_id!r} is not an id. An id is a number from 1 to 255"
             )
         if not isinstance(address, str) or not re.fullmatch("[!-~]+", address):
-            raise SaltInvocationError(f"servers: {number}: {address!r} is no address")
-        found[int(number)] = address
-    return found
+            raise SaltInvocationError(f"servers: {server_id}: {address!r} is not an address")
+        addresses[int(server_id)] = address
+    return addresses
 
 
-def _ask(address, port, timeout):
-    """Return address, mode and error of one server."""
+def _server_status(address, port, timeout):
+    """Return the address, mode and error of a server."""
     try:
-        text = _four_letters(address, port, timeout)
+        response = _send_srvr(address, port, timeout)
     except (OSError, UnicodeError) as error:
-        return {
-            "address": address,
-            "mode": "unreachable",
-            "error": _mesos_http.reason(error, timeout),
-        }
-    match = re.search("^Mode: *(.+?) *$", text, re.MULTILINE)
+        return _status(address, "unreachable", _http_client.failure_reason(error, timeout))
+    match = re.search("^Mode: *(.+?) *$", response, re.MULTILINE)
     if match and match[1] in MODES:
-        return {"address": address, "mode": match[1], "error": None}
-    if not text.strip():
-        return {
-            "address": address,
-            "mode": "unreachable",
-            "error": "closed the connection without an answer",
-        }
-    return {
-        "address": address,
-        "mode": "not serving",
-        "error": match[0] if match else _mesos_http.first_line(text),
-    }
+        return _status(address, match[1])
+    if not response.strip():
+        return _status(address, "unreachable", "closed the connection without a response")
+    return _status(address, "not serving", match[0] if match else _text.first_line(response))
 
 
-def _four_letters(address, port, timeout):
-    """Say ``srvr`` and return the answer, at most 64 KiB of it; the server closes the connection when it is done."""
+def _status(address, mode, error=None):
+    return {"address": address, "mode": mode, "error": error}
+
+
+def _send_srvr(address, port, timeout):
+    """Send ``srvr`` and return up to 64 KiB of the response, after which the server disconnects."""
     deadline = time.monotonic() + timeout
     with socket.create_connection((address, port), timeout) as connection:
         connection.sendall(b"srvr")
-        said = b""
-        while len(said) < MAX_BYTES:
-            connection.settimeout(_mesos_http.left(deadline))
-            chunk = connection.recv(4096)
+        response = b""
+        while len(response) < MAX_BYTES:
+            connection.settimeout(_http_client.time_left(deadline))
+            chunk = connection.recv(CHUNK_SIZE)
             if not chunk:
                 break
-            said += chunk
-    return said.decode("utf-8", "replace")
+            response += chunk
+    return response.decode("utf-8", "replace")

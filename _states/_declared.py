@@ -1,6 +1,6 @@
 """
-What declarations have in common: read, compare, say, change, read back. No state itself: Salt's loader skips names that begin
-with ``_``.
+Read, compare, report, change, read back: what all states that compare a definition with a server
+have in common. A helper, not a state itself: Salt's loader skips names that begin with ``_``.
 """
 
 import json
@@ -13,252 +13,271 @@ from salt.exceptions import CommandExecutionError, SaltInvocationError
 from salt.utils import yaml
 from salt.utils.data import traverse_dict_and_list
 
-HIDDEN = "***"
-SECRET = re.compile("pass|secret|token|credential|key", re.IGNORECASE)
-# What a command line or a URL in it may tell.
-TOLD = re.compile(
-    r"""(?P<before>//)[^\s/@]+@|(?P<name>(?:pass\w*|secret\w*|token|\w*key)\b["']?[=: ]\s*)(?:"[^"]*"|'[^']*'|\S+)""",
+REDACTED = "***"
+MAX_VALUE_LENGTH = 200
+SECRET_NAME = re.compile("pass|secret|token|credential|key", re.IGNORECASE)
+# Secrets in a text such as a command line: users in URLs, and values behind --password and the
+# like.
+SECRET_IN_TEXT = re.compile(
+    r"""(?P<slashes>//)[^\s/@]+@"""
+    r"""|(?P<name>(?:pass\w*|secret\w*|token|\w*key)\b["']?[=: ]\s*)(?:"[^"]*"|'[^']*'|\S+)""",
     re.IGNORECASE,
 )
-
-
-# YAML makes of 0644, 1_000 and 22:22 other numbers than one reads there.
+DEFINITION_URL = re.compile(r"salt://.+\.(json|yaml|yml)(?:\?saltenv=(.+))?")
+# YAML 1.1 reads 0644, 1_000 and 22:22 as other numbers than a person does.
 PLAIN_NUMBER = re.compile(r"[-+]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][-+]\d+)?")
+YAML_NUMBER_TAGS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+
+
+# --- plans ---
 
 
 class Plan(NamedTuple):
     """
-    What a declaration comes to.
+    What a state has to do.
 
     changes
-        ``{path: {"old": ..., "new": ...}}`` of what differs and of nothing else, as it is before the change and as it is to be
-        after it; empty: all is as declared. Secrets in it are hidden before they are shown.
+        ``{path: {"old": ..., "new": ...}}`` of the differences, and nothing else; empty if there
+        are none. Secrets are redacted before the changes are reported.
 
-    kept
-        What is said where nothing differs: a sentence without a full stop, such as ``/web is as declared``.
+    unchanged_comment
+        The comment if there are no changes, such as ``/web is as declared``.
 
-    would
-        What is said with ``test=True``: ``/web would be updated``.
+    test_comment
+        The comment with ``test=True``, such as ``/web would be updated``.
 
-    act
-        Makes the change, reads back, and returns what is said: ``/web was updated``. Not called where nothing differs, nor
-        with ``test=True``. Raises CommandExecutionError where it did not succeed; ``Broken`` if something was changed
-        nevertheless.
+    apply
+        Makes the changes, reads them back, and returns the comment, such as ``/web was updated``.
+        Not called without changes, nor with ``test=True``. Raises CommandExecutionError if it
+        fails; IncompleteChange if something was changed nevertheless.
     """
 
     changes: Mapping
-    kept: str
-    would: str
-    act: "Callable[[], str]"
+    unchanged_comment: str
+    test_comment: str
+    apply: "Callable[[], str]"
 
 
-class Broken(CommandExecutionError):
-    """Something was changed, and yet it is not as declared. ``changes``: what was, None: all that was planned."""
+class IncompleteChange(CommandExecutionError):
+    """
+    Something was changed, but the result is not as declared.
+
+    ``changes`` are those that were made, None for all that were planned.
+    """
 
     def __init__(self, text, changes=None):
         super().__init__(text)
         self.changes = changes
 
 
-def keep(name, test, plan, show_secrets=False):
+def run_plan(name, test, make_plan, show_secrets=False):
     """
-    Keep a promise, and return what a state returns.
+    Make a plan, apply it unless this is a test run, and return the result of the state.
 
     name
-        Of the state.
+        Name of the state.
 
     test
-        Change nothing, and report the very changes that would be made, with None as the result.
+        True: change nothing, report the same changes, and return None as the result.
 
-    plan
-        Called without arguments; reads, compares and returns a ``Plan``. It writes nothing. What it raises as
-        CommandExecutionError or SaltInvocationError is the comment of a state that failed without changes.
+    make_plan
+        Called without arguments; reads, compares and returns a Plan. It changes nothing. The
+        message of its CommandExecutionError or SaltInvocationError becomes the comment of the
+        failed state.
 
     show_secrets
-        Whether secrets in the changes are shown. Default False.
+        Whether the reported changes show secrets. Default False.
     """
     ret = {"name": name, "result": False, "changes": {}, "comment": ""}
-    show = (lambda changes: changes) if show_secrets else hidden
+
+    def reported(changes):
+        return changes if show_secrets else redact_secrets(changes)
+
     try:
-        planned = plan()
-        if not planned.changes:
-            ret.update(result=True, comment=planned.kept)
+        plan = make_plan()
+        if not plan.changes:
+            ret.update(result=True, comment=plan.unchanged_comment)
         elif test:
-            ret.update(result=None, changes=show(planned.changes), comment=planned.would)
+            ret.update(result=None, changes=reported(plan.changes), comment=plan.test_comment)
         else:
-            said = planned.act()
-            ret.update(result=True, changes=show(planned.changes), comment=said)
-    except Broken as error:
-        ret.update(
-            changes=show(planned.changes if error.changes is None else error.changes),
-            comment=str(error),
-        )
+            comment = plan.apply()
+            ret.update(result=True, changes=reported(plan.changes), comment=comment)
+    except IncompleteChange as error:
+        changes = plan.changes if error.changes is None else error.changes
+        ret.update(changes=reported(changes), comment=str(error))
     except (CommandExecutionError, SaltInvocationError) as error:
         ret["comment"] = str(error)
     return ret
 
 
-def earlier(low, lowstate, running):
+def pending_changes(low, lowstate, running):
     """
-    Say what the states before this one would change on the same server, in their order: in a test run they have told that, and
-    not done it.
+    Return the changes that earlier states of a test run would have made on the same server.
 
     low, lowstate, running
         ``__low__``, ``__lowstate__`` and ``__running__`` of the state.
 
-    Returns a list of the low chunk and the changes of each.
+    Returns a list of the low chunk of each such state and its changes, in the order of the run.
     """
-    found = []
-    for each in lowstate:
-        told = running.get(
-            f"{each['state']}_|-{each['__id__']}_|-{each['name']}_|-{each['fun']}", {}
-        )
-        same = all(each.get(key) == low.get(key) for key in ("state", "url", "profile"))
-        if same and told.get("result", True) is None:
-            found.append((told["__run_num__"], each, told["changes"]))
-    return [(each, changes) for _, each, changes in sorted(found, key=lambda one: one[0])]
+    pending = []
+    for chunk in lowstate:
+        tag = f"{chunk['state']}_|-{chunk['__id__']}_|-{chunk['name']}_|-{chunk['fun']}"
+        result = running.get(tag, {})
+        if result.get("result", True) is None and _same_server(chunk, low):
+            pending.append((result["__run_num__"], chunk, result["changes"]))
+    pending.sort(key=lambda entry: entry[0])
+    return [(chunk, changes) for _, chunk, changes in pending]
 
 
-def hidden(value, name=""):
+def _same_server(chunk, low):
+    return all(chunk.get(key) == low.get(key) for key in ("state", "url", "profile"))
+
+
+# --- secrets ---
+
+
+def redact_secrets(value, name=""):
     """
-    Return a copy with ``***`` for what is nobody's business: values whose name, the last part of a path included, sounds like a
-    secret, also in lists of ``name`` (or ``key``) and ``value``, users in URLs, and passwords on a command line.
+    Return a copy of a value with ``***`` for its secrets.
+
+    Secrets are values with a name that suggests one (in a path, its last part), also in lists of
+    ``name`` (or ``key``) and ``value``; users in URLs; and passwords on a command line.
     """
     if isinstance(value, Mapping):
-        if set(value) == {"old", "new"}:
-            return {each: hidden(value[each], name) for each in value}
-        told = value.get("name", value.get("key", "")) if "value" in value else ""
-        return {
-            each: hidden(
-                found,
-                str(told)
-                if each == "value" and told
-                else ""
-                if told and each == "key"
-                else str(each),
-            )
-            for each, found in value.items()
-        }
+        return _redact_mapping(value, name)
     if isinstance(value, (list, tuple)):
-        return [hidden(each, name) for each in value]
-    if value is not None and not isinstance(value, bool) and SECRET.search(name.rpartition("/")[2]):
-        return HIDDEN
+        return [redact_secrets(item, name) for item in value]
+    has_secret_name = SECRET_NAME.search(name.rpartition("/")[2])
+    if has_secret_name and value is not None and not isinstance(value, bool):
+        return REDACTED
     if isinstance(value, str):
-        return TOLD.sub(
-            lambda found: f"{found['before']}{HIDDEN}@"
-            if found["before"]
-            else f"{found['name']}{HIDDEN}",
-            value,
-        )
+        return SECRET_IN_TEXT.sub(_redact_match, value)
     return value
 
 
-def definition(config, what, salt, low, pillar):
+def _redact_mapping(mapping, name):
+    if set(mapping) == {"old", "new"}:
+        return {key: redact_secrets(content, name) for key, content in mapping.items()}
+    # An entry of a list such as {"name": "TOKEN", "value": "..."}: the value has that name.
+    entry_name = mapping.get("name", mapping.get("key", "")) if "value" in mapping else ""
+    redacted = {}
+    for key, content in mapping.items():
+        content_name = str(key)
+        if entry_name and key == "value":
+            content_name = str(entry_name)
+        elif entry_name and key == "key":
+            content_name = ""
+        redacted[key] = redact_secrets(content, content_name)
+    return redacted
+
+
+def _redact_match(match):
+    if match["slashes"]:
+        return f"{match['slashes']}{REDACTED}@"
+    return f"{match['name']}{REDACTED}"
+
+
+# --- definitions ---
+
+
+def load_definition(config, argument, salt, low, pillar):
     """
-    Return the mapping that a declaration is.
+    Return a definition as a mapping.
 
     config
-        The mapping itself, or the file that holds it: ``salt://apps/web.json``, ``.yaml`` or ``.yml``, from the file server as
-        it is, without Jinja. As elsewhere ``?saltenv=dev`` may follow. Or where in pillar it stands, ``pillar:marathon:apps:/web``,
-        which keeps it out of the arguments of the state, and with them out of the log.
+        The mapping itself; or a file such as ``salt://apps/web.json``, ``.yaml`` or ``.yml`` on the
+        file server, which is not rendered, and may have ``?saltenv=dev`` appended; or a pillar key
+        such as ``pillar:marathon:apps:/web``, which keeps the definition out of the arguments of
+        the state and therefore out of the log.
 
-    what
-        The argument in which it stands, such as ``config``.
+    argument
+        The name of the state's argument, such as ``config``.
 
     salt, low, pillar
-        ``__salt__``, ``__low__`` and ``__pillar__`` of the state; the second says in which environment the file is looked for.
+        ``__salt__``, ``__low__`` and ``__pillar__`` of the state. ``low`` has the environment in
+        which to look for the file.
 
-    Raises SaltInvocationError, in one line, for what is neither; for a file that is not there, is no JSON or YAML, or has a key
-    twice; and for what YAML would change in silence: ``0644``, ``1_000``, ``22:22``. Dates are the text that one reads there.
+    Raises SaltInvocationError, in one line, for anything else; for a file that is missing, is not
+    valid JSON or YAML, or repeats a key; and for a number such as ``0644``, ``1_000`` and
+    ``22:22``, which YAML would silently change. Dates stay text.
     """
     if isinstance(config, Mapping):
         return config
     if isinstance(config, str) and config.startswith("pillar:"):
-        # Not pillar.get, which from Salt 3008 on answers anyone but a template with asterisks.
-        return _mapping(
-            traverse_dict_and_list(pillar, config[len("pillar:") :], None), f"{what}: {config}"
-        )
-    kind = (
-        re.fullmatch(r"salt://.+\.(json|yaml|yml)(?:\?saltenv=(.+))?", config)
-        if isinstance(config, str)
-        else None
-    )
-    if not kind:
-        shown = (
-            repr(hidden(config))[:200]
-            if isinstance(config, (str, int, float, type(None)))
-            else f"a {type(config).__name__}"
-        )
+        # Since Salt 3008 pillar.get returns asterisks outside of templates.
+        content = traverse_dict_and_list(pillar, config[len("pillar:") :], None)
+        return _check_mapping(content, f"{argument}: {config}")
+    match = DEFINITION_URL.fullmatch(config) if isinstance(config, str) else None
+    if not match:
         raise SaltInvocationError(
-            f"{what}: {shown} should be a mapping, or a file such as salt://apps/web.yaml or .json"
+            f"{argument}: {_describe(config)} should be a mapping, or a file such as "
+            "salt://apps/web.yaml or .json"
         )
-    saltenv = kind[2] or low.get("saltenv") or low.get("__env__") or "base"
+    saltenv = match[2] or low.get("saltenv") or low.get("__env__") or "base"
     path = salt["cp.cache_file"](config, saltenv=saltenv)
     if not path:
         raise SaltInvocationError(
-            f"{what}: {config} is not on Salt's file server, in the environment {saltenv}"
+            f"{argument}: {config} is not on Salt's file server, in the environment {saltenv}"
         )
     try:
         text = Path(path).read_bytes().decode("utf-8-sig")
-        found = _json(text) if kind[1] == "json" else _yaml(text)
-        json.dumps(found, allow_nan=False)
+        content = _parse_json(text) if match[1] == "json" else _parse_yaml(text)
+        json.dumps(content, allow_nan=False)
     except (OSError, TypeError, ValueError, RecursionError) as error:
-        raise SaltInvocationError(f"{what}: {config}: {error}") from None
-    return _mapping(found, f"{what}: {config}")
+        raise SaltInvocationError(f"{argument}: {config}: {error}") from None
+    return _check_mapping(content, f"{argument}: {config}")
 
 
-def _mapping(found, where):
-    if not isinstance(found, Mapping):
-        raise SaltInvocationError(
-            f"{where}: {'nothing' if found is None else f'a {type(found).__name__}'} should be a mapping"
-        )
-    return found
+def _describe(value):
+    if isinstance(value, (str, int, float, type(None))):
+        return repr(redact_secrets(value))[:MAX_VALUE_LENGTH]
+    return f"a {type(value).__name__}"
 
 
-def _json(text):
-    def once(pairs):
-        found = {}
-        for key, value in pairs:
-            if key in found:
-                raise ValueError(f"the same key twice: {key!r}")
-            found[key] = value
-        return found
+def _check_mapping(content, source):
+    if isinstance(content, Mapping):
+        return content
+    description = "nothing" if content is None else f"a {type(content).__name__}"
+    raise SaltInvocationError(f"{source}: {description} should be a mapping")
 
-    return json.loads(text, object_pairs_hook=once)
+
+def _parse_json(text):
+    return json.loads(text, object_pairs_hook=_without_duplicates)
+
+
+def _without_duplicates(pairs):
+    mapping = {}
+    for key, value in pairs:
+        if key in mapping:
+            raise ValueError(f"the same key twice: {key!r}")
+        mapping[key] = value
+    return mapping
 
 
 class _Loader(yaml.SaltYamlSafeLoader):
-    """Salt's own, but for numbers that are not what they look like."""
+    """Salt's loader, with an error for numbers that YAML reads differently from a person."""
 
     def construct_scalar(self, node):
-        if node.tag in (
-            "tag:yaml.org,2002:int",
-            "tag:yaml.org,2002:float",
-        ) and not PLAIN_NUMBER.fullmatch(node.value):
-            line = node.start_mark.line + 1
+        if node.tag in YAML_NUMBER_TAGS and not PLAIN_NUMBER.fullmatch(node.value):
             raise ValueError(
-                f"line {line}: YAML takes {node.value} for another number; put it in quotes, or write that number"
+                f"line {node.start_mark.line + 1}: YAML takes {node.value} for another number; "
+                "put it in quotes, or write that number"
             )
         return super().construct_scalar(node)
 
 
-def _yaml(text):
+def _parse_yaml(text):
     try:
         return yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        said = (
-            ", ".join(
-                filter(None, (getattr(error, "context", None), getattr(error, "problem", None)))
-            )
-            or str(error).partition("\n")[0]
-        )
-        said = said.replace("found conflicting ID", "the same key twice:")
-        hint = (
-            "; a text that begins with * or & needs quotes"
-            if "alias" in said or "anchor" in said
-            else ""
-        )
-        raise ValueError(
-            f"line {mark.line + 1}: {said}{hint}" if mark else f"{said}{hint}"
-        ) from None
+        raise ValueError(_describe_yaml_error(error)) from None
+
+
+def _describe_yaml_error(error):
+    parts = [getattr(error, "context", None), getattr(error, "problem", None)]
+    problem = ", ".join(part for part in parts if part) or str(error).partition("\n")[0]
+    problem = problem.replace("found conflicting ID", "the same key twice:")
+    if "alias" in problem or "anchor" in problem:
+        problem += "; a text that begins with * or & needs quotes"
+    mark = getattr(error, "problem_mark", None)
+    return f"line {mark.line + 1}: {problem}" if mark else problem

@@ -12,12 +12,12 @@ import importlib
 from collections.abc import Mapping
 
 import _declared
-import _mesos_gate
+import _ready
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
-# A minion that has had this module before still has the older helpers in memory.
+# After a sync Salt still has the old helpers in sys.modules.
 importlib.reload(_declared)
-importlib.reload(_mesos_gate)
+importlib.reload(_ready)
 
 # How a job does, which is no part of what it is.
 DOING = ("successCount", "errorCount", "errorsSinceLastSuccess", "lastSuccess", "lastError")
@@ -64,7 +64,7 @@ def available(name, url=None, timeout=120):
             "url"
         ] else "A leader answers; up to 2.4 Chronos does not tell who it is"
 
-    return _mesos_gate.wait(name, "a leader of Chronos", question, timeout, __opts__["test"])
+    return _ready.wait_until_ready(name, "a leader of Chronos", question, timeout, __opts__["test"])
 
 
 def job_present(
@@ -142,7 +142,7 @@ def job_present(
     }
 
     def read():
-        return {name: _declared.definition(config, "config", __salt__, __low__, __pillar__)}
+        return {name: _declared.load_definition(config, "config", __salt__, __low__, __pillar__)}
 
     return _present(
         name,
@@ -197,7 +197,7 @@ def job_absent(name, children="refuse", show_secrets=False, profile=None, **conn
                     raise
                 return f"{name} was deleted by somebody else"
             if ask("job_exists"):
-                raise _declared.Broken(f"{name} was deleted, but Chronos has it again")
+                raise _declared.IncompleteChange(f"{name} was deleted, but Chronos has it again")
             # What Chronos has made of the children counts, not what was expected.
             changes.clear()
             changes.update(_deleted(gone))
@@ -207,7 +207,7 @@ def job_absent(name, children="refuse", show_secrets=False, profile=None, **conn
             changes, "", f"{name} would be deleted{more.format('would change')}", act
         )
 
-    return _declared.keep(name, __opts__["test"], plan, show_secrets)
+    return _declared.run_plan(name, __opts__["test"], plan, show_secrets)
 
 
 def jobs_present(
@@ -283,9 +283,9 @@ def jobs_present(
     }
 
     def read():
-        found = _declared.definition(jobs, "jobs", __salt__, __low__, __pillar__)
+        found = _declared.load_definition(jobs, "jobs", __salt__, __low__, __pillar__)
         return {
-            job: _declared.definition(config, f"jobs: {job}", __salt__, __low__, __pillar__)
+            job: _declared.load_definition(config, f"jobs: {job}", __salt__, __low__, __pillar__)
             for job, config in found.items()
         }
 
@@ -369,7 +369,7 @@ def mod_watch(name, sfun=None, arguments=None, profile=None, **connection):
             {"/run": {"old": False, "new": True}}, "", f"{name} would be told to run", act
         )
 
-    return _declared.keep(name, __opts__["test"], plan)
+    return _declared.run_plan(name, __opts__["test"], plan)
 
 
 # --- what they have in common ---
@@ -397,12 +397,14 @@ def _present(name, read, shown, show_secrets, given, where):
                 info = getattr(error, "info", None) or {}
                 if "done" not in info:
                     raise
-                raise _declared.Broken(str(error), shown(_by_job(info["done"]))) from None
+                raise _declared.IncompleteChange(str(error), shown(_by_job(info["done"]))) from None
             if done["lost"]:
                 lost = "; ".join(
                     f"{job}: {', '.join(fields)}" for job, fields in done["lost"].items()
                 )
-                raise _declared.Broken(f"What was sent Chronos did not keep as it was: {lost}")
+                raise _declared.IncompleteChange(
+                    f"What was sent Chronos did not keep as it was: {lost}"
+                )
             return f"{_summary(changes, ('was', 'were'))}{_warned(done)}"
 
         kept = (
@@ -417,7 +419,7 @@ def _present(name, read, shown, show_secrets, given, where):
             act,
         )
 
-    return _declared.keep(name, __opts__["test"], plan, show_secrets)
+    return _declared.run_plan(name, __opts__["test"], plan, show_secrets)
 
 
 def _options(mode, match, reset_counters, wait_visible, **others):
@@ -499,7 +501,7 @@ def _foreseen():
     """In a test: the parents of jobs as they would be by now if the states before this one had done what they only told."""
     found = {}
     for low, changes in (
-        _declared.earlier(__low__, __lowstate__, __running__) if __opts__["test"] else ()
+        _declared.pending_changes(__low__, __lowstate__, __running__) if __opts__["test"] else ()
     ):
         own = {path: each for path, each in changes.items() if path.startswith("/")}
         others = {job: paths for job, paths in changes.items() if job not in own}

@@ -13,12 +13,12 @@ import time
 from collections.abc import Mapping
 
 import _declared
-import _mesos_gate
+import _ready
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
-# A minion that has had this module before still has the older helpers in memory.
+# After a sync Salt still has the old helpers in sys.modules.
 importlib.reload(_declared)
-importlib.reload(_mesos_gate)
+importlib.reload(_ready)
 
 INTERVAL = 0.5  # seconds between two looks at a deployment or at a lock
 PATIENT = 60  # times that a question which nobody answered is asked again, once something has begun
@@ -84,7 +84,9 @@ def available(name, url=None, timeout=120):
         found = leader(url=url, timeout=seconds)
         return True, f"{found['url']} leads"
 
-    return _mesos_gate.wait(name, "a leader of Marathon", question, timeout, __opts__["test"])
+    return _ready.wait_until_ready(
+        name, "a leader of Marathon", question, timeout, __opts__["test"]
+    )
 
 
 def app_present(
@@ -389,7 +391,7 @@ def mod_watch(
             {"/restarted": {"old": False, "new": True}}, "", f"{name} would be restarted", act
         )
 
-    return _declared.keep(name, __opts__["test"], plan)
+    return _declared.run_plan(name, __opts__["test"], plan)
 
 
 def pod_present(
@@ -735,7 +737,7 @@ class _Marathon:
             )
         if config is None:
             return self.fields
-        found = _declared.definition(config, "config", __salt__, __low__, __pillar__)
+        found = _declared.load_definition(config, "config", __salt__, __low__, __pillar__)
         twice = sorted(self.fields.keys() & found.keys())
         if twice:
             raise SaltInvocationError(f"{', '.join(twice)}: given twice, in config and beside it")
@@ -820,8 +822,8 @@ class _Marathon:
                 continue
             if undo and result != "cancelled":
                 undone, changes = undo(deployment if result == "timeout" else None)
-                raise _declared.Broken(f"{said}, but {fault}. {undone}", changes)
-            raise _declared.Broken(f"{said}, but {fault}{_advice(result, deployment)}")
+                raise _declared.IncompleteChange(f"{said}, but {fault}. {undone}", changes)
+            raise _declared.IncompleteChange(f"{said}, but {fault}{_advice(result, deployment)}")
         return f"{said}, and its deployment is done" if deployments else said
 
     def undone(self, begin, is_back):
@@ -898,7 +900,7 @@ def _foreseen():
     """
     found = {}
     for low, told in (
-        _declared.earlier(__low__, __lowstate__, __running__) if __opts__["test"] else ()
+        _declared.pending_changes(__low__, __lowstate__, __running__) if __opts__["test"] else ()
     ):
         for id, changes in (
             told.items() if low["fun"] in MANY else ((_absolute(low["name"]), told),)
@@ -945,7 +947,7 @@ def _keep(marathon, read, kept, show_secrets, rollback=False):
             changes, kept, would, lambda: marathon.changed(differing, gone, rollback)
         )
 
-    return _declared.keep(marathon.name, __opts__["test"], plan, show_secrets)
+    return _declared.run_plan(marathon.name, __opts__["test"], plan, show_secrets)
 
 
 class _Apps(_Marathon):
@@ -1143,14 +1145,14 @@ class _Apps(_Marathon):
                 begun += self._delete(top)
                 done.update({id: each for id, each in gone.items() if _is_in(id, top)})
             said.append(self._read_back({id: gone[id] for id in done if id in gone}, begun))
-        except _declared.Broken as error:
-            raise _declared.Broken(
+        except _declared.IncompleteChange as error:
+            raise _declared.IncompleteChange(
                 str(error), done if error.changes is None else error.changes
             ) from None
         except (CommandExecutionError, SaltInvocationError) as error:
             if not done:
                 raise
-            raise _declared.Broken(
+            raise _declared.IncompleteChange(
                 f"{self.name}: {_summary(done)}, but then: {error}", done
             ) from None
         return "; ".join(filter(None, said))
@@ -1189,7 +1191,7 @@ class _Apps(_Marathon):
             if id in done and id not in lost
         ]
         if left:
-            raise _declared.Broken(
+            raise _declared.IncompleteChange(
                 f"{said}; that was sent, but Marathon has something else: {'; '.join(_few(left))}"
             )
         return self.settled(begun, said, undo)
@@ -1278,7 +1280,7 @@ def _members(given, what, base=""):
     """Apps or groups as they are declared, a mapping or a list with an id in each: full id to fields."""
     if isinstance(given, list):
         given = [
-            _declared.definition(each, f"{what}[{number}]", __salt__, __low__, __pillar__)
+            _declared.load_definition(each, f"{what}[{number}]", __salt__, __low__, __pillar__)
             for number, each in enumerate(given)
         ]
         given = [(each.get("id"), each) for each in given]
@@ -1298,7 +1300,7 @@ def _members(given, what, base=""):
         )
         if full in found:
             raise SaltInvocationError(f"{what}: {full} stands there twice")
-        config = _declared.definition(config, f"{what}: {full}", __salt__, __low__, __pillar__)
+        config = _declared.load_definition(config, f"{what}: {full}", __salt__, __low__, __pillar__)
         found[full] = {**config, "id": full} if base else config
     return found
 
@@ -1463,7 +1465,7 @@ def _present(marathon, given, mode, unset, instances_managed, show_secrets, roll
                 begun = marathon.write(f"update_{kind}", wanted, unset=unset, **how)
             left = differences(config)
             if left:
-                raise _declared.Broken(
+                raise _declared.IncompleteChange(
                     f"{name} was sent, but Marathon has something else at {', '.join(sorted(left))}"
                 )
             return marathon.settled(
@@ -1479,7 +1481,7 @@ def _present(marathon, given, mode, unset, instances_managed, show_secrets, roll
             act,
         )
 
-    return _declared.keep(name, __opts__["test"], plan, show_secrets)
+    return _declared.run_plan(name, __opts__["test"], plan, show_secrets)
 
 
 def _absent(marathon, show_secrets):
@@ -1502,14 +1504,14 @@ def _absent(marathon, show_secrets):
                     raise
                 return f"{name} was deleted by somebody else"
             if marathon.ask(f"{kind}_exists"):
-                raise _declared.Broken(f"{name} was deleted, but Marathon has it again")
+                raise _declared.IncompleteChange(f"{name} was deleted, but Marathon has it again")
             return marathon.settled(begun, f"{name} was deleted")
 
         return _declared.Plan(
             changes, f"There is no {kind} called {name}", f"{name} would be deleted", act
         )
 
-    return _declared.keep(name, __opts__["test"], plan, show_secrets)
+    return _declared.run_plan(name, __opts__["test"], plan, show_secrets)
 
 
 def _scaled(marathon, instances, least, wanted):
@@ -1530,7 +1532,7 @@ def _scaled(marathon, instances, least, wanted):
             begun = marathon.write("scale_app", new)
             found = marathon.ask("app")["instances"]
             if found != new:
-                raise _declared.Broken(
+                raise _declared.IncompleteChange(
                     f"{name} was to have {new} instances, but Marathon has {found}"
                 )
             return marathon.settled(begun, f"{name} was scaled from {old} to {new}")
@@ -1543,7 +1545,7 @@ def _scaled(marathon, instances, least, wanted):
             act,
         )
 
-    return _declared.keep(name, __opts__["test"], plan)
+    return _declared.run_plan(name, __opts__["test"], plan)
 
 
 def _expect(fits, argument, value, should):

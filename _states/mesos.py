@@ -26,13 +26,13 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import _declared
-import _mesos_gate
+import _ready
 import salt.utils.data
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
-# A minion that has had this module before still has the older helpers in memory.
+# After a sync Salt still has the old helpers in sys.modules.
 importlib.reload(_declared)
-importlib.reload(_mesos_gate)
+importlib.reload(_ready)
 
 INTERVAL = 0.5  # seconds between two looks at an agent that drains
 SECOND = 10**9
@@ -264,7 +264,7 @@ def leader_available(name, url=None, member=None, timeout=120):
         return True, f"{found['url']} leads and has recovered"
 
     what = "a leader that has recovered" + (f", as {member} sees it" if member is not None else "")
-    return _mesos_gate.wait(name, what, question, timeout, __opts__["test"])
+    return _ready.wait_until_ready(name, what, question, timeout, __opts__["test"])
 
 
 def agents_registered(name, agents=None, count=None, url=None, timeout=120):
@@ -330,7 +330,7 @@ def agents_registered(name, agents=None, count=None, url=None, timeout=120):
             *([f"{count} agents"] if count is not None else []),
         ]
     )
-    return _mesos_gate.wait(name, what or "no agents", question, timeout, __opts__["test"])
+    return _ready.wait_until_ready(name, what or "no agents", question, timeout, __opts__["test"])
 
 
 def _agent_as_known(name, known):
@@ -986,7 +986,9 @@ def _kept(name, differences, write, kept, what, done, settle=lambda: None, show_
                     raise CommandExecutionError(
                         f"{fault}; whether it was done is not known: {error}"
                     ) from None
-                raise _declared.Broken(f"{said}, but cannot be read back: {error}") from None
+                raise _declared.IncompleteChange(
+                    f"{said}, but cannot be read back: {error}"
+                ) from None
             if left:
                 # What was changed nevertheless, such as a quota of old masters that is gone and was not accepted anew.
                 made = {
@@ -998,23 +1000,23 @@ def _kept(name, differences, write, kept, what, done, settle=lambda: None, show_
                     if path not in left or left[path]["old"] != each["old"]
                 }
                 elsewhere = f"{said}, but Mesos shows something else at {', '.join(left)}, or hides it from this user"
-                raise _declared.Broken(str(fault or elsewhere), made if fault else None)
+                raise _declared.IncompleteChange(str(fault or elsewhere), made if fault else None)
             try:
                 settle()
             except CommandExecutionError as error:
-                raise _declared.Broken(str(error)) from None
+                raise _declared.IncompleteChange(str(error)) from None
             return said
 
         return _declared.Plan(
             changes, kept() if callable(kept) else kept, f"{what(changes)} would be {done}", act
         )
 
-    return _declared.keep(name, __opts__["test"], plan, show_secrets)
+    return _declared.run_plan(name, __opts__["test"], plan, show_secrets)
 
 
 def _earlier():
     """What the earlier states of a test run told of the same masters: pairs of low chunk and changes."""
-    return _declared.earlier(__low__, __lowstate__, __running__) if __opts__["test"] else []
+    return _declared.pending_changes(__low__, __lowstate__, __running__) if __opts__["test"] else []
 
 
 def _foreseen(given):

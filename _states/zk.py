@@ -1,25 +1,31 @@
 """
-Promises about ZooKeeper that no file state can keep. Called zk, as Salt up to 3007 has a module ``zookeeper``.
+States for ZooKeeper. Called zk, since Salt up to 3007 has a module ``zookeeper``.
 """
 
+import importlib
 from collections.abc import Mapping
 
-import _mesos_gate
+import _ready
 
-SERVING = ("leader", "follower", "observer")
+# After a sync Salt still has the old helper in sys.modules.
+importlib.reload(_ready)
+
+SERVING_MODES = ("leader", "follower", "observer")
 
 
 def myid_stays(name, myid):
     """
-    Fail if a server has another id already, before anything writes to its file. Changes nothing itself.
+    Fail if this server already has another id, before its ``myid`` file is written. Changes
+    nothing.
 
-    A server that comes back under another id votes twice, or takes the place of one that is still there.
+    A server that returns under another id would vote twice, or take the place of a running server.
 
     name
-        Path of the file ``myid`` in the data directory. No file, or an empty one: the server has no id yet.
+        Path of the file ``myid`` in the data directory. If it is missing or empty, the server has
+        no id yet.
 
     myid
-        The id that it is to have, 1 to 255.
+        The id that the server should have, 1 to 255.
 
     .. code-block:: yaml
 
@@ -28,18 +34,19 @@ def myid_stays(name, myid):
             - name: /var/lib/zookeeper/myid
             - myid: 1
     """
-    present = ""
+    current_id = ""
     if __salt__["file.file_exists"](name):
-        present = __salt__["file.read"](name).strip()
-    good = present in ("", str(myid))
-    comment = f"The id of this server is {myid}"
-    if not good:
-        comment = (
-            f"This server has the id {present} in {name}, pillar zookeeper:myid says {myid}; it was left as it is. "
-            f"If pillar is wrong, put {present} there. If the server is to join as {myid}, with no data yet, "
-            f"stop zookeeper, move {name.rpartition('/')[0]} away and apply again."
-        )
-    return {"name": name, "result": good, "changes": {}, "comment": comment}
+        current_id = __salt__["file.read"](name).strip()
+    if current_id in ("", str(myid)):
+        comment = f"The id of this server is {myid}"
+        return {"name": name, "result": True, "changes": {}, "comment": comment}
+    comment = (
+        f"This server has the id {current_id} in {name}, pillar zookeeper:myid says {myid}; "
+        f"nothing was changed. If pillar is wrong, put {current_id} there. If the server is to join as "
+        f"{myid}, with no data yet, stop zookeeper, move {name.rpartition('/')[0]} away and apply "
+        "again."
+    )
+    return {"name": name, "result": False, "changes": {}, "comment": comment}
 
 
 def ensemble_available(name, servers, port=2181, myid=None, timeout=120, observers=()):
@@ -57,7 +64,7 @@ def ensemble_available(name, servers, port=2181, myid=None, timeout=120, observe
             - timeout: 120
 
     name
-        Free text.
+        Any text.
 
     servers
         Addresses of all servers by id.
@@ -66,59 +73,71 @@ def ensemble_available(name, servers, port=2181, myid=None, timeout=120, observe
         Port for clients.
 
     myid
-        The id of one of the servers, for a gate behind each of them: this one must answer, and it must serve as soon as
-        a majority of those that vote answers at all. So the first of three does not wait for the others, which are yet
-        to come, and one that was restarted must have joined the others again. Without it one leader and a majority of
-        those that vote must serve.
+        The id of one server, for a readiness check on each of them: this server must respond, and
+        it must serve as soon as a majority of the voters responds. So the first of three servers
+        does not wait for the others, which do not exist yet, and a restarted server must have
+        joined the others again. Without it there must be one leader, and a majority of the voters
+        must serve.
 
     timeout
-        Seconds. 0: ask once.
+        Seconds to wait, 0 to check once.
 
     observers
         Ids of the servers that do not vote.
 
-    A server that says ``standalone`` serves nobody but itself: it counts only where it is the one server there is.
-    Fails with what each server last said.
+    A ``standalone`` server serves nobody but itself: it counts only if it is the only server. The
+    comment of a failed state has the last status of each server.
     """
-    ask = __salt__["zk.ensemble"]
-    known = [str(each) for each in servers] if isinstance(servers, Mapping) else []
-    fault = ""
-    if not known:
-        fault = "servers: should be addresses by id, such as {1: 10.0.0.1, 2: 10.0.0.2}"
-    elif not isinstance(observers, (list, tuple)) or {str(each) for each in observers} - set(known):
-        fault = f"observers: should be a list of ids out of {', '.join(known)}"
-    elif myid is not None and str(myid) not in known:
-        fault = f"myid: {myid} is none of the servers {', '.join(known)}"
-    elif len({str(each) for each in observers}) == len(known):
-        fault = "observers: nobody is left to vote"
-    if fault:
-        return {"name": name, "result": False, "changes": {}, "comment": fault}
-    voters = set(known) - {str(each) for each in observers}
-    serving = (*SERVING, "standalone") if len(known) == 1 else SERVING
+    problem = _argument_problem(servers, myid, observers)
+    if problem:
+        return {"name": name, "result": False, "changes": {}, "comment": problem}
+    voters = {str(server_id) for server_id in servers} - {str(observer) for observer in observers}
+    serving_modes = (*SERVING_MODES, "standalone") if len(servers) == 1 else SERVING_MODES
 
-    def question(seconds):
-        found = ask(servers=servers, port=port, timeout=seconds)
-        modes = {str(number): each["mode"] for number, each in found.items()}
-        said = "\n".join(_said(number, each) for number, each in found.items())
-        if myid is not None:
-            mode = modes[str(myid)]
-            answering = sum(modes[each] != "unreachable" for each in voters)
-            is_waiting = mode != "unreachable" and answering * 2 <= len(voters)
-            if is_waiting:
-                said = f"Server {myid} answers, as {answering} of {len(voters)} do that vote: too few to serve\n{said}"
-            return mode in serving or is_waiting, said
-        leaders = sum(
-            modes[each] in ("leader", "standalone") and modes[each] in serving for each in voters
+    def check(request_timeout):
+        statuses = __salt__["zk.ensemble"](servers=servers, port=port, timeout=request_timeout)
+        modes = {str(server_id): status["mode"] for server_id, status in statuses.items()}
+        comment = "\n".join(
+            _describe_status(server_id, status) for server_id, status in statuses.items()
         )
-        return leaders == 1 and sum(modes[each] in serving for each in voters) * 2 > len(
-            voters
-        ), said
+        if myid is None:
+            return _has_quorum(modes, voters, serving_modes), comment
+        if modes[str(myid)] in serving_modes:
+            return True, comment
+        responding = sum(modes[voter] != "unreachable" for voter in voters)
+        if modes[str(myid)] == "unreachable" or responding * 2 > len(voters):
+            return False, comment
+        reason = (
+            f"Server {myid} responds, as do {responding} of {len(voters)} voters: too few to serve"
+        )
+        return True, f"{reason}\n{comment}"
 
-    what = "a leader and a majority of the ensemble" if myid is None else f"server {myid} to serve"
-    return _mesos_gate.wait(name, what, question, timeout, __opts__["test"])
+    subject = f"server {myid} to serve"
+    if myid is None:
+        subject = "a leader and a majority of the ensemble"
+    return _ready.wait_until_ready(name, subject, check, timeout, __opts__["test"])
 
 
-def _said(number, found):
-    return f"{number} {found['address']}: {found['mode']}" + (
-        f" ({found['error']})" if found["error"] else ""
-    )
+def _argument_problem(servers, myid, observers):
+    """Return what is wrong with the arguments, an empty text if they are valid."""
+    if not isinstance(servers, Mapping) or not servers:
+        return "servers: should be addresses by id, such as {1: 10.0.0.1, 2: 10.0.0.2}"
+    ids = [str(server_id) for server_id in servers]
+    if not isinstance(observers, (list, tuple)) or {str(item) for item in observers} - set(ids):
+        return f"observers: should be a list of ids out of {', '.join(ids)}"
+    if myid is not None and str(myid) not in ids:
+        return f"myid: {myid} is not one of the servers {', '.join(ids)}"
+    if {str(observer) for observer in observers} == set(ids):
+        return "observers: no server would vote"
+    return ""
+
+
+def _has_quorum(modes, voters, serving_modes):
+    serving = [modes[voter] for voter in voters if modes[voter] in serving_modes]
+    leaders = sum(mode in ("leader", "standalone") for mode in serving)
+    return leaders == 1 and len(serving) * 2 > len(voters)
+
+
+def _describe_status(server_id, status):
+    error = f" ({status['error']})" if status["error"] else ""
+    return f"{server_id} {status['address']}: {status['mode']}{error}"

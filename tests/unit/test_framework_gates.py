@@ -67,8 +67,11 @@ def test_a_server_without_a_leader_keeps_the_gate_shut(salt, server, nobody, mon
 @pytest.mark.parametrize(
     "arguments, said",
     [
-        ({"timeout": -1}, "timeout: -1 is no number of seconds"),
-        ({"url": "ftp://10.0.0.1:8080"}, "url: ftp://10.0.0.1:8080 is no http:// or https:// URL"),
+        ({"timeout": -1}, "timeout: -1 is not a number of seconds"),
+        (
+            {"url": "ftp://10.0.0.1:8080"},
+            "url: ftp://10.0.0.1:8080 is not an http:// or https:// URL",
+        ),
         ({"url": ["http://10.0.0.1", 7]}, "url: should be text, not int"),
     ],
     ids=str,

@@ -936,7 +936,7 @@ def test_of_a_server_that_leaves_out_what_is_needed_each_function_says_so_in_one
 
 def test_of_a_server_that_hangs_each_function_says_so_in_one_line(salt, raw, commands):
     for name, said in every_example(salt, commands, raw(None).url, timeout=0.1).items():
-        assert "no answer within 0.1 seconds" in said, f"{name}: {said}"
+        assert "no response within 0.1 seconds" in said, f"{name}: {said}"
 
 
 @pytest.mark.parametrize(

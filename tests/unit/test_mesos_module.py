@@ -687,7 +687,7 @@ def test_of_a_server_that_hangs_a_read_and_a_write_say_so_in_one_line(salt, raw)
     ):
         with pytest.raises(salt.Error) as caught:
             salt.call(f"mesos.{function}", *positional, url=server.url, timeout=1, retries=0)
-        assert "no answer within 1 seconds" in one_line(caught)
+        assert "no response within 1 seconds" in one_line(caught)
 
 
 def test_without_credentials_each_function_says_401_and_with_them_it_answers(salt, world):

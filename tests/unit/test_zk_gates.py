@@ -82,12 +82,12 @@ def test_every_server_tells_its_mode_or_why_not(salt, ensemble):
         "9": {
             "address": "127.0.0.9",
             "mode": "unreachable",
-            "error": "closed the connection without an answer",
+            "error": "closed the connection without a response",
         },
         "10": {
             "address": "127.0.0.10",
             "mode": "unreachable",
-            "error": "no answer within 2 seconds",
+            "error": "no response within 2 seconds",
         },
     }
 
@@ -111,12 +111,12 @@ def test_the_servers_are_those_of_pillar_else_the_one_of_this_host(salt, ensembl
     "arguments, said",
     [
         ({"servers": ["127.0.0.1"]}, "servers: should be addresses by id"),
-        ({"servers": {"0": "127.0.0.1"}}, "servers: '0' is no id"),
-        ({"servers": {"256": "127.0.0.1"}}, "servers: '256' is no id"),
-        ({"servers": {"1": None}}, "servers: 1: None is no address"),
-        ({"port": "2181"}, "port: '2181' is no port"),
-        ({"port": 70000}, "port: 70000 is no port"),
-        ({"timeout": 0}, "timeout: 0 is no number of seconds"),
+        ({"servers": {"0": "127.0.0.1"}}, "servers: '0' is not an id"),
+        ({"servers": {"256": "127.0.0.1"}}, "servers: '256' is not an id"),
+        ({"servers": {"1": None}}, "servers: 1: None is not an address"),
+        ({"port": "2181"}, "port: '2181' is not a port"),
+        ({"port": 70000}, "port: 70000 is not a port"),
+        ({"timeout": 0}, "timeout: 0 is not a number of seconds"),
     ],
     ids=str,
 )
@@ -250,7 +250,7 @@ def test_what_each_server_last_said_stands_in_the_comment(salt, ensemble):
         == "Would wait for server 2 to serve:"
     )
     passed = ensemble(NOT_SERVING, DOWN, DOWN).asked(salt, myid=1)["comment"]
-    assert passed.splitlines()[0] == "Server 1 answers, as 1 of 3 do that vote: too few to serve"
+    assert passed.splitlines()[0] == "Server 1 responds, as do 1 of 3 voters: too few to serve"
 
 
 @pytest.mark.parametrize(
@@ -259,9 +259,9 @@ def test_what_each_server_last_said_stands_in_the_comment(salt, ensemble):
         ({"servers": ["127.0.0.1"]}, "servers: should be addresses by id"),
         ({"servers": {}}, "servers: should be addresses by id"),
         ({"servers": None}, "servers: should be addresses by id"),
-        ({"servers": {"a": "127.0.0.1"}}, "servers: 'a' is no id"),
-        ({"servers": {"1": ["127.0.0.1"]}}, "servers: 1: ['127.0.0.1'] is no address"),
-        ({"servers": {"1": "127.0.0.1"}, "myid": 2}, "myid: 2 is none of the servers 1"),
+        ({"servers": {"a": "127.0.0.1"}}, "servers: 'a' is not an id"),
+        ({"servers": {"1": ["127.0.0.1"]}}, "servers: 1: ['127.0.0.1'] is not an address"),
+        ({"servers": {"1": "127.0.0.1"}, "myid": 2}, "myid: 2 is not one of the servers 1"),
         (
             {"servers": {"1": "127.0.0.1"}, "observers": [2]},
             "observers: should be a list of ids out of 1",
@@ -270,13 +270,13 @@ def test_what_each_server_last_said_stands_in_the_comment(salt, ensemble):
             {"servers": {"1": "127.0.0.1"}, "observers": 1},
             "observers: should be a list of ids out of 1",
         ),
-        ({"servers": {"1": "127.0.0.1"}, "observers": [1]}, "observers: nobody is left to vote"),
-        ({"servers": {"1": "127.0.0.1"}, "timeout": -1}, "timeout: -1 is no number of seconds"),
+        ({"servers": {"1": "127.0.0.1"}, "observers": [1]}, "observers: no server would vote"),
+        ({"servers": {"1": "127.0.0.1"}, "timeout": -1}, "timeout: -1 is not a number of seconds"),
         (
             {"servers": {"1": "127.0.0.1"}, "timeout": float("inf")},
-            "timeout: inf is no number of seconds",
+            "timeout: inf is not a number of seconds",
         ),
-        ({"servers": {"1": "127.0.0.1"}, "port": 0}, "port: 0 is no port"),
+        ({"servers": {"1": "127.0.0.1"}, "port": 0}, "port: 0 is not a port"),
     ],
     ids=str,
 )

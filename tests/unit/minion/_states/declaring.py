@@ -34,10 +34,10 @@ def kept(
         if fails:
             raise CommandExecutionError(fails)
         if breaks:
-            raise _declared.Broken(breaks, done)
+            raise _declared.IncompleteChange(breaks, done)
         return "It was changed"
 
-    return _declared.keep(name, __opts__["test"], plan, show_secrets)
+    return _declared.run_plan(name, __opts__["test"], plan, show_secrets)
 
 
 def defined(name, config):
@@ -46,7 +46,9 @@ def defined(name, config):
     try:
         ret.update(
             result=True,
-            changes=dict(_declared.definition(config, "config", __salt__, __low__, __pillar__)),
+            changes=dict(
+                _declared.load_definition(config, "config", __salt__, __low__, __pillar__)
+            ),
         )
     except SaltInvocationError as error:
         ret["comment"] = str(error)

@@ -1,11 +1,16 @@
 """How the modules ask over HTTP: whom, with which credentials, and what they make of servers that answer badly or not at all."""
 
+import ast
 import gzip
+import itertools
 import json
+import re
 import ssl
 
 import pytest
 import trustme
+
+from lab import ROOT
 
 HTML = b"<html><head><title>Error 502 Could not determine\n the current leader</title></head><body><h2>HTTP ERROR 502</h2></body></html>"
 
@@ -24,7 +29,7 @@ FAST = {"retries": 0, "timeout": 2}
 def ask(salt, urls, method="GET", path="/v2/leader", service="marathon", **options):
     """Ask with a Client as the modules do; what came, or the error."""
     connection = {"url": urls, **FAST, **options.pop("connection", {})}
-    return salt.call("asking.ask", service, method, path, connection=connection, **options)
+    return salt.call("asking.request", service, method, path, connection=connection, **options)
 
 
 def header(heard: bytes, name: str) -> str | None:
@@ -60,26 +65,29 @@ def header(heard: bytes, name: str) -> str | None:
         ),
         (
             http(b"", "302 Found", Location="http://root:sesame@10.0.0.1/"),
-            "redirects to where nobody should follow",
+            "redirects to an invalid address",
         ),
         (
             http(b"", "302 Found", Location="https://10.0.0.1/"),
-            "redirects to where nobody should follow",
+            "redirects to an invalid address",
         ),
-        (http(b"", "302 Found", Location="/v2/apps"), "redirects to where nobody should follow"),
+        (http(b"", "302 Found", Location="/v2/apps"), "redirects to an invalid address"),
         (http(b"\xff\xfe{", "503 x"), "503 \ufffd\ufffd{"),
-        (http(b"{", Content_Length="300"), "hung up in the middle of its answer"),
-        (http(b"no gzip", Content_Encoding="gzip"), "is said to be gzip and is not"),
-        (http(gzip.compress(bytes(65 << 20)), Content_Encoding="gzip"), "more than 67108864 bytes"),
-        (b"", "closed the connection without an answer"),
-        (b"SSH-2.0-OpenSSH_7.4\r\n", "speaks no HTTP (BadStatusLine)"),
-        (b"HTTP/1.1 200 OK\r\n" + b"a" * 70000, "speaks no HTTP (LineTooLong)"),
+        (http(b"{", Content_Length="300"), "closed the connection in the middle of its response"),
+        (http(b"no gzip", Content_Encoding="gzip"), "the response is not valid gzip"),
+        (
+            http(gzip.compress(bytes(65 << 20)), Content_Encoding="gzip"),
+            "has more than 67108864 bytes",
+        ),
+        (b"", "closed the connection without a response"),
+        (b"SSH-2.0-OpenSSH_7.4\r\n", "does not speak HTTP (BadStatusLine)"),
+        (b"HTTP/1.1 200 OK\r\n" + b"a" * 70000, "does not speak HTTP (LineTooLong)"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_bad_answer_is_told_with_method_url_and_a_line_of_it(salt, raw, answer, said):
     server = raw(answer)
-    told = ask(salt, server.url)["said"]
+    told = ask(salt, server.url)["text"]
     assert (
         told.startswith(f"GET {server.url}/v2/leader: ")
         and said in told
@@ -91,7 +99,7 @@ def test_a_bad_answer_is_told_with_method_url_and_a_line_of_it(salt, raw, answer
 @pytest.mark.parametrize(
     "body, said",
     [
-        (b"", "nothing at all"),
+        (b"", "an empty body"),
         (HTML, "Error 502 Could not determine the current leader"),
         (b"\x1b[31m{\r\n", "[31m{"),
         (b"[" * 100_000, "[[["),
@@ -101,20 +109,20 @@ def test_a_bad_answer_is_told_with_method_url_and_a_line_of_it(salt, raw, answer
 )
 def test_what_is_not_the_expected_json_is_shown(salt, raw, body, said):
     server = raw(http(body))
-    assert ask(salt, server.url, json=True)["said"].startswith(
-        f"GET {server.url}/v2/leader: not the JSON that was expected: {said}"
+    assert ask(salt, server.url, json=True)["text"].startswith(
+        f"GET {server.url}/v2/leader: the response is not the expected JSON: {said}"
     )
 
 
 @pytest.mark.parametrize(
     "status, body, error, said, info",
     [
-        (400, b"bad", "Invalid", "400 bad", {}),
-        (401, HTML, "Denied", "401 Error 502", {}),
+        (400, b"bad", "InvalidRequest", "400 bad", {}),
+        (401, HTML, "AccessDenied", "401 Error 502", {}),
         (
             403,
             b'{"message": "Not Authorized to perform this action!"}',
-            "Denied",
+            "AccessDenied",
             "403 Not Authorized",
             {},
         ),
@@ -149,18 +157,18 @@ def test_what_is_not_the_expected_json_is_shown(salt, raw, body, said):
         (
             422,
             b'{"message": "Object is not valid", "details": [{"path": "/id", "errors": ["too bad", "really"]}]}',
-            "Invalid",
+            "InvalidRequest",
             "422 Object is not valid (/id: too bad, really)",
             {"details": [{"path": "/id", "errors": ["too bad", "really"]}]},
         ),
         (
             422,
             b'{"message": "Invalid JSON", "details": "at 1:1"}',
-            "Invalid",
+            "InvalidRequest",
             "422 Invalid JSON (at 1:1)",
             {"details": "at 1:1"},
         ),
-        (422, b'{"message": "no"}', "Invalid", "422 no", {"details": None}),
+        (422, b'{"message": "no"}', "InvalidRequest", "422 no", {"details": None}),
         (500, b'{"message": "URI not found"}', "ServerError", "500 URI not found", {}),
         (
             503,
@@ -174,7 +182,7 @@ def test_what_is_not_the_expected_json_is_shown(salt, raw, body, said):
 )
 def test_an_error_is_of_the_kind_that_the_server_means(salt, raw, status, body, error, said, info):
     told = ask(salt, raw(http(body, f"{status} x")).url)
-    assert told["error"] == error and told["status"] == status and said in told["said"]
+    assert told["error"] == error and told["status"] == status and said in told["text"]
     assert info.items() <= told.items()
 
 
@@ -184,7 +192,7 @@ def test_a_status_that_the_caller_allows_is_an_answer(salt, raw):
 
 def test_a_server_that_speaks_no_tls_is_told_so(salt, raw):
     url = raw(OK).url.replace("http:", "https:")
-    told = ask(salt, url)["said"]
+    told = ask(salt, url)["text"]
     assert told.startswith(f"GET {url}/v2/leader: ") and "SSL" in told
 
 
@@ -319,8 +327,8 @@ def test_certificates_are_checked_and_shown(salt, authority, secure):
     )
     told = ask(salt, secure.url)
     assert (
-        told["said"].startswith(f"GET {secure.url}/v2/leader: its certificate is not trusted: ")
-        and "\n" not in told["said"]
+        told["text"].startswith(f"GET {secure.url}/v2/leader: its certificate is not trusted: ")
+        and "\n" not in told["text"]
     )
     assert (
         ask(salt, secure.url, connection={"ca_bundle": authority.files["ca_bundle"]})["error"]
@@ -340,8 +348,8 @@ def test_a_redirect_keeps_to_tls(salt, raw, authority, secure):
         == f"{secure.url}/state"
     )
     assert (
-        "redirects to where nobody should follow"
-        in ask(salt, bad.url, service="mesos", connection=authority.files)["said"]
+        "redirects to an invalid address"
+        in ask(salt, bad.url, service="mesos", connection=authority.files)["text"]
     )
 
 
@@ -355,11 +363,11 @@ def test_every_candidate_is_asked_until_one_answers_and_all_are_named_if_none_do
     bad = [nobody, silent.url, broken.url, "http://no.such.host.invalid:8080"]
     assert ask(salt, [*bad, good.url])["status"] == 200
     told = ask(salt, ",".join(bad))
-    assert told["error"] == "NoLeader" and told["said"].splitlines() == [
+    assert told["error"] == "NoLeader" and told["text"].splitlines() == [
         f"GET {nobody}/v2/leader: Connection refused",
-        f"GET {silent.url}/v2/leader: no answer within 2 seconds",
+        f"GET {silent.url}/v2/leader: no response within 2 seconds",
         f"GET {broken.url}/v2/leader: 502 Error 502 Could not determine the current leader",
-        "GET http://no.such.host.invalid:8080/v2/leader: the name of the host is not known",
+        "GET http://no.such.host.invalid:8080/v2/leader: host name not found",
     ]
 
 
@@ -409,8 +417,8 @@ def test_a_write_whose_answer_was_lost_is_not_repeated(salt, raw, answer):
         body={},
         connection={"retries": 3, "retry_delay": 0.01, "timeout": 0.5},
     )
-    assert told["error"] == "OutcomeUnknown" and told["said"].endswith(
-        "Whether it was done is not known"
+    assert told["error"] == "OutcomeUnknown" and told["text"].endswith(
+        "It is not known whether the change was made"
     )
     assert len(server.heard) == 1 and not other.heard
 
@@ -436,11 +444,20 @@ def test_a_lost_write_is_read_back(salt, raw):
             connection={"url": raw(None).url, "timeout": 0.5},
         )
 
-    assert write({"web": 2.0}) == {"web": 2.0}
+    assert write({"web": 2.0}) == {"status": None, "read_back": {"web": 2.0}}
     with pytest.raises(
-        salt.Error, match="CommandExecutionError: PUT .*not known; read back, it is not there"
+        salt.Error,
+        match="CommandExecutionError: PUT .*not known.*; reading it back does not show the change",
     ):
         write(None)
+
+
+def test_a_write_with_a_response_is_not_read_back(salt, raw):
+    url = raw(OK).url
+    result = salt.call(
+        "asking.write", "mesos", "PUT", "/weights", {"web": 2.0}, connection={"url": url}
+    )
+    assert result == {"status": 200, "read_back": None}
 
 
 def test_the_last_that_led_is_asked_first_and_forgotten_when_it_dies(salt, raw):
@@ -483,10 +500,10 @@ def test_credentials_do_not_follow_to_a_host_that_nobody_named(salt, raw):
     login = {"username": "root", "password": "sesame"}
     told = ask(salt, standby.url, service="mesos", connection=login)
     assert (
-        told["error"] == "Denied"
-        and f"redirects to 127.0.0.1:{foreign.port}, which is neither in url nor" in told["said"]
+        told["error"] == "AccessDenied"
+        and f"redirects to 127.0.0.1:{foreign.port}, which is neither in url nor" in told["text"]
     )
-    assert not foreign.heard and "sesame" not in told["said"]
+    assert not foreign.heard and "sesame" not in told["text"]
     for hosts in (["127.0.0.1"], f"127.0.0.1:{foreign.port}", ["any"]):
         assert (
             ask(salt, standby.url, service="mesos", connection={**login, "redirect_hosts": hosts})[
@@ -514,7 +531,7 @@ def test_masters_that_send_each_other_around_come_to_an_end(salt, raw):
     ]
     servers += [raw(http(b"", "307 x", Location=f"//127.0.0.1:{servers[0].port}/state"))]
     told = ask(salt, [server.url for server in servers], service="mesos")
-    assert told["error"] == "NoLeader" and "redirects in a circle" in told["said"]
+    assert told["error"] == "NoLeader" and "redirects in a circle" in told["text"]
 
 
 @pytest.mark.parametrize(
@@ -539,8 +556,8 @@ def test_a_redirect_that_leads_nowhere_is_an_error_and_nothing_is_sent(salt, raw
     )
     assert (
         "error" in told
-        and told["said"].startswith(f"GET {standby.url}/state: ")
-        and "sesame" not in told["said"]
+        and told["text"].startswith(f"GET {standby.url}/state: ")
+        and "sesame" not in told["text"]
     )
     assert not other.heard and len(standby.heard) == 1
 
@@ -638,7 +655,7 @@ def test_a_setting_that_makes_no_sense_is_named(salt, setting, value):
 
 def test_a_name_and_a_token_at_once_are_refused_without_showing_them(salt):
     with pytest.raises(
-        salt.Error, match="^SaltInvocationError: token: there is a username"
+        salt.Error, match="^SaltInvocationError: token: cannot be combined with username"
     ) as caught:
         salt.call("asking.settings", "mesos", username="root", password="sesame", token="open")
     assert "sesame" not in str(caught.value)
@@ -740,7 +757,7 @@ def test_a_zk_url_without_candidates_is_no_leader(salt):
     for nodes in ({}, {"/mesos": {"log_replicas": ""}}):
         with pytest.raises(
             salt.Error,
-            match=r"CommandExecutionError: zk://10.0.0.1:2181/mesos: nobody is a candidate there",
+            match=r"CommandExecutionError: zk://10.0.0.1:2181/mesos: there is no candidate for leadership",
         ):
             salt.call(
                 "asking.settings", "mesos", pillar={"znodes": nodes}, url="zk://10.0.0.1:2181/mesos"
@@ -762,3 +779,35 @@ def test_without_any_url_the_daemon_of_this_host_is_asked(salt, function, defaul
     except salt.Error as error:  # as a rule nobody listens there
         answer = str(error)
     assert f"127.0.0.1:{default}" in str(answer)
+
+
+# --- reloads ---
+
+
+HELPERS = ("_text", "_http_settings", "_http_client")
+
+
+@pytest.mark.parametrize(
+    "helpers, error_class",
+    [
+        ([], "Unreachable, the old class"),
+        (["_text", "_http_settings"], "Unreachable, the old class"),
+        *((order, "Unreachable, a new class") for order in itertools.permutations(HELPERS)),
+    ],
+    ids=str,
+)
+def test_an_error_is_caught_after_the_helpers_were_reloaded(salt, nobody, helpers, error_class):
+    assert salt.call("asking.error_after_reloads", nobody, list(helpers)) == error_class
+
+
+@pytest.mark.parametrize("folder", ["_modules", "_states"])
+def test_a_file_reloads_the_helpers_that_it_imports_and_takes_no_names_out_of_them(folder):
+    helpers = {path.stem for path in (ROOT / folder).glob("_*.py")}
+    for path in (ROOT / folder).glob("*.py"):
+        tree = ast.parse(path.read_text())
+        imports = [node for node in tree.body if isinstance(node, ast.Import)]
+        imported = {name.name for node in imports for name in node.names} & helpers
+        reloaded = set(re.findall(r"^importlib.reload\((\w+)\)", path.read_text(), re.MULTILINE))
+        assert reloaded == imported, path.name
+        sources = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        assert not sources & helpers, path.name

@@ -1,0 +1,81 @@
+"""
+Readiness check that the states of mesos, marathon, chronos and zk share. A helper, not a state
+itself: Salt's loader skips names that begin with ``_``.
+"""
+
+import time
+
+from salt.exceptions import CommandExecutionError, SaltInvocationError
+
+CHECK_INTERVAL = 1
+REQUEST_TIMEOUT = 5
+MIN_REQUEST_TIMEOUT = 1
+MAX_TIMEOUT = 86400
+
+
+def wait_until_ready(name, subject, check, timeout, test):
+    """
+    Call a check once a second until it succeeds or the timeout expires. Changes nothing.
+
+    name
+        Name of the state.
+
+    subject
+        What to wait for, as in "Waited 120 seconds for a leader of Marathon".
+
+    check
+        Called with the timeout of a request in seconds; returns whether the service is ready, and a
+        comment. CommandExecutionError means that it is not ready yet. SaltInvocationError ends the
+        wait at once.
+
+    timeout
+        Seconds to wait, 0 to check once.
+
+    test
+        Check once, and return None as the result if the state would have to wait.
+
+    Returns the result of the state.
+    """
+    ret = {"name": name, "result": False, "changes": {}, "comment": ""}
+    if not _is_timeout(timeout):
+        ret["comment"] = (
+            f"timeout: {timeout!r} is not a number of seconds between 0 and {MAX_TIMEOUT}"
+        )
+        return ret
+    once = test or timeout == 0
+    deadline = time.monotonic() + timeout
+    while True:
+        request_timeout = REQUEST_TIMEOUT if once else _request_timeout(deadline)
+        try:
+            is_ready, comment = check(request_timeout)
+        except SaltInvocationError as error:
+            ret["comment"] = str(error)
+            return ret
+        except CommandExecutionError as error:
+            is_ready, comment = False, str(error)
+        if is_ready:
+            ret.update(result=True, comment=comment)
+            return ret
+        if test:
+            ret.update(result=None, comment=f"Would wait for {subject}:\n{_indent(comment)}")
+            return ret
+        seconds_left = deadline - time.monotonic()
+        if seconds_left <= 0:
+            ret["comment"] = f"Waited {timeout:g} seconds for {subject}:\n{_indent(comment)}"
+            return ret
+        time.sleep(min(CHECK_INTERVAL, seconds_left))
+
+
+def _is_timeout(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return 0 <= value <= MAX_TIMEOUT
+
+
+def _request_timeout(deadline):
+    """Return the timeout of a request, at least a second, or the last one could never succeed."""
+    return max(MIN_REQUEST_TIMEOUT, min(REQUEST_TIMEOUT, deadline - time.monotonic()))
+
+
+def _indent(text):
+    return "\n".join(f"  {line}" for line in text.splitlines())
