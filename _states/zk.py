@@ -42,9 +42,9 @@ def myid_stays(name, myid):
         return {"name": name, "result": True, "changes": {}, "comment": comment}
     comment = (
         f"This server has the id {current_id} in {name}, pillar zookeeper:myid says {myid}; "
-        f"nothing was changed. If pillar is wrong, put {current_id} there. If the server is to join as "
-        f"{myid}, with no data yet, stop zookeeper, move {name.rpartition('/')[0]} away and apply "
-        "again."
+        f"nothing was changed. If pillar is wrong, put {current_id} there. If the server is to "
+        f"join as {myid}, with no data yet, stop zookeeper, move {name.rpartition('/')[0]} away "
+        "and apply again."
     )
     return {"name": name, "result": False, "changes": {}, "comment": comment}
 

@@ -39,7 +39,7 @@ def request(
 
 
 def write(service, method, path, visible, connection=None, **options):
-    """Send a write whose change reads back as ``visible``. Returns status and what was read back."""
+    """Send a write. Reading its change back returns ``visible``. Returns the WriteResult."""
     client = _client(service, connection or {})
     response, read_back = client.write(method, path, lambda: visible, **options)
     return {"status": response.status if response else None, "read_back": read_back}

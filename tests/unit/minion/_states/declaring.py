@@ -17,8 +17,9 @@ def kept(
     show_secrets=False,
 ):
     """
-    Plan these changes, and write a line into the file ``name`` where they are made. The plan raises what is ``unreadable`` or
-    ``wrong``; making the changes raises what ``fails`` or ``breaks``, the latter with ``done`` as what was changed.
+    Plan these changes, and write a line into the file ``name`` where they are made. The plan raises
+    what is ``unreadable`` or ``wrong``; making the changes raises what ``fails`` or ``breaks``, the
+    latter with ``done`` as what was changed.
     """
 
     def plan():
