@@ -17,6 +17,8 @@ import re
 import time
 from collections.abc import Mapping
 
+import _arguments
+import _chronos_job
 import _chronos_schedule
 import _http_client
 import _http_settings
@@ -28,18 +30,14 @@ from salt.exceptions import CommandExecutionError, SaltInvocationError
 importlib.reload(_text)
 importlib.reload(_http_settings)
 importlib.reload(_http_client)
+importlib.reload(_arguments)
 importlib.reload(_chronos_schedule)
+importlib.reload(_chronos_job)
 
 DEFAULT_URL = "http://127.0.0.1:4400"
 PREFIXES = {2: "/scheduler", 3: "/v1/scheduler"}
 ALL = 10**6  # jobs; a search without a limit stops after ten
 POLL = 0.2  # seconds between two looks for a new job
-NAMES = {2: r"[\w\s.#-]+", 3: r"[\w.-]+"}
-NAMES_SHOWN = {
-    2: "letters, digits, spaces and any of . # _ -",
-    3: "letters, digits and any of . _ -",
-}
-OPERATORS = ("EQUALS", "LIKE", "UNLIKE")
 STATISTICS = (
     "99thPercentile",
     "98thPercentile",
@@ -49,48 +47,6 @@ STATISTICS = (
     "mean",
 )
 
-COUNTERS = {
-    "successCount": 0,
-    "errorCount": 0,
-    "errorsSinceLastSuccess": 0,
-    "lastSuccess": "",
-    "lastError": "",
-}
-# The fields of a job, and what they are if a job is made without them; None: the server's own configuration says that.
-DEFAULTS = {
-    "command": "", "shell": True, "executor": "", "executorFlags": "", "taskInfoData": "", "owner": "", "ownerName": "",
-    "description": "", "runAsUser": None, "scheduleTimeZone": "", "epsilon": None, "async": False, "retries": 2,
-    "cpus": None, "mem": None, "disk": None, "disabled": None, "softError": False, "highPriority": False,
-    "dataProcessingJobType": False, "concurrent": False, "arguments": [], "uris": [], "fetch": [],
-    "environmentVariables": [], "constraints": [], "container": {}, "schedule": None, "parents": None,
-}  # fmt: skip
-ONLY_2 = ("epsilon", "async")
-SIZES = ("cpus", "mem", "disk")
-FETCH = {"uri": "", "executable": False, "cache": False, "extract": None, "output_file": ""}
-CONTAINER = {
-    "type": "DOCKER", "image": "", "network": "HOST", "networkName": "", "networkInfos": [], "volumes": [], "parameters": [],
-    "forcePullImage": False,
-}  # fmt: skip
-EXTRACTS_SINCE = (3, 0, 1)  # by itself what it fetches
-# What a job that ran after one with a schedule still has of its own when that one is deleted.
-LEFT = (
-    "name",
-    "command",
-    "executor",
-    "executorFlags",
-    "taskInfoData",
-    "owner",
-    "epsilon",
-    "async",
-    "retries",
-    *SIZES,
-    "disabled",
-    "softError",
-    "highPriority",
-    "uris",
-    "fetch",
-    *COUNTERS,
-)
 
 __virtualname__ = "chronos"
 
@@ -227,7 +183,7 @@ def api_version(profile=None, **connection):
 def _generation(client):
     forced = client.setting("api_version")
     if forced not in (None, "auto"):
-        _expect(str(forced) in ("2", "3"), "api_version", forced, "2, 3 or auto")
+        _arguments.require(str(forced) in ("2", "3"), "api_version", forced, "2, 3 or auto")
         return int(forced)
     key = _generation_key(client)
     if key not in __context__:
@@ -368,7 +324,7 @@ def job(name, profile=None, **connection):
 
         salt-call chronos.job hello
     """
-    return _known(_client(profile, connection), _named(name))
+    return _known(_client(profile, connection), _chronos_job.check_name(name))
 
 
 def _known(client, name):
@@ -412,7 +368,7 @@ def job_exists(name, profile=None, **connection):
 
         salt-call chronos.job_exists hello
     """
-    return _find(_client(profile, connection), _named(name)) is not None
+    return _find(_client(profile, connection), _chronos_job.check_name(name)) is not None
 
 
 def jobs_summary(profile=None, **connection):
@@ -492,9 +448,14 @@ def search(name=None, command=None, any=None, limit=0, offset=0, profile=None, *
     """
     texts = {"name": name, "command": command, "any": any}
     for argument, value in texts.items():
-        _expect(value is None or isinstance(value, str), argument, value, "text")
+        _arguments.require(value is None or isinstance(value, str), argument, value, "text")
     for argument, value in (("limit", limit), ("offset", offset)):
-        _expect(_is_count(value) and value <= ALL, argument, value, f"a number from 0 to {ALL}")
+        _arguments.require(
+            _chronos_job.is_count(value) and value <= ALL,
+            argument,
+            value,
+            f"a number from 0 to {ALL}",
+        )
     params = {**texts, "limit": limit or ALL, "offset": offset}
     return _by_name(_ask(_client(profile, connection), "GET", "/jobs/search", params=params))
 
@@ -523,7 +484,9 @@ def stats(percentile="99thPercentile", profile=None, **connection):
     wanted = (
         f"{percentile}thPercentile" if f"{percentile}thPercentile" in STATISTICS else percentile
     )
-    _expect(wanted in STATISTICS, "percentile", percentile, f"one of {', '.join(STATISTICS)}")
+    _arguments.require(
+        wanted in STATISTICS, "percentile", percentile, f"one of {', '.join(STATISTICS)}"
+    )
     answer = _ask(_client(profile, connection), "GET", f"/stats/{wanted}")
     found = answer.json(list)
     with _understood(answer):
@@ -554,7 +517,9 @@ def job_stats(name, profile=None, **connection):
         salt-call chronos.job_stats hello
     """
     client = _client(profile, connection)
-    found = _change(client, "GET", f"/job/stat/{_http_client.quote(_named(name))}", name).json()
+    found = _change(
+        client, "GET", f"/job/stat/{_http_client.quote(_chronos_job.check_name(name))}", name
+    ).json()
     return {"histogram": found.get("histogram", {}), "history": found.get("taskStatHistory", [])}
 
 
@@ -581,7 +546,7 @@ def graph(format="dict", profile=None, **connection):
         salt-call chronos.graph
         salt-call chronos.graph dot
     """
-    _expect(format in ("dict", "csv", "dot"), "format", format, "dict, csv or dot")
+    _arguments.require(format in ("dict", "csv", "dot"), "format", format, "dict, csv or dot")
     client = _client(profile, connection)
     return _graph(client) if format == "dict" else _ask(client, "GET", f"/graph/{format}").text()
 
@@ -646,7 +611,7 @@ def parents(name, profile=None, **connection):
 
 def _relatives(name, kind, profile, connection):
     found = _graph(_client(profile, connection))
-    if _named(name) not in found:
+    if _chronos_job.check_name(name) not in found:
         raise _no_job(name)
     return found[name][kind]
 
@@ -762,10 +727,10 @@ def schedule_equivalent(desired, current, tz="", match="equivalent"):
         salt-call chronos.schedule_equivalent R/2018-01-01T00:00:00Z/PT24H R/2026-05-04T00:00:00.000Z/P1D
         salt-call chronos.schedule_equivalent R/2018-01-01T00:00:00/P1D R/2026-07-01T00:00:00.000+02:00/P1D tz=Europe/Berlin
     """
-    _matches(match)
-    _expect(isinstance(tz, str), "tz", tz, "the name of a time zone")
+    _chronos_job.check_match(match)
+    _arguments.require(isinstance(tz, str), "tz", tz, "the name of a time zone")
     for argument, value in (("desired", desired), ("current", current)):
-        _schedule(argument, value)
+        _chronos_job.parse_schedule(argument, value)
     return _chronos_schedule.equivalent(desired, current, tz, match)
 
 
@@ -790,72 +755,16 @@ def canonical_job(config, version=None):
         salt-call chronos.canonical_job '{command: echo, uris: ["http://10.0.0.1/hello.tgz"], cpus: 0}' version=3.0.2
     """
     fits = version is None or re.fullmatch(r"\d+\.\d+(\.\d+)?", str(version))
-    _expect(fits, "version", version, "a version such as 3.0.2")
-    found = _canonical(_checked(config))
+    _arguments.require(fits, "version", version, "a version such as 3.0.2")
+    found = _chronos_job.canonical(_chronos_job.validate(config))
     if version is not None:
-        extracts = tuple(int(part) for part in str(version).split(".")) >= EXTRACTS_SINCE
+        extracts = (
+            tuple(int(part) for part in str(version).split("."))
+            >= _chronos_job.EXTRACT_DEFAULT_VERSION
+        )
         for entry in found.get("fetch", []):
             entry["extract"] = extracts if entry["extract"] is None else entry["extract"]
     return found
-
-
-def _canonical(given):
-    """The fields of a job that can be compared, in one spelling."""
-    found = {name: value for name, value in given.items() if name in DEFAULTS and value is not None}
-    for name in SIZES:
-        if not found.get(name):
-            found.pop(name, None)
-    entries = [{"uri": uri} for uri in found.pop("uris", [])] + found.get("fetch", [])
-    if "fetch" in given or "uris" in given:
-        found["fetch"] = sorted(
-            ({**FETCH, **entry} for entry in entries), key=lambda entry: entry["uri"]
-        )
-    if "parents" in found:
-        found["parents"] = sorted(set(found["parents"]))
-    if "constraints" in found:
-        found["constraints"] = sorted([str(part) for part in each] for each in found["constraints"])
-    if "environmentVariables" in found:
-        pairs = found["environmentVariables"]
-        found["environmentVariables"] = sorted(
-            ({"name": each["name"], "value": _as_text(each.get("value", ""))} for each in pairs),
-            key=lambda each: each["name"],
-        )
-    if "container" in found:
-        found["container"] = _canonical_container(found["container"])
-    return found
-
-
-def _canonical_container(given):
-    found = (
-        {**CONTAINER, **{name: value for name, value in given.items() if value is not None}}
-        if given
-        else {}
-    )
-    for name in ("type", "network"):
-        if found:
-            found[name] = found[name].upper()
-    if found:
-        found["volumes"] = [
-            {**each, "mode": each.get("mode", "RO").upper()} for each in found["volumes"]
-        ]
-        # Chronos shows the numbers of ports as text.
-        found["networkInfos"] = [
-            {
-                "name": "",
-                "labels": [],
-                **each,
-                "portMappings": [
-                    {name: str(value) for name, value in ports.items()}
-                    for ports in each.get("portMappings", [])
-                ],
-            }
-            for each in found["networkInfos"]
-        ]
-    return found
-
-
-def _as_text(value):
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def diff_job(name, config, replace=False, match="equivalent", profile=None, **connection):
@@ -887,111 +796,11 @@ def diff_job(name, config, replace=False, match="equivalent", profile=None, **co
 
         salt-call chronos.diff_job hello '{description: Says hello, schedule: R/2030-01-01T00:00:00Z/PT12H}'
     """
-    _matches(match)
+    _chronos_job.check_match(match)
     client = _client(profile, connection)
-    wanted = _checked(config, _named(name))
-    _for_generation(wanted, _generation(client))
-    return _changes(_find(client, name), wanted, replace, match)
-
-
-def _changes(
-    current, wanted, replace=False, match="equivalent", preserve_counters=True, reset_schedule=False
-):
-    """What is to change of a job: what differs, and what changes although it is the same."""
-    changes = _diff(current, _completed(wanted, current, replace), match)
-    if current is None:
-        return changes
-    if reset_schedule and wanted.get("schedule") not in (None, current.get("schedule")):
-        changes["schedule"] = {"old": current.get("schedule"), "new": wanted["schedule"]}
-    counted = {name: current[name] for name in COUNTERS if current.get(name)}
-    if counted and not preserve_counters:
-        changes["counters"] = {"old": counted, "new": {name: COUNTERS[name] for name in counted}}
-    # Chronos disables a job that has no runs left. One that gets new ones is to have them.
-    if (
-        "schedule" in changes
-        and wanted.get("schedule")
-        and "disabled" not in wanted
-        and current.get("disabled")
-        and _used_up(current)
-    ):
-        changes["disabled"] = {"old": True, "new": False}
-    return changes
-
-
-def _used_up(job):
-    """Whether a job has a schedule, and no run left."""
-    return _repeat(job.get("schedule")) == 0
-
-
-def _completed(wanted, current, replace):
-    """What is wanted, if all is to be replaced with the defaults of what is not given."""
-    if not replace or current is None:
-        return wanted
-    either = {"uris", "fetch"} & set(wanted) or {"fetch" if "fetch" in current else "uris"}
-    left_out = {"uris", "fetch"} - either
-    defaults = {
-        name: value
-        for name, value in DEFAULTS.items()
-        if value is not None and name not in left_out
-    }
-    return {
-        **{
-            name: value
-            for name, value in defaults.items()
-            if name in current or name == "container"
-        },
-        **wanted,
-    }
-
-
-def _diff(current, wanted, match="equivalent"):
-    """What differs between a job as the server shows it and the fields that are wanted."""
-    new, old = _canonical(wanted), _canonical(current or {})
-    if current is None:
-        return {name: {"old": None, "new": value} for name, value in new.items()}
-    if "schedule" in new and "parents" in old:
-        new["parents"] = None
-    if "parents" in new and "schedule" in old and new["parents"] is not None:
-        new["schedule"] = None
-    zone = new.get("scheduleTimeZone", old.get("scheduleTimeZone", ""))
-    changes = {
-        name: {"old": old.get(name), "new": value}
-        for name, value in new.items()
-        if not _same(name, value, old.get(name, {} if name == "container" else None), zone, match)
-    }
-    if "parents" in new and "schedule" in new and new["schedule"] is None:
-        changes.pop("scheduleTimeZone", None)
-    # Chronos disables a job that has no runs left; to enable it again would not make it run.
-    if new.get("disabled") is False and "schedule" not in changes and _used_up(old):
-        changes.pop("disabled", None)
-    return changes
-
-
-def _same(name, wanted, found, zone, match):
-    if wanted is None or found is None:
-        return wanted == found or (not wanted and not found)
-    try:
-        if name == "schedule":
-            return _chronos_schedule.equivalent(wanted, found, zone, match)
-        if name == "epsilon":
-            return _chronos_schedule.parse_period(wanted) == _chronos_schedule.parse_period(found)
-    except ValueError:
-        return False
-    if name == "fetch":
-        left_open = [
-            {**entry, "extract": None} if mine["extract"] is None else entry
-            for mine, entry in zip(wanted, found)
-        ]
-        return len(wanted) == len(found) and wanted == left_open
-    return wanted == found
-
-
-def _repeat(schedule):
-    """How often a schedule has a job run yet. None: for ever, or not to be told."""
-    try:
-        return _chronos_schedule.parse(schedule).repeat
-    except ValueError:
-        return None
+    wanted = _chronos_job.validate(config, _chronos_job.check_name(name))
+    _chronos_job.remove_unsupported_fields(wanted, _generation(client))
+    return _chronos_job.changed_fields(_find(client, name), wanted, replace, match)
 
 
 # --- changing jobs ---
@@ -1205,17 +1014,22 @@ def put_jobs(
         purge=purge,
         test=test,
     )
-    _expect(isinstance(jobs, Mapping), "jobs", jobs, "a mapping of names to fields")
-    _expect(
-        owner_name is None or (_is_text(owner_name) and owner_name),
+    _arguments.require(isinstance(jobs, Mapping), "jobs", jobs, "a mapping of names to fields")
+    _arguments.require(
+        owner_name is None or (_chronos_job.is_text(owner_name) and owner_name),
         "owner_name",
         owner_name,
         "text. A number needs quotes",
     )
-    _expect(_is_texts(absent) or absent == (), "absent", absent, "a list of names of jobs")
+    _arguments.require(
+        _chronos_job.is_text_list(absent) or absent == (),
+        "absent",
+        absent,
+        "a list of names of jobs",
+    )
     twice = [name for name in absent if name in jobs]
-    _expect(not twice, "absent", ", ".join(twice), "no job that is to be there")
-    _expect(
+    _arguments.require(not twice, "absent", ", ".join(twice), "no job that is to be there")
+    _arguments.require(
         owner_name or not purge,
         "purge",
         purge,
@@ -1223,7 +1037,7 @@ def put_jobs(
     )
     client = _client(profile, connection)
     generation, known = _generation(client), _jobs(client)
-    wanted, warnings, faults = _each_checked(jobs, known, generation, owner_name)
+    wanted, warnings, faults = _chronos_job.validate_all(jobs, known, generation, owner_name)
     undeclared = [
         name
         for name, each in known.items()
@@ -1231,9 +1045,10 @@ def put_jobs(
     ]
     gone = [name for name in known if name in absent or name in undeclared]
     graph = {
-        name: {"parents": parents} for name, parents in _parents(known, foreseen, wanted).items()
+        name: {"parents": parents}
+        for name, parents in _chronos_job.parents_by_job(known, foreseen, wanted).items()
     }
-    misplaced = _misplaced(graph, wanted, gone)
+    misplaced = _chronos_job.parent_errors(graph, wanted, gone)
     if faults or misplaced:
         raise (CommandExecutionError if misplaced else SaltInvocationError)(
             "; ".join(faults + misplaced)
@@ -1241,17 +1056,17 @@ def put_jobs(
     changes = {}
     for name, fields in wanted.items():
         current = known.get(name)
-        if _changes(current, fields, replace, match):
-            changes[name] = _changes(
+        if _chronos_job.changed_fields(current, fields, replace, match):
+            changes[name] = _chronos_job.changed_fields(
                 current, fields, replace, match, preserve_counters, reset_schedule
             )
             body = (
-                _merged(current, fields, changes[name], replace, preserve_counters)
+                _chronos_job.merge(current, fields, changes[name], replace, preserve_counters)
                 if current
                 else fields
             )
-            warnings[name] += _schedule_warnings(body, generation)
-    order = list(_generations(graph))
+            warnings[name] += _chronos_job.schedule_warnings(body, generation)
+    order = list(_chronos_job.in_parent_order(graph))
     done = {
         "created": [],
         "changes": {},
@@ -1273,7 +1088,7 @@ def put_jobs(
                 current = _still(client, name) if name in known else None
                 fields = wanted[name]
                 bodies[name] = (
-                    _merged(current, fields, changes[name], replace, preserve_counters)
+                    _chronos_job.merge(current, fields, changes[name], replace, preserve_counters)
                     if current
                     else {"name": name, **fields}
                 )
@@ -1310,9 +1125,9 @@ def _put(
         preserve_counters=preserve_counters,
         reset_schedule=reset_schedule,
     )
-    wanted = _checked(config, _named(name))
+    wanted = _chronos_job.validate(config, _chronos_job.check_name(name))
     client = _client(profile, connection)
-    warnings = _for_generation(wanted, _generation(client))
+    warnings = _chronos_job.remove_unsupported_fields(wanted, _generation(client))
     known = _jobs(client)
     # The list says twice what is to be fetched, and not how it was given.
     current = _find(client, name) if name in known else None
@@ -1322,128 +1137,25 @@ def _put(
             if current is None
             else _http_client.Conflict(f"There is a job called {name!r} already")
         )
-    _check_parents(name, wanted.get("parents", []), known)
+    _chronos_job.check_parents(name, wanted.get("parents", []), known)
     if current is None:
-        _check_new(name, wanted, _generation(client))
-        changes, body = _diff(None, wanted), {"name": name, **wanted}
+        _chronos_job.check_new(name, wanted, _generation(client))
+        changes, body = _chronos_job.diff(None, wanted), {"name": name, **wanted}
     else:
-        changes = _changes(current, wanted, replace, match, preserve_counters, reset_schedule)
-        body = _merged(current, wanted, changes, replace, preserve_counters)
-    warnings += _schedule_warnings(body, _generation(client))
+        changes = _chronos_job.changed_fields(
+            current, wanted, replace, match, preserve_counters, reset_schedule
+        )
+        body = _chronos_job.merge(current, wanted, changes, replace, preserve_counters)
+    warnings += _chronos_job.schedule_warnings(body, _generation(client))
     if not changes:
         return {"created": False, "changes": {}, "warnings": warnings, "job": current}
     found = _written(client, body, changes, wait)
     if found is None:
         raise CommandExecutionError(_why_gone(client, name, body))
-    lost = _lost(found, wanted)
+    lost = _chronos_job.lost_fields(found, wanted)
     if lost:
         warnings.append(f"Chronos did not keep as it was given: {', '.join(lost)}")
     return {"created": current is None, "changes": changes, "warnings": warnings, "job": found}
-
-
-def _lost(found, wanted):
-    """The fields of a job that Chronos did not keep; that it has been disabled since may have many reasons."""
-    return sorted(field for field in _diff(found, wanted) if field != "disabled")
-
-
-def _merged(current, wanted, changes, replace, preserve_counters):
-    """The whole job to send: what is wanted, and of the server what is to stay."""
-    kept = set(DEFAULTS) - (set(wanted) & {"cpus", "mem", "disk"} if replace else set())
-    base = (
-        {}
-        if replace
-        else {
-            name: value
-            for name, value in current.items()
-            if name in kept and value not in (None, [], {})
-        }
-    )
-    if "uris" in wanted or "fetch" in wanted:
-        base.pop("uris", None)
-        base.pop("fetch", None)
-    timing = ("schedule", "scheduleTimeZone", "parents")
-    if wanted.get("parents"):
-        base = {name: value for name, value in base.items() if name not in timing}
-    elif wanted.get("schedule"):
-        base.pop("parents", None)
-    elif replace:
-        base.update({name: current[name] for name in timing if name in current})
-    body = {
-        "name": current["name"],
-        **base,
-        **{name: value for name, value in wanted.items() if name not in COUNTERS},
-    }
-    for name in SIZES:
-        if not body.get(name):
-            body.pop(name, None)
-            if not replace and current.get(name):
-                body[name] = current[name]
-    if "schedule" in body and "schedule" not in changes and current.get("schedule"):
-        body["schedule"] = current["schedule"]
-    if "disabled" in current:
-        body["disabled"] = (
-            changes["disabled"]["new"] if "disabled" in changes else current["disabled"]
-        )
-    if preserve_counters:
-        body.update({name: current[name] for name in COUNTERS if name in current})
-    return body
-
-
-def _each_checked(jobs, known, generation, owner_name):
-    """Return of many jobs the fields of those that are right, by name, with warnings, and what is wrong with the others."""
-    wanted, warnings, faults = {}, {}, []
-    for name, config in jobs.items():
-        try:
-            fields = _checked(config, _named(name))
-            if owner_name and fields.setdefault("ownerName", owner_name) != owner_name:
-                raise SaltInvocationError(
-                    f"ownerName: {fields['ownerName']!r} should be {owner_name!r}, as owner_name says"
-                )
-            warnings[name] = _for_generation(fields, generation)
-            if name not in known:
-                _check_new(name, fields, generation)
-            wanted[name] = fields
-        except SaltInvocationError as error:
-            faults.append(f"{name}: {error}")
-    return wanted, warnings, faults
-
-
-def _parents(known, foreseen, wanted=()):
-    """Return the parents of each job as they will be."""
-    found = {name: each.get("parents", []) for name, each in known.items()}
-    found.update(foreseen or {})
-    found = {name: parents for name, parents in found.items() if parents is not None}
-    for name in wanted:
-        if wanted[name].get("parents"):
-            found[name] = sorted(set(wanted[name]["parents"]))
-        elif wanted[name].get("schedule"):
-            found[name] = []
-    return found
-
-
-def _misplaced(graph, wanted, gone):
-    """Say what is wrong with the parents of jobs as they will be, if others will be gone."""
-    faults = []
-    for name, fields in wanted.items():
-        try:
-            _check_parents(name, fields.get("parents", []), graph)
-        except (CommandExecutionError, SaltInvocationError) as error:
-            faults.append(f"{name}: {error}")
-    for name, each in graph.items():
-        missed = [parent for parent in each["parents"] if parent in gone]
-        if missed and name not in gone:
-            faults.append(f"{name}: runs after {', '.join(missed)}, which would be deleted")
-    return faults
-
-
-def _generations(graph):
-    """Yield the names of jobs in lists, none before all its parents."""
-    left = {name: set(each["parents"]) for name, each in graph.items()}
-    while left:
-        names = [name for name, parents in left.items() if not parents & left.keys()] or list(left)
-        yield names
-        for name in names:
-            del left[name]
 
 
 def _still(client, name):
@@ -1462,7 +1174,7 @@ def _read_back(client, bodies, wanted, wait, done):
         del done["changes"][name]
     done["created"] = [name for name in done["created"] if name in done["changes"]]
     for name in found:
-        lost = _lost(found[name], wanted[name])
+        lost = _chronos_job.lost_fields(found[name], wanted[name])
         if lost:
             done["lost"][name] = lost
     if missing:
@@ -1476,7 +1188,7 @@ def _written(client, body, changes, wait):
 
 def _posted(client, body, changes, wait):
     """Post a job. Returns it as it is then, if no answer came and it was looked for; else None."""
-    sent = {name: value for name, value in body.items() if name not in COUNTERS}
+    sent = {name: value for name, value in body.items() if name not in _chronos_job.COUNTERS}
 
     def done():
         found = _visible(client, body["name"], wait)
@@ -1486,7 +1198,7 @@ def _posted(client, body, changes, wait):
             if found
             else False
         )
-        return found if found and reset and not _diff(found, sent) else None
+        return found if found and reset and not _chronos_job.diff(found, sent) else None
 
     endpoint = "/dependency" if "parents" in body else "/iso8601"
     try:
@@ -1550,13 +1262,17 @@ def delete_job(name, children="refuse", test=False, foreseen=None, profile=None,
         salt-call chronos.delete_job hello-report
         salt-call chronos.delete_job hello children=allow
     """
-    _expect(children in ("refuse", "allow"), "children", children, "refuse or allow")
-    _expect(isinstance(test, bool), "test", test, "true or false")
-    client, name = _client(profile, connection), _named(name)
+    _arguments.require(children in ("refuse", "allow"), "children", children, "refuse or allow")
+    _arguments.require(isinstance(test, bool), "test", test, "true or false")
+    client, name = _client(profile, connection), _chronos_job.check_name(name)
     before = _jobs(client)
     if name not in before:
         raise _no_job(name)
-    dependent = [child for child, parents in _parents(before, foreseen).items() if name in parents]
+    dependent = [
+        child
+        for child, parents in _chronos_job.parents_by_job(before, foreseen).items()
+        if name in parents
+    ]
     if dependent and children == "refuse":
         raise _http_client.Conflict(
             f"{', '.join(dependent)} run after {name!r}, and would lose most of their fields. Delete them first, or allow it: "
@@ -1564,7 +1280,9 @@ def delete_job(name, children="refuse", test=False, foreseen=None, profile=None,
         )
     if test:
         after = {
-            child: _orphaned(before[child], before[name]) for child in dependent if child in before
+            child: _chronos_job.after_parent_deletion(before[child], before[name])
+            for child in dependent
+            if child in before
         }
     else:
         _change(
@@ -1578,41 +1296,9 @@ def delete_job(name, children="refuse", test=False, foreseen=None, profile=None,
     return {
         "deleted": before[name],
         "children": {
-            child: _between(before.get(child, {}), after.get(child, {})) for child in dependent
+            child: _chronos_job.differences(before.get(child, {}), after.get(child, {}))
+            for child in dependent
         },
-    }
-
-
-def _orphaned(child, parent):
-    """What Chronos makes of a job whose parent is deleted."""
-    if "parents" in parent:
-        return {
-            **child,
-            "parents": sorted({*child["parents"], *parent["parents"]} - {parent["name"]}),
-        }
-    kept = {name: value for name, value in child.items() if name in LEFT}
-    lost = {
-        name: "" if default is None else default
-        for name, default in DEFAULTS.items()
-        if name in child
-    }
-    for name in ("parents", "container"):
-        lost.pop(name, None)
-    return {
-        **lost,
-        **kept,
-        "schedule": parent["schedule"],
-        "scheduleTimeZone": parent.get("scheduleTimeZone", ""),
-    }
-
-
-def _between(before, after):
-    """What became different of a job."""
-    names = sorted({*before, *after})
-    return {
-        name: {"old": before.get(name), "new": after.get(name)}
-        for name in names
-        if before.get(name) != after.get(name)
     }
 
 
@@ -1641,14 +1327,14 @@ def run_job(name, arguments=None, profile=None, **connection):
         salt-call chronos.run_job hello
         salt-call chronos.run_job hello arguments='--loud'
     """
-    client, name = _client(profile, connection), _named(name)
-    _expect(
+    client, name = _client(profile, connection), _chronos_job.check_name(name)
+    _arguments.require(
         arguments is None or isinstance(arguments, str),
         "arguments",
         arguments,
         "text. A number needs quotes",
     )
-    _expect(
+    _arguments.require(
         ";" not in (arguments or ""),
         "arguments",
         arguments,
@@ -1685,7 +1371,7 @@ def mark_success(name, profile=None, **connection):
 
         salt-call chronos.mark_success hello
     """
-    client, name = _client(profile, connection), _named(name)
+    client, name = _client(profile, connection), _chronos_job.check_name(name)
     _needs_2_5(client, "chronos.mark_success")
     answer = _change(client, "PUT", f"/job/success/{_http_client.quote(name)}", name)
     if "true" not in answer.text():
@@ -1712,7 +1398,7 @@ def kill_tasks(name, profile=None, **connection):
 
         salt-call chronos.kill_tasks hello
     """
-    client, name = _client(profile, connection), _named(name)
+    client, name = _client(profile, connection), _chronos_job.check_name(name)
     _known(client, name)  # Chronos 2 answers 500 without a word if there is none
     path = f"/task/kill/{_http_client.quote(name)}"
     _change(client, "DELETE", path, name, done=lambda: _summaries(client)[name]["state"] == "idle")
@@ -1759,20 +1445,20 @@ def api_call(method, path, params=None, body=None, confirm=False, profile=None, 
 
         salt-call chronos.api_call GET /metrics
     """
-    _expect(
+    _arguments.require(
         method in ("GET", "HEAD", "POST", "PUT", "DELETE"),
         "method",
         method,
         "GET, HEAD, POST, PUT or DELETE",
     )
-    _expect(
+    _arguments.require(
         isinstance(path, str) and re.fullmatch(r"/[!-~]*", path) and "?" not in path,
         "path",
         path,
         "a path such as /metrics",
     )
-    _expect(params is None or isinstance(params, Mapping), "params", params, "a mapping")
-    _expect(
+    _arguments.require(params is None or isinstance(params, Mapping), "params", params, "a mapping")
+    _arguments.require(
         confirm is True or method != "DELETE",
         "confirm",
         confirm,
@@ -1786,294 +1472,13 @@ def api_call(method, path, params=None, body=None, confirm=False, profile=None, 
 # --- checks ---
 
 
-def _expect(fits, argument, value, should):
-    """Refuse an argument, in one line."""
-    if not fits:
-        raise SaltInvocationError(f"{argument}: {_text.shorten(repr(value))} should be {should}")
-
-
-def _named(name):
-    _expect(
-        isinstance(name, str) and name.strip() and name.isprintable(),
-        "name",
-        name,
-        "the name of a job. A number needs quotes",
-    )
-    return name
-
-
-def _matches(match):
-    _expect(
-        match in _chronos_schedule.MATCHES,
-        "match",
-        match,
-        f"one of {', '.join(_chronos_schedule.MATCHES)}",
-    )
-
-
 def _check_options(match, wait, **flags):
-    _matches(match)
-    _expect(_is_number(wait) and wait <= 3600, "wait", wait, "a number of seconds from 0 to 3600")
+    _chronos_job.check_match(match)
+    _arguments.require(
+        _chronos_job.is_number(wait) and wait <= 3600,
+        "wait",
+        wait,
+        "a number of seconds from 0 to 3600",
+    )
     for argument, value in flags.items():
-        _expect(isinstance(value, bool), argument, value, "true or false")
-
-
-def _schedule(argument, value):
-    try:
-        return _chronos_schedule.parse(value)
-    except ValueError as error:
-        raise SaltInvocationError(f"{argument}: {error}") from None
-
-
-def _checked(config, name=None):
-    """
-    Return the fields of a job to send, without those that are null: Chronos takes null for the text "null".
-
-    Raises SaltInvocationError for what is no field, and for values that Chronos would drop or take for something else.
-    """
-    _expect(isinstance(config, Mapping), "config", config, "a mapping of the job's fields")
-    given = {field: value for field, value in config.items() if value is not None}
-    if name is not None and given.get("name", name) != name:
-        raise SaltInvocationError(
-            f"config: says name: {given['name']!r}, and the job is called {name!r}"
-        )
-    unknown = [
-        str(field)
-        for field in given
-        if field not in DEFAULTS and field not in COUNTERS and field != "name"
-    ]
-    if unknown:
-        raise SaltInvocationError(
-            f"config: {', '.join(unknown)}: no such field. A job has {', '.join(sorted(DEFAULTS))}"
-        )
-    given.pop("name", None)
-    if isinstance(given.get("environmentVariables"), Mapping):
-        given["environmentVariables"] = [
-            {"name": key, "value": value} for key, value in given["environmentVariables"].items()
-        ]
-    for field, value in given.items():
-        fits, should = _FIELDS.get(field, _TEXT)
-        shown = (
-            "its value"
-            if field in ("environmentVariables", "container", "arguments")
-            else _text.shorten(repr(value))
-        )
-        if not fits(value):
-            raise SaltInvocationError(f"{field}: {shown} should be {should}")
-    if "schedule" in given:
-        _schedule("schedule", given["schedule"])
-    if "epsilon" in given:
-        try:
-            _chronos_schedule.parse_period(given["epsilon"])
-        except ValueError as error:
-            raise SaltInvocationError(f"epsilon: {error}") from None
-    for one, other in (("schedule", "parents"), ("uris", "fetch")):
-        if given.get(one) and given.get(other):
-            raise SaltInvocationError(f"{one}: there is {other}, too. Give one of them")
-        if given.get(other) == [] and one in given:
-            del given[other]
-        elif given.get(one) == [] and other in given:
-            del given[one]
-    if "environmentVariables" in given:
-        given["environmentVariables"] = [
-            {"name": each["name"], "value": _as_text(each.get("value", ""))}
-            for each in given["environmentVariables"]
-        ]
-    if "constraints" in given:
-        given["constraints"] = [[str(part) for part in each] for each in given["constraints"]]
-    for field in ("fetch", "container"):
-        if field in given:
-            given[field] = _without_null(given[field])
-    return given
-
-
-def _without_null(value):
-    if isinstance(value, Mapping):
-        return {name: _without_null(part) for name, part in value.items() if part is not None}
-    return (
-        [_without_null(part) for part in value if part is not None]
-        if isinstance(value, list)
-        else value
-    )
-
-
-def _for_generation(wanted, generation):
-    """Leave out what a generation does not know. Returns warnings."""
-    ignored = [name for name in ONLY_2 if name in wanted] if generation == 3 else []
-    for name in ignored:
-        del wanted[name]
-    return [f"{name}: Chronos 3 has no such field; it was left out" for name in ignored]
-
-
-def _check_new(name, wanted, generation):
-    """Refuse a new job that Chronos would refuse, or run at once although nobody said so."""
-    form = re.compile(NAMES[generation], re.ASCII)
-    _expect(
-        form.fullmatch(name),
-        "name",
-        name,
-        f"made of {NAMES_SHOWN[generation]} for Chronos {generation}",
-    )
-    if not wanted.get("schedule") and not wanted.get("parents"):
-        raise SaltInvocationError(
-            "config: a new job needs a schedule or parents. With none of them it would run at once, and once only"
-        )
-    wanted.setdefault("command", "")  # without it Chronos 2 fails
-
-
-def _check_parents(name, wanted, known):
-    """Refuse parents that are not there, and a job that would wait for itself."""
-    unknown = sorted(set(wanted) - set(known) - {name})
-    if unknown:
-        missing = ", ".join(map(repr, unknown))
-        raise _http_client.NotFound(
-            f"parents: There is no job called {missing}. Chronos 3 would drop {name!r} without a word"
-        )
-    above, left = set(), list(wanted)
-    while left:
-        each = left.pop()
-        if each not in above:
-            above.add(each)
-            left += known.get(each, {}).get("parents", [])
-    if name in above:
-        raise SaltInvocationError(
-            f"parents: {name!r} would run after itself, by way of {', '.join(sorted(above - {name})) or 'itself'}"
-        )
-
-
-def _schedule_warnings(body, generation):
-    """What a person should know of when the job to send runs."""
-    found = []
-    zone = body.get("scheduleTimeZone", "")
-    if zone and not _chronos_schedule.zone_known(zone):
-        found.append(
-            f"scheduleTimeZone: {zone} is not known on this minion, so times are compared to the hour. Chronos takes zones that it "
-            "does not know for GMT"
-        )
-    try:
-        begins = _chronos_schedule.begins(body.get("schedule"), zone)
-    except ValueError:
-        return found
-    if (
-        begins
-        and begins.timestamp() < time.time()
-        and not body.get("disabled")
-        and _repeat(body["schedule"]) != 0
-    ):
-        then = "runs it at once" if generation == 3 else "leaves out the runs that it has missed"
-        found.append(
-            f"schedule: begins in the past, at {begins.isoformat()}: Chronos {generation} {then}"
-        )
-    return found
-
-
-def _is_text(value):
-    return isinstance(value, str)
-
-
-def _is_count(value):
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _is_number(value):
-    return (
-        isinstance(value, (int, float))
-        and not isinstance(value, bool)
-        and 0 <= value < float("inf")
-    )
-
-
-def _is_texts(value):
-    return isinstance(value, list) and all(map(_is_text, value))
-
-
-def _is_variable(value):
-    named = (
-        isinstance(value, Mapping)
-        and set(value) <= {"name", "value"}
-        and _is_text(value.get("name"))
-    )
-    return named and isinstance(value.get("value", ""), (str, int, float))
-
-
-def _is_constraint(value):
-    fits = (
-        isinstance(value, list) and len(value) == 3 and _is_text(value[0]) and value[1] in OPERATORS
-    )
-    return fits and isinstance(value[2], (str, int, float))
-
-
-def _is_fetched(value):
-    flags = ("executable", "cache", "extract")
-    fits = (
-        isinstance(value, Mapping)
-        and set(value) <= set(FETCH)
-        and _is_text(value.get("uri"))
-        and value["uri"]
-    )
-    return fits and all(isinstance(value.get(name), (bool, type(None))) for name in flags)
-
-
-def _is_container(value):
-    if value == {}:
-        return True
-    fits = (
-        isinstance(value, Mapping)
-        and set(value) <= set(CONTAINER)
-        and _is_text(value.get("image"))
-        and value["image"]
-    )
-    texts = (
-        all(
-            isinstance(value.get(name), (str, type(None)))
-            for name in ("type", "network", "networkName")
-        )
-        if fits
-        else False
-    )
-    lists = ("volumes", "parameters", "networkInfos")
-    return texts and all(
-        value.get(name) is None or _is_list_of(lambda each: isinstance(each, Mapping))(value[name])
-        for name in lists
-    )
-
-
-def _is_list_of(fits):
-    return lambda value: isinstance(value, list) and all(map(fits, value))
-
-
-_TEXT = (_is_text, "text. A number or a truth value needs quotes")
-_FLAG = (lambda value: isinstance(value, bool), "true or false")
-_COUNT = (_is_count, "a number from 0 up")
-_NUMBER = (_is_number, "a number from 0 up")
-_TEXTS = (_is_texts, "a list of texts")
-_FIELDS = {
-    **{
-        name: _FLAG
-        for name in (
-            "shell",
-            "async",
-            "disabled",
-            "softError",
-            "highPriority",
-            "dataProcessingJobType",
-            "concurrent",
-        )
-    },
-    **{
-        name: _COUNT for name in ("retries", "successCount", "errorCount", "errorsSinceLastSuccess")
-    },
-    **{name: _NUMBER for name in SIZES},
-    **{name: _TEXTS for name in ("arguments", "uris")},
-    "parents": (
-        lambda value: _is_texts(value) and value,
-        "a list of names of jobs, and not an empty one",
-    ),
-    "environmentVariables": (_is_list_of(_is_variable), "a mapping, or a list of name and value"),
-    "constraints": (
-        _is_list_of(_is_constraint),
-        f"a list such as [[rack, EQUALS, r1]]; Chronos knows {', '.join(OPERATORS)}",
-    ),
-    "fetch": (_is_list_of(_is_fetched), f"a list of entries with uri, and of {', '.join(FETCH)}"),
-    "container": (_is_container, f"a mapping with image, and of {', '.join(CONTAINER)}"),
-}
+        _arguments.require(isinstance(value, bool), argument, value, "true or false")
