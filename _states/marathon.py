@@ -13,35 +13,21 @@ import time
 from collections.abc import Mapping
 
 import _declared
+import _marathon_apps
 import _ready
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
 # After a sync Salt still has the old helpers in sys.modules.
 importlib.reload(_declared)
 importlib.reload(_ready)
+importlib.reload(_marathon_apps)
 
 INTERVAL = 0.5  # seconds between two looks at a deployment or at a lock
 PATIENT = 60  # times that a question which nobody answered is asked again, once something has begun
 # What says how many instances there are.
 AMOUNT = {"app": "instances", "pod": "scaling"}
-# How an app does, which is no part of what it is.
-DOING = (
-    "deployments",
-    "lastTaskFailure",
-    "readinessCheckResults",
-    "taskStats",
-    "tasks",
-    "tasksHealthy",
-    "tasksRunning",
-    "tasksStaged",
-    "tasksUnhealthy",
-    "version",
-    "versionInfo",
-)
 RESTARTS = ("app_present", "app_running", "app_restarted")
-OWNER = "MANAGED_BY"  # the label that says whose an app of apps_present is
 ALL_VERSIONS = "99.0"
-MOST = 10  # of what is told in a line
 MANY = ("apps_present", "group_present", "group_absent")  # their changes stand below ids
 
 
@@ -385,7 +371,7 @@ def mod_watch(
                 raise CommandExecutionError(
                     f"{name} was to be restarted, but Marathon still has its version {before}"
                 )
-            return marathon.settled(begun, f"{name} was restarted")
+            return marathon.waiter().settled(begun, f"{name} was restarted")
 
         return _declared.Plan(
             {"/restarted": {"old": False, "new": True}}, "", f"{name} would be restarted", act
@@ -529,7 +515,7 @@ def apps_present(
     force, wait, timeout, wait_for_lock, show_secrets, profile, connection
         See ``marathon.app_present``.
     """
-    marathon = _Apps("apps", name, force, wait, timeout, wait_for_lock, profile, connection, mode)
+    marathon = _Marathon("apps", name, force, wait, timeout, wait_for_lock, profile, connection)
 
     def read():
         for argument, value in (
@@ -537,26 +523,32 @@ def apps_present(
             ("purge", purge),
             ("rollback", rollback),
         ):
-            _expect(isinstance(value, bool), argument, value, "True or False")
-        _expect(
+            _marathon_apps.require(isinstance(value, bool), argument, value, "True or False")
+        _marathon_apps.require(
             wait or not rollback,
             "rollback",
             rollback,
             "False without wait: only who waits sees that it failed",
         )
-        _expect(mode in ("merge", "replace"), "mode", mode, "merge or replace")
-        _expect(isinstance(owner, str) and owner.strip(), "owner", owner, "text, such as salt")
-        declared = _members(apps, "apps")
-        marathon.read()
-        marathon.wanted = {
-            id: _owned(id, given, marathon.there.get(id), mode, instances_managed, owner)
-            for id, given in declared.items()
+        _marathon_apps.require(mode in ("merge", "replace"), "mode", mode, "merge or replace")
+        _marathon_apps.require(
+            isinstance(owner, str) and owner.strip(), "owner", owner, "text, such as salt"
+        )
+        declared = _marathon_apps.load_members(apps, "apps", _load)
+        current = _marathon_apps.Current(marathon)
+        current.read_apps()
+        wanted = {
+            id: _marathon_apps.with_owner(
+                id, config, current.apps.get(id), mode, instances_managed, owner
+            )
+            for id, config in declared.items()
         }
-        return {
-            id: _gone(app)
-            for id, app in marathon.there.items()
-            if purge and id not in declared and _owner(app) == owner
+        deletions = {
+            id: _marathon_apps.deletion(app)
+            for id, app in current.apps.items()
+            if purge and id not in declared and _marathon_apps.owner_of(app) == owner
         }
+        return _marathon_apps.Declared(wanted, {}), current, deletions, mode
 
     return _keep(marathon, read, f"{name}: all is as declared", show_secrets, rollback)
 
@@ -617,22 +609,27 @@ def group_present(
     force, wait, timeout, wait_for_lock, show_secrets, profile, connection
         See ``marathon.app_present``.
     """
-    marathon = _Apps("group", name, force, wait, timeout, wait_for_lock, profile, connection)
+    marathon = _Marathon("group", name, force, wait, timeout, wait_for_lock, profile, connection)
 
     def read():
-        _refuse_root(name)
-        _expect(isinstance(purge, bool), "purge", purge, "True or False")
-        declared = _flat(
-            _absolute(name), {"apps": apps, "groups": groups, "dependencies": dependencies}
+        _marathon_apps.check_group_id(name)
+        _marathon_apps.require(isinstance(purge, bool), "purge", purge, "True or False")
+        groups_by_id = _marathon_apps.flatten_group(
+            _marathon_apps.absolute_id(name),
+            {"apps": apps, "groups": groups, "dependencies": dependencies},
+            _load,
         )
-        for id, each in declared.items():
-            marathon.wanted.update(each["apps"] or {})
-            marathon.depends[id] = each["dependencies"]
-        marathon.read()
-        marathon.read_groups()
-        for id in declared.keys() - marathon.groups.keys():
+        declared = _marathon_apps.Declared({}, {})
+        for id, group in groups_by_id.items():
+            declared.apps.update(group["apps"] or {})
+            declared.dependencies[id] = group["dependencies"]
+        current = _marathon_apps.Current(marathon)
+        current.read_apps()
+        current.read_groups()
+        for id in groups_by_id.keys() - current.groups.keys():
             marathon.call("group_exists", id)  # refuses what is no id
-        return marathon.undeclared(declared) if purge else {}
+        deletions = current.undeclared_deletion(groups_by_id) if purge else {}
+        return declared, current, deletions, "merge"
 
     return _keep(marathon, read, f"{name} is as declared", show_secrets)
 
@@ -661,15 +658,18 @@ def group_absent(
     force, wait, timeout, wait_for_lock, show_secrets, profile, connection
         See ``marathon.app_present``.
     """
-    marathon = _Apps("group", name, force, wait, timeout, wait_for_lock, profile, connection)
+    marathon = _Marathon("group", name, force, wait, timeout, wait_for_lock, profile, connection)
 
     def read():
-        _refuse_root(name)
+        _marathon_apps.check_group_id(name)
+        declared = _marathon_apps.Declared({}, {})
+        current = _marathon_apps.Current(marathon)
         if not marathon.ask("group_exists"):
-            return {}
-        marathon.read()
-        marathon.read_groups()
-        return marathon.all_in(_absolute(name))
+            return declared, current, {}, "merge"
+        current.read_apps()
+        current.read_groups()
+        deletions = current.group_deletion(_marathon_apps.absolute_id(name))
+        return declared, current, deletions, "merge"
 
     return _keep(marathon, read, f"There is no group called {name}", show_secrets)
 
@@ -713,7 +713,7 @@ class _Marathon:
     def check(self):
         """Refuse wrong arguments, before anything is asked."""
         for argument in ("force", "wait"):
-            _expect(
+            _marathon_apps.require(
                 isinstance(getattr(self, argument), bool),
                 argument,
                 getattr(self, argument),
@@ -726,7 +726,9 @@ class _Marathon:
                 and not isinstance(value, bool)
                 and least <= value <= 3600
             )
-            _expect(fits, argument, value, f"a number of seconds from {least} to 3600")
+            _marathon_apps.require(
+                fits, argument, value, f"a number of seconds from {least} to 3600"
+            )
 
     def declared(self, config, unset):
         """The fields that are declared, wherever they stand."""
@@ -796,13 +798,51 @@ class _Marathon:
         In a test run: what the app will be by what the states before this one would change, ``{"instances": 2}``; None where
         they would not. Raises CommandExecutionError where they would delete it.
         """
-        name = _absolute(self.name)
+        name = _marathon_apps.absolute_id(self.name)
         found = _foreseen().get(name)
         if found is False:
             raise CommandExecutionError(
                 f"There is no app called {name}: a state before this one would delete it"
             )
         return found
+
+    def waiter(self, find_deployments=None, find_problem=None):
+        """Return the ``_Waiter`` for the deployments of this app or pod, or of those that the functions find."""
+        return _Waiter(self, find_deployments or self._deployments, find_problem or self._problem)
+
+    def _deployments(self):
+        """Return the running deployments that change it."""
+        return self.ask("deployments")
+
+    def _problem(self):
+        """What there is less of than there should be; what is not there at all lacks nothing."""
+        if not self.ask(f"{self.kind}_exists"):
+            return None
+        if self.kind == "pod":
+            found = self.ask("pod_status")
+            return (
+                None
+                if found["status"] == "STABLE"
+                else f"it is {found['status']}: {found.get('message') or 'no reason given'}"
+            )
+        return _marathon_apps.instance_problem(self.ask("app", embed=["counts", "lastTaskFailure"]))
+
+
+class _Waiter:
+    """
+    Waits for deployments, and undoes those that fail.
+
+    find_deployments
+        Function that returns the running deployments.
+
+    find_problem
+        Function that returns what is still missing after a deployment, None if nothing is.
+    """
+
+    def __init__(self, marathon, find_deployments, find_problem):
+        self._marathon = marathon
+        self._find_deployments = find_deployments
+        self._find_problem = find_problem
 
     def settled(self, begun, said, undo=None):
         """
@@ -813,7 +853,7 @@ class _Marathon:
         deployments = [
             each["deploymentId"] for each in ([begun] if isinstance(begun, Mapping) else begun)
         ]
-        if not self.wait:
+        if not self._marathon.wait:
             under_way = [each for each in deployments if each]
             return f"{said}; deployment {', '.join(under_way)} is under way" if under_way else said
         for deployment in deployments:
@@ -849,48 +889,33 @@ class _Marathon:
 
     def under_way(self):
         """Wait, if that is wanted, for the deployments of what is as declared already. Raises CommandExecutionError."""
-        for each in self.deployments() if self.wait and not __opts__["test"] else ():
+        for each in (
+            self._find_deployments() if self._marathon.wait and not __opts__["test"] else ()
+        ):
             result, fault = self.outcome(each["id"])
             if result != "done":
                 raise CommandExecutionError(
-                    f"{self.name} is as declared, but {fault}{_advice(result, each['id'])}"
+                    f"{self._marathon.name} is as declared, but {fault}{_advice(result, each['id'])}"
                 )
-
-    def deployments(self):
-        """The deployments under way that change it."""
-        return self.ask("deployments")
 
     def outcome(self, deployment):
         """Wait for a deployment and return what came of it, as ``marathon.wait_deployment`` does, and what is wrong."""
         found = {"result": "unknown"}
         if deployment:
-            found = self.call(
-                "wait_deployment", deployment, timeout=self.timeout, interval=INTERVAL
+            found = self._marathon.call(
+                "wait_deployment", deployment, timeout=self._marathon.timeout, interval=INTERVAL
             )
         result = found["result"]
         if result == "unknown":  # it was over at the first look
-            lacking = self._lacking()
+            lacking = self._find_problem()
             return ("failed", lacking) if lacking else ("done", None)
-        goes_on = f"goes on after {self.timeout:g} seconds"
+        goes_on = f"goes on after {self._marathon.timeout:g} seconds"
         how = {
             "timeout": goes_on,
             "cancelled": f"{deployment} was cancelled",
             "failed": f"{deployment} failed",
         }.get(result)
         return result, f"its deployment {how}: {found['reason']}"
-
-    def _lacking(self):
-        """What there is less of than there should be; what is not there at all lacks nothing."""
-        if not self.ask(f"{self.kind}_exists"):
-            return None
-        if self.kind == "pod":
-            found = self.ask("pod_status")
-            return (
-                None
-                if found["status"] == "STABLE"
-                else f"it is {found['status']}: {found.get('message') or 'no reason given'}"
-            )
-        return _lacks(self.ask("app", embed=["counts", "lastTaskFailure"]))
 
 
 def _foreseen():
@@ -903,7 +928,9 @@ def _foreseen():
         _declared.pending_changes(__low__, __lowstate__, __running__) if __opts__["test"] else ()
     ):
         for id, changes in (
-            told.items() if low["fun"] in MANY else ((_absolute(low["name"]), told),)
+            told.items()
+            if low["fun"] in MANY
+            else ((_marathon_apps.absolute_id(low["name"]), told),)
         ):
             whole, amount = changes.get("/"), changes.get("/instances")
             if whole:
@@ -913,490 +940,23 @@ def _foreseen():
     return found
 
 
-def _lacks(app):
-    """What an app has less of than it should."""
-    running, failure = app.get("tasksRunning", 0), app.get("lastTaskFailure")
-    if running >= app["instances"] and not app.get("tasksUnhealthy"):
-        return None
-    last = (
-        f"; the last that failed: {failure.get('state')}: {failure.get('message') or 'no reason given'}"
-        if failure
-        else ""
-    )
-    return f"{running} of {app['instances']} instances run, {app.get('tasksUnhealthy', 0)} unhealthy{last}"
-
-
-def _absolute(name):
-    """An id in its full form."""
-    return "/" + str(name).strip("/")
-
-
 def _keep(marathon, read, kept, show_secrets, rollback=False):
-    """Keep several apps and groups as they are declared. ``read`` returns the changes of those that are to be gone."""
+    """Keep several apps and groups as they are declared. ``read`` returns these, and the changes of those to be deleted."""
 
     def plan():
         marathon.check()
-        gone = read()
-        differing = marathon.differences()
-        marathon.check_tree(gone)
-        changes = {**differing, **gone}
-        if not changes:
-            marathon.under_way()
-        would = f"{marathon.name}: {_summary(changes, 'would be ')}"
-        return _declared.Plan(
-            changes, kept, would, lambda: marathon.changed(differing, gone, rollback)
+        _marathon_apps.require(
+            isinstance(marathon.name, str) and marathon.name.strip(), "name", marathon.name, "text"
         )
+        declared, current, deletions, mode = read()
+        apps = _marathon_apps.Apps(marathon, declared, current, mode, _foreseen)
+        return apps.plan(deletions, kept, rollback)
 
     return _declared.run_plan(marathon.name, __opts__["test"], plan, show_secrets)
 
 
-class _Apps(_Marathon):
-    """
-    Several apps of a Marathon, and the groups that they are in.
-
-    mode
-        As of app_present.
-
-    wanted
-        The apps that are declared: id to fields.
-
-    depends
-        The groups that are declared: id to what they depend on, None if that is not declared.
-
-    there, groups, pods
-        What Marathon has: id to app, to the dependencies of the group, to pod. ``groups`` is None unless it was asked for.
-    """
-
-    def __init__(
-        self, kind, name, force, wait, timeout, wait_for_lock, profile, connection, mode="merge"
-    ):
-        super().__init__(kind, name, force, wait, timeout, wait_for_lock, profile, connection)
-        self.mode, self.wanted, self.depends = mode, {}, {}
-        self.version, self.there, self.groups, self.pods, self.order = None, {}, None, {}, {}
-
-    def read(self):
-        """Ask for all apps, and for the version of Marathon if it is not known."""
-        self.version = self.version or self.call("version")
-        self.there = {each["id"]: each for each in self.call("apps")}
-
-    def read_groups(self):
-        """Ask for all groups and pods."""
-        self.groups, self.pods = {}, {}
-        ahead = [self.call("group", "/", embed=["group.groups", "group.pods"])]
-        for group in ahead:
-            self.groups[group["id"]] = list(group.get("dependencies") or ())
-            self.pods.update({pod["id"]: pod for pod in group.get("pods") or ()})
-            ahead += group.get("groups") or ()
-
-    def differences(self):
-        """What is to be changed: by id of an app or group, and then as of one."""
-        found = {}
-        for id, dependencies in self.depends.items():
-            if id not in self.groups:
-                found[id] = {"/": {"old": None, "new": {"dependencies": dependencies or []}}}
-            elif dependencies is not None and set(dependencies) != set(self.groups[id]):
-                found[id] = {
-                    "/dependencies": {"old": sorted(self.groups[id]), "new": sorted(dependencies)}
-                }
-        if self.wanted:
-            there = list(self.there.values())
-            found.update(
-                self.call(
-                    "diff_apps", self.wanted, mode=self.mode, current=there, version=self.version
-                )
-            )
-        return found
-
-    def all_in(self, group):
-        """What is to be changed where a group goes with all that is in it."""
-        found = {
-            id: _gone({"dependencies": dependencies})
-            for id, dependencies in self.groups.items()
-            if _is_in(id, group)
-        }
-        return {
-            **found,
-            **{
-                id: _gone(each)
-                for id, each in {**self.there, **self.pods}.items()
-                if _is_in(id, group)
-            },
-        }
-
-    def undeclared(self, declared):
-        """What is to be changed where all goes that is not declared."""
-        found = {}
-        for group in self.groups.keys() & declared.keys():
-            for kind, among in (("apps", self.there), ("groups", self.groups)):
-                if declared[group][kind] is None:
-                    continue
-                for id in among:
-                    if id != "/" and _parent(id) == group and id not in declared[group][kind]:
-                        found.update({id: _gone(among[id])} if kind == "apps" else self.all_in(id))
-        return found
-
-    def check(self):
-        super().check()
-        _expect(isinstance(self.name, str) and self.name.strip(), "name", self.name, "text")
-
-    def check_tree(self, gone):
-        """Refuse what cannot be beside the rest; ``order`` has what others depend on first."""
-        ids = {*self.wanted, *(id for id in self.there if id not in gone)}
-        groups = {
-            above for group in {_parent(id) for id in ids} - {""} for above in _path_to(group)
-        }
-        for id in sorted(ids & {*self.depends, *groups}):
-            raise SaltInvocationError(f"{id}: both an app and a group; an id is one of them")
-        needs = {
-            id: app.get("dependencies") or () for id, app in self.there.items() if id not in gone
-        }
-        given = {
-            id
-            for id, config in self.wanted.items()
-            if config.get("dependencies") or self.mode == "replace" or id not in needs
-        }
-        needs.update(
-            {
-                id: [_absolute(each) for each in self.wanted[id].get("dependencies") or ()]
-                for id in given
-            }
-        )
-        group_needs = {id: found for id, found in (self.groups or {}).items() if id not in gone}
-        group_needs.update({id: found for id, found in self.depends.items() if found is not None})
-        self._refuse_missing({**group_needs, **needs}, {*given, *self.depends}, ids, gone)
-        self._refuse_circles(
-            {**{id: app.get("dependencies") or () for id, app in self.there.items()}, **needs},
-            group_needs,
-        )
-
-    def _refuse_missing(self, needs, given, ids, gone):
-        if not any(needs.values()):
-            return
-        told = _foreseen()
-        gone = {*gone, *(id for id, each in told.items() if each is False)}
-        made = [id for id, each in told.items() if each]
-        known = {
-            above
-            for id in (*ids, *self.depends, *(self.groups or ()), *self.pods, *made)
-            if id not in gone
-            for above in _path_to(id)
-        }
-        lacking = [
-            (id, each)
-            for id, found in needs.items()
-            for each in found
-            if each not in known and (id in given or each in gone)
-        ]
-        if lacking and self.groups is None:
-            self.read_groups()
-            self._refuse_missing(needs, given, ids, gone)
-            return
-        for id, each in lacking:
-            deleted = ", as it is to be deleted" if each in gone else ""
-            raise SaltInvocationError(f"{id}: dependencies: there is no {each}{deleted}")
-
-    def _refuse_circles(self, needs, group_needs):
-        if not any(needs.values()) and not any(group_needs.values()):
-            return
-        graph = {id: set(found) for id, found in needs.items()}
-        for id in needs:
-            for group in _path_to(id)[:-1]:
-                graph.setdefault(group, set()).add(id)
-                graph[id] |= {each for each in group_needs.get(group, ()) if not _is_in(id, each)}
-        self.order = _in_order(graph)
-
-    def changed(self, differing, gone, rollback=False):
-        """
-        Send what differs, the apps in one deployment, and then delete what is to be gone. Read back, wait for each deployment if
-        that is wanted, and return what is to be said.
-        """
-        done, before = {}, self.there
-        apps = {id: each for id, each in differing.items() if id in self.wanted}
-        try:
-            for id in sorted(differing.keys() - apps.keys()):
-                self._send_group(id)
-                done[id] = differing[id]
-            begun = []
-            if apps:
-                current = [before[id] for id in apps if id in before]
-                begun.append(
-                    self.send(
-                        "update_apps",
-                        {id: self.wanted[id] for id in apps},
-                        mode=self.mode,
-                        current=current,
-                        version=self.version,
-                        again={"current": None},
-                    )
-                )
-                done.update(apps)
-            said = [
-                self._read_back(
-                    done,
-                    begun,
-                    (lambda deployment: self._undo(apps, before, deployment)) if rollback else None,
-                )
-            ]
-            begun = []
-            for top in sorted(
-                (id for id in gone if _parent(id) not in gone),
-                key=lambda id: -self.order.get(id, 0),
-            ):
-                begun += self._delete(top)
-                done.update({id: each for id, each in gone.items() if _is_in(id, top)})
-            said.append(self._read_back({id: gone[id] for id in done if id in gone}, begun))
-        except _declared.IncompleteChange as error:
-            raise _declared.IncompleteChange(
-                str(error), done if error.changes is None else error.changes
-            ) from None
-        except (CommandExecutionError, SaltInvocationError) as error:
-            if not done:
-                raise
-            raise _declared.IncompleteChange(
-                f"{self.name}: {_summary(done)}, but then: {error}", done
-            ) from None
-        return "; ".join(filter(None, said))
-
-    def _send_group(self, id):
-        """Make a group or change what it depends on, which starts and stops nothing. One with apps comes with these."""
-        config = {"dependencies": self.depends[id] or []}
-        if id in self.groups:
-            self.send("update_group", id, config)
-        elif config["dependencies"] or not any(_is_in(app, id) for app in self.wanted):
-            self.send("create_group", id, config)
-
-    def _delete(self, id):
-        """Delete an app or a group; returns the deployment, in a list, unless somebody else deleted it."""
-        kind = "group" if id in (self.groups or ()) else "app"
-        try:
-            return [self.send(f"delete_{kind}", id)]
-        except CommandExecutionError:
-            if self.call(f"{kind}_exists", id):
-                raise
-            return []
-
-    def _read_back(self, done, begun, undo=None):
-        """Refuse to be content with anything else than what was to be; wait, if that is wanted, and return what is to be said."""
-        if not done:
-            return ""
-        self.read()
-        if self.groups is not None:
-            self.read_groups()
-        said = f"{self.name}: {_summary(done)}"
-        lost = [id for id, each in done.items() if "/" in each and each["/"]["new"] is None]
-        left = [id for id in lost if id in self.there or id in (self.groups or ())]
-        left += [
-            f"{id} at {', '.join(sorted(each))}"
-            for id, each in self.differences().items()
-            if id in done and id not in lost
-        ]
-        if left:
-            raise _declared.IncompleteChange(
-                f"{said}; that was sent, but Marathon has something else: {'; '.join(_few(left))}"
-            )
-        return self.settled(begun, said, undo)
-
-    def _undo(self, apps, before, deployment):
-        def begin():
-            if deployment:
-                return [self.call("cancel_deployment", deployment)]
-            old = {id: before[id] for id in apps if id in before}
-            begun = (
-                [self.send("update_apps", old, mode="replace", version=self.version)] if old else []
-            )
-            return begun + [each for id in apps if id not in before for each in self._delete(id)]
-
-        def is_back():
-            self.read()
-            return {id: each for id, each in self.differences().items() if id in apps} == apps
-
-        return self.undone(begin, is_back)
-
-    def deployments(self):
-        ids = {*self.wanted, *self.depends}
-        return [
-            each
-            for each in self.call("deployments")
-            if ids & {*each["affectedApps"], *each["affectedPods"]}
-        ]
-
-    def _lacking(self):
-        found = self.call("apps", embed=["counts", "lastTaskFailure"])
-        lacking = {each["id"]: _lacks(each) for each in found if each["id"] in self.wanted}
-        return "; ".join(_few([f"{id}: {why}" for id, why in lacking.items() if why])) or None
-
-
-def _in_order(graph):
-    """Number ids, of which each needs others, so that these come first. Raises SaltInvocationError for a circle."""
-    order, ahead = {}, {}
-    for start in sorted(graph):
-        stack = [] if start in order else [start]
-        while stack:
-            id = stack[-1]
-            for each in ahead.setdefault(id, iter(sorted(graph.get(id, ())))):
-                if each in ahead and each not in order:
-                    raise SaltInvocationError(
-                        f"dependencies: a circle: {' needs '.join(_few([*stack[stack.index(each) :], each]))}"
-                    )
-                if each not in order:
-                    stack.append(each)
-                    break
-            else:
-                order[id] = len(order)
-                stack.pop()
-    return order
-
-
-def _owner(app):
-    return (app.get("labels") or {}).get(OWNER) or None
-
-
-def _owned(id, config, current, mode, instances_managed, owner):
-    """The fields of an app with the label of its owner, and without the number of instances if something else manages it."""
-    other = _owner(current) if current else None
-    if other not in (None, owner):
-        raise SaltInvocationError(
-            f"{id}: it belongs to {other!r}, by its label {OWNER}, and not to {owner!r}"
-        )
-    if current and not instances_managed:
-        config = {field: value for field, value in config.items() if field != "instances"}
-    labels = config.get("labels")
-    if labels is None:
-        if mode == "merge" and other:
-            return config
-        labels = (current.get("labels") if current and mode == "merge" else None) or {}
-    if isinstance(labels, Mapping):  # what else it may be is refused later
-        _expect(
-            labels.get(OWNER, owner) == owner,
-            f"{id}: labels: {OWNER}",
-            labels.get(OWNER),
-            f"left out, or {owner!r} as the owner is",
-        )
-        return {**config, "labels": {**labels, OWNER: owner}}
-    return config
-
-
-def _members(given, what, base=""):
-    """Apps or groups as they are declared, a mapping or a list with an id in each: full id to fields."""
-    if isinstance(given, list):
-        given = [
-            _declared.load_definition(each, f"{what}[{number}]", __salt__, __low__, __pillar__)
-            for number, each in enumerate(given)
-        ]
-        given = [(each.get("id"), each) for each in given]
-    else:
-        _expect(
-            isinstance(given, Mapping),
-            what,
-            given,
-            "a mapping of ids to fields, or a list of fields with an id in each",
-        )
-        given = given.items()
-    found = {}
-    for id, config in given:
-        full = _inside(id, base, what)
-        _expect(
-            _parent(full) == base or not base, f"{what}: id", id, f"one that is in {base} itself"
-        )
-        if full in found:
-            raise SaltInvocationError(f"{what}: {full} stands there twice")
-        config = _declared.load_definition(config, f"{what}: {full}", __salt__, __low__, __pillar__)
-        found[full] = {**config, "id": full} if base else config
-    return found
-
-
-def _inside(id, base, what):
-    """The full form of an id in a group."""
-    _expect(isinstance(id, str) and id.strip("/ "), f"{what}: id", id, "text such as /shop/cart")
-    return _absolute(id) if id.startswith("/") or not base else f"{base}{_absolute(id)}"
-
-
-def _flat(id, config):
-    """A group and those in it, as they are declared: id to ``apps`` (id to fields), ``groups`` (ids) and ``dependencies``."""
-    unknown = sorted(map(str, config.keys() - {"id", "apps", "groups", "dependencies"}))
-    if unknown:
-        raise SaltInvocationError(
-            f"{id}: {', '.join(unknown)}: there is no such field; a group has apps, groups and dependencies"
-        )
-    dependencies, apps, groups = (
-        config.get("dependencies"),
-        config.get("apps"),
-        config.get("groups"),
-    )
-    if dependencies is not None:
-        _expect(
-            isinstance(dependencies, list), f"{id}: dependencies", dependencies, "a list of ids"
-        )
-        dependencies = [_inside(each, id, f"{id}: dependencies") for each in dependencies]
-    if apps is not None:
-        apps = {
-            name: _in_group(id, each) for name, each in _members(apps, f"{id}: apps", id).items()
-        }
-    if groups is not None:
-        groups = _members(groups, f"{id}: groups", id)
-    found = {id: {"apps": apps, "groups": groups, "dependencies": dependencies}}
-    for name, each in (groups or {}).items():
-        found.update(_flat(name, each))
-    return found
-
-
-def _in_group(group, app):
-    """An app of a group, with what it depends on in full; Marathon takes that for an id in the group."""
-    needs = app.get("dependencies")
-    if isinstance(needs, list) and all(isinstance(each, str) for each in needs):
-        return {
-            **app,
-            "dependencies": [_inside(each, group, f"{app['id']}: dependencies") for each in needs],
-        }
-    return app
-
-
-def _refuse_root(name):
-    _expect(
-        isinstance(name, str) and name.strip("/. "),
-        "name",
-        name,
-        "a group below the root: / is everything",
-    )
-
-
-def _parent(id):
-    return id.rpartition("/")[0]
-
-
-def _path_to(id):
-    """An id, and before it those of the groups that it is in."""
-    parts = id.strip("/").split("/")
-    return ["/" + "/".join(parts[:number]) for number in range(1, len(parts) + 1)]
-
-
-def _is_in(id, group):
-    return id == group or id.startswith(f"{group}/")
-
-
-def _shown(app):
-    return {field: value for field, value in app.items() if field not in DOING}
-
-
-def _gone(each):
-    """The change of what is deleted."""
-    return {"/": {"old": _shown(each), "new": None}}
-
-
-def _summary(changes, would=""):
-    """What is done with which ids, in a line."""
-    kinds = {}
-    for id, each in changes.items():
-        whole = each.get("/")
-        kind = "updated" if whole is None else "created" if whole["old"] is None else "deleted"
-        kinds.setdefault(kind, []).append(id)
-    return "; ".join(
-        f"{would}{kind}: {', '.join(_few(sorted(ids)))}" for kind, ids in kinds.items()
-    )
-
-
-def _few(texts):
-    return texts if len(texts) <= MOST else [*texts[:MOST], f"... {len(texts) - MOST} more"]
+def _load(config, source):
+    return _declared.load_definition(config, source, __salt__, __low__, __pillar__)
 
 
 def _advice(result, deployment):
@@ -1419,14 +979,14 @@ def _present(marathon, given, mode, unset, instances_managed, show_secrets, roll
 
     def plan():
         marathon.check()
-        _expect(
+        _marathon_apps.require(
             isinstance(instances_managed, bool),
             "instances_managed",
             instances_managed,
             "True or False",
         )
-        _expect(isinstance(rollback, bool), "rollback", rollback, "True or False")
-        _expect(
+        _marathon_apps.require(isinstance(rollback, bool), "rollback", rollback, "True or False")
+        _marathon_apps.require(
             marathon.wait or not rollback,
             "rollback",
             rollback,
@@ -1436,7 +996,7 @@ def _present(marathon, given, mode, unset, instances_managed, show_secrets, roll
         changes = differences(config)
         is_new = "/" in changes
         if not changes:
-            marathon.under_way()
+            marathon.waiter().under_way()
 
         def act():
             before = marathon.ask(kind)["version"] if rollback and not is_new else None
@@ -1451,7 +1011,7 @@ def _present(marathon, given, mode, unset, instances_managed, show_secrets, roll
                         else marathon.write("rollback_app", before)
                     ]
 
-                return marathon.undone(begin, lambda: differences(config) == changes)
+                return marathon.waiter().undone(begin, lambda: differences(config) == changes)
 
             if is_new:
                 begun = marathon.write(f"create_{kind}", config)
@@ -1468,7 +1028,7 @@ def _present(marathon, given, mode, unset, instances_managed, show_secrets, roll
                 raise _declared.IncompleteChange(
                     f"{name} was sent, but Marathon has something else at {', '.join(sorted(left))}"
                 )
-            return marathon.settled(
+            return marathon.waiter().settled(
                 begun,
                 f"{name} was {'created' if is_new else 'updated'}",
                 undo if rollback else None,
@@ -1491,10 +1051,7 @@ def _absent(marathon, show_secrets):
         marathon.check()
         changes = {}
         if marathon.ask(f"{kind}_exists"):
-            found = {
-                field: value for field, value in marathon.ask(kind).items() if field not in DOING
-            }
-            changes = {"/": {"old": found, "new": None}}
+            changes = _marathon_apps.deletion(marathon.ask(kind))
 
         def act():
             try:
@@ -1505,7 +1062,7 @@ def _absent(marathon, show_secrets):
                 return f"{name} was deleted by somebody else"
             if marathon.ask(f"{kind}_exists"):
                 raise _declared.IncompleteChange(f"{name} was deleted, but Marathon has it again")
-            return marathon.settled(begun, f"{name} was deleted")
+            return marathon.waiter().settled(begun, f"{name} was deleted")
 
         return _declared.Plan(
             changes, f"There is no {kind} called {name}", f"{name} would be deleted", act
@@ -1520,13 +1077,13 @@ def _scaled(marathon, instances, least, wanted):
     def plan():
         marathon.check()
         whole = isinstance(instances, int) and not isinstance(instances, bool)
-        _expect(
+        _marathon_apps.require(
             whole and instances >= least, "instances", instances, f"a whole number, {least} or more"
         )
         old = (marathon.foreseen() or marathon.ask("app"))["instances"]
         new = wanted(old)
         if old == new:
-            marathon.under_way()
+            marathon.waiter().under_way()
 
         def act():
             begun = marathon.write("scale_app", new)
@@ -1535,7 +1092,7 @@ def _scaled(marathon, instances, least, wanted):
                 raise _declared.IncompleteChange(
                     f"{name} was to have {new} instances, but Marathon has {found}"
                 )
-            return marathon.settled(begun, f"{name} was scaled from {old} to {new}")
+            return marathon.waiter().settled(begun, f"{name} was scaled from {old} to {new}")
 
         changes = {"/instances": {"old": old, "new": new}} if old != new else {}
         return _declared.Plan(
@@ -1546,9 +1103,3 @@ def _scaled(marathon, instances, least, wanted):
         )
 
     return _declared.run_plan(name, __opts__["test"], plan)
-
-
-def _expect(fits, argument, value, should):
-    """Refuse an argument, in one line."""
-    if not fits:
-        raise SaltInvocationError(f"{argument}: {value!r} should be {should}")
