@@ -34,6 +34,25 @@ def pytest_configure(config):
     instance.select(f"test-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}")
 
 
+class ImmediateFailures:
+    """Prints a failure when it happens, as a run takes long; one of a fixture only once."""
+
+    def __init__(self, terminal):
+        self.terminal = terminal
+        self.printed = set()
+
+    def pytest_runtest_logreport(self, report):
+        if report.failed and report.longreprtext not in self.printed:
+            self.printed.add(report.longreprtext)
+            self.terminal.write_line(f"\n{report.nodeid}\n{report.longreprtext}", red=True)
+
+
+def pytest_sessionstart(session):
+    terminal = session.config.pluginmanager.getplugin("terminalreporter")
+    if terminal and "PYTEST_XDIST_WORKER" not in os.environ:
+        session.config.pluginmanager.register(ImmediateFailures(terminal))
+
+
 def pytest_generate_tests(metafunc):
     for name in LABS & set(metafunc.fixturenames):
         only = metafunc.definition.get_closest_marker("lines")

@@ -32,7 +32,7 @@ from .topology import Host, Topology
 
 SERVER = "package_server"  # a control group beside those of the hosts; no host can be called so
 PUBLISHER = 4505  # port of the Salt master that minions listen to
-PATIENCE = 180  # seconds for minions to appear, and for services to answer
+PATIENCE = 300  # seconds for minions to appear, and for services to answer
 MIRROR = "mirror.devops.test"  # the name of this machine on the hosts
 
 # Seconds before `salt` asks whether a job is still running. These hosts are known to be on; when all

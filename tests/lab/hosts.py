@@ -17,7 +17,7 @@ from .steps import Report
 from .topology import Host
 
 COMMANDS = "commands"  # the control group of what `execute` runs, below that of the host
-BOOT = 120  # seconds that hosts may take to boot
+BOOT = 300  # seconds that hosts may take to boot
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
 
 # $1 what the disk lies over, $2 directory of the host, the rest: systemd-nspawn and its arguments.
