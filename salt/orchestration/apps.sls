@@ -1,6 +1,6 @@
 # What pillar declares to run on the cluster, and who may have how much of it: once for the cluster, not once a node. Of the nodes with a
 # role one does it, any that answers. One that is off costs each step the timeouts of the Salt master, unless it is said to be:
-# pillar='{"absent": ["lxcc03.devops.test"]}'. Where nothing is declared nothing is changed.
+# pillar='{"skip": ["lxcc03.devops.test"]}'. Where nothing is declared nothing is changed.
 #
 #   salt-run state.orchestrate orchestration.apps test=True
 #   salt-run state.orchestrate orchestration.apps
@@ -11,9 +11,9 @@
 #
 # One that fails stops the run and says why. For this run alone pillar says something else by, for example,
 # pillar='{"marathon": {"apps": {"/hello": {"instances": 3}}}}'; no secrets, as Salt keeps a record of its jobs. A gate waits for 120
-# seconds: pillar='{"patience": 300}'.
+# seconds: pillar='{"timeout": 300}'.
 
-{%- from "orchestration/table.jinja" import wrong, members, told with context %}
+{%- from "orchestration/table.jinja" import wrong, members, told, deprecations with context %}
 {%- if wrong %}
 
 The table is in order:
@@ -21,6 +21,7 @@ The table is in order:
     - name: {{ wrong | join('\n') | json }}
     - failhard: True
 {%- else %}
+{{- deprecations() }}
 {%- for role, step, gate, applied in (
       ('mesos-master', 'The Mesos masters have their weights and quotas', 'mesos_leader', 'mesos.policy'),
       ('marathon', 'Marathon has its groups and apps', 'marathon_leader', 'marathon.apps'),

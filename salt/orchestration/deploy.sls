@@ -10,14 +10,14 @@
 #   5  Marathon and Chronos, node by node, until they answer
 #   6  whatever else the nodes are to have (state.apply)
 #
-# A named node that does not answer stops it at step 1. To go on without: pillar='{"absent": ["lxcc03.devops.test"]}'. The quorum stays
+# A named node that does not answer stops it at step 1. To go on without: pillar='{"skip": ["lxcc03.devops.test"]}'. The quorum stays
 # what it is for all nodes of the table, so with too few of them the run stops at step 2 or 3; the masters' very first start needs them
-# all. A gate waits for 120 seconds: pillar='{"patience": 300}' where machines are slow.
+# all. A gate waits for 120 seconds: pillar='{"timeout": 300}' where machines are slow.
 
 include:
   - orchestration.roles
 
-{%- from "orchestration/table.jinja" import wrong, named, globs, members, patience with context %}
+{%- from "orchestration/table.jinja" import wrong, named, globs, members, timeout with context %}
 {%- if not wrong %}
 {%- for node in members.get('zookeeper', []) %}
 
@@ -26,7 +26,7 @@ ZooKeeper on {{ node }}:
     - tgt: {{ node }}
     - tgt_type: list
     - sls: orchestration.minion.zookeeper
-    - pillar: {patience: {{ patience }}}
+    - pillar: {timeout: {{ timeout }}}
     - failhard: True
 {%- endfor %}
 {%- for node in members.get('zookeeper', [])[:1] %}
@@ -36,7 +36,7 @@ ZooKeeper has its quorum:
     - tgt: {{ node }}
     - tgt_type: list
     - sls: orchestration.minion.zookeeper_quorum
-    - pillar: {patience: {{ patience }}}
+    - pillar: {timeout: {{ timeout }}}
     - failhard: True
 {%- endfor %}
 {%- for node in members.get('mesos-master', []) %}
@@ -46,7 +46,7 @@ Mesos master on {{ node }}:
     - tgt: {{ node }}
     - tgt_type: list
     - sls: orchestration.minion.mesos_master
-    - pillar: {patience: {{ patience }}}
+    - pillar: {timeout: {{ timeout }}}
     - failhard: True
 {%- endfor %}
 {%- for node in members.get('mesos-master', [])[:1] %}
@@ -56,7 +56,7 @@ The Mesos masters have a leader:
     - tgt: {{ node }}
     - tgt_type: list
     - sls: orchestration.minion.mesos_leader
-    - pillar: {patience: {{ patience }}}
+    - pillar: {timeout: {{ timeout }}}
     - failhard: True
 {%- endfor %}
 {%- if 'mesos-slave' in members %}
@@ -66,7 +66,7 @@ The Mesos slaves are registered:
     - tgt: {{ members['mesos-slave'] | join(' or ') }}
     - tgt_type: compound
     - sls: orchestration.minion.mesos_slave
-    - pillar: {patience: {{ patience }}}
+    - pillar: {timeout: {{ timeout }}}
     - failhard: True
 {%- endif %}
 {%- for node in members.get('marathon', []) %}
@@ -76,7 +76,7 @@ Marathon on {{ node }}:
     - tgt: {{ node }}
     - tgt_type: list
     - sls: orchestration.minion.marathon
-    - pillar: {patience: {{ patience }}}
+    - pillar: {timeout: {{ timeout }}}
     - failhard: True
 {%- endfor %}
 {%- for node in members.get('chronos', []) %}
@@ -86,7 +86,7 @@ Chronos on {{ node }}:
     - tgt: {{ node }}
     - tgt_type: list
     - sls: orchestration.minion.chronos
-    - pillar: {patience: {{ patience }}}
+    - pillar: {timeout: {{ timeout }}}
     - failhard: True
 {%- endfor %}
 

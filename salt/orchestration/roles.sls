@@ -4,7 +4,7 @@
 #
 # A node that is named in the table and does not answer stops the run, with its name. What changes is the grain `roles`; nothing else is touched.
 
-{%- from "orchestration/table.jinja" import wrong, named, globs with context %}
+{%- from "orchestration/table.jinja" import wrong, named, globs, deprecations with context %}
 {%- if wrong %}
 
 The table is in order:
@@ -12,6 +12,7 @@ The table is in order:
     - name: {{ wrong | join('\n') | json }}
     - failhard: True
 {%- else %}
+{{- deprecations() }}
 {%- if named %}
 
 Every named node answers and knows its roles:

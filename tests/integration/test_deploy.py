@@ -121,7 +121,7 @@ def test_a_dead_node_stops_it_by_name_before_anything_is_changed(bare):
 
 def test_without_the_dead_node_it_goes_on_as_far_as_there_is_a_quorum(bare):
     """ZooKeeper grows from one server to two of three. The log of the masters cannot: one that votes and one that is new are no quorum."""
-    code, printed = bare.orchestrate("deploy", '{"absent": ["lxcc03.devops.test"], "patience": 15}')
+    code, printed = bare.orchestrate("deploy", '{"skip": ["lxcc03.devops.test"], "timeout": 15}')
     steps = re.findall(r"ID: (.*)", printed)
     assert "ZooKeeper has its quorum" in steps and "lxcc03.devops.test" not in "".join(steps)
     assert steps.index("Mesos master on lxcc01.devops.test") < steps.index(
@@ -153,8 +153,8 @@ def test_run_again_it_changes_nothing_and_so_does_state_apply(bare):
     assert bare.converge_all(HOSTS) == {}
 
 
-def test_a_node_that_is_not_in_the_table_cannot_be_absent(bare):
-    code, printed = bare.orchestrate("deploy", '{"absent": ["lxcc09.devops.test"]}')
+def test_a_node_that_is_not_in_the_table_cannot_be_skipped(bare):
+    code, printed = bare.orchestrate("deploy", '{"skip": ["lxcc09.devops.test"]}')
     assert code != 0 and "lxcc09.devops.test" in printed and "lxcc01.devops.test" in printed
 
 

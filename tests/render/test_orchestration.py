@@ -28,8 +28,8 @@ APART = {
 }
 CASES = {
     "apps": runbook("apps"),
-    "apps without one": runbook("apps", absent=CONTROL[0]),
-    "apps, scaled": runbook("apps", patience=7, **SCALED),
+    "apps without one": runbook("apps", skip=CONTROL[0]),
+    "apps, scaled": runbook("apps", timeout=7, **SCALED),
     "apps of nodes apart": runbook("apps", table(APART)),
     "apps of a faulty table": runbook("apps", table({"lxcc01": {"zookeeper_id": 0}})),
     "apps of an empty table": runbook("apps", {"nodes": {}}),
@@ -45,12 +45,14 @@ CASES = {
         ],
         "site": True,
         "grains": {"roles": ["zookeeper", "mesos-master", "marathon", "chronos"]},
-        "pillar": {"patience": 7},
+        "pillar": {"timeout": 7},
     },
     "roles": runbook("roles"),
     "deploy": runbook("deploy"),
-    "without one": runbook("deploy", absent=CONTROL[2:], patience=7),
-    "without one, as text": runbook("deploy", absent=CONTROL[2]),
+    "without one": runbook("deploy", skip=CONTROL[2:], timeout=7),
+    "without one, by the old names": runbook("deploy", absent=CONTROL[2:], patience=7),
+    "apps, scaled, by the old names": runbook("apps", patience=7, **SCALED),
+    "without one, as text": runbook("deploy", skip=CONTROL[2]),
     "two patterns": runbook("deploy", table(LATER)),
     "zookeeper alone": runbook(
         "deploy",
@@ -59,12 +61,12 @@ CASES = {
             {"lxb*": None},
         ),
     ),
-    "absent and unknown": runbook("deploy", absent=["lxcc09.devops.test"]),
+    "skipped and unknown": runbook("deploy", skip=["lxcc09.devops.test"]),
     "faulty table": runbook(
         "deploy", table({"lxcc01": {"zookeeper_id": 0}, "lxcc02": {"address": "nowhere"}})
     ),
     "empty table": runbook("deploy", {"nodes": {}}),
-    "impatient": runbook("deploy", patience="soon"),
+    "impatient": runbook("deploy", timeout="soon"),
     "a minion's gates": {
         "id": CONTROL[0],
         "sls": [
@@ -77,7 +79,7 @@ CASES = {
         ],
         "table": table(),
         "grains": {"roles": ["zookeeper", "mesos-master", "marathon", "chronos"]},
-        "pillar": {"patience": 7},
+        "pillar": {"timeout": 7},
     },
     "an agent's gate": {
         "id": "lxb001.devops.test",
@@ -149,7 +151,7 @@ def test_every_step_stops_the_run_where_it_fails(plans):
         assert all(state["arguments"]["failhard"] is True for state in plans[name]["states"])
 
 
-def test_a_node_that_is_absent_gets_no_step(plans):
+def test_a_node_that_is_skipped_gets_no_step(plans):
     for name in ("without one", "without one, as text"):
         assert CONTROL[2] not in str(steps(plans[name])) + str(targets(plans[name]))
         assert f"ZooKeeper on {CONTROL[1]}" in steps(plans[name])
@@ -161,7 +163,7 @@ def test_gates_wait_as_long_as_they_are_told(plans):
         for state in plans["without one"]["states"]
         if "pillar" in state["arguments"]
     ]
-    assert waiting and all(pillar == {"patience": 7} for pillar in waiting)
+    assert waiting and all(pillar == {"timeout": 7} for pillar in waiting)
     gates = [
         state["arguments"]["timeout"]
         for state in plans["a minion's gates"]["states"]
@@ -187,16 +189,34 @@ def test_what_the_table_does_not_have_gets_no_step(plans):
     ]
 
 
+@pytest.mark.parametrize("name", ["without one", "apps, scaled"])
+def test_old_names_of_options_work_and_are_reported(plans, name):
+    old = plans[f"{name}, by the old names"]["states"]
+    (notice,) = [state for state in old if state["function"] == "test.show_notification"]
+    assert "patience is deprecated. Use timeout instead." in notice["arguments"]["text"]
+
+    def steps_with_pillar(states):
+        """The steps in order, each with what it tells the nodes; options in their old names, too."""
+        pillars = [state["arguments"].get("pillar") or {} for state in states]
+        for pillar in pillars:
+            pillar.pop("patience", None)
+        return [(state["id"], pillar) for state, pillar in zip(states, pillars, strict=True)]
+
+    assert steps_with_pillar([state for state in old if state != notice]) == steps_with_pillar(
+        plans[name]["states"]
+    )
+
+
 @pytest.mark.parametrize(
     "name, words",
     [
-        ("absent and unknown", ["lxcc09.devops.test", "not in the table", CONTROL[0]]),
+        ("skipped and unknown", ["lxcc09.devops.test", "not in the topology", CONTROL[0]]),
         (
             "faulty table",
             ["lxcc01.devops.test:zookeeper_id = 0", "lxcc02.devops.test:address = nowhere"],
         ),
         ("empty table", ["names no node"]),
-        ("impatient", ["patience = soon"]),
+        ("impatient", ["timeout = soon"]),
     ],
 )
 def test_what_makes_no_sense_is_the_only_step(plans, name, words):
@@ -303,7 +323,7 @@ def test_a_leader_comes_before_what_it_is_asked_for(plans):
 
 def test_pillar_on_the_command_line_is_for_the_nodes_too(plans):
     for state in plans["apps, scaled"]["states"]:
-        assert state["arguments"]["pillar"] == {"patience": 7, **SCALED}
+        assert state["arguments"]["pillar"] == {"timeout": 7, **SCALED}
     for name in ("apps", "apps without one"):
         assert all(not state["arguments"]["pillar"] for state in plans[name]["states"])
 

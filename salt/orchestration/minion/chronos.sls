@@ -7,7 +7,7 @@ include:
 
 chronos-answers:
   chronos.available:
-    - timeout: {{ pillar.get('patience', 120) }}
+    - timeout: {{ pillar.get('timeout', 120) }}
     - url: http://{{ pillar.topology.address }}:{{ chronos.http_port }}
     - require:
       - sls: chronos

@@ -2,5 +2,5 @@
 
 chronos-has-a-leader:
   chronos.available:
-    - timeout: {{ pillar.get('patience', 120) }}
+    - timeout: {{ pillar.get('timeout', 120) }}
     - failhard: True

@@ -7,7 +7,7 @@ include:
 
 marathon-answers:
   marathon.available:
-    - timeout: {{ pillar.get('patience', 120) }}
+    - timeout: {{ pillar.get('timeout', 120) }}
     - url: http://{{ pillar.topology.address }}:{{ marathon.http_port }}
     - require:
       - sls: marathon

@@ -2,5 +2,5 @@
 
 marathon-has-a-leader:
   marathon.available:
-    - timeout: {{ pillar.get('patience', 120) }}
+    - timeout: {{ pillar.get('timeout', 120) }}
     - failhard: True

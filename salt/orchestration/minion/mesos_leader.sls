@@ -2,5 +2,5 @@
 
 the-masters-have-a-leader:
   mesos.leader_available:
-    - timeout: {{ pillar.get('patience', 120) }}
+    - timeout: {{ pillar.get('timeout', 120) }}
     - failhard: True

@@ -8,7 +8,7 @@ include:
 
 this-master-is-healthy:
   mesos.leader_available:
-    - timeout: {{ pillar.get('patience', 120) }}
+    - timeout: {{ pillar.get('timeout', 120) }}
     - url: {{ mesos.url | json }}
     - member: http://{{ flags.ip }}:{{ flags.port }}
     - require:

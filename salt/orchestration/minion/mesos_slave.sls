@@ -8,7 +8,7 @@ include:
 
 this-agent-is-registered:
   mesos.agents_registered:
-    - timeout: {{ pillar.get('patience', 120) }}
+    - timeout: {{ pillar.get('timeout', 120) }}
     - agents:
       - {{ pillar.topology.name }}
     - require:

@@ -7,7 +7,7 @@ include:
 
 this-server-has-joined:
   zk.ensemble_available:
-    - timeout: {{ pillar.get('patience', 120) }}
+    - timeout: {{ pillar.get('timeout', 120) }}
     - servers: {{ zookeeper.servers | json }}
     - observers: {{ zookeeper.observers | json }}
     - port: {{ zookeeper.client_port }}
