@@ -129,9 +129,17 @@ def started(line: str, scratch: Path) -> Iterator[Salt]:
         process.stdin.close()
 
 
-@pytest.fixture(scope="session", params=SALT_LINES)
+def pytest_generate_tests(metafunc):
+    """Run what needs a minion with each Salt line, or with those of its mark ``lines``."""
+    if "salt" in metafunc.fixturenames:
+        mark = metafunc.definition.get_closest_marker("lines")
+        lines = mark.args if mark else SALT_LINES
+        metafunc.parametrize("salt", lines, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def salt(request, tmp_path_factory) -> Iterator[Salt]:
-    """Both lines, one after another."""
+    """A minion of a Salt line, one line after the other."""
     with started(request.param, tmp_path_factory.mktemp("salt")) as minion:
         minion.line = request.param
         yield minion
