@@ -42,8 +42,8 @@ lint: .venv/.made ## ruff, yamllint, salt-lint, shellcheck, vagrant validate
 	.venv/bin/ruff check .
 	.venv/bin/yamllint --strict .
 	git ls-files '*.sls' | xargs -r .venv/bin/salt-lint
-	git ls-files .ci/run conf/install-salt 'tests/bench/*.sh' 'tests/lab/packages/*/root/usr/bin/*' | xargs -r .venv/bin/shellcheck
-	git ls-files 'tests/lab/packages/*.sh' | grep -v /root/ | xargs -r .venv/bin/shellcheck --shell=sh
+	git ls-files .ci/run conf/install-salt 'tests/bench/*.sh' 'lab/packages/*/root/usr/bin/*' | xargs -r .venv/bin/shellcheck
+	git ls-files 'lab/packages/*.sh' | grep -v /root/ | xargs -r .venv/bin/shellcheck --shell=sh
 	@if command -v vagrant >/dev/null || test "$$CI" = true; then \
 	    VAGRANT_HOME=build/vagrant/home VAGRANT_DOTFILE_PATH=build/vagrant/machines vagrant validate --ignore-provider; \
 	else echo "vagrant is not installed: nobody has looked at Vagrantfile"; fi

@@ -101,7 +101,7 @@ def main(salt: str, rounds: int) -> None:
             capture_output=True,
             text=True,
             check=False,
-            env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
     if done.returncode:
         raise click.ClickException(f"compiling with Salt {salt} failed:\n{done.stderr}")

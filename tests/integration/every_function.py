@@ -130,7 +130,7 @@ def mesos_policy(agent):
         "capabilities": ["MULTI_ROLE"],
     }
     request = urllib.request.Request(
-        f"{ask('mesos.leader')['url']}/standin/frameworks",
+        f"{ask('mesos.leader')['url']}/fake/frameworks",
         json.dumps(body).encode(),
         {"Content-Type": "application/json"},
     )

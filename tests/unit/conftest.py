@@ -145,7 +145,7 @@ def salt(request, tmp_path_factory) -> Iterator[Salt]:
         yield minion
 
 
-# Below those that the kernel gives away: of a stand-in that had the same port before, modules may remember what it was.
+# Below those that the kernel gives away: of a fake that had the same port before, modules may remember what it was.
 PORTS = itertools.cycle(range(10000, 20000))
 
 
@@ -240,7 +240,7 @@ def raw() -> Iterator[Callable[..., RawServer]]:
 
 @pytest.fixture
 def running() -> Iterator[Callable]:
-    """Start stand-ins that end with the test, unless that stopped them."""
+    """Start fake daemons that end with the test, unless that stopped them."""
     daemons = []
 
     def start(daemon):

@@ -3,9 +3,9 @@
 import applying
 from mesos_world import until
 
-from lab.standins.election import MemoryRoom
-from lab.standins.marathon import Marathon
-from lab.standins.marathon_agents import Agents, agent
+from lab.fakes.marathon.agents import Agents, agent
+from lab.fakes.marathon.server import Marathon
+from lab.fakes.wire.election import MemoryRoom
 
 LINES = [
     "1.1.2",

@@ -1,4 +1,4 @@
-"""A cluster of Mesos stand-ins for the unit tests of module and states: a leader that notes what it is asked to change, and agents."""
+"""A cluster of Mesos fake daemons for the unit tests of module and states: a leader that notes what it is asked to change, and agents."""
 
 import json
 import time
@@ -6,9 +6,9 @@ import time
 import pytest
 import requests
 
-from lab.standins.agent import Agent
-from lab.standins.election import MemoryRoom
-from lab.standins.master import Master
+from lab.fakes.mesos.agent import Agent
+from lab.fakes.mesos.master import Master
+from lab.fakes.wire.election import MemoryRoom
 
 HOSTS = tuple(f"lxb00{number}.devops.test" for number in (1, 2, 3, 4))
 READS = ("GET_", "LIST_", "READ_")
@@ -28,7 +28,7 @@ class Listening(Master):
             call = json.loads(request.get_data()).get("type", "")
             if not call.startswith(READS):
                 self.heard.append(call)
-        elif request.method != "GET" and not request.path.startswith("/standin/"):
+        elif request.method != "GET" and not request.path.startswith("/fake/"):
             self.heard.append(f"{request.method} {request.path}")
 
 
@@ -90,7 +90,7 @@ class World:
 
         def ask(**more):
             return requests.post(
-                f"{self.url}/standin/frameworks", json={**who, **more}, timeout=5
+                f"{self.url}/fake/frameworks", json={**who, **more}, timeout=5
             ).json()
 
         told = ask()

@@ -1,4 +1,4 @@
-"""The module chronos, run by the real Salt of both lines against stand-ins of Chronos 2.5 and 3.0."""
+"""The module chronos, run by the real Salt of both lines against fake daemons of Chronos 2.5 and 3.0."""
 
 import ast
 import json
@@ -9,9 +9,9 @@ import requests
 from mesos_world import until
 
 from lab import ROOT
-from lab.standins.chronos import Chronos
-from lab.standins.election import MemoryRoom
-from lab.standins.marathon_agents import Agents, agent
+from lab.fakes.chronos.server import Chronos
+from lab.fakes.marathon.agents import Agents, agent
+from lab.fakes.wire.election import MemoryRoom
 
 # The functions speak HTTP, which Salt has no part in: one line is enough. With both lines the modules
 # are loaded (test_modules_loaded.py) and called by the tests of states.

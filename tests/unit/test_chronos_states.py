@@ -1,4 +1,4 @@
-"""The states of Chronos, applied by the real Salt of both lines to stand-ins of Chronos 2.5 and 3.0."""
+"""The states of Chronos, applied by the real Salt of both lines to fake daemons of Chronos 2.5 and 3.0."""
 
 import json
 from datetime import UTC, datetime
@@ -7,10 +7,10 @@ import applying
 import pytest
 from mesos_world import until
 
-from lab.standins.chronos import Chronos
-from lab.standins.chronos_jobs import Failure
-from lab.standins.election import MemoryRoom
-from lab.standins.marathon_agents import Agents, agent
+from lab.fakes.chronos.jobs import Failure
+from lab.fakes.chronos.server import Chronos
+from lab.fakes.marathon.agents import Agents, agent
+from lab.fakes.wire.election import MemoryRoom
 
 VERSIONS = ["2.5.0", "3.0.2"]
 BEGIN = datetime(2030, 1, 31, 6, tzinfo=UTC)

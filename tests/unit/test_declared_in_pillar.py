@@ -7,10 +7,10 @@ import yaml
 from mesos_world import HOSTS, World
 
 from lab import ROOT
-from lab.standins.chronos import Chronos
-from lab.standins.election import MemoryRoom
-from lab.standins.marathon import Marathon
-from lab.standins.marathon_agents import Agents, agent
+from lab.fakes.chronos.server import Chronos
+from lab.fakes.marathon.agents import Agents, agent
+from lab.fakes.marathon.server import Marathon
+from lab.fakes.wire.election import MemoryRoom
 
 EXAMPLES = (ROOT / "pillar" / "apps.sls").read_text()
 LOCAL = ["--http_address", "127.0.0.1", "--http_port", "0", "--hostname", "127.0.0.1"]

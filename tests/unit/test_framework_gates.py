@@ -1,11 +1,11 @@
-"""marathon.available and chronos.available, and the modules that they ask, against the stand-ins of several versions."""
+"""marathon.available and chronos.available, and the modules that they ask, against the fake daemons of several versions."""
 
 import pytest
 
-from lab.standins.chronos import Chronos
-from lab.standins.election import MemoryRoom
-from lab.standins.marathon import Marathon
-from lab.standins.master import Master
+from lab.fakes.chronos.server import Chronos
+from lab.fakes.marathon.server import Marathon
+from lab.fakes.mesos.master import Master
+from lab.fakes.wire.election import MemoryRoom
 
 LOCAL = ["--http_address", "127.0.0.1", "--http_port", "0", "--hostname", "127.0.0.1"]
 DAEMONS = {

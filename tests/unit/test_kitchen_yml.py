@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from lab import ROOT, LabError, kitchen
-from lab.standins.flags import release
+from lab.fakes.wire.versions import release
 
 ROLES = ["zookeeper", "mesos-master", "mesos-slave", "marathon", "chronos", "docker"]
 PROXY = {"KITCHEN_DRIVER": "proxy", "KITCHEN_HOSTNAME": "192.0.2.11"}

@@ -8,7 +8,7 @@ import requests
 from marathon_world import NEW, SMALL, VERSIONS, started
 from mesos_world import until
 
-from lab.standins.marathon import Marathon
+from lab.fakes.marathon.server import Marathon
 
 OWNED = {"MANAGED_BY": "salt"}
 TOO_BIG = {**SMALL, "cpus": 100}
@@ -65,7 +65,7 @@ def test_a_thousand_apps_are_one_deployment_and_unchanged_they_are_two_requests(
         return plans[-1]
 
     monkeypatch.setattr(Marathon, "deploy", counted)
-    # Suspended and without ports, as the stand-in takes its time over both.
+    # Suspended and without ports, as the fake takes its time over both.
     config = {**SMALL, "instances": 0, "portDefinitions": []}
     apps = {
         f"/team{number % 20}/app{number}": {**config, "labels": {"number": str(number)}}

@@ -12,9 +12,9 @@ import requests
 from marathon_world import LINES
 
 from lab import ROOT
-from lab.standins.election import MemoryRoom
-from lab.standins.marathon import Marathon
-from lab.standins.marathon_agents import Agents, agent
+from lab.fakes.marathon.agents import Agents, agent
+from lab.fakes.marathon.server import Marathon
+from lab.fakes.wire.election import MemoryRoom
 
 DATA = ROOT / "tests" / "unit" / "data" / "marathon"
 POSTED = json.loads((DATA / "posted.json").read_text())
@@ -1159,7 +1159,7 @@ def test_of_any_app_the_canonical_form_is_its_own_and_differs_from_nothing(versi
         assert app.prepared(sent, version) == sent
 
 
-# --- the stand-in, which was written by others from the same facts ---
+# --- the fake, which was written by others from the same facts ---
 
 
 def without_label(changes):
@@ -1169,7 +1169,7 @@ def without_label(changes):
 
 
 class Server:
-    """A stand-in of one version."""
+    """A fake of one version."""
 
     def __init__(self, version, url):
         self.version, self.url = version, f"{url}/v2"

@@ -1,4 +1,4 @@
-"""The client ``marathon`` from PyPI, which no one here wrote, against the stand-in of several versions."""
+"""The client ``marathon`` from PyPI, which no one here wrote, against the fake of several versions."""
 
 import collections
 import collections.abc
@@ -17,9 +17,9 @@ from marathon.exceptions import (
 )
 from marathon.models import MarathonApp, MarathonGroup
 
-from lab.standins.election import MemoryRoom
-from lab.standins.marathon import Marathon
-from lab.standins.marathon_agents import Agents, agent
+from lab.fakes.marathon.agents import Agents, agent
+from lab.fakes.marathon.server import Marathon
+from lab.fakes.wire.election import MemoryRoom
 
 LOCAL = ["--http_address", "127.0.0.1", "--http_port", "0", "--hostname", "127.0.0.1"]
 

@@ -5,7 +5,7 @@ import functools
 import pytest
 from marathon_world import SMALL, VERSIONS, started
 
-from lab.standins.marathon import Marathon
+from lab.fakes.marathon.server import Marathon
 
 POD = {
     "containers": [

@@ -1,4 +1,4 @@
-"""The module marathon, run by the real Salt of both lines against stand-ins of several versions of Marathon."""
+"""The module marathon, run by the real Salt of both lines against fake daemons of several versions of Marathon."""
 
 import json
 import re
@@ -8,9 +8,9 @@ import pytest
 import requests
 from mesos_world import until
 
-from lab.standins.election import MemoryRoom
-from lab.standins.marathon import Marathon
-from lab.standins.marathon_agents import Agents, agent
+from lab.fakes.marathon.agents import Agents, agent
+from lab.fakes.marathon.server import Marathon
+from lab.fakes.wire.election import MemoryRoom
 
 # The functions speak HTTP, which Salt has no part in: one line is enough. With both lines the modules
 # are loaded (test_modules_loaded.py) and called by the tests of states.

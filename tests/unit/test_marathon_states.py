@@ -1,4 +1,4 @@
-"""The states of Marathon, applied by the real Salt of both lines to stand-ins of several versions of Marathon."""
+"""The states of Marathon, applied by the real Salt of both lines to fake daemons of several versions of Marathon."""
 
 import functools
 import json
@@ -9,7 +9,7 @@ import requests
 from marathon_world import LINES, NEW, SMALL, VERSIONS, started
 from mesos_world import until
 
-from lab.standins.marathon import Marathon
+from lab.fakes.marathon.server import Marathon
 
 APPS = {
     "minimal": {"cmd": "sleep 3600"},

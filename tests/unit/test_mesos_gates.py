@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.standins.agent import Agent
-from lab.standins.election import MemoryRoom
-from lab.standins.master import Master
+from lab.fakes.mesos.agent import Agent
+from lab.fakes.mesos.master import Master
+from lab.fakes.wire.election import MemoryRoom
 
 RECORDED = json.loads(Path(__file__).with_name("data").joinpath("mesos-1.11.0.json").read_text())
 

@@ -1,4 +1,4 @@
-"""The module mesos, run by the real Salt of both lines against a cluster of stand-ins."""
+"""The module mesos, run by the real Salt of both lines against a cluster of fake daemons."""
 
 import ast
 import json

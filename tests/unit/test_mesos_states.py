@@ -1,4 +1,4 @@
-"""The states of Mesos that are about the cluster, applied by the real Salt of both lines to stand-ins of several versions."""
+"""The states of Mesos that are about the cluster, applied by the real Salt of both lines to fake daemons of several versions."""
 
 import contextlib
 
@@ -7,7 +7,7 @@ import pytest
 import requests
 from mesos_world import HOSTS, Listening, World
 
-from lab.standins.http import Refusal
+from lab.fakes.wire.http import Refusal
 
 OLD = ["1.4.3", "1.8.1"]
 NEW = ["1.9.0", "1.11.0"]
@@ -482,7 +482,7 @@ def test_a_framework_ends_by_name_or_id_if_that_is_confirmed_and_if_it_is_the_on
         "version": version,
         "capabilities": ["MULTI_ROLE"],
     }
-    other = requests.post(f"{here.url}/standin/frameworks", json=second, timeout=5).json()["id"]
+    other = requests.post(f"{here.url}/fake/frameworks", json=second, timeout=5).json()["id"]
     for confirm in ({}, {"confirm": "yes"}):
         assert "should be True: a framework and all of its tasks end for ever" in here.refused(
             "framework_absent", "marathon", **confirm

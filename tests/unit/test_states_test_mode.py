@@ -1,6 +1,6 @@
 """
 What a state tells with test=True is what it then does, and its example runs: every state, applied by the real Salt of both
-lines to stand-ins.
+lines to fake daemons.
 """
 
 import ast
@@ -14,10 +14,10 @@ import yaml
 from mesos_world import HOSTS, World, until
 
 from lab import ROOT
-from lab.standins.chronos import Chronos
-from lab.standins.election import MemoryRoom
-from lab.standins.marathon import Marathon
-from lab.standins.marathon_agents import Agents, agent
+from lab.fakes.chronos.server import Chronos
+from lab.fakes.marathon.agents import Agents, agent
+from lab.fakes.marathon.server import Marathon
+from lab.fakes.wire.election import MemoryRoom
 
 MODULES = ("chronos", "marathon", "mesos", "zk")
 LOCAL = ["--http_address", "127.0.0.1", "--http_port", "0", "--hostname", "127.0.0.1"]

@@ -55,9 +55,9 @@ LOOSE = {
 LOOSE_BELOW = {"flags", "metrics", "container_status"}
 # The id of a master, a new one each time it starts.
 LOOSE_PATHS = {"/id", "/leader_info/id", "/get_master/master_info/id"}
-# What the stand-ins lack, and why: path of a list or mapping whose recorded members need not all be there.
+# What the fake daemons lack, and why: path of a list or mapping whose recorded members need not all be there.
 PARTIAL = {
-    "metrics": "the stand-ins measure what modules and people read, not all 500",
+    "metrics": "the fake daemons measure what modules and people read, not all 500",
 }
 
 

@@ -1,4 +1,4 @@
-"""The situations in which the recordings were made: stand-ins, brought into the same state over the protocol of their peers."""
+"""The situations in which the recordings were made: fake daemons, brought into the same state over the protocol of their peers."""
 
 import contextlib
 import json
@@ -7,9 +7,9 @@ from pathlib import Path
 
 import requests
 
-from lab.standins.agent import Agent
-from lab.standins.election import MemoryRoom
-from lab.standins.master import Master
+from lab.fakes.mesos.agent import Agent
+from lab.fakes.mesos.master import Master
+from lab.fakes.wire.election import MemoryRoom
 
 DATA = Path(__file__).parent.parent / "data" / "mesos-1.11.0"
 VERSION = "1.11.0"
@@ -113,7 +113,7 @@ class Scene:
 
     def tell(self, path: str, body: dict, expected: int = 200, method: str = "POST") -> dict:
         """Post as a peer does."""
-        answer = requests.request(method, f"{self.leader.url}/standin/{path}", json=body, timeout=5)
+        answer = requests.request(method, f"{self.leader.url}/fake/{path}", json=body, timeout=5)
         assert answer.status_code == expected, answer.text
         self.alive(*self.leader.agents.values(), *self.leader.frameworks.values())
         return answer.json() if answer.status_code == 200 else {}

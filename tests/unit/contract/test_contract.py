@@ -1,4 +1,4 @@
-"""The stand-ins of Mesos answer what a real Apache Mesos 1.11.0 answered in the same situation: every recorded exchange, in order."""
+"""The fake daemons of Mesos answer what a real Apache Mesos 1.11.0 answered in the same situation: every recorded exchange, in order."""
 
 import collections
 import json
@@ -6,9 +6,9 @@ import json
 import pytest
 import requests
 
-from lab.standins.calls import Calls
-from lab.standins.http import answer
-from lab.standins.views import Views
+from lab.fakes.mesos.calls import Calls
+from lab.fakes.mesos.views import Views
+from lab.fakes.wire.http import answer
 
 from . import scenes
 from .comparison import differences, of_headers, of_text
@@ -37,12 +37,12 @@ LEFT_OUT = {
     "pages": "web page, help and process list: no module asks for them",
     "streams": "event streams, and the API of schedulers",
     "protobuf": "answers in protobuf instead of JSON",
-    "encodings": "gzip and JSONP, which the stand-ins do not speak (the modules' own tests unpack gzip)",
-    "executors": "executors, nested containers and sandboxes of an agent: that of the stand-in only pretends to run tasks",
+    "encodings": "gzip and JSONP, which the fake daemons do not speak (the modules' own tests unpack gzip)",
+    "executors": "executors, nested containers and sandboxes of an agent: that of the fake only pretends to run tasks",
     "ending": "executors and containers of tasks that ended in the very second of the recording",
     "doubled": "completed tasks which a restarted agent reported again, and the real master then shows twice",
     "before": "answers that show what happened before the first recording, or a restart in between",
-    "startup": "agents started anew with other flags: what they do then is in test_standins_mesos.py",
+    "startup": "agents started anew with other flags: what they do then is in test_fake_mesos.py",
 }
 
 

@@ -1,0 +1,470 @@
+"""The command ``lab``."""
+
+import dataclasses
+import itertools
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from . import (
+    CACHE,
+    DOORS,
+    SALT_LINES,
+    LabError,
+    cgroups,
+    cluster,
+    hosts,
+    instance,
+    machine,
+    network,
+    packages,
+    saltenv,
+    services,
+    ssh,
+    topology,
+)
+from .plan import command as plan
+from .steps import Steps
+
+console = Console(highlight=False, soft_wrap=True)
+BUILDER = "lab_up"  # a control group beside those of the hosts; no host can be called so
+ANYTHING = {
+    "ignore_unknown_options": True,
+    "help_option_names": [],
+    "allow_interspersed_args": False,
+}
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--name",
+    metavar="NAME",
+    envvar="LAB_NAME",
+    help="one of several labs side by side; each but the default one has a network of its own",
+)
+def cli(name: str | None) -> None:
+    """Hosts on this machine, and Salt on them."""
+    if name:
+        instance.select(name)
+
+
+cli.add_command(plan)
+
+
+@cli.command()
+@click.option(
+    "--topology", "name", default="single", show_default=True, help="tests/topologies/NAME.yaml"
+)
+@click.option(
+    "--salt",
+    "line",
+    type=click.Choice(SALT_LINES),
+    default=SALT_LINES[0],
+    show_default=True,
+    help="Salt line",
+)
+@click.option(
+    "--repo",
+    "repository",
+    metavar="URL",
+    default="",
+    help="cluster packages from this yum repository: URL/x86_64, URL/noarch, URL/RPM-GPG-KEY-mesosphere",
+)
+@click.option(
+    "--door",
+    type=click.Choice(DOORS),
+    default=DOORS[0],
+    show_default=True,
+    help="how Salt enters the hosts: a minion on each, or salt-ssh from one host more",
+)
+@click.option(
+    "--apply/--no-apply",
+    default=True,
+    help="roles and state.apply, or leave the hosts bare: with their minions alone, or sshd",
+)
+def up(name: str, line: str, repository: str, door: str, apply: bool) -> None:
+    """Boot the hosts of a topology and apply the states to them. Repeated, it boots what is off, heals what is cut, and applies."""
+    machine.check()
+    if repository and not repository.startswith(("http://", "https://")):
+        raise LabError(f"--repo {repository}: not an http:// or https:// URL", code=2)
+    topology.check_bootable(cluster.load(name, door))
+    current = cluster.running()
+    if current and (current.topology, current.salt, current.repository, current.door) != (
+        name,
+        line,
+        repository,
+        door,
+    ):
+        raise LabError(
+            f"a lab is already running: {describe(current)}. "
+            f"Stop it with `{instance.command} down`, or start another with `lab --name NAME up`"
+        )
+    if not current and cgroups.members():
+        raise LabError(
+            "a lab of this name is being started, or was started from another directory. "
+            f"Stop it with `{instance.command} down`"
+        )
+    with Steps(console) as steps:
+        with steps.step("Debian packages that this machine needs") as report:
+            machine.install(report)
+        cgroups.enter(BUILDER)  # from here on `lab down` ends this too, whatever becomes of it
+        if not current:
+            current = build(steps, name, line, repository, door)
+        current.connect()
+        table = current.table()
+        for host in table.hosts:
+            if hosts.running(host.name) and not network.plugged(host.name):
+                network.plug(host.name)
+        join(
+            steps,
+            current,
+            table,
+            [host for host in table.hosts if not hosts.has_disk(host.name)],
+            table.hosts,
+        )
+        if door == "ssh":
+            console.print(f"  {ssh.python_said(line, current.python)}", markup=False)
+        elif not table.rows:
+            with steps.step("salt '*' saltutil.sync_all"):
+                cluster.salt(table, table.hosts, "saltutil.sync_all", log="sync")
+        elif apply:
+            with steps.step("roles from the table, modules and states"):
+                summary = cluster.stamp_roles(table)
+            console.print(f"  {summary}", markup=False)
+        if apply:
+            with steps.step(f"{current.salt_command} '*' state.apply"):
+                summary = cluster.apply(current, table)
+            console.print(f"  {summary}")
+            with steps.step("services answer"):
+                answers = services.ask(table, cluster.PATIENCE)
+    if apply:
+        show(table, answers, repository)
+        if found := services.troubles(answers):
+            hint = f"`{instance.command} run HOST journalctl -u UNIT` shows why"
+            raise LabError("\n".join([*found, hint]))
+    deploy = f"run {table.master.name} salt-run state.orchestrate orchestration.deploy"
+    commands = ["status", "salt '*' state.apply test=True", f"run {table.master.name} COMMAND"]
+    if not apply and table.rows and door == "minion":
+        commands[1:] = [deploy]
+    shown = [f"{instance.command} {command}" for command in commands]
+    shown.append(f"{instance.command} down" if instance.isolated else "make down")
+    console.print(f"\nNext:  {' | '.join(shown)}", markup=False)
+    if instance.isolated:
+        console.print(
+            f"The addresses are on the network of this lab: {instance.command} exec curl URL",
+            markup=False,
+        )
+
+
+def build(steps: Steps, name: str, line: str, repository: str, door: str) -> cluster.Running:
+    """Make all that a lab needs and does not have yet, but for the disks of the hosts."""
+    shutil.rmtree(instance.run, ignore_errors=True)
+    environment = cluster.environment(line, door)
+    (image, env, layers), _, rpms = steps.together(
+        {
+            f"image of the hosts, Salt {line} in it": lambda report: cluster.image_and_env(
+                environment, cluster.load(name, door).hosts, report
+            ),
+            f"wheels of Salt {line}": lambda report: saltenv.host_wheels(environment),
+            "packages and their repository": lambda report: packages.build_repository(
+                CACHE, report
+            ),
+        }
+    )
+    python = tarball = ""
+    if door == "ssh" and line == "3006":
+        python = ssh.python36()
+    elif door == "ssh":
+        with steps.step("Salt and its Python in one tarball"):
+            tarball = str(ssh.relenv(image, env))
+    current = cluster.Running(
+        name, line, repository, str(image), str(env), str(rpms), layers, door, python, tarball
+    )
+    cluster.write_master_data(current.table())
+    current.save()
+    return current
+
+
+def join(
+    steps: Steps,
+    current: cluster.Running,
+    table: topology.Topology,
+    fresh: list[topology.Host],
+    wanted: list[topology.Host],
+) -> None:
+    """Give fresh hosts their disks, boot all that are wanted, and wait for their minions."""
+    if fresh:
+        with steps.step(f"disk{'s' * (len(fresh) > 1)} and keys"):
+            cluster.install(current, table, fresh)
+    with steps.step(
+        f"boot {wanted[0].name if len(wanted) == 1 else f'{len(wanted)} hosts'}"
+    ) as report:
+        current.boot(wanted, report)
+    if current.door == "minion":
+        with steps.step("minions answer their master") as report:
+            cluster.await_minions(table, wanted, report)
+
+
+def describe(current: cluster.Running) -> str:
+    """Say in a few words what runs."""
+    return f"topology {current.topology}, Salt {current.salt} by {current.door}, packages from {current.repository or 'the lab'}"
+
+
+def show(table: topology.Topology, answers: list[services.Answer], repository: str) -> None:
+    """Print each host with its roles, what their services answer and are, and who leads."""
+    with ThreadPoolExecutor() as pool:
+        states = dict(
+            zip([host.name for host in table.hosts], pool.map(state_of, table.hosts), strict=True)
+        )
+    shown = Table("host", "role", "service", "answers")
+    for host in table.hosts:
+        state = states[host.name]
+        first = [host.name, host.address] + ([] if state == "running" else [f"[red]{state}[/]"])
+        own = [
+            (answer.role, answer.place, said(answer)) for answer in answers if answer.host == host
+        ]
+        for left, right in itertools.zip_longest(first, own):
+            shown.add_row(left or "", *(right or ()))
+        shown.add_section()
+    console.print(shown)
+    leaders = {
+        role: ", ".join(names) or "[red]nobody[/]"
+        for role, names in services.leaders(answers).items()
+    }
+    agents = [answer.mode for answer in answers if answer.role == "mesos-slave"]
+    if leaders:
+        console.print(
+            f"Leaders: {', '.join(f'{role} {names}' for role, names in leaders.items())}. "
+            f"Agents registered: {agents.count('registered')} of {len(agents)}."
+        )
+    if not repository:
+        console.print(
+            "Mesos, Marathon and Chronos are fake daemons of the lab, their tasks real processes and containers; "
+            "with --repo they are packages of yours."
+        )
+
+
+def said(answer: services.Answer) -> str:
+    """Show what a service answered: what it is, or just that it works."""
+    text = answer.mode or ("yes" if answer.works else "no")
+    return (
+        f"[red]{text}[/]"
+        if not answer.fine
+        else f"[bold green]{text}[/]"
+        if answer.mode in services.LEADING
+        else f"[green]{text}[/]"
+    )
+
+
+def state_of(host: topology.Host) -> str:
+    """Say how a host is: running, degraded (some unit of it failed), cut (off the network), down."""
+    state = hosts.systemd_state(host.name) or "down"
+    return state if state == "down" or network.plugged(host.name) else "cut"
+
+
+def start_hint() -> str:
+    """Return the sentence that tells how to start the lab."""
+    command = f"{instance.command} up" if instance.isolated else "make up"
+    return f"Start one with `{command}`."
+
+
+def the_lab() -> tuple[cluster.Running, topology.Topology]:
+    """Return how the lab was started and its topology, and be on its network from now on."""
+    current = cluster.running()
+    if not current:
+        raise LabError(f"No lab is running. {start_hint()}")
+    network.join()
+    return current, current.table()
+
+
+def on(host: topology.Host) -> topology.Host:
+    """Return a host that is on; LabError if it is off."""
+    if not hosts.running(host.name):
+        raise LabError(f"{host.name} is off; `lab start {host.name}` boots it")
+    return host
+
+
+@cli.command()
+@click.pass_context
+def down(context: click.Context) -> None:
+    """
+    Stop all labs, whatever state they are in, and delete their disks. The cache is kept.
+
+    With --name only that one.
+    """
+    selected = context.find_root().params["name"]
+    with Steps(console) as steps, steps.step(f"stop {selected or 'all labs'}"):
+        if selected:
+            cgroups.kill()
+            cgroups.prune()
+            shutil.rmtree(instance.run, ignore_errors=True)
+        else:
+            cgroups.kill(lab="")
+            shutil.rmtree(instance.run.parent, ignore_errors=True)
+        if not (selected and instance.isolated):
+            network.remove()
+
+
+@cli.command("list")
+def list_labs() -> None:
+    """Show the labs on this machine."""
+    names = cgroups.labs()
+    if not names:
+        console.print(f"No lab is running. {start_hint()}")
+        return
+    table = Table("lab", "topology", "Salt", "packages", "hosts that are on")
+    for name in sorted(names):
+        instance.name = name
+        current = cluster.running()
+        if current:
+            states = [hosts.running(host.name) for host in current.table().hosts]
+            source = current.repository or "the lab"
+            salt = f"{current.salt} by {current.door}"
+            table.add_row(name, current.topology, salt, source, f"{sum(states)} of {len(states)}")
+        else:
+            table.add_row(name, "not known: started from another directory, or just now")
+    console.print(table)
+
+
+@cli.command()
+def status() -> None:
+    """Say what runs: hosts, roles, whether their services answer, and who leads."""
+    if not cluster.running():
+        console.print(f"No lab is running. {start_hint()}")
+        return
+    current, table = the_lab()
+    console.print(f"A lab is running: {describe(current)}.")
+    show(table, services.ask(table), current.repository)
+
+
+@cli.command("exec", context_settings=ANYTHING)
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def execute(command: tuple[str, ...]) -> None:
+    """Run a command on this machine, on the network of the lab, such as: lab exec curl URL"""
+    the_lab()
+    sys.exit(hosts.exit_code(subprocess.run(command, check=False)))
+
+
+@cli.command(context_settings=ANYTHING)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="ARGS...")
+def salt(words: tuple[str, ...]) -> None:
+    """The salt command on the lab's master, or salt-ssh where there are no minions, such as: lab salt '*' test.ping --out=json"""
+    current, table = the_lab()
+    sys.exit(hosts.exit_code(hosts.execute(table.master.name, [current.salt_command, *words])))
+
+
+@cli.command(context_settings=ANYTHING)
+@click.argument("name", metavar="HOST")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def run(name: str, command: tuple[str, ...]) -> None:
+    """A command on a host, as root."""
+    sys.exit(hosts.exit_code(hosts.execute(the_lab()[1].host(name).name, list(command))))
+
+
+@cli.command()
+@click.argument("name", metavar="HOST")
+def kill(name: str) -> None:
+    """Cut a host's power. Its disk stays."""
+    hosts.power_off(the_lab()[1].host(name).name)
+
+
+@cli.command()
+@click.argument("name", metavar="HOST")
+def start(name: str) -> None:
+    """Boot a host that is off, and wait for its minion, if it has one; for those of all hosts, if it is the Salt master."""
+    current, table = the_lab()
+    host = table.host(name)
+    with Steps(console) as steps:
+        with steps.step(f"boot {host.name}"):
+            current.boot([host])
+        reachable = [
+            other
+            for other in table.hosts
+            if hosts.running(other.name) and network.plugged(other.name)
+        ]
+        if table.master in reachable and current.door == "minion":
+            with steps.step("minions answer their master") as report:
+                cluster.await_minions(table, reachable if host.salt_master else [host], report)
+
+
+@cli.command()
+@click.argument("name", metavar="HOST")
+def cut(name: str) -> None:
+    """Take a host off the network; it goes on running."""
+    network.unplug(on(the_lab()[1].host(name)).name)
+
+
+@cli.command()
+@click.argument("name", metavar="HOST")
+def heal(name: str) -> None:
+    """Put a host back on the network."""
+    network.plug(on(the_lab()[1].host(name)).name)
+
+
+@cli.command()
+@click.argument("name", metavar="NAME")
+def add(name: str) -> None:
+    """Boot one more host, whose id a row of the table with a glob matches, such as: lab add lxb005"""
+    current, table = the_lab()
+    on(table.master)
+    id, address = topology.newcomer(table, name)
+    current = dataclasses.replace(current, added=current.added | {id: address})
+    table = current.table()
+    topology.check_bootable(table)
+    current.save()
+    host = table.host(id)
+    console.print(f"{id}, {address}: {', '.join(host.roles) or 'no role'}")
+    with Steps(console) as steps:
+        join(steps, current, table, [host], [host])
+    console.print(advice(current, table, host), markup=False)
+
+
+@cli.command()
+@click.argument("name", metavar="HOST")
+def replace(name: str) -> None:
+    """Another machine in the place of a host: same name and address, a bare disk, a new key."""
+    current, table = the_lab()
+    host = table.host(name)
+    if host.salt_master:
+        raise LabError(
+            f"{host.name} is the Salt master, and knows the keys of all others; `make down` and `make up` for another"
+        )
+    on(table.master)
+    with Steps(console) as steps:
+        with steps.step(f"{host.name} off, its key forgotten"):
+            hosts.power_off(host.name)
+            cluster.forget(current, table, host)
+        join(steps, current, table, [host], [host])
+    console.print(advice(current, table, host), markup=False)
+
+
+def advice(current: cluster.Running, table: topology.Topology, host: topology.Host) -> str:
+    """Return the commands that make a bare host a member of the cluster."""
+    commands = [f"{instance.command} salt '{host.id}' state.apply"]
+    if current.door == "minion" and table.rows:
+        orchestration = "salt-run state.orchestrate orchestration.roles"
+        commands.insert(0, f"{instance.command} run {table.master.name} {orchestration}")
+    return f"Next:  {' && '.join(commands)}"
+
+
+def main() -> None:
+    """Run the command. What goes wrong is said in a sentence; exit code 1, or 2 where this machine cannot."""
+    try:
+        cli()
+    except PermissionError as error:
+        sys.exit(f"only root can do this: {error}")
+    except LabError as error:
+        said = Console(stderr=True, highlight=False, soft_wrap=True)
+        said.print(str(error), style="red", markup=False)
+        if error.log:
+            said.print(f"Log: {error.log}", markup=False)
+        sys.exit(error.code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,311 @@
+"""The runs of Chronos' jobs: when they are due, on which agent, and what comes of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ..marathon.placement import Part, take, value
+from ..wire.framework import Framework
+from ..wire.task_states import TERMINAL
+from ..wire.versions import release
+from .jobs import Job
+from .schedule import Schedule, parse, stamp
+
+
+@dataclasses.dataclass
+class Run:
+    """One run of a job: waiting, or the task of an agent."""
+
+    id: str
+    job: str
+    attempt: int = 0
+    arguments: str = ""
+    due: float = 0.0  # seconds since 1970, not before
+    begun: float = 0.0
+    launched: bool = False
+    seen: bool = False
+
+
+class Runs(Framework):
+    """
+    What Chronos does by itself.
+
+    ``loop`` is how many seconds its main loop sleeps at most; ``turn()`` does what that does, at once. ``ahead`` is how many
+    seconds its clock is ahead of ours, ``advance(seconds)`` sets it forward and does what is then due.
+    """
+
+    loop = 1.0
+
+    version: str
+    options: dict[str, Any]
+
+    def prepare(self) -> None:
+        """Begin with nothing."""
+        self.jobs: dict[str, Job] = {}
+        self.pending: dict[str, Job] = {}
+        self.runs: dict[str, Run] = {}
+        self.done: dict[str, list[str]] = {}
+        self.times: dict[str, list[float]] = {}
+        self.ahead, self.number, self.dirty = 0.0, 0, False
+
+    @property
+    def new(self) -> bool:
+        """Whether this is Chronos 3."""
+        return release(self.version) >= release("3.0")
+
+    def now(self) -> datetime:
+        """What Chronos takes for the time."""
+        return datetime.now(UTC) + timedelta(seconds=self.ahead)
+
+    def advance(self, seconds: float) -> None:
+        """Let that much time pass."""
+        with self.lock:
+            self.ahead += seconds
+        self.turn()
+
+    def turn(self) -> None:
+        """Take up new jobs, begin what is due, and keep what changed."""
+        with self.lock:
+            if not self.leading:
+                return
+            self._take_up()
+            now = self.now()
+            for job in list(self.jobs.values()):
+                schedule = self.schedule(job)
+                if schedule and not job["disabled"] and schedule.repeat != 0:
+                    self._run_if_due(job, schedule, now)
+            self.offered()
+            if self.dirty:
+                self.dirty = False
+                self.save()
+
+    def save(self) -> None:
+        """Leave everything to the next leader."""
+        raise NotImplementedError
+
+    def schedule(self, job: Job) -> Schedule | None:
+        """The schedule of a job, None if it has none."""
+        return parse(job["schedule"], job["scheduleTimeZone"]) if "schedule" in job else None
+
+    def _take_up(self) -> None:
+        # What only was written down becomes a job of the graph; one whose parents are not there is dropped without a word.
+        for job in sorted(self.pending.values(), key=lambda job: "parents" in job):
+            if all(
+                parent in self.jobs or parent in self.pending for parent in job.get("parents", ())
+            ):
+                self.jobs[job["name"]] = job
+        self.dirty = self.dirty or bool(self.pending)
+        self.pending.clear()
+
+    def _run_if_due(self, job: Job, schedule: Schedule, now: datetime) -> None:
+        start = schedule.start or now
+        if start > now:
+            return
+        if schedule.start is None:
+            schedule = schedule._replace(start=now)
+        missed = max(1, schedule.missed(now))
+        # Chronos 3 takes all that it missed for one run, Chronos 2 does the last one alone, and counts all of them.
+        left = schedule.skipped(missed)
+        if self.new and schedule.repeat > 0:
+            left = left._replace(repeat=schedule.repeat - 1)
+        job["schedule"], self.dirty = left.text, True
+        self.enqueue(job, start)
+
+    def settle(self, job: Job) -> None:
+        """Do what Chronos 2 does with a new schedule: skip what is over. A job of which nothing is left stays, and never runs."""
+        schedule = self.schedule(job)
+        if self.new or job["disabled"] or not schedule or not schedule.start:
+            return
+        late = parse(f"R//{job['epsilon']}", "")
+        epsilon = timedelta(seconds=(late.after(1) - late.after(0)).total_seconds() if late else 0)
+        missed = schedule.missed(self.now() - epsilon)
+        if missed:
+            job["schedule"] = schedule.skipped(missed).text
+
+    def advance_by_hand(self, job: Job) -> None:
+        """Count a run by hand as one of the schedule's, as Chronos 3 does."""
+        schedule = self.schedule(job)
+        if self.new and schedule and schedule.repeat:
+            schedule = schedule._replace(start=schedule.start or self.now())
+            job["schedule"] = schedule.skipped(1).text
+
+    def enqueue(
+        self, job: Job, due: datetime, arguments: str = "", attempt: int = 0, delay: float = 0.0
+    ) -> None:
+        """Have a job run as soon as an agent has room for it."""
+        self.number += 1
+        id = f"ct:{int(due.timestamp() * 1000)}:{attempt}:{job['name']}:{arguments}"
+        while id in self.runs:
+            id += f"{self.number}"
+        self.runs[id] = Run(id, job["name"], attempt, arguments, self.now().timestamp() + delay)
+        self.dirty = True
+
+    def running(self, name: str) -> list[Run]:
+        """The runs of a job that have a task."""
+        return [run for run in self.runs.values() if run.job == name and run.launched]
+
+    def state(self, name: str) -> str:
+        """What a job does now, as Chronos says it."""
+        running = len(self.running(name))
+        waiting = any(run.job == name for run in self.runs.values())
+        return f"{running} running" if running else "queued" if waiting else "idle"
+
+    def kill(self, name: str) -> None:
+        """Kill the tasks of a job."""
+        for run in [run for run in self.runs.values() if run.job == name]:
+            if run.launched:
+                self.kill_task(run.id)
+            else:
+                del self.runs[run.id]
+        self.dirty = True
+
+    # --- agents ---
+
+    def offered(self) -> None:
+        """Launch what waits and fits."""
+        with self.lock:
+            role = str(self.options["mesos_role"] or "*")
+            now = self.now().timestamp()
+            for run in [run for run in self.runs.values() if not run.launched and run.due <= now]:
+                job = self.jobs.get(run.job)
+                if job is None:
+                    del self.runs[run.id]
+                elif job.get("concurrent") or not self.running(run.job):
+                    self._place(run, job, role)
+
+    def _place(self, run: Run, job: Job, role: str) -> None:
+        part = Part(None, {name: job[name] for name in ("cpus", "mem", "disk")}, [])
+        for agent in self.agents:
+            if not all(_fulfils(agent, *constraint) for constraint in job["constraints"]):
+                continue
+            fits = take(agent["free"], [part], sorted({role, "*"}, reverse=True), role)
+            if isinstance(fits, str):
+                continue
+            run.launched, run.begun, self.dirty = True, self.now().timestamp(), True
+            self.launch(_task(run, job, agent, fits[0].resources))
+            return
+
+    def updated(self, status: dict[str, Any]) -> None:
+        """Learn what became of a run."""
+        with self.lock:
+            run = self.runs.get(status["task_id"]["value"])
+            if run and not run.seen:
+                run.seen = self.dirty = True
+            if status["state"] not in TERMINAL:
+                return
+            self.runs.pop(status["task_id"]["value"], None)
+            job = self.jobs.get(run.job) if run else None
+            if not run or not job:
+                return
+            self.dirty = True
+            self._disable_if_used_up(job)
+            if status["state"] == "TASK_FINISHED":
+                self.times.setdefault(job["name"], []).append(self.now().timestamp() - run.begun)
+                self.succeeded(job)
+            elif status["state"] != "TASK_KILLED":
+                self._failed(job, run)
+
+    def _disable_if_used_up(self, job: Job) -> None:
+        schedule = self.schedule(job)
+        if schedule and schedule.repeat == 0:
+            job["disabled"] = True
+
+    def succeeded(self, job: Job) -> None:
+        """Count a success, and begin what waited for it."""
+        job["successCount"] += 1
+        job["errorsSinceLastSuccess"] = 0
+        job["lastSuccess"] = stamp(self.now())
+        self._tell_children(job)
+
+    def _failed(self, job: Job, run: Run) -> None:
+        if run.attempt < job["retries"] and (
+            not job["lastError"] or job["lastSuccess"] > job["lastError"]
+        ):
+            delay = int(str(self.options["failure_retry"])) / 1000
+            self.enqueue(job, self.now(), run.arguments, run.attempt + 1, delay)
+            return
+        job["errorCount"] += 1
+        job["errorsSinceLastSuccess"] += 1
+        job["lastError"] = stamp(self.now())
+        most = int(str(self.options["disable_after_failures"]))
+        job["disabled"] = job["disabled"] or 0 < most <= job["errorsSinceLastSuccess"]
+        if job["softError"]:
+            self._tell_children(job)
+
+    def _tell_children(self, job: Job) -> None:
+        for child in self.jobs.values():
+            if job["name"] in child.get("parents", ()):
+                done = self.done.setdefault(child["name"], [])
+                if job["name"] not in done:
+                    done.append(job["name"])
+                if set(done) >= set(child["parents"]) and not child["disabled"]:
+                    del self.done[child["name"]]
+                    self.enqueue(child, self.now())
+
+
+def _fulfils(agent: dict[str, Any], field: str, operator: str, wanted: str) -> bool:
+    own = value(agent, field)
+    if operator == "EQUALS":
+        return own == wanted
+    like = own is not None and bool(re.fullmatch(wanted, own))
+    return like if operator == "LIKE" else not like
+
+
+def _task(
+    run: Run, job: Job, agent: dict[str, Any], resources: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the TaskInfo of a run."""
+    arguments = [run.arguments] if run.arguments else job["arguments"]
+    command = {
+        "value": " ".join([job["command"], *arguments]) if job["shell"] else job["command"],
+        "shell": job["shell"],
+    }
+    if not job["shell"]:
+        command["arguments"] = arguments
+    if job["runAsUser"]:
+        command["user"] = job["runAsUser"]
+    told = {
+        "CHRONOS_JOB_NAME": job["name"],
+        "CHRONOS_JOB_OWNER": job["owner"],
+        "CHRONOS_JOB_RUN_ATTEMPT": str(run.attempt),
+    }
+    variables = [{"name": name, "value": text} for name, text in told.items()]
+    command["environment"] = {"variables": [*variables, *job["environmentVariables"]]}
+    uris = job.get("fetch") or [{"value": uri} for uri in job["uris"]]
+    if uris:
+        command["uris"] = [{"value": each.get("uri", each.get("value"))} for each in uris]
+    task = {
+        "task_id": {"value": run.id},
+        "name": f"ChronosTask:{job['name']}",
+        "agent_id": {"value": agent["id"]},
+        "resources": resources,
+        "command": command,
+    }
+    if "container" in job:
+        task["container"] = _container(job["container"])
+    return task
+
+
+def _container(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the ContainerInfo of a run."""
+    volumes = [
+        {"host_path": each["hostPath"], "container_path": each["containerPath"], "mode": each["mode"]}
+        for each in given["volumes"] if "hostPath" in each
+    ]  # fmt: skip
+    if given["type"].upper() != "DOCKER":
+        return {
+            "type": "MESOS",
+            "volumes": volumes,
+            "mesos": {"image": {"type": "DOCKER", "docker": {"name": given["image"]}}},
+        }
+    return {
+        "type": "DOCKER",
+        "volumes": volumes,
+        "docker": {
+            "image": given["image"], "network": given["network"], "parameters": given.get("parameters", []),
+            "force_pull_image": given["forcePullImage"],
+        },
+    }  # fmt: skip

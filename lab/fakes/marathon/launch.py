@@ -1,0 +1,231 @@
+"""From an app or a pod to what Mesos is told of a task: its command, container, ports and health check."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .normal import MARATHON_CHECKS, App, is_host, mappings
+
+
+def task_info(
+    spec: App,
+    agent: dict[str, Any],
+    id: str,
+    container: str | None,
+    ports: list[int],
+    resources: list[Any],
+    user: str | None,
+) -> dict[str, Any]:
+    """
+    Return the TaskInfo of a task.
+
+    container
+        The name of its container, of a pod's task.
+
+    ports, resources
+        What it gets of the agent.
+
+    user
+        Whom it runs as where neither app nor container says so.
+    """
+    of_pod = next((each for each in spec.get("containers", []) if each["name"] == container), None)
+    command = _pod_command(of_pod) if of_pod else _app_command(spec)
+    given = (
+        {**spec.get("environment", {}), **of_pod.get("environment", {})} if of_pod else spec["env"]
+    )
+    variables = {
+        "MARATHON_APP_ID": spec["id"], "MARATHON_APP_VERSION": spec["version"], "MESOS_TASK_ID": id, "HOST": agent["hostname"],
+        **_port_variables(spec, ports), **{name: text for name, text in given.items() if isinstance(text, str)},
+    }  # fmt: skip
+    command["environment"] = {
+        "variables": [{"name": name, "value": text} for name, text in variables.items()]
+    }
+    command["uris"] = [
+        {
+            "value": entry["uri"],
+            "extract": entry["extract"],
+            "executable": entry["executable"],
+            "cache": entry["cache"],
+        }
+        for entry in (of_pod.get("artifacts", []) if of_pod else spec.get("fetch", []))
+    ]
+    user = (of_pod or {}).get("user") or spec.get("user") or user
+    if user:
+        command["user"] = user
+    labels = {**spec.get("labels", {}), **(of_pod or {}).get("labels", {})}
+    name = ".".join(reversed(spec["id"].strip("/").split("/")))
+    run_in = _pod_container(of_pod) if of_pod else _app_container(spec, ports)
+    check = _pod_check(of_pod, ports) if of_pod else _app_check(spec, ports)
+    grace = spec.get("taskKillGracePeriodSeconds")
+    return {
+        "task_id": {"value": id},
+        "name": name if container is None else f"{name}.{container}",
+        "agent_id": {"value": agent["id"]},
+        "resources": resources,
+        "command": command,
+        "labels": {"labels": [{"key": key, "value": text} for key, text in labels.items()]},
+        "discovery": {
+            "visibility": "FRAMEWORK",
+            "name": name,
+            "ports": {"ports": [{"number": port, "protocol": "tcp"} for port in ports]},
+        },
+        **({"container": run_in} if run_in else {}),
+        **({"health_check": check} if check else {}),
+        **({"kill_policy": {"grace_period": {"nanoseconds": int(grace * 1e9)}}} if grace else {}),
+    }
+
+
+# --- commands ---
+
+
+def _app_command(app: App) -> dict[str, Any]:
+    image = ((app.get("container") or {}).get("docker") or {}).get("image")
+    return _command(app.get("cmd"), app.get("args") or [], bool(image))
+
+
+def _pod_command(container: dict[str, Any]) -> dict[str, Any]:
+    run = (container.get("exec") or {}).get("command", {})
+    return _command(run.get("shell"), run.get("argv", []), False)
+
+
+def _command(shell: str | None, arguments: list[str], image: bool) -> dict[str, Any]:
+    """An image may have a program of its own, which the arguments are for."""
+    if shell is not None:
+        return {"shell": True, "value": shell}
+    program = {"value": arguments[0]} if arguments and not image else {}
+    return {"shell": False, **program, **({"arguments": arguments} if arguments else {})}
+
+
+# --- ports ---
+
+
+def host_ports(app: App, ports: list[int]) -> list[int | None]:
+    """Return the port on the agent of each port definition or mapping of an app, None where it has none there."""
+    if is_host(app):
+        return list(ports)
+    left = iter(ports)
+    return [next(left, None) if "hostPort" in entry else None for entry in mappings(app)]
+
+
+def _port_variables(spec: App, ports: list[int]) -> dict[str, str]:
+    if not ports:
+        return {}
+    found = {"PORT": str(ports[0]), "PORTS": ",".join(map(str, ports))}
+    found |= {f"PORT{index}": str(port) for index, port in enumerate(ports)}
+    if "containers" in spec:
+        return found
+    entries = (spec.get("portDefinitions") or []) if is_host(spec) else mappings(spec)
+    for entry, port in zip(entries, host_ports(spec, ports), strict=False):
+        asked = entry.get("containerPort") or entry.get("port")
+        if port and asked:
+            found[f"PORT_{asked}"] = str(port)
+        if port and entry.get("name"):
+            found[f"PORT_{entry['name'].upper().replace('-', '_')}"] = str(port)
+    return found
+
+
+def _inner_ports(app: App, ports: list[int]) -> list[int | None]:
+    """The port that the task itself listens to, for each port of the app: a Docker container has its own."""
+    outer = host_ports(app, ports)
+    if is_host(app) or (app.get("container") or {}).get("type") != "DOCKER":
+        return outer
+    return [
+        entry.get("containerPort") or port for entry, port in zip(mappings(app), outer, strict=True)
+    ]
+
+
+# --- containers ---
+
+
+def _app_container(app: App, ports: list[int]) -> dict[str, Any] | None:
+    given = app.get("container")
+    if not given:
+        return None
+    docker = given.get("docker") or {}
+    volumes = [
+        {"host_path": each["hostPath"], "container_path": each["containerPath"], "mode": each["mode"]}
+        for each in given.get("volumes", []) if "hostPath" in each
+    ]  # fmt: skip
+    if given["type"] != "DOCKER":
+        return {"type": given["type"], "volumes": volumes, **_image(docker.get("image"))}
+    published = [
+        {"host_port": port, "container_port": inner, "protocol": protocol}
+        for entry, port, inner in zip(mappings(app), host_ports(app, ports), _inner_ports(app, ports), strict=True) if port
+        for protocol in (entry.get("protocol") or "tcp").split(",")
+    ] if not is_host(app) else []  # fmt: skip
+    named = next((each["name"] for each in app.get("networks") or [] if each.get("name")), None)
+    bridged = docker.get("network") == "BRIDGE" or any(
+        each["mode"] == "container/bridge" for each in app.get("networks") or []
+    )
+    return {
+        "type": "DOCKER",
+        "volumes": volumes,
+        "docker": {
+            "image": docker["image"],
+            "network": "HOST" if is_host(app) else "BRIDGE" if bridged else "USER",
+            "port_mappings": published,
+            "privileged": docker.get("privileged", False),
+            "parameters": docker.get("parameters", []),
+            "force_pull_image": docker.get("forcePullImage", False),
+        },
+        **({"network_infos": [{"name": named}]} if named else {}),
+    }
+
+
+def _pod_container(container: dict[str, Any]) -> dict[str, Any] | None:
+    image = (container.get("image") or {}).get("id")
+    return {"type": "MESOS", **_image(image)} if image else None
+
+
+def _image(name: str | None) -> dict[str, Any]:
+    return {"mesos": {"image": {"type": "DOCKER", "docker": {"name": name}}}} if name else {}
+
+
+# --- health checks: those that Mesos makes ---
+
+
+def _app_check(app: App, ports: list[int]) -> dict[str, Any] | None:
+    check = next(
+        (each for each in app["healthChecks"] if each["protocol"] not in MARATHON_CHECKS), None
+    )
+    if check is None:
+        return None
+    kind = check["protocol"].removeprefix("MESOS_")
+    if kind == "COMMAND":
+        return {"type": kind, "command": {"value": check["command"]["value"]}, **_times(check)}
+    port = check.get("port") or _inner_ports(app, ports)[check.get("portIndex", 0)]
+    if kind == "TCP":
+        return {"type": kind, "tcp": {"port": port}, **_times(check)}
+    return {
+        "type": "HTTP",
+        "http": {"scheme": kind.lower(), "port": port, "path": check.get("path", "/")},
+        **_times(check),
+    }
+
+
+def _pod_check(container: dict[str, Any], ports: list[int]) -> dict[str, Any] | None:
+    check = container.get("healthCheck")
+    if not check:
+        return None
+    if "exec" in check:
+        run = check["exec"]["command"]
+        return {
+            "type": "COMMAND",
+            "command": {"value": run.get("shell") or " ".join(run["argv"])},
+            **_times(check),
+        }
+    kind = "http" if "http" in check else "tcp"
+    names = [entry["name"] for entry in container.get("endpoints", []) if "hostPort" in entry]
+    port = ports[names.index(check[kind]["endpoint"])]
+    if kind == "tcp":
+        return {"type": "TCP", "tcp": {"port": port}, **_times(check)}
+    scheme, path = check["http"].get("scheme", "HTTP").lower(), check["http"].get("path", "/")
+    return {"type": "HTTP", "http": {"scheme": scheme, "port": port, "path": path}, **_times(check)}
+
+
+def _times(check: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "delay_seconds": check.get("delaySeconds", 15), "interval_seconds": check.get("intervalSeconds", 60),
+        "timeout_seconds": check.get("timeoutSeconds", 20), "grace_period_seconds": check.get("gracePeriodSeconds", 300),
+        "consecutive_failures": check.get("maxConsecutiveFailures", 3),
+    }  # fmt: skip

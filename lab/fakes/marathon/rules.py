@@ -1,0 +1,248 @@
+"""What Marathon refuses in an app or a group that has the right shape."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from .errors import Errors, Line, unique
+from .normal import App, Settings, is_resident, mappings, parent, service_ports
+
+SEGMENT = (
+    r"^(([a-z0-9]|[a-z0-9][a-z0-9\-]*[a-z0-9])\.)*([a-z0-9]|[a-z0-9][a-z0-9\-]*[a-z0-9])|(\.|\.\.)$"
+)
+RESERVED = ("restart", "tasks", "versions", ".", "..")
+OPERATORS = ("UNIQUE", "CLUSTER", "GROUP_BY", "LIKE", "UNLIKE", "MAX_PER", "IS")
+NO_COMMAND = "AppDefinition must either contain one of 'cmd' or 'args', and/or a 'container'."
+INDEX = "Health check port indices must address an element of the ports array or container port mappings."
+
+
+def of_id(path: str, line: Line) -> list[str]:
+    """Return what is wrong with the id of an app, pod or group."""
+    parts = [part for part in path.split("/") if part]
+    errors = []
+    if not all(re.fullmatch(SEGMENT[1:-1], part) for part in parts):
+        errors.append(f"must fully match regular expression '{SEGMENT}'")
+    if line >= (1, 8) and parts and parts[-1] in RESERVED:
+        errors.append(
+            f"must not end with any of the following reserved keywords: {', '.join(RESERVED)}"
+        )
+    return errors
+
+
+def of_app(app: App, settings: Settings) -> Errors:
+    """Return what is wrong with a complete app."""
+    line = settings.line
+    errors: Errors = [("/id", text) for text in of_id(app["id"], line)]
+    if app["id"] == "/":
+        errors.append(("/", "must not be root"))
+    has_cmd, has_args = "cmd" in app, bool(app.get("args"))
+    image = app.get("container") or {}
+    if (
+        has_cmd
+        and has_args
+        or not (has_cmd or has_args or image.get("docker") or image.get("appc"))
+    ):
+        errors.append(("/", NO_COMMAND))
+    if has_cmd and len(app["cmd"]) <= 1:
+        errors.append(("/", "must not be an empty string"))
+    for name in (
+        "instances",
+        "cpus",
+        "mem",
+        "disk",
+        "gpus",
+        "backoffSeconds",
+        "maxLaunchDelaySeconds",
+    ):
+        if app[name] < 0:
+            errors.append((f"/{name}", f"got {app[name]}, expected 0 or more"))
+    for name, value in app["upgradeStrategy"].items():
+        if not 0 <= value <= 1:
+            errors.append(
+                (f"/upgradeStrategy/{name}", f"got {float(value)}, expected between 0.0 and 1.0")
+            )
+    errors += [
+        (f"/constraints({index})", text)
+        for index, entry in enumerate(app["constraints"])
+        for text in of_constraint(entry)
+    ]
+    errors += (
+        _of_ports(app) + _of_health_checks(app) + _of_container(app) + _of_roles(app, settings)
+    )
+    if is_resident(app) and app["unreachableStrategy"] != "disabled":
+        errors.append(("/", "unreachableStrategy must be disabled for resident tasks"))
+    if app["secrets"] and "secrets" not in settings.features:
+        text = "Feature secrets is not enabled. Enable with --enable_features secrets)"
+        errors.append(("/secrets", text))
+    for name, value in app["env"].items():
+        if isinstance(value, dict) and value["secret"] not in app["secrets"]:
+            errors.append((f"/env({name})/secret", "references an undefined secret"))
+    if app["labels"].get("MARATHON_SINGLE_INSTANCE_APP") == "true" and app["instances"] > 1:
+        errors.append(("/", "Single instance app may only have one instance"))
+    return errors
+
+
+def of_constraint(entry: list[str]) -> list[str]:
+    """Return what is wrong with one constraint of an app."""
+    if not 2 <= len(entry) <= 3:
+        return ["Each constraint must have either 2 or 3 fields"]
+    field, operator, value = (*entry, None)[:3]
+    if not field:
+        return ["illegal constraint specification"]
+    operator = operator.upper()
+    whole = value is not None and re.fullmatch(r"[+-]?\d+", value)
+    if operator not in OPERATORS:
+        return [
+            "operator must be one of the following UNIQUE, CLUSTER, GROUP_BY, LIKE, MAX_PER, UNLIKE or IS"
+        ]
+    if operator == "UNIQUE" and value is not None:
+        return ["UNIQUE does not accept a value"]
+    if operator == "GROUP_BY" and value is not None and not whole:
+        return ["GROUP BY must define an integer value or else no value at all"]
+    if operator == "MAX_PER" and not whole:
+        return ["MAX_PER requires an integer value"]
+    if operator in ("LIKE", "UNLIKE"):
+        if value is None:
+            return ["LIKE and UNLIKE require a non-empty, regular expression value"]
+        try:
+            re.compile(value)
+        except re.error:
+            return ["is not a valid regular expression"]
+    return []
+
+
+def _of_ports(app: App) -> Errors:
+    errors: Errors = []
+    definitions, mapped = app.get("portDefinitions") or [], mappings(app)
+    path = "/container/portMappings"
+    for where, entries in (("/portDefinitions", definitions), (path, mapped)):
+        if not unique(entry.get("name") for entry in entries):
+            errors.append((where, "Port names must be unique."))
+    if not unique(entry["port"] or None for entry in definitions):
+        errors.append(("/portDefinitions", "Ports must be unique."))
+    for where, entries in (("/portDefinitions", definitions), (path, mapped)):
+        for index, entry in enumerate(entries):
+            if not set(entry["protocol"].split(",")) <= {"tcp", "udp"}:
+                errors.append(
+                    (
+                        f"{where}({index})/protocol",
+                        f"got {entry['protocol']}, expected one of: tcp, udp, udp,tcp",
+                    )
+                )
+    networks = app.get("networks", [])
+    if len(networks) > 1 and any(network["mode"] != "container" for network in networks):
+        text = "May specify a single host network, single bridge network, or else 1-to-n container networks"
+        errors.append(("/networks", text))
+    if any(network["mode"] == "container/bridge" and "name" in network for network in networks):
+        errors.append(("/networks", "Bridge networks may not have names"))
+    return errors
+
+
+def _of_health_checks(app: App) -> Errors:
+    errors: Errors = []
+    for index, check in enumerate(app["healthChecks"]):
+        path = f"/healthChecks({index})"
+        if check["protocol"] == "COMMAND":
+            if "command" not in check:
+                errors.append(
+                    (
+                        path,
+                        f"command must be defined for health check of protocol {check['protocol']}",
+                    )
+                )
+        elif check.get("portIndex") is not None and check["portIndex"] >= len(service_ports(app)):
+            errors.append((path, INDEX))
+    readiness = app["readinessChecks"]
+    names = {entry.get("name") for entry in (mappings(app) or app.get("portDefinitions") or [])}
+    if len(readiness) > 1:
+        errors.append(("/readinessChecks", f"size: got {len(readiness)}, expected 1 or less"))
+    for index, check in enumerate(readiness):
+        if check["portName"] not in names:
+            text = f"No port definition reference for portName {check['portName']}"
+            errors.append((f"/readinessChecks({index})/portName", text))
+    return errors
+
+
+def _of_container(app: App) -> Errors:
+    errors: Errors = []
+    container = app.get("container")
+    if not container:
+        return errors
+    for index, volume in enumerate(container["volumes"]):
+        path = f"/container/volumes({index})"
+        if "secret" not in volume and "mode" not in volume:
+            errors.append((f"{path}/mode", "error.path.missing"))
+        if not volume.get("containerPath"):
+            errors.append((f"{path}/containerPath", "must not be empty"))
+    if container["type"] == "DOCKER" and "docker" not in container:
+        errors.append(("/container/docker", "not defined"))
+    if container["type"] == "DOCKER" and app["gpus"] > 0:
+        errors.append(("/", "GPU resources only work with the Mesos containerizer"))
+    if (container.get("docker") or {}).get("image") == "":
+        errors.append(("/container/docker/image", "must not be empty"))
+    return errors
+
+
+def _of_roles(app: App, settings: Settings) -> Errors:
+    errors: Errors = []
+    accepted = app.get("acceptedResourceRoles")
+    if settings.line >= (1, 9) and app["role"] not in settings.roles:
+        errors.append(("/role", f"is not one of ({','.join(settings.roles)})"))
+    if settings.line >= (1, 10) and accepted and set(accepted) - {"*", app["role"]}:
+        text = f"acceptedResourceRoles can only contain {' and '.join(sorted({'*', app['role']}))}"
+        errors.append(("/acceptedResourceRoles", text))
+    if accepted and is_resident(app) and accepted != ["*"]:
+        errors.append(
+            ("/acceptedResourceRoles", 'A resident app must have `acceptedResourceRoles = ["*"]`.')
+        )
+    limits = app.get("resourceLimits") or {}
+    for name, value in limits.items():
+        if isinstance(value, str) and value != "unlimited":
+            errors.append(
+                (
+                    f"/resourceLimits/{name}",
+                    f"'{value}' is an invalid resource limit. It must be 'unlimited' or a number",
+                )
+            )
+        elif not isinstance(value, str) and value < app[name]:
+            text = f"resource limit must be greater than or equal to requested resource ({float(app[name])})"
+            errors.append((f"/resourceLimits/{name}", text))
+    return errors
+
+
+def of_tree(
+    specs: dict[str, Any], groups: Iterable[str], dependencies: dict[str, list[str]]
+) -> Errors:
+    """
+    Return what is wrong with a whole tree.
+
+    specs
+        Apps and pods by id.
+
+    groups
+        The ids of the groups.
+
+    dependencies
+        What depends on what, by id of apps and groups.
+    """
+    groups = set(groups)
+    errors: Errors = []
+    if set(specs) & groups:
+        errors.append(("/", "Groups and Applications may not have the same identifier."))
+    for path, needed in dependencies.items():
+        seen: set[str] = set()
+        ahead = list(needed)
+        while ahead:
+            step = ahead.pop()
+            if step == path:
+                errors.append(("/", "Dependency graph has cyclic dependencies."))
+                return errors
+            if step not in seen:
+                seen.add(step)
+                ahead += dependencies.get(step, [])
+    for path in specs:
+        if parent(path) not in groups:
+            errors.append(("/", f"'{path}' has no group"))
+    return errors

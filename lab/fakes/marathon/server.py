@@ -1,0 +1,452 @@
+"""Marathon: one of several servers leads, the others pass every request on to it."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import json
+import os
+import queue
+import re
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from kazoo.exceptions import KazooException
+
+from ..wire.election import MemoryRoom, ZooKeeperUrl
+from ..wire.framework import Framework, native_library, serve
+from ..wire.http import Request, Response, answer, route
+from ..wire.scallop import Known, OptionError, parse
+from ..wire.versions import release
+from . import options as marathon_options
+from .agents import Agents, Direct
+from .apps import Apps
+from .deployments import Deployments, Plan
+from .errors import api, page
+from .groups import Groups
+from .health import Health
+from .normal import Settings
+from .pods import Pods
+from .queue import Queue
+from .record import load, store
+from .tasks import Instance, Tasks
+from .tree import Clock, Tree
+
+# The oldest libmesos that a version accepts, newest first.
+LIBMESOS = (("1.7.0", "1.5.0"), ("1.5.0", "1.1.0"), ("0", "0"))
+
+# The options that /v2/info shows, and those that it calls otherwise.
+SHOWN = """
+    access_control_allow_origin checkpoint decline_offer_duration default_network_name env_vars_prefix executor
+    failover_timeout framework_name ha hostname launch_tokens launch_token_refresh_interval
+    leader_proxy_connection_timeout leader_proxy_read_timeout local_port_max local_port_min master
+    max_instances_per_offer mesos_bridge_name mesos_heartbeat_failure_threshold mesos_heartbeat_interval
+    mesos_leader_ui_url mesos_role mesos_user new_group_enforce_role min_revive_offers_interval offer_matching_timeout
+    on_elected_prepare_timeout reconciliation_initial_delay reconciliation_interval revive_offers_for_new_apps
+    revive_offers_repetitions scale_apps_initial_delay scale_apps_interval store_cache task_launch_confirm_timeout
+    task_launch_timeout task_lost_expunge_initial_delay task_lost_expunge_interval task_reservation_timeout webui_url
+    maintenance_mode
+"""
+CALLED = {
+    "launch_tokens": "launch_token",
+    "leader_proxy_connection_timeout": "leader_proxy_connection_timeout_ms",
+    "leader_proxy_read_timeout": "leader_proxy_read_timeout_ms",
+}
+
+
+class Asked(NamedTuple):
+    """A request that a server was sent."""
+
+    method: str
+    path: str
+    query: str
+    body: str
+
+
+class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework):
+    """
+    A Marathon of a given version, started with its command line.
+
+    From 1.5.10 on the environment counts, too: ``MARATHON_X=y`` is ``--x y``, an empty one the bare ``--x``.
+    ``room`` is where the Mesos masters of a unit test meet, ``servers`` where its Marathons do; ``agents`` stand for a
+    whole Mesos. ``requests`` lists the last 1000 that this server was sent; ``late`` is how often it still does not show the newest
+    deployment, which versions before 1.8 may do. Raises OptionError for options that are refused.
+    """
+
+    lost_leadership = 103
+    no_zookeeper = 100
+    pause = 0.25  # seconds between two looks for a leader
+
+    def __init__(
+        self,
+        arguments: Iterable[str],
+        environment: Mapping[str, str] | None = None,
+        version: str = "1.8.244",
+        room: MemoryRoom | None = None,
+        servers: MemoryRoom | None = None,
+        agents: Agents | None = None,
+    ) -> None:
+        self.version, self.line = version, release(version)[:2]
+        environment = dict(environment or {})
+        known = Known.of(marathon_options, version)
+        self.options = parse([*arguments, *self._from_environment(environment)], known)
+        if self.options["master"] is None and not room and not agents:
+            raise OptionError("Required option 'master' not found")
+        if not self.options["http"]:
+            raise OptionError("The fake speaks no TLS, so --disable_http leaves nothing")
+        try:
+            zk = ZooKeeperUrl.parse(str(self.options["zk"]))
+        except ValueError as error:
+            raise OptionError(
+                f"Bad arguments for option 'zk': '{self.options['zk']}' - {error}"
+            ) from error
+        if not self.options["ha"]:
+            servers = MemoryRoom()
+        super().__init__(
+            host=str(self.options["http_address"] or "0.0.0.0"),
+            port=int(str(self.options["http_port"])),
+            hostname=str(self.options["hostname"] or socket.gethostname()),
+            master=room or str(self.options["master"]),
+            election=servers or zk._replace(path=f"{zk.path}/leader-curator"),
+            environment=environment,
+            zk_timeout=int(str(self.options["zk_timeout"])) / 1000,
+        )
+        self.in_memory, self.over = agents is not None, threading.Event()
+        if agents:
+            self.registration = Direct(agents, self.describe, self._accepted)
+        self.settings = Settings(
+            release(version),
+            default_network=str(self.options.get("default_network_name") or "") or None,
+            bridge=str(self.options.get("mesos_bridge_name") or "mesos-bridge"),
+            role=str(self.options["mesos_role"] or "*"),
+            roles=(str(self.options["mesos_role"] or "*"),),
+            features=tuple(str(self.options["enable_features"] or "").split(",")),
+            deprecated=tuple(str(self.options.get("deprecated_features") or "").split(",")),
+        )
+        self.enforces_roles = self.options.get("new_group_enforce_role") == "top"
+        self.requests: list[Asked] = []
+        self.late = 0
+        self.followers: list[queue.Queue[dict[str, Any] | None]] = []
+        self.clock, self.told, self.touched = Clock(), set[str](), False
+        self.tree = Tree()
+        self.versions: dict[str, dict[str, dict[str, Any]]] = {"apps": {}, "pods": {}}
+        self.history: list[tuple[str, Tree]] = []
+        self.plans: list[Plan] = []
+        self.instances: dict[str, Instance] = {}
+        self.goals: dict[str, int] = {}
+        self.queue: dict[str, int] = {}
+        self.waits: dict[str, dict[str, Any]] = {}
+        self.delays: dict[str, tuple[str, float, float]] = {}
+        self.failures: dict[str, dict[str, Any]] = {}
+        self.tree.touch("/", self.clock.now())
+
+    def _from_environment(self, environment: Mapping[str, str]) -> Iterable[str]:
+        if release(self.version) < release("1.5.10"):
+            return
+        for name, value in environment.items():
+            if name.startswith("MARATHON_") and not name.startswith("MARATHON_APP_"):
+                yield "--" + name.removeprefix("MARATHON_").lower()
+                if value:
+                    yield value
+
+    def info(self) -> dict[str, Any]:
+        """Return the FrameworkInfo, without its id."""
+        options = self.options
+        optional = {
+            "role": options["mesos_role"],
+            "principal": options["mesos_authentication_principal"],
+        }
+        return {
+            "user": options["mesos_user"] or getpass.getuser(),
+            "name": options["framework_name"],
+            "failover_timeout": float(str(options["failover_timeout"])),
+            "checkpoint": options["checkpoint"],
+            "hostname": self.hostname,
+            "webui_url": options["webui_url"] or f"http://{self.address}",
+            **{name: value for name, value in optional.items() if value},
+        }
+
+    def settings_for(self, path: str) -> Settings:
+        """Return the settings for an app or pod: its group at the top is a role, too, or even the only one."""
+        top = "/" + path.split("/")[1]
+        group = self.tree.groups.get(top) if top != path else None
+        if self.line < (1, 9) or group is None:
+            return self.settings
+        if group["enforceRole"]:
+            return self.settings._replace(role=top[1:], roles=(top[1:],))
+        return self.settings._replace(roles=(*self.settings.roles, top[1:]))
+
+    # --- what it keeps, and what it has of Mesos ---
+
+    def remember(self, version: str) -> None:
+        """Add the tree to the history, and what is in it to the versions."""
+        most = int(str(self.options["zk_max_versions"]))
+        self.history = [*self.history, (version, self.tree)][-most:]
+        named: dict[str, dict[str, set[str]]] = {"apps": {}, "pods": {}}
+        trees = [tree for _, tree in self.history] + [
+            tree for plan in self.plans for tree in (plan.original, plan.target)
+        ]
+        for kind, kept in self.versions.items():
+            for path, spec in getattr(self.tree, kind).items():
+                kept.setdefault(path, {})[spec["version"]] = spec
+            for tree in trees:
+                for path, spec in getattr(tree, kind).items():
+                    named[kind].setdefault(path, set()).add(spec["version"])
+            for path in list(kept):
+                kept[path] = {
+                    name: spec
+                    for name, spec in kept[path].items()
+                    if name in named[kind].get(path, ())
+                }
+                if not kept[path]:
+                    del kept[path]
+
+    def save(self) -> None:
+        """Leave everything to the next leader."""
+        self.touched = False
+        with contextlib.suppress(KazooException):
+            self._keep_id(self.framework_id)
+
+    def _keep_id(self, framework_id: str | None) -> None:
+        names = ("tree", "versions", "history", "plans", "goals", "delays", "failures")
+        kept = {name: getattr(self, name) for name in names}
+        self.group.store(
+            store(
+                {"framework_id": framework_id, **kept, "instances": list(self.instances.values())}
+            )
+        )
+
+    def _stored(self) -> str:
+        with self.lock, contextlib.suppress(KazooException):
+            kept = load(self.group.load())
+            framework_id = kept.pop("framework_id", None) or ""
+            instances = kept.pop("instances", [])
+            # What no master ever confirmed was not sent, or is a stranger that gets killed.
+            self.instances = {
+                one.id: one for one in instances if all(task.seen for task in one.tasks.values())
+            }
+            for name, value in kept.items():
+                setattr(self, name, value)
+            return framework_id
+        return ""
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the Mesos master is told."""
+        with self.lock:
+            described = super().describe()
+            self.told = {info["task_id"]["value"] for info in described["launch"]}
+            return described
+
+    def _accepted(self, reply: dict[str, Any]) -> None:
+        with self.lock:
+            if self.leading:
+                super()._accepted(reply)
+
+    def tell(self, event: str, **what: Any) -> None:
+        """Tell those who follow the events."""
+        for follower in list(self.followers):
+            follower.put({"eventType": event, "timestamp": self.clock.now(), **what})
+
+    def start(self) -> None:
+        """Serve, stand for election, and look after the health of tasks."""
+        super().start()
+        if not self.in_memory:
+            threading.Thread(target=self.watch_health, daemon=True).start()
+
+    def stop(self) -> None:
+        """Leave, and end the streams of events."""
+        self.over.set()
+        for follower in list(self.followers):
+            follower.put(None)
+        super().stop()
+
+    # --- leading ---
+
+    def forestall(self, request: Request) -> Response | None:
+        """Ask for the password, and pass everything on to the leader, whatever it is."""
+        query, body = request.query_string.decode(), request.get_data(as_text=True)
+        self.requests.append(Asked(request.method, request.path, query, body))
+        del self.requests[:-1000]
+        login = str(
+            self.options["http_credentials"]
+            or self.environment.get("MESOSPHERE_HTTP_CREDENTIALS", "")
+        )
+        if login:
+            given = request.authorization
+            if given is None or f"{given.username}:{given.password}" != login:
+                response = page("Unauthorized", 401)
+                response.headers["WWW-Authenticate"] = f'Basic realm="{self.options["http_realm"]}"'
+                return response
+        if self.leading:
+            return None
+        if request.path == "/v2/events" and self.line >= (1, 7) and self.leader:
+            response = answer(None, 302)
+            response.headers["Location"] = f"http://{self.leader}/v2/events" + (
+                f"?{query}" if query else ""
+            )
+            return response
+        for _ in range(10):
+            if self.leader not in (None, self.address):
+                break
+            time.sleep(self.pause)
+        bad = 502 if release(self.version) >= release("1.7") else 503
+        if self.leader in (None, self.address):
+            return page("Could not determine the current leader", bad)
+        via = f"1.1 {self.address}"
+        if via in request.headers.get("X-Marathon-Via", ""):
+            return page("Detected proxying loop.", 502)
+        try:
+            response = self.forward(request, **{"X-Marathon-Via": via})
+        except OSError:
+            return page("Connection to leader refused.", bad)
+        response.headers["X-Marathon-Via"] = via
+        return response
+
+    def rewrite(self, path: str) -> str:
+        """Take several slashes for one, as clients write them that add an absolute id to a path."""
+        return re.sub("/+", "/", path)
+
+    def finish(self, response: Response) -> None:
+        """Say who the leader is."""
+        if self.leading:
+            response.headers["X-Marathon-Leader"] = f"http://{self.address}"
+
+    # --- what it answers ---
+
+    @route("/ping")
+    def ping(self, request: Request) -> Any:
+        """Say that it lives, for the leader."""
+        wanted = request.accept_mimetypes
+        if (
+            wanted
+            and not wanted.accept_json
+            and "text/plain" not in wanted
+            and "text/html" not in wanted
+        ):
+            return answer(None, 204)
+        response = answer("pong")
+        if wanted.best_match(["text/plain", "application/json"]) == "application/json":
+            response.data, response.content_type = b'"pong"', "application/json"
+        return response
+
+    @route("/metrics", "GET")
+    def get_metrics(self, _request: Request) -> Any:
+        """Show the shape of metrics, empty."""
+        return {
+            "version": "4.0.0",
+            "gauges": {},
+            "counters": {},
+            "histograms": {},
+            "meters": {},
+            "timers": {},
+        }
+
+    @route("/v2/info", "GET")
+    def get_info(self, _request: Request) -> Any:
+        """Show version, leader and configuration."""
+        options = {
+            name: int(value) if isinstance(value, str) and value.isdigit() else value
+            for name, value in self.options.items()
+        }
+        config = {
+            CALLED.get(name, name): options[name] for name in SHOWN.split() if name in options
+        }
+        zk = {
+            name: options[name]
+            for name in ("zk", "zk_timeout", "zk_session_timeout", "zk_max_versions")
+        }
+        if self.line >= (1, 7):  # older ones show the password
+            zk["zk"] = re.sub("//[^@/]*@", "//xxxxxxxx:xxxxxxxx@", zk["zk"])
+            config["master"] = config["master"] and re.sub(
+                "//[^@/]*@", "//xxxxxxxx:xxxxxxxx@", str(config["master"])
+            )
+        return {
+            "name": "marathon",
+            "version": self.version,
+            "buildref": "fake",
+            "elected": self.leading,
+            "leader": self.leader,
+            "frameworkId": self.framework_id,
+            "marathon_config": {
+                **config,
+                "features": [name for name in self.settings.features if name],
+            },
+            "zookeeper_config": zk,
+            "http_config": {name: options[name] for name in ("http_port", "https_port")},
+        }
+
+    @route("/v2/events", "GET")
+    def get_events(self, request: Request) -> Any:
+        """Stream what happens from now on, until the client is gone."""
+        if "text/event-stream" not in request.accept_mimetypes.values():
+            return answer({"message": "Method Not Allowed"}, 405)
+        follower: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        kinds = request.args.getlist("event_type")
+
+        def stream() -> Iterator[str]:
+            try:
+                while (event := follower.get()) is not None:
+                    if not kinds or event["eventType"] in kinds:
+                        yield f"event: {event['eventType']}\ndata: {json.dumps(event)}\n\n"
+            finally:
+                self.followers.remove(follower)
+
+        with self.lock:
+            self.followers.append(follower)
+        follower.put(
+            {
+                "eventType": "event_stream_attached",
+                "timestamp": self.clock.now(),
+                "remoteAddress": request.remote_addr,
+            }
+        )
+        return Response(stream(), mimetype="text/event-stream")
+
+    @api("/v2/leader", "GET")
+    def get_leader(self, _request: Request) -> Any:
+        """Show who leads."""
+        return answer({"leader": self.leader})
+
+    @api("/v2/leader", "DELETE")
+    def abdicate(self, _request: Request) -> Any:
+        """Give up leading, which ends the process a moment later."""
+        timer = threading.Timer(0.05, self.end, (self.lost_leadership, "Abdicating"))
+        timer.daemon = True
+        timer.start()
+        return answer({"message": "Leadership abdicated"})
+
+    @api("/v2/plugins", "GET")
+    def get_plugins(self, _request: Request) -> Any:
+        """Show the plugins: none."""
+        return answer({"plugins": []})
+
+    def error(self, request: Request, error: Any) -> Response:
+        """Answer what no route takes: 404, from 1.6 on 500."""
+        if error.code == 404:
+            if self.line >= (1, 6):
+                return answer({"message": "URI not found"}, 500)
+            return answer({"message": f"URI not found: {request.path}"}, 404)
+        return answer({"message": error.name}, error.code)
+
+
+def main(version: str) -> int:
+    """Be the program. Returns the exit status where it does not start."""
+    refused = 112 if release(version) >= release("1.6") else 1
+    try:
+        daemon = Marathon(sys.argv[1:], os.environ, version)
+    except OptionError as error:
+        print(f"[scallop] Error: {error}", file=sys.stderr)
+        return refused
+    library = native_library()
+    if library is None:
+        print("java.lang.UnsatisfiedLinkError: no mesos in java.library.path", file=sys.stderr)
+        return 1
+    oldest = next(oldest for since, oldest in LIBMESOS if release(version) >= release(since))
+    if release(library) < release(oldest):
+        print(f"IncompatibleLibMesos: libmesos {library} is older than {oldest}", file=sys.stderr)
+        return 109
+    return serve(daemon, 111)

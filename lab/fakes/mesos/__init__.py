@@ -1,0 +1,1 @@
+"""Fake master and agent of Mesos."""

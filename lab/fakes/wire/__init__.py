@@ -1,0 +1,1 @@
+"""What more than one fake daemon uses: HTTP, elections, registration of peers."""

@@ -1,0 +1,19 @@
+"""The states of a task in the API of Mesos."""
+
+TERMINAL = {
+    "TASK_FINISHED",
+    "TASK_FAILED",
+    "TASK_KILLED",
+    "TASK_ERROR",
+    "TASK_LOST",
+    "TASK_DROPPED",
+    "TASK_GONE",
+    "TASK_GONE_BY_OPERATOR",
+}
+STATES = tuple(
+    f"TASK_{state}"
+    for state in (
+        *("STAGING", "STARTING", "RUNNING", "KILLING", "UNREACHABLE"),
+        *("FINISHED", "KILLED", "FAILED", "LOST", "ERROR"),
+    )
+)

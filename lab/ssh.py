@@ -1,0 +1,197 @@
+"""
+Hosts as they are before Salt: sshd lets a key in, and nothing of Salt is on them.
+
+Salt comes from the host ADMIN, which has ``salt-ssh`` and knows the keys of all hosts beforehand, as this machine does:
+``ssh -F build/labs/default/ssh/config lxdev01``. What Python the hosts have is what bare CentOS 7 may have: for Salt 3006 a 3.6, as of
+one package; for Salt 3008, which no longer runs on that and brings its own, none.
+"""
+
+import os
+import shutil
+import subprocess
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+
+import yaml
+
+from . import ROOT, LabError, instance, saltenv
+from .steps import cached, run
+from .topology import Host, Topology
+
+ADMIN = Host("admin.devops.test", "172.31.250.2", [], salt_master=True)
+PLACE = "/srv/lab/ssh"
+KEY = "id_ed25519"
+ENVIRONMENT_3006 = "ssh-3006"  # lab/requirements/salt-ssh-3006.txt
+RELENV = "/var/cache/salt/master/relenv/linux/x86_64/salt-relenv.tar.xz"
+
+# Of the configuration of salt-ssh what is the lab's own: keys, hosts that are all busy at once.
+OPTIONS = {
+    "ssh_priv": f"{PLACE}/{KEY}",
+    "known_hosts_file": f"{PLACE}/known_hosts",
+    "ssh_timeout": 60,
+    "ssh_max_procs": 16,
+}
+
+# dnf and firewalld have theirs in /usr/bin, as Debian has them; EL7's use Python 2.
+NO_PYTHON = "#!/bin/sh\necho 'python3: command not found' >&2\nexit 127\n"
+
+# What starts Salt in the tarball, as the vendor's has it.
+SALT_CALL = """#!/bin/sh
+exec "${0%/*}/bin/python3" -sE -c 'import sys; from salt.scripts import salt_call; sys.exit(salt_call())' "$@"
+"""
+
+
+def home() -> Path:
+    """Return the directory with the keys; on ADMIN it is PLACE."""
+    return instance.run / "ssh"
+
+
+def enter(table: Topology) -> Topology:
+    """Return a topology whose hosts are all entered by SSH: with ADMIN in front of them, in place of a Salt master."""
+    return replace(
+        table, hosts=[ADMIN, *(replace(host, salt_master=False) for host in table.hosts)]
+    )
+
+
+def write_keys(table: Topology) -> None:
+    """Make the key that all hosts let in, those of hosts which have none, and what ``ssh`` is told of all of them."""
+    home().mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in [home() / KEY, *map(host_key, table.hosts)]:
+        if not path.exists():
+            run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", path.name, "-f", path], "ssh")
+    known = [
+        f"{host.address},{host.id},{host.name} {public(host_key(host))}" for host in table.hosts
+    ]
+    (home() / "known_hosts").write_text("".join(known))
+    (home() / "config").write_text(
+        f"Host *\n  User root\n  IdentityFile {home() / KEY}\n  IdentitiesOnly yes\n  UserKnownHostsFile {home()}/known_hosts\n"
+        "  StrictHostKeyChecking yes\n"
+        + "".join(
+            f"Host {host.name} {host.id}\n  HostName {host.address}\n" for host in table.hosts
+        )
+    )
+
+
+def host_key(host: Host) -> Path:
+    """Return where the lab keeps a host's key."""
+    return home() / f"{host.name}_key"
+
+
+def public(private: Path) -> str:
+    """Return the public half of a key, as a line."""
+    return private.with_name(f"{private.name}.pub").read_text()
+
+
+def files(host: Host, line: str, python: str) -> dict[str, str]:
+    """Return what is on the disk of a host to begin with: path -> contents."""
+    private = host_key(host)
+    found = {
+        "etc/ssh/ssh_host_ed25519_key": private.read_text(),
+        "etc/ssh/ssh_host_ed25519_key.pub": public(private),
+        "root/.ssh/authorized_keys": public(home() / KEY),
+    }
+    if host == ADMIN:
+        found["usr/local/bin/salt-ssh"] = f'#!/bin/sh\nexec {saltenv.PLACE}/bin/salt-ssh "$@"\n'
+        return found | {
+            f"etc/salt/{name}": (ROOT / "conf" / name).read_text()
+            for name in ("roster", "master.d/ssh.conf")
+        }
+    if python:
+        found["usr/local/bin/python3"] = f'#!/bin/sh\nexec {python} "$@"\n'
+    elif line != "3006":
+        found["usr/local/bin/python3"] = NO_PYTHON
+    return found
+
+
+def roster_hosts(table: Topology) -> str:
+    """Return hosts.yaml of the roster: what the table that Salt reads does not name."""
+    unnamed = [host for host in table.hosts if host.id not in table.rows and host != ADMIN]
+    return yaml.safe_dump(
+        {
+            host.id: host.address
+            if table.rows
+            else {"host": host.address, "grains": {"roles": host.roles}}
+            for host in unnamed
+        }
+    )
+
+
+def python36() -> str:
+    """
+    Return a Python 3.6 of this machine, to be the hosts' ``python3``: $LAB_PYTHON36, or one of pyenv's; empty if there is none.
+
+    LabError if the one that is named does not run, or has no directory of its own that hosts could be given.
+    """
+    named = os.environ.get("LAB_PYTHON36")
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    found = [named] if named else sorted(map(str, pyenv.glob("versions/3.6.*/bin/python3.6")))
+    if not found:
+        return ""
+    question = [found[-1], "-c", "import sys; print(sys.prefix, *sys.version_info[:2])"]
+    try:
+        done = subprocess.run(question, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise LabError(f"LAB_PYTHON36 = {found[-1]}: {error.strerror}") from error
+    prefix, *version = done.stdout.split() or ["", ""]
+    if version != ["3", "6"] or prefix in ("/usr", "/usr/local"):
+        raise LabError(
+            f"LAB_PYTHON36 = {found[-1]}: should be a Python 3.6 in a directory of its own, as pyenv makes them"
+        )
+    return found[-1]
+
+
+def python_said(line: str, python: str) -> str:
+    """Say which Python the hosts have."""
+    if line != "3006":
+        return "The hosts have no python3; Salt brings its own (--relenv)."
+    return f"python3 of the hosts: {python or 'that of Debian underneath, as there is no 3.6 here (LAB_PYTHON36 names one)'}"
+
+
+def forget(host: Host) -> None:
+    """Throw the key of a host away, so that it gets another."""
+    for path in home().glob(f"{host_key(host).name}*"):
+        path.unlink()
+
+
+def prefix(python: str) -> Path:
+    """Return the directory that a Python needs."""
+    return Path(python).parents[1]
+
+
+def for_python36(env: Path) -> Path:
+    """Return an environment with Salt whose code runs on Python 3.6, too."""
+    script = ROOT / "conf/python36.sh"
+
+    def build(target: Path) -> None:
+        shutil.copytree(env, target, symlinks=True, dirs_exist_ok=True)
+        run([script, target], "python36")
+
+    return cached("python36", env.name.encode() + script.read_bytes(), build)
+
+
+def relenv(image: Path, env: Path) -> Path:
+    """Return the tarball that ``salt-ssh --relenv`` sends: the image's Python, and Salt for it."""
+
+    def build(target: Path) -> None:
+        home, library = target / "salt", "lib/python3.11"
+        unused = shutil.ignore_patterns(
+            "test", "ensurepip", "idlelib", "lib2to3", "pip", "libcloud", "virtualenv"
+        )
+        shutil.copytree(image / "usr" / library, home / library, ignore=unused)
+        shutil.copytree(
+            env / library / "site-packages", home / library / "dist-packages", ignore=unused
+        )
+        (home / "bin").mkdir()
+        shutil.copy(image / "usr/bin/python3.11", home / "bin/python3")
+        (home / "salt-call").write_text(SALT_CALL)
+        (home / "salt-call").chmod(0o755)
+        # Not xz, whatever the name says: the image has none, and tar sees for itself what it is.
+        with tarfile.open(target / Path(RELENV).name, "w:gz", compresslevel=1) as tarball:
+            tarball.add(home, home.name)
+        shutil.rmtree(home)
+
+    return (
+        cached("relenv", f"{Path(__file__).read_text()} {image.name} {env.name}".encode(), build)
+        / Path(RELENV).name
+    )

@@ -1,0 +1,582 @@
+"""The fake daemons of the Mesos master and agent, against what a real Apache Mesos 1.11.0 answered."""
+
+import collections
+import contextlib
+import json
+import random
+import shutil
+import socket
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from lab.fakes.mesos import master as master_module
+from lab.fakes.mesos.agent import Agent
+from lab.fakes.mesos.daemon import Abort, Exit
+from lab.fakes.mesos.master import Master, next_state
+from lab.fakes.wire.election import MemoryGroup, MemoryRoom
+
+RECORDED = json.loads(Path(__file__).with_name("data").joinpath("mesos-1.11.0.json").read_text())
+VERSION = "1.11.0"
+AGENT_OFFER = (
+    "--resources=cpus:4;mem:2048;disk:4096;ports:[31000-32000];cpus(web):1;mem(web):512",
+    "--attributes=rack:r1;zone:z1;ssd:1",
+)
+
+
+class Cluster:
+    """Masters and agents of one test, which end with it."""
+
+    def __init__(self, directory: Path):
+        self.directory = directory
+        self.room = MemoryRoom()
+        self.daemons = []
+
+    def master(self, *arguments, room=True, version=VERSION) -> Master:
+        name = f"m{len(self.daemons)}"
+        local = (
+            "--ip=127.0.0.1",
+            "--port=0",
+            "--hostname=127.0.0.1",
+            f"--log_dir={self.directory / 'log'}",
+        )
+        work_dir = (
+            ()
+            if any("work_dir" in argument for argument in arguments)
+            else (f"--work_dir={self.directory / name}",)
+        )
+        return self._started(
+            Master([*local, *work_dir, *arguments], None, version, self.room if room else None)
+        )
+
+    def agent(self, *arguments, name="a", port=0, hostname="127.0.0.1", version=VERSION) -> Agent:
+        local = (
+            "--ip=127.0.0.1",
+            f"--port={port}",
+            f"--hostname={hostname}",
+            f"--work_dir={self.directory / name}",
+        )
+        return self._started(Agent([*local, *arguments], None, version, self.room))
+
+    def _started(self, daemon):
+        daemon.start()
+        self.daemons.append(daemon)
+        return daemon
+
+    def stop(self):
+        for daemon in self.daemons:
+            if daemon._server:
+                daemon.stop()
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    cluster = Cluster(tmp_path)
+    yield cluster
+    cluster.stop()
+
+
+def until(question, seconds=5.0):
+    """Ask until the answer is true, and return it."""
+    deadline = time.monotonic() + seconds
+    while not (answer := question()):
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.02)
+    return answer
+
+
+def steady_port():
+    """Return a free port that the kernel does not give to connections, so that it is still free for a second start."""
+    while True:
+        port = random.randint(20000, 30000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+
+
+def ask(daemon, path, method="GET", **arguments):
+    return requests.request(
+        method, daemon.url + path, allow_redirects=False, timeout=5, **arguments
+    )
+
+
+def replay(daemon, exchange):
+    """Send a recorded request, with nothing added to its headers."""
+    headers = {"Accept": None, "User-Agent": None, **exchange["sent"]}
+    return ask(
+        daemon, exchange["path"], exchange["method"], headers=headers, data=exchange.get("body")
+    )
+
+
+def shape(value):
+    """Keys and types of a JSON value; flags and lists by what they hold, numbers as what JSON wrote."""
+    if isinstance(value, dict):
+        return {key: shape(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [shape(each) for each in value[:1]]
+    return type(value).__name__
+
+
+def assert_like(response, exchange, **replaced):
+    """Compare status, the headers that matter, and the body: text by its words, JSON by its shape."""
+    assert response.status_code == exchange["status"]
+    for name in ("Content-Type", "Location", "Allow"):
+        expected = exchange["headers"].get(name)
+        for old, new in replaced.items():
+            expected = expected and expected.replace(old, new)
+        assert response.headers.get(name) == expected, name
+    if "json" in exchange:
+        assert shape(response.json()) == shape(exchange["json"])
+    else:
+        assert response.text == exchange.get("text", "")
+
+
+def recorded(prefix):
+    return sorted(name for name in RECORDED if name.startswith(prefix) and "metrics" not in name)
+
+
+# --- alone ---
+
+
+@pytest.mark.parametrize("name", recorded("standalone-"))
+def test_a_lone_master_answers_in_the_recorded_shape(cluster, name):
+    master = cluster.master("--cluster=solo", room=False)
+    exchange = RECORDED[name]
+    if "Location" in exchange["headers"]:
+        exchange = {**exchange, "headers": {"Location": f"//127.0.0.1:{master.port}"}}
+    assert_like(replay(master, exchange), exchange)
+
+
+def test_a_lone_master_has_the_recorded_flags(cluster):
+    here = {"port", "work_dir", "log_dir"}
+    flags = ask(cluster.master("--cluster=solo", room=False), "/flags").json()["flags"]
+    expected = RECORDED["standalone-get-state"]["json"]["flags"]
+    assert {k: v for k, v in flags.items() if k not in here} == {
+        k: v for k, v in expected.items() if k not in here
+    }
+    assert flags.keys() == expected.keys()
+
+
+def test_every_metric_of_a_master_is_a_recorded_one_and_a_float(cluster):
+    metrics = ask(cluster.master(room=False), "/metrics/snapshot").json()
+    assert metrics.keys() <= set(RECORDED["standalone-get-metrics_snapshot"]["json"])
+    assert {type(value) for value in metrics.values()} == {float}
+    assert metrics["master/elected"] == metrics["registrar/log/recovered"] == 1.0
+
+
+@pytest.mark.parametrize("name", recorded("err-"))
+def test_a_malformed_v1_call_is_refused_in_the_recorded_words(cluster, name):
+    assert_like(replay(cluster.master(room=False), RECORDED[name]), RECORDED[name])
+
+
+# --- leader and standby ---
+
+
+@pytest.mark.parametrize("name", recorded("standby-"))
+def test_a_standby_answers_as_recorded(cluster, name):
+    leader, standby = cluster.master(), cluster.master()
+    assert_like(
+        replay(standby, RECORDED[name]),
+        RECORDED[name],
+        **{"127.0.0.1:5050": f"127.0.0.1:{leader.port}"},
+    )
+
+
+@pytest.mark.parametrize("name", recorded("nozk-"))
+def test_a_master_that_sees_no_leader_answers_as_recorded(cluster, name):
+    cluster.master()
+    standby = cluster.master()
+    standby.group.members = []
+    assert_like(replay(standby, RECORDED[name]), RECORDED[name])
+
+
+@pytest.mark.parametrize("name", recorded("noquorum-"))
+def test_a_leader_without_a_quorum_answers_as_recorded(cluster, name):
+    leader = cluster.master("--quorum=2", "--zk=zk://127.0.0.1/mesos")
+    assert leader.leading and not leader.recovered
+    assert_like(
+        replay(leader, RECORDED[name]),
+        RECORDED[name],
+        **{"127.0.0.1:5050": f"127.0.0.1:{leader.port}"},
+    )
+
+
+def test_a_redirect_leads_to_the_leader(cluster):
+    leader, standby = cluster.master(), cluster.master()
+    state = requests.get(standby.url + "/state", timeout=5).json()
+    assert state["id"] == leader.id
+
+
+def test_a_master_stands_in_zookeeper_as_recorded(cluster):
+    master = cluster.master()
+    znode = RECORDED["znodes"]["/mesos/json.info_0000000000"]
+    assert shape(master.info()) == shape(znode)
+    assert master.info()["ip"] == znode["ip"]
+
+
+def test_the_standby_takes_over_and_the_agent_follows_with_its_id(cluster):
+    first, second = cluster.master(), cluster.master()
+    agent = cluster.agent()
+    until(lambda: agent.id)
+    first.stop()
+    slaves = until(lambda: ask(second, "/slaves").json()["slaves"])
+    assert [(slave["id"], slave["active"]) for slave in slaves] == [(agent.id, True)]
+    assert slaves[0]["reregistered_time"]
+
+
+def test_a_new_leader_shows_agents_that_are_not_back_as_recovered(cluster):
+    first, second = cluster.master(), cluster.master()
+    agent = cluster.agent(*AGENT_OFFER)
+    until(lambda: agent.id)
+    agent.stop()
+    first.stop()
+    answer = ask(second, "/slaves").json()
+    assert shape(answer) == shape(RECORDED["recovered"])
+    assert [slave["id"] for slave in answer["recovered_slaves"]] == [agent.id]
+
+
+def test_a_leader_that_loses_zookeeper_ends(cluster):
+    master = cluster.master()
+    master.group.members = []
+    master.group.changed()
+    assert "Lost leadership" in master.ended
+
+
+def test_an_elected_master_without_its_registry_answers_v1_with_503(cluster):
+    master = cluster.master()
+    master.recovered = False
+    answer = ask(master, "/api/v1", "POST", json={"type": "GET_HEALTH"})
+    assert (answer.status_code, answer.text) == (503, "Master has not finished recovery")
+    assert ask(master, "/slaves").status_code == 200
+
+
+# --- the replicas of the log ---
+
+
+@pytest.mark.parametrize(
+    "own, others, quorum, becomes",
+    [
+        ("EMPTY", [], 1, "STARTING"),
+        ("STARTING", [], 1, "VOTING"),
+        ("EMPTY", ["EMPTY", "EMPTY"], 2, "STARTING"),
+        ("EMPTY", ["EMPTY", "STARTING"], 2, "STARTING"),
+        ("EMPTY", ["STARTING", "STARTING"], 2, "STARTING"),
+        ("STARTING", ["STARTING", "STARTING"], 2, "VOTING"),
+        ("STARTING", ["STARTING", "VOTING"], 2, "VOTING"),
+        ("STARTING", ["VOTING", "VOTING"], 2, "VOTING"),
+        ("VOTING", ["EMPTY", "EMPTY"], 2, "VOTING"),
+        ("EMPTY", ["VOTING", "VOTING"], 2, "VOTING"),
+        ("EMPTY", ["EMPTY", "VOTING", "VOTING", "VOTING"], 3, "VOTING"),
+        # All are needed for a new log, and a state that nobody told is none.
+        ("EMPTY", [], 2, "EMPTY"),
+        ("EMPTY", ["EMPTY"], 2, "EMPTY"),
+        ("EMPTY", ["EMPTY", ""], 2, "EMPTY"),
+        ("STARTING", ["STARTING", ""], 2, "STARTING"),
+        ("EMPTY", ["EMPTY", "EMPTY", "EMPTY"], 3, "EMPTY"),
+        # Nobody may vote while one is still empty.
+        ("STARTING", ["STARTING", "EMPTY"], 2, "STARTING"),
+        # One votes and all others are new: stuck.
+        ("EMPTY", ["EMPTY", "VOTING"], 2, "EMPTY"),
+        ("EMPTY", ["VOTING"], 2, "EMPTY"),
+        ("VOTING", ["EMPTY"], 2, "VOTING"),
+    ],
+)
+def test_a_replica_follows_the_rules_of_the_real_one(own, others, quorum, becomes):
+    assert next_state(own, [own, *others], quorum) == becomes
+
+
+def test_without_log_auto_initialize_a_new_log_does_not_begin():
+    assert next_state("EMPTY", ["EMPTY"] * 3, 2, initialize=False) == "EMPTY"
+    assert next_state("STARTING", ["STARTING"] * 3, 2, initialize=False) == "STARTING"
+    assert next_state("EMPTY", ["EMPTY", "VOTING", "VOTING"], 2, initialize=False) == "VOTING"
+
+
+def test_however_three_new_replicas_are_interleaved_all_of_them_vote_in_the_end():
+    for seed in range(200):
+        order = random.Random(seed)
+        states = ["EMPTY"] * 3
+        seen = [list(states) for _ in states]
+        for _ in range(200):
+            which, other = order.randrange(3), order.randrange(3)
+            seen[which][other] = states[other]  # what one knows of the others may be old
+            seen[which][which] = states[which]
+            states[which] = next_state(states[which], seen[which], 2)
+        assert states == ["VOTING"] * 3
+
+
+@pytest.fixture
+def zookeeper(monkeypatch):
+    """Groups in memory where masters think that they are in ZooKeeper: a room for each path."""
+    rooms = collections.defaultdict(MemoryRoom)
+
+    def group(url, _prefix, data, changed, _timeout):
+        return MemoryGroup(rooms[url.path], data, changed)
+
+    monkeypatch.setattr(master_module, "ZooKeeperGroup", group)
+    monkeypatch.setattr(Master, "pause", 0.05)
+    return rooms
+
+
+def of_several(cluster, name, *arguments, quorum=2):
+    """Start a master that has the work directory of that name."""
+    flags = (
+        "--zk=zk://127.0.0.1/mesos",
+        f"--quorum={quorum}",
+        f"--work_dir={cluster.directory / name}",
+    )
+    return cluster.master(*flags, *arguments, room=False)
+
+
+def told(*masters):
+    """What masters tell each other of their replicas."""
+    return [ask(each, "/fake/replica").json()["state"] for each in masters]
+
+
+def measured(*masters):
+    """What their metrics say of their replicas."""
+    return [ask(each, "/metrics/snapshot").json()["registrar/log/recovered"] for each in masters]
+
+
+def test_a_new_log_begins_when_all_masters_are_there(cluster, zookeeper):
+    first, second = of_several(cluster, "1"), of_several(cluster, "2")
+    time.sleep(0.5)
+    assert first.leading and not first.recovered
+    assert (told(first, second), measured(first, second)) == (["EMPTY", "EMPTY"], [0.0, 0.0])
+    third = of_several(cluster, "3")
+    until(lambda: first.recovered and told(first, second, third) == ["VOTING"] * 3)
+    assert measured(first, second, third) == [1.0] * 3
+    assert not second.recovered and not third.recovered
+
+
+def test_a_master_alone_begins_its_log_and_votes_again_after_a_restart(cluster, zookeeper):
+    master = of_several(cluster, "1", quorum=1)
+    until(lambda: master.recovered)
+    master.stop()
+    again = of_several(cluster, "1", quorum=1)
+    assert told(again) == ["VOTING"]
+    until(lambda: again.recovered)
+
+
+def test_a_new_disk_catches_up_with_a_quorum_that_votes(cluster, zookeeper):
+    masters = [of_several(cluster, name) for name in "123"]
+    until(lambda: told(*masters) == ["VOTING"] * 3)
+    masters[0].stop()
+    until(lambda: masters[1].recovered)
+    replaced = of_several(cluster, "1.new")
+    until(lambda: told(replaced) == ["VOTING"])
+
+
+def test_two_nodes_of_one_master_are_one_replica(cluster, zookeeper):
+    first = of_several(cluster, "1")
+    room = zookeeper["/mesos/log_replicas"]
+    for _ in range(2):
+        MemoryGroup(room, room.groups[0].data).start()
+    time.sleep(0.3)
+    assert len(first.replicas.members) == 3 and told(first) == ["EMPTY"]
+
+
+def test_a_master_that_becomes_one_of_three_is_stuck_until_its_log_is_removed(cluster, zookeeper):
+    alone = of_several(cluster, "1", quorum=1)
+    until(lambda: alone.recovered)
+    alone.group.store(b'{"a": {"id": {"value": "a"}}}')
+    alone.stop()
+    first, *others = (of_several(cluster, name, "--registry_fetch_timeout=1secs") for name in "123")
+    until(lambda: first.ended)
+    assert (
+        first.ended
+        == "Recovery failed: Failed to recover registrar: Failed to perform fetch within 1secs"
+    )
+    assert told(*others) == ["EMPTY", "EMPTY"]
+    shutil.rmtree(cluster.directory / "1" / "replicated_log")
+    again = of_several(cluster, "1")
+    until(lambda: told(again, *others) == ["VOTING"] * 3)
+    leader = until(lambda: next((each for each in others if each.recovered), None))
+    assert leader.recovered_agents == {}
+
+
+def test_without_log_auto_initialize_three_new_masters_wait(cluster, zookeeper):
+    masters = [of_several(cluster, name, "--log_auto_initialize=false") for name in "123"]
+    time.sleep(0.3)
+    assert told(*masters) == ["EMPTY"] * 3 and not masters[0].recovered
+
+
+def test_a_registry_in_memory_has_no_log(cluster, zookeeper):
+    master = cluster.master("--registry=in_memory", "--zk=zk://127.0.0.1/mesos", room=False)
+    until(lambda: master.recovered)
+    assert "registrar/log/recovered" not in ask(master, "/metrics/snapshot").json()
+
+
+# --- agents ---
+
+
+def test_an_agent_is_shown_as_recorded(cluster):
+    master = cluster.master()
+    agent = cluster.agent(*AGENT_OFFER)
+    until(lambda: agent.id)
+    shown = ask(master, "/slaves").json()["slaves"][0]
+    assert shape(shown).keys() == shape(RECORDED["agent-in-slaves"]).keys()
+    assert shown["attributes"] == {"rack": "r1", "zone": "z1", "ssd": 1.0}
+    assert shown["reserved_resources"] == {
+        "web": {"disk": 0.0, "mem": 512.0, "gpus": 0.0, "cpus": 1.0}
+    }
+    answer = ask(master, "/api/v1", "POST", json={"type": "GET_AGENTS"}).json()["get_agents"][
+        "agents"
+    ][0]
+    assert answer.keys() == RECORDED["agent-in-v1"].keys() - {"allocated_resources"}
+    assert shape(answer["agent_info"]) == shape(RECORDED["agent-in-v1"]["agent_info"])
+
+
+def test_an_agent_answers_state_as_recorded(cluster):
+    cluster.master()
+    agent = cluster.agent(
+        *AGENT_OFFER, f"--log_dir={cluster.directory}/log", "--master=zk://127.0.0.1:2181/mesos"
+    )
+    until(lambda: agent.master)
+    answer, expected = ask(agent, "/slave(1)/state").json(), RECORDED["agent-state"]
+    assert answer["flags"].keys() - {"authenticate_http_executors"} == expected["flags"].keys()
+    assert shape({**answer, "flags": {}}) == shape({**expected, "flags": {}})
+    for key in (
+        "resources",
+        "reserved_resources",
+        "unreserved_resources",
+        "unreserved_resources_full",
+        "attributes",
+    ):
+        assert answer[key] == expected[key]
+
+
+def test_every_metric_of_an_agent_is_a_recorded_one(cluster):
+    cluster.master()
+    assert (
+        ask(cluster.agent(), "/metrics/snapshot").json().keys() <= RECORDED["agent-metrics"].keys()
+    )
+
+
+@pytest.mark.parametrize("path", ["/redirect", "/slaves", "/state-summary", "/master/state", "/"])
+def test_an_agent_does_not_know_a_masters_paths(cluster, path):
+    answer = ask(cluster.agent(), path)
+    assert (answer.status_code, answer.text) == (404, "404 Not Found.")
+
+
+def test_an_agent_that_falls_silent_is_inactive_and_then_gone(cluster):
+    master = cluster.master("--agent_ping_timeout=1secs", "--max_agent_ping_timeouts=1")
+    master.patience = 0.3
+    agent = cluster.agent()
+    until(lambda: agent.id)
+    agent.stop()
+    until(lambda: [slave["active"] for slave in ask(master, "/slaves").json()["slaves"]] == [False])
+    until(lambda: ask(master, "/slaves").json()["slaves"] == [])
+    assert ask(master, "/metrics/snapshot").json()["master/slaves_unreachable"] == 1.0
+
+
+def test_an_agent_that_unregisters_is_gone_at_once(cluster):
+    master = cluster.master()
+    agent = cluster.agent()
+    until(lambda: agent.id)
+    agent.unregister()
+    assert ask(master, "/slaves").json() == {"slaves": [], "recovered_slaves": []}
+    assert "SIGUSR1" in agent.ended
+
+
+def test_an_agent_started_again_keeps_its_id(cluster):
+    cluster.master()
+    agent = cluster.agent(port=steady_port())
+    until(lambda: agent.id)
+    agent.stop()
+    assert cluster.agent(port=agent.port).id == agent.id
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"arguments": ["--attributes=rack:r2"]},
+        {"arguments": ["--attributes=rack:r1", "--resources=cpus:8"]},
+        {"arguments": ["--attributes=rack:r1"], "hostname": "other"},
+        {"arguments": ["--attributes=rack:r1"], "port": 0},
+    ],
+    ids=["attributes", "resources", "hostname", "port"],
+)
+@pytest.mark.parametrize("version", ["1.4.3", "1.9.0"])
+def test_an_agent_that_became_another_refuses_to_start(cluster, changed, version):
+    cluster.master()
+    agent = cluster.agent("--attributes=rack:r1", version=version, port=steady_port())
+    until(lambda: agent.id)
+    agent.stop()
+    again = {"port": agent.port, **changed}
+    with pytest.raises(Exit, match="Incompatible agent info detected") as refusal:
+        cluster.agent(*again.pop("arguments"), version=version, **again)
+    assert f"rm -f {cluster.directory}/a/meta/slaves/latest" in str(refusal.value)
+
+
+def test_the_additive_policy_lets_an_agent_grow_but_not_shrink(cluster):
+    cluster.master()
+    agent = cluster.agent("--resources=cpus:4", port=steady_port())
+    until(lambda: agent.id)
+    agent.stop()
+    more = cluster.agent("--resources=cpus:8", "--reconfiguration_policy=additive", port=agent.port)
+    assert more.id == agent.id
+    more.stop()
+    with pytest.raises(Exit, match="Incompatible"):
+        cluster.agent("--resources=cpus:2", "--reconfiguration_policy=additive", port=agent.port)
+    with pytest.raises(Exit, match="Incompatible"):
+        cluster.agent("--resources=cpus:8", port=agent.port)
+
+
+# --- refusing to start ---
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ([], "--work_dir needed for replicated log based registry"),
+        (
+            ["--work_dir=/w", "--zk=zk://h:1/m"],
+            "Need to specify --quorum for replicated log based registry when using ZooKeeper",
+        ),
+        (
+            ["--work_dir=/w", "--zk=http://h:1", "--quorum=1"],
+            "Expecting 'zk://' at the beginning of the URL",
+        ),
+        (
+            ["--work_dir=/w", "--zk=zk://h:1", "--quorum=1"],
+            "Expecting a (chroot) path for ZooKeeper",
+        ),
+    ],
+)
+def test_a_master_refuses_flags_that_do_not_fit(arguments, words):
+    with pytest.raises(Exit) as refusal:
+        Master(["--ip=127.0.0.1", *arguments])
+    assert words in str(refusal.value)
+
+
+def test_a_master_refuses_a_work_directory_in_use(cluster):
+    cluster.master(f"--work_dir={cluster.directory / 'w'}")
+    with pytest.raises(Exit, match="Failed to recover the log: IO error: lock"):
+        cluster.master(f"--work_dir={cluster.directory / 'w'}")
+
+
+def test_an_agent_refuses_to_be_without_a_master(tmp_path):
+    with pytest.raises(Exit, match="Missing required option `--master` or `--master_detector`"):
+        Agent([f"--work_dir={tmp_path}", "--ip=127.0.0.1"])
+
+
+def test_an_agent_refuses_bad_resources_and_dies_of_bad_attributes(tmp_path):
+    start = [f"--work_dir={tmp_path}", "--ip=127.0.0.1", "--master=127.0.0.1:5050"]
+    with pytest.raises(Exit, match="missing or extra ':' in cpus=4"):
+        Agent([*start, "--resources=cpus=4"])
+    with pytest.raises(Abort, match="Invalid attribute key:value pair 'rack'"):
+        Agent([*start, "--attributes=rack"])
+
+
+def test_a_taken_port_is_fatal(cluster):
+    port = cluster.master().port
+    with pytest.raises(Abort, match="Address already in use"):
+        cluster.agent(port=port)
+
+
+def test_the_log_stands_where_glog_puts_it(cluster):
+    cluster.master()
+    link = cluster.directory / "log" / "mesos-master.INFO"
+    assert link.is_symlink()
+    assert "Elected as the leading master!" in link.read_text()
