@@ -144,16 +144,16 @@ def up(name: str, line: str, repository: str, door: str, apply: bool) -> None:
                 answers = services.ask(table, cluster.PATIENCE)
     if apply:
         show(table, answers, repository)
-        if found := services.troubles(answers):
+        if troubles := services.troubles(answers):
             hint = f"`{instance.command} run HOST journalctl -u UNIT` shows why"
-            raise LabError("\n".join([*found, hint]))
+            raise LabError("\n".join([*troubles, hint]))
     deploy = f"run {table.master.name} salt-run state.orchestrate orchestration.deploy"
     commands = ["status", "salt '*' state.apply test=True", f"run {table.master.name} COMMAND"]
     if not apply and table.rows and door == "minion":
         commands[1:] = [deploy]
-    shown = [f"{instance.command} {command}" for command in commands]
-    shown.append(f"{instance.command} down" if instance.isolated else "make down")
-    console.print(f"\nNext:  {' | '.join(shown)}", markup=False)
+    hints = [f"{instance.command} {command}" for command in commands]
+    hints.append(f"{instance.command} down" if instance.isolated else "make down")
+    console.print(f"\nNext:  {' | '.join(hints)}", markup=False)
     if instance.isolated:
         console.print(
             f"The addresses are on the network of this lab: {instance.command} exec curl URL",
@@ -195,19 +195,19 @@ def join(
     current: cluster.Running,
     table: topology.Topology,
     fresh: list[topology.Host],
-    wanted: list[topology.Host],
+    targets: list[topology.Host],
 ) -> None:
     """Give fresh hosts their disks, boot all that are wanted, and wait for their minions."""
     if fresh:
         with steps.step(f"disk{'s' * (len(fresh) > 1)} and keys"):
             cluster.install(current, table, fresh)
     with steps.step(
-        f"boot {wanted[0].name if len(wanted) == 1 else f'{len(wanted)} hosts'}"
+        f"boot {targets[0].name if len(targets) == 1 else f'{len(targets)} hosts'}"
     ) as report:
-        current.boot(wanted, report)
+        current.boot(targets, report)
     if current.door == "minion":
         with steps.step("minions answer their master") as report:
-            cluster.await_minions(table, wanted, report)
+            cluster.await_minions(table, targets, report)
 
 
 def describe(current: cluster.Running) -> str:
@@ -221,17 +221,21 @@ def show(table: topology.Topology, answers: list[services.Answer], repository: s
         states = dict(
             zip([host.name for host in table.hosts], pool.map(state_of, table.hosts), strict=True)
         )
-    shown = Table("host", "role", "service", "answers")
+    summary = Table("host", "role", "service", "answers")
     for host in table.hosts:
         state = states[host.name]
-        first = [host.name, host.address] + ([] if state == "running" else [f"[red]{state}[/]"])
-        own = [
-            (answer.role, answer.place, said(answer)) for answer in answers if answer.host == host
+        description = [host.name, host.address] + (
+            [] if state == "running" else [f"[red]{state}[/]"]
+        )
+        cells = [
+            (answer.role, answer.place, answer_text(answer))
+            for answer in answers
+            if answer.host == host
         ]
-        for left, right in itertools.zip_longest(first, own):
-            shown.add_row(left or "", *(right or ()))
-        shown.add_section()
-    console.print(shown)
+        for cell, service_cells in itertools.zip_longest(description, cells):
+            summary.add_row(cell or "", *(service_cells or ()))
+        summary.add_section()
+    console.print(summary)
     leaders = {
         role: ", ".join(names) or "[red]nobody[/]"
         for role, names in services.leaders(answers).items()
@@ -249,7 +253,7 @@ def show(table: topology.Topology, answers: list[services.Answer], repository: s
         )
 
 
-def said(answer: services.Answer) -> str:
+def answer_text(answer: services.Answer) -> str:
     """Show what a service answered: what it is, or just that it works."""
     text = answer.mode or ("yes" if answer.works else "no")
     return (
@@ -383,9 +387,9 @@ def start(name: str) -> None:
         with steps.step(f"boot {host.name}"):
             current.boot([host])
         reachable = [
-            other
-            for other in table.hosts
-            if hosts.running(other.name) and network.plugged(other.name)
+            candidate
+            for candidate in table.hosts
+            if hosts.running(candidate.name) and network.plugged(candidate.name)
         ]
         if table.master in reachable and current.door == "minion":
             with steps.step("minions answer their master") as report:
@@ -459,10 +463,10 @@ def main() -> None:
     except PermissionError as error:
         sys.exit(f"only root can do this: {error}")
     except LabError as error:
-        said = Console(stderr=True, highlight=False, soft_wrap=True)
-        said.print(str(error), style="red", markup=False)
+        error_console = Console(stderr=True, highlight=False, soft_wrap=True)
+        error_console.print(str(error), style="red", markup=False)
         if error.log:
-            said.print(f"Log: {error.log}", markup=False)
+            error_console.print(f"Log: {error.log}", markup=False)
         sys.exit(error.code)
 
 

@@ -32,7 +32,7 @@ from .topology import Host, Topology
 
 SERVER = "package_server"  # a control group beside those of the hosts; no host can be called so
 PUBLISHER = 4505  # port of the Salt master that minions listen to
-PATIENCE = 300  # seconds for minions to appear, and for services to answer
+READY_TIMEOUT = 300  # seconds for minions to appear, and for services to answer
 MIRROR = "mirror.devops.test"  # the name of this machine on the hosts
 
 # Seconds before `salt` asks whether a job is still running. These hosts are known to be on; when all
@@ -149,10 +149,10 @@ class Running:
             )
         network.join()
 
-    def boot(self, wanted: list[Host], report: Report = lambda _text: None) -> None:
+    def boot(self, targets: list[Host], report: Report = lambda _text: None) -> None:
         """Boot some of its hosts, all at a time; those that are on are left alone."""
         started = {}
-        for host in wanted:
+        for host in targets:
             binds = (
                 {saltenv.PLACE: Path(self.env)} if self.door == "minion" or host.salt_master else {}
             )
@@ -185,24 +185,24 @@ def running() -> Running | None:
 
 def repository_pillar(repository: str, platform: str) -> dict:
     """Return the settings that make packages come from the lab, or from a repository of the user's through the lab, and images, too."""
-    here = network.REPOSITORY_URL
-    key = f"{here}/RPM-GPG-KEY-lab"
+    url = network.REPOSITORY_URL
+    key = f"{url}/RPM-GPG-KEY-lab"
     major = platform.removeprefix("el")
     settings = {
-        "baseurl": f"{here}/el/{major}",
+        "baseurl": f"{url}/el/{major}",
         "gpgkey": key,
-        "vault": f"{here}/{packages.VAULTS[platform]}",
+        "vault": f"{url}/{packages.VAULTS[platform]}",
         "vault_gpgkey": key,
     }
     if platform != platforms.DEFAULT:  # there is no docker in the system's own repositories
         settings["extra"] = {
-            "docker-ce": {"baseurl": f"{here}/docker-ce/{major}/$basearch/stable", "gpgkey": key}
+            "docker-ce": {"baseurl": f"{url}/docker-ce/{major}/$basearch/stable", "gpgkey": key}
         }
     if repository:
-        settings |= {"baseurl": f"{here}/relay", "gpgkey": f"{here}/relay/RPM-GPG-KEY-mesosphere"}
+        settings |= {"baseurl": f"{url}/relay", "gpgkey": f"{url}/relay/RPM-GPG-KEY-mesosphere"}
     return {
         "common": {"repositories": settings},
-        "docker": {"options": {"registry-mirrors": [here]}},
+        "docker": {"options": {"registry-mirrors": [url]}},
     }
 
 
@@ -215,7 +215,7 @@ def write_master_data(table: Topology) -> None:
         topology.write_no_table(table_directory(), Path("/srv/mesos"))
 
 
-def install(current: Running, table: Topology, wanted: list[Host]) -> None:
+def install(current: Running, table: Topology, targets: list[Host]) -> None:
     """
     Give hosts fresh disks and pillar, and all hosts their names.
 
@@ -223,12 +223,12 @@ def install(current: Running, table: Topology, wanted: list[Host]) -> None:
     """
     if current.door == "ssh":
         ssh.write_keys(table)
-        disks = [ssh.files(host, current.salt, current.python) for host in wanted]
+        disks = [ssh.files(host, current.salt, current.python) for host in targets]
     else:
         with ThreadPoolExecutor() as pool:
-            keys = list(pool.map(lambda _host: key_pair(Path(current.image)), wanted))
-        disks = [minion(table, host, *pair) for host, pair in zip(wanted, keys, strict=True)]
-    for host, files in zip(wanted, disks, strict=True):
+            keys = list(pool.map(lambda _host: key_pair(Path(current.image)), targets))
+        disks = [minion(table, host, *pair) for host, pair in zip(targets, keys, strict=True)]
+    for host, files in zip(targets, disks, strict=True):
         units = (
             ["salt-minion", *["salt-master"] * host.salt_master] if current.door == "minion" else []
         )
@@ -248,7 +248,7 @@ def install(current: Running, table: Topology, wanted: list[Host]) -> None:
     if current.door == "ssh":
         hosts.write(table.master.name, "etc/salt/hosts.yaml", ssh.roster_hosts(table))
     else:
-        for host, (_, public) in zip(wanted, keys, strict=True):
+        for host, (_, public) in zip(targets, keys, strict=True):
             hosts.write(table.master.name, f"etc/salt/pki/master/minions/{host.id}", public)
     names = "".join(
         f"{host.address} {' '.join(dict.fromkeys([host.id, host.name]))}\n" for host in table.hosts
@@ -312,14 +312,14 @@ def on_master(table: Topology, command: list[str], log: str) -> dict:
         f"$ {' '.join(command)}\n{done.stdout}\n{done.stderr}"
     )
     with contextlib.suppress(ValueError):
-        if isinstance(found := json.loads(done.stdout), dict):
-            return found
+        if isinstance(output := json.loads(done.stdout), dict):
+            return output
     return {}
 
 
-def salt(table: Topology, wanted: list[Host], *words: str, log: str) -> dict:
+def salt(table: Topology, targets: list[Host], *words: str, log: str) -> dict:
     """Run ``salt`` on the master for some hosts; return what each minion answered. LabError where the answer is none."""
-    target = ["*"] if wanted == table.hosts else ["--list", ",".join(host.id for host in wanted)]
+    target = ["*"] if targets == table.hosts else ["--list", ",".join(host.id for host in targets)]
     for _ in range(
         2
     ):  # now and then salt has not seen its own job yet, and says so at once: "No return received"
@@ -332,20 +332,20 @@ def salt(table: Topology, wanted: list[Host], *words: str, log: str) -> dict:
     )
 
 
-def await_minions(table: Topology, wanted: list[Host], report: Report) -> None:
+def await_minions(table: Topology, targets: list[Host], report: Report) -> None:
     """Wait until minions answer their master."""
-    deadline = time.monotonic() + PATIENCE
-    while missing := [host.name for host in wanted if not subscribed(table.master, host)]:
+    deadline = time.monotonic() + READY_TIMEOUT
+    while missing := [host.name for host in targets if not subscribed(table.master, host)]:
         report(f"waiting for {', '.join(missing)}")
         if time.monotonic() > deadline:
             raise LabError(
-                f"not connected to the master within {PATIENCE} s: {', '.join(missing)}; "
+                f"not connected to the master within {READY_TIMEOUT} s: {', '.join(missing)}; "
                 f"see `lab run {missing[0]} journalctl -u salt-minion`"
             )
         time.sleep(0.2)
     report("test.ping")
-    answers = salt(table, wanted, "test.ping", log="ping")
-    if silent := [host.name for host in wanted if answers.get(host.id) is not True]:
+    answers = salt(table, targets, "test.ping", log="ping")
+    if silent := [host.name for host in targets if answers.get(host.id) is not True]:
         raise LabError(f"connected, but silent: {', '.join(silent)}", instance.logs / "ping.log")
 
 
@@ -357,18 +357,18 @@ def subscribed(master: Host, minion: Host) -> bool:
     established whose other end lost its power.
     """
     port = f":{PUBLISHER:04X}"
-    asked = {
+    connections = {
         (remote, local) for local, remote in hosts.established(minion.name) if remote.endswith(port)
     }
-    return bool(asked & hosts.established(master.name))
+    return bool(connections & hosts.established(master.name))
 
 
 def stamp_roles(table: Topology) -> str:
     """Have the Salt master give each minion its roles from the table, as a user does. Return a summary; LabError where it fails."""
     command = ["salt-run", "state.orchestrate", "orchestration.roles"]
-    found = on_master(table, command, "roles")
-    found = found.get("data", found)
-    states = next(iter(found.values()), None) if isinstance(found, dict) else None
+    output = on_master(table, command, "roles")
+    output = output.get("data", output)
+    states = next(iter(output.values()), None) if isinstance(output, dict) else None
     if not isinstance(states, dict):
         raise LabError(
             f"{' '.join(command)}: " + ("\n  ".join(map(str, states)) if states else "no answer"),
@@ -428,13 +428,13 @@ def environment(line: str, door: str) -> str:
 
 
 def image_and_env(
-    environment: str, wanted: list[Host], report: Report
+    environment: str, targets: list[Host], report: Report
 ) -> tuple[Path, Path, dict[str, str]]:
     """Build what hosts boot from: the image, Salt for it, and what their disks lie over, by platform."""
     image = rootfs.build(report)
     layers = {
         platform: platforms.layers(platform, image, report)
-        for platform in {host.platform for host in wanted}
+        for platform in {host.platform for host in targets}
     }
     env = saltenv.host_env(environment, image, report)
     return image, ssh.for_python36(env) if environment == ssh.ENVIRONMENT_3006 else env, layers

@@ -48,7 +48,7 @@ def make_disk(host: Host, files: dict[str, str], units: list[str]) -> None:
         "PREFIX": network.NETWORK.prefixlen,
         "GATEWAY": network.MACHINE,
     }
-    own = {
+    identity = {
         "etc/hostname": f"{host.id}\n",
         "etc/machine-id": f"{uuid.uuid4().hex}\n",
         "etc/resolv.conf": "",
@@ -56,7 +56,7 @@ def make_disk(host: Host, files: dict[str, str], units: list[str]) -> None:
             f"{key}={value}\n" for key, value in interface.items()
         ),
     }
-    for path, contents in (own | files).items():
+    for path, contents in (identity | files).items():
         write(host.name, path, contents)
     wants = home / "upper/etc/systemd/system/multi-user.target.wants"
     wants.mkdir(parents=True)

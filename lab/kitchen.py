@@ -77,12 +77,12 @@ class Instance:
 
 def ruby() -> str:
     """Return the path of Ruby. LabError if there is none."""
-    found = shutil.which("ruby")
-    if not found:
+    path = shutil.which("ruby")
+    if not path:
         raise LabError(
             "kitchen.yml is written in Ruby's ERB, and ruby is not installed: apt-get install ruby"
         )
-    return found
+    return path
 
 
 def instances(environment: dict[str, str], file: Path = FILE) -> list[Instance]:
@@ -102,7 +102,7 @@ def instances(environment: dict[str, str], file: Path = FILE) -> list[Instance]:
     if done.returncode:
         raise LabError(f"{file}: {done.stderr.strip().splitlines()[0]}")
     read = json.loads(done.stdout)
-    found = []
+    parsed_instances = []
     for suite in read["suites"]:
         for platform in read["platforms"]:
             name = platform["name"]
@@ -117,14 +117,14 @@ def instances(environment: dict[str, str], file: Path = FILE) -> list[Instance]:
                     )
                     for part in PARTS
                 }
-                found.append(Instance(suite["name"], name, **parts))
-    return found
+                parsed_instances.append(Instance(suite["name"], name, **parts))
+    return parsed_instances
 
 
 def part_of(section: dict, part: str) -> dict:
     """Return what a section says of the driver, ...: a mapping, or just its name."""
-    said = section.get(part) or {}
-    return said if isinstance(said, dict) else {"name": said}
+    value = section.get(part) or {}
+    return value if isinstance(value, dict) else {"name": value}
 
 
 def sandbox(instance: Instance, target: Path) -> None:

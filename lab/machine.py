@@ -23,16 +23,16 @@ CAP_NET_ADMIN, CAP_SYS_CHROOT, CAP_SYS_ADMIN, CAP_MKNOD = 12, 18, 21, 27  # linu
 
 def obstacles() -> list[str]:
     """Say why this machine cannot boot hosts, one sentence each; an empty list if it can. Changes nothing."""
-    found = []
+    problems = []
     if platform.system() != "Linux" or platform.machine() != "x86_64":
         return [
             f"the hosts need Linux on x86_64, this is {platform.system()} on {platform.machine()}"
         ]
     if distribution() != ("debian", "12"):
-        found.append(f"the lab is made for Debian 12, this is {' '.join(distribution())}")
+        problems.append(f"the lab is made for Debian 12, this is {' '.join(distribution())}")
     if os.geteuid():
-        return [*found, "only root can boot hosts"]
-    lacking = [
+        return [*problems, "only root can boot hosts"]
+    missing_capabilities = [
         name
         for name, number in (
             ("CAP_SYS_ADMIN", CAP_SYS_ADMIN),
@@ -42,17 +42,19 @@ def obstacles() -> list[str]:
         )
         if not capabilities() >> number & 1
     ]
-    if lacking:
-        found.append(f"root lacks {', '.join(lacking)} here, as in a container without privileges")
+    if missing_capabilities:
+        problems.append(
+            f"root lacks {', '.join(missing_capabilities)} here, as in a container without privileges"
+        )
     if not os.access("/sys/fs/cgroup", os.W_OK):
-        found.append("/sys/fs/cgroup cannot be written, so that no host can have control groups")
+        problems.append("/sys/fs/cgroup cannot be written, so that no host can have control groups")
     if filesystem(BUILD.parent) in ("overlay", "nfs", "nfs4", "9p", "vboxsf"):
-        found.append(
+        problems.append(
             f"{BUILD} lies on {filesystem(BUILD.parent)}, which cannot carry a host's disk (overlayfs)"
         )
     if shutil.disk_usage(BUILD.parent).free < DISK << 30 and not BUILD.exists():
-        found.append(f"less than {DISK} GiB are free for {BUILD}")
-    return found
+        problems.append(f"less than {DISK} GiB are free for {BUILD}")
+    return problems
 
 
 def distribution() -> tuple[str, str]:
@@ -104,9 +106,9 @@ def _missing_packages() -> list[str]:
 
 def check() -> None:
     """Raise LabError with every obstacle and with what can be done instead."""
-    found = obstacles()
-    if found:
-        reasons = "".join(f"\n  - {reason}" for reason in found)
+    problems = obstacles()
+    if problems:
+        reasons = "".join(f"\n  - {reason}" for reason in problems)
         raise LabError(
             f"This machine cannot boot the lab's hosts:{reasons}\n"
             "Instead: `make plan` shows without any host what each node would get; or do `make up` as root "

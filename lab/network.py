@@ -63,9 +63,9 @@ def _start_holder() -> None:
         stderr=subprocess.DEVNULL,
         preexec_fn=lambda: cgroups.enter(HOLDER),
     )
-    own = os.readlink("/proc/self/ns/net")
+    own_namespace = os.readlink("/proc/self/ns/net")
     deadline = time.monotonic() + HOLDER_TIMEOUT
-    while os.readlink(f"/proc/{holder.pid}/ns/net") == own:
+    while os.readlink(f"/proc/{holder.pid}/ns/net") == own_namespace:
         if holder.poll() is not None or time.monotonic() > deadline:
             raise LabError("no network namespace can be made: unshare --net failed")
         time.sleep(0.01)
@@ -142,8 +142,8 @@ def plug(host: str) -> None:
 def plugged(host: str) -> bool:
     """Whether a host that is on is on the bridge as well."""
     command = ["ip", "-json", "link", "show", "dev", interface(host)]
-    shown = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    return any("master" in link for link in json.loads(shown or "[]"))
+    output = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    return any("master" in link for link in json.loads(output or "[]"))
 
 
 def forget(host: str) -> None:

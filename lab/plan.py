@@ -65,10 +65,10 @@ def open_ports(answer: dict) -> list[str]:
         for path, entry in answer["files"].items()
         if path.startswith("/etc/firewalld/zones/")
     ]
-    found = [
+    ports = [
         port.get("port") for zone in zones for port in ElementTree.fromstring(zone).iter("port")
     ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(ports))
 
 
 def plan(name: str, line: str, console: Console) -> None:

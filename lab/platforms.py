@@ -12,7 +12,7 @@ from . import ROOT
 from .rootfs import SPEC
 from .steps import Report, cached, run
 
-HERE = Path(__file__).parent
+LAYERS = Path(__file__).parent
 DEFAULT = "el7"
 
 # What yum takes for installed besides rootfs.PRETENDED, or in another version: as there. None: it is not there.
@@ -51,16 +51,19 @@ def layers(platform: str, image: Path, report: Report) -> str:
     """Return what the disk of a host lies over, as overlayfs has it: ``layer:image``, or the image alone. Built if it is not there."""
     if platform == DEFAULT:
         return str(image)
-    own = [Path(__file__), *sorted(path for path in (HERE / platform).rglob("*") if path.is_file())]
+    sources = [
+        Path(__file__),
+        *sorted(path for path in (LAYERS / platform).rglob("*") if path.is_file()),
+    ]
     recipe = image.name.encode() + b"".join(
-        str(path.relative_to(ROOT)).encode() + path.read_bytes() for path in own
+        str(path.relative_to(ROOT)).encode() + path.read_bytes() for path in sources
     )
     return f"{cached(platform, recipe, lambda target: _build(platform, image, target, report))}/layer:{image}"
 
 
 def _build(platform: str, image: Path, target: Path, report: Report) -> None:
     report(f"{platform} to Salt and yum")
-    shutil.copytree(HERE / platform, target / "layer", symlinks=True)
+    shutil.copytree(LAYERS / platform, target / "layer", symlinks=True)
     for directory in ("layer/tmp", "work", "root"):
         (target / directory).mkdir()
     (target / "layer/tmp").chmod(0o1777)

@@ -201,18 +201,20 @@ def machine_mirrors() -> list[str]:
         "Created-By: Packages",
         "Origin: Debian",
     ]
-    said = subprocess.run(query, capture_output=True, text=True, check=False).stdout
-    found = {tuple(line.split()) for line in said.splitlines()}
-    mirrors = [f"deb {uri} {suite} main" for uri, suite in sorted(found) if suite.startswith(SUITE)]
-    return mirrors if any(suite == SUITE for _, suite in found) else MIRRORS
+    output = subprocess.run(query, capture_output=True, text=True, check=False).stdout
+    suites = {tuple(line.split()) for line in output.splitlines()}
+    mirrors = [
+        f"deb {uri} {suite} main" for uri, suite in sorted(suites) if suite.startswith(SUITE)
+    ]
+    return mirrors if any(suite == SUITE for _, suite in suites) else MIRRORS
 
 
 def machine_apt_options() -> list[str]:
     """Return how the machine's apt reaches its mirrors: proxies, certificates, whether old indexes are good enough."""
     query = ["apt-config", "dump", "--format", '%F "%v";%n', "Acquire"]
-    said = subprocess.run(query, capture_output=True, text=True, check=False).stdout
+    output = subprocess.run(query, capture_output=True, text=True, check=False).stdout
     return [
         line
-        for line in said.splitlines()
+        for line in output.splitlines()
         if line.startswith(("Acquire::http", "Acquire::Check")) and not line.endswith('"";')
     ]

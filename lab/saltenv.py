@@ -82,10 +82,10 @@ def machine_env(line: str) -> Path:
     home = BUILD / "venv" / f"salt-{line}"
     home.parent.mkdir(parents=True, exist_ok=True)
     python, stamp = home / "bin/python3", home / ".complete"
-    wanted = requirements(line).read_text() + sys.version
+    recipe = requirements(line).read_text() + sys.version
     with (home.parent / f".salt-{line}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not stamp.exists() or stamp.read_text() != wanted:
+        if not stamp.exists() or stamp.read_text() != recipe:
             source = wheels(
                 line, sys.executable, f"cp{sysconfig.get_config_var('py_version_nodot')}"
             )
@@ -105,5 +105,5 @@ def machine_env(line: str) -> Path:
                 ],
                 f"salt-{line}",
             )
-            stamp.write_text(wanted)
+            stamp.write_text(recipe)
     return python

@@ -29,8 +29,8 @@ class Handler(SimpleHTTPRequestHandler):
 
     def translate_path(self, path: str) -> str:
         """Return the file that a path stands for."""
-        found = super().translate_path(path)
-        return found.replace(self.directory, self.images, 1) if path.startswith(IMAGES) else found
+        file = super().translate_path(path)
+        return file.replace(self.directory, self.images, 1) if path.startswith(IMAGES) else file
 
     def guess_type(self, path: str) -> str:
         """Return the type of a file; Docker insists on that of a manifest."""

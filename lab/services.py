@@ -68,13 +68,13 @@ def named_leader(host: Host, text: str | None) -> str:
 def zookeeper(host: Host, port: int) -> tuple[bool, str]:
     """The ports of ZooKeeper are for members of the cluster alone, so this machine cannot ask."""
     # Without a newline: ZooKeeper would close with that unread, and the answer may get lost on the way.
-    said = on_host(host, f"printf srvr | nc -w 2 localhost {port}")
+    response = on_host(host, f"printf srvr | nc -w 2 localhost {port}")
     modes = [
         line.removeprefix("Mode: ")
-        for line in (said or "").splitlines()
+        for line in (response or "").splitlines()
         if line.startswith("Mode: ")
     ]
-    return bool(modes), "".join(modes) or ("no quorum" if said else "")
+    return bool(modes), "".join(modes) or ("no quorum" if response else "")
 
 
 def mesos_master(host: Host, port: int) -> tuple[bool, str]:
@@ -143,10 +143,10 @@ def ask_one(topology: Topology, host: Host, role: str) -> Answer:
 def ask(topology: Topology, patience: float = 0) -> list[Answer]:
     """Ask every service of every host, all at a time; again for some seconds where it does not yet answer or nobody leads."""
     deadline = time.monotonic() + patience
-    wanted = [(host, role) for host in topology.hosts for role in host.roles if role in SERVICES]
+    pairs = [(host, role) for host in topology.hosts for role in host.roles if role in SERVICES]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         while True:
-            answers = list(pool.map(lambda pair: ask_one(topology, *pair), wanted))
+            answers = list(pool.map(lambda pair: ask_one(topology, *pair), pairs))
             if not troubles(answers) or time.monotonic() > deadline:
                 return answers
             time.sleep(0.5)
@@ -165,12 +165,12 @@ def leaders(answers: list[Answer]) -> dict[str, list[str]]:
 
 def troubles(answers: list[Answer]) -> list[str]:
     """Say what keeps the cluster from being whole; an empty list if it is."""
-    found = [
+    problems = [
         f"{answer.role} on {answer.host.name}: {answer.mode or 'no answer'}"
         for answer in answers
         if not answer.fine
     ]
-    return found + [
+    return problems + [
         f"{role}: {'several leaders: ' + ', '.join(names) if names else 'no leader'}"
         for role, names in leaders(answers).items()
         if len(names) != 1

@@ -60,10 +60,10 @@ def write_keys(table: Topology) -> None:
     for path in [home() / KEY, *map(host_key, table.hosts)]:
         if not path.exists():
             run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", path.name, "-f", path], "ssh")
-    known = [
+    host_keys = [
         f"{host.address},{host.id},{host.name} {public(host_key(host))}" for host in table.hosts
     ]
-    (home() / "known_hosts").write_text("".join(known))
+    (home() / "known_hosts").write_text("".join(host_keys))
     (home() / "config").write_text(
         f"Host *\n  User root\n  IdentityFile {home() / KEY}\n  IdentitiesOnly yes\n  UserKnownHostsFile {home()}/known_hosts\n"
         "  StrictHostKeyChecking yes\n"
@@ -86,22 +86,22 @@ def public(private: Path) -> str:
 def files(host: Host, line: str, python: str) -> dict[str, str]:
     """Return what is on the disk of a host to begin with: path -> contents."""
     private = host_key(host)
-    found = {
+    contents = {
         "etc/ssh/ssh_host_ed25519_key": private.read_text(),
         "etc/ssh/ssh_host_ed25519_key.pub": public(private),
         "root/.ssh/authorized_keys": public(home() / KEY),
     }
     if host == ADMIN:
-        found["usr/local/bin/salt-ssh"] = f'#!/bin/sh\nexec {saltenv.PLACE}/bin/salt-ssh "$@"\n'
-        return found | {
+        contents["usr/local/bin/salt-ssh"] = f'#!/bin/sh\nexec {saltenv.PLACE}/bin/salt-ssh "$@"\n'
+        return contents | {
             f"etc/salt/{name}": (ROOT / "conf" / name).read_text()
             for name in ("roster", "master.d/ssh.conf")
         }
     if python:
-        found["usr/local/bin/python3"] = f'#!/bin/sh\nexec {python} "$@"\n'
+        contents["usr/local/bin/python3"] = f'#!/bin/sh\nexec {python} "$@"\n'
     elif line != "3006":
-        found["usr/local/bin/python3"] = NO_PYTHON
-    return found
+        contents["usr/local/bin/python3"] = NO_PYTHON
+    return contents
 
 
 def roster_hosts(table: Topology) -> str:
@@ -123,22 +123,24 @@ def python36() -> str:
 
     LabError if the one that is named does not run, or has no directory of its own that hosts could be given.
     """
-    named = os.environ.get("LAB_PYTHON36")
+    configured = os.environ.get("LAB_PYTHON36")
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    found = [named] if named else sorted(map(str, pyenv.glob("versions/3.6.*/bin/python3.6")))
-    if not found:
+    pythons = (
+        [configured] if configured else sorted(map(str, pyenv.glob("versions/3.6.*/bin/python3.6")))
+    )
+    if not pythons:
         return ""
-    question = [found[-1], "-c", "import sys; print(sys.prefix, *sys.version_info[:2])"]
+    question = [pythons[-1], "-c", "import sys; print(sys.prefix, *sys.version_info[:2])"]
     try:
         done = subprocess.run(question, capture_output=True, text=True, check=False)
     except OSError as error:
-        raise LabError(f"LAB_PYTHON36 = {found[-1]}: {error.strerror}") from error
+        raise LabError(f"LAB_PYTHON36 = {pythons[-1]}: {error.strerror}") from error
     prefix, *version = done.stdout.split() or ["", ""]
     if version != ["3", "6"] or prefix in ("/usr", "/usr/local"):
         raise LabError(
-            f"LAB_PYTHON36 = {found[-1]}: should be a Python 3.6 in a directory of its own, as pyenv makes them"
+            f"LAB_PYTHON36 = {pythons[-1]}: should be a Python 3.6 in a directory of its own, as pyenv makes them"
         )
-    return found[-1]
+    return pythons[-1]
 
 
 def python_said(line: str, python: str) -> str:

@@ -91,35 +91,35 @@ def load(name: str, added: dict[str, str] | None = None) -> Topology:
     path = DIRECTORY / f"{name}.yaml"
     if name not in names():
         raise LabError(f"there is no topology '{name}'; there are: {', '.join(names())}")
-    given = read(path)
-    if "table" in given:
-        check(path, given, {"table", "salt_master", "glob_hosts", "pillar"})
-        topology = from_table(path, given, added or {})
+    content = read(path)
+    if "table" in content:
+        check(path, content, {"table", "salt_master", "glob_hosts", "pillar"})
+        topology = from_table(path, content, added or {})
     else:
-        check(path, given, {"hosts", "pillar"})
-        rows = given.get("hosts")
+        check(path, content, {"hosts", "pillar"})
+        rows = content.get("hosts")
         if not isinstance(rows, dict):
             raise LabError(f"{path}: neither 'table' nor a mapping 'hosts'")
         topology = Topology(
-            name, [host_of(path, id, row) for id, row in rows.items()], given.get("pillar") or {}
+            name, [host_of(path, id, row) for id, row in rows.items()], content.get("pillar") or {}
         )
     if sum(host.salt_master for host in topology.hosts) != 1:
         raise LabError(f"{path}: exactly one host must be the Salt master")
     return topology
 
 
-def from_table(path: Path, given: dict, added: dict[str, str]) -> Topology:
+def from_table(path: Path, content: dict, added: dict[str, str]) -> Topology:
     """Return the topology that a file makes of the table that it names."""
-    source = ROOT / given["table"]
+    source = ROOT / content["table"]
     table = read(source)
     rows = table.get("nodes") or {}
     if not isinstance(rows, dict):
         raise LabError(f"{source}: nodes: should be a mapping")
-    master, common = given.get("salt_master"), given.get("pillar") or {}
+    master, common = content.get("salt_master"), content.get("pillar") or {}
     if master not in rows:
         raise LabError(f"{path}: salt_master: {master} is no row of {source}")
 
-    def stands(source: Path, id: str, row: object, **more) -> Host:
+    def stands(source: Path, id: str, row: object, **settings) -> Host:
         row = row if isinstance(row, dict) else {}
         return host_of(
             source,
@@ -129,11 +129,11 @@ def from_table(path: Path, given: dict, added: dict[str, str]) -> Topology:
                 "roles": row.get("roles") or [],
                 "salt_master": id == master,
             }
-            | more,
+            | settings,
         )
 
     hosts = [stands(source, id, row) for id, row in rows.items() if not is_glob(id)]
-    for id, address in ((given.get("glob_hosts") or {}) | added).items():
+    for id, address in ((content.get("glob_hosts") or {}) | added).items():
         if id not in rows:  # else it has become one with a row of its own
             hosts.append(stands(path, id, rows[glob_of(id, rows, source)], address=address))
     ports = table.get("ports")
@@ -143,41 +143,43 @@ def from_table(path: Path, given: dict, added: dict[str, str]) -> Topology:
 def read(path: Path) -> dict:
     """Return the mapping in a file of YAML. LabError if there is none."""
     try:
-        found = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(path.read_text())
     except OSError as error:
         raise LabError(f"{path}: {error.strerror}") from error
     except yaml.YAMLError as error:
         raise LabError(f"{path}: {error}") from error
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise LabError(f"{path}: should be a mapping")
-    return found
+    return content
 
 
-def check(path: Path, given: dict, known: set[str]) -> None:
+def check(path: Path, content: dict, allowed: set[str]) -> None:
     """LabError if there are keys that nobody reads."""
-    if unknown := sorted(map(str, given.keys() - known)):
-        raise LabError(f"{path}: {', '.join(unknown)}: unknown. Known: {', '.join(sorted(known))}")
+    if unknown := sorted(map(str, content.keys() - allowed)):
+        raise LabError(
+            f"{path}: {', '.join(unknown)}: unknown. Known: {', '.join(sorted(allowed))}"
+        )
 
 
 def host_of(path: Path, id: str, row: dict) -> Host:
     """Return the host that a row describes. LabError if it does not."""
     try:
-        found = Host(id=str(id), **row)
+        parsed = Host(id=str(id), **row)
     except TypeError as error:
         raise LabError(f"{path}: {id}: {error}") from error
-    roles = [found.roles] if isinstance(found.roles, str) else found.roles
+    roles = [parsed.roles] if isinstance(parsed.roles, str) else parsed.roles
     if not isinstance(roles, list):
         raise LabError(f"{path}: {id}: roles: should be a list")
-    if found.platform not in platforms.PRETENDED:
+    if parsed.platform not in platforms.PRETENDED:
         raise LabError(
-            f"{path}: {id}: platform: {found.platform}: unknown. Known: {', '.join(platforms.PRETENDED)}"
+            f"{path}: {id}: platform: {parsed.platform}: unknown. Known: {', '.join(platforms.PRETENDED)}"
         )
-    return replace(found, address=str(found.address), roles=roles)
+    return replace(parsed, address=str(parsed.address), roles=roles)
 
 
 def check_bootable(topology: Topology) -> None:
     """LabError, with all reasons, if the hosts cannot be booted as they are in the table."""
-    faults, seen = [], {"name": {}, "address": {network.MACHINE: "this machine"}}
+    faults, owners = [], {"name": {}, "address": {network.MACHINE: "this machine"}}
     for host in topology.hosts:
         if not re.fullmatch(
             r"[a-z][a-z0-9-]{0,11}", host.name
@@ -194,9 +196,9 @@ def check_bootable(topology: Topology) -> None:
                 f"{host.id}: {host.address} is no address of {network.NETWORK}, the network of the lab"
             )
         for kind, value in (("name", host.name), ("address", host.address)):
-            if other := seen[kind].get(value):
-                faults.append(f"{host.id}: the {kind} {value} is that of {other}")
-            seen[kind][value] = host.id
+            if owner := owners[kind].get(value):
+                faults.append(f"{host.id}: the {kind} {value} is that of {owner}")
+            owners[kind][value] = host.id
     if faults:
         raise LabError(
             f"the hosts of topology {topology.name} cannot be booted:\n  " + "\n  ".join(faults)
@@ -210,13 +212,13 @@ def is_glob(id: str) -> bool:
 
 def glob_of(id: str, rows: dict, source: Path) -> str:
     """Return the one row with a glob that matches an id. LabError if there is none or more than one."""
-    found = [row for row in rows if is_glob(row) and fnmatch.fnmatchcase(id, row)]
-    if len(found) != 1:
+    matches = [row for row in rows if is_glob(row) and fnmatch.fnmatchcase(id, row)]
+    if len(matches) != 1:
         globs = ", ".join(filter(is_glob, rows)) or "none"
         raise LabError(
-            f"{id} matches {'several rows' if found else 'no row'} of {source} with a glob: {', '.join(found) or globs}"
+            f"{id} matches {'several rows' if matches else 'no row'} of {source} with a glob: {', '.join(matches) or globs}"
         )
-    return found[0]
+    return matches[0]
 
 
 def newcomer(topology: Topology, name: str) -> tuple[str, str]:
@@ -239,9 +241,9 @@ def newcomer(topology: Topology, name: str) -> tuple[str, str]:
         candidates = ipaddress.ip_network(topology.rows[glob]["address"]).hosts()
     except (KeyError, TypeError, ValueError) as error:
         raise LabError(f"{glob}: its address is no network: {error}") from error
-    taken = {host.address for host in topology.hosts} | {network.MACHINE}
+    used = {host.address for host in topology.hosts} | {network.MACHINE}
     for address in candidates:
-        if str(address) not in taken:
+        if str(address) not in used:
             return id, str(address)
     raise LabError(f"{glob}: no address is free in {topology.rows[glob]['address']}")
 

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from . import table
 from .table import PACKAGES, Package
 
-HERE = pathlib.Path(__file__).parent
-FAKES = HERE.parent / "fakes"
+DIRECTORY = pathlib.Path(__file__).parent
+FAKES = DIRECTORY.parent / "fakes"
 SIGNER = "Lab packages <lab@localhost>"
 
 # Directories that belong to the system; all others that a package brings are its own.
@@ -91,13 +91,13 @@ def _digest(*parts: str) -> str:
 
 def _recipe(package: Package) -> str:
     """Hash all that a package is made from, and how."""
-    files = [HERE / "build.py"]
+    files = [DIRECTORY / "build.py"]
     if package.tree:
-        files += sorted(path for path in (HERE / package.tree).rglob("*") if path.is_file())
+        files += sorted(path for path in (DIRECTORY / package.tree).rglob("*") if path.is_file())
     if package.name == "lab-fakes":
         files += sorted(FAKES.rglob("*.py"))
     content = (
-        f"{file.relative_to(HERE.parent)} {os.access(file, os.X_OK)} {file.read_text()}"
+        f"{file.relative_to(DIRECTORY.parent)} {os.access(file, os.X_OK)} {file.read_text()}"
         for file in files
     )
     return _digest(repr(package), *content)
@@ -144,11 +144,11 @@ def _signing_key(directory: pathlib.Path) -> Iterator[tuple[str, str]]:
 def _download(directory: pathlib.Path, names: set[str], report: Callable[[str], None]) -> None:
     """Fetch those of Debian's packages that are not in the directory yet."""
     directory.mkdir(parents=True, exist_ok=True)
-    wanted = sorted(name for name in names if not list(directory.glob(f"{name}_*.deb")))
-    if not wanted:
+    pending = sorted(name for name in names if not list(directory.glob(f"{name}_*.deb")))
+    if not pending:
         return
-    report(f"downloading {', '.join(wanted)}")
-    command = ("apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", *wanted)
+    report(f"downloading {', '.join(pending)}")
+    command = ("apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", *pending)
     try:
         _run(*command, cwd=directory)
     except BuildError:  # lists that are too old name files that are gone
@@ -217,7 +217,7 @@ def _build(package: Package, rpm: pathlib.Path, debs: pathlib.Path, home: str) -
 
 def _stage(package: Package, root: pathlib.Path, debs: pathlib.Path, scratch: pathlib.Path) -> None:
     """Lay down in ``root`` what the package is to lay down."""
-    tree = HERE / package.tree / "root"
+    tree = DIRECTORY / package.tree / "root"
     for source in sorted(path for path in tree.rglob("*") if package.tree and path.is_file()):
         path = _parent(root, _worded(package, str(source.relative_to(tree))))
         path.write_text(_worded(package, source.read_text().replace("@VERSION@", package.version)))
@@ -273,7 +273,7 @@ def _spec(package: Package, root: pathlib.Path) -> str:
         f"cp -a --link {root}/. %{{buildroot}}/",
     ]
     for section in ("pre", "post", "preun", "postun"):
-        script = HERE / package.tree / f"{section}.sh"
+        script = DIRECTORY / package.tree / f"{section}.sh"
         if package.tree and script.exists():
             lines += [f"%{section}", _worded(package, script.read_text()).replace("%", "%%")]
     lines += ["%files", "%defattr(-,root,root,-)", *_file_list(package, root)]

@@ -15,7 +15,9 @@ MESOSPHERE, NOARCH = "el/7/x86_64", "el/7/noarch"
 OS, UPDATES, EXTRAS = (f"{VAULTS['el7']}/{part}/x86_64" for part in ("os", "updates", "extras"))
 
 # The same of EL 8 and 9, where a package lies in both, and the repositories of Docker itself.
-OWN, OWN_NOARCH = (tuple(f"el/{major}/{arch}" for major in (8, 9)) for arch in ("x86_64", "noarch"))
+EL8_EL9, OWN_NOARCH = (
+    tuple(f"el/{major}/{arch}" for major in (8, 9)) for arch in ("x86_64", "noarch")
+)
 BASE, APPSTREAM, EXTRAS_8_9 = (
     tuple(f"{VAULTS[platform]}/{part}/x86_64/os" for platform in ("el8", "el9"))
     for part in ("BaseOS", "AppStream", "extras")
@@ -28,7 +30,7 @@ REPOSITORIES = (
     OS,
     UPDATES,
     EXTRAS,
-    *OWN,
+    *EL8_EL9,
     *OWN_NOARCH,
     *BASE,
     *APPSTREAM,
@@ -100,7 +102,7 @@ def mesos_agent(version: str) -> Package:
     return mesos_of(
         version,
         "1.el8",
-        OWN,
+        EL8_EL9,
         "/usr/lib64",
         words=(("slave", "agent"), ("Slave", "Agent")),
         links=(("/usr/sbin/mesos-slave", "mesos-agent"),),
@@ -108,7 +110,7 @@ def mesos_agent(version: str) -> Package:
 
 
 def mesos_of(
-    version: str, release: str, repositories: tuple[str, ...], libraries: str, **rest: tuple
+    version: str, release: str, repositories: tuple[str, ...], libraries: str, **fields: tuple
 ) -> Package:
     """What all builds of Mesos have in common."""
     return Package(
@@ -123,9 +125,9 @@ def mesos_of(
             "libcurl",
             "subversion",
             "cyrus-sasl-md5",
-            *rest.pop("requires", ()),
+            *fields.pop("requires", ()),
         ),
-        links=((f"{libraries}/libmesos.so", f"libmesos-{version}.so"), *rest.pop("links")),
+        links=((f"{libraries}/libmesos.so", f"libmesos-{version}.so"), *fields.pop("links")),
         files=(
             (f"{libraries}/libmesos-{version}.so", ""),
             (f"/usr/share/java/mesos-{version}.jar", ""),
@@ -136,25 +138,25 @@ def mesos_of(
             ("/usr/libexec/mesos", "root"),
             ("/usr/share/mesos/webui", "root"),
         ),
-        **rest,
+        **fields,
     )
 
 
-def marathon(version: str, release: str, tree: str, **rest: object) -> Package:
+def marathon(version: str, release: str, tree: str, **fields: object) -> Package:
     """Marathon in one of its three eras."""
     noarch = {} if tree == "marathon-1.4" else {"arch": "noarch"}
-    requires = ("lab-fakes", "coreutils", "unzip", "java >= 1:1.8.0", *rest.pop("requires", ()))
+    requires = ("lab-fakes", "coreutils", "unzip", "java >= 1:1.8.0", *fields.pop("requires", ()))
     return Package(
         "marathon",
         version,
         release,
-        rest.pop("repositories", (NOARCH if noarch else MESOSPHERE,)),
+        fields.pop("repositories", (NOARCH if noarch else MESOSPHERE,)),
         "Scheduler for long-running services (a fake for tests)",
         tree=tree,
         requires=requires,
         config=("/usr/lib/systemd/system/marathon.service",),
         **noarch,
-        **rest,
+        **fields,
     )
 
 
@@ -164,7 +166,7 @@ def chronos(version: str, release: str, tree: str) -> Package:
         "chronos",
         version,
         release,
-        (MESOSPHERE, *OWN) if version == "2.5.0" else (MESOSPHERE,),
+        (MESOSPHERE, *EL8_EL9) if version == "2.5.0" else (MESOSPHERE,),
         "Scheduler for periodic jobs (a fake for tests)",
         tree=tree,
         requires=("lab-fakes", "coreutils", "java >= 1.6"),
@@ -199,7 +201,7 @@ JARS = {
 }
 
 
-def zookeeper(name: str, home: str, **rest: tuple) -> Package:
+def zookeeper(name: str, home: str, **fields: tuple) -> Package:
     """ZooKeeper below some directory."""
     return Package(
         name,
@@ -215,13 +217,13 @@ def zookeeper(name: str, home: str, **rest: tuple) -> Package:
                 for jar in jars
             ),
         ),
-        **rest,
+        **fields,
     )
 
 
-def dockerd(name: str, version: str, release: str, **rest: tuple) -> Package:
+def dockerd(name: str, version: str, release: str, **fields: tuple) -> Package:
     """One of the packages that Debian's Docker comes in, as 1.13 or as that of Docker itself."""
-    return Package(name, version, release, summary="Container runtime (of version 20.10)", **rest)
+    return Package(name, version, release, summary="Container runtime (of version 20.10)", **fields)
 
 
 PACKAGES = [
@@ -236,7 +238,7 @@ PACKAGES = [
         "aventer-zookeeper",
         AVENTER_ZOOKEEPER,
         release="1.el8",
-        repositories=OWN,
+        repositories=EL8_EL9,
         words=((MESOSPHERE_ZOOKEEPER.lstrip("/"), AVENTER_ZOOKEEPER.lstrip("/")),),
         conflicts=("zookeeper", "zookeeper-server", "mesosphere-zookeeper"),
     ),
