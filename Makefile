@@ -2,17 +2,18 @@
 
 TOPOLOGY = single
 SALT = 3008
-DOOR = minion
+# DOOR is the old name of TRANSPORT.
+TRANSPORT = $(or $(DOOR),minion)
 
 .DEFAULT_GOAL := help
 .PHONY: help up down status plan check unit hosts test lint docs bench
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
-	@echo "Variables: TOPOLOGY=$(TOPOLOGY) (or ha: eight hosts, or another of tests/topologies), SALT=$(SALT) (or 3006), DOOR=$(DOOR) (or ssh)"
+	@echo "Variables: TOPOLOGY=$(TOPOLOGY) (or ha: eight hosts, or another of tests/topologies), SALT=$(SALT) (or 3006), TRANSPORT=$(TRANSPORT) (or ssh)"
 
 up: .venv/.made ## hosts on this machine, Salt on them, roles, state.apply (root, Debian 12)
-	.venv/bin/lab up --topology $(TOPOLOGY) --salt $(SALT) --door $(DOOR)
+	.venv/bin/lab up --topology $(TOPOLOGY) --salt $(SALT) --transport $(TRANSPORT)
 
 down: .venv/.made ## stop all labs; what was downloaded and built is kept
 	.venv/bin/lab down

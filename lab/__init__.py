@@ -36,7 +36,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build"
 CACHE = BUILD / "cache"
 SALT_LINES = ("3008", "3006")
-DOORS = ("minion", "ssh")
+TRANSPORTS = ("minion", "ssh")
 DEFAULT_NAME = "default"
 
 

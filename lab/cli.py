@@ -13,8 +13,8 @@ from rich.table import Table
 
 from . import (
     CACHE,
-    DOORS,
     SALT_LINES,
+    TRANSPORTS,
     LabError,
     cgroups,
     cluster,
@@ -76,29 +76,43 @@ cli.add_command(plan)
     help="cluster packages from this yum repository: URL/x86_64, URL/noarch, URL/RPM-GPG-KEY-mesosphere",
 )
 @click.option(
-    "--door",
-    type=click.Choice(DOORS),
-    default=DOORS[0],
+    "--transport",
+    type=click.Choice(TRANSPORTS),
+    default=TRANSPORTS[0],
     show_default=True,
-    help="how Salt enters the hosts: a minion on each, or salt-ssh from one host more",
+    help="how Salt reaches the hosts: a minion on each, or salt-ssh from one more host",
 )
+@click.option("--door", "old_transport", type=click.Choice(TRANSPORTS), hidden=True)
 @click.option(
     "--apply/--no-apply",
     default=True,
     help="roles and state.apply, or leave the hosts bare: with their minions alone, or sshd",
 )
-def up(name: str, line: str, repository: str, door: str, apply: bool) -> None:
-    """Boot the hosts of a topology and apply the states to them. Repeated, it boots what is off, heals what is cut, and applies."""
+def up(
+    name: str,
+    line: str,
+    repository: str,
+    transport: str,
+    old_transport: str | None,
+    apply: bool,
+) -> None:
+    """
+    Boot the hosts of a topology and apply the states to them.
+
+    If the lab is running already, boot the hosts that are off, reconnect those that are cut off
+    the network, and apply the states again.
+    """
+    transport = old_transport or transport  # --door was the name of --transport
     machine.check()
     if repository and not repository.startswith(("http://", "https://")):
         raise LabError(f"--repo {repository}: not an http:// or https:// URL", code=2)
-    topology.check_bootable(cluster.load(name, door))
+    topology.check_bootable(cluster.load(name, transport))
     current = cluster.running()
-    if current and (current.topology, current.salt, current.repository, current.door) != (
+    if current and (current.topology, current.salt, current.repository, current.transport) != (
         name,
         line,
         repository,
-        door,
+        transport,
     ):
         raise LabError(
             f"a lab is already running: {describe(current)}. "
@@ -114,7 +128,7 @@ def up(name: str, line: str, repository: str, door: str, apply: bool) -> None:
             machine.install(report)
         cgroups.enter(BUILDER)  # from here on `lab down` ends this too, whatever becomes of it
         if not current:
-            current = build(steps, name, line, repository, door)
+            current = build(steps, name, line, repository, transport)
         current.connect()
         table = current.table()
         for host in table.hosts:
@@ -127,7 +141,7 @@ def up(name: str, line: str, repository: str, door: str, apply: bool) -> None:
             [host for host in table.hosts if not hosts.has_disk(host.name)],
             table.hosts,
         )
-        if door == "ssh":
+        if transport == "ssh":
             console.print(f"  {ssh.python_said(line, current.python)}", markup=False)
         elif not table.rows:
             with steps.step("salt '*' saltutil.sync_all"):
@@ -149,7 +163,7 @@ def up(name: str, line: str, repository: str, door: str, apply: bool) -> None:
             raise LabError("\n".join([*troubles, hint]))
     deploy = f"run {table.master.name} salt-run state.orchestrate orchestration.deploy"
     commands = ["status", "salt '*' state.apply test=True", f"run {table.master.name} COMMAND"]
-    if not apply and table.rows and door == "minion":
+    if not apply and table.rows and transport == "minion":
         commands[1:] = [deploy]
     hints = [f"{instance.command} {command}" for command in commands]
     hints.append(f"{instance.command} down" if instance.isolated else "make down")
@@ -161,14 +175,14 @@ def up(name: str, line: str, repository: str, door: str, apply: bool) -> None:
         )
 
 
-def build(steps: Steps, name: str, line: str, repository: str, door: str) -> cluster.Running:
+def build(steps: Steps, name: str, line: str, repository: str, transport: str) -> cluster.Running:
     """Make all that a lab needs and does not have yet, but for the disks of the hosts."""
     shutil.rmtree(instance.run, ignore_errors=True)
-    environment = cluster.environment(line, door)
+    environment = cluster.environment(line, transport)
     (image, env, layers), _, rpms = steps.together(
         {
             f"image of the hosts, Salt {line} in it": lambda report: cluster.image_and_env(
-                environment, cluster.load(name, door).hosts, report
+                environment, cluster.load(name, transport).hosts, report
             ),
             f"wheels of Salt {line}": lambda report: saltenv.host_wheels(environment),
             "packages and their repository": lambda report: packages.build_repository(
@@ -177,13 +191,13 @@ def build(steps: Steps, name: str, line: str, repository: str, door: str) -> clu
         }
     )
     python = tarball = ""
-    if door == "ssh" and line == "3006":
+    if transport == "ssh" and line == "3006":
         python = ssh.python36()
-    elif door == "ssh":
+    elif transport == "ssh":
         with steps.step("Salt and its Python in one tarball"):
             tarball = str(ssh.relenv(image, env))
     current = cluster.Running(
-        name, line, repository, str(image), str(env), str(rpms), layers, door, python, tarball
+        name, line, repository, str(image), str(env), str(rpms), layers, transport, python, tarball
     )
     cluster.write_master_data(current.table())
     current.save()
@@ -205,14 +219,14 @@ def join(
         f"boot {targets[0].name if len(targets) == 1 else f'{len(targets)} hosts'}"
     ) as report:
         current.boot(targets, report)
-    if current.door == "minion":
+    if current.transport == "minion":
         with steps.step("minions answer their master") as report:
             cluster.await_minions(table, targets, report)
 
 
 def describe(current: cluster.Running) -> str:
     """Say in a few words what runs."""
-    return f"topology {current.topology}, Salt {current.salt} by {current.door}, packages from {current.repository or 'the lab'}"
+    return f"topology {current.topology}, Salt {current.salt} by {current.transport}, packages from {current.repository or 'the lab'}"
 
 
 def show(table: topology.Topology, answers: list[services.Answer], repository: str) -> None:
@@ -328,7 +342,7 @@ def list_labs() -> None:
         if current:
             states = [hosts.running(host.name) for host in current.table().hosts]
             source = current.repository or "the lab"
-            salt = f"{current.salt} by {current.door}"
+            salt = f"{current.salt} by {current.transport}"
             table.add_row(name, current.topology, salt, source, f"{sum(states)} of {len(states)}")
         else:
             table.add_row(name, "not known: started from another directory, or just now")
@@ -391,7 +405,7 @@ def start(name: str) -> None:
             for candidate in table.hosts
             if hosts.running(candidate.name) and network.plugged(candidate.name)
         ]
-        if table.master in reachable and current.door == "minion":
+        if table.master in reachable and current.transport == "minion":
             with steps.step("minions answer their master") as report:
                 cluster.await_minions(table, reachable if host.salt_master else [host], report)
 
@@ -450,7 +464,7 @@ def replace(name: str) -> None:
 def advice(current: cluster.Running, table: topology.Topology, host: topology.Host) -> str:
     """Return the commands that make a bare host a member of the cluster."""
     commands = [f"{instance.command} salt '{host.id}' state.apply"]
-    if current.door == "minion" and table.rows:
+    if current.transport == "minion" and table.rows:
         orchestration = "salt-run state.orchestrate orchestration.roles"
         commands.insert(0, f"{instance.command} run {table.master.name} {orchestration}")
     return f"Next:  {' && '.join(commands)}"

@@ -96,10 +96,12 @@ def state_file() -> Path:
 @dataclass(frozen=True)
 class Running:
     """
-    What the lab that runs was started as, from build/lab/state.json, so that any later command knows.
+    How the running lab was started, from build/labs/NAME/state.json, so that later commands know.
 
-    ``layers`` is what the disks lie over: platform -> directories. ``door`` is how Salt enters the hosts: by a minion on each, or by ssh.
-    Then ``python`` is what they have for ``python3`` (a path on this machine, or empty), ``relenv`` the tarball with Salt and its Python.
+    ``layers`` are the lower directories of the disks, by platform. ``transport`` is how Salt
+    reaches the hosts: by a minion on each, or by ssh. In the latter case ``python`` is the
+    ``python3`` of the hosts (a path on this machine, or empty), ``relenv`` the tarball with Salt
+    and its Python.
     ``added`` are hosts that joined it later: id -> address.
     """
 
@@ -110,7 +112,7 @@ class Running:
     env: str
     packages: str
     layers: dict[str, str]
-    door: str = "minion"
+    transport: str = "minion"
     python: str = ""
     relenv: str = ""
     added: dict[str, str] = field(default_factory=dict)
@@ -123,11 +125,11 @@ class Running:
     @property
     def salt_command(self) -> str:
         """The command that enters hosts."""
-        return "salt" if self.door == "minion" else "salt-ssh"
+        return "salt" if self.transport == "minion" else "salt-ssh"
 
     def table(self) -> Topology:
         """Return its topology, with the hosts that joined."""
-        return load(self.topology, self.door, self.added)
+        return load(self.topology, self.transport, self.added)
 
     def connect(self) -> None:
         """
@@ -154,7 +156,9 @@ class Running:
         started = {}
         for host in targets:
             binds = (
-                {saltenv.PLACE: Path(self.env)} if self.door == "minion" or host.salt_master else {}
+                {saltenv.PLACE: Path(self.env)}
+                if self.transport == "minion" or host.salt_master
+                else {}
             )
             if host.salt_master:
                 binds |= {
@@ -162,7 +166,7 @@ class Running:
                     "/srv/lab/pillar": pillar_directory(),
                     "/srv/lab/table": table_directory(),
                 }
-            if self.door == "ssh" and host.salt_master:
+            if self.transport == "ssh" and host.salt_master:
                 binds |= {ssh.PLACE: ssh.home()} | (
                     {ssh.RELENV: Path(self.relenv)} if self.relenv else {}
                 )
@@ -172,10 +176,10 @@ class Running:
         hosts.await_boot(started, report)
 
 
-def load(name: str, door: str, added: dict[str, str] | None = None) -> Topology:
+def load(name: str, transport: str, added: dict[str, str] | None = None) -> Topology:
     """Read a topology; by ssh, with the host that has salt-ssh."""
     table = topology.load(name, added)
-    return ssh.enter(table) if door == "ssh" else table
+    return ssh.enter(table) if transport == "ssh" else table
 
 
 def running() -> Running | None:
@@ -221,7 +225,7 @@ def install(current: Running, table: Topology, targets: list[Host]) -> None:
 
     Whoever enters them knows their keys beforehand: the Salt master those of their minions, ssh those of the hosts.
     """
-    if current.door == "ssh":
+    if current.transport == "ssh":
         ssh.write_keys(table)
         disks = [ssh.files(host, current.salt, current.python) for host in targets]
     else:
@@ -230,12 +234,14 @@ def install(current: Running, table: Topology, targets: list[Host]) -> None:
         disks = [minion(table, host, *pair) for host, pair in zip(targets, keys, strict=True)]
     for host, files in zip(targets, disks, strict=True):
         units = (
-            ["salt-minion", *["salt-master"] * host.salt_master] if current.door == "minion" else []
+            ["salt-minion", *["salt-master"] * host.salt_master]
+            if current.transport == "minion"
+            else []
         )
         if host.salt_master:
             options = (
                 MASTER
-                if current.door == "minion"
+                if current.transport == "minion"
                 else ssh.OPTIONS | {"relenv": bool(current.relenv)}
             )
             files["etc/salt/master.d/lab.conf"] = yaml.safe_dump(FACTS | options)
@@ -245,7 +251,7 @@ def install(current: Running, table: Topology, targets: list[Host]) -> None:
             repository_pillar(current.repository, host.platform), topology.pillar_of(table, host)
         )
         (pillar_directory() / f"{host.id}.yaml").write_text(yaml.safe_dump(pillar))
-    if current.door == "ssh":
+    if current.transport == "ssh":
         hosts.write(table.master.name, "etc/salt/hosts.yaml", ssh.roster_hosts(table))
     else:
         for host, (_, public) in zip(targets, keys, strict=True):
@@ -290,7 +296,7 @@ def key_pair(image: Path) -> tuple[str, str]:
 
 def forget(current: Running, table: Topology, host: Host) -> None:
     """Have those who enter a host forget it: its key, and what the Salt master knew of it."""
-    if current.door == "ssh":
+    if current.transport == "ssh":
         return ssh.forget(host)
     done = hosts.execute(
         table.master.name,
@@ -389,7 +395,7 @@ def stamp_roles(table: Topology) -> str:
 
 def apply(current: Running, table: Topology) -> str:
     """Run ``state.apply`` on all hosts. Return a summary; LabError, naming each failed state, if not all went well."""
-    if current.door == "ssh":
+    if current.transport == "ssh":
         targets = [host for host in table.hosts if host != ssh.ADMIN]
         answers = on_master(table, [current.salt_command, "*", "state.apply", "--static"], "apply")
     else:
@@ -422,9 +428,9 @@ def apply(current: Running, table: Topology) -> str:
     return f"{many} host{'s' * (many > 1)}, {total} states, {changed} changed"
 
 
-def environment(line: str, door: str) -> str:
+def environment(line: str, transport: str) -> str:
     """Return which environment with Salt the hosts are given: for salt-ssh 3006 it is one of its own."""
-    return ssh.ENVIRONMENT_3006 if (line, door) == ("3006", "ssh") else line
+    return ssh.ENVIRONMENT_3006 if (line, transport) == ("3006", "ssh") else line
 
 
 def image_and_env(

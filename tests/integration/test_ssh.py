@@ -42,21 +42,21 @@ def by_ssh(request):
     if request.param not in PORTRAITS:
         with converged_single(request.param):
             pass
-    with booted("single", request.param, HOST, "--door", "ssh") as lab:
+    with booted("single", request.param, HOST, "--transport", "ssh") as lab:
         yield lab
 
 
 @pytest.fixture(scope="module")
 def bare_by_ssh():
     """The hosts of the table with sshd alone, and the host admin with salt-ssh 3006."""
-    with booted("ha", "3006", "lxcc01", "--door", "ssh", "--no-apply") as lab:
+    with booted("ha", "3006", "lxcc01", "--transport", "ssh", "--no-apply") as lab:
         yield lab
 
 
 @pytest.fixture(scope="module")
 def ha_by_ssh():
     """The hosts of the table, converged by salt-ssh 3008."""
-    with booted("ha", "3008", "lxcc01", "--door", "ssh") as lab:
+    with booted("ha", "3008", "lxcc01", "--transport", "ssh") as lab:
         yield lab
 
 
