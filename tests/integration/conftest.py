@@ -16,7 +16,7 @@ from cluster_lab import Lab
 from lab import SALT_LINES, instance, machine, network
 
 # The fixtures below that are a lab of either Salt line.
-LABS = {"lab", "ha", "bare", "el", "doors", "single"}
+LABS = {"lab", "ha", "bare", "el", "entry_points", "single"}
 
 # Groups of tests, the longest first; others follow.
 LONGEST_FIRST = (
@@ -146,4 +146,4 @@ bare = fixture_of("ha", "lxcm01", "--no-apply")
 # With Salt alone: a host like EL 8 and one like EL 9, each to have all roles; two hosts, of which
 # one is a Salt master.
 el = fixture_of("el", "lxel8", "--no-apply")
-doors = fixture_of("doors", "lxgit01", "--no-apply")
+entry_points = fixture_of("entry_points", "lxgit01", "--no-apply")

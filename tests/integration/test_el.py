@@ -5,7 +5,7 @@ import json
 import pytest
 from cluster_lab import Lab
 
-pytestmark = pytest.mark.lines("3008")  # of 3006 test_doors.py has an EL 8
+pytestmark = pytest.mark.lines("3008")  # of 3006 test_entry_points.py has an EL 8
 
 HOSTS = {
     "lxel8": ("AlmaLinux", 8),

@@ -1,4 +1,4 @@
-"""Two ways in besides a directory of a Salt master, as INSTALL.md has them: no master at all, and a master that has the tree from git."""
+"""Two other ways to the tree, as INSTALL.md has them: no Salt master, and a master that reads it from git."""
 
 import json
 import os
@@ -20,7 +20,7 @@ PORT = 8889  # beside the package server
 SERVED = f"http://{cluster.MIRROR}:{PORT}/"
 INSTALL = (ROOT / "INSTALL.md").read_text().replace("https://git.example.org/", SERVED)
 ROLES = ["zookeeper", "mesos-master", "mesos-slave", "marathon", "chronos", "docker"]
-MASTER, ALONE = "lxgit01", "lxlone01"  # of tests/topologies/doors.yaml
+MASTER, ALONE = "lxgit01", "lxlone01"  # of tests/topologies/entry_points.yaml
 TREE = ("_modules", "_states", "conf", "formulas", "pillar", "salt")
 CALL = "salt-call --out=json --no-color"
 
@@ -122,7 +122,7 @@ class Repository:
 
 
 @pytest.fixture(scope="module")
-def repository(doors, tmp_path_factory):
+def repository(entry_points, tmp_path_factory):
     """The repository, served as long as the tests run; the hosts have their system's own repositories, for they need git."""
     repository = Repository(tmp_path_factory.mktemp("git"))
     for host, path, directory in (
@@ -130,24 +130,24 @@ def repository(doors, tmp_path_factory):
         (ALONE, "almalinux.repo", "almalinux/8.10/AppStream/x86_64/os"),
     ):
         section = f"[lab]\nname=lab\nbaseurl={network.REPOSITORY_URL}/{directory}\ngpgkey={network.REPOSITORY_URL}/RPM-GPG-KEY-lab\n"
-        doors.at(host).run(f"cat > /etc/yum.repos.d/{path} <<'END'\n{section}END")
+        entry_points.at(host).run(f"cat > /etc/yum.repos.d/{path} <<'END'\n{section}END")
     yield repository
     repository.server.shutdown()
     repository.server.server_close()
 
 
 @pytest.fixture(scope="module")
-def alone(doors, repository) -> Lab:
+def alone(entry_points, repository) -> Lab:
     """A host without a master, after what INSTALL.md says of it."""
-    host = doors.at(ALONE)
+    host = entry_points.at(ALONE)
     host.run(f"yum -y -q install git\nset -e\n{fence('# A machine without a master')}")
     return host
 
 
 @pytest.fixture(scope="module")
-def master(doors, repository) -> Lab:
+def master(entry_points, repository) -> Lab:
     """A Salt master that has nothing but what INSTALL.md says of git, and is its own minion."""
-    host = doors.at(MASTER)
+    host = entry_points.at(MASTER)
     configuration = fence("# /etc/salt/master.d/mesos.conf")
     host.run(
         "yum -y -q install git && rm -rf /etc/salt/master.d/* /var/cache/salt/minion/extmods\n"
