@@ -36,12 +36,12 @@ def eventually(question: Callable[[], T], seconds: int = 60) -> T:
     deadline = time.monotonic() + seconds
     while True:
         try:
-            reply = last = question()
+            reply = last_reply = question()
         except (OSError, ValueError, KeyError) as error:
-            reply, last = None, error
+            reply, last_reply = None, error
         if reply:
             return reply
-        assert time.monotonic() < deadline, f"not within {seconds} s; last: {last!r}"
+        assert time.monotonic() < deadline, f"not within {seconds} s; last: {last_reply!r}"
         time.sleep(0.5)
 
 
@@ -217,9 +217,9 @@ class Lab:
 
     def call_every_function(self) -> str:
         """Call each function of the execution modules on the host; return the host name of the agent that is marked gone by that."""
-        told = json.loads(self.python(EVERY_FUNCTION.read_text()).splitlines()[-1])
-        assert told["called"] == told["there"]
-        return told["gone"]
+        report = json.loads(self.python(EVERY_FUNCTION.read_text()).splitlines()[-1])
+        assert report["called"] == report["available"]
+        return report["marked_gone"]
 
     def begin_agent_anew(self) -> None:
         """What an agent on the host needs that was marked gone: another id."""

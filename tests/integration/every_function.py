@@ -26,32 +26,34 @@ POD = {
 SCHEDULE = "R/2030-01-01T00:00:00Z/PT24H"
 
 
-def ask(name, *positional, **named):
+def ask(name, *positional, **keywords):
     called.add(name)
-    return functions[name](*positional, **named)
+    return functions[name](*positional, **keywords)
 
 
 def until(question, seconds=90):
     """Ask until the answer is true; what did not come about in time is told with the last answer."""
     deadline = time.monotonic() + seconds
-    while not (found := question()):
-        assert time.monotonic() < deadline, f"not within {seconds} seconds; last: {found!r}"
+    while not (reply := question()):
+        assert time.monotonic() < deadline, f"not within {seconds} seconds; last: {reply!r}"
         time.sleep(0.5)
-    return found
+    return reply
 
 
-def holds(name, *positional, **named):
+def holds(name, *positional, **keywords):
     """Ask, and insist on an answer that holds something."""
-    found = ask(name, *positional, **named)
-    assert found, f"{name}: {found!r}"
-    return found
+    reply = ask(name, *positional, **keywords)
+    assert reply, f"{name}: {reply!r}"
+    return reply
 
 
 def deployed(answer):
     """Wait for the deployment of a write, if there is one."""
     if answer["deploymentId"]:
-        found = ask("marathon.wait_deployment", answer["deploymentId"], timeout=90, interval=0.5)
-        assert found["result"] in ("done", "unknown"), found
+        deployment = ask(
+            "marathon.wait_deployment", answer["deploymentId"], timeout=90, interval=0.5
+        )
+        assert deployment["result"] in ("done", "unknown"), deployment
 
 
 def mesos_reads():
@@ -89,7 +91,7 @@ def mesos_reads():
     assert isinstance(ask("mesos.list_files", "/master/log"), list)
     assert {"size", "offset", "text"} <= set(ask("mesos.read_file", "/master/log", length=100))
     assert ask("mesos.api_call", "GET_VERSION")
-    return [each["hostname"] for each in agents]
+    return [agent["hostname"] for agent in agents]
 
 
 def mesos_policy(agent):
@@ -136,13 +138,13 @@ def mesos_policy(agent):
     )
     urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10).close()
     assert ask("mesos.teardown_framework", "guest", confirm=True)["name"] == "guest"
-    assert "guest" not in [each["name"] for each in ask("mesos.frameworks")]
+    assert "guest" not in [framework["name"] for framework in ask("mesos.frameworks")]
 
 
 def mesos_agents(agent):
     def comes_back():
         return until(
-            lambda: [each for each in ask("mesos.agents", active=True) if each["hostname"] == agent]
+            lambda: [info for info in ask("mesos.agents", active=True) if info["hostname"] == agent]
         )
 
     machines = [
@@ -157,11 +159,12 @@ def mesos_agents(agent):
     assert machines == [agent]
     assert ask("mesos.remove_from_schedule", agent) == []
     assert [
-        each["hostname"] for each in ask("mesos.maintenance_window", agent, "now", "1h")["machines"]
+        machine["hostname"]
+        for machine in ask("mesos.maintenance_window", agent, "now", "1h")["machines"]
     ] == [agent]
     assert len(ask("mesos.add_maintenance_window", agent, "now", "1h")) == 1
     assert [
-        each["hostname"] for each in ask("mesos.machine_down", agent, confirm=True)["down"]
+        machine["hostname"] for machine in ask("mesos.machine_down", agent, confirm=True)["down"]
     ] == [agent]
     assert ask("mesos.machine_up", agent)["down"] == []
     comes_back()
@@ -201,25 +204,25 @@ def marathon_reads():
 def marathon_apps():
     web = "/every/web"
     deployed(ask("marathon.create_app", web, {**APP, "instances": 2}))
-    first = ask("marathon.app", web)["version"]
+    first_version = ask("marathon.app", web)["version"]
     assert ask("marathon.app_exists", web) is True
     assert ask("marathon.diff_app", web, {"labels": {"a": "b"}}) == {
         "/labels/a": {"old": None, "new": "b"}
     }
     deployed(ask("marathon.update_app", web, {"labels": {"a": "b"}}))
     assert ask("marathon.diff_app", web, {"labels": {"a": "b"}}) == {}
-    assert first in ask("marathon.app_versions", web)
-    assert ask("marathon.app_version", web, first).get("labels", {}) == {}
-    deployed(ask("marathon.rollback_app", web, first))
+    assert first_version in ask("marathon.app_versions", web)
+    assert ask("marathon.app_version", web, first_version).get("labels", {}) == {}
+    deployed(ask("marathon.rollback_app", web, first_version))
     assert not ask("marathon.app", web).get("labels")
     deployed(ask("marathon.replace_app", web, {**APP, "mem": 33}))
     deployed(ask("marathon.scale_app", web, 3))
     deployed(ask("marathon.restart_app", web))
     running = until(
-        lambda: len(found := ask("marathon.tasks", app=web, status="running")) == 3 and found
+        lambda: len(tasks := ask("marathon.tasks", app=web, status="running")) == 3 and tasks
     )
-    assert {each["id"] for each in running} <= {
-        each["id"] for each in ask("mesos.tasks", framework="marathon", state="running")
+    assert {task["id"] for task in running} <= {
+        task["id"] for task in ask("mesos.tasks", framework="marathon", state="running")
     }
     for number, (name, arguments) in enumerate(
         (
@@ -229,10 +232,10 @@ def marathon_apps():
         )
     ):
         assert ask(f"marathon.{name}", *arguments) is not None, number
-        gone = running[min(number, 2)]["id"]
+        task_id = running[min(number, 2)]["id"]
         until(
-            lambda gone=gone: gone
-            not in [each["id"] for each in ask("marathon.tasks", app=web, status="running")]
+            lambda task_id=task_id: task_id
+            not in [task["id"] for task in ask("marathon.tasks", app=web, status="running")]
         )
     until(lambda: len(ask("marathon.tasks", app=web, status="running")) == 3)
     ask("marathon.create_app", "/every/huge", {**APP, "cpus": 999})
@@ -261,17 +264,17 @@ def marathon_groups():
     shop = "/every/shop"
     deployed(ask("marathon.create_group", shop, {"apps": [{"id": "cart", **APP}]}))
     assert ask("marathon.group_exists", shop) is True
-    first = ask("marathon.group", shop)["version"]
+    first_version = ask("marathon.group", shop)["version"]
     steps = ask(
         "marathon.update_group",
         shop,
-        {"apps": [{"id": each, **APP} for each in ("cart", "db")]},
+        {"apps": [{"id": name, **APP} for name in ("cart", "db")]},
         dry_run=True,
     )
     assert steps and not ask("marathon.app_exists", f"{shop}/db")
     deployed(ask("marathon.scale_group", shop, 2))
     assert ask("marathon.app", f"{shop}/cart")["instances"] == 2
-    deployed(ask("marathon.rollback_group", shop, first))
+    deployed(ask("marathon.rollback_group", shop, first_version))
     assert ask("marathon.app", f"{shop}/cart")["instances"] == 1
     exported = ask("marathon.export")
     deployed(ask("marathon.delete_group", shop))
@@ -293,7 +296,7 @@ def marathon_pods():
     ask("marathon.kill_pod_instances", pod, [instance])
     until(
         lambda: instance
-        not in [each["id"] for each in ask("marathon.pod_status", pod)["instances"]]
+        not in [instance["id"] for instance in ask("marathon.pod_status", pod)["instances"]]
     )
     deployed(ask("marathon.delete_pod", pod, force=True))
 
@@ -364,12 +367,12 @@ def main():
     ask("marathon.abdicate", confirm=True)
     holds("marathon.leader", retries=30, total_timeout=60)
     mesos_agents(agents[-1])
-    there = sorted(
+    available = sorted(
         name
         for name in functions
         if name.partition(".")[0] in ("mesos", "marathon", "chronos", "zk")
     )
-    print(json.dumps({"called": sorted(called), "there": there, "gone": agents[-1]}))
+    print(json.dumps({"called": sorted(called), "available": available, "marked_gone": agents[-1]}))
 
 
 main()

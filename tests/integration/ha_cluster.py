@@ -53,13 +53,13 @@ def mesos_leader(_lab) -> str:
 
 def framework_leader(port: int, path: str) -> str:
     """Whom they all name."""
-    named = set()
+    leaders = set()
     for host in CONTROL:
         try:
-            named.add(get(host, port, path).json()["leader"].partition(":")[0])
+            leaders.add(get(host, port, path).json()["leader"].partition(":")[0])
         except OSError:
             continue
-    return NAMES[named.pop()] if len(named) == 1 else ""
+    return NAMES[leaders.pop()] if len(leaders) == 1 else ""
 
 
 def marathon_leader(_lab) -> str:
@@ -78,7 +78,7 @@ def active_frameworks(master: str) -> set[str]:
     }
 
 
-def whole(lab, servers: int = 3, agents: int = 4) -> None:
+def check_healthy(lab, servers: int = 3, agents: int = 4) -> None:
     """The cluster does its work: a quorum, a leader of each kind, the agents and both frameworks active at the leading master."""
     eventually(
         lambda: sorted(zookeeper_modes(lab).values()) == ["follower"] * (servers - 1) + ["leader"],
@@ -107,7 +107,7 @@ def runs(lab, *hosts: str) -> str:
 def back(lab, host: str) -> None:
     """A host that is on again: its services run, Salt has nothing to change, the cluster is whole."""
     runs(lab, host)
-    whole(lab)
+    check_healthy(lab)
     assert lab.at(host).converge() == {}
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ha_cluster import HOSTS, whole
+from ha_cluster import HOSTS, check_healthy
 
 from lab import cluster
 
@@ -52,7 +52,7 @@ def test_without_its_role_a_node_is_refused_and_told_what_to_do(bare):
 
 
 @pytest.mark.parametrize(
-    "wrong, words",
+    "invalid_rows, words",
     [
         ({"lxcc02.devops.test": {"zookeeper_id": 1}}, ["lxcc02.devops.test:zookeeper_id", "= 1"]),
         (
@@ -73,10 +73,10 @@ def test_without_its_role_a_node_is_refused_and_told_what_to_do(bare):
     ],
     ids=["one fault", "three at once"],
 )
-def test_a_faulty_table_is_refused_and_no_host_is_touched(bare, table, wrong, words):
+def test_a_faulty_table_is_refused_and_no_host_is_touched(bare, table, invalid_rows, words):
     before = {host: bare.at(host).run(ETC) for host in ("lxcc01", "lxb001")}
     faulty = yaml.safe_load(TABLE.read_text())
-    for row, settings in wrong.items():
+    for row, settings in invalid_rows.items():
         faulty["nodes"][row] |= settings
     table(faulty)
     for host in before:
@@ -142,7 +142,7 @@ def test_with_a_new_log_of_all_three_masters_the_cluster_is_whole(bare):
     )
     bare.do("start", "lxcc03")
     bare.orchestrated("deploy")
-    whole(bare)
+    check_healthy(bare)
     assert "treasure" in bare.at("lxcc03").run(
         "/opt/mesosphere/zookeeper/bin/zkCli.sh get /kept 2>&1"
     )
@@ -171,4 +171,4 @@ def test_a_service_that_fails_stops_it_with_host_and_reason(bare):
         assert "Mesos master on" not in printed
     finally:
         bare.at("lxcc02").run("systemctl unmask zookeeper && systemctl start zookeeper")
-    whole(bare)
+    check_healthy(bare)

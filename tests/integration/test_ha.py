@@ -15,6 +15,7 @@ from ha_cluster import (
     ELECTION_TIMEOUT,
     HOSTS,
     back,
+    check_healthy,
     chronos_leader,
     framework_leader,
     get,
@@ -22,7 +23,6 @@ from ha_cluster import (
     mesos_leader,
     modules_know_who_leads,
     runs,
-    whole,
     zookeeper_leader,
 )
 
@@ -38,7 +38,7 @@ def test_up_and_a_second_run_changes_nothing_on_any_host(ha):
 
 
 def test_the_cluster_is_whole(ha):
-    whole(ha)
+    check_healthy(ha)
 
 
 def test_one_master_leads_and_the_others_redirect_to_it(ha):
@@ -58,10 +58,10 @@ def test_whoever_is_asked_answers_for_the_leader(ha, port, path):
 
 
 def test_status_names_the_leaders(ha):
-    shown = ha.do("status")
+    status = ha.do("status")
     for host in HOSTS:
-        assert host in shown
-    assert shown.count("leader") >= 4 and "down" not in shown, shown
+        assert host in status
+    assert status.count("leader") >= 4 and "down" not in status, status
 
 
 def test_the_modules_know_who_leads(ha):
@@ -69,10 +69,10 @@ def test_the_modules_know_who_leads(ha):
 
 
 def test_each_function_of_the_modules_answers(ha):
-    gone = ha.at("lxcc01").call_every_function()
-    agent = ha.at({address: host for host, address in AGENTS.items()}[gone])
+    agent_name = ha.at("lxcc01").call_every_function()
+    agent = ha.at({address: host for host, address in AGENTS.items()}[agent_name])
     agent.begin_agent_anew()
-    whole(ha)
+    check_healthy(ha)
     assert agent.converge() == {}
     for host in CONTROL:
         back(ha, host)  # the Marathon that abdicated is started again after a minute
@@ -130,7 +130,7 @@ def pages(app: str) -> list[str]:
 
 def answering(app: str, instances: int = 1) -> list[str]:
     """Wait until so many instances of an app answer, and return what."""
-    return eventually(lambda: len(found := pages(app)) == instances and found)
+    return eventually(lambda: len(bodies := pages(app)) == instances and bodies)
 
 
 def agent_of(ha, task: dict):
@@ -154,10 +154,10 @@ def test_one_command_brings_the_declared_apps_and_jobs_to_the_cluster(ha):
         ha.at("lxcc01").run(f"curl --silent --fail http://{task['host']}:{task['ports'][0]}/")
         == page
     )
-    said = agent_of(ha, running("hello")[0]).run(
+    output = agent_of(ha, running("hello")[0]).run(
         "cat /var/lib/mesos/slaves/*/frameworks/*/executors/hello.*/runs/latest/stdout"
     )
-    assert "hello from " in said
+    assert "hello from " in output
 
     def successes() -> dict[str, int]:
         return {
@@ -219,8 +219,8 @@ def test_apps_are_brought_to_run_although_marathon_loses_its_leader_meanwhile(ha
 
 
 def test_a_deployment_that_cannot_finish_fails_in_time_and_says_why(ha):
-    here = ha.at("lxcc01")
-    huge = here.single(
+    node = ha.at("lxcc01")
+    huge = node.single(
         "marathon.app_present",
         "/huge",
         config={**serving("huge"), "cpus": 999},
@@ -234,9 +234,9 @@ def test_a_deployment_that_cannot_finish_fails_in_time_and_says_why(ha):
         and "InsufficientCpus" in huge["comment"]
     ), huge
     assert get("lxcc01", 8080, "/v2/apps/huge").status_code == 404
-    web = here.single("marathon.app_present", "/web", config=serving("first"), wait=True)
+    web = node.single("marathon.app_present", "/web", config=serving("first"), wait=True)
     assert web["result"] is True and pages("web") == ["first\n"], web
-    sick = here.single(
+    sick = node.single(
         "marathon.app_present",
         "/web",
         config=serving("second", port=81),
@@ -249,7 +249,7 @@ def test_a_deployment_that_cannot_finish_fails_in_time_and_says_why(ha):
         sick
     )
     assert eventually(lambda: pages("web")) == ["first\n"]
-    assert here.single("marathon.app_absent", "/web", wait=True)["result"] is True
+    assert node.single("marathon.app_absent", "/web", wait=True)["result"] is True
 
 
 def test_what_ran_on_an_agent_that_lost_its_power_runs_again(ha):
@@ -364,7 +364,7 @@ def test_a_container_keeps_its_published_port_when_the_zone_changes(ha):
 
 
 @pytest.mark.parametrize(
-    "leader, others",
+    "leader, case",
     [
         (mesos_leader, "the next master leads"),
         (zookeeper_leader, "the next server leads"),
@@ -372,14 +372,14 @@ def test_a_container_keeps_its_published_port_when_the_zone_changes(ha):
     ],
     ids=["mesos master", "zookeeper", "marathon"],
 )
-def test_the_cluster_survives_the_loss_of_a_leader(ha, leader, others):
+def test_the_cluster_survives_the_loss_of_a_leader(ha, leader, case):
     lost = eventually(lambda: leader(ha))
     ha.do("kill", lost)
     try:
         began = time.monotonic()
-        assert eventually(lambda: (now := leader(ha)) != lost and now, ELECTION_TIMEOUT), others
-        print(f"{others} after {time.monotonic() - began:.0f} s")
-        whole(ha, servers=2)
+        assert eventually(lambda: (now := leader(ha)) != lost and now, ELECTION_TIMEOUT), case
+        print(f"{case} after {time.monotonic() - began:.0f} s")
+        check_healthy(ha, servers=2)
         assert "down" in ha.do("status")
 
         # Who is well stays as he is while another is down: nothing shrinks.
@@ -433,7 +433,7 @@ def test_a_fifth_agent_joins_by_its_name_alone(ha):
     ha.do("add", "lxb005")
     ha.at("lxcm01").run("salt-run state.orchestrate orchestration.roles")
     ha.at("lxb005").converge()
-    whole(ha, agents=5)
+    check_healthy(ha, agents=5)
     assert ha.at("lxb005").converge() == {}
     assert ha.at("lxb001").converge() == {} and ha.at("lxcc01").converge() == {}
     assert checksums() == before
@@ -443,6 +443,6 @@ def test_a_replaced_member_rejoins_with_its_id(ha):
     ha.do("replace", "lxcc02")
     ha.at("lxcm01").run("salt-run state.orchestrate orchestration.roles")
     ha.at("lxcc02").converge()
-    whole(ha, agents=5)
+    check_healthy(ha, agents=5)
     assert ha.at("lxcc02").run("cat /var/lib/zookeeper/myid").strip() == "2"
     assert ha.at("lxcc02").converge() == {} and ha.at("lxcc01").converge() == {}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 from cluster_lab import Lab
 from document import LAPTOP, DocumentError, Part, parse, run, run_locally
-from ha_cluster import CONTROL, HOSTS, get, mesos_leader, modules_know_who_leads, whole
+from ha_cluster import CONTROL, HOSTS, check_healthy, get, mesos_leader, modules_know_who_leads
 
 from lab import ROOT
 
@@ -63,9 +63,9 @@ def test_the_examples_of_a_document_work(reader: Reader, document: str, part: Pa
 def test_the_cluster_of_the_documents_is_whole_and_a_second_run_changes_nothing(reader: Reader):
     if reader.stopped_at:
         pytest.skip(f"{reader.stopped_at} failed, and this builds on it")
-    whole(reader.lab)
+    check_healthy(reader.lab)
     assert reader.lab.converge_all(HOSTS) == {}
-    whole(reader.lab)
+    check_healthy(reader.lab)
 
 
 def test_masters_that_do_not_lead_redirect_to_the_leader(reader: Reader):

@@ -220,9 +220,9 @@ def test_vagrants_provisioner_makes_a_salt_master_that_knows_its_minion_and_take
     }.items():
         hosts.write(HOST, path.lstrip("/"), contents)
     machine.ssh("rm /usr/bin/salt*")
-    here = network.REPOSITORY_URL
+    url = network.REPOSITORY_URL
     options = (
-        f"-R {here}/salt -G {here}/RPM-GPG-KEY-lab -V {here}/centos/7.9.2009 "
+        f"-R {url}/salt -G {url}/RPM-GPG-KEY-lab -V {url}/centos/7.9.2009 "
         f"""-j '{{"id":"{HOST}","master":"{machine.address}"}}' -F -c /tmp -k /tmp/minion-seed-keys -M stable 3006"""
     )
     installed = machine.ssh(f"sh /tmp/bootstrap_salt.sh {options}", text=True)

@@ -108,8 +108,8 @@ def both(before):
 
 
 def test_both_have_the_same_address_and_do_not_see_each_other(both):
-    first, second = (machine_id(name) for name in both)
-    assert first != second
+    first_id, second_id = (machine_id(name) for name in both)
+    assert first_id != second_id
     assert all(reachable(name) for name in both)
     output("first", "cut", HOST)
     assert not reachable("first") and reachable("second")
@@ -118,8 +118,8 @@ def test_both_have_the_same_address_and_do_not_see_each_other(both):
 
 
 def test_the_list_shows_both(both):
-    shown = output("first", "list")
-    assert all(name in shown for name in both) and shown.count("1 of 1") == 2, shown
+    listing = output("first", "list")
+    assert all(name in listing for name in both) and listing.count("1 of 1") == 2, listing
 
 
 def test_the_power_of_one_leaves_the_other_alone(both):

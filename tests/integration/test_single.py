@@ -101,8 +101,8 @@ def test_a_node_is_what_its_roles_promise(lab):
 
 def test_salt_shows_a_summary_of_each_service_on_one_screen(lab):
     for module, word in (("mesos", "agents"), ("marathon", "instances"), ("chronos", "jobs")):
-        shown = lab.do("salt", HOST, f"{module}.summary", "--no-color")
-        assert word in shown and len(shown.splitlines()) <= 60, shown
+        summary = lab.do("salt", HOST, f"{module}.summary", "--no-color")
+        assert word in summary and len(summary.splitlines()) <= 60, summary
 
 
 @one_line
@@ -120,10 +120,10 @@ def test_salt_shows_a_summary_of_each_service_on_one_screen(lab):
 )
 def test_what_goes_wrong_is_said_in_one_line_and_by_the_exit_code(lab, command, words):
     done = lab.call("run", HOST, "sh", "-c", f"salt-call --no-color {command}")
-    told = (
+    output = (
         done.stderr.strip().removesuffix("Usage:").strip()
     )  # Salt prints on stdout how the function is used
-    assert done.returncode != 0 and words in told and len(told.splitlines()) == 1, told
+    assert done.returncode != 0 and words in output and len(output.splitlines()) == 1, output
 
 
 def test_a_stray_file_in_a_flag_directory_goes_and_the_master_stays_up(lab):

@@ -78,11 +78,11 @@ def changes(results: dict[str, dict]) -> dict[str, list[str]]:
         if state["result"] is not True
     }
     assert not faults, json.dumps(faults, indent=2)
-    found = {
+    ids_by_host = {
         host: [state["__id__"] for state in states.values() if state["changes"]]
         for host, states in results.items()
     }
-    return {host: ids for host, ids in found.items() if ids}
+    return {host: ids for host, ids in ids_by_host.items() if ids}
 
 
 def answer(lab: Lab, function: str, *args: str) -> object:
@@ -123,22 +123,22 @@ def test_roles_come_with_the_roster_and_modules_with_their_helpers(by_ssh):
 
 def test_a_highstate_takes_no_more_round_trips_than_one_of_two_states(by_ssh):
     by_ssh.at("admin").run(COUNTED + SMALL)
-    here, small = ["'*' state.apply"], ["-c /root/small/conf '*' state.apply"]
-    taken = {}
-    for command in (here, small):  # once, so that the modules are there
+    default, small = ["'*' state.apply"], ["-c /root/small/conf '*' state.apply"]
+    trips_by_command = {}
+    for command in (default, small):  # once, so that the modules are there
         trips(by_ssh, *command)
-        taken[command[0]] = trips(by_ssh, *command)
-    print(taken)
-    assert taken[here[0]] == taken[small[0]]
+        trips_by_command[command[0]] = trips(by_ssh, *command)
+    print(trips_by_command)
+    assert trips_by_command[default[0]] == trips_by_command[small[0]]
 
 
 def test_wrong_settings_are_refused_in_one_message_and_nothing_is_touched(by_ssh):
     before = by_ssh.portrait()
-    told = json.dumps(applied(by_ssh, """pillar={"zookeeper": {"zookeper": 1}}"""))
+    output = json.dumps(applied(by_ssh, """pillar={"zookeeper": {"zookeper": 1}}"""))
     assert (
-        told.count("zookeeper:zookeper") == 1
-        and "no such setting. Known: " in told
-        and "Traceback" not in told
+        output.count("zookeeper:zookeper") == 1
+        and "no such setting. Known: " in output
+        and "Traceback" not in output
     )
     assert by_ssh.portrait() == before
 
@@ -157,11 +157,11 @@ def test_a_host_with_no_python_for_salt_is_refused_before_anything_is_copied(by_
     finally:
         by_ssh.run("rm /usr/local/bin/python3; mv /root/python3 /usr/local/bin/ 2>/dev/null; true")
     assert done.returncode != 0
-    told = done.stdout + done.stderr
+    output = done.stdout + done.stderr
     assert (
-        "Nothing was copied." in told
-        and {"3006": "yum -y install python3", "3008": "--relenv"}[by_ssh.line] in told
-    ), told
+        "Nothing was copied." in output
+        and {"3006": "yum -y install python3", "3008": "--relenv"}[by_ssh.line] in output
+    ), output
     assert "_salt\n" not in by_ssh.run("ls -A /var/tmp")
 
 

@@ -77,7 +77,7 @@ def merge(defaults: dict, pillar: dict) -> dict:
 
 def pytest_collection_modifyitems(config, items):
     """Leave out the tests of roles that a node does not have: they say nothing about it."""
-    wanted, other = [], []
+    selected, deselected = [], []
     for item in items:
         node = getattr(item, "callspec", None) and item.callspec.params.get("_testinfra_host")
         fits = node is None or (
@@ -86,10 +86,10 @@ def pytest_collection_modifyitems(config, items):
                 roles_of(node) & set(mark.args) for mark in item.iter_markers("without_role")
             )
         )
-        (wanted if fits else other).append(item)
-    if other:
-        config.hook.pytest_deselected(items=other)
-        items[:] = wanted
+        (selected if fits else deselected).append(item)
+    if deselected:
+        config.hook.pytest_deselected(items=deselected)
+        items[:] = selected
 
 
 @pytest.fixture

@@ -90,7 +90,7 @@ def test_the_firewall_lets_in_what_the_roles_declare_and_no_more(host, roles, se
         return
     runs("firewalld")
     zone = f"--zone={firewall['zone']}"
-    found = {
+    rules = {
         (port, "everyone")
         for port in host.check_output("firewall-cmd %s --list-ports", zone).split()
     }
@@ -99,8 +99,8 @@ def test_the_firewall_lets_in_what_the_roles_declare_and_no_more(host, roles, se
             word.partition("=")[::2] for word in rule.replace('"', "").split() if "=" in word
         )
         assert rule.endswith("accept"), rule
-        found.add((f"{words['port']}/{words['protocol']}", words["address"]))
-    assert found == declared_rules(roles, settings)
+        rules.add((f"{words['port']}/{words['protocol']}", words["address"]))
+    assert rules == declared_rules(roles, settings)
     assert set(host.check_output("firewall-cmd %s --list-services", zone).split()) == set(
         firewall["services"]
     )
@@ -111,9 +111,9 @@ def test_nothing_but_the_zone_opens_the_firewall(host, settings):
     """A rule that was only added at run time is gone after the next reload, and a test of it would lie."""
     firewall = settings("common")["firewall"]
     if firewall["enabled"]:
-        for what in ("--list-ports", "--list-rich-rules", "--list-services"):
+        for option in ("--list-ports", "--list-rich-rules", "--list-services"):
             now, later = (
-                host.check_output(f"firewall-cmd {word} --zone={firewall['zone']} {what}")
+                host.check_output(f"firewall-cmd {word} --zone={firewall['zone']} {option}")
                 for word in ("", "--permanent")
             )
             assert sorted(now.split()) == sorted(later.split())

@@ -79,10 +79,10 @@ def test_a_member_has_the_id_of_the_table(host, zookeeper):
 
 def test_old_snapshots_are_removed(host, zookeeper):
     # The directory of the configuration depends on the package.
-    found = host.check_output(
+    configuration = host.check_output(
         "cat /etc/zookeeper/conf/zoo.cfg 2>/dev/null || cat /etc/zookeeper/zoo.cfg"
     )
     assert (
         f"autopurge.purgeInterval={zookeeper['options']['autopurge.purgeInterval']}"
-        in found.splitlines()
+        in configuration.splitlines()
     )
