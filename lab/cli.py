@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -29,7 +30,7 @@ from . import (
     topology,
 )
 from .plan import command as plan
-from .steps import Steps
+from .steps import Report, Steps, locked
 
 console = Console(highlight=False, soft_wrap=True)
 BUILDER = "lab_up"  # a control group beside those of the hosts; no host can be called so
@@ -175,6 +176,12 @@ def up(
         )
 
 
+def package_repository(report: Report) -> Path:
+    """Build the yum repository, unless another lab is building it; then wait for that."""
+    with locked("packages"):
+        return packages.build_repository(CACHE, report)
+
+
 def build(steps: Steps, name: str, line: str, repository: str, transport: str) -> cluster.Running:
     """Make all that a lab needs and does not have yet, but for the disks of the hosts."""
     shutil.rmtree(instance.run, ignore_errors=True)
@@ -185,9 +192,7 @@ def build(steps: Steps, name: str, line: str, repository: str, transport: str) -
                 environment, cluster.load(name, transport).hosts, report
             ),
             f"wheels of Salt {line}": lambda report: saltenv.host_wheels(environment),
-            "packages and their repository": lambda report: packages.build_repository(
-                CACHE, report
-            ),
+            "packages and their repository": package_repository,
         }
     )
     python = tarball = ""

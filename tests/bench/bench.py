@@ -76,7 +76,13 @@ def main(salt: str) -> None:
         step("state.show_lowstate (render alone)", "salt", "*", "state.show_lowstate")
         lab("down")
         step(
-            "boot a bare host without a minion", "up", "--salt", salt, "--transport", "ssh", "--no-apply"
+            "boot a bare host without a minion",
+            "up",
+            "--salt",
+            salt,
+            "--transport",
+            "ssh",
+            "--no-apply",
         )
         step("first state.apply by salt-ssh", "salt", "*", "state.apply")
         step("second state.apply by salt-ssh", "salt", "*", "state.apply")
