@@ -1,6 +1,9 @@
 """
 Jobs of Chronos: validation, canonical form, differences, and what to send. A helper of the module
 chronos, not a module itself: Salt's loader skips names that begin with ``_``. It sends no requests.
+
+``fields`` is always a mapping from field to value, as in Chronos' JSON. ``generation`` is 2 or 3,
+the generation of the API.
 """
 
 import importlib
@@ -33,16 +36,45 @@ COUNTERS = {
     "lastSuccess": "",
     "lastError": "",
 }
-# The fields of a job, and what they are if a job is made without them; None: the server's own configuration says that.
+# The fields of a job with their defaults. None: the configuration of the server decides.
 DEFAULTS = {
-    "command": "", "shell": True, "executor": "", "executorFlags": "", "taskInfoData": "", "owner": "", "ownerName": "",
-    "description": "", "runAsUser": None, "scheduleTimeZone": "", "epsilon": None, "async": False, "retries": 2,
-    "cpus": None, "mem": None, "disk": None, "disabled": None, "softError": False, "highPriority": False,
-    "dataProcessingJobType": False, "concurrent": False, "arguments": [], "uris": [], "fetch": [],
-    "environmentVariables": [], "constraints": [], "container": {}, "schedule": None, "parents": None,
-}  # fmt: skip
+    "command": "",
+    "shell": True,
+    "executor": "",
+    "executorFlags": "",
+    "taskInfoData": "",
+    "owner": "",
+    "ownerName": "",
+    "description": "",
+    "runAsUser": None,
+    "scheduleTimeZone": "",
+    "epsilon": None,
+    "async": False,
+    "retries": 2,
+    "cpus": None,
+    "mem": None,
+    "disk": None,
+    "disabled": None,
+    "softError": False,
+    "highPriority": False,
+    "dataProcessingJobType": False,
+    "concurrent": False,
+    "arguments": [],
+    "uris": [],
+    "fetch": [],
+    "environmentVariables": [],
+    "constraints": [],
+    "container": {},
+    "schedule": None,
+    "parents": None,
+}
 CHRONOS_2_FIELDS = ("epsilon", "async")
 RESOURCES = ("cpus", "mem", "disk")
+TIMING_FIELDS = ("schedule", "scheduleTimeZone", "parents")
+FETCH_FIELDS = {"uris", "fetch"}
+EXCLUSIVE_FIELDS = (("schedule", "parents"), ("uris", "fetch"))
+# Fields whose values may contain secrets, so that error messages do not quote them.
+CONFIDENTIAL_FIELDS = ("environmentVariables", "container", "arguments")
 FETCH_DEFAULTS = {
     "uri": "",
     "executable": False,
@@ -51,11 +83,18 @@ FETCH_DEFAULTS = {
     "output_file": "",
 }
 CONTAINER_DEFAULTS = {
-    "type": "DOCKER", "image": "", "network": "HOST", "networkName": "", "networkInfos": [], "volumes": [], "parameters": [],
+    "type": "DOCKER",
+    "image": "",
+    "network": "HOST",
+    "networkName": "",
+    "networkInfos": [],
+    "volumes": [],
+    "parameters": [],
     "forcePullImage": False,
-}  # fmt: skip
-EXTRACT_DEFAULT_VERSION = (3, 0, 1)  # by itself what it fetches
-# What a job that ran after one with a schedule still has of its own when that one is deleted.
+}
+# The first version that extracts archives unless the job says otherwise.
+EXTRACT_DEFAULT_VERSION = (3, 0, 1)
+# When a job with a schedule is deleted, a job that ran after it keeps only these fields.
 FIELDS_KEPT_WITHOUT_PARENT = (
     "name",
     "command",
@@ -80,6 +119,7 @@ FIELDS_KEPT_WITHOUT_PARENT = (
 
 
 def check_name(name):
+    """Return the name of a job. Raises SaltInvocationError if it is not text."""
     _arguments.require(
         isinstance(name, str) and name.strip() and name.isprintable(),
         "name",
@@ -90,6 +130,7 @@ def check_name(name):
 
 
 def check_match(match):
+    """Raise SaltInvocationError for an unknown way to compare schedules."""
     _arguments.require(
         match in _chronos_schedule.MATCHES,
         "match",
@@ -99,6 +140,7 @@ def check_match(match):
 
 
 def parse_schedule(argument, value):
+    """Return a Schedule. Raises SaltInvocationError, with the name of the argument."""
     try:
         return _chronos_schedule.parse(value)
     except ValueError as error:
@@ -107,323 +149,388 @@ def parse_schedule(argument, value):
 
 def validate(config, name=None):
     """
-    Return the fields of a job to send, without those that are null: Chronos takes null for the text "null".
+    Return the fields of a job to send, without those that are null.
 
-    Raises SaltInvocationError for what is no field, and for values that Chronos would drop or take for something else.
+    Chronos would take null for the text "null". Raises SaltInvocationError for unknown fields, and
+    for values that Chronos would drop or misunderstand.
     """
     _arguments.require(
         isinstance(config, Mapping), "config", config, "a mapping of the job's fields"
     )
-    given = {field: value for field, value in config.items() if value is not None}
-    if name is not None and given.get("name", name) != name:
+    fields = {field: value for field, value in config.items() if value is not None}
+    if name is not None and fields.get("name", name) != name:
         raise SaltInvocationError(
-            f"config: says name: {given['name']!r}, and the job is called {name!r}"
+            f"config: name is {fields['name']!r}, but the job is called {name!r}"
         )
-    unknown = [
-        str(field)
-        for field in given
-        if field not in DEFAULTS and field not in COUNTERS and field != "name"
-    ]
+    _check_known_fields(fields)
+    fields.pop("name", None)
+    variables = fields.get("environmentVariables")
+    if isinstance(variables, Mapping):
+        fields["environmentVariables"] = [
+            {"name": key, "value": value} for key, value in variables.items()
+        ]
+    _check_types(fields)
+    _check_times(fields)
+    _resolve_exclusive_fields(fields)
+    if "environmentVariables" in fields:
+        fields["environmentVariables"] = _variables_as_text(fields["environmentVariables"])
+    if "constraints" in fields:
+        fields["constraints"] = _constraints_as_text(fields["constraints"])
+    for field in ("fetch", "container"):
+        if field in fields:
+            fields[field] = _without_null(fields[field])
+    return fields
+
+
+def _check_known_fields(fields):
+    allowed = {*DEFAULTS, *COUNTERS, "name"}
+    unknown = [str(field) for field in fields if field not in allowed]
     if unknown:
         raise SaltInvocationError(
             f"config: {', '.join(unknown)}: no such field. A job has {', '.join(sorted(DEFAULTS))}"
         )
-    given.pop("name", None)
-    if isinstance(given.get("environmentVariables"), Mapping):
-        given["environmentVariables"] = [
-            {"name": key, "value": value} for key, value in given["environmentVariables"].items()
-        ]
-    for field, value in given.items():
-        fits, should = _FIELDS.get(field, _TEXT)
-        shown = (
-            "its value"
-            if field in ("environmentVariables", "container", "arguments")
-            else _text.shorten(repr(value))
-        )
-        if not fits(value):
-            raise SaltInvocationError(f"{field}: {shown} should be {should}")
-    if "schedule" in given:
-        parse_schedule("schedule", given["schedule"])
-    if "epsilon" in given:
+
+
+def _check_types(fields):
+    for field, value in fields.items():
+        is_valid, expected = _FIELD_TYPES.get(field, _TEXT)
+        if not is_valid(value):
+            quoted = _text.shorten(repr(value))
+            if field in CONFIDENTIAL_FIELDS:
+                quoted = "its value"
+            raise SaltInvocationError(f"{field}: {quoted} should be {expected}")
+
+
+def _check_times(fields):
+    if "schedule" in fields:
+        parse_schedule("schedule", fields["schedule"])
+    if "epsilon" in fields:
         try:
-            _chronos_schedule.parse_period(given["epsilon"])
+            _chronos_schedule.parse_period(fields["epsilon"])
         except ValueError as error:
             raise SaltInvocationError(f"epsilon: {error}") from None
-    for one, other in (("schedule", "parents"), ("uris", "fetch")):
-        if given.get(one) and given.get(other):
-            raise SaltInvocationError(f"{one}: there is {other}, too. Give one of them")
-        if given.get(other) == [] and one in given:
-            del given[other]
-        elif given.get(one) == [] and other in given:
-            del given[one]
-    if "environmentVariables" in given:
-        given["environmentVariables"] = [
-            {"name": each["name"], "value": _as_text(each.get("value", ""))}
-            for each in given["environmentVariables"]
-        ]
-    if "constraints" in given:
-        given["constraints"] = [[str(part) for part in each] for each in given["constraints"]]
-    for field in ("fetch", "container"):
-        if field in given:
-            given[field] = _without_null(given[field])
-    return given
+
+
+def _resolve_exclusive_fields(fields):
+    """Of two fields that exclude each other, remove the empty one."""
+    for field, alternative in EXCLUSIVE_FIELDS:
+        if fields.get(field) and fields.get(alternative):
+            raise SaltInvocationError(f"{field}: cannot be combined with {alternative}")
+        if field in fields and fields.get(alternative) == []:
+            del fields[alternative]
+        elif alternative in fields and fields.get(field) == []:
+            del fields[field]
 
 
 def _without_null(value):
     if isinstance(value, Mapping):
-        return {name: _without_null(part) for name, part in value.items() if part is not None}
-    return (
-        [_without_null(part) for part in value if part is not None]
-        if isinstance(value, list)
-        else value
-    )
+        return {name: _without_null(item) for name, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_null(item) for item in value if item is not None]
+    return value
 
 
-def validate_all(jobs, known, generation, owner_name):
-    """Return of many jobs the fields of those that are right, by name, with warnings, and what is wrong with the others."""
-    wanted, warnings, faults = {}, {}, []
+def _variables_as_text(variables):
+    return [
+        {"name": variable["name"], "value": _as_text(variable.get("value", ""))}
+        for variable in variables
+    ]
+
+
+def _constraints_as_text(constraints):
+    return [[str(part) for part in constraint] for constraint in constraints]
+
+
+def validate_all(jobs, current_jobs, generation, owner_name):
+    """
+    Return the fields of the valid jobs, and warnings, both by name; and a list of errors.
+
+    jobs
+        Name to fields.
+
+    current_jobs
+        Name to fields of the jobs on the server.
+
+    owner_name
+        The ``ownerName`` that all of them must have, None for any.
+    """
+    fields_by_job, warnings, errors = {}, {}, []
     for name, config in jobs.items():
         try:
             fields = validate(config, check_name(name))
             if owner_name and fields.setdefault("ownerName", owner_name) != owner_name:
                 raise SaltInvocationError(
-                    f"ownerName: {fields['ownerName']!r} should be {owner_name!r}, as owner_name says"
+                    f"ownerName: {fields['ownerName']!r} should be {owner_name!r}, "
+                    "the argument owner_name"
                 )
             warnings[name] = remove_unsupported_fields(fields, generation)
-            if name not in known:
+            if name not in current_jobs:
                 check_new(name, fields, generation)
-            wanted[name] = fields
+            fields_by_job[name] = fields
         except SaltInvocationError as error:
-            faults.append(f"{name}: {error}")
-    return wanted, warnings, faults
+            errors.append(f"{name}: {error}")
+    return fields_by_job, warnings, errors
 
 
-def remove_unsupported_fields(wanted, generation):
-    """Leave out what a generation does not know. Returns warnings."""
-    ignored = [name for name in CHRONOS_2_FIELDS if name in wanted] if generation == 3 else []
+def remove_unsupported_fields(fields, generation):
+    """Remove the fields that a generation does not have. Returns warnings."""
+    if generation != 3:
+        return []
+    ignored = [name for name in CHRONOS_2_FIELDS if name in fields]
     for name in ignored:
-        del wanted[name]
-    return [f"{name}: Chronos 3 has no such field; it was left out" for name in ignored]
+        del fields[name]
+    return [f"{name}: ignored, since Chronos 3 does not have this field" for name in ignored]
 
 
-def check_new(name, wanted, generation):
-    """Refuse a new job that Chronos would refuse, or run at once although nobody said so."""
-    form = re.compile(NAME_PATTERNS[generation], re.ASCII)
+def check_new(name, fields, generation):
+    """Raise SaltInvocationError for a new job that Chronos would reject, or run unexpectedly."""
+    pattern = re.compile(NAME_PATTERNS[generation], re.ASCII)
     _arguments.require(
-        form.fullmatch(name),
+        pattern.fullmatch(name),
         "name",
         name,
         f"made of {NAME_DESCRIPTIONS[generation]} for Chronos {generation}",
     )
-    if not wanted.get("schedule") and not wanted.get("parents"):
+    if not fields.get("schedule") and not fields.get("parents"):
         raise SaltInvocationError(
-            "config: a new job needs a schedule or parents. With none of them it would run at once, and once only"
+            "config: a new job needs a schedule or parents. "
+            "Without them Chronos would run it once, immediately"
         )
-    wanted.setdefault("command", "")  # without it Chronos 2 fails
+    fields.setdefault("command", "")  # Chronos 2 fails without a command.
 
 
-def check_parents(name, wanted, known):
-    """Refuse parents that are not there, and a job that would wait for itself."""
-    unknown = sorted(set(wanted) - set(known) - {name})
-    if unknown:
-        missing = ", ".join(map(repr, unknown))
+# --- parents ---
+
+
+def check_parents(name, parents, jobs):
+    """
+    Raise NotFound for parents that do not exist, SaltInvocationError for a cycle.
+
+    jobs
+        Name to fields of all jobs; of these only ``parents`` is used.
+    """
+    missing = sorted(set(parents) - set(jobs) - {name})
+    if missing:
+        quoted = ", ".join(repr(parent) for parent in missing)
         raise _http_client.NotFound(
-            f"parents: There is no job called {missing}. Chronos 3 would drop {name!r} without a word"
+            f"parents: There is no job called {quoted}. "
+            f"Chronos 3 would accept {name!r} and silently drop it"
         )
-    above, left = set(), list(wanted)
-    while left:
-        each = left.pop()
-        if each not in above:
-            above.add(each)
-            left += known.get(each, {}).get("parents", [])
-    if name in above:
-        raise SaltInvocationError(
-            f"parents: {name!r} would run after itself, by way of {', '.join(sorted(above - {name})) or 'itself'}"
-        )
+    ancestors, queue = set(), list(parents)
+    while queue:
+        ancestor = queue.pop()
+        if ancestor not in ancestors:
+            ancestors.add(ancestor)
+            queue += jobs.get(ancestor, {}).get("parents", [])
+    if name in ancestors:
+        between = sorted(ancestors - {name})
+        via = f", via {', '.join(between)}" if between else ""
+        raise SaltInvocationError(f"parents: {name!r} would run after itself{via}")
 
 
-def parents_by_job(known, foreseen, wanted=()):
-    """Return the parents of each job as they will be."""
-    found = {name: each.get("parents", []) for name, each in known.items()}
-    found.update(foreseen or {})
-    found = {name: parents for name, parents in found.items() if parents is not None}
-    for name in wanted:
-        if wanted[name].get("parents"):
-            found[name] = sorted(set(wanted[name]["parents"]))
-        elif wanted[name].get("schedule"):
-            found[name] = []
-    return found
+def parents_by_job(current_jobs, foreseen, fields_by_job=()):
+    """
+    Return the parents of each job as they will be.
+
+    current_jobs
+        Name to fields of the jobs on the server.
+
+    foreseen
+        Name to parents that other states of a test run would set; None for a deleted job.
+
+    fields_by_job
+        Name to fields of the jobs to write.
+    """
+    parents_of = {name: fields.get("parents", []) for name, fields in current_jobs.items()}
+    parents_of.update(foreseen or {})
+    parents_of = {name: parents for name, parents in parents_of.items() if parents is not None}
+    for name in fields_by_job:
+        fields = fields_by_job[name]
+        if fields.get("parents"):
+            parents_of[name] = sorted(set(fields["parents"]))
+        elif fields.get("schedule"):
+            parents_of[name] = []
+    return parents_of
 
 
-def parent_errors(graph, wanted, gone):
-    """Say what is wrong with the parents of jobs as they will be, if others will be gone."""
-    faults = []
-    for name, fields in wanted.items():
+def parent_errors(graph, fields_by_job, deleted_names):
+    """
+    Return what is wrong with the parents of jobs, as a list of messages.
+
+    graph
+        Name to fields of all jobs as they will be; of these only ``parents`` is used.
+
+    fields_by_job
+        Name to fields of the jobs to write.
+
+    deleted_names
+        The jobs to delete.
+    """
+    errors = []
+    for name, fields in fields_by_job.items():
         try:
             check_parents(name, fields.get("parents", []), graph)
         except (CommandExecutionError, SaltInvocationError) as error:
-            faults.append(f"{name}: {error}")
-    for name, each in graph.items():
-        missed = [parent for parent in each["parents"] if parent in gone]
-        if missed and name not in gone:
-            faults.append(f"{name}: runs after {', '.join(missed)}, which would be deleted")
-    return faults
+            errors.append(f"{name}: {error}")
+    for name, fields in graph.items():
+        deleted_parents = [parent for parent in fields["parents"] if parent in deleted_names]
+        if deleted_parents and name not in deleted_names:
+            errors.append(
+                f"{name}: runs after {', '.join(deleted_parents)}, which would be deleted"
+            )
+    return errors
 
 
 def in_parent_order(graph):
-    """Yield the names of jobs in lists, none before all its parents."""
-    left = {name: set(each["parents"]) for name, each in graph.items()}
-    while left:
-        names = [name for name, parents in left.items() if not parents & left.keys()] or list(left)
+    """Yield lists of names of jobs, so that no job comes before any of its parents."""
+    remaining = {name: set(fields["parents"]) for name, fields in graph.items()}
+    while remaining:
+        names = [name for name, parents in remaining.items() if not parents & remaining.keys()]
+        if not names:  # A cycle.
+            names = list(remaining)
         yield names
         for name in names:
-            del left[name]
+            del remaining[name]
 
 
-def schedule_warnings(body, generation):
-    """What a person should know of when the job to send runs."""
-    found = []
-    zone = body.get("scheduleTimeZone", "")
-    if zone and not _chronos_schedule.zone_known(zone):
-        found.append(
-            f"scheduleTimeZone: {zone} is not known on this minion, so times are compared to the hour. Chronos takes zones that it "
-            "does not know for GMT"
+def schedule_warnings(fields, generation):
+    """Return warnings about the time when a job will run."""
+    warnings = []
+    zone = fields.get("scheduleTimeZone", "")
+    if zone and not _chronos_schedule.has_zone(zone):
+        warnings.append(
+            f"scheduleTimeZone: {zone} is unknown on this minion, so a start may be off by up to "
+            "an hour without being reported. Chronos uses GMT for time zones it does not know"
         )
     try:
-        begins = _chronos_schedule.begins(body.get("schedule"), zone)
+        start = _chronos_schedule.start_time(fields.get("schedule"), zone)
     except ValueError:
-        return found
-    if (
-        begins
-        and begins.timestamp() < time.time()
-        and not body.get("disabled")
-        and _remaining_runs(body["schedule"]) != 0
-    ):
-        then = "runs it at once" if generation == 3 else "leaves out the runs that it has missed"
-        found.append(
-            f"schedule: begins in the past, at {begins.isoformat()}: Chronos {generation} {then}"
+        return warnings
+    in_past = start is not None and start.timestamp() < time.time()
+    if in_past and not fields.get("disabled") and _remaining_runs(fields["schedule"]) != 0:
+        effect = "skips the missed runs"
+        if generation == 3:
+            effect = "runs the job immediately"
+        warnings.append(
+            f"schedule: the start {start.isoformat()} is in the past, "
+            f"so Chronos {generation} {effect}"
         )
-    return found
+    return warnings
 
 
-# --- canonical form and differences ---
+# --- canonical form ---
 
 
-def canonical(given):
-    """The fields of a job that can be compared, in one spelling."""
-    found = {name: value for name, value in given.items() if name in DEFAULTS and value is not None}
+def canonical(fields):
+    """Return the fields of a job that can be compared, in one spelling."""
+    job = {name: value for name, value in fields.items() if name in DEFAULTS and value is not None}
     for name in RESOURCES:
-        if not found.get(name):
-            found.pop(name, None)
-    entries = [{"uri": uri} for uri in found.pop("uris", [])] + found.get("fetch", [])
-    if "fetch" in given or "uris" in given:
-        found["fetch"] = sorted(
-            ({**FETCH_DEFAULTS, **entry} for entry in entries), key=lambda entry: entry["uri"]
-        )
-    if "parents" in found:
-        found["parents"] = sorted(set(found["parents"]))
-    if "constraints" in found:
-        found["constraints"] = sorted([str(part) for part in each] for each in found["constraints"])
-    if "environmentVariables" in found:
-        pairs = found["environmentVariables"]
-        found["environmentVariables"] = sorted(
-            ({"name": each["name"], "value": _as_text(each.get("value", ""))} for each in pairs),
-            key=lambda each: each["name"],
-        )
-    if "container" in found:
-        found["container"] = _canonical_container(found["container"])
-    return found
+        if not job.get(name):
+            job.pop(name, None)
+    entries = [{"uri": uri} for uri in job.pop("uris", [])] + job.get("fetch", [])
+    if "fetch" in fields or "uris" in fields:
+        complete_entries = [{**FETCH_DEFAULTS, **entry} for entry in entries]
+        job["fetch"] = sorted(complete_entries, key=lambda entry: entry["uri"])
+    if "parents" in job:
+        job["parents"] = sorted(set(job["parents"]))
+    if "constraints" in job:
+        job["constraints"] = sorted(_constraints_as_text(job["constraints"]))
+    if "environmentVariables" in job:
+        variables = _variables_as_text(job["environmentVariables"])
+        job["environmentVariables"] = sorted(variables, key=lambda variable: variable["name"])
+    if "container" in job:
+        job["container"] = _canonical_container(job["container"])
+    return job
 
 
-def _canonical_container(given):
-    found = (
-        {
-            **CONTAINER_DEFAULTS,
-            **{name: value for name, value in given.items() if value is not None},
-        }
-        if given
-        else {}
-    )
+def _canonical_container(container):
+    if not container:
+        return {}
+    values = {name: value for name, value in container.items() if value is not None}
+    complete = {**CONTAINER_DEFAULTS, **values}
     for name in ("type", "network"):
-        if found:
-            found[name] = found[name].upper()
-    if found:
-        found["volumes"] = [
-            {**each, "mode": each.get("mode", "RO").upper()} for each in found["volumes"]
-        ]
-        # Chronos shows the numbers of ports as text.
-        found["networkInfos"] = [
-            {
-                "name": "",
-                "labels": [],
-                **each,
-                "portMappings": [
-                    {name: str(value) for name, value in ports.items()}
-                    for ports in each.get("portMappings", [])
-                ],
-            }
-            for each in found["networkInfos"]
-        ]
-    return found
+        complete[name] = complete[name].upper()
+    complete["volumes"] = [
+        {**volume, "mode": volume.get("mode", "RO").upper()} for volume in complete["volumes"]
+    ]
+    complete["networkInfos"] = [_canonical_network(network) for network in complete["networkInfos"]]
+    return complete
+
+
+def _canonical_network(network):
+    # Chronos returns port numbers as text.
+    port_mappings = [
+        {name: str(value) for name, value in mapping.items()}
+        for mapping in network.get("portMappings", [])
+    ]
+    return {"name": "", "labels": [], **network, "portMappings": port_mappings}
 
 
 def _as_text(value):
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+# --- differences ---
+
+
 def changed_fields(
-    current, wanted, replace=False, match="equivalent", preserve_counters=True, reset_schedule=False
+    current, fields, replace=False, match="equivalent", preserve_counters=True, reset_schedule=False
 ):
-    """What is to change of a job: what differs, and what changes although it is the same."""
-    changes = diff(current, _with_defaults(wanted, current, replace), match)
+    """
+    Return what to change in a job, as field to ``old`` and ``new``.
+
+    That is what differs, and what is to be reset although it is equivalent. ``current`` is None for
+    a new job.
+    """
+    changes = diff(current, _with_defaults(fields, current, replace), match)
     if current is None:
         return changes
-    if reset_schedule and wanted.get("schedule") not in (None, current.get("schedule")):
-        changes["schedule"] = {"old": current.get("schedule"), "new": wanted["schedule"]}
-    counted = {name: current[name] for name in COUNTERS if current.get(name)}
-    if counted and not preserve_counters:
-        changes["counters"] = {"old": counted, "new": {name: COUNTERS[name] for name in counted}}
-    # Chronos disables a job that has no runs left. One that gets new ones is to have them.
-    if (
-        "schedule" in changes
-        and wanted.get("schedule")
-        and "disabled" not in wanted
-        and current.get("disabled")
-        and _has_no_runs_left(current)
-    ):
+    schedule = fields.get("schedule")
+    if reset_schedule and schedule not in (None, current.get("schedule")):
+        changes["schedule"] = {"old": current.get("schedule"), "new": schedule}
+    counters = {name: current[name] for name in COUNTERS if current.get(name)}
+    if counters and not preserve_counters:
+        changes["counters"] = {"old": counters, "new": {name: COUNTERS[name] for name in counters}}
+    # Chronos disables a job that has no runs left. A new schedule has to enable it.
+    new_schedule = "schedule" in changes and schedule and "disabled" not in fields
+    if new_schedule and current.get("disabled") and _has_no_runs_left(current):
         changes["disabled"] = {"old": True, "new": False}
     return changes
 
 
 def _has_no_runs_left(job):
-    """Whether a job has a schedule, and no run left."""
     return _remaining_runs(job.get("schedule")) == 0
 
 
-def _with_defaults(wanted, current, replace):
-    """What is wanted, if all is to be replaced with the defaults of what is not given."""
+def _remaining_runs(schedule):
+    """Return the number of runs left; None if it is unlimited or unknown."""
+    try:
+        return _chronos_schedule.parse(schedule).repeat
+    except ValueError:
+        return None
+
+
+def _with_defaults(fields, current, replace):
+    """Return the fields; with ``replace`` also the defaults of the others."""
     if not replace or current is None:
-        return wanted
-    either = {"uris", "fetch"} & set(wanted) or {"fetch" if "fetch" in current else "uris"}
-    left_out = {"uris", "fetch"} - either
+        return fields
+    used_fetch_fields = FETCH_FIELDS & set(fields)
+    if not used_fetch_fields:
+        used_fetch_fields = {"fetch" if "fetch" in current else "uris"}
+    unused_fetch_fields = FETCH_FIELDS - used_fetch_fields
     defaults = {
         name: value
         for name, value in DEFAULTS.items()
-        if value is not None and name not in left_out
+        if value is not None
+        and name not in unused_fetch_fields
+        and (name in current or name == "container")
     }
-    return {
-        **{
-            name: value
-            for name, value in defaults.items()
-            if name in current or name == "container"
-        },
-        **wanted,
-    }
+    return {**defaults, **fields}
 
 
-def diff(current, wanted, match="equivalent"):
-    """What differs between a job as the server shows it and the fields that are wanted."""
-    new, old = canonical(wanted), canonical(current or {})
+def diff(current, fields, match="equivalent"):
+    """Return how fields differ from a job on the server, as field to ``old`` and ``new``."""
+    new, old = canonical(fields), canonical(current or {})
     if current is None:
         return {name: {"old": None, "new": value} for name, value in new.items()}
     if "schedule" in new and "parents" in old:
@@ -431,54 +538,44 @@ def diff(current, wanted, match="equivalent"):
     if "parents" in new and "schedule" in old and new["parents"] is not None:
         new["schedule"] = None
     zone = new.get("scheduleTimeZone", old.get("scheduleTimeZone", ""))
-    changes = {
-        name: {"old": old.get(name), "new": value}
-        for name, value in new.items()
-        if not _is_same(
-            name, value, old.get(name, {} if name == "container" else None), zone, match
-        )
-    }
+    changes = {}
+    for name, value in new.items():
+        old_value = old.get(name, {} if name == "container" else None)
+        if not _is_same(name, value, old_value, zone, match):
+            changes[name] = {"old": old.get(name), "new": value}
     if "parents" in new and "schedule" in new and new["schedule"] is None:
         changes.pop("scheduleTimeZone", None)
-    # Chronos disables a job that has no runs left; to enable it again would not make it run.
+    # Chronos disables a job that has no runs left. Enabling it would not make it run again.
     if new.get("disabled") is False and "schedule" not in changes and _has_no_runs_left(old):
         changes.pop("disabled", None)
     return changes
 
 
-def _is_same(name, wanted, found, zone, match):
-    if wanted is None or found is None:
-        return wanted == found or (not wanted and not found)
+def _is_same(name, new, old, zone, match):
+    if new is None or old is None:
+        return new == old or (not new and not old)
     try:
         if name == "schedule":
-            return _chronos_schedule.equivalent(wanted, found, zone, match)
+            return _chronos_schedule.equivalent(new, old, zone, match)
         if name == "epsilon":
-            return _chronos_schedule.parse_period(wanted) == _chronos_schedule.parse_period(found)
+            return _chronos_schedule.parse_period(new) == _chronos_schedule.parse_period(old)
     except ValueError:
         return False
     if name == "fetch":
-        left_open = [
-            {**entry, "extract": None} if mine["extract"] is None else entry
-            for mine, entry in zip(wanted, found)
-        ]
-        return len(wanted) == len(found) and wanted == left_open
-    return wanted == found
+        return len(new) == len(old) and all(map(_is_same_fetch_entry, new, old))
+    return new == old
 
 
-def _remaining_runs(schedule):
-    """How often a schedule has a job run yet. None: for ever, or not to be told."""
-    try:
-        return _chronos_schedule.parse(schedule).repeat
-    except ValueError:
-        return None
+def _is_same_fetch_entry(new, old):
+    # Without "extract" the server decides.
+    return new == ({**old, "extract": None} if new["extract"] is None else old)
 
 
 def differences(before, after):
-    """What became different of a job."""
-    names = sorted({*before, *after})
+    """Return how two mappings differ, as key to ``old`` and ``new``."""
     return {
         name: {"old": before.get(name), "new": after.get(name)}
-        for name in names
+        for name in sorted({*before, *after})
         if before.get(name) != after.get(name)
     }
 
@@ -486,33 +583,26 @@ def differences(before, after):
 # --- what to send, and what Chronos makes of it ---
 
 
-def merge(current, wanted, changes, replace, preserve_counters):
-    """The whole job to send: what is wanted, and of the server what is to stay."""
-    kept = set(DEFAULTS) - (set(wanted) & {"cpus", "mem", "disk"} if replace else set())
-    base = (
-        {}
-        if replace
-        else {
+def merge(current, fields, changes, replace, preserve_counters):
+    """Return the complete job to send: the fields, and what stays of the current job."""
+    base = {}
+    if not replace:
+        base = {
             name: value
             for name, value in current.items()
-            if name in kept and value not in (None, [], {})
+            if name in DEFAULTS and value not in (None, [], {})
         }
-    )
-    if "uris" in wanted or "fetch" in wanted:
+    if FETCH_FIELDS & set(fields):
         base.pop("uris", None)
         base.pop("fetch", None)
-    timing = ("schedule", "scheduleTimeZone", "parents")
-    if wanted.get("parents"):
-        base = {name: value for name, value in base.items() if name not in timing}
-    elif wanted.get("schedule"):
+    if fields.get("parents"):
+        base = {name: value for name, value in base.items() if name not in TIMING_FIELDS}
+    elif fields.get("schedule"):
         base.pop("parents", None)
     elif replace:
-        base.update({name: current[name] for name in timing if name in current})
-    body = {
-        "name": current["name"],
-        **base,
-        **{name: value for name, value in wanted.items() if name not in COUNTERS},
-    }
+        base.update({name: current[name] for name in TIMING_FIELDS if name in current})
+    without_counters = {name: value for name, value in fields.items() if name not in COUNTERS}
+    body = {"name": current["name"], **base, **without_counters}
     for name in RESOURCES:
         if not body.get(name):
             body.pop(name, None)
@@ -520,38 +610,38 @@ def merge(current, wanted, changes, replace, preserve_counters):
                 body[name] = current[name]
     if "schedule" in body and "schedule" not in changes and current.get("schedule"):
         body["schedule"] = current["schedule"]
-    if "disabled" in current:
-        body["disabled"] = (
-            changes["disabled"]["new"] if "disabled" in changes else current["disabled"]
-        )
+    if "disabled" in changes and "disabled" in current:
+        body["disabled"] = changes["disabled"]["new"]
+    elif "disabled" in current:
+        body["disabled"] = current["disabled"]
     if preserve_counters:
         body.update({name: current[name] for name in COUNTERS if name in current})
     return body
 
 
-def lost_fields(found, wanted):
-    """The fields of a job that Chronos did not keep; that it has been disabled since may have many reasons."""
-    return sorted(field for field in diff(found, wanted) if field != "disabled")
+def lost_fields(job, fields):
+    """
+    Return the fields that Chronos did not store as they were sent.
+
+    ``disabled`` is not among them, since Chronos itself may have disabled the job in the meantime.
+    """
+    return sorted(field for field in diff(job, fields) if field != "disabled")
 
 
 def after_parent_deletion(child, parent):
-    """What Chronos makes of a job whose parent is deleted."""
+    """Return what Chronos makes of a job when one of its parents is deleted."""
     if "parents" in parent:
-        return {
-            **child,
-            "parents": sorted({*child["parents"], *parent["parents"]} - {parent["name"]}),
-        }
-    kept = {name: value for name, value in child.items() if name in FIELDS_KEPT_WITHOUT_PARENT}
-    lost = {
+        parents = {*child["parents"], *parent["parents"]} - {parent["name"]}
+        return {**child, "parents": sorted(parents)}
+    reset = {
         name: "" if default is None else default
         for name, default in DEFAULTS.items()
-        if name in child
+        if name in child and name not in ("parents", "container")
     }
-    for name in ("parents", "container"):
-        lost.pop(name, None)
+    kept_fields = {name: child[name] for name in child if name in FIELDS_KEPT_WITHOUT_PARENT}
     return {
-        **lost,
-        **kept,
+        **reset,
+        **kept_fields,
         "schedule": parent["schedule"],
         "scheduleTimeZone": parent.get("scheduleTimeZone", ""),
     }
@@ -569,110 +659,111 @@ def is_count(value):
 
 
 def is_number(value):
-    return (
-        isinstance(value, (int, float))
-        and not isinstance(value, bool)
-        and 0 <= value < float("inf")
-    )
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return 0 <= value < float("inf")
 
 
 def is_text_list(value):
     return isinstance(value, list) and all(map(is_text, value))
 
 
+def _is_boolean(value):
+    return isinstance(value, bool)
+
+
+def _is_parent_list(value):
+    return is_text_list(value) and bool(value)
+
+
 def _is_variable(value):
-    named = (
-        isinstance(value, Mapping)
-        and set(value) <= {"name", "value"}
-        and is_text(value.get("name"))
-    )
-    return named and isinstance(value.get("value", ""), (str, int, float))
+    if not isinstance(value, Mapping) or not set(value) <= {"name", "value"}:
+        return False
+    return is_text(value.get("name")) and isinstance(value.get("value", ""), (str, int, float))
 
 
 def _is_constraint(value):
-    fits = (
-        isinstance(value, list)
-        and len(value) == 3
-        and is_text(value[0])
-        and value[1] in CONSTRAINT_OPERATORS
-    )
-    return fits and isinstance(value[2], (str, int, float))
+    if not isinstance(value, list) or len(value) != 3:
+        return False
+    attribute, operator, operand = value
+    if not is_text(attribute) or operator not in CONSTRAINT_OPERATORS:
+        return False
+    return isinstance(operand, (str, int, float))
 
 
 def _is_fetch_entry(value):
+    if not isinstance(value, Mapping) or not set(value) <= set(FETCH_DEFAULTS):
+        return False
+    if not is_text(value.get("uri")) or not value["uri"]:
+        return False
     flags = ("executable", "cache", "extract")
-    fits = (
-        isinstance(value, Mapping)
-        and set(value) <= set(FETCH_DEFAULTS)
-        and is_text(value.get("uri"))
-        and value["uri"]
-    )
-    return fits and all(isinstance(value.get(name), (bool, type(None))) for name in flags)
+    return all(isinstance(value.get(flag), (bool, type(None))) for flag in flags)
 
 
 def _is_container(value):
     if value == {}:
         return True
-    fits = (
-        isinstance(value, Mapping)
-        and set(value) <= set(CONTAINER_DEFAULTS)
-        and is_text(value.get("image"))
-        and value["image"]
-    )
-    texts = (
-        all(
-            isinstance(value.get(name), (str, type(None)))
-            for name in ("type", "network", "networkName")
-        )
-        if fits
-        else False
-    )
+    if not isinstance(value, Mapping) or not set(value) <= set(CONTAINER_DEFAULTS):
+        return False
+    if not is_text(value.get("image")) or not value["image"]:
+        return False
+    texts = ("type", "network", "networkName")
+    if not all(isinstance(value.get(name), (str, type(None))) for name in texts):
+        return False
     lists = ("volumes", "parameters", "networkInfos")
-    return texts and all(
-        value.get(name) is None or _is_list_of(lambda each: isinstance(each, Mapping))(value[name])
-        for name in lists
-    )
+    return all(value.get(name) is None or _is_mapping_list(value[name]) for name in lists)
 
 
-def _is_list_of(fits):
-    return lambda value: isinstance(value, list) and all(map(fits, value))
+def _is_mapping(value):
+    return isinstance(value, Mapping)
 
 
-_TEXT = (is_text, "text. A number or a truth value needs quotes")
-_FLAG = (lambda value: isinstance(value, bool), "true or false")
-_COUNT = (is_count, "a number from 0 up")
-_NUMBER = (is_number, "a number from 0 up")
+def _is_list_of(is_valid):
+    return lambda value: isinstance(value, list) and all(map(is_valid, value))
+
+
+_is_mapping_list = _is_list_of(_is_mapping)
+
+# A function that checks the value, and what the value should be.
+_TEXT = (is_text, "text. Numbers and booleans need quotes")
+_BOOLEAN = (_is_boolean, "true or false")
+_COUNT = (is_count, "a number of at least 0")
+_NUMBER = (is_number, "a number of at least 0")
 _TEXTS = (is_text_list, "a list of texts")
-_FIELDS = {
-    **{
-        name: _FLAG
-        for name in (
-            "shell",
-            "async",
-            "disabled",
-            "softError",
-            "highPriority",
-            "dataProcessingJobType",
-            "concurrent",
-        )
-    },
-    **{
-        name: _COUNT for name in ("retries", "successCount", "errorCount", "errorsSinceLastSuccess")
-    },
-    **{name: _NUMBER for name in RESOURCES},
-    **{name: _TEXTS for name in ("arguments", "uris")},
-    "parents": (
-        lambda value: is_text_list(value) and value,
-        "a list of names of jobs, and not an empty one",
+# Fields that are not listed are text.
+_FIELD_TYPES = {
+    "shell": _BOOLEAN,
+    "async": _BOOLEAN,
+    "disabled": _BOOLEAN,
+    "softError": _BOOLEAN,
+    "highPriority": _BOOLEAN,
+    "dataProcessingJobType": _BOOLEAN,
+    "concurrent": _BOOLEAN,
+    "retries": _COUNT,
+    "successCount": _COUNT,
+    "errorCount": _COUNT,
+    "errorsSinceLastSuccess": _COUNT,
+    "cpus": _NUMBER,
+    "mem": _NUMBER,
+    "disk": _NUMBER,
+    "arguments": _TEXTS,
+    "uris": _TEXTS,
+    "parents": (_is_parent_list, "a list of at least one name of a job"),
+    "environmentVariables": (
+        _is_list_of(_is_variable),
+        "a mapping, or a list of entries with name and value",
     ),
-    "environmentVariables": (_is_list_of(_is_variable), "a mapping, or a list of name and value"),
     "constraints": (
         _is_list_of(_is_constraint),
-        f"a list such as [[rack, EQUALS, r1]]; Chronos knows {', '.join(CONSTRAINT_OPERATORS)}",
+        "a list such as [[rack, EQUALS, r1]]. "
+        f"The operators of Chronos are {', '.join(CONSTRAINT_OPERATORS)}",
     ),
     "fetch": (
         _is_list_of(_is_fetch_entry),
-        f"a list of entries with uri, and of {', '.join(FETCH_DEFAULTS)}",
+        f"a list of entries with uri; their fields are {', '.join(FETCH_DEFAULTS)}",
     ),
-    "container": (_is_container, f"a mapping with image, and of {', '.join(CONTAINER_DEFAULTS)}"),
+    "container": (
+        _is_container,
+        f"a mapping with image; its fields are {', '.join(CONTAINER_DEFAULTS)}",
+    ),
 }

@@ -1,9 +1,10 @@
 """
-The schedules of Chronos: what ``R5/2030-01-01T00:00:00Z/PT24H`` means, and whether two of them mean the same. No module
-itself: Salt's loader skips names that begin with ``_``.
+Schedules of Chronos: parse ``R5/2030-01-01T00:00:00Z/PT24H``, and compare two of them. A helper of
+the module chronos, not a module itself: Salt's loader skips names that begin with ``_``.
 
-Nothing is asked and nothing is known here but the time zones of the system. A minion may have none of those: then days are
-taken for 24 hours, and a phase that is off by the hour of summer time counts as the same (``zone_known`` tells).
+It sends no requests and uses only the time zones of the system. On a minion without time zone data
+a day has 24 hours, and a start that is one hour off because of summer time counts as the same; see
+``has_zone``.
 """
 
 import datetime
@@ -12,14 +13,14 @@ from typing import NamedTuple
 
 try:
     import zoneinfo
-except ImportError:  # Python 3.6, which knows no zone by its name
+except ImportError:  # Python 3.6 has no time zones by name.
     zoneinfo = None
 
 MATCHES = ("equivalent", "period", "strict")
 SECOND = 10**6
 HOUR = 3600 * SECOND
 DAY = 24 * HOUR
-LONGEST = 300000 * DAY  # beyond that a time would leave what a datetime can hold
+MAX_PERIOD = 300000 * DAY  # A longer one could exceed the range of a datetime.
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
 _SCHEDULE = re.compile(r"R(\d*)/(.*)/(P.*)")
@@ -36,7 +37,7 @@ _OFFSET_ZONE = re.compile(r"(Etc/)?GMT([+-])(\d{1,2})(?::?(\d\d))?")
 
 
 class Period(NamedTuple):
-    """How long until the next run. Months and days are those of a calendar, the rest is exact."""
+    """The time between two runs. Months and days are calendar units, the rest is exact."""
 
     months: int
     days: int
@@ -45,10 +46,11 @@ class Period(NamedTuple):
 
 class Schedule(NamedTuple):
     """
-    What a schedule says: how often (None: for ever), when first, and how long in between.
+    A parsed schedule.
 
-    ``start`` is the time on the clock as it is written, without a zone, or None for at once; ``offset`` is that of the
-    zone as it is written.
+    ``repeat`` is the number of runs, None for an unlimited number. ``start`` is the local time of
+    the first run as it is written, without a zone, or None to start at once; ``offset`` is the
+    written UTC offset.
     """
 
     repeat: "int | None"
@@ -57,37 +59,41 @@ class Schedule(NamedTuple):
     period: Period
 
 
+# --- parsing ---
+
+
 def parse(text):
-    """Return the Schedule that a text means. Raises ValueError, in one line, for anything that Chronos does not take."""
-    found = _SCHEDULE.fullmatch(text) if isinstance(text, str) else None
-    if not found:
-        raise ValueError(f"{text!r} is no schedule. It looks like R/2030-01-01T00:00:00Z/PT24H")
-    repeat, start, period = found.groups()
-    local, offset = _start(start) if start else (None, datetime.timezone.utc)
+    """Return a text as a Schedule. Raises ValueError, in one line, if Chronos would reject it."""
+    match = _SCHEDULE.fullmatch(text) if isinstance(text, str) else None
+    if not match:
+        raise ValueError(f"{text!r} is not a schedule. Example: R/2030-01-01T00:00:00Z/PT24H")
+    repeat, start, period = match.groups()
+    local, offset = _parse_start(start) if start else (None, datetime.timezone.utc)
     schedule = Schedule(int(repeat) if repeat else None, local, offset, parse_period(period))
     if schedule.repeat not in (0, 1) and not any(schedule.period):
-        raise ValueError(f"{text!r} repeats without a pause in between")
+        raise ValueError(f"{text!r} repeats with an empty period")
     return schedule
 
 
 def parse_period(text):
-    """Return the Period that a text such as ``P1M`` or ``PT60S`` means. Raises ValueError, in one line, if it means none."""
-    found = _PERIOD.fullmatch(text) if isinstance(text, str) else None
-    if not found:
-        raise ValueError(f"{text!r} is no period. It looks like PT24H, P1D or P1M")
-    *parts, fraction = found.groups()
-    years, months, weeks, days, hours, minutes, seconds = (int(part or 0) for part in parts)
+    """Return a text such as ``P1M`` or ``PT60S`` as a Period. Raises ValueError, in one line."""
+    match = _PERIOD.fullmatch(text) if isinstance(text, str) else None
+    if not match:
+        raise ValueError(f"{text!r} is not a period. Examples: PT24H, P1D, P1M")
+    *numbers, fraction = match.groups()
+    years, months, weeks, days, hours, minutes, seconds = (int(number or 0) for number in numbers)
     micros = (hours * 3600 + minutes * 60 + seconds) * SECOND + int((fraction or "").ljust(6, "0"))
     period = Period(12 * years + months, 7 * weeks + days, micros)
-    if (period.months * 31 + period.days) * DAY + micros > LONGEST:
-        raise ValueError(f"{text!r} is longer than centuries")
+    if (period.months * 31 + period.days) * DAY + micros > MAX_PERIOD:
+        raise ValueError(f"{text!r} is longer than {MAX_PERIOD // DAY} days")
     return period
 
 
-def _start(text):
-    found = _START.fullmatch(text)
+def _parse_start(text):
+    """Return the local time and the UTC offset of a start."""
+    match = _START.fullmatch(text)
     try:
-        year, month, day, hour, minute, second, fraction, sign, hours, minutes = found.groups()
+        year, month, day, hour, minute, second, fraction, sign, hours, minutes = match.groups()
         micros = int((fraction or "").ljust(6, "0")[:6])
         local = datetime.datetime(
             int(year),
@@ -98,29 +104,32 @@ def _start(text):
             int(second or 0),
             micros,
         )
-        return local, _fixed(sign, hours, minutes)
+        return local, _fixed_zone(sign, hours, minutes)
     except (AttributeError, ValueError):
         raise ValueError(
-            f"{text!r} is no time. It looks like 2030-01-01T00:00:00Z or 2030-01-01T00:00:00.000+01:00"
+            f"{text!r} is not a time. Examples: 2030-01-01T00:00:00Z, 2030-01-01T00:00:00.000+01:00"
         ) from None
 
 
-def _fixed(sign, hours, minutes):
+# --- time zones ---
+
+
+def _fixed_zone(sign, hours, minutes):
     offset = datetime.timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
     return datetime.timezone(-offset if sign == "-" else offset)
 
 
 def _zone(name):
-    """The time zone of a name, as Java understands it. Raises LookupError if there is none of that name."""
+    """Return the time zone that Java has under a name. Raises LookupError if there is none."""
     if _FIXED_ZONE.fullmatch(name):
         return datetime.timezone.utc
-    found = _OFFSET_ZONE.fullmatch(name)
+    match = _OFFSET_ZONE.fullmatch(name)
     try:
-        if found:
-            posix, sign, hours, minutes = found.groups()
-            return _fixed(
-                {"+": "-", "-": "+"}[sign] if posix else sign, hours, minutes
-            )  # Etc/GMT+1 lies in the west
+        if match:
+            prefix, sign, hours, minutes = match.groups()
+            if prefix:  # POSIX signs: Etc/GMT+1 is west of Greenwich.
+                sign = "-" if sign == "+" else "+"
+            return _fixed_zone(sign, hours, minutes)
         if zoneinfo:
             return zoneinfo.ZoneInfo(name)
     except (KeyError, ValueError, OSError):
@@ -128,138 +137,150 @@ def _zone(name):
     raise LookupError(name)
 
 
-def zone_known(name):
-    """Whether there is a time zone of that name here; "" is none, and that is well known."""
+def has_zone(name):
+    """Return whether this minion has a time zone; True for "", which means none."""
+    if not name:
+        return True
     try:
-        return not name or bool(_zone(name))
+        _zone(name)
     except LookupError:
         return False
+    return True
 
 
-def begins(text, tz=""):
-    """Return when a schedule begins, a datetime with its zone; None if at once. ``tz`` goes before the offset in the text."""
+def start_time(text, tz=""):
+    """
+    Return the start of a schedule as a datetime with its zone, None to start at once.
+
+    ``tz`` takes precedence over the offset in the text.
+    """
     schedule = parse(text)
     if schedule.start is None:
         return None
     try:
-        return schedule.start.replace(tzinfo=_zone(tz) if tz else schedule.offset)
+        zone = _zone(tz) if tz else schedule.offset
     except LookupError:
-        return schedule.start.replace(
-            tzinfo=datetime.timezone.utc
-        )  # what Chronos does with names that it does not know
+        zone = datetime.timezone.utc  # As Chronos does for unknown zones.
+    return schedule.start.replace(tzinfo=zone)
 
 
-def difference(desired, current, tz="", match="equivalent"):
-    """
-    Return in a few words how a schedule of a server differs from the one that is wanted, "" where it does not.
-
-    desired, current
-        Two schedules. Chronos writes the current one anew with each run: a later start, a lower number, another spelling.
-
-    tz
-        The name of the job's time zone, in which both are meant; "": the offsets that stand in them count.
-
-    match
-        ``equivalent``: the current one may be the desired one after some runs: the same period, in the same phase, for ever
-        or not more often. ``period``: the start does not matter. ``strict``: no run has changed it.
-
-    Raises ValueError if one of them is none, or for an unknown ``match``.
-    """
-    if match not in MATCHES:
-        raise ValueError(f"{match!r} is none of {', '.join(MATCHES)}")
-    wanted, found = parse(desired), parse(current)
-    slack = 0
-    try:
-        zone = _zone(tz) if tz else None
-    except LookupError:
-        zone, slack = datetime.timezone.utc, HOUR
-    if not _same_repeat(wanted.repeat, found.repeat, match):
-        return f"repeats {_often(found.repeat)} instead of {_often(wanted.repeat)}"
-    if not _same_period(
-        wanted.period, found.period, zone is not None and not isinstance(zone, datetime.timezone)
-    ):
-        return f"period {current.rpartition('/')[2]} instead of {desired.rpartition('/')[2]}"
-    if match == "period" or (
-        wanted.start is None and (match == "equivalent" or found.start is None)
-    ):
-        return ""
-    if wanted.start is None or found.start is None:
-        return "begins at once" if found.start is None else "does not begin at once"
-    zone_there = zone or wanted.offset
-    end = found.start if zone else _local(_instant(found.start, found.offset), zone_there)
-    if end == wanted.start:
-        return ""
-    if match == "strict":
-        return "begins at another time"
-    return (
-        ""
-        if _reaches(wanted.start, end, wanted.period, zone_there, slack)
-        else "runs at other times"
-    )
+# --- comparison ---
 
 
 def equivalent(desired, current, tz="", match="equivalent"):
-    """Whether a schedule of a server is the one that is wanted; see ``difference``."""
-    return not difference(desired, current, tz, match)
+    """
+    Return whether the schedule of a server matches the desired one.
+
+    desired, current
+        Two schedules. With each run Chronos rewrites the current one: it moves the start, lowers
+        the number of repetitions and may use another spelling.
+
+    tz
+        The name of the job's time zone, which applies to both; "": their own offsets apply.
+
+    match
+        ``equivalent``: the current one may be the desired one after some runs: the same period and
+        phase, and unlimited or no more repetitions. ``period``: the start does not matter.
+        ``strict``: the same start and number of repetitions.
+
+    Raises ValueError for invalid schedules, or for an unknown ``match``.
+    """
+    if match not in MATCHES:
+        raise ValueError(f"{match!r} is not one of {', '.join(MATCHES)}")
+    desired, current = parse(desired), parse(current)
+    tolerance = 0
+    try:
+        zone = _zone(tz) if tz else None
+    except LookupError:
+        zone, tolerance = datetime.timezone.utc, HOUR
+    days_vary = zone is not None and not isinstance(zone, datetime.timezone)
+    if not _same_repeat(desired.repeat, current.repeat, match):
+        return False
+    if not _same_period(desired.period, current.period, days_vary):
+        return False
+    if match == "period":
+        return True
+    if desired.start is None:
+        return match == "equivalent" or current.start is None
+    if current.start is None:
+        return False
+    start = current.start
+    if zone is None:
+        zone = desired.offset
+        start = _to_local(_to_instant(start, current.offset), zone)
+    if start == desired.start:
+        return True
+    if match == "strict":
+        return False
+    return _is_run(start, desired.start, desired.period, zone, tolerance)
 
 
-def _often(repeat):
-    return "for ever" if repeat is None else f"{repeat} times"
+def _same_repeat(desired, current, match):
+    if desired is None or current is None or match == "strict":
+        return desired == current
+    return current <= desired
 
 
-def _same_repeat(wanted, found, match):
-    if wanted is None or found is None or match == "strict":
-        return wanted == found
-    return found <= wanted
-
-
-def _same_period(one, other, days_vary):
+def _same_period(desired, current, days_vary):
     if days_vary:
-        return one == other
-    return (one.months, one.days * DAY + one.micros) == (
-        other.months,
-        other.days * DAY + other.micros,
-    )
+        return desired == current
+    desired_micros = desired.days * DAY + desired.micros
+    current_micros = current.days * DAY + current.micros
+    return desired.months == current.months and desired_micros == current_micros
 
 
-def _instant(local, zone):
-    """Microseconds since 1970 of a time on the clock of a zone."""
+def _to_instant(local, zone):
+    """Return the microseconds since 1970 of a local time in a zone."""
     return (local.replace(tzinfo=zone) - EPOCH) // datetime.timedelta(microseconds=1)
 
 
-def _local(instant, zone):
+def _to_local(instant, zone):
     return (EPOCH + datetime.timedelta(microseconds=instant)).astimezone(zone).replace(tzinfo=None)
 
 
-def _later(local, period, times, zone):
-    """The instant that is so many periods after a time: first months, then days, on the clock; then the exact rest."""
-    years, month = divmod(local.month - 1 + period.months * times, 12)
-    year, month = local.year + years, month + 1
-    following = datetime.date(year + month // 12, month % 12 + 1, 1)
-    last = (following - datetime.timedelta(days=1)).day
-    moved = local.replace(year=year, month=month, day=min(local.day, last)) + datetime.timedelta(
-        days=period.days * times
-    )
-    return _instant(moved, zone) + period.micros * times
+def _add_periods(local, period, count, zone):
+    """
+    Return the instant that is some periods after a local time.
+
+    Months are added first, then days, both in local time; then the exact part.
+    """
+    years, month_index = divmod(local.month - 1 + period.months * count, 12)
+    year, month = local.year + years, month_index + 1
+    next_month = datetime.date(year + month // 12, month % 12 + 1, 1)
+    days_in_month = (next_month - datetime.timedelta(days=1)).day
+    moved = local.replace(year=year, month=month, day=min(local.day, days_in_month))
+    moved += datetime.timedelta(days=period.days * count)
+    return _to_instant(moved, zone) + period.micros * count
 
 
-def _reaches(start, end, period, zone, slack):
-    """Whether a time is so many periods after another one. ``slack``: how far it may be off, in microseconds."""
-    goal, begin = _instant(end, zone), _instant(start, zone)
-    if goal < begin:
+def _is_run(local, start, period, zone, tolerance):
+    """
+    Return whether a local time is some periods after the start of a schedule.
+
+    tolerance
+        The only deviation that is allowed, in microseconds.
+    """
+    target, start_instant = _to_instant(local, zone), _to_instant(start, zone)
+    if target < start_instant:
         return False
-    if not period.months:
-        length = period.days * DAY + period.micros
-        near = (goal - begin + length // 2) // length if length else 0
-        off = [
-            abs(_later(start, period, times, zone) - goal)
-            for times in range(max(0, near - 1), near + 2)
-        ]
-        return min(off) == 0 or (min(off) == slack and bool(period.micros))
-    # Chronos 3 skips missed runs by many periods at once, and goes on by one: the 31st of a month comes out differently.
-    step, times = start, 0
-    while _instant(step, zone) <= goal:
-        if goal in (_instant(step, zone), _later(start, period, times, zone)):
+    if period.months:
+        return _is_calendar_run(target, start, period, zone)
+    length = period.days * DAY + period.micros
+    nearest = (target - start_instant + length // 2) // length if length else 0
+    deviations = [
+        abs(_add_periods(start, period, count, zone) - target)
+        for count in range(max(0, nearest - 1), nearest + 2)
+    ]
+    deviation = min(deviations)
+    return deviation == 0 or (deviation == tolerance and bool(period.micros))
+
+
+def _is_calendar_run(target, start, period, zone):
+    # Chronos adds one period per run, but Chronos 3 adds all periods of missed runs at once. For
+    # the 31st of a month the two differ.
+    step, count = start, 0
+    while _to_instant(step, zone) <= target:
+        if target in (_to_instant(step, zone), _add_periods(start, period, count, zone)):
             return True
-        step, times = _local(_later(step, period, 1, zone), zone), times + 1
+        step, count = _to_local(_add_periods(step, period, 1, zone), zone), count + 1
     return False

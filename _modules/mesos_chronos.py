@@ -1,20 +1,23 @@
 """
-The jobs of Chronos: what they are, how they do, and everything that can be done with them. Loaded as ``chronos``. For
-Chronos 2.3 to 3.0, whose API moved with 3.0: which of the two a server speaks is found out.
+Query and manage the jobs of Chronos. Loaded as ``chronos``. Supports Chronos 2.3 to 3.0; the API
+changed with 3.0, and the functions detect which of the two generations a server has.
 
-Every function takes ``profile`` and settings of the connection, such as ``url`` and ``timeout``: see ``chronos.connection``.
-Any server will do, as those that do not lead pass every request on to the leader. But they keep to themselves what the
-leader says is wrong, and tell the status alone.
+Every function takes ``profile`` and connection settings such as ``url`` and ``timeout``, see
+``chronos.connection``. Any server can be queried: those that do not lead forward each request to
+the leader. However, they forward only the status of an error, not the leader's message.
 
-Chronos replaces a job as a whole, and writes a job's schedule anew with each run. Here, what is not given stays as it is: the
-other fields of a job, its counters, and the schedule, unless it is really another one.
+Chronos replaces a job as a whole, and rewrites the schedule of a job with each run. These functions
+preserve what they are not asked to change: the other fields of a job, its counters, and its
+schedule, unless the new one differs by more than completed runs.
 """
 
 import contextlib
+import datetime
 import importlib
 import importlib.util
 import re
 import time
+import typing
 from collections.abc import Mapping
 
 import _arguments
@@ -36,9 +39,11 @@ importlib.reload(_chronos_job)
 
 DEFAULT_URL = "http://127.0.0.1:4400"
 PREFIXES = {2: "/scheduler", 3: "/v1/scheduler"}
-ALL = 10**6  # jobs; a search without a limit stops after ten
-POLL = 0.2  # seconds between two looks for a new job
-STATISTICS = (
+# The limit for a search for all jobs; by default Chronos returns ten.
+SEARCH_LIMIT = 10**6
+POLL_INTERVAL = 0.2
+MAX_WAIT = 3600
+PERCENTILES = (
     "99thPercentile",
     "98thPercentile",
     "95thPercentile",
@@ -46,20 +51,21 @@ STATISTICS = (
     "median",
     "mean",
 )
+STATUSES = ("success", "failure", "fresh")
+STATES = ("idle", "queued", "running")
+# What Chronos sends as the message if it has none.
+EMPTY_MESSAGES = ("Bad Request", "Internal Server Error")
 
 
 __virtualname__ = "chronos"
 
 
 def __virtual__():
-    """Leave the name to Salt's own module where that one works: on a proxy minion for Chronos, up to Salt 3007."""
-    proxied = (__opts__.get("proxy") or {}).get("proxytype")
-    if (
-        salt.utils.platform.is_proxy()
-        and proxied == "chronos"
-        and importlib.util.find_spec("salt.proxy.chronos")
-    ):
-        return False, "This is a proxy minion for Chronos: the module of Salt itself keeps the name"
+    """Leave the name to Salt's own module where it works: on a proxy minion, up to Salt 3007."""
+    proxy_type = (__opts__.get("proxy") or {}).get("proxytype")
+    is_chronos_proxy = salt.utils.platform.is_proxy() and proxy_type == "chronos"
+    if is_chronos_proxy and importlib.util.find_spec("salt.proxy.chronos"):
+        return False, "On a proxy minion for Chronos, Salt's own module has this name"
     return __virtualname__
 
 
@@ -76,7 +82,8 @@ connection.__doc__ = _http_settings.CONNECTION_DOC.format(
     default=DEFAULT_URL,
     port=4400,
     extra_settings="""
-        * ``api_version``: 2 or 3, the generation of the API. Default ``auto``: the server is asked, once for each process.""",
+        * ``api_version``: 2 or 3, the generation of the API. Default ``auto``: detected once per
+          process.""",
 )
 
 
@@ -85,13 +92,13 @@ connection.__doc__ = _http_settings.CONNECTION_DOC.format(
 
 def ping(profile=None, **connection):
     """
-    Ask whether Chronos answers.
+    Check that Chronos responds.
 
     profile, connection
-        Where and how to ask: see ``chronos.connection``.
+        Connection settings, see ``chronos.connection``.
 
-    Returns True. Raises CommandExecutionError with what each server said if none answers, or if what answers is no Chronos.
-    Rests on ``GET /ping``, which is the leader's to answer.
+    Returns True. Raises CommandExecutionError with the error of each server if none responds, or if
+    the response is not from Chronos. Uses ``GET /ping``, which the leader answers.
 
     CLI Example:
 
@@ -103,35 +110,36 @@ def ping(profile=None, **connection):
 
 
 def _ping(client):
-    answer = client.get("/ping")
-    if answer.text().strip() != "pong":
-        raise _strange(answer)
+    response = client.get("/ping")
+    if response.text().strip() != "pong":
+        raise _unexpected_response(response)
     return True
 
 
 @contextlib.contextmanager
-def _understood(answer):
-    """Say in one line that an answer is not what it should be, if what is needed of it is not there."""
+def _parsing(response):
+    """Raise an error about the response, in one line, if its content is not as expected."""
     try:
         yield
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise _strange(answer) from None
+        raise _unexpected_response(response) from None
 
 
-def _strange(answer):
-    return answer.error(_http_client.HttpError, f"not how Chronos answers: {answer.summary()}")
+def _unexpected_response(response):
+    text = f"the response is not from Chronos: {response.summary()}"
+    return response.error(_http_client.HttpError, text)
 
 
 def leader(profile=None, **connection):
     """
-    Say which Chronos leads. That it is known means that it answers, too: the others ask it.
+    Show the leading Chronos. A result also means that it responds, since the other servers ask it.
 
     profile, connection
-        Where and how to ask: see ``chronos.connection``.
+        Connection settings, see ``chronos.connection``.
 
-    Returns ``url``, ``host`` and ``port`` of the leader as it makes itself known. Chronos up to 2.4 does not tell who
-    leads, only that somebody does: then all three are None. Raises CommandExecutionError with what each server said if
-    none of them knows a leader.
+    Returns ``url``, ``host`` and ``port`` under which the leader announces itself. Chronos up to
+    2.4 reveals only that there is a leader: all three are None. Raises CommandExecutionError with
+    the error of each server if none of them knows a leader.
 
     CLI Example:
 
@@ -150,24 +158,24 @@ def leader(profile=None, **connection):
 
 
 def _leader(server):
-    # Neither generation knows the path of the other, and 2.4 has no such question at all.
+    # Neither generation has the path of the other, and 2.4 has no such path at all.
     for prefix in (PREFIXES[3], PREFIXES[2]):
-        answer = server.get(f"{prefix}/leader", allow=(404, 405))
-        if answer.status == 200:
-            return _http_client.leader_address(answer)
+        response = server.get(f"{prefix}/leader", allow=(404, 405))
+        if response.status == 200:
+            return _http_client.leader_address(response)
     _ping(server)
     return {"url": None, "host": None, "port": None}
 
 
 def api_version(profile=None, **connection):
     """
-    Say which generation of the API the servers speak.
+    Show the generation of the API that the servers have.
 
     profile, connection
-        Where and how to ask: see ``chronos.connection``. With ``api_version`` nobody is asked.
+        Connection settings, see ``chronos.connection``. With ``api_version`` nothing is sent.
 
-    Returns 2 (Chronos 2.3 to 2.5, below ``/scheduler``) or 3 (Chronos 3.0, below ``/v1/scheduler``). Chronos tells its
-    version nowhere.
+    Returns 2 (Chronos 2.3 to 2.5, paths below ``/scheduler``) or 3 (Chronos 3.0, paths below
+    ``/v1/scheduler``). Chronos does not reveal its exact version.
 
     CLI Example:
 
@@ -181,13 +189,13 @@ def api_version(profile=None, **connection):
 
 
 def _generation(client):
-    forced = client.setting("api_version")
-    if forced not in (None, "auto"):
-        _arguments.require(str(forced) in ("2", "3"), "api_version", forced, "2, 3 or auto")
-        return int(forced)
+    setting = client.setting("api_version")
+    if setting not in (None, "auto"):
+        _arguments.require(str(setting) in ("2", "3"), "api_version", setting, "2, 3 or auto")
+        return int(setting)
     key = _generation_key(client)
     if key not in __context__:
-        __context__[key] = _probed(client)
+        __context__[key] = _detect_generation(client)
     return __context__[key]
 
 
@@ -195,65 +203,69 @@ def _generation_key(client):
     return f"chronos.api_version:{','.join(client.urls)}"
 
 
-def _probed(client):
-    answer = client.get(f"{PREFIXES[3]}/jobs/summary", allow=(404, 405))
-    if answer.status == 200:
-        _summarized(
-            answer
-        )  # some other server may have a page for every path: that is not to be remembered
+def _detect_generation(client):
+    response = client.get(f"{PREFIXES[3]}/jobs/summary", allow=(404, 405))
+    if response.status == 200:
+        # Another web server may have a page for every path. Fail, so that this is not remembered.
+        _parse_summaries(response)
         return 3
     _ping(client)
     return 2
 
 
-def _ask(client, method, path, done=None, **options):
+def _request(client, method, path, read_back=None, **options):
     """
-    Ask below the prefix of the servers' generation; ``done`` makes it a write, see ``Client.write``.
+    Send a request below the prefix of the generation.
 
-    An error of the API is never 404, so that is the prefix: other servers may answer now than those who were asked for it.
+    With ``read_back`` it is a write, see ``Client.write``. Chronos never reports an error with 404,
+    so a 404 means that the prefix is wrong: since the generation was detected, the servers may have
+    been replaced by others.
     """
 
-    def ask(generation):
-        if done:
-            return client.write(method, PREFIXES[generation] + path, done, **options)
+    def send(generation):
+        if read_back:
+            return client.write(method, PREFIXES[generation] + path, read_back, **options)
         return client.request(method, PREFIXES[generation] + path, **options)
 
     generation = _generation(client)
     try:
-        return ask(generation)
+        return send(generation)
     except _http_client.NotFound:
         __context__.pop(_generation_key(client), None)
         if _generation(client) == generation:
             raise
-        return ask(_generation(client))
+        return send(_generation(client))
 
 
-def _ask_3(client, path, **options):
-    """Ask for what only Chronos 3 has; None from Chronos 2, also if it turns out just now that it is one."""
+def _get_from_3(client, path, **options):
+    """GET what only Chronos 3 has. Returns None for Chronos 2, also if it is detected only now."""
     if _generation(client) == 2:
         return None
     try:
-        return _ask(client, "GET", path, **options)
+        return _request(client, "GET", path, **options)
     except _http_client.HttpError:
         if _generation(client) == 3:
             raise
         return None
 
 
-def _change(client, method, path, name, **options):
-    """Ask for something about a job that may not be there. Raises NotFound if it is not."""
+def _request_about(client, method, path, name, **options):
+    """Send a request about a job. Raises NotFound if the job does not exist."""
     try:
-        return _ask(client, method, path, **options)
+        return _request(client, method, path, **options)
     except (_http_client.InvalidRequest, _http_client.ServerError) as error:
-        if _says_missing(error.info["message"] or ""):
+        if _means_missing(error.info["message"] or ""):
             raise _no_job(name) from None
-        if error.info["message"] in ("Bad Request", "Internal Server Error"):
-            hint = "A server that does not lead keeps the reason to itself: ask the one that chronos.leader names"
+        if error.info["message"] in EMPTY_MESSAGES:
+            hint = (
+                "Only the leader returns the reason of an error: query the server that "
+                "chronos.leader shows"
+            )
             raise type(error)(f"{error}. {hint}", **error.info) from None
         raise
 
 
-def _says_missing(message):
+def _means_missing(message):
     return "not found" in message
 
 
@@ -269,12 +281,13 @@ def jobs(profile=None, **connection):
     Show all jobs.
 
     profile, connection
-        Where and how to ask: see ``chronos.connection``.
+        Connection settings, see ``chronos.connection``.
 
-    Returns name to job, sorted by name, each with the fields that Chronos tells: ``command``, ``cpus``, ``mem`` and ``disk``
-    (MiB), ``schedule`` (that of the next run) and ``scheduleTimeZone`` or ``parents``, ``disabled``, ``successCount``,
-    ``errorCount``, ``lastSuccess``, ``lastError`` ... What Chronos lists twice, as ``uris`` and as ``fetch``, is shown in
-    ``fetch`` alone. Rests on ``GET jobs``.
+    Returns name to job, sorted by name, with the fields that Chronos returns: ``command``,
+    ``cpus``, ``mem`` and ``disk`` (MiB), ``schedule`` (of the next run) and ``scheduleTimeZone`` or
+    ``parents``, ``disabled``, ``successCount``, ``errorCount``, ``lastSuccess``, ``lastError`` and
+    more. Chronos may list the same files in ``uris`` and ``fetch``; then ``uris`` is empty here.
+    Uses ``GET jobs``.
 
     CLI Example:
 
@@ -286,17 +299,18 @@ def jobs(profile=None, **connection):
 
 
 def _jobs(client):
-    return _by_name(_ask(client, "GET", "/jobs"))
+    return _parse_jobs(_request(client, "GET", "/jobs"))
 
 
-def _by_name(answer):
-    found = answer.json(list)
-    with _understood(answer):
-        return {each["name"]: _plain(each) for each in sorted(found, key=lambda each: each["name"])}
+def _parse_jobs(response):
+    jobs = response.json(list)
+    with _parsing(response):
+        jobs.sort(key=lambda job: job["name"])
+        return {job["name"]: _normalized(job) for job in jobs}
 
 
-def _plain(job):
-    """A job with what is to be fetched said once, and parents sorted."""
+def _normalized(job):
+    """Return a copy of a job with its files in ``fetch`` only, and sorted parents."""
     job = dict(job)
     if job.get("fetch") and job.get("uris"):
         job["uris"] = []
@@ -310,13 +324,13 @@ def job(name, profile=None, **connection):
     Show a job.
 
     name
-        Its name.
+        Name of the job.
 
     profile, connection
-        Where and how to ask: see ``chronos.connection``.
+        Connection settings, see ``chronos.connection``.
 
-    Returns its fields, see ``chronos.jobs``. Raises CommandExecutionError if there is no such job. Rests on ``GET job/NAME``,
-    for Chronos 2 on ``GET jobs``.
+    Returns its fields, see ``chronos.jobs``. Raises CommandExecutionError if there is no such job.
+    Uses ``GET job/NAME``, for Chronos 2 ``GET jobs``.
 
     CLI Example:
 
@@ -324,43 +338,44 @@ def job(name, profile=None, **connection):
 
         salt-call chronos.job hello
     """
-    return _known(_client(profile, connection), _chronos_job.check_name(name))
+    return _get_job(_client(profile, connection), _chronos_job.check_name(name))
 
 
-def _known(client, name):
-    found = _find(client, name)
-    if found is None:
+def _get_job(client, name):
+    """Return a job. Raises NotFound if it does not exist."""
+    job = _find_job(client, name)
+    if job is None:
         raise _no_job(name)
-    return found
+    return job
 
 
-def _find(client, name):
-    """A job, None if there is none of that name."""
-    answer = _ask_3(client, f"/job/{_http_client.quote(name)}", allow=(400,))
-    if answer is None:
+def _find_job(client, name):
+    """Return a job, None if it does not exist."""
+    response = _get_from_3(client, f"/job/{_http_client.quote(name)}", allow=(400,))
+    if response is None:
         return _jobs(client).get(name)
-    if answer.status == 200:
-        found = answer.json()
-        if found.get("name") != name:
-            raise _strange(answer)
-        return _plain(found)
-    # A server that does not lead passes on the status without a word, which may mean anything.
-    if _says_missing(answer.summary()) or name not in _summaries(client):
+    if response.status == 200:
+        job = response.json()
+        if job.get("name") != name:
+            raise _unexpected_response(response)
+        return _normalized(job)
+    # A server that does not lead forwards 400 without a message, which may have any reason.
+    if _means_missing(response.summary()) or name not in _summaries(client):
         return None
-    return _plain(answer.raise_for_status().json())
+    return _normalized(response.raise_for_status().json())
 
 
 def job_exists(name, profile=None, **connection):
     """
-    Say whether there is a job of a name.
+    Check whether a job exists.
 
     name
-        Its name.
+        Name of the job.
 
     profile, connection
-        Where and how to ask: see ``chronos.connection``.
+        Connection settings, see ``chronos.connection``.
 
-    Returns True or False. False is a job that is not there; whatever else is wrong raises CommandExecutionError.
+    Returns True or False. Raises CommandExecutionError if Chronos cannot be queried.
 
     CLI Example:
 
@@ -368,19 +383,20 @@ def job_exists(name, profile=None, **connection):
 
         salt-call chronos.job_exists hello
     """
-    return _find(_client(profile, connection), _chronos_job.check_name(name)) is not None
+    return _find_job(_client(profile, connection), _chronos_job.check_name(name)) is not None
 
 
 def jobs_summary(profile=None, **connection):
     """
-    Show all jobs in a line each.
+    Show a summary of all jobs.
 
     profile, connection
-        Where and how to ask: see ``chronos.connection``.
+        Connection settings, see ``chronos.connection``.
 
-    Returns name to ``status`` (``success``, ``failure``, or ``fresh`` before the first run), ``state`` (``idle``, ``queued``, or
-    ``1 running``), ``schedule``, ``parents`` and ``disabled``, sorted by name. Rests on ``GET jobs/summary``, for Chronos 2 on
-    ``GET jobs`` and ``GET graph/csv``.
+    Returns name to ``status`` (``success``, ``failure``, or ``fresh`` before the first run),
+    ``state`` (``idle``, ``queued``, or for example ``1 running``), ``schedule``, ``parents`` and
+    ``disabled``, sorted by name. Uses ``GET jobs/summary``, for Chronos 2 ``GET jobs`` and
+    ``GET graph/csv``.
 
     CLI Example:
 
@@ -392,52 +408,51 @@ def jobs_summary(profile=None, **connection):
 
 
 def _summaries(client):
-    answer = _ask_3(client, "/jobs/summary")
-    if answer is not None:
-        return _summarized(answer)
-    states = _graph(client)
-    return {
-        name: {
-            "status": states.get(name, {}).get("status", "fresh"),
-            "state": states.get(name, {}).get("state", "idle"),
-            "schedule": each.get("schedule", ""),
-            "parents": each.get("parents", []),
-            "disabled": each.get("disabled", False),
+    response = _get_from_3(client, "/jobs/summary")
+    if response is not None:
+        return _parse_summaries(response)
+    nodes = _graph(client)
+    summaries = {}
+    for name, job in _jobs(client).items():
+        node = nodes.get(name, {})
+        summaries[name] = {
+            "status": node.get("status", "fresh"),
+            "state": node.get("state", "idle"),
+            "schedule": job.get("schedule", ""),
+            "parents": job.get("parents", []),
+            "disabled": job.get("disabled", False),
         }
-        for name, each in _jobs(client).items()
-    }
+    return summaries
 
 
-def _summarized(answer):
-    found = answer.json()
-    with _understood(answer):
-        jobs = {
-            each["name"]: {key: value for key, value in each.items() if key != "name"}
-            for each in found["jobs"]
-        }
-        return {
-            name: {**jobs[name], "parents": sorted(jobs[name]["parents"])} for name in sorted(jobs)
-        }
+def _parse_summaries(response):
+    content = response.json()
+    summaries = {}
+    with _parsing(response):
+        for job in sorted(content["jobs"], key=lambda job: job["name"]):
+            fields = {field: value for field, value in job.items() if field != "name"}
+            summaries[job["name"]] = {**fields, "parents": sorted(fields["parents"])}
+    return summaries
 
 
 def search(name=None, command=None, any=None, limit=0, offset=0, profile=None, **connection):
     """
-    Find jobs by parts of their names and commands; upper and lower case are the same.
+    Find jobs by parts of their names and commands. Case is ignored.
 
     name, command
-        Text that the name, and the command, must have in it. Default: any.
+        Text that the name, or the command, must contain. Default: any name and command.
 
     any
-        Text that one of both must have in it. Default: any.
+        Text that the name or the command must contain. Default: any text.
 
     limit, offset
-        How many jobs to show at most, 0 for all of them (default), and how many to leave out first, in the order of
-        Chronos, which is none of names.
+        How many jobs to return at most, default 0 for all of them; and how many to skip, default 0.
+        The order is that of Chronos, not by name.
 
     profile, connection
-        Where and how to ask: see ``chronos.connection``.
+        Connection settings, see ``chronos.connection``.
 
-    Returns name to job, see ``chronos.jobs``. Rests on ``GET jobs/search``.
+    Returns name to job, see ``chronos.jobs``. Uses ``GET jobs/search``.
 
     CLI Example:
 
@@ -450,29 +465,26 @@ def search(name=None, command=None, any=None, limit=0, offset=0, profile=None, *
     for argument, value in texts.items():
         _arguments.require(value is None or isinstance(value, str), argument, value, "text")
     for argument, value in (("limit", limit), ("offset", offset)):
-        _arguments.require(
-            _chronos_job.is_count(value) and value <= ALL,
-            argument,
-            value,
-            f"a number from 0 to {ALL}",
-        )
-    params = {**texts, "limit": limit or ALL, "offset": offset}
-    return _by_name(_ask(_client(profile, connection), "GET", "/jobs/search", params=params))
+        is_valid = _chronos_job.is_count(value) and value <= SEARCH_LIMIT
+        _arguments.require(is_valid, argument, value, f"a number from 0 to {SEARCH_LIMIT}")
+    params = {**texts, "limit": limit or SEARCH_LIMIT, "offset": offset}
+    client = _client(profile, connection)
+    return _parse_jobs(_request(client, "GET", "/jobs/search", params=params))
 
 
 def stats(percentile="99thPercentile", profile=None, **connection):
     """
-    Show how long the runs of the jobs take.
+    Show how long the runs of each job take.
 
     percentile
-        ``99thPercentile`` (default), ``98thPercentile``, ``95thPercentile``, ``75thPercentile``, or just the number of
-        these; ``median`` or ``mean``.
+        ``99thPercentile`` (default), ``98thPercentile``, ``95thPercentile``, ``75thPercentile``, or
+        just the number of one of these; ``median`` or ``mean``.
 
     profile, connection
-        Where and how to ask: see ``chronos.connection``.
+        Connection settings, see ``chronos.connection``.
 
-    Returns name to time, as Chronos measures it, the longest first. Rests on ``GET stats/PERCENTILE``; what a leader has
-    measured ends with it.
+    Returns name to duration, as Chronos measures it, the longest first. Uses
+    ``GET stats/PERCENTILE``. A new leader starts without measurements.
 
     CLI Example:
 
@@ -481,19 +493,16 @@ def stats(percentile="99thPercentile", profile=None, **connection):
         salt-call chronos.stats
         salt-call chronos.stats mean
     """
-    wanted = (
-        f"{percentile}thPercentile" if f"{percentile}thPercentile" in STATISTICS else percentile
-    )
+    by_number = f"{percentile}thPercentile"
+    statistic = by_number if by_number in PERCENTILES else percentile
     _arguments.require(
-        wanted in STATISTICS, "percentile", percentile, f"one of {', '.join(STATISTICS)}"
+        statistic in PERCENTILES, "percentile", percentile, f"one of {', '.join(PERCENTILES)}"
     )
-    answer = _ask(_client(profile, connection), "GET", f"/stats/{wanted}")
-    found = answer.json(list)
-    with _understood(answer):
-        return {
-            each["jobNameLabel"]: each["time"]
-            for each in sorted(found, key=lambda each: (-each["time"], each["jobNameLabel"]))
-        }
+    response = _request(_client(profile, connection), "GET", f"/stats/{statistic}")
+    entries = response.json(list)
+    with _parsing(response):
+        entries.sort(key=lambda entry: (-entry["time"], entry["jobNameLabel"]))
+        return {entry["jobNameLabel"]: entry["time"] for entry in entries}
 
 
 def job_stats(name, profile=None, **connection):
@@ -501,14 +510,14 @@ def job_stats(name, profile=None, **connection):
     Show how long the runs of a job take.
 
     name
-        Its name.
+        Name of the job.
 
     profile, connection
-        Where and how to ask: see ``chronos.connection``.
+        Connection settings, see ``chronos.connection``.
 
-    Returns ``histogram`` (``count``, ``mean``, ``median``, ``75thPercentile`` ...: times as Chronos measures them) and
-    ``history`` (a list, empty unless Chronos has a Cassandra). Raises CommandExecutionError if there is no such job. Rests on
-    ``GET job/stat/NAME``.
+    Returns ``histogram`` (``count``, ``mean``, ``median``, ``75thPercentile`` and more; durations
+    as Chronos measures them) and ``history`` (a list, empty unless Chronos uses Cassandra). Raises
+    CommandExecutionError if there is no such job. Uses ``GET job/stat/NAME``.
 
     CLI Example:
 
@@ -517,13 +526,15 @@ def job_stats(name, profile=None, **connection):
         salt-call chronos.job_stats hello
     """
     client = _client(profile, connection)
-    found = _change(
-        client, "GET", f"/job/stat/{_http_client.quote(_chronos_job.check_name(name))}", name
-    ).json()
-    return {"histogram": found.get("histogram", {}), "history": found.get("taskStatHistory", [])}
+    path = f"/job/stat/{_http_client.quote(_chronos_job.check_name(name))}"
+    content = _request_about(client, "GET", path, name).json()
+    return {
+        "histogram": content.get("histogram", {}),
+        "history": content.get("taskStatHistory", []),
+    }
 
 
-# --- who depends on whom ---
+# --- dependencies ---
 
 
 def graph(format="dict", profile=None, **connection):
@@ -531,13 +542,14 @@ def graph(format="dict", profile=None, **connection):
     Show which jobs run after which.
 
     format
-        ``dict`` (default), ``csv`` (lines ``node,NAME,STATUS,STATE`` and ``link,PARENT,CHILD``) or ``dot`` (for Graphviz).
+        ``dict`` (default), ``csv`` (lines ``node,NAME,STATUS,STATE`` and ``link,PARENT,CHILD``) or
+        ``dot`` (for Graphviz).
 
     profile, connection
-        Where and how to ask: see ``chronos.connection``.
+        Connection settings, see ``chronos.connection``.
 
-    Returns text, or for ``dict`` name to ``status`` and ``state`` (see ``chronos.jobs_summary``), ``parents`` and
-    ``children``, sorted by name. Rests on ``GET graph/csv`` and ``GET graph/dot``.
+    Returns text; for ``dict`` name to ``status`` and ``state`` (see ``chronos.jobs_summary``),
+    ``parents`` and ``children``, sorted by name. Uses ``GET graph/csv`` and ``GET graph/dot``.
 
     CLI Example:
 
@@ -548,22 +560,25 @@ def graph(format="dict", profile=None, **connection):
     """
     _arguments.require(format in ("dict", "csv", "dot"), "format", format, "dict, csv or dot")
     client = _client(profile, connection)
-    return _graph(client) if format == "dict" else _ask(client, "GET", f"/graph/{format}").text()
+    if format == "dict":
+        return _graph(client)
+    return _request(client, "GET", f"/graph/{format}").text()
 
 
 def _graph(client):
-    answer = _ask(client, "GET", "/graph/csv")
-    lines = [line.split(",") for line in answer.text().splitlines() if line]
-    found = {}
-    with _understood(answer):
-        if not all(kind in ("node", "link") for kind, *_ in lines):
-            raise _strange(answer)
-        for _, name, status, state in sorted(line for line in lines if line[0] == "node"):
-            found[name] = {"status": status, "state": state, "parents": [], "children": []}
-        for _, parent, child in sorted(line for line in lines if line[0] == "link"):
-            found[parent]["children"].append(child)
-            found[child]["parents"].append(parent)
-    return found
+    response = _request(client, "GET", "/graph/csv")
+    lines = sorted(line.split(",") for line in response.text().splitlines() if line)
+    nodes = {}
+    with _parsing(response):
+        for kind, *_ in lines:
+            if kind not in ("node", "link"):
+                raise _unexpected_response(response)
+        for _, name, status, state in [line for line in lines if line[0] == "node"]:
+            nodes[name] = {"status": status, "state": state, "parents": [], "children": []}
+        for _, parent, child in [line for line in lines if line[0] == "link"]:
+            nodes[parent]["children"].append(child)
+            nodes[child]["parents"].append(parent)
+    return nodes
 
 
 def children(name, profile=None, **connection):
@@ -571,12 +586,13 @@ def children(name, profile=None, **connection):
     List the jobs that run after a job.
 
     name
-        Its name.
+        Name of the job.
 
     profile, connection
-        Where and how to ask: see ``chronos.connection``.
+        Connection settings, see ``chronos.connection``.
 
-    Returns a list of names, sorted, of those that name it as a parent. Raises CommandExecutionError if there is no such job.
+    Returns the sorted names of the jobs that have it as a parent. Raises CommandExecutionError if
+    there is no such job.
 
     CLI Example:
 
@@ -592,13 +608,13 @@ def parents(name, profile=None, **connection):
     List the jobs that a job runs after.
 
     name
-        Its name.
+        Name of the job.
 
     profile, connection
-        Where and how to ask: see ``chronos.connection``.
+        Connection settings, see ``chronos.connection``.
 
-    Returns a list of names, sorted; it is empty for a job that has a schedule. Raises CommandExecutionError if there is no
-    such job.
+    Returns their sorted names; an empty list for a job with a schedule. Raises
+    CommandExecutionError if there is no such job.
 
     CLI Example:
 
@@ -610,10 +626,10 @@ def parents(name, profile=None, **connection):
 
 
 def _relatives(name, kind, profile, connection):
-    found = _graph(_client(profile, connection))
-    if _chronos_job.check_name(name) not in found:
+    nodes = _graph(_client(profile, connection))
+    if _chronos_job.check_name(name) not in nodes:
         raise _no_job(name)
-    return found[name][kind]
+    return nodes[name][kind]
 
 
 def summary(profile=None, **connection):
@@ -621,12 +637,14 @@ def summary(profile=None, **connection):
     Show Chronos on one screen.
 
     profile, connection
-        Where and how to ask: see ``chronos.connection``.
+        Connection settings, see ``chronos.connection``.
 
-    Returns ``leader`` (None for Chronos 2.4, which does not tell), ``api_version``, ``jobs`` (how many there are, with a
-    schedule, dependent and disabled, by the status of their last run and by what they do now), ``failing`` (name to when the
-    last run failed and how many have since one succeeded), ``disabled`` (names), ``next`` (name to time of the next runs) and
-    ``dependents`` (name to those that run after it); of the last four at most ten, and how many more there are.
+    Returns ``leader`` (None for Chronos 2.4, which does not reveal it), ``api_version``, ``jobs``
+    (how many there are, with a schedule, dependent and disabled, by the status of the last run and
+    by state), ``failing`` (name to the time of the last failure and the number of failures since
+    the last success), ``disabled`` (names), ``next`` (name to the time of the next run) and
+    ``dependents`` (name to the jobs that run after it). The last four are cut after ten entries,
+    with a note of how many were omitted.
 
     CLI Example:
 
@@ -635,66 +653,67 @@ def summary(profile=None, **connection):
         salt-call chronos.summary
     """
     client = _client(profile, connection)
-    known, states = _jobs(client), _graph(client)
-    numbers = {
-        "total": len(known),
-        "scheduled": sum("parents" not in each for each in known.values()),
-    }
-    numbers["dependent"] = numbers["total"] - numbers["scheduled"]
-    numbers["disabled"] = sum(each.get("disabled", False) for each in known.values())
-    for kind, names in (
-        ("status", ("success", "failure", "fresh")),
-        ("state", ("idle", "queued", "running")),
-    ):
-        numbers.update(
-            {name: sum(name in each[kind] for each in states.values()) for name in names}
-        )
+    jobs, nodes = _jobs(client), _graph(client)
+    dependents = {name: node["children"] for name, node in nodes.items() if node["children"]}
+    next_runs = sorted(_next_runs(jobs), key=lambda run: run[1])
     return {
-        "leader": _leading(client),
+        "leader": _leader_url(client),
         "api_version": _generation(client),
-        "jobs": numbers,
-        "failing": _text.shorten_list(
-            {
-                name: f"{each.get('lastError') or 'never'}, {each.get('errorsSinceLastSuccess', 0)} since the last success"
-                for name, each in known.items()
-                if each.get("errorsSinceLastSuccess")
-                or states.get(name, {}).get("status") == "failure"
-            }
-        ),
-        "disabled": _text.shorten_list(
-            [name for name, each in known.items() if each.get("disabled")]
-        ),
-        "next": _text.shorten_list(dict(sorted(_next_runs(known), key=lambda run: run[1]))),
-        "dependents": _text.shorten_list(
-            {name: each["children"] for name, each in states.items() if each["children"]}
-        ),
+        "jobs": _job_counts(jobs, nodes),
+        "failing": _text.shorten_list(_failing(jobs, nodes)),
+        "disabled": _text.shorten_list([name for name, job in jobs.items() if job.get("disabled")]),
+        "next": _text.shorten_list(dict(next_runs)),
+        "dependents": _text.shorten_list(dependents),
     }
 
 
-def _leading(client):
+def _job_counts(jobs, nodes):
+    scheduled = sum("parents" not in job for job in jobs.values())
+    counts = {
+        "total": len(jobs),
+        "scheduled": scheduled,
+        "dependent": len(jobs) - scheduled,
+        "disabled": sum(job.get("disabled", False) for job in jobs.values()),
+    }
+    for status in STATUSES:
+        counts[status] = sum(status in node["status"] for node in nodes.values())
+    for state in STATES:
+        counts[state] = sum(state in node["state"] for node in nodes.values())
+    return counts
+
+
+def _failing(jobs, nodes):
+    failing = {}
+    for name, job in jobs.items():
+        error_count = job.get("errorsSinceLastSuccess", 0)
+        if error_count or nodes.get(name, {}).get("status") == "failure":
+            last_error = job.get("lastError") or "never"
+            failing[name] = f"{last_error}, {error_count} since the last success"
+    return failing
+
+
+def _leader_url(client):
     try:
-        return _http_client.leader_address(
-            _ask(client, "GET", "/leader", allow=(405,)).raise_for_status()
-        )["url"]
+        response = _request(client, "GET", "/leader", allow=(405,)).raise_for_status()
     except _http_client.NotFound:
         return None
+    return _http_client.leader_address(response)["url"]
 
 
-def _next_runs(known):
-    for name, each in known.items():
+def _next_runs(jobs):
+    """Yield name and time of the next run of each job that has one."""
+    for name, job in jobs.items():
         try:
-            schedule, zone = each["schedule"], each.get("scheduleTimeZone", "")
-            if not each["disabled"] and _chronos_schedule.parse(schedule).repeat != 0:
-                begins = _chronos_schedule.begins(schedule, zone)
-                utc = _chronos_schedule.EPOCH.tzinfo
-                yield (
-                    name,
-                    "at once"
-                    if begins is None
-                    else begins.astimezone(utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
-                )
+            schedule, zone = job["schedule"], job.get("scheduleTimeZone", "")
+            if job["disabled"] or _chronos_schedule.parse(schedule).repeat == 0:
+                continue
+            start = _chronos_schedule.start_time(schedule, zone)
         except (KeyError, ValueError):
-            continue  # it has parents, or what Chronos understands and nobody else does
+            continue  # A job with parents, or a schedule that only Chronos can parse.
+        if start is None:
+            yield name, "at once"
+        else:
+            yield name, start.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 # --- comparing ---
@@ -702,30 +721,33 @@ def _next_runs(known):
 
 def schedule_equivalent(desired, current, tz="", match="equivalent"):
     """
-    Say whether a schedule is another one after some runs. Asks nobody.
+    Check whether a schedule is the same as another one after some runs. Sends no request.
 
     desired
-        The schedule that somebody wrote, such as ``R/2030-01-01T00:00:00Z/PT24H``.
+        The schedule as it was written, such as ``R/2030-01-01T00:00:00Z/PT24H``.
 
     current
-        The one that Chronos shows. With each run it writes the start of the next one, and a lower number of repetitions.
+        The schedule that Chronos shows. With each run Chronos moves the start to the next run and
+        lowers the number of repetitions.
 
     tz
-        The time zone of the job, such as ``Europe/Berlin``; it goes before the offsets in both. Default: none.
+        The time zone of the job, such as ``Europe/Berlin``. It takes precedence over the offsets in
+        both schedules. Default: none.
 
     match
-        ``equivalent`` (default): the same period, in the same phase, for ever or not more often; a desired start that is
-        empty fits all. ``period``: the start does not matter. ``strict``: the same start and number, in any spelling.
+        ``equivalent`` (default): the same period and phase, and unlimited or no more repetitions;
+        an empty desired start matches any start. ``period``: the start does not matter.
+        ``strict``: the same start and number of repetitions, in any spelling.
 
-    Returns True or False. ``PT24H`` and ``P1D`` are the same unless the zone has summer time. Raises SaltInvocationError for
-    what is no schedule.
+    Returns True or False. ``PT24H`` and ``P1D`` are the same unless the zone has summer time.
+    Raises SaltInvocationError for an invalid schedule.
 
     CLI Example:
 
     .. code-block:: bash
 
-        salt-call chronos.schedule_equivalent R/2018-01-01T00:00:00Z/PT24H R/2026-05-04T00:00:00.000Z/P1D
-        salt-call chronos.schedule_equivalent R/2018-01-01T00:00:00/P1D R/2026-07-01T00:00:00.000+02:00/P1D tz=Europe/Berlin
+        salt-call chronos.schedule_equivalent R/2018-01-01T00:00Z/PT24H R/2026-05-04T00:00Z/P1D
+        salt-call chronos.schedule_equivalent R/2018-01-01/P1D R/2026-07-01/P1D tz=Europe/Berlin
     """
     _chronos_job.check_match(match)
     _arguments.require(isinstance(tz, str), "tz", tz, "the name of a time zone")
@@ -736,35 +758,36 @@ def schedule_equivalent(desired, current, tz="", match="equivalent"):
 
 def canonical_job(config, version=None):
     """
-    Write a job in the one spelling in which two can be compared. Asks nobody.
+    Return a job in the canonical form that is used to compare jobs. Sends no request.
 
     config
         Fields of a job, a mapping.
 
     version
-        That of Chronos, such as ``3.0.2``, for what differs by it. Default: not known, and left open.
+        The version of Chronos, such as ``3.0.2``, which decides the default of ``extract`` in
+        ``fetch``. Default: unknown, ``extract`` stays None.
 
-    Returns the fields that are given, without those that are null, the counters, and sizes of 0 (which mean the default):
-    ``uris`` as ``fetch``, lists without an order sorted, what is missing in entries of ``fetch`` and in ``container`` filled in.
-    Raises SaltInvocationError for fields that there are not, and for values that Chronos would drop or misunderstand.
+    Returns the fields without those that are null, the counters, and resources of 0 (which mean the
+    default). ``uris`` become ``fetch``, lists whose order does not matter are sorted, and entries
+    of ``fetch`` and ``container`` are completed with defaults. Raises SaltInvocationError for
+    unknown fields, and for values that Chronos would drop or misunderstand.
 
     CLI Example:
 
     .. code-block:: bash
 
-        salt-call chronos.canonical_job '{command: echo, uris: ["http://10.0.0.1/hello.tgz"], cpus: 0}' version=3.0.2
+        salt-call chronos.canonical_job '{command: echo, uris: ["http://10.0.0.1/a.tgz"], cpus: 0}'
+        salt-call chronos.canonical_job '{uris: ["http://10.0.0.1/a.tgz"]}' version=3.0.2
     """
-    fits = version is None or re.fullmatch(r"\d+\.\d+(\.\d+)?", str(version))
-    _arguments.require(fits, "version", version, "a version such as 3.0.2")
-    found = _chronos_job.canonical(_chronos_job.validate(config))
+    is_valid = version is None or re.fullmatch(r"\d+\.\d+(\.\d+)?", str(version))
+    _arguments.require(is_valid, "version", version, "a version such as 3.0.2")
+    job = _chronos_job.canonical(_chronos_job.validate(config))
     if version is not None:
-        extracts = (
-            tuple(int(part) for part in str(version).split("."))
-            >= _chronos_job.EXTRACT_DEFAULT_VERSION
-        )
-        for entry in found.get("fetch", []):
-            entry["extract"] = extracts if entry["extract"] is None else entry["extract"]
-    return found
+        numbers = tuple(int(part) for part in str(version).split("."))
+        for entry in job.get("fetch", []):
+            if entry["extract"] is None:
+                entry["extract"] = numbers >= _chronos_job.EXTRACT_DEFAULT_VERSION
+    return job
 
 
 def diff_job(name, config, replace=False, match="equivalent", profile=None, **connection):
@@ -772,38 +795,82 @@ def diff_job(name, config, replace=False, match="equivalent", profile=None, **co
     Show what ``chronos.put_job`` would change. Changes nothing.
 
     name
-        Of the job.
+        Name of the job.
 
     config
         Fields of the job, a mapping, see ``chronos.put_job``.
 
     replace
-        Whether fields that are not given should have their defaults. Default False: they are not compared.
+        Whether fields that are not in ``config`` should have their defaults. Default False: they
+        are not compared.
 
     match
-        When a schedule counts as the same, see ``chronos.schedule_equivalent``. Default ``equivalent``.
+        How to compare schedules, see ``chronos.schedule_equivalent``. Default ``equivalent``.
 
     profile, connection
-        Where and how to ask: see ``chronos.connection``.
+        Connection settings, see ``chronos.connection``.
 
-    Returns field to ``old`` and ``new``, for those that differ; ``old`` is None of a job that is not there. Of what Chronos
-    changes by itself, a job that has run as often as it should, and is therefore disabled, does not differ.
+    Returns field to ``old`` and ``new`` for the fields that differ; ``old`` is None for a new job.
+    A job that Chronos has disabled because it has no runs left does not differ.
     Raises SaltInvocationError as ``chronos.put_job`` does.
 
     CLI Example:
 
     .. code-block:: bash
 
-        salt-call chronos.diff_job hello '{description: Says hello, schedule: R/2030-01-01T00:00:00Z/PT12H}'
+        salt-call chronos.diff_job hello '{schedule: R/2030-01-01T00:00:00Z/PT12H, retries: 3}'
     """
     _chronos_job.check_match(match)
     client = _client(profile, connection)
-    wanted = _chronos_job.validate(config, _chronos_job.check_name(name))
-    _chronos_job.remove_unsupported_fields(wanted, _generation(client))
-    return _chronos_job.changed_fields(_find(client, name), wanted, replace, match)
+    fields = _chronos_job.validate(config, _chronos_job.check_name(name))
+    _chronos_job.remove_unsupported_fields(fields, _generation(client))
+    return _chronos_job.changed_fields(_find_job(client, name), fields, replace, match)
 
 
-# --- changing jobs ---
+# --- writing jobs ---
+
+
+class _WriteOptions(typing.NamedTuple):
+    """Arguments of the functions that write jobs, see put_job."""
+
+    replace: bool = False
+    preserve_counters: bool = True
+    reset_schedule: bool = False
+    match: str = "equivalent"
+    wait: float = 10
+
+    def check(self):
+        """Raise SaltInvocationError for invalid values."""
+        _chronos_job.check_match(self.match)
+        is_valid = _chronos_job.is_number(self.wait) and self.wait <= MAX_WAIT
+        _arguments.require(is_valid, "wait", self.wait, f"a number of seconds from 0 to {MAX_WAIT}")
+        _check_flags(
+            replace=self.replace,
+            preserve_counters=self.preserve_counters,
+            reset_schedule=self.reset_schedule,
+        )
+
+    def changes(self, current, fields):
+        """Return what to change in a job, as field to ``old`` and ``new``."""
+        return _chronos_job.changed_fields(
+            current,
+            fields,
+            self.replace,
+            self.match,
+            self.preserve_counters,
+            self.reset_schedule,
+        )
+
+    def body(self, name, current, fields, changes):
+        """Return the complete job to send."""
+        if current is None:
+            return {"name": name, **fields}
+        return _chronos_job.merge(current, fields, changes, self.replace, self.preserve_counters)
+
+
+def _check_flags(**flags):
+    for argument, value in flags.items():
+        _arguments.require(isinstance(value, bool), argument, value, "true or false")
 
 
 def put_job(
@@ -818,63 +885,58 @@ def put_job(
     **connection,
 ):
     """
-    Create a job, or change the one that is there.
+    Create a job, or change an existing one.
 
     name
-        Of the job: letters, digits and any of ``. _ -``; for Chronos 2 also spaces and ``#``.
+        Name of the job: letters, digits and any of ``. _ -``; for Chronos 2 also spaces and ``#``.
 
     config
-        Fields of the job, a mapping in Chronos' own names: ``command``, and ``schedule`` (such as
-        ``R/2030-01-01T00:00:00Z/PT24H``: how often, first start, period) with ``scheduleTimeZone``, or ``parents`` (names of jobs
-        to run after); ``cpus``, ``mem`` and ``disk`` (MiB; 0: the server's default), ``retries``, ``environmentVariables`` (a list
-        of ``name`` and ``value``, or a mapping), ``constraints`` (``[[rack, EQUALS, r1]]``), ``uris`` or ``fetch``, ``container``,
-        ``runAsUser``, ``owner``, ``description``, ``disabled`` ... What is null counts as not given.
+        Fields of the job, a mapping as in Chronos' JSON: ``command``, and ``schedule``
+        (repetitions, start and period, such as ``R/2030-01-01T00:00:00Z/PT24H``) with
+        ``scheduleTimeZone``, or ``parents`` (names of jobs to run after); ``cpus``, ``mem`` and
+        ``disk`` (MiB; 0 means the default of the server), ``retries``, ``environmentVariables`` (a
+        list of ``name`` and ``value``, or a mapping), ``constraints`` (``[[rack, EQUALS, r1]]``),
+        ``uris`` or ``fetch``, ``container``, ``runAsUser``, ``owner``, ``description``,
+        ``disabled`` and more. A field that is null counts as omitted.
 
     replace
-        Whether fields that are not given get their defaults. Default False: they stay as they are.
+        Whether omitted fields get their defaults. Default False: they stay as they are.
 
     preserve_counters
         Whether the numbers of successes and errors stay. Default True.
 
     reset_schedule
-        Whether the schedule is sent as it stands in ``config``, even though the one of the server is the same after some runs.
-        Default False: Chronos 3 would run a job at once whose start is in the past.
+        Whether to send the schedule as it is in ``config`` even if that of the server is
+        equivalent. Default False, since Chronos 3 immediately runs a job whose start is in the
+        past.
 
     match
-        When a schedule counts as the same, see ``chronos.schedule_equivalent``. Default ``equivalent``.
+        How to compare schedules, see ``chronos.schedule_equivalent``. Default ``equivalent``.
 
     wait
-        Seconds until a new job must be there, default 10. Chronos 3 says yes first, and then makes the job, or drops it.
+        Seconds to wait until a new job exists, 0 to 3600, default 10. Chronos 3 accepts a job
+        before it creates or drops it.
 
     profile, connection
-        Where and how to ask: see ``chronos.connection``.
+        Connection settings, see ``chronos.connection``.
 
-    Returns ``created``, ``changes`` (as ``chronos.diff_job``; if there are none nothing is sent), ``warnings`` (a list of what a
-    person should know) and ``job``, as it then is.
+    Returns ``created``, ``changes`` (as ``chronos.diff_job``; without any, nothing is sent),
+    ``warnings`` (a list of messages) and ``job``, the resulting job.
 
-    Raises SaltInvocationError for fields that there are not and values that Chronos would drop or misunderstand, before
-    anything is sent, and CommandExecutionError for parents that are not there, and if the job is not there in the end. Rests
-    on ``POST iso8601`` and ``POST dependency``, of which the last to write wins.
+    Raises SaltInvocationError for unknown fields, and for values that Chronos would drop or
+    misunderstand, before anything is sent. Raises CommandExecutionError for parents that do not
+    exist, and if the job does not exist in the end. Uses ``POST iso8601`` and ``POST dependency``;
+    with concurrent writes the last one wins.
 
     CLI Example:
 
     .. code-block:: bash
 
-        salt-call chronos.put_job hello '{command: echo hello, schedule: R/2030-01-01T00:00:00Z/PT24H}'
+        salt-call chronos.put_job hello '{command: echo, schedule: R/2030-01-01T00:00:00Z/PT24H}'
         salt-call chronos.put_job hello '{description: Says hello, retries: 3}'
     """
-    return _put(
-        name,
-        config,
-        (True, False),
-        replace,
-        preserve_counters,
-        reset_schedule,
-        match,
-        wait,
-        profile,
-        connection,
-    )
+    options = _WriteOptions(replace, preserve_counters, reset_schedule, match, wait)
+    return _put_job(name, config, options, profile, connection)
 
 
 def create_job(name, config, wait=10, profile=None, **connection):
@@ -885,9 +947,10 @@ def create_job(name, config, wait=10, profile=None, **connection):
         As for ``chronos.put_job``.
 
     profile, connection
-        Where and how to ask: see ``chronos.connection``.
+        Connection settings, see ``chronos.connection``.
 
-    Returns what ``chronos.put_job`` does. Raises CommandExecutionError if there is such a job, and as ``chronos.put_job`` does.
+    Returns the same as ``chronos.put_job``. Raises CommandExecutionError if the job exists, and
+    otherwise the same errors as ``chronos.put_job``.
 
     CLI Example:
 
@@ -895,7 +958,8 @@ def create_job(name, config, wait=10, profile=None, **connection):
 
         salt-call chronos.create_job good-night '{command: echo good night, parents: [hello]}'
     """
-    return _put(name, config, (True,), False, True, False, "equivalent", wait, profile, connection)
+    options = _WriteOptions(wait=wait)
+    return _put_job(name, config, options, profile, connection, may_exist=False)
 
 
 def update_job(
@@ -915,29 +979,20 @@ def update_job(
         As for ``chronos.put_job``.
 
     profile, connection
-        Where and how to ask: see ``chronos.connection``.
+        Connection settings, see ``chronos.connection``.
 
-    Returns what ``chronos.put_job`` does. Raises CommandExecutionError if there is no such job, and as ``chronos.put_job`` does.
+    Returns the same as ``chronos.put_job``. Raises CommandExecutionError if there is no such job,
+    and otherwise the same errors as ``chronos.put_job``.
 
     CLI Example:
 
     .. code-block:: bash
 
         salt-call chronos.update_job hello '{command: echo hello again}'
-        salt-call chronos.update_job hello '{schedule: R/2031-01-01T00:00:00Z/PT24H}' reset_schedule=True
+        salt-call chronos.update_job hello '{schedule: R/2031-01-01/P1D}' reset_schedule=True
     """
-    return _put(
-        name,
-        config,
-        (False,),
-        replace,
-        preserve_counters,
-        reset_schedule,
-        match,
-        POLL,
-        profile,
-        connection,
-    )
+    options = _WriteOptions(replace, preserve_counters, reset_schedule, match, POLL_INTERVAL)
+    return _put_job(name, config, options, profile, connection, may_be_new=False)
 
 
 def put_jobs(
@@ -956,64 +1011,123 @@ def put_jobs(
     **connection,
 ):
     """
-    Create many jobs, and change those that are there: parents first, and nothing at all if anything is wrong with one of them.
+    Create, change and delete many jobs, parents first. If any of them is invalid, nothing is sent.
 
     jobs
-        Name to fields, a mapping; see ``chronos.put_job``. Parents may be among them, or be there already.
+        Name to fields, a mapping, see ``chronos.put_job``. Parents may be among them, or already
+        exist.
 
     replace, match
         As for ``chronos.put_job``.
 
     preserve_counters, reset_schedule
-        As for ``chronos.put_job``, but they count only for jobs that change anyway.
+        As for ``chronos.put_job``, but they apply only to jobs that change anyway.
 
     wait
-        Seconds until new jobs must be there, default 10; once for each generation of parents and children.
+        Seconds to wait until new jobs exist, 0 to 3600, default 10; once per level of the
+        dependencies.
 
     absent
-        Names of jobs to delete, a list, children first; their tasks are killed. Default: none.
+        Names of jobs to delete, a list, children first. Their tasks are killed. Default: none.
 
     owner_name
-        The ``ownerName`` of all these jobs; Chronos shows that, and does nothing else with it. Default: it is a field like others.
+        The ``ownerName`` of all these jobs, which Chronos only displays. Default: a field as any
+        other.
 
     purge
-        Whether jobs that have this ``owner_name`` and are not among ``jobs`` are deleted, too. Default False.
+        Whether to delete the jobs that have this ``owner_name`` and are not in ``jobs``. Default
+        False.
 
     test
-        True: nothing is sent, and the answer tells what would be done. Default False.
+        True: send nothing, and return what would be done. Default False.
 
     foreseen
-        For a test only, what will have changed by then: name to a list of parents, None for a job that will be gone. Default:
-        nothing.
+        Only with ``test``: name to the list of parents that a job will have by then, None for a job
+        that will have been deleted. Default: nothing.
 
     profile, connection
-        Where and how to ask: see ``chronos.connection``.
+        Connection settings, see ``chronos.connection``.
 
-    Returns ``created`` (a list of names), ``changes`` (name to what ``chronos.diff_job`` returns, of those that were written),
-    ``deleted`` (name to job as it was), ``lost`` (name to the fields that Chronos did not keep as they were given) and
-    ``warnings`` (name to a list).
+    Returns ``created`` (a list of names), ``changes`` (of the jobs that were written, name to the
+    same as ``chronos.diff_job``), ``deleted`` (name to the former job), ``lost`` (name to the
+    fields that Chronos did not store as they were sent) and ``warnings`` (name to a list).
 
-    Raises SaltInvocationError for wrong fields, as ``chronos.put_job``, and CommandExecutionError for parents that are not there
-    or are to be deleted, and jobs that would run after themselves; with all that is wrong, before anything is sent. Raises
-    CommandExecutionError at the first job that cannot be written; its ``info["done"]`` is what was done before, as it would have
-    been returned.
+    Raises SaltInvocationError for invalid fields, as ``chronos.put_job``, and CommandExecutionError
+    for parents that do not exist or are to be deleted, and for cycles; with all errors, before
+    anything is sent. Raises CommandExecutionError at the first job that cannot be written; its
+    ``info["done"]`` is what would have been returned for the jobs before.
 
     CLI Example:
 
     .. code-block:: bash
 
-        salt-call chronos.put_jobs '{day: {schedule: R/2030-01-01T00:00:00Z/P1D}, evening: {parents: [day, hello]}}' test=True
-        salt-call chronos.put_jobs '{day: {schedule: R/2030-01-01T00:00:00Z/P1D}}' owner_name=ops purge=True
+        salt-call chronos.put_jobs '{day: {schedule: R/2030-01-01T00:00:00Z/P1D}}' owner_name=ops
+        salt-call chronos.put_jobs '{evening: {parents: [hello]}}' absent='[morning]' test=True
     """
-    _check_options(
-        match,
-        wait,
-        replace=replace,
-        preserve_counters=preserve_counters,
-        reset_schedule=reset_schedule,
-        purge=purge,
-        test=test,
+    options = _WriteOptions(replace, preserve_counters, reset_schedule, match, wait)
+    options.check()
+    _check_flags(purge=purge, test=test)
+    _check_many(jobs, absent, owner_name, purge)
+    client = _client(profile, connection)
+    generation, current_jobs = _generation(client), _jobs(client)
+    fields_by_job, warnings, errors = _chronos_job.validate_all(
+        jobs, current_jobs, generation, owner_name
     )
+    deleted_names = [
+        name
+        for name, job in current_jobs.items()
+        if name in absent or (purge and job.get("ownerName") == owner_name and name not in jobs)
+    ]
+    parents_of = _chronos_job.parents_by_job(current_jobs, foreseen, fields_by_job)
+    graph = {name: {"parents": parents} for name, parents in parents_of.items()}
+    _raise_errors(errors, _chronos_job.parent_errors(graph, fields_by_job, deleted_names))
+    changes = {}
+    for name, fields in fields_by_job.items():
+        current = current_jobs.get(name)
+        if _chronos_job.changed_fields(current, fields, replace, match):
+            changes[name] = options.changes(current, fields)
+            body = options.body(name, current, fields, changes[name])
+            warnings[name] += _chronos_job.schedule_warnings(body, generation)
+    done = {
+        "created": [],
+        "changes": {},
+        "deleted": {},
+        "lost": {},
+        "warnings": {name: messages for name, messages in warnings.items() if messages},
+    }
+    if test:
+        return {
+            **done,
+            "created": [name for name in changes if name not in current_jobs],
+            "changes": changes,
+            "deleted": {name: current_jobs[name] for name in deleted_names},
+        }
+    order = list(_chronos_job.in_parent_order(graph))
+    try:
+        for names in order:
+            changed_names = [name for name in names if name in changes]
+            bodies = {}
+            for name in changed_names:
+                current = _get_job(client, name) if name in current_jobs else None
+                bodies[name] = options.body(name, current, fields_by_job[name], changes[name])
+                _post(client, bodies[name], changes[name], wait)
+                done["changes"][name] = changes[name]
+                if current is None:
+                    done["created"].append(name)
+            _check_written(client, bodies, fields_by_job, wait, done)
+        for names in reversed(order):
+            for name in names:
+                if name in deleted_names:
+                    deletion = delete_job(name, profile=profile, **connection)
+                    done["deleted"][name] = deletion["deleted"]
+    except CommandExecutionError as error:
+        info = getattr(error, "info", None) or {}
+        raise _http_client.HttpError(str(error), **{**info, "done": done}) from None
+    return done
+
+
+def _check_many(jobs, absent, owner_name, purge):
+    """Raise SaltInvocationError for invalid arguments of put_jobs."""
     _arguments.require(isinstance(jobs, Mapping), "jobs", jobs, "a mapping of names to fields")
     _arguments.require(
         owner_name is None or (_chronos_job.is_text(owner_name) and owner_name),
@@ -1027,211 +1141,131 @@ def put_jobs(
         absent,
         "a list of names of jobs",
     )
-    twice = [name for name in absent if name in jobs]
-    _arguments.require(not twice, "absent", ", ".join(twice), "no job that is to be there")
+    contradictory = [name for name in absent if name in jobs]
+    if contradictory:
+        raise SaltInvocationError(
+            f"absent: {', '.join(contradictory)} should not be in jobs as well"
+        )
     _arguments.require(
         owner_name or not purge,
         "purge",
         purge,
-        "False without owner_name, which says whose jobs may be deleted",
+        "False without owner_name, which limits what may be deleted",
     )
-    client = _client(profile, connection)
-    generation, known = _generation(client), _jobs(client)
-    wanted, warnings, faults = _chronos_job.validate_all(jobs, known, generation, owner_name)
-    undeclared = [
-        name
-        for name, each in known.items()
-        if purge and each.get("ownerName") == owner_name and name not in jobs
-    ]
-    gone = [name for name in known if name in absent or name in undeclared]
-    graph = {
-        name: {"parents": parents}
-        for name, parents in _chronos_job.parents_by_job(known, foreseen, wanted).items()
-    }
-    misplaced = _chronos_job.parent_errors(graph, wanted, gone)
-    if faults or misplaced:
-        raise (CommandExecutionError if misplaced else SaltInvocationError)(
-            "; ".join(faults + misplaced)
-        )
-    changes = {}
-    for name, fields in wanted.items():
-        current = known.get(name)
-        if _chronos_job.changed_fields(current, fields, replace, match):
-            changes[name] = _chronos_job.changed_fields(
-                current, fields, replace, match, preserve_counters, reset_schedule
-            )
-            body = (
-                _chronos_job.merge(current, fields, changes[name], replace, preserve_counters)
-                if current
-                else fields
-            )
-            warnings[name] += _chronos_job.schedule_warnings(body, generation)
-    order = list(_chronos_job.in_parent_order(graph))
-    done = {
-        "created": [],
-        "changes": {},
-        "deleted": {},
-        "lost": {},
-        "warnings": {name: said for name, said in warnings.items() if said},
-    }
-    if test:
-        return {
-            **done,
-            "created": [name for name in changes if name not in known],
-            "changes": changes,
-            "deleted": {name: known[name] for name in gone},
-        }
-    try:
-        for names in order:
-            bodies = {}
-            for name in [name for name in names if name in changes]:
-                current = _still(client, name) if name in known else None
-                fields = wanted[name]
-                bodies[name] = (
-                    _chronos_job.merge(current, fields, changes[name], replace, preserve_counters)
-                    if current
-                    else {"name": name, **fields}
-                )
-                _posted(client, bodies[name], changes[name], wait)
-                done["changes"][name] = changes[name]
-                done["created"] += [name] * (current is None)
-            _read_back(client, bodies, wanted, wait, done)
-        for names in reversed(order):
-            for name in [name for name in names if name in gone]:
-                done["deleted"][name] = delete_job(name, profile=profile, **connection)["deleted"]
-    except CommandExecutionError as error:
-        raise _http_client.HttpError(
-            str(error), **{**(getattr(error, "info", None) or {}), "done": done}
-        ) from None
-    return done
 
 
-def _put(
-    name,
-    config,
-    allowed,
-    replace,
-    preserve_counters,
-    reset_schedule,
-    match,
-    wait,
-    profile,
-    connection,
-):
-    _check_options(
-        match,
-        wait,
-        replace=replace,
-        preserve_counters=preserve_counters,
-        reset_schedule=reset_schedule,
-    )
-    wanted = _chronos_job.validate(config, _chronos_job.check_name(name))
+def _raise_errors(field_errors, parent_errors):
+    """Raise all errors at once, if there are any."""
+    if parent_errors:
+        raise CommandExecutionError("; ".join(field_errors + parent_errors))
+    if field_errors:
+        raise SaltInvocationError("; ".join(field_errors))
+
+
+def _put_job(name, config, options, profile, connection, may_be_new=True, may_exist=True):
+    options.check()
+    fields = _chronos_job.validate(config, _chronos_job.check_name(name))
     client = _client(profile, connection)
-    warnings = _chronos_job.remove_unsupported_fields(wanted, _generation(client))
-    known = _jobs(client)
-    # The list says twice what is to be fetched, and not how it was given.
-    current = _find(client, name) if name in known else None
-    if (current is None) not in allowed:
-        raise (
-            _no_job(name)
-            if current is None
-            else _http_client.Conflict(f"There is a job called {name!r} already")
-        )
-    _chronos_job.check_parents(name, wanted.get("parents", []), known)
+    generation = _generation(client)
+    warnings = _chronos_job.remove_unsupported_fields(fields, generation)
+    all_jobs = _jobs(client)
+    # Unlike the job itself, the list has both uris and fetch, whichever was sent.
+    current = _find_job(client, name) if name in all_jobs else None
+    if current is None and not may_be_new:
+        raise _no_job(name)
+    if current is not None and not may_exist:
+        raise _http_client.Conflict(f"There is a job called {name!r} already")
+    _chronos_job.check_parents(name, fields.get("parents", []), all_jobs)
     if current is None:
-        _chronos_job.check_new(name, wanted, _generation(client))
-        changes, body = _chronos_job.diff(None, wanted), {"name": name, **wanted}
-    else:
-        changes = _chronos_job.changed_fields(
-            current, wanted, replace, match, preserve_counters, reset_schedule
-        )
-        body = _chronos_job.merge(current, wanted, changes, replace, preserve_counters)
-    warnings += _chronos_job.schedule_warnings(body, _generation(client))
+        _chronos_job.check_new(name, fields, generation)
+    changes = options.changes(current, fields)
+    body = options.body(name, current, fields, changes)
+    warnings += _chronos_job.schedule_warnings(body, generation)
     if not changes:
         return {"created": False, "changes": {}, "warnings": warnings, "job": current}
-    found = _written(client, body, changes, wait)
-    if found is None:
-        raise CommandExecutionError(_why_gone(client, name, body))
-    lost = _chronos_job.lost_fields(found, wanted)
-    if lost:
-        warnings.append(f"Chronos did not keep as it was given: {', '.join(lost)}")
-    return {"created": current is None, "changes": changes, "warnings": warnings, "job": found}
+    job = _post(client, body, changes, options.wait) or _wait_for_job(client, name, options.wait)
+    if job is None:
+        raise CommandExecutionError(_explain_missing(client, name, body))
+    lost_fields = _chronos_job.lost_fields(job, fields)
+    if lost_fields:
+        warnings.append(f"Chronos did not store as sent: {', '.join(lost_fields)}")
+    return {"created": current is None, "changes": changes, "warnings": warnings, "job": job}
 
 
-def _still(client, name):
-    """A job as it is now: what is sent along of a schedule that has moved on meanwhile would have it run again."""
-    found = _find(client, name)
-    if found is None:
-        raise _no_job(name)
-    return found
-
-
-def _read_back(client, bodies, wanted, wait, done):
-    """Wait for jobs that were posted, and say what became of them."""
-    found = _appeared(client, list(bodies), wait)
-    missing = [name for name in bodies if name not in found]
+def _check_written(client, bodies, fields_by_job, wait, done):
+    """Wait for jobs that were posted, and record in ``done`` which exist and what they lost."""
+    jobs_by_name = _wait_for_jobs(client, list(bodies), wait)
+    missing = [name for name in bodies if name not in jobs_by_name]
     for name in missing:
         del done["changes"][name]
     done["created"] = [name for name in done["created"] if name in done["changes"]]
-    for name in found:
-        lost = _chronos_job.lost_fields(found[name], wanted[name])
-        if lost:
-            done["lost"][name] = lost
+    for name, job in jobs_by_name.items():
+        lost_fields = _chronos_job.lost_fields(job, fields_by_job[name])
+        if lost_fields:
+            done["lost"][name] = lost_fields
     if missing:
-        raise CommandExecutionError(_why_gone(client, missing[0], bodies[missing[0]]))
+        name = missing[0]
+        raise CommandExecutionError(_explain_missing(client, name, bodies[name]))
 
 
-def _written(client, body, changes, wait):
-    """Post a job, and return it as it is then; None if it does not appear."""
-    return _posted(client, body, changes, wait) or _visible(client, body["name"], wait)
+def _post(client, body, changes, wait):
+    """Post a job. Returns the job that was read back if the response was lost, otherwise None."""
+    name = body["name"]
+    comparable = {
+        field: value for field, value in body.items() if field not in _chronos_job.COUNTERS
+    }
 
-
-def _posted(client, body, changes, wait):
-    """Post a job. Returns it as it is then, if no answer came and it was looked for; else None."""
-    sent = {name: value for name, value in body.items() if name not in _chronos_job.COUNTERS}
-
-    def done():
-        found = _visible(client, body["name"], wait)
-        reset = (
-            "counters" not in changes
-            or not any(found.get(name) for name in changes["counters"]["new"])
-            if found
-            else False
-        )
-        return found if found and reset and not _chronos_job.diff(found, sent) else None
+    def read_back():
+        job = _wait_for_job(client, name, wait)
+        if job is None or _chronos_job.diff(job, comparable):
+            return None
+        reset_counters = changes["counters"]["new"] if "counters" in changes else ()
+        if any(job.get(counter) for counter in reset_counters):
+            return None
+        return job
 
     endpoint = "/dependency" if "parents" in body else "/iso8601"
     try:
-        result = _change(client, "POST", endpoint, body["name"], body=body, done=done)
+        result = _request_about(client, "POST", endpoint, name, body=body, read_back=read_back)
     except _http_client.HttpError as error:
-        raise type(error)(f"{body['name']}: {error}", **error.info) from None
+        raise type(error)(f"{name}: {error}", **error.info) from None
     return result.read_back
 
 
-def _visible(client, name, wait):
-    """A job, as soon as it is there; None if it is not in time."""
-    return _appeared(client, [name], wait).get(name)
+def _wait_for_job(client, name, wait):
+    """Return a job as soon as it exists, None if it does not in time."""
+    return _wait_for_jobs(client, [name], wait).get(name)
 
 
-def _appeared(client, names, wait):
-    """Jobs by name, as soon as all are there; those that are there in time."""
+def _wait_for_jobs(client, names, wait):
+    """Return jobs by name as soon as all exist; after the wait those that do."""
     deadline = time.monotonic() + wait
     while True:
-        known = _jobs(client) if len(names) > 1 else {name: _find(client, name) for name in names}
-        found = {name: known[name] for name in names if known.get(name)}
-        if len(found) == len(names) or time.monotonic() >= deadline:
-            return found
-        time.sleep(POLL)
+        jobs = _find_jobs(client, names)
+        existing = {name: jobs[name] for name in names if jobs.get(name)}
+        if len(existing) == len(names) or time.monotonic() >= deadline:
+            return existing
+        time.sleep(POLL_INTERVAL)
 
 
-def _why_gone(client, name, body):
-    """Say why a job is not there that Chronos has just accepted."""
-    gone = sorted(set(body.get("parents", [])) - set(_jobs(client)))
-    if gone:
-        why = f"its parents {', '.join(gone)} are gone, and then Chronos drops it without a word"
+def _find_jobs(client, names):
+    """Return jobs by name, with one request. Those that do not exist may be None or missing."""
+    if len(names) > 1:
+        return _jobs(client)
+    return {name: _find_job(client, name) for name in names}
+
+
+def _explain_missing(client, name, body):
+    """Return why a job that Chronos has just accepted may not exist."""
+    missing_parents = sorted(set(body.get("parents", [])) - set(_jobs(client)))
+    if missing_parents:
+        reason = (
+            f"its parents {', '.join(missing_parents)} do not exist any more, "
+            "and Chronos silently drops such a job"
+        )
     else:
-        why = "it may have been deleted by somebody else, or Chronos takes longer (wait=)"
-    return f"Chronos accepted the job {name!r}, and it is not there: {why}"
+        reason = "it was deleted by another client, or Chronos needs more time (argument wait)"
+    return f"Chronos accepted the job {name!r}, but it does not exist: {reason}"
 
 
 def delete_job(name, children="refuse", test=False, foreseen=None, profile=None, **connection):
@@ -1239,21 +1273,22 @@ def delete_job(name, children="refuse", test=False, foreseen=None, profile=None,
     Delete a job, and kill its tasks.
 
     name
-        Its name.
+        Name of the job.
 
     children
-        ``refuse`` (default): nothing is done if other jobs run after it. ``allow``: Chronos then gives them the parents of the
-        deleted job, or, if it has a schedule, that schedule, and most of their other fields are lost.
+        ``refuse`` (default): fail if other jobs run after it. ``allow``: Chronos gives those jobs
+        the parents of the deleted job; or, if it has a schedule, that schedule, and resets most of
+        their other fields.
 
     test, foreseen
         As for ``chronos.put_jobs``.
 
     profile, connection
-        Where and how to ask: see ``chronos.connection``.
+        Connection settings, see ``chronos.connection``.
 
-    Returns ``deleted`` (the job as it was) and ``children``: name to what became different, field to ``old`` and ``new``.
-    Raises CommandExecutionError if there is no such job, and if it has children and these are not allowed for. Rests on
-    ``DELETE job/NAME``.
+    Returns ``deleted`` (the former job) and ``children``: name to the fields that changed, each
+    with ``old`` and ``new``. Raises CommandExecutionError if there is no such job, and if it has
+    children and ``children`` is ``refuse``. Uses ``DELETE job/NAME``.
 
     CLI Example:
 
@@ -1263,43 +1298,38 @@ def delete_job(name, children="refuse", test=False, foreseen=None, profile=None,
         salt-call chronos.delete_job hello children=allow
     """
     _arguments.require(children in ("refuse", "allow"), "children", children, "refuse or allow")
-    _arguments.require(isinstance(test, bool), "test", test, "true or false")
+    _check_flags(test=test)
     client, name = _client(profile, connection), _chronos_job.check_name(name)
     before = _jobs(client)
     if name not in before:
         raise _no_job(name)
-    dependent = [
-        child
-        for child, parents in _chronos_job.parents_by_job(before, foreseen).items()
-        if name in parents
-    ]
-    if dependent and children == "refuse":
+    parents_of = _chronos_job.parents_by_job(before, foreseen)
+    child_names = [child for child, parents in parents_of.items() if name in parents]
+    if child_names and children == "refuse":
         raise _http_client.Conflict(
-            f"{', '.join(dependent)} run after {name!r}, and would lose most of their fields. Delete them first, or allow it: "
-            "children=allow"
+            f"{', '.join(child_names)} run after {name!r}, and Chronos would reset most of their "
+            "fields. Delete them first, or set children=allow"
         )
     if test:
         after = {
             child: _chronos_job.after_parent_deletion(before[child], before[name])
-            for child in dependent
+            for child in child_names
             if child in before
         }
     else:
-        _change(
-            client,
-            "DELETE",
-            f"/job/{_http_client.quote(name)}",
-            name,
-            done=lambda: _find(client, name) is None,
+        path = f"/job/{_http_client.quote(name)}"
+        _request_about(
+            client, "DELETE", path, name, read_back=lambda: _find_job(client, name) is None
         )
-        after = _jobs(client) if dependent else {}
-    return {
-        "deleted": before[name],
-        "children": {
-            child: _chronos_job.differences(before.get(child, {}), after.get(child, {}))
-            for child in dependent
-        },
+        after = _jobs(client) if child_names else {}
+    child_changes = {
+        child: _chronos_job.differences(before.get(child, {}), after.get(child, {}))
+        for child in child_names
     }
+    return {"deleted": before[name], "children": child_changes}
+
+
+# --- runs ---
 
 
 def run_job(name, arguments=None, profile=None, **connection):
@@ -1307,18 +1337,19 @@ def run_job(name, arguments=None, profile=None, **connection):
     Run a job now.
 
     name
-        Its name.
+        Name of the job.
 
     arguments
-        Text to add to its command for this run, instead of its own arguments; no ``;``, which Chronos would leave out. Needs
-        Chronos 2.5. Default: none.
+        Text to append to its command for this run, instead of its own arguments. It must not
+        contain ``;``, which Chronos would remove. Needs Chronos 2.5. Default: none.
 
     profile, connection
-        Where and how to ask: see ``chronos.connection``.
+        Connection settings, see ``chronos.connection``.
 
-    Returns True as soon as the run is queued. With Chronos 3 it counts as the next one of the schedule, which moves on.
-    Raises CommandExecutionError if there is no such job. If the answer is lost, whether it runs is not known:
-    ``chronos.jobs_summary`` may tell. Rests on ``PUT job/NAME``.
+    Returns True as soon as the run is queued. For Chronos 3 it counts as the next run of the
+    schedule, which moves on. Raises CommandExecutionError if there is no such job, and if the
+    response was lost, so that it is not known whether the job runs; see ``chronos.jobs_summary``.
+    Uses ``PUT job/NAME``.
 
     CLI Example:
 
@@ -1338,32 +1369,27 @@ def run_job(name, arguments=None, profile=None, **connection):
         ";" not in (arguments or ""),
         "arguments",
         arguments,
-        "without a ;, which Chronos would leave out",
+        "without a ;, which Chronos would remove",
     )
     if arguments:
-        _needs_2_5(client, "arguments for a single run")
-    _change(
-        client,
-        "PUT",
-        f"/job/{_http_client.quote(name)}",
-        name,
-        params={"arguments": arguments or None},
-    )
+        _require_2_5(client, "arguments for a single run")
+    path = f"/job/{_http_client.quote(name)}"
+    _request_about(client, "PUT", path, name, params={"arguments": arguments or None})
     return True
 
 
 def mark_success(name, profile=None, **connection):
     """
-    Count a success of a job that nobody saw, and begin the jobs that wait for it.
+    Record a success of a job, and start the jobs that wait for it.
 
     name
-        Its name.
+        Name of the job.
 
     profile, connection
-        Where and how to ask: see ``chronos.connection``.
+        Connection settings, see ``chronos.connection``.
 
-    Returns True. Raises CommandExecutionError if there is no such job, and for Chronos before 2.5, which cannot do this. Rests on
-    ``PUT job/success/NAME``.
+    Returns True. Raises CommandExecutionError if there is no such job, and for Chronos before 2.5,
+    which cannot do this. Uses ``PUT job/success/NAME``.
 
     CLI Example:
 
@@ -1372,24 +1398,25 @@ def mark_success(name, profile=None, **connection):
         salt-call chronos.mark_success hello
     """
     client, name = _client(profile, connection), _chronos_job.check_name(name)
-    _needs_2_5(client, "chronos.mark_success")
-    answer = _change(client, "PUT", f"/job/success/{_http_client.quote(name)}", name)
-    if "true" not in answer.text():
+    _require_2_5(client, "chronos.mark_success")
+    path = f"/job/success/{_http_client.quote(name)}"
+    response = _request_about(client, "PUT", path, name)
+    if "true" not in response.text():
         raise _no_job(name)
     return True
 
 
 def kill_tasks(name, profile=None, **connection):
     """
-    Kill all tasks of a job. The job stays, and runs again when it is due.
+    Kill all tasks of a job. The job stays, and its next run starts as scheduled.
 
     name
-        Its name.
+        Name of the job.
 
     profile, connection
-        Where and how to ask: see ``chronos.connection``.
+        Connection settings, see ``chronos.connection``.
 
-    Returns True, also if it has no task. Raises CommandExecutionError if there is no such job. Rests on
+    Returns True, also if it has no task. Raises CommandExecutionError if there is no such job. Uses
     ``DELETE task/kill/NAME``.
 
     CLI Example:
@@ -1399,45 +1426,51 @@ def kill_tasks(name, profile=None, **connection):
         salt-call chronos.kill_tasks hello
     """
     client, name = _client(profile, connection), _chronos_job.check_name(name)
-    _known(client, name)  # Chronos 2 answers 500 without a word if there is none
+    _get_job(client, name)  # Chronos 2 would answer 500 without a message.
     path = f"/task/kill/{_http_client.quote(name)}"
-    _change(client, "DELETE", path, name, done=lambda: _summaries(client)[name]["state"] == "idle")
+
+    def read_back():
+        return _summaries(client)[name]["state"] == "idle"
+
+    _request_about(client, "DELETE", path, name, read_back=read_back)
     return True
 
 
-def _needs_2_5(client, what):
-    """Refuse what Chronos before 2.5 cannot do, or does not say that it has not done."""
-    if (
-        _generation(client) == 2
-        and client.get(f"{PREFIXES[2]}/leader", allow=(404, 405)).status != 200
-        and _probed(client) == 2
-    ):
-        raise CommandExecutionError(f"{what}: needs Chronos 2.5")
+def _require_2_5(client, feature):
+    """Raise CommandExecutionError for Chronos before 2.5, which may ignore the request."""
+    if _generation(client) != 2:
+        return
+    # Chronos 2.5 is the first with this path; a 404 may also be that of Chronos 3.
+    has_leader_path = client.get(f"{PREFIXES[2]}/leader", allow=(404, 405)).status == 200
+    if not has_leader_path and _detect_generation(client) == 2:
+        raise CommandExecutionError(f"{feature}: needs Chronos 2.5")
 
 
-# --- anything else ---
+# --- any other request ---
 
 
 def api_call(method, path, params=None, body=None, confirm=False, profile=None, **connection):
     """
-    Make any request: the way out for what has no function here.
+    Send any request, for what has no function here.
 
     method, path
-        Such as ``GET`` and ``/metrics``. The API itself is below ``/v1/scheduler``, before Chronos 3 below ``/scheduler``.
+        For example ``GET`` and ``/metrics``. The API is below ``/v1/scheduler``, before Chronos 3
+        below ``/scheduler``.
 
     params
-        The query, a mapping. Default none.
+        The query, a mapping. Default: none.
 
     body
-        What is sent as JSON. Default nothing.
+        Content to send as JSON. Default: none.
 
     confirm
-        Has to be True for a DELETE: that cannot be taken back.
+        Must be True for DELETE, which cannot be undone.
 
     profile, connection
-        Where and how to ask: see ``chronos.connection``.
+        Connection settings, see ``chronos.connection``.
 
-    Returns the answer: what its JSON says, text if it is none, None if it is empty. Only GET is repeated if there is no answer.
+    Returns the content of the response: parsed JSON, text if it is not JSON, None if it is empty.
+    Only GET and HEAD are retried.
 
     CLI Example:
 
@@ -1462,23 +1495,7 @@ def api_call(method, path, params=None, body=None, confirm=False, profile=None, 
         confirm is True or method != "DELETE",
         "confirm",
         confirm,
-        f"True: {method} {path} cannot be taken back",
+        f"True, since {method} {path} cannot be undone",
     )
-    return (
-        _client(profile, connection).request(method, path, params=params, body=body).json_or_text()
-    )
-
-
-# --- checks ---
-
-
-def _check_options(match, wait, **flags):
-    _chronos_job.check_match(match)
-    _arguments.require(
-        _chronos_job.is_number(wait) and wait <= 3600,
-        "wait",
-        wait,
-        "a number of seconds from 0 to 3600",
-    )
-    for argument, value in flags.items():
-        _arguments.require(isinstance(value, bool), argument, value, "true or false")
+    client = _client(profile, connection)
+    return client.request(method, path, params=params, body=body).json_or_text()

@@ -1,10 +1,11 @@
 """
-Promises about Chronos: a leader that answers, and jobs that are as declared.
+States for Chronos: a leader that responds, and jobs that are as declared.
 
-Each reads, compares, says what differs, changes that and reads it back. Changes are ``{path: {"old": ..., "new": ...}}``, with
-paths such as ``/command`` and ``/environmentVariables/LEVEL``; a job as a whole is ``/``. Of several jobs they stand below the
-name of each. With ``test=True`` they are the same, and nothing is sent. What all states have in common is told at
-``chronos.job_present``.
+Each state that manages jobs reads, compares, reports what differs, changes it and reads it back.
+Changes are ``{path: {"old": ..., "new": ...}}``, with paths such as ``/command`` and
+``/environmentVariables/LEVEL``; a job as a whole is ``/``. Changes of several jobs are grouped by
+name. With ``test=True`` they are the same, and nothing is sent. Arguments that all states share are
+documented at ``chronos.job_present``.
 """
 
 import functools
@@ -19,23 +20,32 @@ from salt.exceptions import CommandExecutionError, SaltInvocationError
 importlib.reload(_declared)
 importlib.reload(_ready)
 
-# How a job does, which is no part of what it is.
-DOING = ("successCount", "errorCount", "errorsSinceLastSuccess", "lastSuccess", "lastError")
+# Fields that change with each run, and are not part of the definition of a job.
+RUNTIME_FIELDS = (
+    "successCount",
+    "errorCount",
+    "errorsSinceLastSuccess",
+    "lastSuccess",
+    "lastError",
+)
+MAX_WAIT_VISIBLE = 3600
+MAX_NAMES_IN_COMMENT = 10
 
 
 def __virtual__():
-    """Say why where the module that this one asks is not there."""
+    """Load only if the execution module of this repository is loaded."""
     if "chronos.leader" in __salt__:
         return True
     return (
         False,
-        "The execution module chronos of this repository is not loaded (on a proxy minion for Chronos that of Salt is)",
+        "The execution module chronos of this repository is not loaded. "
+        "On a proxy minion for Chronos, Salt's own module has this name",
     )
 
 
 def available(name, url=None, timeout=120):
     """
-    Wait until Chronos has a leader that answers. Changes nothing.
+    Wait until Chronos has a leader that responds. Changes nothing.
 
     .. code-block:: yaml
 
@@ -45,26 +55,27 @@ def available(name, url=None, timeout=120):
             - timeout: 120
 
     name
-        Free text.
+        Any text.
 
     url
-        Where the servers are: a URL, several with commas, or a list. If not given the setting ``chronos:url`` counts, else
-        ``http://127.0.0.1:4400``. One of them is enough that answers; those that do not lead ask the leader.
+        URLs of the servers: one, several separated by commas, or a list. Default: the setting
+        ``chronos:url``, or ``http://127.0.0.1:4400``. One server that responds is enough, since
+        those that do not lead ask the leader.
 
     timeout
-        Seconds. 0: ask once.
+        Seconds to wait, 0 to check once.
 
-    Fails with what each server last said.
+    The comment of a failed state has the last error of each server.
     """
     leader = __salt__["chronos.leader"]
 
-    def question(seconds):
-        found = leader(url=url, timeout=seconds)
-        return True, f"{found['url']} leads" if found[
-            "url"
-        ] else "A leader answers; up to 2.4 Chronos does not tell who it is"
+    def check(request_timeout):
+        leader_url = leader(url=url, timeout=request_timeout)["url"]
+        if leader_url:
+            return True, f"{leader_url} leads"
+        return True, "A leader responds. Chronos up to 2.4 does not reveal its address"
 
-    return _ready.wait_until_ready(name, "a leader of Chronos", question, timeout, __opts__["test"])
+    return _ready.wait_until_ready(name, "a leader of Chronos", check, timeout, __opts__["test"])
 
 
 def job_present(
@@ -80,9 +91,11 @@ def job_present(
     **connection,
 ):
     """
-    Keep a job as it is declared. What Chronos makes of a schedule with each run is no difference: a later start, a lower number
-    of repetitions, and that it disables a job that has run as often as it should. If something else differs the job is sent with
-    the schedule and the counters that it has by then, so that it runs when it would have run anyway.
+    Ensure that a job exists and is as declared.
+
+    What Chronos itself changes with each run is not a difference: a later start, a lower number of
+    repetitions, and that a job without runs left is disabled. If something else differs, the job is
+    sent with its current schedule and counters, so that its next run does not move.
 
     .. code-block:: yaml
 
@@ -100,40 +113,44 @@ def job_present(
                 parents: [hello]
 
     name
-        Of the job: letters, digits and any of ``. _ -``; for Chronos 2 also spaces and ``#``.
+        Name of the job: letters, digits and any of ``. _ -``; for Chronos 2 also spaces and ``#``.
 
     config
-        The fields of the job, a mapping as in Chronos' JSON, or a file that holds them, such as ``salt://jobs/hello.yaml`` or
-        ``.json``. A new job needs a ``schedule`` or ``parents``, which have to be there before it; a job that is there may go
-        from one to the other. ``disabled`` is compared only if it is given; ``{disabled: True}`` alone keeps a job that is there
-        from running. Another ``schedule`` enables a job that was over, unless ``disabled`` is given.
+        Fields of the job, a mapping as in Chronos' JSON, or a file with it, such as
+        ``salt://jobs/hello.yaml`` or ``.json``. A new job needs a ``schedule`` or ``parents``; the
+        parents must exist. An existing job can be changed from one to the other. ``disabled`` is
+        compared only if it is in ``config``; ``{disabled: True}`` alone disables an existing job. A
+        new ``schedule`` enables a job without runs left, unless ``disabled`` is in ``config``.
 
     mode
-        ``merge`` (default): only the fields that are given count. ``replace``: those that are not given get their defaults,
-        but for ``schedule`` or ``parents``, ``disabled``, and what the server's own configuration says.
+        ``merge`` (default): omitted fields stay as they are. ``replace``: omitted fields get their
+        defaults, except ``schedule`` or ``parents``, ``disabled``, and those whose default the
+        configuration of the server decides.
 
     match
-        When a schedule is the same. ``equivalent`` (default): the same period, in the same phase, for ever or not more often.
-        ``period``: whenever it runs.
+        How to compare schedules. ``equivalent`` (default): the same period and phase, and unlimited
+        or no more repetitions. ``period``: the start does not matter.
 
     reset_schedule
-        True: if the job is changed, its schedule begins anew as it stands in ``config``. Default False.
+        True: if the job changes, reset its schedule to the one in ``config``. Default False.
 
     reset_counters
-        True: if the job is changed, it has run and failed 0 times. Default False.
+        True: if the job changes, reset its numbers of successes and errors. Default False.
 
     wait_visible
-        Seconds until a new job must be there, 0 to 3600, default 10: Chronos 3 says yes first, and then makes the job.
+        Seconds to wait until a new job exists, 0 to 3600, default 10. Chronos 3 accepts a job
+        before it creates it.
 
     show_secrets
-        True: values in the changes that look like secrets are shown. Default False: they are ``***``.
+        True: show values in the changes that look like secrets. Default False: they are ``***``.
 
     profile, connection
-        Where and how to ask: see ``chronos.connection`` of the execution module.
+        Connection settings, see ``chronos.connection`` of the execution module.
 
-    The comment warns of a start in the past: Chronos 3 runs such a job at once, Chronos 2 leaves out what it has missed.
+    The comment warns of a start in the past: Chronos 3 immediately runs such a job, Chronos 2 skips
+    the missed runs.
     """
-    given = {
+    arguments = {
         "mode": mode,
         "match": match,
         "reset_schedule": reset_schedule,
@@ -141,22 +158,19 @@ def job_present(
         "wait_visible": wait_visible,
     }
 
-    def read():
+    def load_jobs():
         return {name: _declared.load_definition(config, "config", __salt__, __low__, __pillar__)}
 
-    return _present(
-        name,
-        read,
-        lambda changes: changes.get(name, {}),
-        show_secrets,
-        given,
-        {"profile": profile, **connection},
-    )
+    def reported(changes_by_job):
+        return changes_by_job.get(name, {})
+
+    settings = {"profile": profile, **connection}
+    return _jobs_present(name, load_jobs, reported, show_secrets, arguments, settings)
 
 
 def job_absent(name, children="refuse", show_secrets=False, profile=None, **connection):
     """
-    Keep a job away: delete it, and kill its tasks.
+    Ensure that a job does not exist. Deletes it, and kills its tasks.
 
     .. code-block:: yaml
 
@@ -169,45 +183,50 @@ def job_absent(name, children="refuse", show_secrets=False, profile=None, **conn
               - chronos: hello-report
 
     name
-        Of the job.
+        Name of the job.
 
     children
-        ``refuse`` (default): the state fails if other jobs run after it. ``allow``: Chronos changes those. They get the
-        parents of the deleted job; if it has a schedule they get that, run by it from now on, and lose most of what they are:
-        container, environment, arguments, constraints, user, description ... The changes show all of it, below their names.
+        ``refuse`` (default): fail if other jobs run after it. ``allow``: Chronos changes those
+        jobs. They get the parents of the deleted job; or, if it has a schedule, that schedule, and
+        most of their other fields are reset: container, environment, arguments, constraints, user,
+        description and more. The changes show all of this, grouped by name.
 
     show_secrets, profile, connection
         See ``chronos.job_present``.
     """
-    ask = functools.partial(_call, name, {"profile": profile, **connection})
+    call = functools.partial(_call, name, {"profile": profile, **connection})
 
-    def plan():
-        _expect(children in ("refuse", "allow"), "children", children, "refuse or allow")
-        if not ask("job_exists"):
+    def make_plan():
+        _check_argument(children in ("refuse", "allow"), "children", children, "refuse or allow")
+        if not call("job_exists"):
             return _declared.Plan({}, f"There is no job called {name}", "", None)
-        changes = _deleted(ask("delete_job", children, test=True, foreseen=_foreseen()))
-        altered = _names([child for child in changes if child != "/"])
-        more = f", and Chronos {{}} what runs after it: {altered}" if altered else ""
+        deletion = call("delete_job", children, test=True, foreseen=_pending_parents())
+        changes = _deletion_changes(deletion)
+        child_names = _join_names([child for child in changes if child != "/"])
 
-        def act():
+        def apply():
             try:
-                gone = ask("delete_job", children)
+                deletion = call("delete_job", children)
             except CommandExecutionError:
-                if ask("job_exists"):
+                if call("job_exists"):
                     raise
-                return f"{name} was deleted by somebody else"
-            if ask("job_exists"):
-                raise _declared.IncompleteChange(f"{name} was deleted, but Chronos has it again")
-            # What Chronos has made of the children counts, not what was expected.
+                return f"{name} was deleted by another client"
+            if call("job_exists"):
+                raise _declared.IncompleteChange(f"{name} was deleted, but it exists again")
+            # Report what Chronos made of the children, not what was expected.
             changes.clear()
-            changes.update(_deleted(gone))
-            return f"{name} was deleted{more.format('has changed')}"
+            changes.update(_deletion_changes(deletion))
+            comment = f"{name} was deleted"
+            if child_names:
+                comment += f", and Chronos has changed the jobs that run after it: {child_names}"
+            return comment
 
-        return _declared.Plan(
-            changes, "", f"{name} would be deleted{more.format('would change')}", act
-        )
+        test_comment = f"{name} would be deleted"
+        if child_names:
+            test_comment += f", and Chronos would change the jobs that run after it: {child_names}"
+        return _declared.Plan(changes, "", test_comment, apply)
 
-    return _declared.run_plan(name, __opts__["test"], plan, show_secrets)
+    return _declared.run_plan(name, __opts__["test"], make_plan, show_secrets)
 
 
 def jobs_present(
@@ -226,8 +245,10 @@ def jobs_present(
     **connection,
 ):
     """
-    Keep many jobs as they are declared, each as ``chronos.job_present`` does. They are read at once, and written parents first;
-    if anything is wrong with one of them, or with who runs after whom, nothing is written, and all that is wrong is told.
+    Ensure that many jobs exist and are as declared, as ``chronos.job_present`` does for one.
+
+    They are read with a single request and written parents first. If any job is invalid or has
+    invalid parents, nothing is written, and the comment has all errors.
 
     .. code-block:: yaml
 
@@ -244,34 +265,33 @@ def jobs_present(
             - purge: True
 
     name
-        Free text.
+        Any text.
 
     jobs
-        Name to fields, as ``config`` of ``chronos.job_present``, also as files; or a file that holds all of them. Parents may be
-        among them, or be there already.
+        Name to fields, as ``config`` of ``chronos.job_present``, which may also be files; or one
+        file with all of them. Parents may be among them, or already exist.
 
     mode, match, reset_schedule, reset_counters
-        As of a job.
+        See ``chronos.job_present``.
 
     absent
-        Names of jobs that are to be gone, a list: they are deleted, children first, and their tasks killed. The state fails if
-        a job that stays runs after one of them. Default: none.
+        Names of jobs that should not exist, a list. They are deleted, children first, and their
+        tasks are killed. The state fails if a remaining job runs after one of them. Default: none.
 
     owner_name
-        What these jobs have as their ``ownerName``. Chronos shows that in its page and does nothing else with it. Default: it is
-        a field like others.
+        The ``ownerName`` of these jobs, which Chronos only displays. Default: a field as any other.
 
     purge
-        True: jobs with this ``owner_name`` that are not declared here are gone, too; so each ``owner_name`` belongs to one state.
-        Default False.
+        True: also delete the jobs with this ``owner_name`` that are not declared here, so each
+        ``owner_name`` must belong to one state only. Default False.
 
     wait_visible
-        Seconds until new jobs must be there, default 10, once for each generation of parents and children.
+        Seconds to wait until new jobs exist, default 10; once per level of the dependencies.
 
     show_secrets, profile, connection
         See ``chronos.job_present``.
     """
-    given = {
+    arguments = {
         "mode": mode,
         "match": match,
         "reset_schedule": reset_schedule,
@@ -282,21 +302,23 @@ def jobs_present(
         "purge": purge,
     }
 
-    def read():
-        found = _declared.load_definition(jobs, "jobs", __salt__, __low__, __pillar__)
+    def load_jobs():
+        configs = _declared.load_definition(jobs, "jobs", __salt__, __low__, __pillar__)
         return {
             job: _declared.load_definition(config, f"jobs: {job}", __salt__, __low__, __pillar__)
-            for job, config in found.items()
+            for job, config in configs.items()
         }
 
-    return _present(
-        name, read, lambda changes: changes, show_secrets, given, {"profile": profile, **connection}
-    )
+    def reported(changes_by_job):
+        return changes_by_job
+
+    settings = {"profile": profile, **connection}
+    return _jobs_present(name, load_jobs, reported, show_secrets, arguments, settings)
 
 
 def job_run(name, arguments=None, profile=None, **connection):
     """
-    Run a job now if something that this watches changed. Changes nothing otherwise.
+    Run a job now if something that this state watches changed. Otherwise changes nothing.
 
     .. code-block:: yaml
 
@@ -306,33 +328,36 @@ def job_run(name, arguments=None, profile=None, **connection):
             - watch:
               - file: /srv/prices.csv
 
-    With ``onchanges`` in place of ``watch`` it does the same.
+    ``onchanges`` has the same effect as ``watch``.
 
     name
-        Of the job. It has to be there when it is run. For Chronos 3 the run is the next one of its schedule, which moves on.
+        Name of the job, which must exist when it is run. For Chronos 3 the run counts as the next
+        one of its schedule, which moves on.
 
     arguments
-        Text to add to its command for this run, in place of its own arguments, without ``;``. Needs Chronos 2.5. Default: none.
+        Text to append to its command for this run, instead of its own arguments, without ``;``.
+        Needs Chronos 2.5. Default: none.
 
     profile, connection
         See ``chronos.job_present``.
 
-    The state does not wait until the job has run.
+    The state does not wait until the run has finished.
     """
-    # Salt calls mod_watch for watch and listen; with onchanges it comes here, and only if there are changes.
+    # For watch and listen Salt calls mod_watch; for onchanges this function, if there are changes.
     if __low__.get("onchanges") or __low__.get("onchanges_any"):
         return mod_watch(name, "job_run", arguments, profile, **connection)
     return {
         "name": name,
         "result": True,
         "changes": {},
-        "comment": f"{name} is run only if something that it watches changes",
+        "comment": f"{name} is only run if something that this state watches changes",
     }
 
 
 def mod_watch(name, sfun=None, arguments=None, profile=None, **connection):
     """
-    Run a job, as something changed that ``chronos.job_run`` watches. Called by Salt, with all arguments of that.
+    Run a job because something that ``chronos.job_run`` watches changed. Called by Salt, with all
+    arguments of that state.
 
     .. code-block:: yaml
 
@@ -346,196 +371,249 @@ def mod_watch(name, sfun=None, arguments=None, profile=None, **connection):
             "name": name,
             "result": False,
             "changes": {},
-            "comment": f"watch: chronos.{sfun} cannot watch; chronos.job_run can",
+            "comment": f"watch: chronos.{sfun} does not support watch; use chronos.job_run",
         }
-    # Salt tells its __reqs__, too.
-    where = {
-        "profile": profile,
-        **{key: value for key, value in connection.items() if not key.startswith("__")},
-    }
-    ask = functools.partial(_call, name, where)
+    # Salt also passes internal arguments such as __reqs__.
+    settings = {key: value for key, value in connection.items() if not key.startswith("__")}
+    call = functools.partial(_call, name, {"profile": profile, **settings})
 
-    def plan():
-        fits = arguments is None or (isinstance(arguments, str) and ";" not in arguments)
-        _expect(fits, "arguments", arguments, "text without a ;. A number needs quotes")
-        if not ask("job_exists") and _foreseen().get(name) is None:
+    def make_plan():
+        is_valid = arguments is None or (isinstance(arguments, str) and ";" not in arguments)
+        _check_argument(is_valid, "arguments", arguments, "text without a ;. A number needs quotes")
+        if not call("job_exists") and _pending_parents().get(name) is None:
             raise CommandExecutionError(f"There is no job called {name!r}")
 
-        def act():
-            ask("run_job", arguments)
-            return f"{name} was told to run"
+        def apply():
+            call("run_job", arguments)
+            return f"{name} was started"
 
+        changes = {"/run": {"old": False, "new": True}}
+        return _declared.Plan(changes, "", f"{name} would be started", apply)
+
+    return _declared.run_plan(name, __opts__["test"], make_plan)
+
+
+# --- plans ---
+
+
+def _call(subject, settings, function, *arguments, **options):
+    """
+    Call a function of the execution module.
+
+    subject
+        Its first argument: the name of a job, or many jobs.
+
+    settings
+        Profile and connection settings.
+    """
+    return __salt__[f"chronos.{function}"](subject, *arguments, **options, **settings)
+
+
+def _jobs_present(name, load_jobs, reported, show_secrets, arguments, settings):
+    """
+    Ensure that jobs exist and are as declared. Returns the result of the state.
+
+    load_jobs
+        Called without arguments; returns name to fields.
+
+    reported
+        Called with the changes by job; returns the changes of the state.
+
+    arguments
+        The arguments of the state that decide what is compared and changed.
+
+    settings
+        Profile and connection settings.
+    """
+
+    def make_plan():
+        options = _put_options(**arguments)
+        jobs = load_jobs()
+        put_jobs = functools.partial(_call, jobs, settings, "put_jobs", **options)
+        planned = put_jobs(test=True, foreseen=_pending_parents())
+        changes, warnings = _changes_by_job(planned), _describe_warnings(planned)
+
+        def apply():
+            done = _put_jobs(put_jobs, reported)
+            return f"{_describe_changes(changes, 'was', 'were')}{_describe_warnings(done)}"
+
+        test_comment = _describe_changes(changes, "would be", "would be")
         return _declared.Plan(
-            {"/run": {"old": False, "new": True}}, "", f"{name} would be told to run", act
+            reported(changes),
+            f"{_unchanged_comment(jobs)}{warnings}",
+            f"{test_comment}{warnings}",
+            apply,
         )
 
-    return _declared.run_plan(name, __opts__["test"], plan)
+    return _declared.run_plan(name, __opts__["test"], make_plan, show_secrets)
 
 
-# --- what they have in common ---
-
-
-def _call(what, where, function, *arguments, **named):
-    """Call a function of the execution module with what it is about first: a name, or many jobs."""
-    return __salt__[f"chronos.{function}"](what, *arguments, **named, **where)
-
-
-def _present(name, read, shown, show_secrets, given, where):
-    """Keep the jobs that ``read`` returns as ``given`` says; ``shown`` makes of the changes by job those of the state."""
-
-    def plan():
-        options = _options(**given)
-        jobs = read()
-        put = functools.partial(_call, jobs, where, "put_jobs", **options)
-        planned = put(test=True, foreseen=_foreseen())
-        changes, warned = _by_job(planned), _warned(planned)
-
-        def act():
-            try:
-                done = put()
-            except CommandExecutionError as error:
-                info = getattr(error, "info", None) or {}
-                if "done" not in info:
-                    raise
-                raise _declared.IncompleteChange(str(error), shown(_by_job(info["done"]))) from None
-            if done["lost"]:
-                lost = "; ".join(
-                    f"{job}: {', '.join(fields)}" for job, fields in done["lost"].items()
-                )
-                raise _declared.IncompleteChange(
-                    f"What was sent Chronos did not keep as it was: {lost}"
-                )
-            return f"{_summary(changes, ('was', 'were'))}{_warned(done)}"
-
-        kept = (
-            f"{_names(list(jobs))} {'is' if len(jobs) == 1 else 'are'} as declared"
-            if jobs
-            else "No job is declared"
+def _put_jobs(put_jobs, reported):
+    """Write jobs. Raises IncompleteChange if only some were written, or not as they were sent."""
+    try:
+        done = put_jobs()
+    except CommandExecutionError as error:
+        info = getattr(error, "info", None) or {}
+        if "done" not in info:
+            raise
+        changes = reported(_changes_by_job(info["done"]))
+        raise _declared.IncompleteChange(str(error), changes) from None
+    if done["lost"]:
+        descriptions = [f"{job}: {', '.join(fields)}" for job, fields in done["lost"].items()]
+        raise _declared.IncompleteChange(
+            f"Chronos did not store as sent: {'; '.join(descriptions)}"
         )
-        return _declared.Plan(
-            shown(changes),
-            f"{kept}{warned}",
-            f"{_summary(changes, ('would be', 'would be'))}{warned}",
-            act,
-        )
-
-    return _declared.run_plan(name, __opts__["test"], plan, show_secrets)
+    return done
 
 
-def _options(mode, match, reset_counters, wait_visible, **others):
-    """Return what the execution module is told. Raises SaltInvocationError for what it calls otherwise."""
-    _expect(mode in ("merge", "replace"), "mode", mode, "merge or replace")
-    _expect(match in ("equivalent", "period"), "match", match, "equivalent or period")
-    _expect(isinstance(reset_counters, bool), "reset_counters", reset_counters, "True or False")
-    fits = (
-        isinstance(wait_visible, (int, float))
-        and not isinstance(wait_visible, bool)
-        and 0 <= wait_visible <= 3600
+def _put_options(mode, match, reset_counters, wait_visible, **options):
+    """Return the arguments of chronos.put_jobs for those of a state."""
+    _check_argument(mode in ("merge", "replace"), "mode", mode, "merge or replace")
+    _check_argument(match in ("equivalent", "period"), "match", match, "equivalent or period")
+    _check_argument(
+        isinstance(reset_counters, bool), "reset_counters", reset_counters, "true or false"
     )
-    _expect(fits, "wait_visible", wait_visible, "a number of seconds from 0 to 3600")
+    is_number = isinstance(wait_visible, (int, float)) and not isinstance(wait_visible, bool)
+    _check_argument(
+        is_number and 0 <= wait_visible <= MAX_WAIT_VISIBLE,
+        "wait_visible",
+        wait_visible,
+        f"a number of seconds from 0 to {MAX_WAIT_VISIBLE}",
+    )
     return {
         "replace": mode == "replace",
         "match": match,
         "preserve_counters": not reset_counters,
         "wait": wait_visible,
-        **others,
+        **options,
     }
 
 
-def _by_job(answer):
-    """The changes, by job and path, that ``chronos.put_jobs`` tells."""
-    changes = {}
-    for job, fields in answer["changes"].items():
-        if job in answer["created"]:
-            changes[job] = {
-                "/": {"old": None, "new": {field: each["new"] for field, each in fields.items()}}
-            }
+def _pending_parents():
+    """
+    Return name to parents of the jobs that earlier states of a test run would have changed.
+
+    The parents are None for a job that would have been deleted. Empty unless this is a test run.
+    """
+    if not __opts__["test"]:
+        return {}
+    parents_by_job = {}
+    for low, changes in _declared.pending_changes(__low__, __lowstate__, __running__):
+        changes_by_job = {job: paths for job, paths in changes.items() if not job.startswith("/")}
+        paths_of_name = {path: change for path, change in changes.items() if path.startswith("/")}
+        for job, paths in {low["name"]: paths_of_name, **changes_by_job}.items():
+            if "/" in paths:
+                new_job = paths["/"]["new"]
+                parents_by_job[job] = None if new_job is None else list(new_job.get("parents", ()))
+            elif "/parents" in paths:
+                parents_by_job[job] = list(paths["/parents"]["new"] or ())
+    return parents_by_job
+
+
+def _check_argument(is_valid, argument, value, expected):
+    """Raise SaltInvocationError, in one line, unless an argument is valid."""
+    if not is_valid:
+        raise SaltInvocationError(f"{argument}: {value!r} should be {expected}")
+
+
+# --- changes ---
+
+
+def _changes_by_job(outcome):
+    """Return the changes in the result of chronos.put_jobs, by job and path."""
+    changes_by_job = {}
+    for job, fields in outcome["changes"].items():
+        if job in outcome["created"]:
+            new_job = {field: change["new"] for field, change in fields.items()}
+            changes_by_job[job] = {"/": {"old": None, "new": new_job}}
         else:
-            changes[job] = _paths(fields)
-    for job, old in answer["deleted"].items():
-        changes[job] = {"/": {"old": _declaration(old), "new": None}}
+            changes_by_job[job] = _changes_by_path(fields)
+    for job, old_job in outcome["deleted"].items():
+        changes_by_job[job] = {"/": {"old": _without_runtime_fields(old_job), "new": None}}
+    return changes_by_job
+
+
+def _deletion_changes(deletion):
+    """Return the changes in the result of chronos.delete_job; those of children by their names."""
+    changes = {"/": {"old": _without_runtime_fields(deletion["deleted"]), "new": None}}
+    for child, fields in deletion["children"].items():
+        changes[child] = _changes_by_path(_without_runtime_fields(fields))
     return changes
 
 
-def _deleted(answer):
-    """The changes that ``chronos.delete_job`` tells: those of the children are below their names."""
-    children = {child: _paths(_declaration(fields)) for child, fields in answer["children"].items()}
-    return {"/": {"old": _declaration(answer["deleted"]), "new": None}, **children}
+def _without_runtime_fields(job):
+    return {field: value for field, value in job.items() if field not in RUNTIME_FIELDS}
 
 
-def _declaration(job):
-    return {field: value for field, value in job.items() if field not in DOING}
-
-
-def _paths(fields):
-    """Changes by path of changes by field."""
-    found = {}
-    for field, each in fields.items():
-        if field == "counters":  # which is none
-            found.update({f"/{path}": pair for path, pair in _pairs(each["old"], each["new"])})
+def _changes_by_path(fields):
+    """Return changes by path for changes by field."""
+    changes = {}
+    for field, change in fields.items():
+        old, new = change["old"], change["new"]
+        if field == "counters":  # Not a field of a job, but several.
+            for counter, counter_change in _differences(old, new):
+                changes[f"/{counter}"] = counter_change
             continue
-        old, new = (
-            _named(each[side]) if field == "environmentVariables" else each[side]
-            for side in ("old", "new")
-        )
+        if field == "environmentVariables":
+            old, new = _values_by_name(old), _values_by_name(new)
         if isinstance(old, Mapping) and isinstance(new, Mapping) and old != new:
-            found.update({f"/{field}/{path}": pair for path, pair in _pairs(old, new)})
+            for key, key_change in _differences(old, new):
+                changes[f"/{field}/{key}"] = key_change
         else:
-            found[f"/{field}"] = each
-    return found
+            changes[f"/{field}"] = change
+    return changes
 
 
-def _pairs(old, new):
-    """Path, and old and new value, of what differs in two mappings."""
+def _differences(old, new):
+    """Yield key and change for each difference between two mappings."""
     for key in sorted({*old, *new}):
         if old.get(key) != new.get(key):
             yield key, {"old": old.get(key), "new": new.get(key)}
 
 
-def _named(variables):
-    """Environment variables by name."""
-    return {each["name"]: each["value"] for each in variables or ()}
+def _values_by_name(variables):
+    return {variable["name"]: variable["value"] for variable in variables or ()}
 
 
-def _foreseen():
-    """In a test: the parents of jobs as they would be by now if the states before this one had done what they only told."""
-    found = {}
-    for low, changes in (
-        _declared.pending_changes(__low__, __lowstate__, __running__) if __opts__["test"] else ()
-    ):
-        own = {path: each for path, each in changes.items() if path.startswith("/")}
-        others = {job: paths for job, paths in changes.items() if job not in own}
-        for job, paths in {low["name"]: own, **others}.items():
-            if "/" in paths:
-                new = paths["/"]["new"]
-                found[job] = None if new is None else list(new.get("parents", ()))
-            elif "/parents" in paths:
-                found[job] = list(paths["/parents"]["new"] or ())
-    return found
+# --- comments ---
 
 
-def _summary(changes, verbs):
-    """Say which jobs are created, updated and deleted."""
-    kinds = {"created": [], "updated": [], "deleted": []}
-    for job, paths in changes.items():
-        kinds[
-            "updated" if "/" not in paths else "created" if paths["/"]["old"] is None else "deleted"
-        ].append(job)
-    return "; ".join(
-        f"{_names(jobs)} {verbs[len(jobs) > 1]} {kind}" for kind, jobs in kinds.items() if jobs
+def _unchanged_comment(jobs):
+    if not jobs:
+        return "No job is declared"
+    verb = "is" if len(jobs) == 1 else "are"
+    return f"{_join_names(list(jobs))} {verb} as declared"
+
+
+def _describe_changes(changes_by_job, singular, plural):
+    """Return which jobs are created, updated and deleted, with the verb in singular or plural."""
+    jobs_by_action = {"created": [], "updated": [], "deleted": []}
+    for job, paths in changes_by_job.items():
+        jobs_by_action[_action(paths)].append(job)
+    sentences = []
+    for action, jobs in jobs_by_action.items():
+        if jobs:
+            verb = plural if len(jobs) > 1 else singular
+            sentences.append(f"{_join_names(jobs)} {verb} {action}")
+    return "; ".join(sentences)
+
+
+def _action(paths):
+    if "/" not in paths:
+        return "updated"
+    return "created" if paths["/"]["old"] is None else "deleted"
+
+
+def _join_names(jobs):
+    omitted = len(jobs) - MAX_NAMES_IN_COMMENT
+    names = ", ".join(jobs[:MAX_NAMES_IN_COMMENT])
+    return f"{names} and {omitted} more" if omitted > 0 else names
+
+
+def _describe_warnings(outcome):
+    """Return the warnings in the result of chronos.put_jobs, to append to a comment."""
+    return "".join(
+        f". {job}: {message}"
+        for job, messages in outcome["warnings"].items()
+        for message in messages
     )
-
-
-def _names(jobs, most=10):
-    more = f" and {len(jobs) - most} more" if len(jobs) > most else ""
-    return f"{', '.join(jobs[:most])}{more}"
-
-
-def _warned(answer):
-    return "".join(f". {job}: {said}" for job, each in answer["warnings"].items() for said in each)
-
-
-def _expect(fits, argument, value, should):
-    """Refuse an argument, in one line."""
-    if not fits:
-        raise SaltInvocationError(f"{argument}: {value!r} should be {should}")

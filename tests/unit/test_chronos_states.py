@@ -1,4 +1,4 @@
-"""The states of Chronos, applied by the real Salt of both lines to fake daemons of Chronos 2.5 and 3.0."""
+"""The states for Chronos, applied by the real Salt to fake daemons of Chronos 2.5 and 3.0."""
 
 import json
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ def after(*parents):
 
 AFTER = after("hello")
 FINITE = {**DAILY, "schedule": "R3/2030-01-31T06:00:00Z/P1D"}
-# What is declared, what is changed of it afterwards with the paths of that, and how many days pass in between.
+# Declared fields, fields to change afterwards, the paths of that change, and days in between.
 JOBS = {
     "interval": (DAILY, {"command": "false"}, ["/command"], 3),
     "interval, from now on": (
@@ -81,8 +81,8 @@ JOBS = {
 
 
 @pytest.fixture
-def place(salt, running):
-    """Start a Chronos with an agent in memory, and return how to apply states to it."""
+def start_chronos(salt, running):
+    """Return a function that starts a Chronos of a version, with one agent."""
 
     def start(version=VERSIONS[-1]):
         local = ["--http_address", "127.0.0.1", "--http_port", "0", "--hostname", "127.0.0.1"]
@@ -95,9 +95,9 @@ def place(salt, running):
 
 
 @pytest.fixture(params=VERSIONS)
-def here(request, place):
-    """The same for each version."""
-    return place(request.param)
+def chronos(request, start_chronos):
+    """A running Chronos, in each version."""
+    return start_chronos(request.param)
 
 
 class Place(applying.Place):
@@ -122,110 +122,113 @@ class Place(applying.Place):
         return self.call("job", name)
 
     def writes(self):
-        return [asked for asked in self.server.requests if asked.method not in ("GET", "HEAD")]
+        return [
+            request for request in self.server.requests if request.method not in ("GET", "HEAD")
+        ]
 
-    def sent(self):
-        """The last job that was sent."""
+    def last_sent(self):
+        """Return the last job that was sent."""
         return json.loads(self.writes()[-1].body)
 
 
 # --- a job ---
 
 
-@pytest.mark.parametrize("here", ["2.4.0", *VERSIONS], indirect=True)
+@pytest.mark.parametrize("chronos", ["2.4.0", *VERSIONS], indirect=True)
 @pytest.mark.parametrize("case", JOBS)
-def test_a_job_is_made_once_and_what_its_schedule_becomes_is_no_change_and_another_value_is_one(
-    here, case, cell
+def test_a_job_is_created_once_and_only_another_value_is_a_change_after_some_runs(
+    chronos, case, cell
 ):
-    cell("Jobs of Chronos: made, kept, changed", case, here.server.version)
+    cell("Jobs of Chronos: created, unchanged, changed", case, chronos.server.version)
     config, change, paths, days = JOBS[case]
-    here("job_present", "hello", config=DAILY)
-    changes = here.changed("job_present", "x", config=config)
+    chronos("job_present", "hello", config=DAILY)
+    changes = chronos.changed("job_present", "x", config=config)
     assert (
         list(changes) == ["/"]
         and changes["/"]["old"] is None
         and changes["/"]["new"].keys() >= {"command"}
     ), changes
-    here.until_begin()
-    here.days(days)
-    now = here.call("job", "x")
+    chronos.until_begin()
+    chronos.days(days)
+    now = chronos.call("job", "x")
     assert (
         now.get("schedule") != config["schedule"]
         if "schedule" in config
         else now["parents"] == ["hello"]
     ), now
-    here.kept("job_present", "x", config=config)
-    here.kept("job_present", "x", config=config, mode="replace")
-    assert sorted(here.changed("job_present", "x", config={**config, **change})) == paths
+    chronos.kept("job_present", "x", config=config)
+    chronos.kept("job_present", "x", config=config, mode="replace")
+    assert sorted(chronos.changed("job_present", "x", config={**config, **change})) == paths
 
 
-def test_a_job_that_is_over_is_as_declared_and_a_change_neither_runs_nor_enables_it(here):
-    here.changed("job_present", "x", config=FINITE)
-    over = here.exhausted("x")
+def test_a_job_without_runs_left_is_as_declared_and_a_change_does_not_enable_it(chronos):
+    chronos.changed("job_present", "x", config=FINITE)
+    over = chronos.exhausted("x")
     assert over["schedule"].startswith("R0/")
-    here.kept("job_present", "x", config=FINITE)
-    here.kept("job_present", "x", config={**FINITE, "disabled": False})
+    chronos.kept("job_present", "x", config=FINITE)
+    chronos.kept("job_present", "x", config={**FINITE, "disabled": False})
     described = {**FINITE, "disabled": False, "description": "Three times"}
-    assert list(here.changed("job_present", "x", config=described)) == ["/description"]
-    here.days(3)
-    now = here.call("job", "x")
+    assert list(chronos.changed("job_present", "x", config=described)) == ["/description"]
+    chronos.days(3)
+    now = chronos.call("job", "x")
     assert (now["disabled"], now["successCount"]) == (True, over["successCount"])
     assert now["schedule"] == over["schedule"]
 
 
-def test_a_job_that_is_over_runs_again_with_another_schedule_unless_it_is_to_be_disabled(here):
-    here.changed("job_present", "x", config=FINITE)
-    done = here.exhausted("x")["successCount"]
+def test_a_new_schedule_enables_a_job_without_runs_left_unless_it_is_declared_disabled(chronos):
+    chronos.changed("job_present", "x", config=FINITE)
+    done = chronos.exhausted("x")["successCount"]
     again = {**FINITE, "schedule": "R2/2031-01-31T06:00:00Z/P1D"}
-    assert list(here("job_present", "x", True, config={**again, "disabled": True})["changes"]) == [
-        "/schedule"
-    ]
-    assert here.changed("job_present", "x", config=again)["/disabled"] == {
+    assert list(
+        chronos("job_present", "x", True, config={**again, "disabled": True})["changes"]
+    ) == ["/schedule"]
+    assert chronos.changed("job_present", "x", config=again)["/disabled"] == {
         "old": True,
         "new": False,
     }
-    here.days(380)
-    until(lambda: here.call("job", "x")["successCount"] > done)
-    here.kept("job_present", "x", config=again)
+    chronos.days(380)
+    until(lambda: chronos.call("job", "x")["successCount"] > done)
+    chronos.kept("job_present", "x", config=again)
 
 
-def test_an_update_sends_the_schedule_and_the_counters_of_the_server_and_nothing_runs_for_it(here):
-    here.changed("job_present", "x", config=DAILY)
-    here.until_begin()
-    here.days(3)
-    until(lambda: here.call("jobs_summary")["x"]["state"] == "idle")
-    before, tasks = here.call("job", "x"), len(here.agents.launched)
-    assert list(here.changed("job_present", "x", config={**DAILY, "description": "Daily"})) == [
+def test_an_update_sends_the_current_schedule_and_counters_and_starts_no_run(chronos):
+    chronos.changed("job_present", "x", config=DAILY)
+    chronos.until_begin()
+    chronos.days(3)
+    until(lambda: chronos.call("jobs_summary")["x"]["state"] == "idle")
+    before, tasks = chronos.call("job", "x"), len(chronos.agents.launched)
+    assert list(chronos.changed("job_present", "x", config={**DAILY, "description": "Daily"})) == [
         "/description"
     ]
     assert (
-        here.sent()["schedule"] == before["schedule"] != DAILY["schedule"]
-        and here.sent()["successCount"] == before["successCount"] > 0
+        chronos.last_sent()["schedule"] == before["schedule"] != DAILY["schedule"]
+        and chronos.last_sent()["successCount"] == before["successCount"] > 0
     )
-    here.server.turn()
+    chronos.server.turn()
     assert (
-        here.call("job", "x") == {**before, "description": "Daily"}
-        and len(here.agents.launched) == tasks
+        chronos.call("job", "x") == {**before, "description": "Daily"}
+        and len(chronos.agents.launched) == tasks
     )
 
 
-def test_schedule_and_counters_begin_anew_with_a_change_if_that_is_wanted(here):
-    here.changed("job_present", "x", config=DAILY)
-    here.until_begin()
-    here.days(3)
-    count = until(lambda: here.call("job", "x")["successCount"])
+def test_a_change_resets_schedule_and_counters_only_if_requested(chronos):
+    chronos.changed("job_present", "x", config=DAILY)
+    chronos.until_begin()
+    chronos.days(3)
+    count = until(lambda: chronos.call("job", "x")["successCount"])
     anew = {"reset_schedule": True, "reset_counters": True}
-    here.kept("job_present", "x", config=DAILY, **anew)
-    with here.server.lock:
-        here.server.ahead = 0.0
-    changes = here.changed("job_present", "x", config={**DAILY, "retries": 5}, **anew)
+    chronos.kept("job_present", "x", config=DAILY, **anew)
+    with chronos.server.lock:
+        chronos.server.ahead = 0.0
+    changes = chronos.changed("job_present", "x", config={**DAILY, "retries": 5}, **anew)
     assert {"/retries", "/schedule", "/successCount", "/lastSuccess"} == changes.keys()
     assert (
         changes["/successCount"] == {"old": count, "new": 0}
         and changes["/schedule"]["new"] == DAILY["schedule"]
     )
     assert (
-        here.sent()["schedule"] == DAILY["schedule"] and here.call("job", "x")["successCount"] == 0
+        chronos.last_sent()["schedule"] == DAILY["schedule"]
+        and chronos.call("job", "x")["successCount"] == 0
     )
 
 
@@ -239,68 +242,70 @@ def test_schedule_and_counters_begin_anew_with_a_change_if_that_is_wanted(here):
         ("R5/2030-01-31T06:00:00Z/PT24H", "equivalent", False),
     ],
 )
-def test_another_period_phase_or_number_is_a_change(place, schedule, match, same):
-    here = place()
-    here.changed("job_present", "x", config=DAILY)
+def test_another_period_phase_or_number_of_repetitions_is_a_change(
+    start_chronos, schedule, match, same
+):
+    chronos = start_chronos()
+    chronos.changed("job_present", "x", config=DAILY)
     arguments = {"config": {**DAILY, "schedule": schedule}, "match": match}
     if same:
-        here.kept("job_present", "x", **arguments)
+        chronos.kept("job_present", "x", **arguments)
     else:
-        assert list(here.changed("job_present", "x", **arguments)) == ["/schedule"]
+        assert list(chronos.changed("job_present", "x", **arguments)) == ["/schedule"]
 
 
-def test_another_time_zone_is_a_change(here):
+def test_another_time_zone_is_a_change(chronos):
     config = {
         "command": "true",
         "schedule": "R/2030-01-31T06:00:00/P1D",
         "scheduleTimeZone": "Europe/Berlin",
     }
-    here.changed("job_present", "x", config=config)
-    changes = here.changed(
+    chronos.changed("job_present", "x", config=config)
+    changes = chronos.changed(
         "job_present", "x", config={**config, "scheduleTimeZone": "America/New_York"}
     )
     assert changes == {"/scheduleTimeZone": {"old": "Europe/Berlin", "new": "America/New_York"}}
 
 
-def test_whether_a_job_is_disabled_counts_only_if_it_is_given(here):
-    here.changed("job_present", "x", config=DAILY)
-    here.call("update_job", "x", {"disabled": True})
-    here.kept("job_present", "x", config=DAILY)
-    assert list(here.changed("job_present", "x", config={**DAILY, "retries": 5})) == ["/retries"]
-    assert here.call("job", "x")["disabled"] is True
-    here.kept("job_present", "x", config={**DAILY, "retries": 5}, mode="replace")
-    assert here.changed("job_present", "x", config={**DAILY, "disabled": False}) == {
+def test_disabled_is_compared_only_if_it_is_declared(chronos):
+    chronos.changed("job_present", "x", config=DAILY)
+    chronos.call("update_job", "x", {"disabled": True})
+    chronos.kept("job_present", "x", config=DAILY)
+    assert list(chronos.changed("job_present", "x", config={**DAILY, "retries": 5})) == ["/retries"]
+    assert chronos.call("job", "x")["disabled"] is True
+    chronos.kept("job_present", "x", config={**DAILY, "retries": 5}, mode="replace")
+    assert chronos.changed("job_present", "x", config={**DAILY, "disabled": False}) == {
         "/disabled": {"old": True, "new": False}
     }
 
 
-def test_a_job_goes_from_a_schedule_to_parents_and_back(here):
-    here.changed("job_present", "hello", config=DAILY)
-    here.changed("job_present", "x", config={**DAILY, "scheduleTimeZone": "Europe/Berlin"})
-    changes = here.changed("job_present", "x", config=AFTER)
+def test_a_job_can_change_from_a_schedule_to_parents_and_back(chronos):
+    chronos.changed("job_present", "hello", config=DAILY)
+    chronos.changed("job_present", "x", config={**DAILY, "scheduleTimeZone": "Europe/Berlin"})
+    changes = chronos.changed("job_present", "x", config=AFTER)
     assert (
         changes["/parents"] == {"old": None, "new": ["hello"]}
         and changes["/schedule"]["new"] is None
     )
-    assert here.writes()[-1].path.endswith("/dependency")
-    changes = here.changed("job_present", "x", config=DAILY)
+    assert chronos.writes()[-1].path.endswith("/dependency")
+    changes = chronos.changed("job_present", "x", config=DAILY)
     assert (
         changes["/parents"] == {"old": ["hello"], "new": None}
         and changes["/schedule"]["old"] is None
     )
-    assert here.writes()[-1].path.endswith("/iso8601")
+    assert chronos.writes()[-1].path.endswith("/iso8601")
 
 
-def test_what_is_not_given_is_kept_or_replaced(here):
+def test_omitted_fields_stay_or_get_their_defaults_depending_on_the_mode(chronos):
     config = {
         **DAILY,
         "description": "Daily",
         "environmentVariables": {"LEVEL": 1, "MODE": "fast"},
         "owner": "ops@example.com",
     }
-    here.changed("job_present", "x", config=config)
-    here.kept("job_present", "x", config={"retries": 2})
-    changes = here.changed(
+    chronos.changed("job_present", "x", config=config)
+    chronos.kept("job_present", "x", config={"retries": 2})
+    changes = chronos.changed(
         "job_present", "x", config={**DAILY, "owner": "ops@example.com"}, mode="replace"
     )
     assert changes == {
@@ -312,81 +317,86 @@ def test_what_is_not_given_is_kept_or_replaced(here):
 
 @pytest.mark.parametrize(
     "version, warning",
-    [(VERSIONS[0], "leaves out the runs that it has missed"), (VERSIONS[1], "runs it at once")],
+    [(VERSIONS[0], "skips the missed runs"), (VERSIONS[1], "runs the job immediately")],
 )
-def test_a_start_in_the_past_is_warned_of_when_the_job_is_made_and_then_no_more(
-    place, version, warning
+def test_a_start_in_the_past_causes_a_warning_only_when_the_job_is_created(
+    start_chronos, version, warning
 ):
-    here, config = place(version), {**DAILY, "schedule": "R/2020-01-01T00:00:00Z/PT24H"}
-    comments = [here("job_present", "x", test, config=config)["comment"] for test in (True, False)]
-    said = f". x: schedule: begins in the past, at 2020-01-01T00:00:00+00:00: Chronos {version[0]} {warning}"
-    assert comments == [f"x would be created{said}", f"x was created{said}"]
-    until(lambda: here.call("job", "x")["schedule"] != config["schedule"])
-    here.kept("job_present", "x", config=config)
-    assert here("job_present", "x", config=config)["comment"] == "x is as declared"
+    chronos, config = start_chronos(version), {**DAILY, "schedule": "R/2020-01-01T00:00:00Z/PT24H"}
+    comments = [
+        chronos("job_present", "x", test, config=config)["comment"] for test in (True, False)
+    ]
+    message = (
+        ". x: schedule: the start 2020-01-01T00:00:00+00:00 is in the past, "
+        f"so Chronos {version[0]} {warning}"
+    )
+    assert comments == [f"x would be created{message}", f"x was created{message}"]
+    until(lambda: chronos.call("job", "x")["schedule"] != config["schedule"])
+    chronos.kept("job_present", "x", config=config)
+    assert chronos("job_present", "x", config=config)["comment"] == "x is as declared"
 
 
-def test_a_job_that_becomes_visible_late_is_waited_for(place):
-    here = place()
-    here.server.loop = 0.7
-    here.changed("job_present", "x", config=DAILY)
-    assert here.call("job_exists", "x") is True
+def test_the_state_waits_for_a_job_that_becomes_visible_late(start_chronos):
+    chronos = start_chronos()
+    chronos.server.loop = 0.7
+    chronos.changed("job_present", "x", config=DAILY)
+    assert chronos.call("job_exists", "x") is True
 
 
-def test_a_job_that_chronos_drops_fails_the_state_without_changes(here, monkeypatch):
-    monkeypatch.setattr(here.server, "_put", lambda job: None)
-    assert here.fails("job_present", "x", config=DAILY, wait_visible=0.3).startswith(
-        "Chronos accepted the job 'x', and it is not there: "
+def test_the_state_fails_without_changes_if_chronos_drops_the_job(chronos, monkeypatch):
+    monkeypatch.setattr(chronos.server, "_put", lambda job: None)
+    assert chronos.fails("job_present", "x", config=DAILY, wait_visible=0.3).startswith(
+        "Chronos accepted the job 'x', but it does not exist: "
     )
 
 
-def test_what_chronos_takes_and_does_not_keep_fails_the_state(here, monkeypatch):
-    here.changed("job_present", "x", config=DAILY)
-    monkeypatch.setattr(here.server, "_put", lambda job: None)
-    changes, comment = here.breaks(
+def test_the_state_fails_if_chronos_accepts_fields_but_does_not_store_them(chronos, monkeypatch):
+    chronos.changed("job_present", "x", config=DAILY)
+    monkeypatch.setattr(chronos.server, "_put", lambda job: None)
+    changes, comment = chronos.breaks(
         "job_present", "x", config={**DAILY, "retries": 5, "description": "Daily"}
     )
     assert sorted(changes) == ["/description", "/retries"]
-    assert comment == "What was sent Chronos did not keep as it was: x: description, retries"
+    assert comment == "Chronos did not store as sent: x: description, retries"
 
 
-def test_secrets_are_hidden_unless_they_are_to_be_shown(here):
+def test_secrets_are_redacted_unless_show_secrets_is_set(chronos):
     config = {**DAILY, "environmentVariables": {"DB_PASSWORD": "sesame", "USER": "me"}}
-    changes = here.changed("job_present", "x", config=config)
+    changes = chronos.changed("job_present", "x", config=config)
     assert changes["/"]["new"]["environmentVariables"] == [
         {"name": "DB_PASSWORD", "value": "***"},
         {"name": "USER", "value": "me"},
     ]
     config["environmentVariables"]["DB_PASSWORD"] = "simsim"
-    answer = here("job_present", "x", True, config=config, show_secrets=True)
+    answer = chronos("job_present", "x", True, config=config, show_secrets=True)
     assert answer["changes"] == {
         "/environmentVariables/DB_PASSWORD": {"old": "sesame", "new": "simsim"}
     }
-    changes = here.changed("jobs_present", "all", jobs={"x": config})
+    changes = chronos.changed("jobs_present", "all", jobs={"x": config})
     assert changes == {"x": {"/environmentVariables/DB_PASSWORD": {"old": "***", "new": "***"}}}
-    assert "simsim" not in str(here.changed("job_absent", "x")["/"]["old"])
+    assert "simsim" not in str(chronos.changed("job_absent", "x")["/"]["old"])
 
 
-# --- no job ---
+# --- absent jobs ---
 
 
-def test_a_job_is_deleted_once_and_not_while_others_run_after_it(here):
-    here("jobs_present", "all", jobs={"hello": DAILY, "x": AFTER, "y": after("x", "hello")})
-    assert here.refused("job_absent", "hello").startswith(
-        "x, y run after 'hello', and would lose most of their fields"
+def test_a_job_is_deleted_once_and_not_while_other_jobs_run_after_it(chronos):
+    chronos("jobs_present", "all", jobs={"hello": DAILY, "x": AFTER, "y": after("x", "hello")})
+    assert chronos.refused("job_absent", "hello").startswith(
+        "x, y run after 'hello', and Chronos would reset most of their fields"
     )
     for name in ("y", "x", "hello"):
-        changes = here.changed("job_absent", name)
+        changes = chronos.changed("job_absent", name)
         assert (
             list(changes) == ["/"]
             and changes["/"]["old"]["name"] == name
             and changes["/"]["new"] is None
         )
         assert "successCount" not in changes["/"]["old"]
-    here.kept("job_absent", "nosuch")
+    chronos.kept("job_absent", "nosuch")
 
 
-def test_a_job_is_deleted_in_spite_of_others_with_all_that_becomes_of_these(here):
+def test_deleting_a_job_with_children_reports_what_changes_in_the_children(chronos):
     rich = {
         **AFTER,
         "description": "Reports",
@@ -398,16 +408,16 @@ def test_a_job_is_deleted_in_spite_of_others_with_all_that_becomes_of_these(here
         "shell": False,
         "arguments": ["-v"],
     }
-    here("jobs_present", "all", jobs={"hello": DAILY, "x": rich, "y": after("x")})
-    changes = here.changed("job_absent", "x", children="allow")
+    chronos("jobs_present", "all", jobs={"hello": DAILY, "x": rich, "y": after("x")})
+    changes = chronos.changed("job_absent", "x", children="allow")
     assert changes["y"] == {"/parents": {"old": ["x"], "new": ["hello"]}}
-    here("job_present", "x", config=rich)
-    answer = here("job_absent", "hello", True, children="allow")
+    chronos("job_present", "x", config=rich)
+    answer = chronos("job_absent", "hello", True, children="allow")
     assert (
         answer["comment"]
-        == "hello would be deleted, and Chronos would change what runs after it: x, y"
+        == "hello would be deleted, and Chronos would change the jobs that run after it: x, y"
     )
-    changes = here.changed("job_absent", "hello", children="allow")
+    changes = chronos.changed("job_absent", "hello", children="allow")
     assert changes["x"] == {
         "/parents": {"old": ["hello"], "new": None},
         "/schedule": {"old": None, "new": DAILY["schedule"]},
@@ -419,17 +429,17 @@ def test_a_job_is_deleted_in_spite_of_others_with_all_that_becomes_of_these(here
         "/shell": {"old": False, "new": True},
         "/arguments": {"old": ["-v"], "new": []},
     }
-    assert here.call("job", "x")["retries"] == 5
+    assert chronos.call("job", "x")["retries"] == 5
 
 
-def test_what_is_deleted_and_still_there_fails_the_state(here, monkeypatch):
-    here.changed("job_present", "x", config=DAILY)
-    monkeypatch.setattr(here.server, "jobs", Sticky(here.server.jobs))
-    assert here.breaks("job_absent", "x")[1] == "x was deleted, but Chronos has it again"
+def test_the_state_fails_if_a_deleted_job_still_exists(chronos, monkeypatch):
+    chronos.changed("job_present", "x", config=DAILY)
+    monkeypatch.setattr(chronos.server, "jobs", Sticky(chronos.server.jobs))
+    assert chronos.breaks("job_absent", "x")[1] == "x was deleted, but it exists again"
 
 
 class Sticky(dict):
-    """Keeps what is deleted."""
+    """A dict that ignores deletions."""
 
     def __delitem__(self, name):
         pass
@@ -446,70 +456,72 @@ DAG = {
 }
 
 
-def test_many_jobs_are_made_parents_first_as_a_test_tells_it_and_read_at_once(here):
-    changes = here.changed("jobs_present", "all", jobs=DAG)
+def test_many_jobs_are_created_parents_first_as_predicted_and_read_with_few_requests(chronos):
+    changes = chronos.changed("jobs_present", "all", jobs=DAG)
     assert changes.keys() == DAG.keys() and all(
         list(paths) == ["/"] and paths["/"]["old"] is None for paths in changes.values()
     )
-    order = [json.loads(asked.body)["name"] for asked in here.writes()]
+    order = [json.loads(request.body)["name"] for request in chronos.writes()]
     assert order[0] == "first" and order[-1] == "report" and sorted(order) == sorted(DAG)
-    assert here.call("graph")["report"]["parents"] == ["left", "right"]
-    before = len(here.server.requests)
+    assert chronos.call("graph")["report"]["parents"] == ["left", "right"]
+    before = len(chronos.server.requests)
     assert (
-        here("jobs_present", "all", jobs=DAG)["comment"]
+        chronos("jobs_present", "all", jobs=DAG)["comment"]
         == "report, right, left, first are as declared"
     )
-    assert len(here.server.requests) - before <= 3
+    assert len(chronos.server.requests) - before <= 3
 
 
-def test_a_hundred_jobs_that_are_as_declared_cost_three_requests_at_most(place):
-    here = place()
+def test_a_hundred_jobs_that_are_as_declared_cost_three_requests_at_most(start_chronos):
+    chronos = start_chronos()
     jobs = {f"job-{number}": after("job-0") if number else DAILY for number in range(100)}
-    changes = here("jobs_present", "all", jobs=jobs)["changes"]
+    changes = chronos("jobs_present", "all", jobs=jobs)["changes"]
     assert changes.keys() == jobs.keys()
-    before = len(here.server.requests)
-    assert here("jobs_present", "all", jobs=jobs)["comment"].endswith(
+    before = len(chronos.server.requests)
+    assert chronos("jobs_present", "all", jobs=jobs)["comment"].endswith(
         "job-8, job-9 and 90 more are as declared"
     )
-    assert len(here.server.requests) - before <= 3
+    assert len(chronos.server.requests) - before <= 3
 
 
-def test_of_many_jobs_only_those_that_differ_are_sent_and_told(here):
-    here.changed("jobs_present", "all", jobs=DAG)
-    before = len(here.writes())
+def test_only_the_jobs_that_differ_are_sent_and_reported(chronos):
+    chronos.changed("jobs_present", "all", jobs=DAG)
+    before = len(chronos.writes())
     jobs = {
         **DAG,
         "left": {**DAG["left"], "retries": 5},
         "report": after("left", "new"),
         "new": after("right"),
     }
-    answer = here("jobs_present", "all", True, jobs=jobs)
+    answer = chronos("jobs_present", "all", True, jobs=jobs)
     assert answer["comment"] == "new would be created; report, left would be updated"
-    changes = here.changed("jobs_present", "all", jobs=jobs)
+    changes = chronos.changed("jobs_present", "all", jobs=jobs)
     assert changes["left"] == {"/retries": {"old": 2, "new": 5}} and list(changes["new"]) == ["/"]
     assert (
         changes["report"] == {"/parents": {"old": ["left", "right"], "new": ["left", "new"]}}
         and len(changes) == 3
     )
-    assert [json.loads(asked.body)["name"] for asked in here.writes()[before:]][-1] == "report"
-    assert len(here.writes()) == before + 3
+    assert [json.loads(request.body)["name"] for request in chronos.writes()[before:]][
+        -1
+    ] == "report"
+    assert len(chronos.writes()) == before + 3
 
 
-def test_who_runs_after_whom_can_be_turned_round(here):
-    here.changed("jobs_present", "all", jobs={"a": DAILY, "b": after("a"), "c": after("b")})
-    assert here.changed(
+def test_the_order_of_parents_and_children_can_be_reversed(chronos):
+    chronos.changed("jobs_present", "all", jobs={"a": DAILY, "b": after("a"), "c": after("b")})
+    assert chronos.changed(
         "jobs_present", "all", jobs={"a": after("b"), "b": after("c"), "c": DAILY}
     ).keys() == {"a", "b", "c"}
 
 
-def test_parents_that_are_there_need_not_be_declared(here):
-    here.changed("job_present", "hello", config=DAILY)
-    assert list(here.changed("jobs_present", "all", jobs={"x": AFTER})) == ["x"]
+def test_existing_parents_need_not_be_declared(chronos):
+    chronos.changed("job_present", "hello", config=DAILY)
+    assert list(chronos.changed("jobs_present", "all", jobs={"x": AFTER})) == ["x"]
 
 
-def test_all_that_is_wrong_with_many_jobs_is_told_at_once_and_nothing_is_sent(here):
-    here.changed("job_present", "there", config=DAILY)
-    comment = here.refused(
+def test_all_errors_in_many_jobs_are_reported_at_once_and_nothing_is_sent(chronos):
+    chronos.changed("job_present", "there", config=DAILY)
+    comment = chronos.refused(
         "jobs_present",
         "all",
         jobs={
@@ -524,10 +536,10 @@ def test_all_that_is_wrong_with_many_jobs_is_told_at_once_and_nothing_is_sent(he
         },
     )
     for part in (
-        "a: parents: 'a' would run after itself, by way of b",
-        "b: parents: 'b' would run after itself, by way of a",
+        "a: parents: 'a' would run after itself, via b",
+        "b: parents: 'b' would run after itself, via a",
         "c: parents: There is no job called 'hello'",
-        "d: schedule: 'daily' is no schedule",
+        "d: schedule: 'daily' is not a schedule",
         "e: config: comand: no such field",
         "f: config: a new job needs a schedule or parents",
         "h: parents: 'h' would run after itself",
@@ -536,76 +548,78 @@ def test_all_that_is_wrong_with_many_jobs_is_told_at_once_and_nothing_is_sent(he
     assert "; g: " not in comment
 
 
-def test_of_many_jobs_those_that_were_written_before_an_error_are_told(here, monkeypatch):
-    put = here.server._put
+def test_the_jobs_that_were_written_before_an_error_are_reported(chronos, monkeypatch):
+    put = chronos.server._put
 
     def refusing(job):
         if job["name"] == "report":
             raise Failure(500, "No space left")
         put(job)
 
-    monkeypatch.setattr(here.server, "_put", refusing)
-    changes, comment = here.breaks("jobs_present", "all", jobs=DAG)
+    monkeypatch.setattr(chronos.server, "_put", refusing)
+    changes, comment = chronos.breaks("jobs_present", "all", jobs=DAG)
     assert (
         changes.keys() == {"first", "left", "right"}
         and comment.startswith("report: POST ")
         and "No space left" in comment
     )
     monkeypatch.undo()
-    assert here.changed("jobs_present", "all", jobs=DAG).keys() == {"report"}
+    assert chronos.changed("jobs_present", "all", jobs=DAG).keys() == {"report"}
 
 
-def test_only_jobs_of_the_owner_that_are_not_declared_are_purged_children_first(here):
+def test_purge_deletes_only_undeclared_jobs_of_the_owner_children_first(chronos):
     owned = {"owner_name": "nightly", "purge": True}
-    here.changed("jobs_present", "all", jobs={"mine": DAILY}, owner_name="other")
-    here.changed("job_present", "nobodys", config=DAILY)
-    changes = here.changed("jobs_present", "all", jobs=DAG, **owned)
+    chronos.changed("jobs_present", "all", jobs={"mine": DAILY}, owner_name="other")
+    chronos.changed("job_present", "nobodys", config=DAILY)
+    changes = chronos.changed("jobs_present", "all", jobs=DAG, **owned)
     assert changes["first"]["/"]["new"]["ownerName"] == "nightly" and changes.keys() == DAG.keys()
-    before = len(here.writes())
-    answer = here("jobs_present", "all", True, jobs={"first": DAILY}, **owned)
+    before = len(chronos.writes())
+    answer = chronos("jobs_present", "all", True, jobs={"first": DAILY}, **owned)
     assert answer["comment"] == "left, report, right would be deleted"
-    changes = here.changed("jobs_present", "all", jobs={"first": DAILY}, **owned)
+    changes = chronos.changed("jobs_present", "all", jobs={"first": DAILY}, **owned)
     assert {job: list(paths) for job, paths in changes.items()} == {
         "left": ["/"],
         "report": ["/"],
         "right": ["/"],
     }
-    assert [asked.method for asked in here.writes()[before:]] == ["DELETE"] * 3 and here.writes()[
-        before
-    ].path.endswith("/report")
-    assert here.changed("jobs_present", "all", jobs={}, **owned).keys() == {"first"}
-    assert here.call("jobs").keys() == {"mine", "nobodys"}
+    assert [request.method for request in chronos.writes()[before:]] == [
+        "DELETE"
+    ] * 3 and chronos.writes()[before].path.endswith("/report")
+    assert chronos.changed("jobs_present", "all", jobs={}, **owned).keys() == {"first"}
+    assert chronos.call("jobs").keys() == {"mine", "nobodys"}
 
 
-def test_jobs_that_are_to_be_gone_are_deleted_children_first_and_not_while_others_run_after_them(
-    here,
+def test_absent_jobs_are_deleted_children_first_and_not_while_a_remaining_job_needs_them(
+    chronos,
 ):
-    here.changed("jobs_present", "all", jobs=DAG)
-    comment = here.refused(
+    chronos.changed("jobs_present", "all", jobs=DAG)
+    comment = chronos.refused(
         "jobs_present", "all", jobs={"right": DAG["right"]}, absent=["first", "left", "report"]
     )
     assert comment == "right: runs after first, which would be deleted"
-    changes = here.changed(
+    changes = chronos.changed(
         "jobs_present", "all", jobs={"right": DAILY}, absent=["first", "left", "report", "nosuch"]
     )
     assert list(changes) == ["right", "first", "left", "report"] and sorted(changes["right"]) == [
         "/parents",
         "/schedule",
     ]
-    assert here.writes()[-1].path.endswith("/first") and here.call("jobs").keys() == {"right"}
+    assert chronos.writes()[-1].path.endswith("/first") and chronos.call("jobs").keys() == {"right"}
 
 
-def test_what_others_run_after_is_not_purged(here):
+def test_a_job_is_not_purged_while_a_remaining_job_runs_after_it(chronos):
     owned = {"owner_name": "nightly", "purge": True}
-    here.changed("jobs_present", "all", jobs={"hello": DAILY}, **owned)
-    here.changed("job_present", "x", config=AFTER)
+    chronos.changed("jobs_present", "all", jobs={"hello": DAILY}, **owned)
+    chronos.changed("job_present", "x", config=AFTER)
     assert (
-        here.refused("jobs_present", "all", jobs={}, **owned)
+        chronos.refused("jobs_present", "all", jobs={}, **owned)
         == "x: runs after hello, which would be deleted"
     )
-    comment = here.refused("jobs_present", "all", jobs={"y": {**AFTER, "ownerName": "me"}}, **owned)
+    comment = chronos.refused(
+        "jobs_present", "all", jobs={"y": {**AFTER, "ownerName": "me"}}, **owned
+    )
     assert comment.startswith(
-        "y: ownerName: 'me' should be 'nightly', as owner_name says; x: runs after hello"
+        "y: ownerName: 'me' should be 'nightly', the argument owner_name; x: runs after hello"
     )
 
 
@@ -613,14 +627,16 @@ def test_what_others_run_after_is_not_purged(here):
 
 
 @pytest.mark.parametrize("requisite", ["watch", "onchanges", "listen"])
-def test_a_job_is_run_once_if_what_is_watched_changes(place, requisite):
-    here = place()
-    here.changed("job_present", "x", config={**DAILY, "command": "echo"})
+def test_a_job_runs_once_if_a_watched_state_changes(start_chronos, requisite):
+    chronos = start_chronos()
+    chronos.changed("job_present", "x", config={**DAILY, "command": "echo"})
     run = {"/run": {"old": False, "new": True}}
 
     def apply(changes, test=False, state="job_run", **arguments):
-        given = [{key: value} for key, value in {"name": "x", "url": here.url, **arguments}.items()]
-        answers = here.salt.call(
+        arguments_list = [
+            {key: value} for key, value in {"name": "x", "url": chronos.url, **arguments}.items()
+        ]
+        answers = chronos.salt.call(
             "state.high",
             {
                 "seen": {
@@ -629,7 +645,7 @@ def test_a_job_is_run_once_if_what_is_watched_changes(place, requisite):
                     "__env__": "base",
                 },
                 "run": {
-                    "chronos": [state, {requisite: [{"test": "seen"}]}, *given],
+                    "chronos": [state, {requisite: [{"test": "seen"}]}, *arguments_list],
                     "__sls__": "unit",
                     "__env__": "base",
                 },
@@ -641,17 +657,17 @@ def test_a_job_is_run_once_if_what_is_watched_changes(place, requisite):
             key=lambda answer: answer["__run_num__"],
         )
 
-    assert apply("without")["changes"] == {} and not here.agents.launched
+    assert apply("without")["changes"] == {} and not chronos.agents.launched
     if requisite != "listen":  # of which Salt tells nothing in a test
-        told = apply("with", test=True)
-        assert (told["result"], told["changes"], told["comment"]) == (
+        planned = apply("with", test=True)
+        assert (planned["result"], planned["changes"], planned["comment"]) == (
             None,
             run,
-            "x would be told to run",
-        ) and not here.agents.launched
+            "x would be started",
+        ) and not chronos.agents.launched
     done = apply("with", arguments="now")
-    assert (done["result"], done["changes"], done["comment"]) == (True, run, "x was told to run")
-    until(lambda: [each["command"]["value"] for each in here.agents.launched] == ["echo now"])
+    assert (done["result"], done["changes"], done["comment"]) == (True, run, "x was started")
+    until(lambda: [task["command"]["value"] for task in chronos.agents.launched] == ["echo now"])
     if requisite == "watch":
         assert (
             "arguments: 'a;b' should be text without a ;"
@@ -659,7 +675,7 @@ def test_a_job_is_run_once_if_what_is_watched_changes(place, requisite):
         )
         assert apply("with", name="y")["comment"] == "There is no job called 'y'"
         assert (
-            "chronos.job_present cannot watch; chronos.job_run can"
+            "chronos.job_present does not support watch; use chronos.job_run"
             in apply("with", state="job_present", config=DAILY | {"command": "echo"})["comment"]
         )
 
@@ -667,69 +683,69 @@ def test_a_job_is_run_once_if_what_is_watched_changes(place, requisite):
 # --- several states ---
 
 
-def test_several_states_tell_in_a_test_what_they_then_do_together(here):
+def test_a_test_run_of_several_states_predicts_their_combined_changes(chronos):
     declared = [
         ("job_present", "hello", {"config": DAILY}),
         ("job_present", "x", {"config": AFTER}),
         ("jobs_present", "more", {"jobs": {"y": after("x")}}),
         ("job_present", "z", {"config": after("y", "hello")}),
     ]
-    told, done = (here.states(*declared, test=test) for test in (True, False))
-    assert [answer["result"] for answer in told] == [None] * 4 and [
+    planned, done = (chronos.states(*declared, test=test) for test in (True, False))
+    assert [answer["result"] for answer in planned] == [None] * 4 and [
         answer["result"] for answer in done
-    ] == [True] * 4, (told, done)
-    assert [answer["changes"] for answer in told] == [answer["changes"] for answer in done]
+    ] == [True] * 4, (planned, done)
+    assert [answer["changes"] for answer in planned] == [answer["changes"] for answer in done]
     declared = [
         ("job_absent", "z", {}),
         ("job_present", "y", {"config": after("hello")}),
         ("job_absent", "x", {}),
         ("job_present", "v", {"config": after("x")}),
     ]
-    told, done = (here.states(*declared, test=test) for test in (True, False))
-    results = [[answer["result"] for answer in answers] for answers in (told, done)]
+    planned, done = (chronos.states(*declared, test=test) for test in (True, False))
+    results = [[answer["result"] for answer in answers] for answers in (planned, done)]
     assert results == [[None] * 3 + [False], [True] * 3 + [False]], [
-        answer["comment"] for answer in told + done
+        answer["comment"] for answer in planned + done
     ]
-    assert [answer["changes"] for answer in told] == [answer["changes"] for answer in done]
+    assert [answer["changes"] for answer in planned] == [answer["changes"] for answer in done]
     assert (
-        told[3]["comment"] == done[3]["comment"]
-        and "There is no job called 'x'" in told[3]["comment"]
+        planned[3]["comment"] == done[3]["comment"]
+        and "There is no job called 'x'" in planned[3]["comment"]
     )
 
 
-def test_what_a_test_tells_of_another_chronos_does_not_count(here, place):
-    other = place().url
-    told = here.states(
-        ("job_present", "hello", {"config": DAILY, "url": other}),
+def test_predicted_changes_on_another_chronos_are_ignored(chronos, start_chronos):
+    other_url = start_chronos().url
+    planned = chronos.states(
+        ("job_present", "hello", {"config": DAILY, "url": other_url}),
         ("job_present", "x", {"config": AFTER}),
         test=True,
     )
-    assert [answer["result"] for answer in told] == [
+    assert [answer["result"] for answer in planned] == [
         None,
         False,
-    ] and "There is no job called 'hello'" in told[1]["comment"]
+    ] and "There is no job called 'hello'" in planned[1]["comment"]
 
 
 # --- files ---
 
 
-def test_jobs_may_be_files(here):
-    hello = here.salt.serve(
+def test_jobs_can_be_defined_in_files(chronos):
+    hello = chronos.salt.serve(
         "jobs/hello.yaml", "command: 'true'\nschedule: R/2030-01-31T06:00:00Z/PT24H\n"
     )
-    x = here.salt.serve("jobs/x.json", json.dumps(AFTER))
-    every = here.salt.serve("jobs/all.yaml", f"hello: {hello}\nx: {x}\n")
-    here.changed("job_present", "hello", config=hello)
-    assert list(here.changed("jobs_present", "all", jobs={"hello": hello, "x": x})) == ["x"]
-    here.kept("jobs_present", "all", jobs=every)
-    here.kept("jobs_present", "all", jobs={"hello": DAILY, "x": AFTER})
+    x = chronos.salt.serve("jobs/x.json", json.dumps(AFTER))
+    every = chronos.salt.serve("jobs/all.yaml", f"hello: {hello}\nx: {x}\n")
+    chronos.changed("job_present", "hello", config=hello)
+    assert list(chronos.changed("jobs_present", "all", jobs={"hello": hello, "x": x})) == ["x"]
+    chronos.kept("jobs_present", "all", jobs=every)
+    chronos.kept("jobs_present", "all", jobs={"hello": DAILY, "x": AFTER})
 
 
-# --- what is wrong ---
+# --- invalid arguments ---
 
 
 @pytest.mark.parametrize(
-    "state, arguments, said",
+    "state, arguments, message",
     [
         (
             "job_present",
@@ -739,7 +755,7 @@ def test_jobs_may_be_files(here):
         (
             "job_present",
             {"config": {**DAILY, "command": 5}},
-            "x: command: 5 should be text. A number or a truth value needs quotes",
+            "x: command: 5 should be text. Numbers and booleans need quotes",
         ),
         (
             "job_present",
@@ -749,17 +765,17 @@ def test_jobs_may_be_files(here):
         (
             "job_present",
             {"config": {**DAILY, "schedule": "daily"}},
-            "x: schedule: 'daily' is no schedule. It looks like R/2030-01-01T",
+            "x: schedule: 'daily' is not a schedule. Example: R/2030-01-01T",
         ),
         (
             "job_present",
             {"config": {**DAILY, "name": "y"}},
-            "x: config: says name: 'y', and the job is called 'x'",
+            "x: config: name is 'y', but the job is called 'x'",
         ),
         (
             "job_present",
             {"config": {**DAILY, "parents": ["y"]}},
-            "x: schedule: there is parents, too. Give one of them",
+            "x: schedule: cannot be combined with parents",
         ),
         (
             "job_present",
@@ -801,7 +817,7 @@ def test_jobs_may_be_files(here):
         (
             "job_present",
             {"config": DAILY, "reset_counters": 1},
-            "reset_counters: 1 should be True or False",
+            "reset_counters: 1 should be true or false",
         ),
         (
             "job_present",
@@ -834,15 +850,15 @@ def test_jobs_may_be_files(here):
         (
             "jobs_present",
             {"jobs": {"y": DAILY}, "absent": ["y"]},
-            "absent: 'y' should be no job that is to be there",
+            "absent: y should not be in jobs as well",
         ),
         ("jobs_present", {"jobs": {"y": DAILY}, "owner_name": 5}, "owner_name: 5 should be text"),
     ],
     ids=str,
 )
-def test_wrong_arguments_are_named_and_nothing_is_sent(place, state, arguments, said):
-    comment = place().refused(state, "x", **arguments)
-    assert said in comment and "sesame" not in comment
+def test_invalid_arguments_are_named_and_nothing_is_sent(start_chronos, state, arguments, message):
+    comment = start_chronos().refused(state, "x", **arguments)
+    assert message in comment and "sesame" not in comment
 
 
 @pytest.mark.parametrize(
@@ -853,6 +869,6 @@ def test_wrong_arguments_are_named_and_nothing_is_sent(place, state, arguments, 
         ("jobs_present", {"jobs": {"x": DAILY}}),
     ],
 )
-def test_who_does_not_answer_is_named(salt, nobody, state, arguments):
+def test_a_server_that_does_not_respond_is_named(salt, nobody, state, arguments):
     answer = salt(f"chronos.{state}", name="x", url=nobody, retries=0, **arguments)
     assert (answer["result"], answer["changes"]) == (False, {}) and nobody in answer["comment"]

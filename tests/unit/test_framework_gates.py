@@ -41,7 +41,7 @@ def test_leader_and_standby_name_the_leader_and_the_gate_is_open(salt, server, n
             answer = salt(f"{server.name}.available", test, url=url, timeout=10)
             assert (answer["result"], answer["changes"]) == (True, {}), answer
             assert answer["comment"].startswith(
-                f"{leader.url} leads" if expected["url"] else "A leader answers"
+                f"{leader.url} leads" if expected["url"] else "A leader responds"
             )
 
 
@@ -91,5 +91,5 @@ def test_what_answers_like_no_chronos_is_not_taken_for_one(salt, raw):
         if b"leader" in heard
         else b"HTTP/1.1 200 OK\r\n\r\nhello"
     )
-    with pytest.raises(salt.Error, match="/ping: not how Chronos answers: hello$"):
+    with pytest.raises(salt.Error, match="/ping: the response is not from Chronos: hello$"):
         salt.call("chronos.leader", url=server.url)
