@@ -1,4 +1,4 @@
-"""What the unit tests of states and execution modules have in common."""
+"""Fixtures that the unit tests of states and execution modules share."""
 
 import contextlib
 import itertools
@@ -18,18 +18,18 @@ import pytest
 from lab import ROOT, SALT_LINES, saltenv
 
 CALLER = Path(__file__).with_name("salt_caller.py")
-# Whatever obeys these asks nobody: the modules must not.
+# A request that honors these fails. The modules must ignore them.
 DEAD_PROXY = dict.fromkeys(
     ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9"
 )
 
 
 class SaltError(Exception):
-    """What an execution function raised; the text begins with the name of the exception's class."""
+    """An error of an execution function; the text begins with the name of its class."""
 
 
 class Salt:
-    """The real Salt of a line: a masterless minion in a process of its own."""
+    """The real Salt of a release line: a masterless minion in a separate process."""
 
     Error = SaltError
 
@@ -37,7 +37,7 @@ class Salt:
         self._ask, self._files = ask, files
 
     def serve(self, name: str, content: str | bytes) -> str:
-        """Have a file on the file server, and return its URL."""
+        """Put a file on the file server. Returns its URL."""
         path = self._files / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -46,7 +46,7 @@ class Salt:
     def __call__(
         self, state: str, test: bool = False, pillar: dict | None = None, **arguments
     ) -> dict:
-        """Apply one state, such as ``zk.myid_stays``, and return its result."""
+        """Apply one state, such as ``zk.myid_stays``. Returns its result."""
         answer = self._ask(
             {"state": state, "arguments": arguments, "test": test, "pillar": pillar or {}}
         )
@@ -57,7 +57,7 @@ class Salt:
     def apply(
         self, *sls: str, pillar: list[str], test: bool = False
     ) -> dict[str, dict] | list[str]:
-        """Apply some SLS with the pillar that these files make together; return id -> result, or the errors that kept it from that."""
+        """Apply SLS with a pillar merged from YAML texts. Returns results by id, or errors."""
         answer = self._ask({"sls": list(sls), "pillar": pillar, "test": test})
         return (
             answer
@@ -66,7 +66,7 @@ class Salt:
         )
 
     def call(self, function: str, *positional, pillar: dict | None = None, **arguments):
-        """Call an execution function, such as ``mesos.leader``, and return its answer as JSON. Raises Salt.Error."""
+        """Call an execution function, such as ``mesos.leader``. Raises Salt.Error."""
         return self._returned(
             {
                 "function": function,
@@ -77,7 +77,7 @@ class Salt:
         )
 
     def cli(self, command: str, pillar: dict | None = None):
-        """Call what ``salt-call`` would with this command line: ``mesos.set_weights '{web: 2}'``. Raises Salt.Error."""
+        """Call a function as ``salt-call mesos.set_weights '{web: 2}'`` does. Raises Salt.Error."""
         return self._returned({"command": command, "pillar": pillar or {}})
 
     def _returned(self, question: dict):
@@ -87,34 +87,33 @@ class Salt:
         return answer["returned"]
 
     def documented(self, module: str) -> dict[str, str | None]:
-        """Return the docstring of each function of a module, as ``sys.doc`` shows them."""
+        """Return the docstrings of a module's functions, as ``sys.doc`` shows them."""
         return self._ask({"documented": module})
 
     def examples(self, module: str) -> dict[str, list[str]]:
-        """Return the command lines under ``CLI Example:`` of each function of a module, without ``salt-call``."""
+        """Return the commands in the ``CLI Example`` of each function, without ``salt-call``."""
         return {name: examples(text or "") for name, text in self.documented(module).items()}
 
     def loaded(self, name: str, proxytype: str | None = None) -> dict[str, list[str]]:
-        """Return the functions and states that the loader finds under a name; on a proxy minion, if that is given."""
+        """Return the functions and states that are loaded under a name, on a minion or a proxy."""
         return self._ask({"loaded": name, "proxytype": proxytype})
 
 
 def examples(docstring: str) -> list[str]:
-    """Return the commands of a docstring's example as arguments of ``salt-call``; one may span lines with a backslash."""
+    """Return the commands in a docstring's example. A backslash continues a line."""
     _, _, block = docstring.partition(".. code-block:: bash")
     lines = block.replace("\\\n", " ").splitlines()
-    return [
-        found[1]
-        for line in lines
-        if (found := re.fullmatch(r"\s*(?:salt-call|salt '\S+'|salt \S+) (\w+\.\w+.*)", line))
-    ]
+    pattern = re.compile(r"\s*(?:salt-call|salt '\S+'|salt \S+) (\w+\.\w+.*)")
+    return [match[1] for line in lines if (match := pattern.fullmatch(line))]
 
 
 @contextlib.contextmanager
 def started(line: str, scratch: Path) -> Iterator[Salt]:
     """Start the minion."""
     command = [saltenv.machine_env(line), "-W", "ignore", CALLER, scratch, ROOT]
-    (scratch / ".netrc").write_text("machine 127.0.0.1 login nobody password wrong\n")  # nor this
+    (scratch / ".netrc").write_text(
+        "machine 127.0.0.1 login nobody password wrong\n"
+    )  # Must be ignored as well.
     environment = {**os.environ, **DEAD_PROXY, "no_proxy": "", "HOME": str(scratch)}
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
@@ -139,25 +138,25 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture(scope="session")
 def salt(request, tmp_path_factory) -> Iterator[Salt]:
-    """A minion of a Salt line, one line after the other."""
+    """The real Salt of each release line, one after another."""
     with started(request.param, tmp_path_factory.mktemp("salt")) as minion:
         minion.line = request.param
         yield minion
 
 
-# Below those that the kernel gives away: of a fake that had the same port before, modules may remember what it was.
+# Below the range of the kernel. No port is used twice, since modules remember servers by URL.
 PORTS = itertools.cycle(range(10000, 20000))
 
 
 def fresh(address: str) -> socket.socket:
-    """Listen on a port that no server of this session had."""
+    """Listen on a port that no server of this session has used."""
     while True:
         with contextlib.suppress(OSError):
             return socket.create_server((address, next(PORTS)))
 
 
 def whole_request(connection: socket.socket) -> bytes:
-    """Read a request, whose body may come a moment after its headers; of what is no HTTP only what comes at once."""
+    """Read a request with its body. If it is not HTTP, return what arrives first."""
     heard = b""
     while part := connection.recv(65536):
         heard += part
@@ -170,13 +169,14 @@ def whole_request(connection: socket.socket) -> bytes:
 
 class RawServer:
     """
-    A TCP server that reads one request from each connection, answers with fixed bytes and hangs up.
+    A TCP server that reads one request per connection, sends fixed bytes and closes the connection.
 
     says
-        The bytes, or what makes them of those that were read. None: no answer at all, until the test is over.
+        The bytes to send, or a function that returns them for a request. None: do not respond until
+        the test ends.
 
     tls
-        With it the server speaks TLS.
+        Use TLS with this context.
     """
 
     def __init__(
@@ -226,11 +226,11 @@ class RawServer:
 
 @pytest.fixture
 def raw() -> Iterator[Callable[..., RawServer]]:
-    """Start RawServers that end with the test."""
+    """Return a function that starts a RawServer, which stops at the end of the test."""
     servers = []
 
-    def start(*arguments, **named) -> RawServer:
-        servers.append(RawServer(*arguments, **named))
+    def start(*positional, **arguments) -> RawServer:
+        servers.append(RawServer(*positional, **arguments))
         return servers[-1]
 
     yield start
@@ -240,7 +240,7 @@ def raw() -> Iterator[Callable[..., RawServer]]:
 
 @pytest.fixture
 def running() -> Iterator[Callable]:
-    """Start fake daemons that end with the test, unless that stopped them."""
+    """Return a function that starts a fake daemon, which stops at the end of the test."""
     daemons = []
 
     def start(daemon):
@@ -255,7 +255,7 @@ def running() -> Iterator[Callable]:
 
 @pytest.fixture
 def nobody() -> str:
-    """A URL where nobody listens; not a port that the kernel gives away."""
+    """A URL where nobody listens, outside of the kernel's range of ports."""
     while True:
         port = random.randint(20000, 30000)
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
@@ -264,12 +264,12 @@ def nobody() -> str:
 
 @pytest.fixture
 def cell(request) -> Callable[[str, str, str], None]:
-    """Have the outcome of this test stand in a table at the end: its title, the row and the column."""
+    """Show the outcome of this test in a table at the end: its title, row and column."""
     return lambda *place: request.node.user_properties.append(("cell", place))
 
 
 def pytest_terminal_summary(terminalreporter) -> None:
-    """Print these tables, in whichever process the tests ran; a cell of several tests has passed if they all have."""
+    """Print the tables. A cell with several tests has passed if all of them have."""
     tables: dict[str, dict[str, dict[str, str]]] = {}
     for outcome in ("passed", "failed"):
         for report in terminalreporter.stats.get(outcome, ()):

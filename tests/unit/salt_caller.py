@@ -1,5 +1,6 @@
 """
-A masterless minion that applies states and calls execution functions. Run by the Python of a Salt environment.
+A masterless minion that applies states and calls execution functions. Run by the Python of a Salt
+environment.
 
 Takes a directory for its own files and the path of the repository. Reads one JSON object a line::
 
@@ -10,11 +11,17 @@ Takes a directory for its own files and the path of the repository. Reads one JS
     {"documented": "mesos"}
     {"loaded": "marathon", "proxytype": null}
 
-and writes one JSON line for each: the result of the state, or a list of errors; those of all states of some SLS, with the pillar
-that some files make together; what the function ``returned`` or
-``raised``, of a command as ``salt-call`` understands it, too; the docstrings of a module's functions; the functions and
-states that there are under the name of a module. Importing Salt takes seconds, hence one
-process for many of them, and one set of loaded modules for all with the same ``test`` and pillar.
+and writes one JSON line for each:
+
+* ``state``: the result of the state, or a list of errors;
+* ``sls``: the results of all states, or a list of errors. The pillar is merged from YAML texts;
+* ``function`` and ``command``: what the function ``returned`` or ``raised``. A command is parsed as
+  by ``salt-call``;
+* ``documented``: the docstrings of a module's functions;
+* ``loaded``: the functions and states that are loaded under the name of a module.
+
+Importing Salt takes seconds, so one process answers many requests. Requests with the same ``test``
+and pillar share their loaded modules.
 """
 
 import functools
@@ -37,7 +44,11 @@ from salt.exceptions import CommandExecutionError
 
 
 def minion_options(scratch: Path, root: Path) -> dict:
-    """Return options of a minion without a master with the files of the repository, those in ``minion/``, and its own."""
+    """
+    Return the options of a masterless minion.
+
+    Its files are those of the repository, of ``minion/`` and of the scratch directory.
+    """
     options = salt.config.apply_minion_config(
         {
             "root_dir": str(scratch),
@@ -64,10 +75,10 @@ def minion_options(scratch: Path, root: Path) -> dict:
 
 
 def loaded(options: dict, module: str, proxytype: str | None) -> dict:
-    """Return what a minion, or a proxy minion of that type, loads under the name of a module."""
+    """Return what a minion, or a proxy minion of a type, loads under the name of a module."""
     if proxytype:
         options = {**options, "proxy": {"proxytype": proxytype}}
-    # Salt looks at its command line, once for the whole process.
+    # Salt looks at its command line, once per process.
     with mock.patch("salt.utils.platform.is_proxy", lambda: bool(proxytype)):
         functions = salt.loader.minion_mods(options)
         states = salt.loader.states(options, functions, salt.loader.utils(options), None)
@@ -79,7 +90,7 @@ def loaded(options: dict, module: str, proxytype: str | None) -> dict:
 
 def main() -> None:
     """Answer until stdin ends."""
-    logging.disable(logging.CRITICAL)  # what goes wrong stands in the answers
+    logging.disable(logging.CRITICAL)  # The answers contain all errors.
     options = minion_options(Path(sys.argv[1]), Path(sys.argv[2]))
 
     @functools.cache
@@ -109,18 +120,18 @@ def main() -> None:
 
     def call(request: dict) -> dict:
         functions = minion(False, json.dumps(request["pillar"])).functions
-        positional, named = request.get("positional", []), request.get("arguments", {})
+        positional, arguments = request.get("positional", []), request.get("arguments", {})
         try:
             if "command" in request:
                 request["function"], *words = shlex.split(request["command"])
-                # As a minion does it: text becomes what YAML makes of it, and what has a name is an argument of that name.
+                # As on a minion: values are parsed as YAML, NAME=VALUE is a keyword argument.
                 words = salt.utils.args.parse_input(words)
-                positional, named = salt.minion.load_args_and_kwargs(
+                positional, arguments = salt.minion.load_args_and_kwargs(
                     functions[request["function"]], words
                 )
-            return {"returned": functions[request["function"]](*positional, **named)}
-        except Exception as error:  # whatever it is, the test wants to see it
-            # Those of the modules have kinds of their own, for those who catch them.
+            return {"returned": functions[request["function"]](*positional, **arguments)}
+        except Exception as error:  # The test decides which errors it expects.
+            # The modules raise subclasses, which the tests do not distinguish.
             kind = (
                 CommandExecutionError if isinstance(error, CommandExecutionError) else type(error)
             )
