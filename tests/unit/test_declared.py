@@ -1,71 +1,91 @@
-"""What all declarations have in common: what they report, when they change something, and what they do not tell."""
+"""The helper _declared: plans, their results, redaction of secrets, and definitions in files."""
 
 import pytest
 
 CHANGES = {"/labels/team": {"old": "a", "new": "b"}}
 SECRET = {"/env/PASSWORD": {"old": None, "new": "sesame"}}
-UNSEEN = {"/env/PASSWORD": {"old": None, "new": "***"}}
+REDACTED = {"/env/PASSWORD": {"old": None, "new": "***"}}
+NOT_A_SOURCE = "should be a mapping, or a file such as salt://apps/web.yaml or .json"
+OTHER_NUMBER = "for another number; put it in quotes, or write that number"
 
 
 @pytest.fixture
-def keep(salt, tmp_path):
-    """Apply a declaration; returns its result, changes and comment, and how often changes were made."""
+def run_plan(salt, tmp_path):
+    """
+    Return a function that runs a state with a plan.
+
+    It returns the result, changes and comment, and how often the plan was applied.
+    """
 
     def apply(changes, test=False, **arguments):
-        made = tmp_path / "made"
-        made.write_text("")
-        answer = salt("declaring.kept", test, name=str(made), changes=changes, **arguments)
-        assert answer["name"] == str(made)
+        log = tmp_path / "log"
+        log.write_text("")
+        answer = salt("declaring.planned", test, name=str(log), changes=changes, **arguments)
+        assert answer["name"] == str(log)
         return (
             answer["result"],
             answer["changes"],
             answer["comment"],
-            len(made.read_text().splitlines()),
+            len(log.read_text().splitlines()),
         )
 
     return apply
 
 
-def test_what_is_as_declared_is_left_alone(keep):
+def test_without_changes_the_plan_is_not_applied(run_plan):
     for test in (True, False):
-        assert keep({}, test) == (True, {}, "It is as declared", 0)
+        assert run_plan({}, test) == (True, {}, "It is as declared", 0)
 
 
-def test_a_test_reports_the_changes_that_are_then_made_and_makes_none(keep):
-    assert keep(CHANGES, True) == (None, CHANGES, "It would be changed", 0)
-    assert keep(CHANGES) == (True, CHANGES, "It was changed", 1)
+def test_a_test_run_reports_the_same_changes_and_applies_none(run_plan):
+    assert run_plan(CHANGES, True) == (None, CHANGES, "It would be changed", 0)
+    assert run_plan(CHANGES) == (True, CHANGES, "It was changed", 1)
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"unreadable": "Nobody answers"}, {"wrong": "mode: x should be y"}], ids=str
+    "arguments", [{"read_error": "No response"}, {"argument_error": "mode: x should be y"}], ids=str
 )
-def test_what_cannot_be_planned_fails_without_changes(keep, arguments):
+def test_a_state_whose_plan_fails_reports_no_changes(run_plan, arguments):
     for test in (True, False):
-        assert keep(CHANGES, test, **arguments) == (False, {}, *arguments.values(), 0)
+        assert run_plan(CHANGES, test, **arguments) == (False, {}, *arguments.values(), 0)
 
 
-def test_what_was_not_done_is_no_change(keep):
-    assert keep(CHANGES, fails="It was refused") == (False, {}, "It was refused", 1)
+def test_a_failed_plan_reports_no_changes(run_plan):
+    assert run_plan(CHANGES, failure="It was rejected") == (False, {}, "It was rejected", 1)
 
 
-def test_what_was_done_in_vain_or_in_part_is_a_change_of_a_state_that_failed(keep):
-    assert keep(CHANGES, breaks="It came to nothing") == (False, CHANGES, "It came to nothing", 1)
-    assert keep({**CHANGES, **SECRET}, breaks="Half of it", done=SECRET) == (
+def test_an_incomplete_change_fails_and_reports_what_was_changed(run_plan):
+    assert run_plan(CHANGES, incomplete="It had no effect") == (
         False,
-        UNSEEN,
-        "Half of it",
+        CHANGES,
+        "It had no effect",
         1,
     )
-    assert keep(CHANGES, breaks="Nothing of it", done={}) == (False, {}, "Nothing of it", 1)
+    assert run_plan({**CHANGES, **SECRET}, incomplete="Only a part", done=SECRET) == (
+        False,
+        REDACTED,
+        "Only a part",
+        1,
+    )
+    assert run_plan(CHANGES, incomplete="No part", done={}) == (False, {}, "No part", 1)
 
 
-def test_secrets_are_shown_only_to_those_who_ask_for_them(keep):
-    assert keep(SECRET)[1] == keep(SECRET, True)[1] == keep(SECRET, breaks="It broke")[1] == UNSEEN
-    assert keep(SECRET, show_secrets=True)[1] == keep(SECRET, True, show_secrets=True)[1] == SECRET
+def test_secrets_are_redacted_unless_show_secrets_is_set(run_plan):
+    assert (
+        run_plan(SECRET)[1]
+        == run_plan(SECRET, True)[1]
+        == run_plan(SECRET, incomplete="It failed")[1]
+        == REDACTED
+    )
+    assert (
+        run_plan(SECRET, show_secrets=True)[1]
+        == run_plan(SECRET, True, show_secrets=True)[1]
+        == SECRET
+    )
 
 
 @pytest.mark.parametrize(
-    "path, value, shown",
+    "path, value, redacted",
     [
         ("/env/DB_PASSWORD", "sesame", "***"),
         ("/env/api_token", 7, "***"),
@@ -120,87 +140,93 @@ def test_secrets_are_shown_only_to_those_who_ask_for_them(keep):
     ],
     ids=str,
 )
-def test_what_is_nobodys_business_is_hidden_before_and_after(keep, path, value, shown):
+def test_secrets_are_redacted_in_old_and_new_values(run_plan, path, value, redacted):
     changes = {path: {"old": value, "new": value}, "/x": {"old": 1, "new": 2}}
-    assert keep(changes, True)[1] == {
-        path: {"old": shown, "new": shown},
+    assert run_plan(changes, True)[1] == {
+        path: {"old": redacted, "new": redacted},
         "/x": {"old": 1, "new": 2},
     }
 
 
-# --- declarations in files ---
+# --- definitions ---
 
 
 @pytest.fixture
-def defined(salt):
-    """Read a declaration; returns the mapping, or what is wrong with it, without the URL of the file."""
+def load(salt):
+    """
+    Return a function that loads a definition.
+
+    It returns the mapping, or the error without the URL of the file.
+    """
 
     def read(config, name=None):
         url = salt.serve(name, config) if name else config
-        answer = salt("declaring.defined", name="x", config=url)
+        answer = salt("declaring.loaded", name="x", config=url)
         assert "\n" not in answer["comment"]
         return answer["changes"] if answer["result"] else answer["comment"].replace(f"{url}: ", "")
 
     return read
 
 
-def test_a_declaration_is_a_mapping_or_a_file_in_json_or_yaml(defined):
+def test_a_definition_is_a_mapping_or_a_json_or_yaml_file(load):
     config = {"cmd": "sleep 99", "env": {"A": "1"}, "cpus": 0.5, "labels": {}}
-    assert defined(config) == config
+    assert load(config) == config
     assert (
-        defined(
-            '{"cmd": "sleep 99", "env": {"A": "1"}, "cpus": 0.5, "labels": {}}', "apps/web.json"
-        )
+        load('{"cmd": "sleep 99", "env": {"A": "1"}, "cpus": 0.5, "labels": {}}', "apps/web.json")
         == config
     )
     for name in ("apps/web.yaml", "web.yml"):
-        assert (
-            defined("\ufeffcmd: sleep 99\nenv: {A: '1'}\ncpus: 0.5\nlabels: {}\n", name) == config
-        )
+        assert load("\ufeffcmd: sleep 99\nenv: {A: '1'}\ncpus: 0.5\nlabels: {}\n", name) == config
 
 
 @pytest.mark.parametrize(
-    "url, said",
+    "url, expected",
     [
         ("pillar:apps:web", {"cmd": "sleep 99", "env": {"TOKEN": "sesame"}}),
         ("pillar:apps:nosuch", "config: pillar:apps:nosuch: nothing should be a mapping"),
         ("pillar:apps:web:cmd", "config: pillar:apps:web:cmd: a str should be a mapping"),
     ],
 )
-def test_a_declaration_may_stand_in_pillar(salt, url, said):
+def test_a_definition_can_be_in_pillar(salt, url, expected):
     pillar = {"apps": {"web": {"cmd": "sleep 99", "env": {"TOKEN": "sesame"}}}}
-    answer = salt("declaring.defined", pillar=pillar, name="x", config=url)
-    assert said == (answer["changes"] if answer["result"] else answer["comment"])
+    answer = salt("declaring.loaded", pillar=pillar, name="x", config=url)
+    assert expected == (answer["changes"] if answer["result"] else answer["comment"])
 
 
-def test_what_yaml_knows_as_the_same_value_is_json(defined):
-    text = "base: &base {since: 2030-01-01, at: 2030-01-01T00:00:00Z}\nweb:\n  <<: *base\n  all: '*'\n  on: [1, -0.5, 1.e+3, .5, yes, ~]\n"
+def test_yaml_is_converted_to_json_types(load):
+    text = """
+base: &base {since: 2030-01-01, at: 2030-01-01T00:00:00Z}
+web:
+  <<: *base
+  all: '*'
+  on: [1, -0.5, 1.e+3, .5, yes, ~]
+"""
     dates = {"since": "2030-01-01", "at": "2030-01-01T00:00:00Z"}
-    found = defined(text, "dates.yaml")
-    assert found == {
+    result = load(text, "dates.yaml")
+    assert result == {
         "base": dates,
         "web": {**dates, "all": "*", "true": [1, -0.5, 1000, 0.5, True, None]},
     }
 
 
 @pytest.mark.parametrize(
-    "config, said",
+    "config, expected",
     [
         (
             "web.yaml",
-            "config: 'web.yaml' should be a mapping, or a file such as salt://apps/web.yaml or .json",
+            "config: 'web.yaml' " + NOT_A_SOURCE,
         ),
         (
             "salt://web.txt",
-            "config: 'salt://web.txt' should be a mapping, or a file such as salt://apps/web.yaml or .json",
+            "config: 'salt://web.txt' " + NOT_A_SOURCE,
         ),
         (
             "run --password=sesame",
-            "config: 'run --password=***' should be a mapping, or a file such as salt://apps/web.yaml or .json",
+            "config: 'run --password=***' " + NOT_A_SOURCE,
         ),
         (
             [{"cmd": "sesame"}],
-            "config: a list should be a mapping, or a file such as salt://apps/web.yaml or .json",
+            "config: a list " + NOT_A_SOURCE,
         ),
         (
             "salt://no/such.yaml",
@@ -208,17 +234,18 @@ def test_what_yaml_knows_as_the_same_value_is_json(defined):
         ),
         (
             "salt://no/such.json?saltenv=dev",
-            "config: salt://no/such.json?saltenv=dev is not on Salt's file server, in the environment dev",
+            "config: salt://no/such.json?saltenv=dev is not on Salt's file server, "
+            "in the environment dev",
         ),
     ],
     ids=str,
 )
-def test_what_is_neither_is_refused(defined, config, said):
-    assert defined(config) == said
+def test_another_source_of_a_definition_is_rejected(load, config, expected):
+    assert load(config) == expected
 
 
 @pytest.mark.parametrize(
-    "name, text, said",
+    "name, text, expected",
     [
         ("x.yaml", "", "config: nothing should be a mapping"),
         ("x.json", "[]", "config: a list should be a mapping"),
@@ -237,8 +264,8 @@ def test_what_is_neither_is_refused(defined, config, said):
         (
             "x.yaml",
             "a: 1\nb: [*]\n",
-            "config: line 2: while scanning an alias, did not find expected alphabetic or numeric character;"
-            " a text that begins with * or & needs quotes",
+            "config: line 2: while scanning an alias, did not find expected "
+            "alphabetic or numeric character; a text that begins with * or & needs quotes",
         ),
         (
             "x.yaml",
@@ -255,22 +282,22 @@ def test_what_is_neither_is_refused(defined, config, said):
         (
             "x.yaml",
             "a: 1\nmode: 0644\n",
-            "config: line 2: YAML takes 0644 for another number; put it in quotes, or write that number",
+            f"config: line 2: YAML takes 0644 {OTHER_NUMBER}",
         ),
         (
             "x.yaml",
             "ports: [22:22]",
-            "config: line 1: YAML takes 22:22 for another number; put it in quotes, or write that number",
+            f"config: line 1: YAML takes 22:22 {OTHER_NUMBER}",
         ),
         (
             "x.yaml",
             "a: 1_000",
-            "config: line 1: YAML takes 1_000 for another number; put it in quotes, or write that number",
+            f"config: line 1: YAML takes 1_000 {OTHER_NUMBER}",
         ),
         (
             "x.yaml",
             "a: .inf",
-            "config: line 1: YAML takes .inf for another number; put it in quotes, or write that number",
+            f"config: line 1: YAML takes .inf {OTHER_NUMBER}",
         ),
         (
             "x.yaml",
@@ -281,6 +308,6 @@ def test_what_is_neither_is_refused(defined, config, said):
     ],
     ids=str,
 )
-def test_a_file_that_says_something_else_than_one_reads_there_is_refused(defined, name, text, said):
-    found = defined(text, name)
-    assert isinstance(found, str) and found.startswith(said)
+def test_an_invalid_or_ambiguous_file_is_rejected(load, name, text, expected):
+    result = load(text, name)
+    assert isinstance(result, str) and result.startswith(expected)

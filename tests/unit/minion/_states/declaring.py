@@ -1,4 +1,4 @@
-"""What declarations have in common, as states: for the tests of it."""
+"""The helper _declared as states, to test it."""
 
 from pathlib import Path
 
@@ -6,51 +6,49 @@ import _declared
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
 
-def kept(
+def planned(
     name,
     changes,
-    unreadable=None,
-    wrong=None,
-    fails=None,
-    breaks=None,
+    read_error=None,
+    argument_error=None,
+    failure=None,
+    incomplete=None,
     done=None,
     show_secrets=False,
 ):
     """
-    Plan these changes, and write a line into the file ``name`` where they are made. The plan raises
-    what is ``unreadable`` or ``wrong``; making the changes raises what ``fails`` or ``breaks``, the
-    latter with ``done`` as what was changed.
+    Plan changes. Applying the plan appends a line to the file ``name``.
+
+    Making the plan raises ``argument_error`` or ``read_error``. Applying it raises ``failure`` or
+    ``incomplete``, the latter with ``done`` as the changes that were made.
     """
 
-    def plan():
-        if wrong:
-            raise SaltInvocationError(wrong)
-        if unreadable:
-            raise CommandExecutionError(unreadable)
-        return _declared.Plan(changes, "It is as declared", "It would be changed", act)
+    def make_plan():
+        if argument_error:
+            raise SaltInvocationError(argument_error)
+        if read_error:
+            raise CommandExecutionError(read_error)
+        return _declared.Plan(changes, "It is as declared", "It would be changed", apply)
 
-    def act():
-        with Path(name).open("a") as made:
-            made.write("made\n")
-        if fails:
-            raise CommandExecutionError(fails)
-        if breaks:
-            raise _declared.IncompleteChange(breaks, done)
+    def apply():
+        with Path(name).open("a") as log:
+            log.write("applied\n")
+        if failure:
+            raise CommandExecutionError(failure)
+        if incomplete:
+            raise _declared.IncompleteChange(incomplete, done)
         return "It was changed"
 
-    return _declared.run_plan(name, __opts__["test"], plan, show_secrets)
+    return _declared.run_plan(name, __opts__["test"], make_plan, show_secrets)
 
 
-def defined(name, config):
-    """Show as changes what a declaration is, and as the comment what is wrong with it."""
+def loaded(name, config):
+    """Return a definition as the changes, or the error as the comment."""
     ret = {"name": name, "result": False, "changes": {}, "comment": ""}
     try:
-        ret.update(
-            result=True,
-            changes=dict(
-                _declared.load_definition(config, "config", __salt__, __low__, __pillar__)
-            ),
-        )
+        definition = _declared.load_definition(config, "config", __salt__, __low__, __pillar__)
     except SaltInvocationError as error:
         ret["comment"] = str(error)
+    else:
+        ret.update(result=True, changes=dict(definition))
     return ret
