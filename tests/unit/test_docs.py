@@ -1,4 +1,4 @@
-"""docs/functions.md and docs/states.md are what the docstrings say, and each function and state has an example."""
+"""docs/functions.md and docs/states.md match the docstrings, and everything has an example."""
 
 import importlib.util
 
@@ -16,37 +16,39 @@ SPEC.loader.exec_module(generator)
     [(generator.PAGE, generator.page), (generator.STATES_PAGE, generator.states_page)],
     ids=["functions", "states"],
 )
-def test_pages_are_what_the_docstrings_say(path, page):
+def test_the_pages_match_the_docstrings(path, page):
     assert path.read_text() == page(), (
-        f"docs/{path.name} is not what the docstrings say: run `{generator.COMMAND}` and commit it"
+        f"docs/{path.name} differs from the docstrings: run `{generator.COMMAND}` and commit it"
     )
 
 
 @pytest.mark.parametrize("module", generator.MODULES)
-def test_each_function_has_a_first_line_and_an_example_of_its_own(module):
-    found = {name: text for _, name, _, text in generator.functions(generator.MODULES[module])}
-    assert found
-    assert [name for name, text in found.items() if not text or text.startswith("..")] == []
+def test_each_function_has_a_first_line_and_an_example(module):
+    docstrings = {name: text for _, name, _, text in generator.functions(generator.MODULES[module])}
+    assert docstrings
+    assert [name for name, text in docstrings.items() if not text or text.startswith("..")] == []
     assert [
-        name for name, text in found.items() if f"{module}.{name}" not in generator.example(text)
+        name
+        for name, text in docstrings.items()
+        if f"{module}.{name}" not in generator.example(text)
     ] == []
 
 
 @pytest.mark.parametrize("module", generator.MODULES)
-def test_each_state_has_a_first_line_and_an_example_of_its_own(module):
-    found = {name: text for name, _, text in generator.states(module)}
-    assert found
-    assert [name for name, text in found.items() if not text or text.startswith("..")] == []
+def test_each_state_has_a_first_line_and_an_example(module):
+    docstrings = {name: text for name, _, text in generator.states(module)}
+    assert docstrings
+    assert [name for name, text in docstrings.items() if not text or text.startswith("..")] == []
     assert [
         name
-        for name, text in found.items()
+        for name, text in docstrings.items()
         if f"{module}.{name}:" not in generator.example(text, "yaml")
     ] == []
 
 
-def test_what_has_no_example_is_seen():
+def test_a_missing_example_is_detected():
     assert (
-        generator.example("Show a thing.\n\nReturns it.")
-        == generator.example("Keep a thing.", "yaml")
+        generator.example("Show an app.\n\nReturns it.")
+        == generator.example("Ensure an app.", "yaml")
         == ""
     )

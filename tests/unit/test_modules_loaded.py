@@ -1,4 +1,4 @@
-"""Which module has the names marathon and chronos, on minions and on proxy minions of both Salt lines."""
+"""Which modules are loaded as marathon and chronos, on minions and on proxy minions."""
 
 import pytest
 
@@ -24,22 +24,22 @@ BUILT_IN = {
 
 @pytest.mark.parametrize("name", BUILT_IN)
 @pytest.mark.parametrize("proxytype", [None, "esxi"])
-def test_a_minion_has_ours(salt, name, proxytype):
-    found = salt.loaded(name, proxytype)
-    assert f"{name}.leader" in found["functions"] and f"{name}.available" in found["states"]
-    assert f"{name}.connection" in found["functions"]
+def test_a_minion_loads_the_module_of_this_repository(salt, name, proxytype):
+    names = salt.loaded(name, proxytype)
+    assert f"{name}.leader" in names["functions"] and f"{name}.available" in names["states"]
+    assert f"{name}.connection" in names["functions"]
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
-def test_a_proxy_minion_keeps_the_module_of_salt_as_long_as_salt_has_it(salt, name):
-    found = salt.loaded(name, proxytype=name)
+def test_a_proxy_minion_loads_the_module_of_salt_if_salt_has_one(salt, name):
+    names = salt.loaded(name, proxytype=name)
     if salt.line == "3006":
-        assert found == {"functions": BUILT_IN[name], "states": []}
+        assert names == {"functions": BUILT_IN[name], "states": []}
     else:
-        assert f"{name}.leader" in found["functions"] and f"{name}.available" in found["states"]
+        assert f"{name}.leader" in names["functions"] and f"{name}.available" in names["states"]
 
 
-def test_zk_and_mesos_bring_these_functions_and_states(salt):
+def test_zk_and_mesos_have_these_functions_and_states(salt):
     assert salt.loaded("zk") == {
         "functions": ["zk.ensemble"],
         "states": ["zk.ensemble_available", "zk.myid_stays"],

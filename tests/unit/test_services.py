@@ -1,4 +1,4 @@
-"""What ``lab status`` makes of the answers of services. The servers here are real, and small."""
+"""How ``lab status`` reads the responses of services, with small real servers."""
 
 import http.server
 import json
@@ -14,15 +14,15 @@ HOST = Host("one.example.org", "127.0.0.1", [])
 
 @pytest.fixture
 def serve():
-    """``serve({path: answer})``: the port of a server with these answers; anything else is 404."""
+    """Return a function that starts a server with responses by path and returns its port."""
     servers = []
 
     def serve(answers: dict[str, object]) -> int:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                found = answers.get(self.path)
-                body = (found if isinstance(found, str) else json.dumps(found)).encode()
-                self.send_response(404 if found is None else 200)
+                content = answers.get(self.path)
+                body = (content if isinstance(content, str) else json.dumps(content)).encode()
+                self.send_response(404 if content is None else 200)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -94,11 +94,11 @@ def serve():
         (services.chronos, {"/ping": "pong", "/scheduler/leader": "<html>"}, (True, "no leader")),
     ],
 )
-def test_a_service_is_what_it_says(serve, question, answers, expected):
+def test_the_mode_of_a_service_is_read_from_its_responses(serve, question, answers, expected):
     assert question(HOST, serve(answers)) == expected
 
 
-def test_a_port_where_nobody_listens_is_no_answer(serve):
+def test_a_404_and_a_closed_port_are_not_a_response(serve):
     port = serve({})
     assert services.get(HOST, port, "/") is None  # 404
     assert services.get(HOST, 1, "/") is None
@@ -108,15 +108,15 @@ def answer(name: str, role: str, works: bool, mode: str) -> services.Answer:
     return services.Answer(Host(name, "127.0.0.1", [role]), role, "", works, mode)
 
 
-def test_a_cluster_is_whole_if_all_work_and_one_of_each_leads():
-    whole = [
+def test_a_cluster_is_healthy_if_all_work_and_each_service_has_one_leader():
+    healthy = [
         answer("one", "zookeeper", True, "leader"),
         answer("two", "zookeeper", True, "follower"),
         answer("one", "mesos-slave", True, "registered"),
         answer("one", "docker", True, ""),
     ]
-    assert services.leaders(whole) == {"zookeeper": ["one"]}
-    assert services.troubles(whole) == []
+    assert services.leaders(healthy) == {"zookeeper": ["one"]}
+    assert services.troubles(healthy) == []
 
 
 @pytest.mark.parametrize(
@@ -131,5 +131,5 @@ def test_a_cluster_is_whole_if_all_work_and_one_of_each_leads():
         ([("one", "docker", False, "")], ["docker on one: no answer"]),
     ],
 )
-def test_what_is_missing_is_named(answers, expected):
-    assert services.troubles([answer(*each) for each in answers]) == expected
+def test_each_problem_is_named(answers, expected):
+    assert services.troubles([answer(*arguments) for arguments in answers]) == expected

@@ -1,21 +1,23 @@
-"""zk.myid_stays, applied by the real Salt of both lines."""
+"""zk.myid_stays, applied by the real Salt."""
 
 import pytest
 
 
 @pytest.mark.parametrize(
-    "there", [None, "", "1", "1\n"], ids=["no file", "empty file", "the id", "the id and a newline"]
+    "content",
+    [None, "", "1", "1\n"],
+    ids=["no file", "empty file", "the id", "the id and a newline"],
 )
-def test_a_server_without_an_id_or_with_this_one_goes_on(salt, tmp_path, there):
-    if there is not None:
-        (tmp_path / "myid").write_text(there)
+def test_a_server_without_an_id_or_with_the_same_id_passes(salt, tmp_path, content):
+    if content is not None:
+        (tmp_path / "myid").write_text(content)
     for test in (True, False):
         answer = salt("zk.myid_stays", test, name=str(tmp_path / "myid"), myid=1)
         assert answer["result"] is True and answer["changes"] == {}, answer
 
 
 @pytest.mark.parametrize("test", [True, False])
-def test_another_id_is_left_as_it_is_and_both_are_named(salt, tmp_path, test):
+def test_another_id_fails_the_state_and_the_file_stays(salt, tmp_path, test):
     myid = tmp_path / "myid"
     myid.write_text("3\n")
     answer = salt("zk.myid_stays", test, name=str(myid), myid=1)
