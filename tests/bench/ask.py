@@ -1,9 +1,11 @@
 """
-Times functions and states of the modules against bare requests for the same answers. Run by the Python of a Salt environment.
+Time functions and states of the modules, and the bare requests that they send. Run by the Python of
+a Salt environment.
 
-Reads a JSON object with ``root``, ``scratch``, ``rounds`` and ``cases`` (``function``, or ``state`` and whether it is called as a
-``whole``, the way Salt calls it; ``url``, ``arguments``, and the ``requests`` that it makes: method, path, body). Writes, for each
-case, a list with the seconds of each round: those of the function or state, and those of the requests.
+Reads a JSON object with ``root``, ``scratch``, ``rounds`` and ``cases``. A case has ``function``,
+or ``state`` and ``whole`` (whether to include what Salt does with the arguments of a state);
+``url``; ``arguments``; and ``requests``, each with method, path and body. Writes for each case a list of
+rounds: the seconds of the function or state, and the seconds of the requests.
 """
 
 import http.client
@@ -21,10 +23,10 @@ from salt_caller import minion_options
 
 
 def bare(url: str, requests: list) -> None:
-    """Make the requests one after another, and read their JSON."""
-    place = urllib.parse.urlsplit(url).netloc
+    """Send the requests one after another, and parse their JSON."""
+    address = urllib.parse.urlsplit(url).netloc
     for method, path, body in requests:
-        connection = http.client.HTTPConnection(place)
+        connection = http.client.HTTPConnection(address)
         connection.request(
             method, path, body, {"Content-Type": "application/json", "Accept": "application/json"}
         )
@@ -42,7 +44,7 @@ def timed(function, *arguments) -> float:
 
 
 def caller(options: dict, case: dict) -> Callable[[], None]:
-    """Return what calls the function of a case, or applies its state, which is to find nothing to do."""
+    """Return a function that runs a case. A state must not find anything to change."""
     arguments = {"url": case["url"], **case["arguments"]}
     if "function" in case:
         functions = salt.loader.minion_mods(options)
@@ -62,7 +64,7 @@ def caller(options: dict, case: dict) -> Callable[[], None]:
     def apply() -> None:
         if case["whole"]:
             answer = minion.call({**low, **arguments})
-        else:  # without what Salt does with the arguments of any state
+        else:  # Without what Salt does with the arguments of a state.
             minion.states.inject_globals = {"__low__": low}
             answer = minion.states[case["state"]](**arguments)
         if answer["result"] is not True or answer["changes"]:
@@ -72,21 +74,21 @@ def caller(options: dict, case: dict) -> Callable[[], None]:
 
 
 def main() -> None:
-    """Read, take turns, write."""
+    """Time all cases."""
     logging.disable(logging.CRITICAL)
-    asked = json.load(sys.stdin)
-    options = minion_options(Path(asked["scratch"]), Path(asked["root"]))
-    found = []
-    for case in asked["cases"]:
+    settings = json.load(sys.stdin)
+    options = minion_options(Path(settings["scratch"]), Path(settings["root"]))
+    results = []
+    for case in settings["cases"]:
         call = caller(options, case)
-        call()  # the first call loads the module
-        found.append(
+        call()  # The first call loads the module.
+        results.append(
             [
                 (timed(call), timed(bare, case["url"], case["requests"]))
-                for _ in range(asked["rounds"])
+                for _ in range(settings["rounds"])
             ]
         )
-    print(json.dumps(found))
+    print(json.dumps(results))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
 """
-What Salt costs over a plain shell script: ratios from one run, on fresh lab hosts. ``make bench`` calls it.
+Compare Salt with a plain shell script, on fresh lab hosts. ``make bench`` calls it.
 
-Absolute seconds say more about the machine than about the formulas, so the table gives both and only the ratios
-are meant to be compared from run to run.
+Seconds depend mostly on the machine, so compare only the ratios from run to run.
 """
 
 import subprocess
@@ -16,13 +15,13 @@ from rich.table import Table
 
 from lab.network import REPOSITORY_URL
 
-HERE = Path(__file__).parent
+FOLDER = Path(__file__).parent
 LOG = Path("build/bench.log")
 HOST = "lxdev01"
 
 
 def lab(*args: str) -> float:
-    """Run one lab command, output to the log, and return its seconds; leave with its error where it fails."""
+    """Run a lab command with its output in the log. Returns its seconds."""
     start = time.monotonic()
     with LOG.open("a") as log:
         log.write(f"$ lab {' '.join(args)}\n")
@@ -46,7 +45,7 @@ def lab(*args: str) -> float:
     help="Salt line",
 )
 def main(salt: str) -> None:
-    """Time the quick start as a script and as formulas, each on a fresh host, and print the ratios."""
+    """Time the quick start as a script and as formulas, on fresh hosts, and print the ratios."""
     LOG.parent.mkdir(exist_ok=True)
     LOG.write_text("")
     console = Console()
@@ -65,7 +64,7 @@ def main(salt: str) -> None:
             HOST,
             "sh",
             "-c",
-            f"cat > /root/quickstart.sh <<'END'\n{(HERE / 'quickstart.sh').read_text()}\nEND",
+            f"cat > /root/quickstart.sh <<'END'\n{(FOLDER / 'quickstart.sh').read_text()}\nEND",
         )
         step("shell script", "run", HOST, "bash", "/root/quickstart.sh", REPOSITORY_URL)
         lab("down")
@@ -98,7 +97,8 @@ def main(salt: str) -> None:
     console.print(table)
     for run in ("first state.apply", "second state.apply"):
         console.print(
-            f"{run}: by salt-ssh {seconds[f'{run} by salt-ssh'] / seconds[run]:.1f} times what it takes by the minion"
+            f"{run}: salt-ssh takes {seconds[f'{run} by salt-ssh'] / seconds[run]:.1f} times "
+            "as long as the minion"
         )
     console.print(
         "Next: the aim is a first state.apply of at most 1.25; what each state took: "

@@ -1,8 +1,10 @@
 """
-Run by the Python of a Salt environment, for render.py beside it: how long pillar and low state of a minion take.
+Time the compilation of pillar and low state. Run by the Python of a Salt environment, for
+render.py.
 
-Reads ``{"root": path of the repository, "rounds": 15, "cases": [case, ...]}`` on stdin, cases as lab/render.py has them,
-and writes for each a list of rounds: the seconds of the pillar and those of the low state.
+Reads ``{"root": path of the repository, "rounds": 15, "cases": [case, ...]}`` on stdin, with cases
+as in lab/render.py. Writes for each case a list of rounds: the seconds of the pillar and those of
+the low state.
 """
 
 import json

@@ -1,9 +1,9 @@
 """
-What the modules add to the answers of a large cluster: a function, or a state that finds nothing to do, against bare requests
-for the same. ``make bench`` calls it.
+Compare functions and states on a large cluster with the bare requests that they send. ``make
+bench`` calls it.
 
-It needs no host: a server of this process has the answers ready. Function and requests take turns, and of each the median
-counts. The seconds are those of this machine; only the ratios are meant to be compared.
+It needs no host: a server in this process has prepared responses. Function and requests take turns,
+and the median of each counts. Compare only the ratios from run to run.
 """
 
 import json
@@ -22,19 +22,19 @@ from rich.table import Table
 
 from lab import ROOT, SALT_LINES, saltenv
 
-HERE = ROOT / "tests" / "bench"
+FOLDER = ROOT / "tests" / "bench"
 DATA = ROOT / "tests" / "unit" / "data"
 AIM, AIM_OF_STATES = 1.2, 2
 AGENTS, TASKS, APPS = 10_000, 100_000, 1000
 
 
 def master(deactivated: int) -> dict:
-    """Return the answers of a master, by v1 call or path, of whose agents so many are deactivated."""
-    told = {}
+    """Return the responses of a master, by v1 call or path, with some agents deactivated."""
+    responses = {}
     for line in (DATA / "mesos-1.11.0" / "cluster.jsonl").read_text().splitlines():
-        each = json.loads(line)
-        if each["name"] in ("v1-GET_MASTER", "v1-GET_METRICS", "v1-GET_FRAMEWORKS"):
-            told[each["name"].removeprefix("v1-")] = each["json"]
+        recorded = json.loads(line)
+        if recorded["name"] in ("v1-GET_MASTER", "v1-GET_METRICS", "v1-GET_FRAMEWORKS"):
+            responses[recorded["name"].removeprefix("v1-")] = recorded["json"]
     large = {
         "slaves_connected": AGENTS,
         "slaves_active": AGENTS - deactivated,
@@ -43,10 +43,11 @@ def master(deactivated: int) -> dict:
         "cpus_used": TASKS / 10,
     }
     metrics = {
-        each["name"]: each.get("value", 0) for each in told["GET_METRICS"]["get_metrics"]["metrics"]
+        metric["name"]: metric.get("value", 0)
+        for metric in responses["GET_METRICS"]["get_metrics"]["metrics"]
     }
     metrics.update({f"master/{name}": float(value) for name, value in large.items()})
-    told["GET_METRICS"]["get_metrics"]["metrics"] = [
+    responses["GET_METRICS"]["get_metrics"]["metrics"] = [
         {"name": name, "value": value} for name, value in metrics.items()
     ]
     resources = {
@@ -91,7 +92,7 @@ def master(deactivated: int) -> dict:
         for number in range(AGENTS)
     ]
     return {
-        **told,
+        **responses,
         "GET_HEALTH": {"type": "GET_HEALTH", "get_health": {"healthy": True}},
         "/health": None,
         "/metrics/snapshot": metrics,
@@ -100,7 +101,7 @@ def master(deactivated: int) -> dict:
 
 
 def marathon() -> dict:
-    """Return the answers of a Marathon with many apps."""
+    """Return the responses of a Marathon with many apps."""
     frame = json.loads((DATA / "marathon" / "returned.json").read_text())["frames"]["1.3.14"]
     return {
         "/v2/apps": {
@@ -117,7 +118,7 @@ def app_id(number: int) -> str:
 
 
 def declared(name: str) -> dict:
-    """Return many apps as they are declared: a case of tests/unit/data/marathon, each with a label of its own and its owner's."""
+    """Return the definitions of many apps like one in tests/unit/data/marathon."""
     posted = json.loads((DATA / "marathon" / "posted.json").read_text())[name]
     config = {
         key: value
@@ -130,11 +131,11 @@ def declared(name: str) -> dict:
     }
 
 
-def shown(name: str) -> dict:
-    """Return the answers of a Marathon that has these apps."""
+def marathon_with(name: str) -> dict:
+    """Return the responses of a Marathon that has the apps of ``declared``."""
     data, version = json.loads((DATA / "marathon" / "returned.json").read_text()), "1.8.244"
     answers = data["answers"][name]
-    since = max((each for each in answers if numbers(each) <= numbers(version)), key=numbers)
+    since = max((key for key in answers if numbers(key) <= numbers(version)), key=numbers)
     app = {
         key: value
         for key, value in {**data["frames"][version], **answers[since]}.items()
@@ -151,14 +152,15 @@ def shown(name: str) -> dict:
 
 
 def numbers(version: str) -> list[int]:
-    """Return what versions are compared by."""
+    """Return the numbers of a version, to compare it."""
     return [int(number) for number in version.split(".")]
 
 
 def serve(answers: dict) -> ThreadingHTTPServer:
-    """Start a server that says these, and keeps in ``heard`` what it was asked."""
+    """Start a server with these responses, which records requests in ``heard``."""
     ready = {
-        name: b"" if said is None else json.dumps(said).encode() for name, said in answers.items()
+        name: b"" if content is None else json.dumps(content).encode()
+        for name, content in answers.items()
     }
 
     class Answers(BaseHTTPRequestHandler):
@@ -166,12 +168,12 @@ def serve(answers: dict) -> ThreadingHTTPServer:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
             self.server.heard.append((self.command, self.path, body or None))
             name = json.loads(body)["type"] if body else self.path.partition("?")[0]
-            said = ready.get(name)
-            self.send_response(404 if said is None else 200)
+            content = ready.get(name)
+            self.send_response(404 if content is None else 200)
             self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(said or b"")))
+            self.send_header("Content-Length", str(len(content or b"")))
             self.end_headers()
-            self.wfile.write(said or b"")
+            self.wfile.write(content or b"")
 
         do_GET = do_POST = answer
 
@@ -185,7 +187,7 @@ def serve(answers: dict) -> ThreadingHTTPServer:
 
 
 class Case(NamedTuple):
-    """What is measured: a function or a state, its arguments, and the answers of the server."""
+    """A function or a state to time, its arguments, and the responses of the server."""
 
     asks: dict
     answers: Callable[[], dict]
@@ -193,11 +195,14 @@ class Case(NamedTuple):
     aim: float = AIM
 
 
-def state(case: str, whole: bool = False) -> Case:
+def state(case: str, include_salt: bool = False) -> Case:
     """Return a case of many apps that are as declared."""
-    asks = {"state": "marathon.apps_present", "whole": whole}
+    asks = {"state": "marathon.apps_present", "whole": include_salt}
     return Case(
-        asks, lambda: shown(case), lambda: {"name": "all", "apps": declared(case)}, AIM_OF_STATES
+        asks,
+        lambda: marathon_with(case),
+        lambda: {"name": "all", "apps": declared(case)},
+        AIM_OF_STATES,
     )
 
 
@@ -210,7 +215,7 @@ CASES = {
     f"marathon.apps_present, {APPS:,} apps as they are": state("minimal"),
     "the same, in Docker containers": state("user network, new form"),
     "the same, what Marathon shows otherwise": state("health checks"),
-    "the first of these with what Salt does with arguments": state("minimal", whole=True),
+    "the first of these with what Salt does with arguments": state("minimal", include_salt=True),
 }
 
 
@@ -219,7 +224,7 @@ def measure(salt: str, cases: list, rounds: int) -> list:
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         request = {"root": str(ROOT), "scratch": scratch, "rounds": rounds, "cases": cases}
         done = subprocess.run(
-            [saltenv.machine_env(salt), "-W", "ignore", HERE / "ask.py"],
+            [saltenv.machine_env(salt), "-W", "ignore", FOLDER / "ask.py"],
             input=json.dumps(request),
             text=True,
             capture_output=True,
@@ -241,7 +246,7 @@ def measure(salt: str, cases: list, rounds: int) -> list:
 )
 @click.option("--rounds", default=15, show_default=True, help="how often each is asked")
 def main(salt: str, rounds: int) -> None:
-    """Ask a large cluster through the modules and without them, and print the ratios."""
+    """Query a large cluster with the modules and without them, and print the ratios."""
     servers = [serve(case.answers()) for case in CASES.values()]
     cases = [
         {
@@ -252,7 +257,7 @@ def main(salt: str, rounds: int) -> None:
         }
         for case, server in zip(CASES.values(), servers, strict=True)
     ]
-    measure(salt, cases, 0)  # what each asks for
+    measure(salt, cases, 0)  # Record the requests of each case.
     for case, server in zip(cases, servers, strict=True):
         case["requests"] = list(server.heard)
     table = Table(title=f"Modules and bare requests, Salt {salt}: medians of {rounds} rounds")

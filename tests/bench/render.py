@@ -1,8 +1,9 @@
 """
-What a table of many agents costs one of them: pillar and low state, compiled by the real Salt. ``make bench`` calls it.
+Compare the compilation of pillar and low state in small and large topologies. ``make bench`` calls
+it.
 
-It needs no host. Small and large tables take turns, and of each the median counts, so that what else the machine does
-falls on all of them. The seconds are those of this machine; only the ratios are meant to be compared.
+It needs no host. The topologies are compiled in turns, and the median of each counts, so that other
+load on the machine affects all of them. Compare only the ratios from run to run.
 """
 
 import json
@@ -19,7 +20,7 @@ from rich.table import Table
 
 from lab import ROOT, SALT_LINES, saltenv
 
-HERE = Path(__file__).parent
+FOLDER = Path(__file__).parent
 AGENT = "lxb001.devops.test"
 ADDRESS = "172.31.250.65"
 ROLES = ["mesos-slave", "docker"]
@@ -27,7 +28,7 @@ AIM = 1.1
 
 
 def by_pattern(count: int) -> dict:
-    """Rows for so many agents, racks of fifty behind a pattern each; the first is the repository's own."""
+    """Return nodes for so many agents, one glob for each rack of fifty but the first."""
     return {
         f"lxr{rack:03}-*.devops.test": {"address": f"10.1.{rack}.0/26", "roles": ROLES}
         for rack in range(1, count // 50)
@@ -35,15 +36,15 @@ def by_pattern(count: int) -> dict:
 
 
 def by_name(count: int) -> dict:
-    """A row for each of so many agents, the one that asks among them."""
-    others = {
+    """Return a node for each of so many agents, including the one that is compiled."""
+    other_agents = {
         f"lxn{number:04}.devops.test": {
             "address": f"10.{number // 250}.{number % 250}.1",
             "roles": ROLES,
         }
         for number in range(1, count)
     }
-    return {AGENT: {"address": ADDRESS, "roles": ROLES}, **others}
+    return {AGENT: {"address": ADDRESS, "roles": ROLES}, **other_agents}
 
 
 TABLES = {
@@ -55,7 +56,7 @@ TABLES = {
 
 
 def lay(place: Path) -> list[dict]:
-    """Write the tables: the repository's, and the agents. Return the agent that asks, once for each."""
+    """Write the topologies. Returns a case for each, with the agent that is compiled."""
     nodes = yaml.safe_load((ROOT / "pillar" / "topology.yaml").read_text())["nodes"]
     cases = []
     for number, rows in enumerate(TABLES.values()):
@@ -86,15 +87,15 @@ def lay(place: Path) -> list[dict]:
 )
 @click.option("--rounds", default=21, show_default=True, help="how often each table is compiled")
 def main(salt: str, rounds: int) -> None:
-    """Compile pillar and low state of one agent out of small and large tables, and print the ratios."""
+    """Compile one agent in small and large topologies, and print the ratios."""
     console = Console()
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as place,
         console.status(f"compiling, {rounds} rounds"),
     ):
         request = {"root": str(ROOT), "rounds": rounds, "cases": lay(Path(place))}
-        command = [saltenv.machine_env(salt), "-W", "ignore", HERE / "compile.py"]
-        # Of the tests, the Python of Salt can import what needs nothing but Salt.
+        command = [saltenv.machine_env(salt), "-W", "ignore", FOLDER / "compile.py"]
+        # compile.py imports lab.render, which needs nothing but Salt.
         done = subprocess.run(
             command,
             input=json.dumps(request),
@@ -126,8 +127,8 @@ def main(salt: str, rounds: int) -> None:
         )
     console.print(table)
     console.print(
-        f"The aim is a ratio of at most {AIM} by pattern: {ratios['5,000 agents, by pattern']:.2f}. "
-        "Who names each of thousands of agents pays for reading them."
+        f"The ratio by pattern should be at most {AIM}: {ratios['5,000 agents, by pattern']:.2f}. "
+        "Thousands of agents by name cost the time to read them."
     )
 
 
