@@ -1,4 +1,4 @@
-"""zk.ensemble and zk.ensemble_available, run by the real Salt of both lines against servers that answer srvr."""
+"""zk.ensemble and zk.ensemble_available, run by the real Salt against servers that answer srvr."""
 
 import contextlib
 import random
@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-# What ZooKeeper 3.4.6 says.
+# The response of ZooKeeper 3.4.6.
 SERVES = b"""Zookeeper version: 3.4.6-1569965, built on 02/20/2014 09:09 GMT
 Latency min/avg/max: 0/1/25
 Received: 113
@@ -19,7 +19,7 @@ Node count: 17
 """
 NOT_SERVING = b"This ZooKeeper instance is not currently serving requests\n"
 NOT_ALLOWED = b"srvr is not executed because it is not in the whitelist.\n"
-DOWN = "down"  # in the place of a server: nobody listens there
+DOWN = "down"  # Nobody listens.
 
 
 class Ensemble:
@@ -29,22 +29,20 @@ class Ensemble:
         self.raw, self.says, self.running = raw, says, {}
         self.servers = {str(number): f"127.0.0.{number}" for number in range(1, len(says) + 1)}
         while True:
-            self.port = random.randint(
-                20000, 30000
-            )  # not of those that the kernel gives to connections
+            self.port = random.randint(20000, 30000)  # Outside of the kernel's range.
             with contextlib.suppress(OSError):
-                for number, said in enumerate(says, 1):
-                    self.start(number, said)
+                for number, response in enumerate(says, 1):
+                    self.start(number, response)
                 return
 
-    def start(self, number, said):
-        answer = SERVES % said.encode() if isinstance(said, str) else said
-        if said != DOWN:
+    def start(self, number, response):
+        answer = SERVES % response.encode() if isinstance(response, str) else response
+        if response != DOWN:
             self.running[number] = self.raw(
                 lambda heard: answer if heard == b"srvr" else b"", f"127.0.0.{number}", self.port
             )
 
-    def asked(self, salt, test=False, **arguments):
+    def available(self, salt, test=False, **arguments):
         return salt(
             "zk.ensemble_available",
             test,
@@ -53,12 +51,12 @@ class Ensemble:
 
 
 @pytest.fixture
-def ensemble(raw):
+def start_ensemble(raw):
     return lambda *says: Ensemble(raw, says)
 
 
-def test_every_server_tells_its_mode_or_why_not(salt, ensemble):
-    these = ensemble(
+def test_the_mode_or_the_error_of_every_server_is_shown(salt, start_ensemble):
+    ensemble = start_ensemble(
         "leader",
         "follower",
         "observer",
@@ -70,7 +68,7 @@ def test_every_server_tells_its_mode_or_why_not(salt, ensemble):
         b"",
         None,
     )
-    assert salt.call("zk.ensemble", servers=these.servers, port=these.port, timeout=2) == {
+    assert salt.call("zk.ensemble", servers=ensemble.servers, port=ensemble.port, timeout=2) == {
         "1": {"address": "127.0.0.1", "mode": "leader", "error": None},
         "2": {"address": "127.0.0.2", "mode": "follower", "error": None},
         "3": {"address": "127.0.0.3", "mode": "observer", "error": None},
@@ -92,23 +90,25 @@ def test_every_server_tells_its_mode_or_why_not(salt, ensemble):
     }
 
 
-def test_the_servers_are_those_of_pillar_else_the_one_of_this_host(salt, ensemble):
-    these = ensemble("leader", "follower")
-    pillar = {"zookeeper": {"servers": these.servers, "client_port": these.port}}
-    assert [each["mode"] for each in salt.call("zk.ensemble", pillar=pillar).values()] == [
+def test_the_servers_are_those_in_pillar_or_the_local_one(salt, start_ensemble):
+    ensemble = start_ensemble("leader", "follower")
+    pillar = {"zookeeper": {"servers": ensemble.servers, "client_port": ensemble.port}}
+    assert [status["mode"] for status in salt.call("zk.ensemble", pillar=pillar).values()] == [
         "leader",
         "follower",
     ]
     alone = {"1": {"address": "127.0.0.1", "mode": "leader", "error": None}}
     assert (
-        salt.call("zk.ensemble", pillar={"zookeeper": {"servers": {}, "client_port": these.port}})
+        salt.call(
+            "zk.ensemble", pillar={"zookeeper": {"servers": {}, "client_port": ensemble.port}}
+        )
         == alone
     )
-    assert salt.call("zk.ensemble", port=these.port) == alone
+    assert salt.call("zk.ensemble", port=ensemble.port) == alone
 
 
 @pytest.mark.parametrize(
-    "arguments, said",
+    "arguments, expected",
     [
         ({"servers": ["127.0.0.1"]}, "servers: should be addresses by id"),
         ({"servers": {"0": "127.0.0.1"}}, "servers: '0' is not an id"),
@@ -120,10 +120,10 @@ def test_the_servers_are_those_of_pillar_else_the_one_of_this_host(salt, ensembl
     ],
     ids=str,
 )
-def test_wrong_arguments_are_refused_in_a_sentence(salt, arguments, said):
+def test_invalid_arguments_are_rejected_in_one_sentence(salt, arguments, expected):
     with pytest.raises(salt.Error) as caught:
         salt.call("zk.ensemble", **arguments)
-    assert str(caught.value).startswith(f"SaltInvocationError: {said}")
+    assert str(caught.value).startswith(f"SaltInvocationError: {expected}")
 
 
 @pytest.mark.parametrize(
@@ -140,12 +140,12 @@ def test_wrong_arguments_are_refused_in_a_sentence(salt, arguments, said):
     ],
     ids=str,
 )
-def test_the_gate_is_open_with_one_leader_and_a_majority_of_those_that_vote(
-    salt, ensemble, says, observers
+def test_an_ensemble_with_one_leader_and_a_majority_of_voters_is_ready(
+    salt, start_ensemble, says, observers
 ):
-    these = ensemble(*says)
+    ensemble = start_ensemble(*says)
     for test in (True, False):
-        answer = these.asked(salt, test, observers=observers, timeout=10)
+        answer = ensemble.available(salt, test, observers=observers, timeout=10)
         assert (answer["result"], answer["changes"]) == (True, {}), answer
 
 
@@ -164,17 +164,19 @@ def test_the_gate_is_open_with_one_leader_and_a_majority_of_those_that_vote(
     ],
     ids=str,
 )
-def test_the_gate_stays_shut_else(salt, ensemble, says, observers):
-    these = ensemble(*says)
-    answer = these.asked(salt, observers=observers)
+def test_an_ensemble_without_one_leader_or_a_majority_is_not_ready(
+    salt, start_ensemble, says, observers
+):
+    ensemble = start_ensemble(*says)
+    answer = ensemble.available(salt, observers=observers)
     assert (answer["result"], answer["changes"]) == (False, {}), answer
-    assert these.asked(salt, True, observers=observers)["result"] is None
+    assert ensemble.available(salt, True, observers=observers)["result"] is None
 
 
 @pytest.mark.parametrize(
     "says, myid",
     [
-        ((NOT_SERVING, DOWN, DOWN), 1),  # the first of three that are being set up
+        ((NOT_SERVING, DOWN, DOWN), 1),  # The first of three during the installation.
         (("follower", "leader", DOWN), 1),
         (("follower", "leader", DOWN), 2),
         ((NOT_SERVING, DOWN, DOWN, DOWN, NOT_SERVING), 5),
@@ -184,8 +186,8 @@ def test_the_gate_stays_shut_else(salt, ensemble, says, observers):
     ],
     ids=str,
 )
-def test_a_member_passes_when_it_serves_or_answers_among_too_few(salt, ensemble, says, myid):
-    answer = ensemble(*says).asked(salt, myid=myid, timeout=10)
+def test_a_server_is_ready_if_it_serves_or_too_few_voters_respond(salt, start_ensemble, says, myid):
+    answer = start_ensemble(*says).available(salt, myid=myid, timeout=10)
     assert (answer["result"], answer["changes"]) == (True, {}), answer
 
 
@@ -196,65 +198,67 @@ def test_a_member_passes_when_it_serves_or_answers_among_too_few(salt, ensemble,
         (("leader", "follower", NOT_SERVING), 3),
         (("leader", "follower", DOWN), 3),
         ((DOWN, DOWN, DOWN), 2),
-        (("standalone", "leader", "follower"), 1),  # it never read who the others are
+        (("standalone", "leader", "follower"), 1),  # It has not read the list of servers.
         ((NOT_SERVING,), 1),
     ],
     ids=str,
 )
-def test_a_member_that_is_down_or_outside_of_a_majority_does_not(salt, ensemble, says, myid):
-    answer = ensemble(*says).asked(salt, myid=myid)
+def test_a_server_is_not_ready_if_it_is_down_or_not_part_of_the_majority(
+    salt, start_ensemble, says, myid
+):
+    answer = start_ensemble(*says).available(salt, myid=myid)
     assert (answer["result"], answer["changes"]) == (False, {}), answer
 
 
-def test_an_observer_waits_for_those_that_vote(salt, ensemble):
+def test_an_observer_waits_for_the_voters(salt, start_ensemble):
     says = (NOT_SERVING, NOT_SERVING, DOWN, NOT_SERVING)
-    assert ensemble(*says).asked(salt, observers=[4], myid=4)["result"] is False
+    assert start_ensemble(*says).available(salt, observers=[4], myid=4)["result"] is False
     assert (
-        ensemble(NOT_SERVING, DOWN, DOWN, NOT_SERVING).asked(
+        start_ensemble(NOT_SERVING, DOWN, DOWN, NOT_SERVING).available(
             salt, observers=[4], myid=4, timeout=10
         )["result"]
         is True
     )
     assert (
-        ensemble("leader", "follower", DOWN, "observer").asked(
+        start_ensemble("leader", "follower", DOWN, "observer").available(
             salt, observers=[4], myid=4, timeout=10
         )["result"]
         is True
     )
 
 
-def test_the_gate_opens_as_soon_as_the_servers_serve(salt, ensemble):
-    these = ensemble("follower", NOT_SERVING, DOWN)
+def test_the_wait_ends_as_soon_as_the_servers_serve(salt, start_ensemble):
+    ensemble = start_ensemble("follower", NOT_SERVING, DOWN)
     answers = iter([NOT_SERVING])
-    these.running[2].says = lambda _heard: next(answers, SERVES % b"leader")
-    assert these.asked(salt, timeout=10)["result"] is True
-    assert len(these.running[2].heard) == 2
+    ensemble.running[2].says = lambda _heard: next(answers, SERVES % b"leader")
+    assert ensemble.available(salt, timeout=10)["result"] is True
+    assert len(ensemble.running[2].heard) == 2
 
 
-def test_asked_once_a_server_may_take_longer_than_a_second(salt, ensemble):
-    these = ensemble("leader")
-    these.running[1].says = lambda _heard: time.sleep(1.3) or SERVES % b"leader"
-    assert these.asked(salt, timeout=0)["result"] is True
+def test_a_single_check_allows_more_than_a_second(salt, start_ensemble):
+    ensemble = start_ensemble("leader")
+    ensemble.running[1].says = lambda _heard: time.sleep(1.3) or SERVES % b"leader"
+    assert ensemble.available(salt, timeout=0)["result"] is True
 
 
-def test_what_each_server_last_said_stands_in_the_comment(salt, ensemble):
-    these = ensemble("follower", NOT_SERVING, DOWN)
-    assert these.asked(salt, timeout=1)["comment"].splitlines() == [
+def test_the_comment_has_the_last_status_of_each_server(salt, start_ensemble):
+    ensemble = start_ensemble("follower", NOT_SERVING, DOWN)
+    assert ensemble.available(salt, timeout=1)["comment"].splitlines() == [
         "Waited 1 seconds for a leader and a majority of the ensemble:",
         "  1 127.0.0.1: follower",
         "  2 127.0.0.2: not serving (This ZooKeeper instance is not currently serving requests)",
         "  3 127.0.0.3: unreachable (Connection refused)",
     ]
     assert (
-        these.asked(salt, True, myid=2)["comment"].splitlines()[0]
+        ensemble.available(salt, True, myid=2)["comment"].splitlines()[0]
         == "Would wait for server 2 to serve:"
     )
-    passed = ensemble(NOT_SERVING, DOWN, DOWN).asked(salt, myid=1)["comment"]
+    passed = start_ensemble(NOT_SERVING, DOWN, DOWN).available(salt, myid=1)["comment"]
     assert passed.splitlines()[0] == "Server 1 responds, as do 1 of 3 voters: too few to serve"
 
 
 @pytest.mark.parametrize(
-    "arguments, said",
+    "arguments, expected",
     [
         ({"servers": ["127.0.0.1"]}, "servers: should be addresses by id"),
         ({"servers": {}}, "servers: should be addresses by id"),
@@ -281,7 +285,7 @@ def test_what_each_server_last_said_stands_in_the_comment(salt, ensemble):
     ids=str,
 )
 @pytest.mark.parametrize("test", [True, False])
-def test_wrong_arguments_of_the_gate_fail_at_once(salt, test, arguments, said):
+def test_invalid_arguments_of_the_state_fail_at_once(salt, test, arguments, expected):
     answer = salt("zk.ensemble_available", test, **{"timeout": 3600, **arguments})
     assert (answer["result"], answer["changes"]) == (False, {}), answer
-    assert answer["comment"].startswith(said) and "\n" not in answer["comment"]
+    assert answer["comment"].startswith(expected) and "\n" not in answer["comment"]
