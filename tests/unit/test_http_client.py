@@ -1,4 +1,4 @@
-"""How the modules ask over HTTP: whom, with which credentials, and what they make of servers that answer badly or not at all."""
+"""The HTTP client of the modules: servers, credentials, redirects, errors and settings."""
 
 import ast
 import gzip
@@ -12,15 +12,14 @@ import trustme
 
 from lab import ROOT
 
-# The functions speak HTTP, which Salt has no part in: one line is enough. With both lines the modules
-# are loaded (test_modules_loaded.py) and called by the tests of states.
-pytestmark = pytest.mark.lines("3008")
-
-HTML = b"<html><head><title>Error 502 Could not determine\n the current leader</title></head><body><h2>HTTP ERROR 502</h2></body></html>"
+HTML = (
+    b"<html><head><title>Error 502 Could not determine\n the current leader</title></head>"
+    b"<body><h2>HTTP ERROR 502</h2></body></html>"
+)
 
 
 def http(body: bytes = b"", status: str = "200 OK", **headers: str) -> bytes:
-    """An answer as it goes over the wire; without a Content-Length it ends with the connection."""
+    """Return the bytes of a response. Without a Content-Length it ends with the connection."""
     head = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
     return f"HTTP/1.1 {status}\r\n{head}\r\n".encode() + body
 
@@ -31,25 +30,25 @@ FAST = {"retries": 0, "timeout": 2}
 
 
 def ask(salt, urls, method="GET", path="/v2/leader", service="marathon", **options):
-    """Ask with a Client as the modules do; what came, or the error."""
+    """Send a request with a Client as the modules do. Returns the response, or the error."""
     connection = {"url": urls, **FAST, **options.pop("connection", {})}
     return salt.call("asking.request", service, method, path, connection=connection, **options)
 
 
 def header(heard: bytes, name: str) -> str | None:
-    """A header of a request that was heard."""
+    """Return a header of a received request, None if it is missing."""
     for line in heard.decode().partition("\r\n\r\n")[0].split("\r\n")[1:]:
-        found, _, value = line.partition(": ")
-        if found.lower() == name.lower():
+        key, _, value = line.partition(": ")
+        if key.lower() == name.lower():
             return value
     return None
 
 
-# --- answers ---
+# --- responses ---
 
 
 @pytest.mark.parametrize(
-    "answer, said",
+    "answer, expected",
     [
         (
             http(HTML, "502 Bad Gateway", Content_Type="text/html"),
@@ -89,19 +88,19 @@ def header(heard: bytes, name: str) -> str | None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_bad_answer_is_told_with_method_url_and_a_line_of_it(salt, raw, answer, said):
+def test_the_error_of_a_bad_response_has_method_url_and_reason(salt, raw, answer, expected):
     server = raw(answer)
-    told = ask(salt, server.url)["text"]
+    result = ask(salt, server.url)["text"]
     assert (
-        told.startswith(f"GET {server.url}/v2/leader: ")
-        and said in told
-        and "\n" not in told
-        and "sesame" not in told
+        result.startswith(f"GET {server.url}/v2/leader: ")
+        and expected in result
+        and "\n" not in result
+        and "sesame" not in result
     )
 
 
 @pytest.mark.parametrize(
-    "body, said",
+    "body, expected",
     [
         (b"", "an empty body"),
         (HTML, "Error 502 Could not determine the current leader"),
@@ -111,15 +110,15 @@ def test_a_bad_answer_is_told_with_method_url_and_a_line_of_it(salt, raw, answer
     ],
     ids=["empty", "html", "escape", "deep", "list"],
 )
-def test_what_is_not_the_expected_json_is_shown(salt, raw, body, said):
+def test_a_response_that_is_not_the_expected_json_is_quoted(salt, raw, body, expected):
     server = raw(http(body))
     assert ask(salt, server.url, json=True)["text"].startswith(
-        f"GET {server.url}/v2/leader: the response is not the expected JSON: {said}"
+        f"GET {server.url}/v2/leader: the response is not the expected JSON: {expected}"
     )
 
 
 @pytest.mark.parametrize(
-    "status, body, error, said, info",
+    "status, body, error, expected, info",
     [
         (400, b"bad", "InvalidRequest", "400 bad", {}),
         (401, HTML, "AccessDenied", "401 Error 502", {}),
@@ -160,7 +159,8 @@ def test_what_is_not_the_expected_json_is_shown(salt, raw, body, said):
         ),
         (
             422,
-            b'{"message": "Object is not valid", "details": [{"path": "/id", "errors": ["too bad", "really"]}]}',
+            b'{"message": "Object is not valid", '
+            b'"details": [{"path": "/id", "errors": ["too bad", "really"]}]}',
             "InvalidRequest",
             "422 Object is not valid (/id: too bad, really)",
             {"details": [{"path": "/id", "errors": ["too bad", "really"]}]},
@@ -184,29 +184,31 @@ def test_what_is_not_the_expected_json_is_shown(salt, raw, body, said):
         (405, b"", "HttpError", "405 Method Not Allowed", {}),
     ],
 )
-def test_an_error_is_of_the_kind_that_the_server_means(salt, raw, status, body, error, said, info):
-    told = ask(salt, raw(http(body, f"{status} x")).url)
-    assert told["error"] == error and told["status"] == status and said in told["text"]
-    assert info.items() <= told.items()
+def test_the_class_of_an_error_depends_on_status_and_message(
+    salt, raw, status, body, error, expected, info
+):
+    result = ask(salt, raw(http(body, f"{status} x")).url)
+    assert result["error"] == error and result["status"] == status and expected in result["text"]
+    assert info.items() <= result.items()
 
 
-def test_a_status_that_the_caller_allows_is_an_answer(salt, raw):
+def test_a_status_that_the_caller_allows_is_not_an_error(salt, raw):
     assert ask(salt, raw(http(b"none", "404 x")).url, allow=[404])["status"] == 404
 
 
-def test_a_server_that_speaks_no_tls_is_told_so(salt, raw):
+def test_https_to_a_server_without_tls_is_an_error(salt, raw):
     url = raw(OK).url.replace("http:", "https:")
-    told = ask(salt, url)["text"]
-    assert told.startswith(f"GET {url}/v2/leader: ") and "SSL" in told
+    result = ask(salt, url)["text"]
+    assert result.startswith(f"GET {url}/v2/leader: ") and "SSL" in result
 
 
-def test_a_compressed_answer_is_unpacked(salt, raw):
+def test_a_compressed_response_is_decompressed(salt, raw):
     body = gzip.compress(json.dumps({"leader": "10.0.0.1:8080", "more": "x" * 100_000}).encode())
     server = raw(http(body, Content_Encoding="gzip", Content_Length=str(len(body))))
     assert len(ask(salt, server.url)["text"]) > 100_000
 
 
-def test_an_empty_answer_is_one(salt, raw):
+def test_an_empty_response_is_not_an_error(salt, raw):
     assert ask(salt, raw(http(b"", "204 No Content")).url) | {"url": ""} == {
         "status": 204,
         "text": "",
@@ -217,7 +219,7 @@ def test_an_empty_answer_is_one(salt, raw):
 # --- requests ---
 
 
-def test_a_request_says_what_it_wants_and_brings_no_credentials(salt, raw):
+def test_a_request_has_these_headers_and_no_credentials(salt, raw):
     server = raw(OK)
     ask(salt, f"{server.url}/behind/a/proxy/")
     request, *headers = server.heard[0].decode().split("\r\n")
@@ -227,7 +229,7 @@ def test_a_request_says_what_it_wants_and_brings_no_credentials(salt, raw):
     assert names == {"host", "accept", "accept-encoding", "connection"}
 
 
-def test_a_query_repeats_lists_and_leaves_none_out(salt, raw):
+def test_a_query_repeats_the_key_of_a_list_and_omits_none(salt, raw):
     server = raw(OK)
     ask(
         salt,
@@ -240,7 +242,8 @@ def test_a_query_repeats_lists_and_leaves_none_out(salt, raw):
         },
     )
     assert server.heard[0].startswith(
-        b"GET /v2/leader?embed=apps.tasks&embed=apps.counts&label=a%20in%20%28b%2C%20c%29&force=false "
+        b"GET /v2/leader?embed=apps.tasks&embed=apps.counts"
+        b"&label=a%20in%20%28b%2C%20c%29&force=false "
     )
 
 
@@ -259,7 +262,7 @@ def test_a_query_repeats_lists_and_leaves_none_out(salt, raw):
         ),
     ],
 )
-def test_what_is_sent_is_json_or_a_form(salt, raw, sent, kind, body):
+def test_content_is_sent_as_json_or_as_a_form(salt, raw, sent, kind, body):
     server = raw(OK)
     ask(salt, server.url, "POST", **sent)
     assert header(server.heard[0], "content-type") == kind and server.heard[0].endswith(
@@ -277,7 +280,7 @@ def test_what_is_sent_is_json_or_a_form(salt, raw, sent, kind, body):
         ({"headers": {"X-Forwarded-User": "root"}}, None),
     ],
 )
-def test_credentials_are_sent_as_the_settings_say(salt, raw, connection, authorization):
+def test_credentials_are_sent_as_configured(salt, raw, connection, authorization):
     server = raw(OK)
     ask(salt, server.url, connection=connection)
     assert header(server.heard[0], "authorization") == authorization
@@ -286,34 +289,34 @@ def test_credentials_are_sent_as_the_settings_say(salt, raw, connection, authori
     )
 
 
-def test_credentials_may_stand_in_the_url_and_are_not_shown(salt, raw):
+def test_credentials_can_be_in_the_url_and_are_not_shown(salt, raw):
     server = raw(http(b"", "500 x"))
-    told = ask(salt, f"http://root:se%3Asame@127.0.0.1:{server.port}/")
+    result = ask(salt, f"http://root:se%3Asame@127.0.0.1:{server.port}/")
     assert header(server.heard[0], "authorization") == "Basic cm9vdDpzZTpzYW1l"
-    assert "sesame" not in str(told) and "se:same" not in str(told)
+    assert "sesame" not in str(result) and "se:same" not in str(result)
 
 
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory):
-    """An authority of our own; where its certificate, and that of a client, stand in files."""
-    found = trustme.CA()
+    """A certificate authority, with files of its certificate and of a client certificate."""
+    ca = trustme.CA()
     directory = tmp_path_factory.mktemp("authority")
-    found.files = {
+    ca.files = {
         "ca_bundle": directory / "ca.pem",
         "cert": directory / "cert.pem",
         "key": directory / "key.pem",
     }
-    client = found.issue_cert("client@devops.test")
-    found.cert_pem.write_to_path(found.files["ca_bundle"])
-    client.cert_chain_pems[0].write_to_path(found.files["cert"])
-    client.private_key_pem.write_to_path(found.files["key"])
-    found.files = {name: str(path) for name, path in found.files.items()}
-    return found
+    client = ca.issue_cert("client@devops.test")
+    ca.cert_pem.write_to_path(ca.files["ca_bundle"])
+    client.cert_chain_pems[0].write_to_path(ca.files["cert"])
+    client.private_key_pem.write_to_path(ca.files["key"])
+    ca.files = {name: str(path) for name, path in ca.files.items()}
+    return ca
 
 
 @pytest.fixture
 def secure(authority, raw):
-    """A server that speaks TLS and wants a certificate of the client."""
+    """A TLS server that requires a client certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     authority.configure_trust(context)
@@ -321,7 +324,7 @@ def secure(authority, raw):
     return raw(OK, tls=context)
 
 
-def test_certificates_are_checked_and_shown(salt, authority, secure):
+def test_certificates_are_verified_and_the_client_certificate_is_sent(salt, authority, secure):
     assert ask(salt, secure.url, connection=authority.files)["status"] == 200
     assert (
         ask(
@@ -329,10 +332,10 @@ def test_certificates_are_checked_and_shown(salt, authority, secure):
         )["status"]
         == 200
     )
-    told = ask(salt, secure.url)
+    result = ask(salt, secure.url)
     assert (
-        told["text"].startswith(f"GET {secure.url}/v2/leader: its certificate is not trusted: ")
-        and "\n" not in told["text"]
+        result["text"].startswith(f"GET {secure.url}/v2/leader: its certificate is not trusted: ")
+        and "\n" not in result["text"]
     )
     assert (
         ask(salt, secure.url, connection={"ca_bundle": authority.files["ca_bundle"]})["error"]
@@ -340,7 +343,7 @@ def test_certificates_are_checked_and_shown(salt, authority, secure):
     )
 
 
-def test_a_redirect_keeps_to_tls(salt, raw, authority, secure):
+def test_a_redirect_from_https_to_http_is_an_error(salt, raw, authority, secure):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     good, bad = (
@@ -357,17 +360,15 @@ def test_a_redirect_keeps_to_tls(salt, raw, authority, secure):
     )
 
 
-# --- one after another ---
+# --- several servers ---
 
 
-def test_every_candidate_is_asked_until_one_answers_and_all_are_named_if_none_does(
-    salt, raw, nobody
-):
+def test_servers_are_tried_until_one_responds_and_all_errors_are_reported(salt, raw, nobody):
     silent, broken, good = raw(None), raw(http(HTML, "502 Bad Gateway")), raw(OK)
     bad = [nobody, silent.url, broken.url, "http://no.such.host.invalid:8080"]
     assert ask(salt, [*bad, good.url])["status"] == 200
-    told = ask(salt, ",".join(bad))
-    assert told["error"] == "NoLeader" and told["text"].splitlines() == [
+    result = ask(salt, ",".join(bad))
+    assert result["error"] == "NoLeader" and result["text"].splitlines() == [
         f"GET {nobody}/v2/leader: Connection refused",
         f"GET {silent.url}/v2/leader: no response within 2 seconds",
         f"GET {broken.url}/v2/leader: 502 Error 502 Could not determine the current leader",
@@ -375,7 +376,7 @@ def test_every_candidate_is_asked_until_one_answers_and_all_are_named_if_none_do
     ]
 
 
-def test_reads_are_repeated_as_often_as_told(salt, raw):
+def test_reads_are_retried_as_often_as_configured(salt, raw):
     server = raw(http(b"Master has not finished recovery", "503 x"))
     assert (
         ask(salt, server.url, connection={"retries": 2, "retry_delay": 0.01})["error"] == "NoLeader"
@@ -383,14 +384,14 @@ def test_reads_are_repeated_as_often_as_told(salt, raw):
     assert len(server.heard) == 3
 
 
-def test_all_that_is_asked_together_takes_no_longer_than_allowed(salt, raw):
+def test_all_tries_together_take_no_longer_than_total_timeout(salt, raw):
     silent = [raw(None) for _ in range(4)]
-    told = ask(
+    result = ask(
         salt,
         [server.url for server in silent],
         connection={"timeout": 1, "total_timeout": 1.5, "retries": 9, "retry_delay": 0},
     )
-    assert told["error"] == "Unreachable" and sum(len(server.heard) for server in silent) <= 3
+    assert result["error"] == "Unreachable" and sum(len(server.heard) for server in silent) <= 3
 
 
 @pytest.mark.parametrize(
@@ -412,39 +413,39 @@ def test_all_that_is_asked_together_takes_no_longer_than_allowed(salt, raw):
         "Chronos",
     ],
 )
-def test_a_write_whose_answer_was_lost_is_not_repeated(salt, raw, answer):
-    server, other = raw(answer), raw(OK)
-    told = ask(
+def test_a_write_whose_response_was_lost_is_not_retried(salt, raw, answer):
+    server, second_server = raw(answer), raw(OK)
+    result = ask(
         salt,
-        [server.url, other.url],
+        [server.url, second_server.url],
         "POST",
         body={},
         connection={"retries": 3, "retry_delay": 0.01, "timeout": 0.5},
     )
-    assert told["error"] == "OutcomeUnknown" and told["text"].endswith(
+    assert result["error"] == "OutcomeUnknown" and result["text"].endswith(
         "It is not known whether the change was made"
     )
-    assert len(server.heard) == 1 and not other.heard
+    assert len(server.heard) == 1 and not second_server.heard
 
 
 @pytest.mark.parametrize(
     "answer",
     [NO_LEADER, http(b"Master has not finished recovery", "503 x"), http(HTML, "502 Bad Gateway")],
 )
-def test_a_write_that_nobody_began_with_is_sent_to_the_next(salt, raw, nobody, answer):
-    server, other = raw(answer), raw(OK)
-    assert ask(salt, [nobody, server.url, other.url], "POST", body={})["status"] == 200
-    assert len(server.heard) == len(other.heard) == 1
+def test_a_write_that_was_not_processed_is_sent_to_the_next_server(salt, raw, nobody, answer):
+    server, second_server = raw(answer), raw(OK)
+    assert ask(salt, [nobody, server.url, second_server.url], "POST", body={})["status"] == 200
+    assert len(server.heard) == len(second_server.heard) == 1
 
 
 def test_a_lost_write_is_read_back(salt, raw):
-    def write(seen):
+    def write(visible_value):
         return salt.call(
             "asking.write",
             "mesos",
             "PUT",
             "/weights",
-            seen,
+            visible_value,
             connection={"url": raw(None).url, "timeout": 0.5},
         )
 
@@ -464,7 +465,7 @@ def test_a_write_with_a_response_is_not_read_back(salt, raw):
     assert result == {"status": 200, "read_back": None}
 
 
-def test_the_last_that_led_is_asked_first_and_forgotten_when_it_dies(salt, raw):
+def test_the_previous_leader_is_tried_first_until_it_fails(salt, raw):
     leader = raw(OK)
     standby = raw(http(b"", "307 x", Location=f"//127.0.0.1:{leader.port}/state"))
     again = raw(OK)
@@ -480,7 +481,7 @@ def test_the_last_that_led_is_asked_first_and_forgotten_when_it_dies(salt, raw):
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_redirect_to_another_candidate_is_followed_with_body_and_credentials(salt, raw, method):
+def test_a_redirect_to_a_server_in_url_is_followed_with_body_and_credentials(salt, raw, method):
     leader = raw(OK)
     standby = raw(http(b"", "307 x", Location=f"//127.0.0.1:{leader.port}/master/api/v1?x=y"))
     body = {"body": {"type": "GET_HEALTH"}} if method == "POST" else {}
@@ -498,16 +499,16 @@ def test_a_redirect_to_another_candidate_is_followed_with_body_and_credentials(s
     assert (b'{"type": "GET_HEALTH"}' in leader.heard[0]) == (method == "POST")
 
 
-def test_credentials_do_not_follow_to_a_host_that_nobody_named(salt, raw):
+def test_credentials_are_not_sent_to_a_host_that_is_not_configured(salt, raw):
     foreign = raw(OK)
     standby = raw(http(b"", "307 x", Location=f"//127.0.0.1:{foreign.port}/state"))
     login = {"username": "root", "password": "sesame"}
-    told = ask(salt, standby.url, service="mesos", connection=login)
+    result = ask(salt, standby.url, service="mesos", connection=login)
     assert (
-        told["error"] == "AccessDenied"
-        and f"redirects to 127.0.0.1:{foreign.port}, which is neither in url nor" in told["text"]
+        result["error"] == "AccessDenied"
+        and f"redirects to 127.0.0.1:{foreign.port}, which is neither in url nor" in result["text"]
     )
-    assert not foreign.heard and "sesame" not in told["text"]
+    assert not foreign.heard and "sesame" not in result["text"]
     for hosts in (["127.0.0.1"], f"127.0.0.1:{foreign.port}", ["any"]):
         assert (
             ask(salt, standby.url, service="mesos", connection={**login, "redirect_hosts": hosts})[
@@ -516,26 +517,29 @@ def test_credentials_do_not_follow_to_a_host_that_nobody_named(salt, raw):
             == 200
         )
     assert header(foreign.heard[0], "authorization") == "Basic cm9vdDpzZXNhbWU="
-    assert ask(salt, standby.url, service="mesos")["status"] == 200  # nothing to give away
+    assert (
+        ask(salt, standby.url, service="mesos")["status"] == 200
+    )  # There are no credentials to send.
     assert header(foreign.heard[-1], "authorization") is None
 
 
-def test_a_leader_that_is_a_candidate_by_another_name_is_found_with_credentials(salt, raw):
+def test_a_leader_under_another_name_of_a_configured_server_gets_credentials(salt, raw):
     leader = raw(OK)
     standby = raw(http(b"", "307 x", Location=f"//localhost:{leader.port}/state"))
-    told = ask(salt, [standby.url, leader.url], service="mesos", connection={"token": "sesame"})
-    assert told["url"].startswith(leader.url)
+    result = ask(salt, [standby.url, leader.url], service="mesos", connection={"token": "sesame"})
+    assert result["url"].startswith(leader.url)
 
 
-def test_masters_that_send_each_other_around_come_to_an_end(salt, raw):
+def test_a_circle_of_redirects_is_an_error(salt, raw):
     servers = []
-    servers += [
-        raw(lambda _heard: http(b"", "307 x", Location=f"//127.0.0.1:{servers[1].port}/state"))
-        for _ in range(1)
-    ]
-    servers += [raw(http(b"", "307 x", Location=f"//127.0.0.1:{servers[0].port}/state"))]
-    told = ask(salt, [server.url for server in servers], service="mesos")
-    assert told["error"] == "NoLeader" and "redirects in a circle" in told["text"]
+
+    def redirect_to(number):
+        return http(b"", "307 x", Location=f"//127.0.0.1:{servers[number].port}/state")
+
+    servers.append(raw(lambda _request: redirect_to(1)))
+    servers.append(raw(redirect_to(0)))
+    result = ask(salt, [server.url for server in servers], service="mesos")
+    assert result["error"] == "NoLeader" and "redirects in a circle" in result["text"]
 
 
 @pytest.mark.parametrize(
@@ -548,10 +552,10 @@ def test_masters_that_send_each_other_around_come_to_an_end(salt, raw):
         "//h:x/state",
     ],
 )
-def test_a_redirect_that_leads_nowhere_is_an_error_and_nothing_is_sent(salt, raw, location):
-    other = raw(OK)
-    standby = raw(http(b"", "307 x", Location=location.format(port=other.port)))
-    told = ask(
+def test_an_invalid_redirect_is_an_error_and_is_not_followed(salt, raw, location):
+    second_server = raw(OK)
+    standby = raw(http(b"", "307 x", Location=location.format(port=second_server.port)))
+    result = ask(
         salt,
         standby.url,
         service="mesos",
@@ -559,14 +563,14 @@ def test_a_redirect_that_leads_nowhere_is_an_error_and_nothing_is_sent(salt, raw
         connection={"username": "root", "password": "sesame"},
     )
     assert (
-        "error" in told
-        and told["text"].startswith(f"GET {standby.url}/state: ")
-        and "sesame" not in told["text"]
+        "error" in result
+        and result["text"].startswith(f"GET {standby.url}/state: ")
+        and "sesame" not in result["text"]
     )
-    assert not other.heard and len(standby.heard) == 1
+    assert not second_server.heard and len(standby.heard) == 1
 
 
-def test_an_agent_is_asked_alone_and_told_no_secret_unless_it_was_named(salt, raw, nobody):
+def test_a_single_agent_gets_credentials_only_if_it_is_trusted(salt, raw, nobody):
     agent = raw(OK)
     login = {"token": "sesame"}
     ask(salt, nobody, server=agent.url, connection=login)
@@ -604,7 +608,7 @@ def test_an_agent_is_asked_alone_and_told_no_secret_unless_it_was_named(salt, ra
         "zk://root:sesame@10.0.0.1:2181/marathon",
     ],
 )
-def test_what_is_no_url_is_refused_in_a_sentence(salt, url):
+def test_an_invalid_url_is_rejected_in_one_line(salt, url):
     with pytest.raises(salt.Error, match="^SaltInvocationError: url: ") as caught:
         salt.call("asking.settings", "marathon", url=url)
     assert "sesame" not in str(caught.value) and "\n" not in str(caught.value)
@@ -622,10 +626,10 @@ def test_what_is_no_url_is_refused_in_a_sentence(salt, url):
         ("http://root:sesame@h", ["http://h"]),
     ],
 )
-def test_urls_are_understood_in_the_forms_in_which_people_write_them(salt, url, urls):
-    shown = salt.call("asking.settings", "marathon", url=url)
-    assert shown["urls"] == urls and "sesame" not in str(shown)
-    assert shown["authentication"] == ("basic" if "@" in str(url) else "none")
+def test_urls_are_accepted_in_several_forms(salt, url, urls):
+    settings = salt.call("asking.settings", "marathon", url=url)
+    assert settings["urls"] == urls and "sesame" not in str(settings)
+    assert settings["authentication"] == ("basic" if "@" in str(url) else "none")
 
 
 @pytest.mark.parametrize(
@@ -651,13 +655,13 @@ def test_urls_are_understood_in_the_forms_in_which_people_write_them(salt, url, 
         ("key", "/no/such/file"),
     ],
 )
-def test_a_setting_that_makes_no_sense_is_named(salt, setting, value):
+def test_an_invalid_setting_is_named(salt, setting, value):
     with pytest.raises(salt.Error, match=f"^SaltInvocationError: {setting}: ") as caught:
         salt.call("asking.settings", "marathon", **{setting: value})
     assert "\n" not in str(caught.value)
 
 
-def test_a_name_and_a_token_at_once_are_refused_without_showing_them(salt):
+def test_a_username_together_with_a_token_is_rejected_without_showing_them(salt):
     with pytest.raises(
         salt.Error, match="^SaltInvocationError: token: cannot be combined with username"
     ) as caught:
@@ -665,14 +669,14 @@ def test_a_name_and_a_token_at_once_are_refused_without_showing_them(salt):
     assert "sesame" not in str(caught.value)
 
 
-def test_what_salt_adds_to_a_published_call_is_ignored(salt):
+def test_arguments_that_salt_adds_to_a_published_call_are_ignored(salt):
     assert (
         salt.call("asking.settings", "mesos", __pub_user="root", __pub_jid="1")["authentication"]
         == "none"
     )
 
 
-def test_the_call_counts_before_the_profile_and_that_before_the_configuration(salt):
+def test_the_call_overrides_the_profile_and_the_profile_overrides_the_configuration(salt):
     pillar = {
         "mesos": {
             "url": "http://a",
@@ -682,23 +686,23 @@ def test_the_call_counts_before_the_profile_and_that_before_the_configuration(sa
         }
     }
 
-    def shown(**arguments):
-        found = salt.call("asking.settings", "mesos", pillar=pillar, **arguments)
-        return found["urls"], found["timeout"], found["authentication"]
+    def settings(**arguments):
+        public = salt.call("asking.settings", "mesos", pillar=pillar, **arguments)
+        return public["urls"], public["timeout"], public["authentication"]
 
-    assert shown() == (["http://a"], 2, "basic")
-    assert shown(profile="east") == (["http://b"], 3, "none")
-    assert shown(profile="east", timeout=4, url="http://c") == (["http://c"], 4, "none")
-    assert shown(profile={"token": "sesame"}) == (["http://127.0.0.1:9"], 15, "bearer")
+    assert settings() == (["http://a"], 2, "basic")
+    assert settings(profile="east") == (["http://b"], 3, "none")
+    assert settings(profile="east", timeout=4, url="http://c") == (["http://c"], 4, "none")
+    assert settings(profile={"token": "sesame"}) == (["http://127.0.0.1:9"], 15, "bearer")
     for profile in ("west", "url", 5, "a:b", {"tiemout": 5}):
         with pytest.raises(salt.Error, match="^SaltInvocationError: profile: "):
-            shown(profile=profile)
+            settings(profile=profile)
 
 
-def test_a_secret_may_be_an_sdb_uri(salt, tmp_path, monkeypatch):
+def test_a_secret_can_be_an_sdb_uri(salt, tmp_path, monkeypatch):
     pillar = {"mesos": {"url": "http://a", "api": {"token": "sdb://environment/HOME"}}}
-    shown = salt.call("asking.settings", "mesos", pillar=pillar)
-    assert shown["authentication"] == "bearer"
+    settings = salt.call("asking.settings", "mesos", pillar=pillar)
+    assert settings["authentication"] == "bearer"
 
 
 @pytest.mark.parametrize(
@@ -737,7 +741,7 @@ def test_a_secret_may_be_an_sdb_uri(salt, tmp_path, monkeypatch):
         ),
     ],
 )
-def test_a_zk_url_names_the_leader_with_the_lowest_number(
+def test_the_leader_in_a_zk_url_is_the_candidate_with_the_lowest_number(
     salt, service, directory, nodes, expected
 ):
     path = {"mesos": "mesos", "marathon": "m", "chronos": "c/state"}[service]
@@ -748,20 +752,21 @@ def test_a_zk_url_names_the_leader_with_the_lowest_number(
         "password": "p:w",
     }
     pillar = {"znodes": {directory: nodes}, "znodes_login": login}
-    shown = salt.call(
+    settings = salt.call(
         "asking.settings",
         service,
         pillar=pillar,
         url=f"zk://u:p%3Aw@10.0.0.1:2181,10.0.0.2:2181/{path}",
     )
-    assert shown["urls"] == [expected]
+    assert settings["urls"] == [expected]
 
 
-def test_a_zk_url_without_candidates_is_no_leader(salt):
+def test_a_zk_url_without_candidates_is_an_error(salt):
     for nodes in ({}, {"/mesos": {"log_replicas": ""}}):
         with pytest.raises(
             salt.Error,
-            match=r"CommandExecutionError: zk://10.0.0.1:2181/mesos: there is no candidate for leadership",
+            match="CommandExecutionError: zk://10.0.0.1:2181/mesos: "
+            "there is no candidate for leadership",
         ):
             salt.call(
                 "asking.settings", "mesos", pillar={"znodes": nodes}, url="zk://10.0.0.1:2181/mesos"
@@ -777,10 +782,10 @@ def test_a_zk_url_without_candidates_is_no_leader(salt):
     [{}, {"mesos": {"url": None}, "marathon": {"url": []}, "chronos": {"url": ""}}],
     ids=["unset", "empty"],
 )
-def test_without_any_url_the_daemon_of_this_host_is_asked(salt, function, default, pillar):
+def test_without_a_url_the_local_daemon_is_queried(salt, function, default, pillar):
     try:
         answer = salt.call(function, pillar=pillar, retries=0)
-    except salt.Error as error:  # as a rule nobody listens there
+    except salt.Error as error:  # Usually nothing listens there.
         answer = str(error)
     assert f"127.0.0.1:{default}" in str(answer)
 
