@@ -830,6 +830,14 @@ def diff_job(name, config, replace=False, match="equivalent", profile=None, **co
 # --- writing jobs ---
 
 
+class _Plan(typing.NamedTuple):
+    """What put_jobs has to write. Each is a mapping by name of the job."""
+
+    current_jobs: Mapping
+    fields_by_job: Mapping
+    changes: Mapping
+
+
 class _WriteOptions(typing.NamedTuple):
     """Arguments of the functions that write jobs, see put_job."""
 
@@ -1088,6 +1096,7 @@ def put_jobs(
             changes[name] = options.changes(current, fields)
             body = options.body(name, current, fields, changes[name])
             warnings[name] += _chronos_job.schedule_warnings(body, generation)
+    plan = _Plan(current_jobs, fields_by_job, changes)
     done = {
         "created": [],
         "changes": {},
@@ -1105,16 +1114,7 @@ def put_jobs(
     order = list(_chronos_job.in_parent_order(graph))
     try:
         for names in order:
-            changed_names = [name for name in names if name in changes]
-            bodies = {}
-            for name in changed_names:
-                current = _get_job(client, name) if name in current_jobs else None
-                bodies[name] = options.body(name, current, fields_by_job[name], changes[name])
-                _post(client, bodies[name], changes[name], wait)
-                done["changes"][name] = changes[name]
-                if current is None:
-                    done["created"].append(name)
-            _check_written(client, bodies, fields_by_job, wait, done)
+            _write_jobs(client, [name for name in names if name in changes], plan, options, done)
         for names in reversed(order):
             for name in names:
                 if name in deleted_names:
@@ -1152,6 +1152,23 @@ def _check_many(jobs, absent, owner_name, purge):
         purge,
         "False without owner_name, which limits what may be deleted",
     )
+
+
+def _write_jobs(client, names, plan, options, done):
+    """Write jobs, wait for them, and record in ``done`` what was changed."""
+    bodies = {}
+    for name in names:
+        current = None
+        if name in plan.current_jobs:
+            # Read it again: an outdated schedule would repeat a run.
+            current = _get_job(client, name)
+        changes = plan.changes[name]
+        bodies[name] = options.body(name, current, plan.fields_by_job[name], changes)
+        _post(client, bodies[name], changes, options.wait)
+        done["changes"][name] = changes
+        if current is None:
+            done["created"].append(name)
+    _check_written(client, bodies, plan.fields_by_job, options.wait, done)
 
 
 def _raise_errors(field_errors, parent_errors):
