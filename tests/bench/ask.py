@@ -4,8 +4,8 @@ a Salt environment.
 
 Reads a JSON object with ``root``, ``scratch``, ``rounds`` and ``cases``. A case has ``function``,
 or ``state`` and ``whole`` (whether to include what Salt does with the arguments of a state);
-``url``; ``arguments``; and ``requests``, each with method, path and body. Writes for each case a list of
-rounds: the seconds of the function or state, and the seconds of the requests.
+``url``; ``arguments``; and ``requests``, each with method, path and body. Writes for each case a
+list of rounds: the seconds of the function or state, and the seconds of the requests.
 """
 
 import http.client
