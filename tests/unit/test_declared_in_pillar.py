@@ -1,4 +1,4 @@
-"""What pillar declares, applied by the SLS of the formulas with the real Salt of both lines: what the services are then asked for."""
+"""Apps, jobs and policies in pillar, applied by the SLS of the formulas with the real Salt."""
 
 import json
 
@@ -19,7 +19,7 @@ SECRET = "open-sesame-4711"
 
 
 class Place:
-    """A master with an agent, a Marathon and a Chronos. They are called with what stands in files of pillar."""
+    """A master with an agent, a Marathon and a Chronos. Calling it applies the SLS."""
 
     def __init__(self, salt, running, directory):
         agents = Agents(*(agent(host, {"rack": "r1"}) for host in HOSTS[:2]))
@@ -32,28 +32,29 @@ class Place:
 
     def __call__(self, *pillar, test=False, sls=SLS):
         urls = yaml.safe_dump(
-            {service: {"url": each.url} for service, each in self.services.items()}
+            {name: {"url": service.url} for name, service in self.services.items()}
         )
         return self.salt.apply(*sls, pillar=[urls, *pillar], test=test)
 
     def changes(self, *pillar):
-        """Apply it: all goes well, and as it was told before; the second time nothing changes. Returns state -> changes."""
-        told, done, again = self(*pillar, test=True), self(*pillar), self(*pillar)
-        for run in (told, done, again):
+        """
+        Apply pillar, which must succeed as the test run predicts, and be idempotent.
+
+        Returns the changes by state.
+        """
+        predicted, done, repeated = self(*pillar, test=True), self(*pillar), self(*pillar)
+        for run in (predicted, done, repeated):
             assert all(state["result"] is not False for state in run.values()), run
         changes = changed(done)
-        assert changed(told) == changes and changed(again) == {}
+        assert changed(predicted) == changes
+        assert changed(repeated) == {}
         return changes
 
-    def written(self):
-        """How often anything was to be changed."""
-        asked = [
-            asked
-            for server in (self.marathon, self.chronos)
-            for asked in server.requests
-            if asked.method not in ("GET", "HEAD")
-        ]
-        return len(asked) + len(self.mesos.leader.heard)
+    def write_count(self):
+        """Return how many writes the services have received."""
+        requests = self.marathon.requests + self.chronos.requests
+        writes = [request for request in requests if request.method not in ("GET", "HEAD")]
+        return len(writes) + len(self.mesos.leader.heard)
 
     def app(self, name):
         return self.salt.call("marathon.app", name, url=self.marathon.url)
@@ -68,7 +69,7 @@ def place(salt, running, tmp_path):
     return Place(salt, running, tmp_path)
 
 
-def test_the_examples_are_what_they_say(place):
+def test_the_examples_are_applied_as_documented(place):
     changes = place.changes(EXAMPLES)
     assert set(changes) == {"mesos-weights", "mesos-quotas", "marathon-apps", "chronos-jobs"}
     assert set(changes["marathon-apps"]) == {"/hello", "/http-server"} and set(
@@ -93,7 +94,7 @@ def test_the_examples_are_what_they_say(place):
     assert place.salt.call("chronos.children", "hello", url=place.chronos.url) == ["hello-again"]
 
 
-def test_one_app_is_scaled_by_a_word_beside_its_definition_be_it_a_mapping_or_a_file(place):
+def test_pillar_can_override_the_instances_of_an_app_defined_in_a_mapping_or_a_file(place):
     place.changes(EXAMPLES)
     changes = place.changes(
         EXAMPLES, "marathon: {apps: {/hello: {instances: 3}, /http-server: {instances: 2}}}"
@@ -106,7 +107,7 @@ def test_one_app_is_scaled_by_a_word_beside_its_definition_be_it_a_mapping_or_a_
     }
 
 
-def test_what_is_not_declared_stays_and_null_takes_it_away(place):
+def test_undeclared_entries_stay_and_null_removes_them(place):
     place.changes(EXAMPLES)
     assert changed(place("{}")) == {}
     withdrawn = """
@@ -123,11 +124,12 @@ def test_what_is_not_declared_stays_and_null_takes_it_away(place):
     assert place.app("/http-server") and place.mesos.call("quotas") == {}
 
 
-def test_purge_deletes_what_was_declared_once_and_nothing_else(place):
+def test_purge_deletes_only_what_was_declared_before(place):
     place.salt.call("marathon.create_app", "/other", {"cmd": "sleep 100"}, url=place.marathon.url)
     place.changes(EXAMPLES)
     changes = place.changes(
-        "marathon: {apps: {/http-server: 'salt://apps/http-server.json'}, deployment: {purge: true}}"
+        "marathon: {apps: {/http-server: 'salt://apps/http-server.json'}, "
+        "deployment: {purge: true}}"
     )
     assert (
         set(changes["marathon-apps"]) == {"/hello"}
@@ -136,7 +138,7 @@ def test_purge_deletes_what_was_declared_once_and_nothing_else(place):
     assert place.app("/other")
 
 
-def test_groups_come_before_apps_and_go_after_them(place):
+def test_groups_are_created_before_apps_and_deleted_after_them(place):
     changes = place.changes("""
         marathon:
           groups: {/shop: {apps: {db: {cmd: sleep 100}}}}
@@ -146,7 +148,7 @@ def test_groups_come_before_apps_and_go_after_them(place):
     assert list(changed(run)) == ["marathon-apps-withdrawn", "marathon-groups-withdrawn"]
 
 
-def test_secrets_come_from_another_file_and_are_in_no_answer(place):
+def test_secrets_from_another_pillar_file_are_in_no_result(place):
     secrets = f"marathon: {{apps: {{/hello: {{env: {{TOKEN: {SECRET}}}}}}}}}"
     for test in (True, False):
         run = place(EXAMPLES, secrets, test=test)
@@ -158,16 +160,17 @@ def test_secrets_come_from_another_file_and_are_in_no_answer(place):
     assert place.app("/hello")["env"]["TOKEN"] == SECRET
 
 
-# --- what YAML makes of it ---
+# --- types of YAML values ---
 
 
-def test_text_that_looks_like_something_else_arrives_as_it_is_written(place):
+def test_text_that_looks_like_another_type_is_sent_unchanged(place):
     place.changes("""
         marathon:
           apps:
             /web:
               cmd: sleep 100
-              env: {NUMBER: 8000, DATE: 2026-01-01, STAR: '*', 'YES': 'yes', OCTAL: '0644', TIME: '22:22', VERSION: '1.10', EMPTY: ''}
+              env: {NUMBER: 8000, DATE: 2026-01-01, STAR: '*', 'YES': 'yes', OCTAL: '0644',
+                    TIME: '22:22', VERSION: '1.10', EMPTY: ''}
               labels: {port: 80, url: http}
               constraints: [[rack, MAX_PER, 2]]""")
     assert place.app("/web")["env"] == {
@@ -203,10 +206,10 @@ def test_text_that_looks_like_something_else_arrives_as_it_is_written(place):
         ),
     ],
 )
-def test_what_yaml_may_have_changed_is_refused_in_one_line_before_anything_is_sent(
+def test_a_value_that_yaml_may_have_changed_is_rejected_before_anything_is_sent(
     place, definition, words
 ):
-    before = place.written()
+    before = place.write_count()
     for test in (True, False):
         run = place(
             f"marathon: {{apps: {{/web: {definition}, /right: {{cmd: sleep 1}}}}}}",
@@ -217,11 +220,11 @@ def test_what_yaml_may_have_changed_is_refused_in_one_line_before_anything_is_se
         assert state["result"] is False and state["changes"] == {} and "\n" not in state["comment"]
         for word in words:
             assert word in state["comment"]
-    assert place.written() == before
+    assert place.write_count() == before
 
 
-def test_a_setting_that_is_refused_keeps_all_of_it_from_being_applied(place):
-    before = place.written()
+def test_an_invalid_setting_prevents_that_anything_is_applied(place):
+    before = place.write_count()
     errors = place(
         EXAMPLES,
         "mesos: {weights: {web: -1}}\nmarathon: {apps: {/Web: {}, /hello: {env: {YES: please}}}}",
@@ -230,7 +233,8 @@ def test_a_setting_that_is_refused_keeps_all_of_it_from_being_applied(place):
     for words in (
         "mesos:weights:web = -1 on unit: ",
         "marathon:apps:/Web = /Web on unit: ",
-        "marathon:apps:/hello:env:True = (given) on unit: YAML takes this name for true. Put it in quotes.",
+        "marathon:apps:/hello:env:True = (given) on unit: "
+        "YAML takes this name for true. Put it in quotes.",
     ):
         assert words in errors[0]
-    assert place.written() == before
+    assert place.write_count() == before
