@@ -26,8 +26,8 @@ importlib.reload(_declared)
 FLAG_NAME = re.compile(r"\??[A-Za-z][A-Za-z0-9_-]*")
 ENTRY_NAME = re.compile(r"[^\s./:;~][^/:;~]*")
 RANGE = re.compile(r"\d+(-\d+)?")
-# Flags that may be a directory with a file for each entry, which the init wrapper of the agent puts
-# together.
+# Flags that may be a directory with a file for each entry. The init wrapper of the agent joins
+# them.
 DIRECTORY_FLAGS = ("attributes", "resources")
 # Variables that the init wrapper turns into flags.
 WRAPPER_VARIABLES = {
@@ -42,10 +42,11 @@ WRAPPER_VARIABLES = {
 PROGRAM_VARIABLE = re.compile(r"(?:MESOS|MARATHON|CHRONOS)_(.+)")
 REDACTED = "***"
 MAX_TEXT_LENGTH = 1000
+SECRET_MODE = 0o600
 
 
 class _File(NamedTuple):
-    """A file that should be: its text, permissions, and whether its text is nobody's business."""
+    """An expected file: its text, its permissions, and whether the text is a secret."""
 
     text: str
     mode: int
@@ -53,7 +54,7 @@ class _File(NamedTuple):
 
 
 class _Step(NamedTuple):
-    """One thing to change: where (relative to the directory), what the report says, and how it is done."""
+    """One change: the path in the directory, its description before and after, and the action."""
 
     path: str
     old: "str | None"
@@ -72,7 +73,7 @@ def plan(name, flags, secrets, environment, aliases, owner, modes):
         See ``mesos.flags_managed``; ``secrets`` is a mapping here.
 
     owner, modes
-        Names of user and group (None: leave them), and permissions of files and directories.
+        Names of user and group, or None to keep them; permissions of files and directories.
 
     Returns a ``_declared.Plan``. Raises SaltInvocationError, with a line for each error, for
     invalid arguments; CommandExecutionError for a directory that cannot be read.
@@ -88,11 +89,11 @@ def plan(name, flags, secrets, environment, aliases, owner, modes):
     if errors:
         raise SaltInvocationError("\n".join(errors))
 
-    def steps_left():
+    def remaining_steps():
         return _steps(name, files, owner_ids, directory_mode)
 
     try:
-        steps = steps_left()
+        steps = remaining_steps()
     except OSError as error:
         raise CommandExecutionError(str(error)) from None
     changes = _changes(steps)
@@ -101,7 +102,7 @@ def plan(name, flags, secrets, environment, aliases, owner, modes):
         changes,
         f"{name} holds the declared flags and nothing else",
         f"{name} would be changed: {paths}",
-        lambda: _apply(name, steps, steps_left),
+        lambda: _apply(name, steps, remaining_steps),
     )
 
 
@@ -109,14 +110,14 @@ def _changes(steps):
     return {step.path: {"old": step.old, "new": step.new} for step in steps}
 
 
-def _apply(name, steps, steps_left):
-    """Take the steps, and check that none is left. Raises IncompleteChange."""
+def _apply(name, steps, remaining_steps):
+    """Perform the steps and verify the result. Raises IncompleteChange if it differs."""
     completed = []
     try:
         for step in steps:
             step.do()
             completed.append(step)
-        remaining = steps_left()
+        remaining = remaining_steps()
     except OSError as error:
         raise _declared.IncompleteChange(str(error), _changes(completed)) from None
     if remaining:
@@ -125,56 +126,79 @@ def _apply(name, steps, steps_left):
     return f"{name} was changed: {', '.join(_changes(steps))}"
 
 
-def _argument_errors(name, flags, secrets, environment, aliases):
-    """Everything that is wrong with the arguments, as sentences."""
-    faults = []
-    if (
-        not isinstance(name, str)
-        or not os.path.isabs(name)
-        or os.path.realpath(name).count("/") < 2
-    ):
-        faults.append(
-            f"name: {name} is not a directory that one could own. It looks like /etc/mesos-master"
-        )
-    elif os.path.lexists(name) and not os.path.isdir(name):
-        faults.append(f"name: {name} is there and not a directory")
-    if not isinstance(environment, (Mapping, list, tuple)):
-        faults.append("environment: should be a mapping or a list of names")
-    for argument, value in (("flags", flags), ("secrets", secrets), ("aliases", aliases)):
-        if not isinstance(value, Mapping):
-            faults.append(f"{argument}: should be a mapping")
-    if faults:
-        return faults
+# --- arguments ---
 
+
+def _argument_errors(name, flags, secrets, environment, aliases):
+    """Return the errors in the arguments, each a sentence; an empty list if they are valid."""
+    errors = _type_errors(name, flags, secrets, environment, aliases)
+    if errors:
+        return errors
     spellings = {}
     for flag, value in (*flags.items(), *secrets.items()):
         if not isinstance(flag, str) or not FLAG_NAME.fullmatch(flag):
-            faults.append(f"{flag}: not the name of a flag")
-        elif value is not None and (value is not False or not flag.startswith("?")):
+            errors.append(f"{flag}: not the name of a flag")
+        elif _is_set(flag, value):
             spellings.setdefault(_canonical_flag(flag, aliases), []).append(flag)
     for variable in environment:
-        match = PROGRAM_VARIABLE.fullmatch(str(variable))
-        flag = match[1] if match else WRAPPER_VARIABLES.get(variable)
+        flag = _flag_of_variable(variable)
         if flag:
-            spellings.setdefault(_canonical_flag(flag, aliases), []).append(
-                f"{variable} (environment)"
-            )
+            spelling = f"{variable} (environment)"
+            spellings.setdefault(_canonical_flag(flag, aliases), []).append(spelling)
     for flag, names in spellings.items():
         if len(names) > 1:
-            faults.append(
-                f"{flag}: the same flag in {len(names)} spellings: {', '.join(names)}. Keep one of them"
+            errors.append(
+                f"{flag}: the same flag in {len(names)} spellings: {', '.join(names)}. "
+                "Keep one of them"
             )
-    return faults
+    return errors
+
+
+def _type_errors(name, flags, secrets, environment, aliases):
+    errors = []
+    if not _is_own_directory(name):
+        errors.append(
+            f"name: {name} is not the absolute path of a directory for flags, such as "
+            "/etc/mesos-master"
+        )
+    elif os.path.lexists(name) and not os.path.isdir(name):
+        errors.append(f"name: {name} exists and is not a directory")
+    if not isinstance(environment, (Mapping, list, tuple)):
+        errors.append("environment: should be a mapping or a list of names")
+    for argument, value in (("flags", flags), ("secrets", secrets), ("aliases", aliases)):
+        if not isinstance(value, Mapping):
+            errors.append(f"{argument}: should be a mapping")
+    return errors
+
+
+def _is_own_directory(name):
+    """Return whether a path is absolute and not directly below the root, such as /etc."""
+    if not isinstance(name, str) or not os.path.isabs(name):
+        return False
+    return os.path.realpath(name).count("/") >= 2
+
+
+def _is_set(flag, value):
+    """Return whether a value sets a flag: null does not, nor does false for ``?name``."""
+    if value is None:
+        return False
+    return value is not False or not flag.startswith("?")
+
+
+def _flag_of_variable(variable):
+    """Return the flag that an environment variable sets, None if it sets none."""
+    match = PROGRAM_VARIABLE.fullmatch(str(variable))
+    return match[1] if match else WRAPPER_VARIABLES.get(variable)
 
 
 def _canonical_flag(flag, aliases):
-    """The name of a flag behind ``?x``, ``no-x``, ``disable_x``, capital letters and old names."""
+    """Return the name of a flag without ``?``, ``no-``, ``disable_``, capitals and old names."""
     plain = re.sub("^(no|disable)_", "", flag.lstrip("?").lower().replace("-", "_"))
     return aliases.get(plain, plain)
 
 
 def _owner_id(name, find, attribute, kind):
-    """The number of a user or group, -1 (leave it) for None."""
+    """Return the number of a user or group; for None -1, which does not change it."""
     if name is None:
         return -1
     try:
@@ -184,43 +208,54 @@ def _owner_id(name, find, attribute, kind):
 
 
 def _parse_mode(mode):
-    """Permissions as a number. Salt's YAML makes of an unquoted 0644 the number 644."""
+    """Return permissions as a number. Salt's YAML reads an unquoted 0644 as the number 644."""
     if not re.fullmatch(r"0?[0-7]{3}", str(mode)):
-        raise ValueError(f"mode: {mode} are no permissions. They look like '0644'")
+        raise ValueError(f"mode: {mode} should be permissions such as '0644'")
     return int(str(mode), 8)
 
 
+# --- expected files ---
+
+
 def _expected_files(flags, secrets, mode):
-    """What should be: relative path -> _File, or None for a directory. Raises ValueError for an impossible value."""
-    wanted = {}
+    """
+    Return the expected content: relative paths to _File, or to None for a directory.
+
+    Raises ValueError for an invalid value.
+    """
+    files = {}
     for flag, value in flags.items():
         if flag in DIRECTORY_FLAGS and isinstance(value, Mapping):
-            entries = {
-                entry: _entry_text(flag, entry, given)
-                for entry, given in value.items()
-                if given is not None
-            }
-            wanted.update({flag: None} if entries else {})
-            wanted.update(
-                {
-                    f"{flag}/{entry}": _File(f"{text}\n", mode, False)
-                    for entry, text in entries.items()
-                }
-            )
+            files.update(_expected_directory(flag, value, mode))
         elif flag.startswith("?"):
             if value not in (True, False, None):
-                raise ValueError(f"{flag}: a bare flag has no value; true or false")
-            wanted.update({flag: _File("", mode, False)} if value else {})
+                raise ValueError(f"{flag}: should be true or false, as the flag has no value")
+            if value:
+                files[flag] = _File("", mode, False)
         elif value is not None:
-            wanted[flag] = _File(f"{_flag_text(flag, value)}\n", mode, False)
+            files[flag] = _File(f"{_flag_text(flag, value)}\n", mode, False)
     for flag, value in secrets.items():
         if value is not None:
-            wanted[flag] = _File(_flag_text(flag, value), 0o600, True)
-    return wanted
+            files[flag] = _File(_flag_text(flag, value), SECRET_MODE, True)
+    return files
+
+
+def _expected_directory(flag, entries, mode):
+    """Return the directory of a flag and its files; nothing if it has no entries."""
+    files = {}
+    for entry, value in entries.items():
+        if value is not None:
+            text = _entry_text(flag, entry, value)
+            files[f"{flag}/{entry}"] = _File(f"{text}\n", mode, False)
+    return {flag: None, **files} if files else {}
 
 
 def _flag_text(flag, value):
-    """A value as the daemon reads it. Raises ValueError, without the value in it, if there is no such text."""
+    """
+    Return a value as the daemon reads it.
+
+    Raises ValueError for an invalid value. The message does not contain it.
+    """
     text = value
     try:
         if not isinstance(value, str):
@@ -231,101 +266,101 @@ def _flag_text(flag, value):
             f"{flag}: the value is neither text, number, boolean nor JSON. A date needs quotes"
         ) from None
     if "\0" in text:
-        raise ValueError(f"{flag}: text cannot hold a NUL")
+        raise ValueError(f"{flag}: text cannot contain a NUL character")
     return text.rstrip("\n")
 
 
 def _entry_text(flag, entry, value):
-    """An attribute or a resource as text. Raises ValueError if it is neither."""
+    """Return an attribute or a resource as text. Raises ValueError if it is invalid."""
     if not isinstance(entry, str) or not ENTRY_NAME.fullmatch(entry):
-        raise ValueError(f"{flag}: {entry} is not a name that an entry can have")
+        raise ValueError(f"{flag}: {entry} is not a valid name of an entry")
     if isinstance(value, list) and value and all(isinstance(item, (str, int)) for item in value):
-        items = [str(item) for item in value]
-        if all(RANGE.fullmatch(item) for item in items):
-            return f"[{','.join(item if '-' in item else f'{item}-{item}' for item in items)}]"
-        return f"{{{','.join(items)}}}"
+        return _list_text([str(item) for item in value])
     if isinstance(value, (list, Mapping)):
         raise ValueError(f"{flag}: {entry} should be text, a number, or a list of these")
     text = _flag_text(f"{flag}: {entry}", value)
     if not text or "\n" in text or ";" in text:
-        raise ValueError(f"{flag}: {entry} cannot be empty, hold a semicolon or span lines")
+        raise ValueError(f"{flag}: {entry} should be one line, not empty and without a semicolon")
     return text
 
 
-def _steps(name, wanted, owner, dir_mode):
-    """Compare what is with what should be; return the steps between them, in an order in which they can be done."""
-    root = os.path.realpath(name)
-    if not os.path.isdir(root):
-        if not wanted:
-            return []
-        there = []
-    else:
-        there = _list_entries(root, wanted)
+def _list_text(items):
+    """Return a list as a Mesos range if all items are numbers or ranges, otherwise as a set."""
+    if not all(RANGE.fullmatch(item) for item in items):
+        return f"{{{','.join(items)}}}"
+    ranges = [item if "-" in item else f"{item}-{item}" for item in items]
+    return f"[{','.join(ranges)}]"
 
+
+# --- steps ---
+
+
+def _steps(name, files, owner, directory_mode):
+    """Return the steps from the current to the expected content, in a feasible order."""
+    root = os.path.realpath(name)
+    if os.path.isdir(root):
+        existing = _list_entries(root, files)
+    elif files:
+        existing = []
+    else:
+        return []
     steps = []
-    for path in there:
-        if path not in wanted:
+    for path in existing:
+        if path not in files:
             full = os.path.join(root, path)
-            steps.append(_Step(path, _describe(full, path), None, functools.partial(_remove, full)))
+            remove = functools.partial(_remove, full)
+            steps.append(_Step(path, _describe(full, path), None, remove))
     replaced = set()
-    for path, file in {".": None, **wanted}.items():
+    for path, file in {".": None, **files}.items():
         full = os.path.normpath(os.path.join(root, path))
-        is_there = os.path.lexists(full) and os.path.dirname(path) not in replaced
-        old = _describe(full, path, file) if is_there else None
-        mode = file.mode if file else dir_mode
-        if is_there and _has_content(full, file):
-            is_now, should = _permissions(full, owner, mode)
-            if is_now != should:
-                steps.append(
-                    _Step(
-                        path,
-                        is_now,
-                        should,
-                        functools.partial(_set_owner_and_mode, full, mode, owner),
-                    )
-                )
-        elif file is None:
+        exists = os.path.lexists(full) and os.path.dirname(path) not in replaced
+        if exists and _has_content(full, file):
+            mode = file.mode if file else directory_mode
+            steps += _permission_steps(full, path, mode, owner)
+            continue
+        old = _describe(full, path, file) if exists else None
+        if file is None:
             replaced.add(path)
-            steps.append(
-                _Step(
-                    path,
-                    old,
-                    "directory",
-                    functools.partial(_make_directory, full, dir_mode, owner),
-                )
-            )
+            new = "directory"
+            do = functools.partial(_make_directory, full, directory_mode, owner)
         else:
             new = REDACTED if file.is_secret else _displayed(file.text)
-            steps.append(
-                _Step(
-                    path,
-                    old,
-                    new,
-                    functools.partial(_write_file, full, file.text, file.mode, owner),
-                )
-            )
+            do = functools.partial(_write_file, full, file.text, file.mode, owner)
+        steps.append(_Step(path, old, new, do))
     return steps
 
 
-def _list_entries(root, wanted):
-    """Relative paths of what lies in the directory, and in its subdirectories that should be there. Sorted."""
-    found = []
-    for entry in sorted(os.listdir(root)):
-        if entry.startswith("."):
-            continue
-        found.append(entry)
-        below = os.path.join(root, entry)
-        if entry in wanted and wanted[entry] is None and _file_type(below) == "directory":
-            found += [
-                f"{entry}/{inner}"
-                for inner in sorted(os.listdir(below))
-                if not inner.startswith(".")
-            ]
-    return found
+def _permission_steps(full, path, mode, owner):
+    """Return a list with the step that sets permissions and owner, empty if they are correct."""
+    current, expected = _permissions(full, owner, mode)
+    if current == expected:
+        return []
+    do = functools.partial(_set_owner_and_mode, full, mode, owner)
+    return [_Step(path, current, expected, do)]
+
+
+def _list_entries(root, files):
+    """
+    Return the relative paths in the directory and in its expected subdirectories, sorted.
+
+    Names that begin with a dot are ignored.
+    """
+    paths = []
+    for entry in _visible_names(root):
+        paths.append(entry)
+        full = os.path.join(root, entry)
+        is_expected_directory = entry in files and files[entry] is None
+        if is_expected_directory and _file_type(full) == "directory":
+            paths += [f"{entry}/{name}" for name in _visible_names(full)]
+    return paths
+
+
+def _visible_names(directory):
+    return [name for name in sorted(os.listdir(directory)) if not name.startswith(".")]
 
 
 def _file_type(path):
-    """What lies at a path. A symlink is none of the kinds that should be there, wherever it leads."""
+    """Return file, directory or other. A symlink is other, no matter where it leads."""
     mode = os.lstat(path).st_mode
     if stat.S_ISREG(mode):
         return "file"
@@ -333,53 +368,57 @@ def _file_type(path):
 
 
 def _has_content(path, file):
-    """Whether what is there is what should be, permissions and owner aside."""
+    """Return whether the content of a path is correct. Ignores permissions and owner."""
     if file is None:
         return _file_type(path) == "directory"
     return _file_type(path) == "file" and _read(path) == file.text
 
 
 def _read(path):
-    """The text of a file; bytes that are no UTF-8 are replaced, and then differ from anything that is wanted."""
+    """Return the text of a file. Replaced bytes that are not UTF-8 differ from any valid value."""
     with open(path, encoding="utf-8", errors="replace", newline="") as stream:
         return stream.read()
 
 
 def _describe(full, path, file=None):
-    """What a report says of something that is there, before it is changed or removed."""
-    kind = _file_type(full)
-    if kind == "directory":
+    """Return the description of an existing path in a report."""
+    file_type = _file_type(full)
+    if file_type == "directory":
         return "directory"
-    if kind == "other":
-        return (
-            f"link to {os.readlink(full)}" if os.path.islink(full) else "neither file nor directory"
-        )
-    # What others cannot read is not shown to them, nor what has been left of a secret
-    # (credential.rpmsave).
-    is_left = file is None and re.search("credential|secret|password", path)
-    if is_left or (file and file.is_secret) or not os.lstat(full).st_mode & stat.S_IROTH:
+    if file_type == "other":
+        if os.path.islink(full):
+            return f"link to {os.readlink(full)}"
+        return "neither file nor directory"
+    # Do not report what only the owner can read, nor the remains of a secret such as
+    # credential.rpmsave.
+    is_secret = file is not None and file.is_secret
+    is_remainder = file is None and re.search("credential|secret|password", path)
+    is_public = os.lstat(full).st_mode & stat.S_IROTH
+    if is_secret or is_remainder or not is_public:
         return REDACTED
     return _displayed(_read(full))
 
 
 def _displayed(text):
-    """Text for a report: not endless, and without the credentials of a URL."""
+    """Return text for a report: shortened, and without the credentials of a URL."""
     text = re.sub(r"(://)[^\s/@]*:\S*@", rf"\g<1>{REDACTED}@", text.rstrip("\n"))
     return text if len(text) <= MAX_TEXT_LENGTH else f"{text[:MAX_TEXT_LENGTH]}..."
 
 
 def _permissions(path, owner, mode):
-    """Permissions and owner as they are, and as they should be, to be compared and shown."""
-    now = os.stat(path)
-    uid, gid = (
-        (now.st_uid if owner[0] < 0 else owner[0]),
-        (now.st_gid if owner[1] < 0 else owner[1]),
-    )
-    return f"{stat.S_IMODE(now.st_mode):04o} {now.st_uid}:{now.st_gid}", f"{mode:04o} {uid}:{gid}"
+    """Return the current and the expected permissions and owner, as text for a report."""
+    status = os.stat(path)
+    user_id = status.st_uid if owner[0] < 0 else owner[0]
+    group_id = status.st_gid if owner[1] < 0 else owner[1]
+    current = f"{stat.S_IMODE(status.st_mode):04o} {status.st_uid}:{status.st_gid}"
+    return current, f"{mode:04o} {user_id}:{group_id}"
+
+
+# --- changes ---
 
 
 def _remove(path):
-    """Remove whatever is there; a symlink, not what it leads to."""
+    """Remove a file, a directory, or a symlink without its target."""
     if _file_type(path) == "directory":
         shutil.rmtree(path)
     else:
@@ -387,7 +426,7 @@ def _remove(path):
 
 
 def _make_directory(path, mode, owner):
-    """Make a directory in place of whatever is there."""
+    """Create a directory, which replaces an existing file."""
     if os.path.lexists(path):
         _remove(path)
     os.makedirs(path)
@@ -395,21 +434,21 @@ def _make_directory(path, mode, owner):
 
 
 def _set_owner_and_mode(path, mode, owner):
-    """Set owner and permissions; in this order, as a change of owner takes permissions away."""
+    """Set owner and permissions, in this order: a new owner resets some permissions."""
     os.chown(path, *owner)
     os.chmod(path, mode)
 
 
 def _write_file(path, text, mode, owner):
-    """Write a file beside, under a name that daemons skip, and put it in place in one go: they never see half of it."""
+    """Write a file atomically. Daemons ignore the name of the temporary file."""
     if os.path.lexists(path) and _file_type(path) == "directory":
         shutil.rmtree(path)
-    handle, beside = tempfile.mkstemp(prefix=".", dir=os.path.dirname(path))
+    handle, temporary_path = tempfile.mkstemp(prefix=".", dir=os.path.dirname(path))
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
             stream.write(text)
-        _set_owner_and_mode(beside, mode, owner)
-        os.replace(beside, path)
+        _set_owner_and_mode(temporary_path, mode, owner)
+        os.replace(temporary_path, path)
     finally:
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(beside)
+            os.unlink(temporary_path)
