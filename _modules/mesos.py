@@ -1,11 +1,15 @@
 """
-What the masters and agents of a Mesos cluster say, and what operators tell them. For Mesos 1.0 to 1.11.
+Query and change a Mesos cluster: its masters and agents. For Mesos 1.0 to 1.11.
 
-Every function takes ``profile`` and settings of the connection, such as ``url`` and ``timeout``: see ``mesos.connection``.
-Any master will do, as those that do not lead name the leader; several are asked one after another until one knows.
+Every function takes ``profile`` and settings of the connection, such as ``url`` and ``timeout``:
+see ``mesos.connection``. Any master can be queried, since a master that does not lead redirects to
+the leader. If ``url`` names several masters, they are tried in turn until one knows the leader.
 
-The operator API (``POST /api/v1``) is used where the master has it, and the older endpoints where not. A leader that has not
-recovered its registry yet is never taken for an empty cluster: it answers the older endpoints with empty lists.
+Unless stated otherwise, a number of ``mem`` or ``disk`` is in MiB.
+
+The functions use the operator API (``POST /api/v1``) where the master has it, and the older
+endpoints otherwise. A leader that has not recovered its registry answers the older endpoints with
+empty lists; the functions report an error instead of an empty cluster.
 """
 
 import base64
@@ -17,6 +21,7 @@ import time
 import urllib.parse
 from collections.abc import Mapping
 
+import _arguments
 import _http_client
 import _http_settings
 import _text
@@ -24,30 +29,39 @@ from salt.exceptions import CommandExecutionError, SaltInvocationError
 
 # After a sync Salt still has the old helpers in sys.modules.
 importlib.reload(_text)
+importlib.reload(_arguments)
 importlib.reload(_http_settings)
 importlib.reload(_http_client)
 
 DEFAULT_URL = "http://127.0.0.1:5050"
-PAGE = 1000  # tasks asked for at once; the master's own default is 100
-SECOND = 10**9
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-# Calls that cannot be taken back, and what they do.
+TASKS_PER_PAGE = 1000  # the default of the master is 100
+NANOSECONDS = 10**9
+SECONDS_PER_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+# Calls that cannot be undone, and their effect.
 IRREVERSIBLE = {
-    "REMOVE_QUOTA": "kills the leading master if the role has no quota (mesos.remove_quota does the same safely)",
-    "MARK_AGENT_GONE": "removes an agent for ever",
-    "TEARDOWN": "ends a framework and all of its tasks for ever",
+    "REMOVE_QUOTA": (
+        "kills the leading master if the role has no quota (mesos.remove_quota is safe)"
+    ),
+    "MARK_AGENT_GONE": "removes an agent permanently",
+    "TEARDOWN": "ends a framework and all of its tasks permanently",
     "START_MAINTENANCE": "kills all tasks on the machines",
     "DESTROY_VOLUMES": "destroys data",
-    "UPDATE_MAINTENANCE_SCHEDULE": "replaces the schedule of the whole cluster",
+    "UPDATE_MAINTENANCE_SCHEDULE": "replaces the schedule of the entire cluster",
 }
-STREAMS = (
+STREAMING_CALLS = (
     "SUBSCRIBE",
     "ATTACH_CONTAINER_INPUT",
     "ATTACH_CONTAINER_OUTPUT",
     "LAUNCH_NESTED_CONTAINER_SESSION",
 )
-SCALARS = ("cpus", "mem", "disk", "gpus")
-VERIFY = 10  # seconds until a reservation, which the master only accepts at first, is seen
+SCALAR_RESOURCES = ("cpus", "mem", "disk", "gpus")
+VERIFY_TIMEOUT = 10  # seconds until an accepted operation must be visible
+POLL_INTERVAL = 0.2
+MAX_READ_LENGTH = 16 * 2**20
+# A smaller number of nanoseconds since 1970 would be seconds or milliseconds by mistake.
+MIN_NANOSECONDS = 10**15
+MAX_YEAR = 2262  # 64 bits hold no later nanosecond
+MACHINES_EXPECTED = "a host name, or a list of host names or of {hostname, ip}"
 
 
 def _client(profile, connection):
@@ -68,16 +82,18 @@ connection.__doc__ = _http_settings.CONNECTION_DOC.format(
 
 def leader(profile=None, **connection):
     """
-    Say which master leads, and whether it has recovered its registry, before which it does nothing for anyone.
+    Return the leading master, and whether it has recovered its registry.
+
+    A leader does not serve any request before it has recovered.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns ``url``, ``host`` and ``port`` of the leader as it makes itself known, ``recovered``, and ``error``: why it
-    is not known to have recovered, else None.
+    Returns a mapping: ``url``, ``host`` and ``port`` of the leader, ``recovered`` (boolean) and
+    ``error`` (why it is not known to have recovered, otherwise None).
 
-    Raises CommandExecutionError with what each master said if none of them knows a leader. Rests on ``GET /redirect``,
-    which every master answers without authentication, and on v1 GET_HEALTH.
+    Raises CommandExecutionError, with the error of every master, if none of them knows a leader.
+    Uses ``GET /redirect``, which needs no authentication, and v1 GET_HEALTH.
 
     CLI Example:
 
@@ -90,74 +106,80 @@ def leader(profile=None, **connection):
 
 
 def _leader(client):
-    failures, named, asked = [], [], {}
+    failures = []
+    unrecovered = []
+    errors = {}
     for candidate in client.urls:
         try:
-            elected = _elected(client.for_server(candidate, trusted=True))
+            elected = _elected_url(client.for_server(candidate, trusted=True))
         except CommandExecutionError as error:
             failures.append(error)
             continue
-        # The name under which the leader makes itself known may not be one that works from here.
-        for place in dict.fromkeys((elected, candidate)):
-            if place not in asked:
-                asked[place] = _why_not_recovered(
-                    client.for_server(place, trusted=place == candidate)
-                )
-            if asked[place] is None:
-                return {
-                    **_http_client.server_address(elected),
-                    "url": place,
-                    "recovered": True,
-                    "error": None,
-                }
-        named.append(
-            {**_http_client.server_address(elected), "recovered": False, "error": asked[elected]}
-        )
-    if named:
-        return named[0]
+        # The address that the leader advertises may not be reachable from this host.
+        for url in dict.fromkeys((elected, candidate)):
+            if url not in errors:
+                master = client.for_server(url, trusted=url == candidate)
+                errors[url] = _recovery_error(master)
+            if errors[url] is None:
+                address = _http_client.server_address(elected)
+                return {**address, "url": url, "recovered": True, "error": None}
+        address = _http_client.server_address(elected)
+        unrecovered.append({**address, "recovered": False, "error": errors[elected]})
+    if unrecovered:
+        return unrecovered[0]
     raise _http_client.combined_error(failures)
 
 
-def _elected(master):
-    """Ask one master for the URL of the leader; it answers this without authentication, and the leader itself, too."""
-    answer = master.get("/redirect", allow=(307,))
-    found = _http_client.redirect_target(answer)
-    if found is None:
-        raise answer.error(
-            _http_client.HttpError, f"{answer.status}, which is not how a Mesos master answers"
+def _elected_url(master):
+    """Ask one master for the URL of the leader. No master requires authentication for this."""
+    response = master.get("/redirect", allow=(307,))
+    url = _http_client.redirect_target(response)
+    if url is None:
+        raise response.error(
+            _http_client.HttpError, f"{response.status} is not the response of a Mesos master"
         )
-    return found.rstrip("/")
+    return url.rstrip("/")
 
 
-def _why_not_recovered(master):
+def _recovery_error(master):
     """
-    Ask a master whether it leads and has recovered. Returns None if so, else why that is not known.
+    Return why a master is not known to lead and to have recovered; None if it has.
 
-    The v1 API is closed to everyone until the leader has read and written its registry (503, "Master has not finished
-    recovery"; in all versions that have this API). The other candidates do not tell: the older endpoints answer 200 with
-    empty lists, ``elected_time`` and the metric ``master/elected`` are set at once, and ``registrar/log/recovered`` is
-    about the local replica of the log, which a standby or a leader without a quorum may well have recovered.
+    The v1 API is closed (503, "Master has not finished recovery") until the leader has read and
+    written its registry, in all versions that have this API. Nothing else tells: the older
+    endpoints answer 200 with empty lists, ``elected_time`` and the metric ``master/elected`` are
+    set at once, and ``registrar/log/recovered`` is about the local replica of the log, which may
+    have recovered on a standby, or on a leader without a quorum.
     """
     try:
-        answer = master.request(
-            "POST", "/api/v1", body={"type": "GET_HEALTH"}, idempotent=True, allow=(307,)
-        )
+        response = _get_health(master)
     except CommandExecutionError as error:
         return str(error)
-    return f"POST {answer.url}: does not lead" if answer.status == 307 else None
+    if response.status == 307:
+        return f"POST {response.url}: does not lead"
+    return None
+
+
+def _get_health(master):
+    """Send v1 GET_HEALTH to one master. Returns its response, which may be a redirect."""
+    body = {"type": "GET_HEALTH"}
+    return master.request("POST", "/api/v1", body=body, idempotent=True, allow=(307,))
 
 
 def masters(profile=None, **connection):
     """
-    Say of each master whether it lives, whether it leads and whether its log is recovered.
+    Return the status of each master: healthy, leading, log recovered.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``. ``url`` has to name all masters, as only these are asked.
+        See ``mesos.connection``. Only the masters in ``url`` are queried, so it must name all.
 
-    Returns a list in the order of ``url``, each with ``url``, ``healthy``, ``leader`` (also one that has not recovered
-    yet), ``log_recovered`` (whether its own replica of the log has recovered: not so on a new disk, until all masters, or
-    enough that have recovered, are there; None if it does not tell), and ``error``: what keeps it from being healthy,
-    else from knowing a leader, else None.
+    Returns a list in the order of ``url``, each entry with ``url``, ``healthy`` (boolean),
+    ``leader`` (boolean; also True for a leader that has not recovered yet), ``log_recovered``
+    and ``error`` (why it is not healthy, or why it knows no leader; otherwise None).
+
+    ``log_recovered`` tells whether the master's own replica of the log has recovered. On a new
+    disk it has not, until all masters, or a majority with recovered replicas, are running. It is
+    None if the master does not tell.
 
     CLI Example:
 
@@ -166,17 +188,18 @@ def masters(profile=None, **connection):
         salt-call mesos.masters
         salt-call mesos.masters url=http://10.0.0.1:5050,http://10.0.0.2:5050,http://10.0.0.3:5050
     """
-    client = _client(profile, connection)
-    return list(
-        _http_client.map_concurrently(
-            lambda url: _master(client.for_server(url, trusted=True)),
-            {url: url for url in client.urls},
-        ).values()
-    )
+    return list(_masters_by_url(_client(profile, connection)).values())
 
 
-def _master(master):
-    found = {
+def _masters_by_url(client):
+    def status(url):
+        return _master_status(client.for_server(url, trusted=True))
+
+    return _http_client.map_concurrently(status, {url: url for url in client.urls})
+
+
+def _master_status(master):
+    status = {
         "url": master.urls[0],
         "healthy": False,
         "leader": False,
@@ -185,38 +208,38 @@ def _master(master):
     }
     try:
         master.get("/health")
-        found.update(healthy=True, log_recovered=_log_recovered(master))
-        answer = master.request(
-            "POST", "/api/v1", body={"type": "GET_HEALTH"}, idempotent=True, allow=(307,)
-        )
-        found["leader"] = answer.status == 200
+        status.update(healthy=True, log_recovered=_log_recovered(master))
+        status["leader"] = _get_health(master).status == 200
     except _http_client.NoLeader as error:
-        found.update(
-            leader="not finished recovery" in (error.info["message"] or ""), error=str(error)
-        )
+        is_leader = "not finished recovery" in (error.info["message"] or "")
+        status.update(leader=is_leader, error=str(error))
     except CommandExecutionError as error:
-        found["error"] = str(error)
-    return found
+        status["error"] = str(error)
+    return status
 
 
 def _log_recovered(master):
-    """Whether the local replica of the log has recovered. None: no answer, or a registry that is in no log."""
+    """
+    Return whether the local replica of the log has recovered.
+
+    Returns None without a response, and if the registry is not in a replicated log.
+    """
     try:
-        said = master.get("/metrics/snapshot").json().get("registrar/log/recovered")
+        value = master.get("/metrics/snapshot").json().get("registrar/log/recovered")
     except CommandExecutionError:
         return None
-    return bool(said) if said in (0, 1) else None
+    return bool(value) if value in (0, 1) else None
 
 
 def health(profile=None, **connection):
     """
-    Say whether a master that answers has a leader that has recovered.
+    Return whether a master responds and has a leader that has recovered.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns True or False. False also means that nobody answers; ``mesos.leader`` says why. Raises CommandExecutionError
-    for wrong credentials alone, as these say nothing of the cluster.
+    Returns True or False. It is also False if no master responds; ``mesos.leader`` tells why.
+    Raises CommandExecutionError only for wrong credentials, which tell nothing about the cluster.
 
     CLI Example:
 
@@ -224,8 +247,12 @@ def health(profile=None, **connection):
 
         salt-call mesos.health
     """
+    return _is_healthy(_client(profile, connection))
+
+
+def _is_healthy(client):
     try:
-        return bool(_call(_client(profile, connection), "GET_HEALTH", needed="healthy")["healthy"])
+        return bool(_call(client, "GET_HEALTH", required="healthy")["healthy"])
     except _http_client.AccessDenied:
         raise
     except CommandExecutionError:
@@ -234,13 +261,14 @@ def health(profile=None, **connection):
 
 def version(profile=None, **connection):
     """
-    Show version and build of a master.
+    Return version and build of a master.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``. The first master in ``url`` that responds describes itself.
 
-    Returns ``version`` (such as ``1.9.0``), ``build_date``, ``build_time`` (seconds since 1970), ``build_user`` and, of
-    some builds, ``git_sha`` and ``git_tag``. Any master answers for itself (``GET /version``).
+    Returns ``version`` (such as ``1.9.0``), ``build_date``, ``build_time`` (seconds since 1970),
+    ``build_user`` and, of some builds, ``git_sha`` and ``git_tag``. Raises CommandExecutionError
+    if no master responds. Uses ``GET /version``.
 
     CLI Example:
 
@@ -253,13 +281,13 @@ def version(profile=None, **connection):
 
 def flags(profile=None, **connection):
     """
-    Show the flags that the leader runs with, defaults included.
+    Return the flags of the leader, including those that have their default value.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns flag to value; each value is text (``"true"``, ``"15secs"``). Raises CommandExecutionError (403) for those who
-    may not view flags. Rests on v1 GET_FLAGS.
+    Returns a mapping of flags to values, which are all text (``"true"``, ``"15secs"``). Raises
+    CommandExecutionError (403) if the user may not view flags. Uses v1 GET_FLAGS.
 
     CLI Example:
 
@@ -267,22 +295,21 @@ def flags(profile=None, **connection):
 
         salt-call mesos.flags
     """
-    found = _call(_client(profile, connection), "GET_FLAGS", needed="flags")
-    return {
-        each["name"]: each.get("value", "")
-        for each in sorted(found["flags"], key=lambda each: each["name"])
-    }
+    content = _call(_client(profile, connection), "GET_FLAGS", required="flags")
+    values = {flag["name"]: flag.get("value", "") for flag in content["flags"]}
+    return dict(sorted(values.items()))
 
 
 def info(profile=None, **connection):
     """
-    Show who the leader is and what it can do.
+    Return identity, address and capabilities of the leader.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns ``id``, ``hostname``, ``ip``, ``port``, ``pid``, ``version``, ``capabilities`` (a list such as
-    ``AGENT_DRAINING``), ``start_time`` and ``elected_time`` (seconds since 1970). Rests on v1 GET_MASTER.
+    Returns ``id``, ``hostname``, ``ip``, ``port``, ``pid``, ``version``, ``capabilities`` (a list
+    with names such as ``AGENT_DRAINING``), ``start_time`` and ``elected_time`` (seconds since
+    1970). Raises CommandExecutionError if no leader responds. Uses v1 GET_MASTER.
 
     CLI Example:
 
@@ -290,30 +317,33 @@ def info(profile=None, **connection):
 
         salt-call mesos.info
     """
-    found = _call(_client(profile, connection), "GET_MASTER", needed="master_info")
-    told = found["master_info"]
+    content = _call(_client(profile, connection), "GET_MASTER", required="master_info")
+    master = content["master_info"]
+    # QUOTA_V2 has no name in this enumeration, and is sent as an empty mapping.
+    capabilities = [entry["type"] for entry in master.get("capabilities", []) if "type" in entry]
     return {
-        "id": told["id"],
-        "hostname": told.get("hostname"),
-        "ip": told.get("address", {}).get("ip"),
-        "port": told["port"],
-        "pid": told.get("pid"),
-        "version": told.get("version"),
-        # QUOTA_V2 has no name in this enumeration, and comes as an empty mapping.
-        "capabilities": [each["type"] for each in told.get("capabilities", []) if "type" in each],
-        "start_time": found.get("start_time"),
-        "elected_time": found.get("elected_time"),
+        "id": master["id"],
+        "hostname": master.get("hostname"),
+        "ip": master.get("address", {}).get("ip"),
+        "port": master["port"],
+        "pid": master.get("pid"),
+        "version": master.get("version"),
+        "capabilities": capabilities,
+        "start_time": content.get("start_time"),
+        "elected_time": content.get("elected_time"),
     }
 
 
 def state(profile=None, **connection):
     """
-    Show all that the leader knows, as it is. On a large cluster that is much, and costs the master some time.
+    Return the complete state of the leader. Large, and expensive for the leader of a big cluster.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns the answer of ``GET /state``: ``slaves``, ``frameworks`` with their tasks, ``completed_frameworks``, ``flags`` ...
+    Returns the response to ``GET /state``: ``slaves``, ``frameworks`` with their tasks,
+    ``completed_frameworks``, ``flags`` and so on. Raises CommandExecutionError if there is no
+    leader that has recovered.
 
     CLI Example:
 
@@ -321,18 +351,19 @@ def state(profile=None, **connection):
 
         salt-call mesos.state
     """
-    return _older(_client(profile, connection), "/state")
+    return _get_from_leader(_client(profile, connection), "/state").json()
 
 
 def state_summary(profile=None, **connection):
     """
-    Show agents and frameworks with the numbers of their tasks by state, as the leader tells them.
+    Return agents and frameworks with the number of their tasks in each state.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns the answer of ``GET /state-summary``: ``hostname``, ``cluster``, ``slaves`` and ``frameworks``. For a screen
-    see ``mesos.summary``.
+    Returns the response to ``GET /state-summary``: ``hostname``, ``cluster``, ``slaves`` and
+    ``frameworks``. ``mesos.summary`` is shorter. Raises CommandExecutionError if there is no
+    leader that has recovered.
 
     CLI Example:
 
@@ -340,24 +371,25 @@ def state_summary(profile=None, **connection):
 
         salt-call mesos.state_summary
     """
-    return _older(_client(profile, connection), "/state-summary")
+    return _get_from_leader(_client(profile, connection), "/state-summary").json()
 
 
 def metrics(names=None, timeout=None, profile=None, **connection):
     """
-    Show what the leader measures.
+    Return metrics of the leader.
 
     names
-        Which: a name, a list, or patterns such as ``master/tasks_*``. Default: all, some 500.
+        A name, a glob such as ``master/tasks_*``, or a list of these. Default: all, about 500.
 
     timeout
-        Seconds after which the leader answers without those that it has not got yet. Default: no limit of its own, so
-        the connection's timeout of 15 seconds.
+        Seconds after which the leader responds without the metrics that are not available yet.
+        Default: no such limit, only the ``timeout`` of the connection (15 seconds).
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns name to number, sorted. Rests on v1 GET_METRICS, since ``/metrics/snapshot`` of a standby answers, too.
+    Returns a mapping of names to numbers, sorted. Raises SaltInvocationError for invalid names.
+    Uses v1 GET_METRICS, because a standby master would respond to ``/metrics/snapshot`` as well.
 
     CLI Example:
 
@@ -366,44 +398,49 @@ def metrics(names=None, timeout=None, profile=None, **connection):
         salt-call mesos.metrics 'master/slaves_*'
     """
     client = _client(profile, connection)
-    payload = (
-        {}
-        if timeout is None
-        else {"timeout": {"nanoseconds": int(_http_settings.check_timeout(timeout) * SECOND)}}
-    )
-    found = {
-        each["name"]: each.get("value")
-        for each in _call(client, "GET_METRICS", payload, "metrics")["metrics"]
-    }
-    patterns = [names] if isinstance(names, str) else names
-    if patterns is None:
-        return dict(sorted(found.items()))
-    _expect(
-        isinstance(patterns, list) and all(isinstance(each, str) for each in patterns),
-        "names",
-        names,
-        "a name, a pattern or a list",
-    )
-    forms = [re.compile(re.escape(each).replace(r"\*", ".*")) for each in patterns]
+    payload = {}
+    if timeout is not None:
+        seconds = _http_settings.check_timeout(timeout)
+        payload = {"timeout": {"nanoseconds": int(seconds * NANOSECONDS)}}
+    values = _metrics(client, payload)
+    if names is None:
+        return dict(sorted(values.items()))
+    globs = [names] if isinstance(names, str) else names
+    is_valid = isinstance(globs, list) and all(isinstance(glob, str) for glob in globs)
+    _arguments.require(is_valid, "names", names, "a name, a glob such as master/*, or a list")
+    patterns = [re.compile(re.escape(glob).replace(r"\*", ".*")) for glob in globs]
     return {
-        name: found[name] for name in sorted(found) if any(form.fullmatch(name) for form in forms)
+        name: value
+        for name, value in sorted(values.items())
+        if any(pattern.fullmatch(name) for pattern in patterns)
     }
+
+
+def _metrics(client, payload):
+    entries = _call(client, "GET_METRICS", payload, "metrics")["metrics"]
+    return {entry["name"]: entry.get("value") for entry in entries}
 
 
 def summary(profile=None, **connection):
     """
-    Show the cluster on one screen.
+    Return a summary of the cluster that fits on one screen.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns ``leader``, ``version``, ``masters`` (URL to ``leads``, ``stands by`` or what is wrong), ``agents`` (how many
-    are ``up``, ``draining``, ``drained``, ``deactivated``, ``down`` (registered, and silent) and ``unreachable``), ``resources``
-    (such as ``cpus: 3.5 of 16 (22 %)``; mem and disk in MiB), ``frameworks`` (name to how it is, the first ten) and ``tasks`` (how many are
-    in each state that has any).
+    Returns a mapping:
 
-    Costs the same for any number of agents and tasks: v1 GET_METRICS and GET_FRAMEWORKS, where tasks are counted and not
-    listed. Agents are read one by one only while some are deactivated, to tell why.
+    * ``leader``: host and port; ``version``.
+    * ``masters``: URL to ``leads``, ``stands by`` or its error.
+    * ``agents``: how many are ``up``, ``draining``, ``drained``, ``deactivated``, ``down``
+      (registered, but disconnected) and ``unreachable``.
+    * ``resources``: used and total, such as ``cpus: 3.5 of 16 (22 %)``; mem and disk in MiB.
+    * ``frameworks``: name to ``active``, ``inactive`` or ``disconnected``, at most ten.
+    * ``tasks``: how many are in each state.
+
+    Raises CommandExecutionError if there is no leader that has recovered. The cost does not depend
+    on the number of agents and tasks: v1 GET_METRICS and GET_FRAMEWORKS do not list them. Agents
+    are only listed while some are deactivated, to tell which of them drain.
 
     CLI Example:
 
@@ -412,83 +449,92 @@ def summary(profile=None, **connection):
         salt-call mesos.summary
     """
     client = _client(profile, connection)
-    master = _call(client, "GET_MASTER", needed="master_info")["master_info"]
-    measured = {
-        each["name"]: each.get("value", 0)
-        for each in _call(client, "GET_METRICS", {}, "metrics")["metrics"]
-    }
-    named = _call(client, "GET_FRAMEWORKS").get("frameworks", [])
-    asked = _http_client.map_concurrently(
-        lambda url: _master(client.for_server(url, trusted=True)), {url: url for url in client.urls}
-    )
-
-    def number(name):
-        return int(measured.get(f"master/{name}", 0))
-
-    agents_shown = {
-        "up": number("slaves_active"),
-        **_deactivated(client, number("slaves_connected") - number("slaves_active")),
-    }
-    agents_shown.update(
-        down=number("slaves_disconnected"), unreachable=number("slaves_unreachable")
-    )
+    master = _call(client, "GET_MASTER", required="master_info")["master_info"]
+    values = {name: value or 0 for name, value in _metrics(client, {}).items()}
+    framework_entries = _call(client, "GET_FRAMEWORKS").get("frameworks", [])
     return {
         "leader": f"{master.get('hostname')}:{master['port']}",
         "version": master.get("version"),
         "masters": {
-            url: "leads" if each["leader"] else each["error"] or "stands by"
-            for url, each in asked.items()
+            url: _describe_master(status) for url, status in _masters_by_url(client).items()
         },
-        "agents": agents_shown,
+        "agents": _agent_counts(client, values),
         "resources": {
-            name: _share(measured, name) for name in SCALARS if measured.get(f"master/{name}_total")
+            name: _describe_usage(values, name)
+            for name in SCALAR_RESOURCES
+            if values.get(f"master/{name}_total")
         },
-        "frameworks": _text.shorten_list(_frameworks_by_name(named)),
-        "tasks": {
-            name[len("master/tasks_") :]: int(value)
-            for name, value in sorted(measured.items())
-            if name.startswith("master/tasks_") and value
-        },
+        "frameworks": _text.shorten_list(_framework_statuses(framework_entries)),
+        "tasks": _task_counts(values),
     }
 
 
-def _deactivated(client, number):
-    """How many agents are draining, drained and merely deactivated, of a number that are one of these."""
-    found = {"draining": 0, "drained": 0, "deactivated": 0}
-    if number > 0:
-        for each in _older(client, "/state-summary")["slaves"]:
-            if each.get("deactivated"):
-                found[each.get("drain_info", {}).get("state", "deactivated").lower()] += 1
-    return found
+def _describe_master(status):
+    if status["leader"]:
+        return "leads"
+    return status["error"] or "stands by"
 
 
-def _share(measured, name):
-    used, total = measured.get(f"master/{name}_used", 0), measured[f"master/{name}_total"]
-    return f"{_plain(used)} of {_plain(total)} ({round(100 * used / total)} %)"
+def _agent_counts(client, metric_values):
+    def count(name):
+        return int(metric_values.get(f"master/{name}", 0))
+
+    deactivated = count("slaves_connected") - count("slaves_active")
+    return {
+        "up": count("slaves_active"),
+        **_deactivated_counts(client, deactivated),
+        "down": count("slaves_disconnected"),
+        "unreachable": count("slaves_unreachable"),
+    }
 
 
-def _plain(number):
+def _deactivated_counts(client, total):
+    """Return how many of the deactivated agents are draining, drained, or neither."""
+    counts = {"draining": 0, "drained": 0, "deactivated": 0}
+    if total > 0:
+        for entry in _get_from_leader(client, "/state-summary").json()["slaves"]:
+            if entry.get("deactivated"):
+                drain_state = entry.get("drain_info", {}).get("state", "deactivated")
+                counts[drain_state.lower()] += 1
+    return counts
+
+
+def _task_counts(metric_values):
+    prefix = "master/tasks_"
+    return {
+        name[len(prefix) :]: int(value)
+        for name, value in sorted(metric_values.items())
+        if name.startswith(prefix) and value
+    }
+
+
+def _describe_usage(metric_values, name):
+    used = metric_values.get(f"master/{name}_used", 0)
+    total = metric_values[f"master/{name}_total"]
+    percentage = round(100 * used / total)
+    return f"{_format_number(used)} of {_format_number(total)} ({percentage} %)"
+
+
+def _format_number(number):
     return f"{round(number, 3):g}" if abs(number) < 10**6 else f"{number:.0f}"
 
 
-def _frameworks_by_name(frameworks_told):
-    found = {}
-    for each in sorted(frameworks_told, key=lambda each: each["framework_info"]["name"]):
-        how = (
-            "active"
-            if each.get("active")
-            else "disconnected"
-            if not each.get("connected")
-            else "inactive"
-        )
-        info_told = each["framework_info"]
-        key = (
-            info_told["name"]
-            if info_told["name"] not in found
-            else f"{info_told['name']} ({info_told['id']['value']})"
-        )
-        found[key] = how
-    return found
+def _framework_statuses(entries):
+    """Map name to active, inactive or disconnected. A repeated name gets its id appended."""
+    statuses = {}
+    for entry in sorted(entries, key=lambda entry: entry["framework_info"]["name"]):
+        framework_info = entry["framework_info"]
+        name = framework_info["name"]
+        if name in statuses:
+            name = f"{name} ({framework_info['id']['value']})"
+        statuses[name] = _framework_status(entry)
+    return statuses
+
+
+def _framework_status(entry):
+    if entry.get("active"):
+        return "active"
+    return "inactive" if entry.get("connected") else "disconnected"
 
 
 # --- agents ---
@@ -496,26 +542,28 @@ def _frameworks_by_name(frameworks_told):
 
 def agents(active=None, hostname=None, attributes=None, profile=None, **connection):
     """
-    List the agents that the leader knows.
+    List the agents that are registered at the leader.
 
     active
-        True: only those that offer resources. False: only the others. Default: all.
+        True: only agents that offer resources. False: only those that do not. Default: all.
 
     hostname
-        Only those that call themselves so; upper and lower case are the same.
+        Only agents with this host name, text. Case does not matter. Default: all.
 
     attributes
-        Only those that have these: a mapping such as ``{rack: r1}``.
+        Only agents with these attributes, a mapping such as ``{rack: r1}``. Default: all.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns a list sorted by host name, each with ``id``, ``hostname``, ``ip``, ``port``, ``active``, ``deactivated`` (by an
-    operator, Mesos 1.9), ``drain`` (``DRAINING``, ``DRAINED`` or None), ``mark_gone`` (whether it is removed for ever once it
-    is drained), ``recovered`` (known from the registry and not back since the leader changed), ``version``, ``attributes``,
-    ``resources`` and ``used`` (cpus; mem and disk in MiB). An agent that the leader has given up on is not in it.
+    Returns a list sorted by host name, each entry with ``id``, ``hostname``, ``ip``, ``port``,
+    ``active``, ``deactivated`` (by an operator, Mesos 1.9), ``drain`` (``DRAINING``, ``DRAINED``
+    or None), ``mark_gone`` (removed permanently once it is drained), ``recovered`` (in the
+    registry, but has not reregistered since the leader changed), ``version``, ``attributes``,
+    ``resources`` and ``used`` (cpus; mem and disk in MiB). It does not contain unreachable agents.
 
-    Raises CommandExecutionError if there is no leader that has recovered: one that has not says that it has no agents.
+    Raises CommandExecutionError if there is no leader that has recovered; before that, a leader
+    would report no agents. Uses ``GET /slaves``.
 
     CLI Example:
 
@@ -524,71 +572,68 @@ def agents(active=None, hostname=None, attributes=None, profile=None, **connecti
         salt-call mesos.agents active=True
         salt-call mesos.agents attributes='{rack: r1}'
     """
-    _expect(active in (None, True, False), "active", active, "True, False or left out")
-    _expect(
-        attributes is None or isinstance(attributes, Mapping),
-        "attributes",
-        attributes,
-        "a mapping such as {rack: r1}",
-    )
-    wanted = {str(name): str(value) for name, value in (attributes or {}).items()}
-    return [
-        each
-        for each in _agents(_client(profile, connection))
-        if active in (None, each["active"])
-        and (hostname is None or each["hostname"].lower() == str(hostname).lower())
-        and wanted.items()
-        <= {name: _attribute_text(value) for name, value in each["attributes"].items()}.items()
-    ]
+    _arguments.require(active in (None, True, False), "active", active, "True, False or omitted")
+    is_valid = attributes is None or isinstance(attributes, Mapping)
+    _arguments.require(is_valid, "attributes", attributes, "a mapping such as {rack: r1}")
+    required = {str(name): str(value) for name, value in (attributes or {}).items()}
+
+    def matches(agent):
+        if active not in (None, agent["active"]):
+            return False
+        if hostname is not None and agent["hostname"].lower() != str(hostname).lower():
+            return False
+        texts = {name: _attribute_text(value) for name, value in agent["attributes"].items()}
+        return required.items() <= texts.items()
+
+    return [agent for agent in _agents(_client(profile, connection)) if matches(agent)]
 
 
 def _attribute_text(value):
-    return _plain(value) if isinstance(value, float) else str(value)
+    return _format_number(value) if isinstance(value, float) else str(value)
 
 
 def _agents(client):
-    answer = _older_answer(client, "/slaves")
-    shown = answer.json()
+    response = _get_from_leader(client, "/slaves")
+    content = response.json()
     try:
-        found = [_agent(each, False) for each in shown["slaves"]]
-        found += [_agent(each, True) for each in shown.get("recovered_slaves", [])]
-    except (KeyError, TypeError):
-        raise answer.error(
-            _http_client.HttpError, f"not how a Mesos master answers: {answer.summary()}"
-        ) from None
-    return sorted(found, key=lambda each: (each["hostname"], each["id"]))
+        agents = [_agent(entry, False) for entry in content["slaves"]]
+        agents += [_agent(entry, True) for entry in content.get("recovered_slaves", [])]
+    except (AttributeError, KeyError, TypeError):
+        raise _unexpected_response(response, "GET /slaves") from None
+    return sorted(agents, key=lambda agent: (agent["hostname"], agent["id"]))
 
 
-def _agent(shown, recovered):
+def _agent(entry, recovered):
+    drain = entry.get("drain_info", {})
     return {
-        "id": shown["id"],
-        "hostname": shown["hostname"],
-        "ip": shown["pid"].partition("@")[2].rpartition(":")[0] if "pid" in shown else None,
-        "port": shown.get("port"),
-        "active": shown.get("active", False) and not recovered,
-        "deactivated": shown.get("deactivated", False),
-        "drain": shown.get("drain_info", {}).get("state"),
-        "mark_gone": shown.get("drain_info", {}).get("config", {}).get("mark_gone", False),
+        "id": entry["id"],
+        "hostname": entry["hostname"],
+        "ip": entry["pid"].partition("@")[2].rpartition(":")[0] if "pid" in entry else None,
+        "port": entry.get("port"),
+        "active": entry.get("active", False) and not recovered,
+        "deactivated": entry.get("deactivated", False),
+        "drain": drain.get("state"),
+        "mark_gone": drain.get("config", {}).get("mark_gone", False),
         "recovered": recovered,
-        "version": shown.get("version"),
-        "attributes": shown.get("attributes", {}),
-        "resources": shown.get("resources", {}),
-        "used": shown.get("used_resources", {}),
+        "version": entry.get("version"),
+        "attributes": entry.get("attributes", {}),
+        "resources": entry.get("resources", {}),
+        "used": entry.get("used_resources", {}),
     }
 
 
 def agent(agent, profile=None, **connection):
     """
-    Show one agent.
+    Return one agent.
 
     agent
-        Its id or the host name that it gives itself.
+        Id or host name of the agent, text. Case of the host name does not matter.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns what ``mesos.agents`` has of it. Raises CommandExecutionError, with those that there are, if there is none, and
-    with the ids if several have this host name.
+    Returns its entry in the list of ``mesos.agents``. Raises CommandExecutionError, with the host
+    names that exist, if there is no such agent; with the ids, if several have this host name.
 
     CLI Example:
 
@@ -596,60 +641,70 @@ def agent(agent, profile=None, **connection):
 
         salt-call mesos.agent lxb001.devops.test
     """
-    return _one_agent(_client(profile, connection), agent)
+    return _find_agent(_client(profile, connection), agent)
 
 
-def _one_agent(client, wanted):
-    _expect(
-        isinstance(wanted, str) and wanted, "agent", wanted, "the id or the host name of an agent"
-    )
-    known = _agents(client)
-    found = [
-        each for each in known if wanted == each["id"] or wanted.lower() == each["hostname"].lower()
+def _find_agent(client, name):
+    is_valid = isinstance(name, str) and name
+    _arguments.require(is_valid, "agent", name, "the id or the host name of an agent")
+    agents = _agents(client)
+    matches = [
+        agent
+        for agent in agents
+        if name == agent["id"] or name.lower() == agent["hostname"].lower()
     ]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise CommandExecutionError(
-            f"agent: {wanted} are {len(found)}. Give the id: {', '.join(each['id'] for each in found)}"
-        )
-    raise CommandExecutionError(
-        f"agent: there is no agent {wanted}. {_known([each['hostname'] for each in known])}"
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise _ambiguous("agent", name, matches)
+    names = _describe_available([agent["hostname"] for agent in agents])
+    raise CommandExecutionError(f"agent: there is no agent {name}. {names}")
+
+
+def _ambiguous(argument, name, matches):
+    ids = ", ".join(match["id"] for match in matches)
+    return CommandExecutionError(
+        f"{argument}: {len(matches)} {argument}s are called {name}. Use an id: {ids}"
     )
 
 
-def _known(names):
-    shown = ", ".join(sorted(names)[:10])
-    return (
-        f"There {'is' if len(names) == 1 else 'are'} {shown}{' ...' if len(names) > 10 else ''}"
-        if names
-        else "There are none"
-    )
+def _describe_available(names):
+    if not names:
+        return "There are none"
+    verb = "is" if len(names) == 1 else "are"
+    ellipsis = " ..." if len(names) > 10 else ""
+    return f"There {verb} {', '.join(sorted(names)[:10])}{ellipsis}"
 
 
-def _agent_client(client, wanted):
-    """A client for an agent itself, which is not sent credentials unless the caller named its URL or redirect_hosts allows it."""
-    if isinstance(wanted, str) and "://" in wanted:
-        return client.for_server(wanted, trusted=True)
-    found = _one_agent(client, wanted)
+def _agent_client(client, agent):
+    """
+    Return a client for an agent, given by id, host name or URL.
+
+    Credentials are only sent if the caller specified the URL or ``redirect_hosts`` permits it.
+    """
+    if isinstance(agent, str) and "://" in agent:
+        return client.for_server(agent, trusted=True)
+    entry = _find_agent(client, agent)
     scheme = urllib.parse.urlsplit(client.urls[0]).scheme
-    # A certificate is for a name; else the address is surer, as names of agents are not known everywhere.
-    host = found["hostname"] if scheme == "https" or not found["ip"] else found["ip"]
-    return client.for_server(f"{scheme}://{host}:{found['port']}")
+    # A certificate is issued for a name. Without TLS use the address, which needs no DNS.
+    use_name = scheme == "https" or not entry["ip"]
+    host = entry["hostname"] if use_name else entry["ip"]
+    return client.for_server(f"{scheme}://{host}:{entry['port']}")
 
 
 def agent_health(agent, profile=None, **connection):
     """
-    Say whether an agent answers and has recovered.
+    Return whether an agent responds and has recovered.
 
     agent
-        Its id, host name or URL.
+        Id, host name or URL of the agent, text.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``. Credentials go to an agent if its URL is given or ``redirect_hosts``
-        names it.
+        See ``mesos.connection``. Credentials are only sent to an agent whose URL is the argument
+        ``agent``, or which ``redirect_hosts`` names.
 
-    Returns True or False; False also if nobody answers there.
+    Returns True or False. It is also False if the agent does not respond. Raises
+    CommandExecutionError if there is no such agent, and for wrong credentials.
 
     CLI Example:
 
@@ -657,98 +712,105 @@ def agent_health(agent, profile=None, **connection):
 
         salt-call mesos.agent_health lxb001.devops.test
     """
-    client = _agent_client(_client(profile, connection), agent)
-    try:
-        return bool(_call(client, "GET_HEALTH", needed="healthy")["healthy"])
-    except _http_client.AccessDenied:
-        raise
-    except CommandExecutionError:
-        return False
+    return _is_healthy(_agent_client(_client(profile, connection), agent))
 
 
-def _agent_doc(function, what, shape, example):
-    """Give a function that asks an agent for something its docstring."""
-    function.__doc__ = f"""
-    {what}
+def agent_state(agent, profile=None, **connection):
+    """
+    Return the complete state of an agent.
 
-    agent
-        Its id, host name or URL.
+    agent, profile, connection
+        See ``mesos.agent_health``.
 
-    profile, connection
-        Where and how to ask: see ``mesos.connection``. Credentials go to an agent if its URL is given or ``redirect_hosts``
-        names it.
-
-    Returns {shape}. Raises CommandExecutionError if there is no such agent or it does not answer.
+    Returns the response to its ``GET /state``: ``id``, ``resources``, ``frameworks`` with executors
+    and tasks, ``flags`` and so on. Raises CommandExecutionError if there is no such agent or it
+    does not respond.
 
     CLI Example:
 
     .. code-block:: bash
 
-        salt-call mesos.{example} lxb001.devops.test
+        salt-call mesos.agent_state lxb001.devops.test
     """
-    return function
-
-
-def agent_state(agent, profile=None, **connection):
     return _agent_client(_client(profile, connection), agent).get("/state").json()
 
 
-_agent_doc(
-    agent_state,
-    "Show all that an agent says of itself.",
-    "the answer of its ``GET /state``: ``id``, ``resources``, ``frameworks`` with executors and tasks, ``flags`` ...",
-    "agent_state",
-)
-
-
 def agent_containers(agent, profile=None, **connection):
+    """
+    List the containers that run on an agent.
+
+    agent, profile, connection
+        See ``mesos.agent_health``.
+
+    Returns the response to its ``GET /containers``, a list: ``container_id``, ``executor_id``,
+    ``framework_id``, ``statistics``, ``status``. Raises CommandExecutionError if there is no such
+    agent or it does not respond.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call mesos.agent_containers lxb001.devops.test
+    """
     return _agent_client(_client(profile, connection), agent).get("/containers").json(list)
 
 
-_agent_doc(
-    agent_containers,
-    "Show the containers that run on an agent.",
-    "the list of its ``GET /containers``: ``container_id``, ``executor_id``, ``framework_id``, ``statistics``, ``status``",
-    "agent_containers",
-)
-
-
 def agent_statistics(agent, profile=None, **connection):
+    """
+    Return the resource usage of the executors on an agent.
+
+    agent, profile, connection
+        See ``mesos.agent_health``.
+
+    Returns the response to its ``GET /monitor/statistics``, a list; memory in bytes, times in
+    seconds. Raises CommandExecutionError if there is no such agent or it does not respond.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call mesos.agent_statistics lxb001.devops.test
+    """
     return _agent_client(_client(profile, connection), agent).get("/monitor/statistics").json(list)
 
 
-_agent_doc(
-    agent_statistics,
-    "Show what the executors on an agent use.",
-    "the list of its ``GET /monitor/statistics``; memory in bytes, times in seconds",
-    "agent_statistics",
-)
-
-
 def agent_flags(agent, profile=None, **connection):
+    """
+    Return the flags of an agent.
+
+    agent, profile, connection
+        See ``mesos.agent_health``.
+
+    Returns a mapping of flags to values, which are all text. Raises CommandExecutionError if there
+    is no such agent or it does not respond. Uses its ``GET /flags``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call mesos.agent_flags lxb001.devops.test
+    """
     return _agent_client(_client(profile, connection), agent).get("/flags").json()["flags"]
 
 
-_agent_doc(
-    agent_flags,
-    "Show the flags that an agent runs with.",
-    "flag to value; each value is text",
-    "agent_flags",
-)
-
-
 def agent_metrics(agent, profile=None, **connection):
-    return dict(
-        sorted(
-            _agent_client(_client(profile, connection), agent)
-            .get("/metrics/snapshot")
-            .json()
-            .items()
-        )
-    )
+    """
+    Return the metrics of an agent.
 
+    agent, profile, connection
+        See ``mesos.agent_health``.
 
-_agent_doc(agent_metrics, "Show what an agent measures.", "name to number, sorted", "agent_metrics")
+    Returns a mapping of names to numbers, sorted. Raises CommandExecutionError if there is no such
+    agent or it does not respond. Uses its ``GET /metrics/snapshot``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call mesos.agent_metrics lxb001.devops.test
+    """
+    values = _agent_client(_client(profile, connection), agent).get("/metrics/snapshot").json()
+    return dict(sorted(values.items()))
 
 
 # --- frameworks and tasks ---
@@ -759,20 +821,23 @@ def frameworks(active=None, name=None, completed=False, profile=None, **connecti
     List the frameworks.
 
     active
-        True: only those that are connected and get offers. False: only the others. Default: all.
+        True: only frameworks that are connected and receive offers. False: only those that are
+        not. Default: all.
 
     name
-        Only those of this name.
+        Only frameworks with this name, text. Default: all.
 
     completed
-        Whether those that ended are listed, too. Default: False.
+        Boolean: whether to include frameworks that have ended. Default False.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns a list sorted by name, each with ``id``, ``name``, ``active``, ``connected``, ``completed``, ``user``, ``roles``,
-    ``hostname``, ``webui_url``, ``principal``, ``failover_timeout`` (seconds), ``checkpoint`` and ``resources`` (what its tasks
-    hold: cpus; mem and disk in MiB). Who may not view frameworks gets an empty list. Rests on v1 GET_FRAMEWORKS.
+    Returns a list sorted by name, each entry with ``id``, ``name``, ``active``, ``connected``,
+    ``completed``, ``user``, ``roles``, ``hostname``, ``webui_url``, ``principal``,
+    ``failover_timeout`` (seconds), ``checkpoint`` and ``resources`` (allocated: cpus; mem and disk
+    in MiB). It is empty if the user may not view frameworks. Raises CommandExecutionError if there
+    is no leader that has recovered. Uses v1 GET_FRAMEWORKS.
 
     CLI Example:
 
@@ -780,58 +845,62 @@ def frameworks(active=None, name=None, completed=False, profile=None, **connecti
 
         salt-call mesos.frameworks active=True
     """
-    found = _frameworks(_client(profile, connection))
-    return [
-        each
-        for each in found
-        if active in (None, each["active"])
-        and name in (None, each["name"])
-        and (completed or not each["completed"])
-    ]
+
+    def matches(framework):
+        if active not in (None, framework["active"]) or name not in (None, framework["name"]):
+            return False
+        return completed or not framework["completed"]
+
+    return [entry for entry in _frameworks(_client(profile, connection)) if matches(entry)]
 
 
 def _frameworks(client):
-    told = _call(client, "GET_FRAMEWORKS")
-    found = [_framework(each, False) for each in told.get("frameworks", [])]
-    found += [_framework(each, True) for each in told.get("completed_frameworks", [])]
-    return sorted(found, key=lambda each: (each["name"], each["id"]))
+    content = _call(client, "GET_FRAMEWORKS")
+    entries = [_framework(entry, False) for entry in content.get("frameworks", [])]
+    entries += [_framework(entry, True) for entry in content.get("completed_frameworks", [])]
+    return sorted(entries, key=lambda entry: (entry["name"], entry["id"]))
 
 
-def _framework(told, completed):
-    shown = told["framework_info"]
-    held = {}
-    for each in told.get("allocated_resources", []):
-        if "scalar" in each:
-            held[each["name"]] = round(held.get(each["name"], 0) + each["scalar"]["value"], 3)
+def _framework(entry, completed):
+    framework_info = entry["framework_info"]
+    allocated = {}
+    for resource in entry.get("allocated_resources", []):
+        if "scalar" in resource:
+            _add_amount(allocated, resource["name"], resource["scalar"]["value"])
     return {
-        "id": shown["id"]["value"],
-        "name": shown["name"],
-        "active": told.get("active", False),
-        "connected": told.get("connected", False),
+        "id": framework_info["id"]["value"],
+        "name": framework_info["name"],
+        "active": entry.get("active", False),
+        "connected": entry.get("connected", False),
         "completed": completed,
-        "user": shown.get("user"),
-        "roles": shown.get("roles") or [shown.get("role", "*")],
-        "hostname": shown.get("hostname"),
-        "webui_url": shown.get("webui_url"),
-        "principal": shown.get("principal"),
-        "failover_timeout": shown.get("failover_timeout", 0.0),
-        "checkpoint": shown.get("checkpoint", False),
-        "resources": held,
+        "user": framework_info.get("user"),
+        "roles": framework_info.get("roles") or [framework_info.get("role", "*")],
+        "hostname": framework_info.get("hostname"),
+        "webui_url": framework_info.get("webui_url"),
+        "principal": framework_info.get("principal"),
+        "failover_timeout": framework_info.get("failover_timeout", 0.0),
+        "checkpoint": framework_info.get("checkpoint", False),
+        "resources": allocated,
     }
+
+
+def _add_amount(amounts, name, value):
+    """Add to an amount, rounded to thousandths as in Mesos."""
+    amounts[name] = round(amounts.get(name, 0) + value, 3)
 
 
 def framework(framework, profile=None, **connection):
     """
-    Show one framework.
+    Return one framework.
 
     framework
-        Its id, or its name if only one has it.
+        Id of the framework, or its name, text. One that has ended is only found by its id.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns what ``mesos.frameworks`` has of it; one that ended only by its id. Raises CommandExecutionError, with those that
-    there are, if there is none, and with the ids if several have this name.
+    Returns its entry in the list of ``mesos.frameworks``. Raises CommandExecutionError, with the
+    names that exist, if there is no such framework; with the ids, if several have this name.
 
     CLI Example:
 
@@ -839,48 +908,45 @@ def framework(framework, profile=None, **connection):
 
         salt-call mesos.framework marathon
     """
-    return _one_framework(_client(profile, connection), framework)
+    return _find_framework(_client(profile, connection), framework)
 
 
-def _one_framework(client, wanted):
-    _expect(
-        isinstance(wanted, str) and wanted, "framework", wanted, "the id or the name of a framework"
-    )
-    known = _frameworks(client)
-    found = [
-        each
-        for each in known
-        if wanted == each["id"] or (wanted == each["name"] and not each["completed"])
-    ]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise CommandExecutionError(
-            f"framework: {wanted} are {len(found)}. Give the id: {', '.join(each['id'] for each in found)}"
-        )
-    names = [each["name"] for each in known if not each["completed"]]
-    raise CommandExecutionError(f"framework: there is no framework {wanted}. {_known(names)}")
+def _find_framework(client, name):
+    is_valid = isinstance(name, str) and name
+    _arguments.require(is_valid, "framework", name, "the id or the name of a framework")
+    entries = _frameworks(client)
+    running = [entry for entry in entries if not entry["completed"]]
+    matches = [entry for entry in entries if name == entry["id"]]
+    matches += [entry for entry in running if name == entry["name"] != entry["id"]]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise _ambiguous("framework", name, matches)
+    names = _describe_available([entry["name"] for entry in running])
+    raise CommandExecutionError(f"framework: there is no framework {name}. {names}")
 
 
 def tasks(framework=None, state=None, limit=None, profile=None, **connection):
     """
-    List tasks, those that ended included, the oldest first.
+    List tasks, including those that have ended, oldest first.
 
     framework
-        Only those of this framework: its id or name.
+        Only tasks of this framework: its id or name, text. Default: all.
 
     state
-        Only those in this state, such as ``TASK_RUNNING`` or ``running``.
+        Only tasks in this state, such as ``TASK_RUNNING`` or ``running``. Default: all.
 
     limit
-        How many at most. Default: all, in pages of 1,000, whatever the master's own limit is.
+        Maximum number of tasks, an integer. Default: all. They are read in pages of 1,000.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns a list, each with ``id``, ``name``, ``framework_id``, ``agent_id``, ``state``, ``role``, ``resources`` (cpus; mem and
-    disk in MiB), ``healthy`` (None without health checks), ``started`` and ``changed`` (seconds since 1970), and ``message`` of
-    its last status, if the master tells it. Rests on ``GET /tasks``.
+    Returns a list, each entry with ``id``, ``name``, ``framework_id``, ``agent_id``, ``state``,
+    ``role``, ``resources`` (cpus; mem and disk in MiB), ``healthy`` (None without health checks),
+    ``started`` and ``changed`` (seconds since 1970), and ``message`` of the latest status, if
+    there is one. Raises SaltInvocationError for an invalid limit, CommandExecutionError if there is
+    no such framework. Uses ``GET /tasks``.
 
     CLI Example:
 
@@ -888,44 +954,41 @@ def tasks(framework=None, state=None, limit=None, profile=None, **connection):
 
         salt-call mesos.tasks framework=marathon state=running
     """
-    _expect(
-        limit is None or (_is_int(limit) and limit > 0),
-        "limit",
-        limit,
-        "a number of tasks, 1 or more",
-    )
+    is_valid = limit is None or (_is_int(limit) and limit > 0)
+    _arguments.require(is_valid, "limit", limit, "a number of tasks, 1 or more")
     client = _client(profile, connection)
-    wanted = None
-    if state is not None:
-        wanted = str(state).upper()
-        wanted = wanted if wanted.startswith("TASK_") else f"TASK_{wanted}"
-    params = {
-        "limit": PAGE,
-        "order": "asc",
-        "framework_id": _one_framework(client, framework)["id"] if framework else None,
-    }
-    found, offset = {}, 0
+    framework_id = _find_framework(client, framework)["id"] if framework else None
+    task_state = None if state is None else _task_state(state)
+    params = {"limit": TASKS_PER_PAGE, "order": "asc", "framework_id": framework_id}
+    entries = {}
+    offset = 0
     while True:
-        page = _older(client, "/tasks", params={**params, "offset": offset})["tasks"]
-        for each in page:
-            if wanted in (None, each["state"]):
-                found[each["framework_id"], each["id"]] = _task(each)
-        # New tasks come at the end, so that none is missed between two pages.
+        page = _get_from_leader(client, "/tasks", {**params, "offset": offset}).json()["tasks"]
+        for entry in page:
+            if task_state in (None, entry["state"]):
+                entries[entry["framework_id"], entry["id"]] = _task(entry)
+        # New tasks are appended at the end, so none is missed between two pages.
         offset += len(page)
-        if len(page) < PAGE or (limit and len(found) >= limit):
-            return list(found.values())[:limit]
+        if len(page) < TASKS_PER_PAGE or (limit and len(entries) >= limit):
+            return list(entries.values())[:limit]
 
 
-def _task(shown):
-    statuses = shown.get("statuses") or [{}]
+def _task_state(name):
+    """Return the full name of a task state: ``running`` becomes ``TASK_RUNNING``."""
+    upper = str(name).upper()
+    return upper if upper.startswith("TASK_") else f"TASK_{upper}"
+
+
+def _task(entry):
+    statuses = entry.get("statuses") or [{}]
     return {
-        "id": shown["id"],
-        "name": shown["name"],
-        "framework_id": shown["framework_id"],
-        "agent_id": shown["slave_id"],
-        "state": shown["state"],
-        "role": shown.get("role"),
-        "resources": shown.get("resources", {}),
+        "id": entry["id"],
+        "name": entry["name"],
+        "framework_id": entry["framework_id"],
+        "agent_id": entry["slave_id"],
+        "state": entry["state"],
+        "role": entry.get("role"),
+        "resources": entry.get("resources", {}),
         "healthy": statuses[-1].get("healthy"),
         "started": statuses[0].get("timestamp"),
         "changed": statuses[-1].get("timestamp"),
@@ -935,19 +998,20 @@ def _task(shown):
 
 def teardown_framework(framework, confirm=False, profile=None, **connection):
     """
-    End a framework for ever: all of its tasks are killed, and its scheduler is refused from then on.
+    End a framework permanently: its tasks are killed, and its scheduler can never reregister.
 
     framework
-        Its id, or its name if only one has it.
+        Id of the framework, or its name if only one has it, text.
 
     confirm
-        Has to be True.
+        Must be True. Default False.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns the framework as it was. Raises SaltInvocationError without ``confirm``, CommandExecutionError if there is no such
-    framework or it ended already. v1 TEARDOWN, before Mesos 1.5 ``POST /teardown``.
+    Returns the framework as it was, as ``mesos.framework``. Raises SaltInvocationError without
+    ``confirm``; CommandExecutionError if there is no such framework or it has already ended. Uses
+    v1 TEARDOWN, before Mesos 1.5 ``POST /teardown``.
 
     CLI Example:
 
@@ -956,22 +1020,26 @@ def teardown_framework(framework, confirm=False, profile=None, **connection):
         salt-call mesos.teardown_framework marathon confirm=True
     """
     client = _client(profile, connection)
-    found = _one_framework(client, framework)
-    if found["completed"]:
-        raise CommandExecutionError(f"framework: {framework} has ended already")
-    _confirmed(
+    entry = _find_framework(client, framework)
+    framework_id = entry["id"]
+    if entry["completed"]:
+        raise CommandExecutionError(f"framework: {framework} has already ended")
+    _require_confirmation(
         confirm,
-        f"framework: {found['name']} ({found['id']}) and all of its tasks would end for ever",
+        f"framework: {entry['name']} ({framework_id}) and all of its tasks would end permanently",
     )
 
-    def done():
-        return any(each["id"] == found["id"] and each["completed"] for each in _frameworks(client))
+    def is_done():
+        return any(
+            candidate["id"] == framework_id and candidate["completed"]
+            for candidate in _frameworks(client)
+        )
 
     if _version(client) >= (1, 5):
-        _write(client, "TEARDOWN", {"framework_id": {"value": found["id"]}}, done)
+        _write(client, "TEARDOWN", {"framework_id": {"value": framework_id}}, is_done)
     else:
-        client.write("POST", "/teardown", done, form={"frameworkId": found["id"]})
-    return found
+        client.write("POST", "/teardown", is_done, form={"frameworkId": framework_id})
+    return entry
 
 
 # --- roles, weights, quota ---
@@ -979,14 +1047,15 @@ def teardown_framework(framework, confirm=False, profile=None, **connection):
 
 def roles(profile=None, **connection):
     """
-    Show the roles that something is known of: a framework, a weight, a quota, a reservation.
+    Return the roles that have a framework, a weight, a quota or a reservation.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns role to ``weight``, ``guarantees``, ``limits``, ``consumed`` (what counts against the quota), ``allocated``,
-    ``reserved`` (cpus; mem and disk in MiB) and ``frameworks`` (ids). Before Mesos 1.9 ``limits``, ``consumed``,
-    ``allocated`` and ``reserved`` are empty. Rests on ``GET /roles``.
+    Returns a mapping of roles to ``weight``, ``guarantees``, ``limits``, ``consumed`` (what counts
+    against the quota), ``allocated``, ``reserved`` (cpus; mem and disk in MiB) and ``frameworks``
+    (ids). Before Mesos 1.9 ``limits``, ``consumed``, ``allocated`` and ``reserved`` are empty.
+    Raises CommandExecutionError if there is no leader that has recovered. Uses ``GET /roles``.
 
     CLI Example:
 
@@ -994,34 +1063,36 @@ def roles(profile=None, **connection):
 
         salt-call mesos.roles
     """
-    found = _older(_client(profile, connection), "/roles").get("roles", [])
-    return {each["name"]: _role(each) for each in sorted(found, key=lambda each: each["name"])}
+    content = _get_from_leader(_client(profile, connection), "/roles").json()
+    entries = {entry["name"]: _role(entry) for entry in content.get("roles", [])}
+    return dict(sorted(entries.items()))
 
 
-def _role(shown):
-    quota_told = shown.get("quota", {})
+def _role(entry):
+    quota = entry.get("quota", {})
     return {
-        "weight": shown.get("weight", 1.0),
-        "guarantees": quota_told.get("guarantee", {}),
-        "limits": quota_told.get("limit", {}),
-        "consumed": quota_told.get("consumed", {}),
-        "allocated": shown.get("allocated", {}),
-        "reserved": shown.get("reserved", {}),
-        "frameworks": shown.get("frameworks", []),
+        "weight": entry.get("weight", 1.0),
+        "guarantees": quota.get("guarantee", {}),
+        "limits": quota.get("limit", {}),
+        "consumed": quota.get("consumed", {}),
+        "allocated": entry.get("allocated", {}),
+        "reserved": entry.get("reserved", {}),
+        "frameworks": entry.get("frameworks", []),
     }
 
 
 def role(role, profile=None, **connection):
     """
-    Show one role.
+    Return one role.
 
     role
-        Its name, such as ``web``.
+        Name of the role, text, such as ``web``.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns what ``mesos.roles`` has of it. Raises CommandExecutionError if nothing is known of it.
+    Returns its entry in the mapping of ``mesos.roles``. Raises CommandExecutionError if the leader
+    does not know the role.
 
     CLI Example:
 
@@ -1029,20 +1100,22 @@ def role(role, profile=None, **connection):
 
         salt-call mesos.role web
     """
-    known = roles(profile, **connection)
-    if role not in known:
-        raise CommandExecutionError(f"role: nothing is known of {role}. {_known(list(known))}")
-    return known[role]
+    entries = roles(profile, **connection)
+    if role not in entries:
+        names = _describe_available(list(entries))
+        raise CommandExecutionError(f"role: the leader does not know the role {role}. {names}")
+    return entries[role]
 
 
 def weights(profile=None, **connection):
     """
-    Show the weights that were set. A role that is not in it has 1.0.
+    Return the weights of the roles that have one. All other roles have the weight 1.0.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns role to weight. Who may not view a role does not see its weight. Rests on v1 GET_WEIGHTS.
+    Returns a mapping of roles to numbers, without the roles that the user may not view. Raises
+    CommandExecutionError if there is no leader that has recovered. Uses v1 GET_WEIGHTS.
 
     CLI Example:
 
@@ -1054,23 +1127,22 @@ def weights(profile=None, **connection):
 
 
 def _weights(client):
-    found = _call(client, "GET_WEIGHTS").get("weight_infos", [])
-    return {
-        each["role"]: float(each["weight"]) for each in sorted(found, key=lambda each: each["role"])
-    }
+    entries = _call(client, "GET_WEIGHTS").get("weight_infos", [])
+    by_role = {entry["role"]: float(entry["weight"]) for entry in entries}
+    return dict(sorted(by_role.items()))
 
 
 def weight(role, profile=None, **connection):
     """
-    Show the weight of a role.
+    Return the weight of a role.
 
     role
-        Its name, such as ``web``.
+        Name of the role, text, such as ``web``.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns a number; 1.0 where none was set.
+    Returns a number, 1.0 if the role has no weight. Raises SaltInvocationError for an invalid name.
 
     CLI Example:
 
@@ -1078,20 +1150,23 @@ def weight(role, profile=None, **connection):
 
         salt-call mesos.weight web
     """
-    return _weights(_client(profile, connection)).get(_role_name(role), 1.0)
+    return _weights(_client(profile, connection)).get(_check_role(role), 1.0)
 
 
 def set_weights(weights, profile=None, **connection):
     """
-    Set the weights of some roles; those of the others stay. Weights cannot be removed: 1.0 is as if there were none.
+    Set the weights of some roles. All other roles keep theirs.
+
+    A weight cannot be removed. Set it to 1.0, which is the same as no weight.
 
     weights
-        Role to number above 0, such as ``{web: 2, batch: 0.5}``.
+        Mapping of roles to numbers above 0, such as ``{web: 2, batch: 0.5}``.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns all weights, read back. Rests on v1 UPDATE_WEIGHTS.
+    Returns all weights, as ``mesos.weights``. Raises SaltInvocationError for invalid weights,
+    CommandExecutionError if the leader rejects them. Uses v1 UPDATE_WEIGHTS.
 
     CLI Example:
 
@@ -1099,44 +1174,42 @@ def set_weights(weights, profile=None, **connection):
 
         salt-call mesos.set_weights '{web: 2, batch: 0.5}'
     """
-    wanted = _weights_wanted(weights)
+    desired = _check_weights(weights)
     client = _client(profile, connection)
-    infos = [{"role": name, "weight": value} for name, value in wanted.items()]
-    _write(
-        client,
-        "UPDATE_WEIGHTS",
-        {"weight_infos": infos},
-        lambda: wanted.items() <= _weights(client).items(),
-    )
+    infos = [{"role": name, "weight": value} for name, value in desired.items()]
+
+    def is_done():
+        return desired.items() <= _weights(client).items()
+
+    _write(client, "UPDATE_WEIGHTS", {"weight_infos": infos}, is_done)
     return _weights(client)
 
 
-def _weights_wanted(given):
-    """Check weights by role."""
-    _expect(
-        isinstance(given, Mapping) and given,
-        "weights",
-        given,
-        "a mapping of roles to numbers, such as {web: 2}",
+def _check_weights(weights):
+    """Return weights as floats by role. Raises SaltInvocationError if they are not valid."""
+    is_valid = isinstance(weights, Mapping) and weights
+    _arguments.require(
+        is_valid, "weights", weights, "a mapping of roles to numbers, such as {web: 2}"
     )
-    for name, value in given.items():
-        _role_name(name, "weights")
-        _expect(_is_number(value) and value > 0, f"weights: {name}", value, "a number above 0")
-    return {name: float(value) for name, value in given.items()}
+    for name, value in weights.items():
+        _check_role(name, "weights")
+        is_valid = _is_number(value) and value > 0
+        _arguments.require(is_valid, f"weights: {name}", value, "a number above 0")
+    return {name: float(value) for name, value in weights.items()}
 
 
 def diff_weights(weights, profile=None, **connection):
     """
-    Say which weights a declaration would change.
+    Return which weights ``mesos.set_weights`` would change. Changes nothing.
 
     weights
-        Role to number above 0, such as ``{web: 2, batch: 0.5}``; roles that are not in it stay as they are.
+        See ``mesos.set_weights``.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns path to ``old`` and ``new``, such as ``{/web: {old: 1.0, new: 2.0}}``; nothing if all are so already. A role without
-    a weight has 1.0.
+    Returns a mapping of paths to ``old`` and ``new``, such as ``{/web: {old: 1.0, new: 2.0}}``;
+    empty if nothing would change. Raises SaltInvocationError for invalid weights.
 
     CLI Example:
 
@@ -1144,24 +1217,26 @@ def diff_weights(weights, profile=None, **connection):
 
         salt-call mesos.diff_weights '{web: 2, batch: 0.5}'
     """
-    wanted = _weights_wanted(weights)
+    desired = _check_weights(weights)
     current = _weights(_client(profile, connection))
     return {
         f"/{name}": {"old": current.get(name, 1.0), "new": value}
-        for name, value in wanted.items()
+        for name, value in desired.items()
         if current.get(name, 1.0) != value
     }
 
 
 def quotas(profile=None, **connection):
     """
-    Show the quota of each role that has one.
+    Return the quota of each role that has one.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns role to ``guarantees`` and ``limits`` (cpus; mem and disk in MiB). Before Mesos 1.9 masters tell guarantees alone.
-    A role whose quota was reset, which the master lists until a failover, is not in it. Rests on v1 GET_QUOTA.
+    Returns a mapping of roles to ``guarantees`` and ``limits`` (cpus; mem and disk in MiB). Before
+    Mesos 1.9 there are only guarantees. It does not contain roles whose quota was reset, which the
+    leader lists until a failover. Raises CommandExecutionError if there is no leader that has
+    recovered. Uses v1 GET_QUOTA.
 
     CLI Example:
 
@@ -1174,35 +1249,44 @@ def quotas(profile=None, **connection):
 
 def _quotas(client):
     status = _call(client, "GET_QUOTA").get("status", {})
-    found = {}
-    for each in status.get("infos", []):
-        amounts = {
-            entry["name"]: float(entry["scalar"]["value"]) for entry in each.get("guarantee", [])
+    by_role = {}
+    for entry in status.get("infos", []):
+        guarantees = {
+            resource["name"]: float(resource["scalar"]["value"])
+            for resource in entry.get("guarantee", [])
         }
-        found[each["role"]] = {"guarantees": amounts, "limits": {}}
-    for each in status.get("configs", []):
-        found[each["role"]] = {
-            key: {name: float(value["value"]) for name, value in sorted(each.get(key, {}).items())}
-            for key in ("guarantees", "limits")
+        by_role[entry["role"]] = {"guarantees": guarantees, "limits": {}}
+    for entry in status.get("configs", []):
+        by_role[entry["role"]] = {
+            kind: _scalar_values(entry.get(kind, {})) for kind in ("guarantees", "limits")
         }
     return {
-        name: found[name]
-        for name in sorted(found)
-        if found[name]["guarantees"] or found[name]["limits"]
+        role: quota
+        for role, quota in sorted(by_role.items())
+        if quota["guarantees"] or quota["limits"]
     }
+
+
+def _scalar_values(scalars):
+    return {name: float(scalar["value"]) for name, scalar in sorted(scalars.items())}
+
+
+def _quota(client, role):
+    return _quotas(client).get(role, {"guarantees": {}, "limits": {}})
 
 
 def quota(role, profile=None, **connection):
     """
-    Show the quota of a role.
+    Return the quota of a role.
 
     role
-        Its name, such as ``web``.
+        Name of the role, text, such as ``web``.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns ``guarantees`` and ``limits`` (cpus; mem and disk in MiB), both empty if it has none.
+    Returns ``guarantees`` and ``limits`` (cpus; mem and disk in MiB), both empty without a quota.
+    Raises SaltInvocationError for an invalid name.
 
     CLI Example:
 
@@ -1210,9 +1294,7 @@ def quota(role, profile=None, **connection):
 
         salt-call mesos.quota web
     """
-    return _quotas(_client(profile, connection)).get(
-        _role_name(role), {"guarantees": {}, "limits": {}}
-    )
+    return _quota(_client(profile, connection), _check_role(role))
 
 
 def set_quota(role, limits=None, guarantees=None, force=False, profile=None, **connection):
@@ -1220,24 +1302,26 @@ def set_quota(role, limits=None, guarantees=None, force=False, profile=None, **c
     Set the quota of a role.
 
     role
-        Its name, such as ``web``. Nested roles (``a/b``) have no quota of their own.
+        Name of the role, text, such as ``web``. Nested roles (``a/b``) have no quota of their own.
 
     limits, guarantees
-        Scalars by resource, such as ``{cpus: 8, mem: 16384}``; mem and disk in MiB. What is left out stays as it is, ``{}``
-        removes it. A limit of 0 lets the role have nothing of it. Limits need Mesos 1.9.
+        Mappings of scalar resources to numbers, such as ``{cpus: 8, mem: 16384}``; mem and disk in
+        MiB. At least one of the two is needed. The other one does not change; ``{}`` removes it. A
+        limit of 0 means that the role gets nothing of the resource; a guarantee of 0 is no
+        guarantee. Limits need Mesos 1.9.
 
     force
-        Let the master accept guarantees above the capacity of the cluster, and limits below what the role already has.
-        Default: False.
+        Boolean: whether the leader accepts guarantees above the capacity of the cluster, and limits
+        below what the role already uses. Default False.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns the quota as the master then reports it.
+    Returns the quota, as ``mesos.quota``. Raises SaltInvocationError for invalid arguments,
+    CommandExecutionError if the leader rejects the quota.
 
-    Raises CommandExecutionError where the master refuses it, with its numbers. v1 UPDATE_QUOTA replaces all of a role's quota,
-    so what was left out is read first. Before Mesos 1.9 a quota cannot be changed: it is removed and set anew, and in between
-    the role has none; if the new one is refused the role gets the old one again.
+    Uses v1 UPDATE_QUOTA. Before Mesos 1.9 a quota cannot be changed: it is removed and set again,
+    and the role has none in between. If the new quota is rejected, the role gets the previous one.
 
     CLI Example:
 
@@ -1247,122 +1331,130 @@ def set_quota(role, limits=None, guarantees=None, force=False, profile=None, **c
         salt-call mesos.set_quota batch guarantees='{cpus: 0.5}'
     """
     client = _client(profile, connection)
-    current, wanted = _quota_wanted(client, role, limits, guarantees)
-    if wanted["limits"] or _version(client) >= (1, 9):  # where it is older, limits were refused
-        payload = {
-            "force": bool(force),
-            "quota_configs": [
-                {
-                    "role": role,
-                    **{
-                        key: {name: {"value": value} for name, value in wanted[key].items()}
-                        for key in wanted
-                        if wanted[key]
-                    },
-                }
-            ],
-        }
-        _write(
-            client,
-            "UPDATE_QUOTA",
-            payload,
-            lambda: _quotas(client).get(role) == _without_zeros(wanted),
-        )
+    current, desired = _check_quota(client, role, limits, guarantees)
+    # Limits have been checked to be supported.
+    if desired["limits"] or _version(client) >= (1, 9):
+        _update_quota(client, role, desired, force)
     else:
-        _set_old_quota(client, role, current["guarantees"], wanted["guarantees"], force)
-    return _quotas(client).get(role, {"guarantees": {}, "limits": {}})
+        _replace_guarantees(client, role, current["guarantees"], desired["guarantees"], force)
+    return _quota(client, role)
 
 
-def _quota_wanted(client, role_, limits, guarantees):
-    """The quota of a role as it is and as it is to be. Raises SaltInvocationError, CommandExecutionError for what cannot be."""
-    _role_name(role_)
-    _expect(
-        "/" not in role_,
-        "role",
-        role_,
-        "a role at the top: nested roles have no quota of their own",
+def _check_quota(client, role, limits, guarantees):
+    """
+    Return the current and the desired quota of a role.
+
+    UPDATE_QUOTA replaces both limits and guarantees, so the omitted one is the current one. Raises
+    SaltInvocationError for invalid arguments, CommandExecutionError for limits before Mesos 1.9.
+    """
+    _check_role(role)
+    _arguments.require(
+        "/" not in role, "role", role, "a top-level role: nested roles have no quota of their own"
     )
-    _expect(
+    _arguments.require(
         limits is not None or guarantees is not None,
         "limits",
         limits,
-        "given, or guarantees: there is nothing to set",
+        "a mapping such as {cpus: 8}, unless there are guarantees",
     )
-    given = {"guarantees": _amounts("guarantees", guarantees), "limits": _amounts("limits", limits)}
-    current = _quotas(client).get(role_, {"guarantees": {}, "limits": {}})
-    wanted = {key: current[key] if value is None else value for key, value in given.items()}
-    for name, value in wanted["guarantees"].items():
-        most = wanted["limits"].get(name, value)
-        _expect(
-            value <= most,
+    declared = {
+        "guarantees": _check_amounts("guarantees", guarantees),
+        "limits": _check_amounts("limits", limits),
+    }
+    current = _quota(client, role)
+    desired = {
+        kind: current[kind] if amounts is None else amounts for kind, amounts in declared.items()
+    }
+    for name, value in desired["guarantees"].items():
+        limit = desired["limits"].get(name, value)
+        _arguments.require(
+            value <= limit,
             f"guarantees: {name}",
             value,
-            f"at most the limit, which is {_plain(most)}",
+            f"at most the limit, {_format_number(limit)}",
         )
-    if wanted["limits"] and _version(client) < (1, 9):
+    if desired["limits"] and _version(client) < (1, 9):
         raise CommandExecutionError(
-            "limits: this needs Mesos 1.9; the master is older. Give guarantees"
+            "limits: this needs Mesos 1.9, and the leader is older. Use guarantees instead"
         )
-    return current, wanted
+    return current, desired
 
 
-def _without_zeros(wanted):
-    return {
-        "guarantees": {name: value for name, value in wanted["guarantees"].items() if value},
-        "limits": wanted["limits"],
-    }
+def _update_quota(client, role, desired, force):
+    config = {"role": role}
+    for kind, amounts in desired.items():
+        if amounts:
+            config[kind] = {name: {"value": value} for name, value in amounts.items()}
+
+    def is_done():
+        return _quotas(client).get(role) == _without_zero_guarantees(desired)
+
+    payload = {"force": bool(force), "quota_configs": [config]}
+    _write(client, "UPDATE_QUOTA", payload, is_done)
 
 
-def _set_old_quota(client, role, current, wanted, force):
-    """Set guarantees with the calls that Mesos had before 1.9, which only work where there are none; restores them if that fails."""
+def _without_zero_guarantees(quota):
+    guarantees = {name: value for name, value in quota["guarantees"].items() if value}
+    return {"guarantees": guarantees, "limits": quota["limits"]}
 
-    def write(guarantees, force):
-        entries = [
-            {"name": name, "type": "SCALAR", "scalar": {"value": value}}
-            for name, value in guarantees.items()
-        ]
-        body = {"role": role, "force": bool(force), "guarantee": entries}
-        client.write(
-            "POST",
-            "/quota",
-            lambda: _quotas(client).get(role, {}).get("guarantees") == guarantees,
-            body=body,
-        )
+
+def _replace_guarantees(client, role, current, desired, force):
+    """
+    Set guarantees with the requests of Mesos before 1.9, which can only add and remove a quota.
+
+    Restores the current guarantees if the leader rejects the desired ones.
+    """
+
+    def add(guarantees, force):
+        resources = [_scalar(name, value) for name, value in guarantees.items()]
+
+        def is_done():
+            return _quota(client, role)["guarantees"] == guarantees
+
+        body = {"role": role, "force": bool(force), "guarantee": resources}
+        client.write("POST", "/quota", is_done, body=body)
 
     if current:
-        client.write(
-            "DELETE", f"/quota/{_http_client.quote(role)}", lambda: role not in _quotas(client)
-        )
-    if not wanted:
+        _delete_quota(client, role)
+    if not desired:
         return
     try:
-        write(wanted, force)
+        add(desired, force)
     except CommandExecutionError as error:
-        try:
-            if current:
-                write(current, True)
-        except CommandExecutionError as second:
-            raise CommandExecutionError(
-                f"{error}; and {role} did not get the quota again that it had: {second}"
-            ) from None
+        if current:
+            try:
+                add(current, True)
+            except CommandExecutionError as restore_error:
+                raise CommandExecutionError(
+                    f"{error}; and the previous quota of {role} could not be restored: "
+                    f"{restore_error}"
+                ) from None
         raise
+
+
+def _delete_quota(client, role):
+    path = f"/quota/{_http_client.quote(role)}"
+    client.write("DELETE", path, lambda: role not in _quotas(client))
+
+
+def _scalar(name, value):
+    return {"name": name, "type": "SCALAR", "scalar": {"value": value}}
 
 
 def diff_quota(role, limits=None, guarantees=None, profile=None, **connection):
     """
-    Say what a declaration would change in the quota of a role.
+    Return what ``mesos.set_quota`` would change. Changes nothing.
 
-    role
-        Its name, such as ``web``.
-
-    limits, guarantees
-        Scalars by resource, as for ``mesos.set_quota``: what is left out stays as it is, ``{}`` removes it.
+    role, limits, guarantees
+        See ``mesos.set_quota``.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns path to ``old`` and ``new``, such as ``{/limits/cpus: {old: 1.0, new: 2.0}}``; nothing if it is so already. Mesos
-    counts in thousandths, and a guarantee of 0 is none.
+    Returns a mapping of paths to ``old`` and ``new``, such as
+    ``{/limits/cpus: {old: 1.0, new: 2.0}}``; empty if nothing would change. Mesos counts in
+    thousandths, so smaller differences are ignored. Raises what ``mesos.set_quota`` raises for
+    invalid arguments.
 
     CLI Example:
 
@@ -1370,49 +1462,57 @@ def diff_quota(role, limits=None, guarantees=None, profile=None, **connection):
 
         salt-call mesos.diff_quota web limits='{cpus: 2, mem: 2048}'
     """
-    current, wanted = (
-        _without_zeros(each)
-        for each in _quota_wanted(_client(profile, connection), role, limits, guarantees)
-    )
+    client = _client(profile, connection)
+    current, desired = _check_quota(client, role, limits, guarantees)
+    current = _without_zero_guarantees(current)
+    desired = _without_zero_guarantees(desired)
     changes = {}
     for kind in ("guarantees", "limits"):
-        for name in sorted({*current[kind], *wanted[kind]}):
-            old, new = current[kind].get(name), wanted[kind].get(name)
+        for name in sorted({*current[kind], *desired[kind]}):
+            old = current[kind].get(name)
+            new = desired[kind].get(name)
             if old is None or new is None or round(old - new, 3):
                 changes[f"/{kind}/{name}"] = {"old": old, "new": new}
     return changes
 
 
-def _amounts(argument, given):
-    """Check scalars by resource; None stays None."""
-    if given is None:
+def _check_amounts(argument, amounts):
+    """
+    Return the amounts of scalar resources as floats; None stays None.
+
+    Raises SaltInvocationError if they are not valid.
+    """
+    if amounts is None:
         return None
-    _expect(isinstance(given, Mapping), argument, given, "a mapping such as {cpus: 8, mem: 16384}")
-    for name, value in given.items():
-        _expect(
-            isinstance(name, str) and name != "ports",
+    is_valid = isinstance(amounts, Mapping)
+    _arguments.require(is_valid, argument, amounts, "a mapping such as {cpus: 8, mem: 16384}")
+    for name, value in amounts.items():
+        is_scalar = isinstance(name, str) and name != "ports"
+        _arguments.require(
+            is_scalar,
             f"{argument}: {name}",
             value,
-            "of a scalar resource: cpus, mem, disk, gpus",
+            "an amount of a scalar resource: cpus, mem, disk, gpus",
         )
-        _expect(
-            _is_number(value) and value >= 0, f"{argument}: {name}", value, "a number, 0 or more"
-        )
-    return {name: float(value) for name, value in given.items()}
+        is_valid = _is_number(value) and value >= 0
+        _arguments.require(is_valid, f"{argument}: {name}", value, "a number, 0 or more")
+    return {name: float(value) for name, value in amounts.items()}
 
 
 def remove_quota(role, profile=None, **connection):
     """
-    Take the quota of a role away.
+    Remove the quota of a role. Idempotent.
 
     role
-        Its name, such as ``web``.
+        Name of the role, text, such as ``web``.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns True if it had one, else False. Rests on v1 UPDATE_QUOTA, before Mesos 1.9 on ``DELETE /quota/ROLE``: the call
-    REMOVE_QUOTA is never used, as it kills the leading master if the role has no quota.
+    Returns True if the role had a quota, otherwise False. Raises SaltInvocationError for an invalid
+    name, CommandExecutionError if the leader rejects the request. Uses v1 UPDATE_QUOTA, before
+    Mesos 1.9 ``DELETE /quota/ROLE``. It never uses the call REMOVE_QUOTA, which kills the leading
+    master if the role has no quota.
 
     CLI Example:
 
@@ -1420,21 +1520,15 @@ def remove_quota(role, profile=None, **connection):
 
         salt-call mesos.remove_quota batch
     """
-    _role_name(role)
+    _check_role(role)
     client = _client(profile, connection)
     if role not in _quotas(client):
         return False
     if _version(client) >= (1, 9):
-        _write(
-            client,
-            "UPDATE_QUOTA",
-            {"quota_configs": [{"role": role}]},
-            lambda: role not in _quotas(client),
-        )
+        payload = {"quota_configs": [{"role": role}]}
+        _write(client, "UPDATE_QUOTA", payload, lambda: role not in _quotas(client))
     else:
-        client.write(
-            "DELETE", f"/quota/{_http_client.quote(role)}", lambda: role not in _quotas(client)
-        )
+        _delete_quota(client, role)
     return True
 
 
@@ -1443,18 +1537,20 @@ def remove_quota(role, profile=None, **connection):
 
 def maintenance_schedule(whole=False, profile=None, **connection):
     """
-    Show the maintenance schedule of the cluster.
+    Return the maintenance schedule of the cluster.
 
     whole
-        True: fail where parts of it are hidden from this user, as far as that can be known: machines that are draining or
-        down are in the schedule. Default False.
+        Boolean: whether to fail if a part of the schedule is hidden from this user. This is only
+        detected for machines that are draining or down. Default False.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns a list of windows, by start: ``machines`` (each with ``hostname`` and ``ip``, as far as they were given),
-    ``start`` and ``duration`` (both in nanoseconds, the first since 1970; a duration of None has no end). Who may not view
-    schedules gets an empty list. Rests on v1 GET_MAINTENANCE_SCHEDULE.
+    Returns a list of windows sorted by start: ``machines`` (each with ``hostname`` and ``ip``, or
+    one of them), ``start`` (nanoseconds since 1970) and ``duration`` (nanoseconds; None if the
+    window has no end). It is empty if the user may not view schedules. Raises
+    CommandExecutionError if there is no leader that has recovered. Uses v1
+    GET_MAINTENANCE_SCHEDULE.
 
     CLI Example:
 
@@ -1462,37 +1558,47 @@ def maintenance_schedule(whole=False, profile=None, **connection):
 
         salt-call mesos.maintenance_schedule
     """
-    return (_windows_to_change if whole else _windows)(_client(profile, connection))
+    client = _client(profile, connection)
+    return _complete_windows(client) if whole else _windows(client)
 
 
 def _windows(client):
-    told = _call(client, "GET_MAINTENANCE_SCHEDULE").get("schedule", {}).get("windows", [])
-    found = [
-        {
-            "machines": [
-                {key: each[key] for key in ("hostname", "ip") if each.get(key)}
-                for each in window["machine_ids"]
-            ],
-            "start": int(window["unavailability"]["start"]["nanoseconds"]),
-            "duration": _duration_told(window["unavailability"]),
-        }
-        for window in told
+    content = _call(client, "GET_MAINTENANCE_SCHEDULE")
+    entries = content.get("schedule", {}).get("windows", [])
+    windows = [_parse_window(entry) for entry in entries]
+    return sorted(windows, key=lambda window: (window["start"], str(window["machines"])))
+
+
+def _parse_window(entry):
+    machines = [
+        {key: machine[key] for key in ("hostname", "ip") if machine.get(key)}
+        for machine in entry["machine_ids"]
     ]
-    return sorted(found, key=lambda window: (window["start"], str(window["machines"])))
+    unavailability = entry["unavailability"]
+    duration = None
+    if "duration" in unavailability:
+        duration = int(unavailability["duration"]["nanoseconds"])
+    start = int(unavailability["start"]["nanoseconds"])
+    return {"machines": machines, "start": start, "duration": duration}
 
 
-def _duration_told(unavailability):
-    return int(unavailability["duration"]["nanoseconds"]) if "duration" in unavailability else None
+def _window_payload(window):
+    unavailability = {"start": {"nanoseconds": window["start"]}}
+    if window["duration"] is not None:
+        unavailability["duration"] = {"nanoseconds": window["duration"]}
+    return {"machine_ids": window["machines"], "unavailability": unavailability}
 
 
 def maintenance_status(profile=None, **connection):
     """
-    Show which machines are draining for maintenance and which are down.
+    Return which machines are draining for maintenance and which are down.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns ``draining`` and ``down``, lists of machines with ``hostname`` and ``ip``. Rests on v1 GET_MAINTENANCE_STATUS.
+    Returns ``draining`` and ``down``, lists of machines with ``hostname`` and ``ip``. Raises
+    CommandExecutionError if there is no leader that has recovered. Uses v1
+    GET_MAINTENANCE_STATUS.
 
     CLI Example:
 
@@ -1500,172 +1606,152 @@ def maintenance_status(profile=None, **connection):
 
         salt-call mesos.maintenance_status
     """
-    return _status(_client(profile, connection))
+    return _maintenance_status(_client(profile, connection))
 
 
-def _status(client):
-    told = _call(client, "GET_MAINTENANCE_STATUS").get("status", {})
+def _maintenance_status(client):
+    status = _call(client, "GET_MAINTENANCE_STATUS").get("status", {})
+    draining = [entry["id"] for entry in status.get("draining_machines", [])]
+    down = status.get("down_machines", [])
     return {
-        "draining": sorted(
-            (each["id"] for each in told.get("draining_machines", [])), key=_machine_key
-        ),
-        "down": sorted(told.get("down_machines", []), key=_machine_key),
+        "draining": sorted(draining, key=_machine_key),
+        "down": sorted(down, key=_machine_key),
     }
 
 
 def _machine_key(machine):
-    """What makes two ids the same machine: host names compare without case, and what is left out is empty."""
+    """
+    Return a key that is equal for two ids of the same machine.
+
+    Mesos ignores the case of host names, and a part that is omitted is the same as an empty one.
+    """
     return machine.get("hostname", "").lower(), machine.get("ip", "")
 
 
-def _windows_to_change(client):
-    """
-    The schedule as it may be written back. Raises CommandExecutionError if parts of it are hidden.
+def _machine_keys(machines):
+    return {_machine_key(machine) for machine in machines}
 
-    A master answers who may not view schedules with an empty one. The status is not filtered in this way: a machine that is
-    draining or down by it has to be in the schedule.
+
+def _scheduled_machines(windows):
+    return [machine for window in windows for machine in window["machines"]]
+
+
+def _machine_names(machines):
+    return ", ".join(machine.get("hostname") or machine["ip"] for machine in machines)
+
+
+def _complete_windows(client):
+    """
+    Return the windows of the schedule. Raises CommandExecutionError if some of them are hidden.
+
+    A user who may not view schedules gets an empty one, and writing that back would erase it. The
+    status is not filtered like this, and every machine that is draining or down in it must be in
+    the schedule.
     """
     windows = _windows(client)
-    seen = {_machine_key(machine) for window in windows for machine in window["machines"]}
-    status = _status(client)
-    hidden = [
-        machine
-        for machine in (*status["draining"], *status["down"])
-        if _machine_key(machine) not in seen
-    ]
+    scheduled = _machine_keys(_scheduled_machines(windows))
+    status = _maintenance_status(client)
+    unavailable = [*status["draining"], *status["down"]]
+    hidden = [machine for machine in unavailable if _machine_key(machine) not in scheduled]
     if hidden:
-        names = ", ".join(machine.get("hostname") or machine["ip"] for machine in hidden)
         raise CommandExecutionError(
-            f"The maintenance schedule is not shown to this user as it is: {names} should be in it. Writing it back would erase that, "
-            "so nothing was changed"
+            "The maintenance schedule is not completely visible to this user: "
+            f"{_machine_names(hidden)} should be in it. Nothing was changed, because writing the "
+            "schedule back would erase the hidden part"
         )
     return windows
 
 
 def _write_schedule(client, windows):
-    """Replace the schedule; returns it as read back."""
-    payload = {
-        "schedule": {
-            "windows": [
-                {
-                    "machine_ids": window["machines"],
-                    "unavailability": {
-                        "start": {"nanoseconds": window["start"]},
-                        **(
-                            {"duration": {"nanoseconds": window["duration"]}}
-                            if window["duration"] is not None
-                            else {}
-                        ),
-                    },
-                }
-                for window in windows
-            ]
-        }
-    }
-    _write(
-        client,
-        "UPDATE_MAINTENANCE_SCHEDULE",
-        payload,
-        lambda: _same_schedule(_windows(client), windows),
-    )
+    """Replace the schedule. Returns the new one as the leader reports it."""
+    payload = {"schedule": {"windows": [_window_payload(window) for window in windows]}}
+
+    def is_done():
+        return _schedule_key(_windows(client)) == _schedule_key(windows)
+
+    _write(client, "UPDATE_MAINTENANCE_SCHEDULE", payload, is_done)
     return _windows(client)
 
 
-def _same_schedule(one, other):
-    def key(windows):
-        return sorted(
-            (
-                window["start"],
-                window["duration"] or -1,
-                sorted(map(_machine_key, window["machines"])),
-            )
-            for window in windows
-        )
-
-    return key(one) == key(other)
+def _schedule_key(windows):
+    """Return a key that is equal for two schedules that mean the same."""
+    return sorted(
+        (window["start"], window["duration"] or -1, sorted(map(_machine_key, window["machines"])))
+        for window in windows
+    )
 
 
 def set_maintenance_schedule(windows, confirm=False, profile=None, **connection):
     """
-    Replace the maintenance schedule of the whole cluster.
+    Replace the maintenance schedule of the entire cluster.
 
     windows
-        A list as ``mesos.maintenance_schedule`` returns it. ``start`` and ``duration`` may also be written as for
-        ``mesos.add_maintenance_window``, and machines as host names of agents.
+        A list of mappings with ``machines``, ``start`` and, optionally, ``duration``, which are the
+        arguments of ``mesos.add_maintenance_window``. What ``mesos.maintenance_schedule`` returns
+        is valid, too.
 
     confirm
-        Has to be True if machines would no longer be scheduled.
+        Must be True if this removes machines from the schedule. Default False.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns the schedule, read back. Raises SaltInvocationError, with the machines, if some would be dropped without
-    ``confirm``; CommandExecutionError if a machine is down, which has to stay in the schedule.
+    Returns the new schedule, as ``mesos.maintenance_schedule``. Raises SaltInvocationError, with
+    the machines, if some would be removed without ``confirm``; CommandExecutionError if one of them
+    is down, which means that it must stay in the schedule.
 
     CLI Example:
 
     .. code-block:: bash
 
-        salt-call mesos.set_maintenance_schedule '[{machines: [lxb001.devops.test], start: +1h, duration: 2h}]' confirm=True
+        salt-call mesos.set_maintenance_schedule '[{machines: [lxb001.devops.test], start: +1h}]'
     """
-    _expect(
-        isinstance(windows, list) and all(isinstance(each, Mapping) for each in windows),
-        "windows",
-        windows,
-        "a list of windows",
-    )
+    is_valid = isinstance(windows, list) and all(isinstance(entry, Mapping) for entry in windows)
+    _arguments.require(is_valid, "windows", windows, "a list of windows")
     client = _client(profile, connection)
-    current = _windows_to_change(client)
-    wanted = []
-    for each in windows:
-        for key in each:
-            _expect(
-                key in ("machines", "start", "duration"),
-                f"windows: {key}",
-                each[key],
-                "a key of a window: machines, start, duration",
-            )
-        machines = _machines(client, each.get("machines"), current)
-        wanted.append(
-            {
-                "machines": machines,
-                "start": _instant(each.get("start")),
-                "duration": _duration(each.get("duration")),
-            }
-        )
-    kept = {_machine_key(machine) for window in wanted for machine in window["machines"]}
-    dropped = [
-        machine
-        for window in current
-        for machine in window["machines"]
-        if _machine_key(machine) not in kept
+    current = _complete_windows(client)
+    desired = []
+    for entry in windows:
+        for key in entry:
+            is_valid = key in ("machines", "start", "duration")
+            expected = "one of the keys of a window: machines, start, duration"
+            _arguments.require(is_valid, "windows", key, expected)
+        machines = _machine_ids(client, entry.get("machines"), current)
+        start = _nanoseconds_since_1970(entry.get("start"))
+        duration = _duration(entry.get("duration"))
+        desired.append({"machines": machines, "start": start, "duration": duration})
+    keys = _machine_keys(_scheduled_machines(desired))
+    removed = [
+        machine for machine in _scheduled_machines(current) if _machine_key(machine) not in keys
     ]
-    if dropped:
-        names = ", ".join(machine.get("hostname") or machine["ip"] for machine in dropped)
-        _confirmed(confirm, f"windows: {names} would no longer be scheduled")
-    return _write_schedule(client, wanted)
+    if removed:
+        names = _machine_names(removed)
+        _require_confirmation(confirm, f"windows: {names} would no longer be scheduled")
+    return _write_schedule(client, desired)
 
 
 def add_maintenance_window(machines, start, duration=None, profile=None, **connection):
     """
-    Schedule machines for maintenance; all other windows stay as they are.
+    Schedule machines for maintenance. Other machines stay in the schedule as they are.
 
     machines
-        Host names of agents, with commas or as a list; or mappings such as ``{hostname: h, ip: 10.0.0.65}`` for machines
-        that have no agent now.
+        Host names of agents, as a list or separated by commas. For a machine without an agent use a
+        mapping such as ``{hostname: h, ip: 10.0.0.65}``.
 
     start
-        When it begins: ``now``, ``+90m`` from now (s, m, h, d, w), ISO 8601 with a zone (``2030-01-01T00:00:00Z``), or
-        nanoseconds since 1970.
+        Begin of the maintenance: ``now``, ``+90m`` from now (s, m, h, d, w), ISO 8601 with a time
+        zone (``2030-01-01T00:00:00Z``), or nanoseconds since 1970.
 
     duration
-        How long it takes: ``2h``, ``90m`` or nanoseconds. Default: no end.
+        ``2h``, ``90m`` or nanoseconds. Default None: no end.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns the schedule, read back. A machine that is scheduled already is moved to the new window. Raises
-    CommandExecutionError if parts of the schedule are hidden from this user, as these would be erased.
+    Returns the new schedule, as ``mesos.maintenance_schedule``. A machine that is already scheduled
+    is moved to the new window. Raises SaltInvocationError for invalid arguments;
+    CommandExecutionError for an unknown host name, and if a part of the schedule is hidden from
+    this user, because it would be erased.
 
     CLI Example:
 
@@ -1674,29 +1760,30 @@ def add_maintenance_window(machines, start, duration=None, profile=None, **conne
         salt-call mesos.add_maintenance_window lxb002.devops.test start=+1h duration=2h
     """
     client = _client(profile, connection)
-    current, window = _window(client, machines, start, duration)
-    return _write_schedule(client, [*_without(current, window["machines"]), window])
+    current, window = _new_window(client, machines, start, duration)
+    return _write_schedule(client, [*_without_machines(current, window["machines"]), window])
 
 
-def _window(client, machines, start, duration):
-    """The schedule, and a window that is to be in it."""
-    times = {"start": _instant(start), "duration": _duration(duration)}
-    current = _windows_to_change(client)
-    return current, {"machines": _machines(client, machines, current), **times}
+def _new_window(client, machines, start, duration):
+    """Return the windows of the schedule, and a new window."""
+    times = {"start": _nanoseconds_since_1970(start), "duration": _duration(duration)}
+    current = _complete_windows(client)
+    return current, {"machines": _machine_ids(client, machines, current), **times}
 
 
 def maintenance_window(machines, start, duration=None, profile=None, **connection):
     """
-    Show the window that ``mesos.add_maintenance_window`` would add to the schedule, and add nothing.
+    Return the window that ``mesos.add_maintenance_window`` would add. Changes nothing.
 
     machines, start, duration
-        As for ``mesos.add_maintenance_window``.
+        See ``mesos.add_maintenance_window``.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns ``machines`` (each with ``hostname`` and ``ip``, as the schedule or the agent spells them), ``start`` and
-    ``duration`` (in nanoseconds). Raises what ``mesos.add_maintenance_window`` raises.
+    Returns ``machines`` (each with ``hostname`` and ``ip``, spelled as in the schedule or as the
+    agent does), ``start`` (nanoseconds since 1970) and ``duration`` (nanoseconds or None). Raises
+    what ``mesos.add_maintenance_window`` raises.
 
     CLI Example:
 
@@ -1704,35 +1791,36 @@ def maintenance_window(machines, start, duration=None, profile=None, **connectio
 
         salt-call mesos.maintenance_window lxb002.devops.test start=2030-01-01T00:00:00Z duration=2h
     """
-    return _window(_client(profile, connection), machines, start, duration)[1]
+    return _new_window(_client(profile, connection), machines, start, duration)[1]
 
 
-def _without(windows, machines):
-    """Windows without some machines; those that have none left are gone."""
-    out = {_machine_key(machine) for machine in machines}
-    left = [
-        {
-            **window,
-            "machines": [each for each in window["machines"] if _machine_key(each) not in out],
-        }
-        for window in windows
-    ]
-    return [window for window in left if window["machines"]]
+def _without_machines(windows, machines):
+    """Return windows without some machines, and without the windows that become empty."""
+    excluded = _machine_keys(machines)
+    remaining = []
+    for window in windows:
+        kept_machines = [
+            machine for machine in window["machines"] if _machine_key(machine) not in excluded
+        ]
+        if kept_machines:
+            remaining.append({**window, "machines": kept_machines})
+    return remaining
 
 
 def remove_from_schedule(machines, profile=None, **connection):
     """
-    Take machines out of the maintenance schedule; all others stay in it.
+    Remove machines from the maintenance schedule. Other machines stay in it as they are.
 
     machines
-        Host names, with commas or as a list, or mappings with ``hostname`` and ``ip``. Those that are not scheduled are
-        passed over.
+        Host names, as a list or separated by commas, or mappings with ``hostname`` and ``ip``.
+        Machines that are not scheduled are ignored.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns the schedule, read back. Raises CommandExecutionError for machines that are down (``mesos.machine_up`` takes
-    these out) and if parts of the schedule are hidden from this user.
+    Returns the new schedule, as ``mesos.maintenance_schedule``. Raises CommandExecutionError for
+    machines that are down (``mesos.machine_up`` removes those), and if a part of the schedule is
+    hidden from this user.
 
     CLI Example:
 
@@ -1741,26 +1829,30 @@ def remove_from_schedule(machines, profile=None, **connection):
         salt-call mesos.remove_from_schedule lxb002.devops.test
     """
     client = _client(profile, connection)
-    current = _windows_to_change(client)
-    wanted = _without(current, _machines(client, machines, current))
-    return current if _same_schedule(current, wanted) else _write_schedule(client, wanted)
+    current = _complete_windows(client)
+    desired = _without_machines(current, _machine_ids(client, machines, current))
+    if _schedule_key(current) == _schedule_key(desired):
+        return current
+    return _write_schedule(client, desired)
 
 
 def machine_down(machines, confirm=False, profile=None, **connection):
     """
-    Take machines down for maintenance: their agents end, and all tasks on them are killed.
+    Start the maintenance of machines: their agents terminate, and all tasks on them are killed.
 
     machines
-        Host names, with commas or as a list, or mappings with ``hostname`` and ``ip``. They have to be scheduled.
+        Host names, as a list or separated by commas, or mappings with ``hostname`` and ``ip``. The
+        machines must be scheduled for maintenance.
 
     confirm
-        Has to be True.
+        Must be True. Default False.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns what ``mesos.maintenance_status`` returns. Raises SaltInvocationError without ``confirm``, with the agents that
-    would end; CommandExecutionError for machines that are not scheduled or are down already. Rests on v1 START_MAINTENANCE.
+    Returns the result of ``mesos.maintenance_status``. Raises SaltInvocationError without
+    ``confirm``, with the agents that would terminate; CommandExecutionError for machines that are
+    not scheduled or already down. Uses v1 START_MAINTENANCE.
 
     CLI Example:
 
@@ -1769,39 +1861,35 @@ def machine_down(machines, confirm=False, profile=None, **connection):
         salt-call mesos.machine_down lxb002.devops.test confirm=True
     """
     client = _client(profile, connection)
-    wanted = _machines(client, machines, _windows(client))
-    keys = set(map(_machine_key, wanted))
-    ending = [
-        each for each in _agents(client) if (each["hostname"].lower(), each["ip"] or "") in keys
+    ids = _machine_ids(client, machines, _windows(client))
+    keys = _machine_keys(ids)
+    descriptions = [
+        f"{agent['hostname']} ({_format_number(agent['used'].get('cpus', 0))} cpus in use)"
+        for agent in _agents(client)
+        if (agent["hostname"].lower(), agent["ip"] or "") in keys
     ]
-    names = (
-        ", ".join(
-            f"{each['hostname']} ({_plain(each['used'].get('cpus', 0))} cpus in use)"
-            for each in ending
-        )
-        or "no agent"
-    )
-    _confirmed(confirm, f"machines: {names} would end, with all tasks")
+    names = ", ".join(descriptions) or "no agent"
+    _require_confirmation(confirm, f"machines: {names} would terminate, and all of its tasks")
 
-    def done():
-        return keys <= set(map(_machine_key, _status(client)["down"]))
+    def is_done():
+        return keys <= _machine_keys(_maintenance_status(client)["down"])
 
-    _write(client, "START_MAINTENANCE", {"machines": wanted}, done)
-    return _status(client)
+    _write(client, "START_MAINTENANCE", {"machines": ids}, is_done)
+    return _maintenance_status(client)
 
 
 def machine_up(machines, profile=None, **connection):
     """
-    Bring machines back from maintenance: their agents may register again. They leave the schedule.
+    End the maintenance of machines: their agents may register again. They leave the schedule.
 
     machines
-        Host names, with commas or as a list, or mappings with ``hostname`` and ``ip``.
+        Host names, as a list or separated by commas, or mappings with ``hostname`` and ``ip``.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns what ``mesos.maintenance_status`` returns. Raises CommandExecutionError for machines that are not down. The agents
-    themselves have to be started. Rests on v1 STOP_MAINTENANCE.
+    Returns the result of ``mesos.maintenance_status``. The agents must be started separately.
+    Raises CommandExecutionError for machines that are not down. Uses v1 STOP_MAINTENANCE.
 
     CLI Example:
 
@@ -1810,106 +1898,130 @@ def machine_up(machines, profile=None, **connection):
         salt-call mesos.machine_up lxb002.devops.test
     """
     client = _client(profile, connection)
-    wanted = _machines(client, machines, _windows(client), _status(client)["down"])
-    keys = set(map(_machine_key, wanted))
-    _write(
-        client,
-        "STOP_MAINTENANCE",
-        {"machines": wanted},
-        lambda: not keys & set(map(_machine_key, _status(client)["down"])),
-    )
-    return _status(client)
+    windows = _windows(client)
+    ids = _machine_ids(client, machines, windows, _maintenance_status(client)["down"])
+    keys = _machine_keys(ids)
+
+    def is_done():
+        return not keys & _machine_keys(_maintenance_status(client)["down"])
+
+    _write(client, "STOP_MAINTENANCE", {"machines": ids}, is_done)
+    return _maintenance_status(client)
 
 
-def _machines(client, given, windows, down=()):
-    """Ids of machines: a mapping as it is; a host name as the schedule has it, or as its agent calls itself."""
-    given = [each.strip() for each in given.split(",")] if isinstance(given, str) else given
-    given = [given] if isinstance(given, Mapping) else given
-    _expect(
-        isinstance(given, list) and given,
-        "machines",
-        given,
-        "a host name, or a list of host names or of {hostname, ip}",
-    )
-    found, agents_known = [], None
-    for each in given:
-        if isinstance(each, Mapping):
-            fits = (
-                set(each) <= {"hostname", "ip"}
-                and any(each.values())
-                and all(isinstance(value, str) for value in each.values())
-            )
-            _expect(fits, "machines", dict(each), "a mapping with hostname and ip, or one of them")
-            found.append({key: value for key, value in each.items() if value})
+def _machine_ids(client, machines, windows, down=()):
+    """
+    Return the ids of machines, without duplicates.
+
+    A host name is looked up among the machines that are down or scheduled, so that the id is
+    spelled as there, and then among the agents. Raises SaltInvocationError for invalid arguments,
+    CommandExecutionError for an unknown host name.
+    """
+    if isinstance(machines, str):
+        machines = [name.strip() for name in machines.split(",")]
+    elif isinstance(machines, Mapping):
+        machines = [machines]
+    is_valid = isinstance(machines, list) and machines
+    _arguments.require(is_valid, "machines", machines, MACHINES_EXPECTED)
+    candidates = [*down, *_scheduled_machines(windows)]
+    agents = None
+    ids = []
+    for machine in machines:
+        if isinstance(machine, Mapping):
+            ids.append(_check_machine_id(machine))
             continue
-        _expect(isinstance(each, str) and each, "machines", each, "a host name")
-        known = [*down, *(machine for window in windows for machine in window["machines"])]
-        like = [machine for machine in known if machine.get("hostname", "").lower() == each.lower()]
-        if not like:
-            agents_known = _agents(client) if agents_known is None else agents_known
-            like = [
-                {"hostname": one["hostname"], "ip": one["ip"]}
-                for one in agents_known
-                if one["hostname"].lower() == each.lower() and one["ip"]
-            ]
-        if not like:
-            names = _known([one["hostname"] for one in agents_known])
+        is_valid = isinstance(machine, str) and machine
+        _arguments.require(is_valid, "machines", machine, "a host name")
+        match = _machine_with_hostname(candidates, machine)
+        if match is None:
+            agents = _agents(client) if agents is None else agents
+            match = _machine_with_hostname([agent for agent in agents if agent["ip"]], machine)
+        if match is None:
+            names = _describe_available([agent["hostname"] for agent in agents])
             raise CommandExecutionError(
-                f"machines: no agent and no scheduled machine is called {each}. {names}. Or give hostname and ip"
+                f"machines: no agent and no scheduled machine is called {machine}. {names}. "
+                "For a machine without an agent use hostname and ip"
             )
-        found.append(like[0])
-    return list({_machine_key(machine): machine for machine in found}.values())
+        ids.append({key: match[key] for key in ("hostname", "ip") if key in match})
+    return list({_machine_key(machine_id): machine_id for machine_id in ids}.values())
 
 
-def _moment(text):
-    """The moment that a text in ISO 8601 names. ValueError if it names none."""
+def _machine_with_hostname(machines, hostname):
+    for machine in machines:
+        if machine.get("hostname", "").lower() == hostname.lower():
+            return machine
+    return None
+
+
+def _check_machine_id(machine):
+    is_valid = (
+        set(machine) <= {"hostname", "ip"}
+        and any(machine.values())
+        and all(isinstance(value, str) for value in machine.values())
+    )
+    expected = "a mapping with hostname and ip, or one of them"
+    _arguments.require(is_valid, "machines", dict(machine), expected)
+    return {key: value for key, value in machine.items() if value}
+
+
+def _parse_iso_8601(text):
+    """Return the datetime of a text in ISO 8601. Raises ValueError if it is not valid."""
     if hasattr(datetime.datetime, "fromisoformat"):
         return datetime.datetime.fromisoformat(text)
     # Python 3.6
-    return datetime.datetime.strptime(
-        re.sub(r":(\d\d)$", r"\1", text.replace(" ", "T")), "%Y-%m-%dT%H:%M:%S%z"
-    )
+    compact = re.sub(r":(\d\d)$", r"\1", text.replace(" ", "T"))
+    return datetime.datetime.strptime(compact, "%Y-%m-%dT%H:%M:%S%z")
 
 
-def _instant(given):
-    """A point in time as nanoseconds since 1970. Raises SaltInvocationError for what is none, or could be two."""
-    should = (
-        "now, +1h, ISO 8601 with a zone such as 2030-01-01T00:00:00Z, or nanoseconds since 1970"
-    )
-    if given == "now":
-        return round(time.time() * 10**9)
-    if isinstance(given, str) and given.startswith("+"):
-        return round(time.time() * 10**9) + _duration(given[1:], "start")
-    if _is_int(given) and 10**15 <= given < 2**63:  # anything less would be seconds or milliseconds
-        return given
-    if isinstance(given, datetime.datetime):
-        given = given.isoformat()
-    if isinstance(given, str):
+def _nanoseconds_since_1970(time_):
+    """
+    Return a point in time in nanoseconds since 1970.
+
+    Raises SaltInvocationError if it is not valid, or ambiguous because it has no time zone.
+    """
+    if time_ == "now":
+        return round(time.time() * NANOSECONDS)
+    if isinstance(time_, str) and time_.startswith("+"):
+        return round(time.time() * NANOSECONDS) + _duration(time_[1:], "start")
+    if _is_int(time_) and MIN_NANOSECONDS <= time_ < 2**63:
+        return time_
+    if isinstance(time_, datetime.datetime):
+        time_ = time_.isoformat()
+    moment = None
+    if isinstance(time_, str):
         try:
-            found = _moment(re.sub("[Zz]$", "+00:00", given.strip()))
+            moment = _parse_iso_8601(re.sub("[Zz]$", "+00:00", time_.strip()))
         except ValueError:
-            found = None
-        if found and found.tzinfo and found.year < 2262:  # what 64 bits hold
-            return round(found.timestamp() * 10**6) * 1000
-    raise SaltInvocationError(f"start: {given!r} is not {should}")
+            moment = None
+    _arguments.require(
+        moment and moment.tzinfo and moment.year < MAX_YEAR,
+        "start",
+        time_,
+        "now, +1h, ISO 8601 with a zone such as 2030-01-01T00:00:00Z, or nanoseconds since 1970",
+    )
+    return round(moment.timestamp() * 10**6) * 1000
 
 
-def _duration(given, argument="duration"):
-    """A length of time as nanoseconds; None stays None."""
-    if given is None:
+def _duration(duration, argument="duration"):
+    """
+    Return a duration in nanoseconds; None stays None.
+
+    Raises SaltInvocationError if it is not valid.
+    """
+    if duration is None:
         return None
-    if _is_int(given) and given >= SECOND:
-        return given
-    if isinstance(given, str) and re.fullmatch(r"(\d+(\.\d+)?[smhdw])+", given):
-        return round(
-            sum(
-                float(number) * UNITS[unit]
-                for number, unit in re.findall(r"([\d.]+)([smhdw])", given)
-            )
-            * SECOND
-        )
-    raise SaltInvocationError(
-        f"{argument}: {given!r} is not a length of time such as 90m, 2h, 1d12h, or nanoseconds (at least a second)"
+    if _is_int(duration) and duration >= NANOSECONDS:
+        return duration
+    is_valid = isinstance(duration, str) and re.fullmatch(r"(\d+(\.\d+)?[smhdw])+", duration)
+    _arguments.require(
+        is_valid,
+        argument,
+        duration,
+        "a duration such as 90m, 2h, 1d12h, or nanoseconds (at least a second)",
+    )
+    parts = re.findall(r"([\d.]+)([smhdw])", duration)
+    return round(
+        sum(float(number) * SECONDS_PER_UNIT[unit] for number, unit in parts) * NANOSECONDS
     )
 
 
@@ -1926,29 +2038,32 @@ def drain_agent(
     **connection,
 ):
     """
-    Drain an agent: it gets no new tasks, and those that it has are killed.
+    Drain an agent: it gets no new tasks, and its current tasks are killed.
 
     agent
-        Its id or host name.
+        Id or host name of the agent, text.
 
     max_grace_period
-        Seconds, or text such as ``10m``: how long tasks have at most to end, whatever they ask for. Default: as they ask.
+        Maximum time that a task has to terminate: seconds, or text such as ``10m``. Default None:
+        the grace period of the task.
 
     mark_gone
-        Whether the agent is removed for ever once it is drained. Default: False.
+        Boolean: whether to remove the agent permanently once it is drained. Default False.
 
     confirm
-        Has to be True with ``mark_gone``.
+        Must be True with ``mark_gone``. Default False.
 
     again
-        Drain an agent that is drained or draining already: the master then begins anew, with the new settings. Default:
-        False, it stays as it is.
+        Boolean: whether to drain an agent that is draining or drained already once more, with the
+        new settings. Default False: nothing changes.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns what ``mesos.agent`` has of it; None with ``mark_gone`` if it is gone already. Needs Mesos 1.9 (v1 DRAIN_AGENT).
-    Raises CommandExecutionError if there is no such agent, or its machine is scheduled for maintenance.
+    Returns the agent, as ``mesos.agent``; None if ``mark_gone`` has removed it already. It does not
+    wait until the agent is drained. Raises SaltInvocationError for invalid arguments;
+    CommandExecutionError if there is no such agent, or its machine is scheduled for maintenance.
+    Needs Mesos 1.9 (v1 DRAIN_AGENT).
 
     CLI Example:
 
@@ -1956,44 +2071,59 @@ def drain_agent(
 
         salt-call mesos.drain_agent lxb003.devops.test max_grace_period=10m
     """
-    grace = None
-    if max_grace_period is not None:
-        fits = _is_int(max_grace_period) and max_grace_period >= 0
-        grace = (
-            max_grace_period if fits else _duration(max_grace_period, "max_grace_period") // SECOND
-        )
+    grace_period = _grace_period(max_grace_period)
     client = _client(profile, connection)
-    _needs(client, (1, 9), "Draining")
-    found = _one_agent(client, agent)
+    _require_version(client, (1, 9), "Draining")
+    entry = _find_agent(client, agent)
+    agent_id = entry["id"]
     if mark_gone:
-        _confirmed(confirm, f"agent: {found['hostname']} ({found['id']}) would be removed for ever")
-    if found["drain"] and not again:
-        return found
-    payload = {"agent_id": {"value": found["id"]}, "mark_gone": bool(mark_gone)}
-    if grace is not None:
-        payload["max_grace_period"] = {
-            "seconds": grace
-        }  # "10mins", as some documents have it, is refused
-    _write(
-        client,
-        "DRAIN_AGENT",
-        payload,
-        lambda: any(each["id"] == found["id"] and each["drain"] for each in _agents(client)),
-    )
-    return next((each for each in _agents(client) if each["id"] == found["id"]), None)
+        _require_confirmation(
+            confirm, f"agent: {entry['hostname']} ({agent_id}) would be removed permanently"
+        )
+    if entry["drain"] and not again:
+        return entry
+    payload = {"agent_id": {"value": agent_id}, "mark_gone": bool(mark_gone)}
+    if grace_period is not None:
+        # The master rejects text such as "10mins", which some of its documentation uses.
+        payload["max_grace_period"] = {"seconds": grace_period}
+
+    def is_done():
+        agent = _agent_with_id(client, agent_id)
+        return agent is not None and agent["drain"]
+
+    _write(client, "DRAIN_AGENT", payload, is_done)
+    return _agent_with_id(client, agent_id)
+
+
+def _grace_period(max_grace_period):
+    """Return a grace period in seconds; None stays None."""
+    if max_grace_period is None:
+        return None
+    if _is_int(max_grace_period) and max_grace_period >= 0:
+        return max_grace_period
+    return _duration(max_grace_period, "max_grace_period") // NANOSECONDS
+
+
+def _agent_with_id(client, agent_id):
+    """Return an agent, None if it is not registered."""
+    for agent in _agents(client):
+        if agent["id"] == agent_id:
+            return agent
+    return None
 
 
 def deactivate_agent(agent, profile=None, **connection):
     """
-    Give an agent no new tasks; those that it has go on.
+    Deactivate an agent: it gets no new tasks, and its current tasks continue. Idempotent.
 
     agent
-        Its id or host name.
+        Id or host name of the agent, text.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns what ``mesos.agent`` has of it. Needs Mesos 1.9 (v1 DEACTIVATE_AGENT). Does nothing to one that is deactivated.
+    Returns the agent, as ``mesos.agent``. Raises CommandExecutionError if there is no such agent.
+    Needs Mesos 1.9 (v1 DEACTIVATE_AGENT).
 
     CLI Example:
 
@@ -2001,21 +2131,21 @@ def deactivate_agent(agent, profile=None, **connection):
 
         salt-call mesos.deactivate_agent lxb004.devops.test
     """
-    return _activate(agent, "DEACTIVATE_AGENT", True, profile, connection)
+    return _set_deactivated(agent, "DEACTIVATE_AGENT", True, profile, connection)
 
 
 def reactivate_agent(agent, profile=None, **connection):
     """
-    Give an agent that was drained or deactivated tasks again.
+    Reactivate an agent that was drained or deactivated. Idempotent.
 
     agent
-        Its id or host name.
+        Id or host name of the agent, text.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns what ``mesos.agent`` has of it. Needs Mesos 1.9 (v1 REACTIVATE_AGENT). Does nothing to one that is active. Raises
-    CommandExecutionError while it is still draining.
+    Returns the agent, as ``mesos.agent``. Raises CommandExecutionError if there is no such agent,
+    and while it is still draining. Needs Mesos 1.9 (v1 REACTIVATE_AGENT).
 
     CLI Example:
 
@@ -2023,41 +2153,40 @@ def reactivate_agent(agent, profile=None, **connection):
 
         salt-call mesos.reactivate_agent lxb004.devops.test
     """
-    return _activate(agent, "REACTIVATE_AGENT", False, profile, connection)
+    return _set_deactivated(agent, "REACTIVATE_AGENT", False, profile, connection)
 
 
-def _activate(wanted, call, deactivated, profile, connection):
+def _set_deactivated(agent, call, deactivated, profile, connection):
     client = _client(profile, connection)
-    _needs(client, (1, 9), "Deactivating")
-    found = _one_agent(client, wanted)
-    if found["deactivated"] == deactivated:
-        return found
+    _require_version(client, (1, 9), "Deactivating")
+    entry = _find_agent(client, agent)
+    if entry["deactivated"] == deactivated:
+        return entry
 
-    def done():
-        return any(
-            each["id"] == found["id"] and each["deactivated"] == deactivated
-            for each in _agents(client)
-        )
+    def is_done():
+        agent = _agent_with_id(client, entry["id"])
+        return agent is not None and agent["deactivated"] == deactivated
 
-    _write(client, call, {"agent_id": {"value": found["id"]}}, done)
-    return _one_agent(client, found["id"])
+    _write(client, call, {"agent_id": {"value": entry["id"]}}, is_done)
+    return _find_agent(client, entry["id"])
 
 
 def mark_agent_gone(agent, confirm=False, profile=None, **connection):
     """
-    Remove an agent for ever: its tasks are lost, and should it come back it is told to end.
+    Remove an agent permanently: its tasks are lost, and it is shut down if it ever returns.
 
     agent
-        Its id; or its host name, as long as the leader knows it.
+        Id of the agent, text; or its host name while it is registered.
 
     confirm
-        Has to be True.
+        Must be True. Default False.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns the id. Needs Mesos 1.5 (v1 MARK_AGENT_GONE). Raises SaltInvocationError without ``confirm``,
-    CommandExecutionError if there is no such agent. Of one that is gone already it is as good as done.
+    Returns the id, also if the agent has already been removed. Raises SaltInvocationError without
+    ``confirm``, CommandExecutionError if there is no such agent. Needs Mesos 1.5 (v1
+    MARK_AGENT_GONE).
 
     CLI Example:
 
@@ -2066,22 +2195,18 @@ def mark_agent_gone(agent, confirm=False, profile=None, **connection):
         salt-call mesos.mark_agent_gone lxb004.devops.test confirm=True
     """
     client = _client(profile, connection)
-    _needs(client, (1, 5), "Marking agents gone")
-    # An agent that is unreachable is in no list; its id is enough.
-    id_ = (
-        agent
-        if isinstance(agent, str) and re.fullmatch(r"[\w-]+-S\d+", agent)
-        else _one_agent(client, agent)["id"]
+    _require_version(client, (1, 5), "Marking agents gone")
+    # An unreachable agent is not in the list of agents, so an id is not looked up.
+    is_id = isinstance(agent, str) and re.fullmatch(r"[\w-]+-S\d+", agent)
+    agent_id = agent if is_id else _find_agent(client, agent)["id"]
+    _require_confirmation(
+        confirm, f"agent: {agent_id} would be removed permanently, and its tasks lost"
     )
-    _confirmed(confirm, f"agent: {id_} would be removed for ever, and its tasks lost")
-    # It may be repeated as a read may: once it is done it stays so, and 503 means that the master is busy with this agent.
-    client.request(
-        "POST",
-        "/api/v1",
-        body=_body("MARK_AGENT_GONE", {"agent_id": {"value": id_}}),
-        idempotent=True,
-    )
-    return id_
+    # Retried like a read, since the call is idempotent. The master answers 503 while it is busy
+    # with this agent.
+    body = _body("MARK_AGENT_GONE", {"agent_id": {"value": agent_id}})
+    client.request("POST", "/api/v1", body=body, idempotent=True)
+    return agent_id
 
 
 # --- reservations and volumes ---
@@ -2089,16 +2214,17 @@ def mark_agent_gone(agent, confirm=False, profile=None, **connection):
 
 def reservations(agent, profile=None, **connection):
     """
-    Show what is reserved on an agent.
+    Return the reserved resources of an agent.
 
     agent
-        Its id or host name.
+        Id or host name of the agent, text.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns role to ``static`` and ``dynamic`` (cpus; mem and disk in MiB; without volumes) and ``volumes`` (id to ``path`` and
-    ``size`` in MiB). Rests on ``GET /slaves``.
+    Returns a mapping of roles to ``static`` and ``dynamic`` (cpus; mem and disk in MiB; without
+    volumes) and ``volumes`` (id to ``path`` and ``size`` in MiB). Raises CommandExecutionError if
+    there is no such agent. Uses ``GET /slaves``.
 
     CLI Example:
 
@@ -2107,27 +2233,31 @@ def reservations(agent, profile=None, **connection):
         salt-call mesos.reservations lxb001.devops.test
     """
     client = _client(profile, connection)
-    return _reservations(client, _one_agent(client, agent)["id"])
+    return _reservations(client, _find_agent(client, agent)["id"])
 
 
 def _reservations(client, agent_id):
-    shown = _older(client, "/slaves", params={"slave_id": agent_id})["slaves"]
-    found = {}
-    for role_, entries in sorted(
-        (shown[0] if shown else {}).get("reserved_resources_full", {}).items()
-    ):
-        mine = found.setdefault(role_, {"static": {}, "dynamic": {}, "volumes": {}})
-        for each in entries:
-            volume = each.get("disk", {}).get("persistence")
-            if volume:
-                mine["volumes"][volume["id"]] = {
-                    "path": each["disk"]["volume"]["container_path"],
-                    "size": each["scalar"]["value"],
-                }
-            elif "scalar" in each:
-                kind = mine["dynamic" if "reservation" in each else "static"]
-                kind[each["name"]] = round(kind.get(each["name"], 0) + each["scalar"]["value"], 3)
-    return found
+    content = _get_from_leader(client, "/slaves", {"slave_id": agent_id}).json()
+    agents = content["slaves"]
+    resources_by_role = agents[0].get("reserved_resources_full", {}) if agents else {}
+    return {
+        role: _parse_reserved(resources) for role, resources in sorted(resources_by_role.items())
+    }
+
+
+def _parse_reserved(resources):
+    reserved = {"static": {}, "dynamic": {}, "volumes": {}}
+    for resource in resources:
+        volume = resource.get("disk", {}).get("persistence")
+        if volume:
+            reserved["volumes"][volume["id"]] = {
+                "path": resource["disk"]["volume"]["container_path"],
+                "size": resource["scalar"]["value"],
+            }
+        elif "scalar" in resource:
+            kind = "dynamic" if "reservation" in resource else "static"
+            _add_amount(reserved[kind], resource["name"], resource["scalar"]["value"])
+    return reserved
 
 
 def reserve(agent, role, resources, principal=None, profile=None, **connection):
@@ -2135,22 +2265,26 @@ def reserve(agent, role, resources, principal=None, profile=None, **connection):
     Reserve resources of an agent for a role.
 
     agent
-        Its id or host name.
+        Id or host name of the agent, text.
 
     role
-        For whom, such as ``web``.
+        Name of the role, text, such as ``web``.
 
     resources
-        Scalars by name: ``{cpus: 1, mem: 512}``; mem and disk in MiB.
+        Mapping of scalar resources to numbers above 0, such as ``{cpus: 1, mem: 512}``; mem and
+        disk in MiB.
 
     principal
-        Who reserves. Default: the user name of the connection, if there is one: masters with authentication demand it.
+        Principal of the reservation, text. A master with authentication requires one. Default: the
+        ``username`` of the connection, if there is one.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns what ``mesos.reservations`` returns, once it is there: the master accepts (202) before the agent has done it.
-    Raises CommandExecutionError if that is not free (409), or did not come within 10 seconds. Rests on v1 RESERVE_RESOURCES.
+    Returns the result of ``mesos.reservations`` as soon as it contains the reservation, because the
+    master accepts the request (202) before the agent has applied it. Raises SaltInvocationError for
+    invalid arguments; CommandExecutionError if the resources are not available (409), or if the
+    reservation is not visible within 10 seconds. Uses v1 RESERVE_RESOURCES.
 
     CLI Example:
 
@@ -2158,30 +2292,24 @@ def reserve(agent, role, resources, principal=None, profile=None, **connection):
 
         salt-call mesos.reserve lxb001.devops.test web '{cpus: 0.5, mem: 64}'
     """
-    return _reserve("RESERVE_RESOURCES", 1, agent, role, resources, principal, profile, connection)
+    client = _client(profile, connection)
+    return _change_reservation(client, "RESERVE_RESOURCES", 1, agent, role, resources, principal)
 
 
 def unreserve(agent, role, resources, principal=None, profile=None, **connection):
     """
-    Take reservations back that were made with ``mesos.reserve``.
+    Release resources that ``mesos.reserve`` has reserved.
 
-    agent
-        Its id or host name.
-
-    role
-        For whom it was reserved.
-
-    resources
-        Scalars by name: ``{cpus: 1, mem: 512}``; mem and disk in MiB.
-
-    principal
-        Who reserved it. Default: the user name of the connection, if there is one.
+    agent, role, resources, principal
+        See ``mesos.reserve``.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns what ``mesos.reservations`` returns, once it is there. Raises CommandExecutionError if that is not reserved or in
-    use (409), or did not come within 10 seconds. Rests on v1 UNRESERVE_RESOURCES.
+    Returns the result of ``mesos.reservations`` as soon as it shows the release. Raises
+    SaltInvocationError for invalid arguments; CommandExecutionError if the resources are not
+    reserved or are in use (409), or if the release is not visible within 10 seconds. Uses v1
+    UNRESERVE_RESOURCES.
 
     CLI Example:
 
@@ -2189,59 +2317,73 @@ def unreserve(agent, role, resources, principal=None, profile=None, **connection
 
         salt-call mesos.unreserve lxb001.devops.test web '{cpus: 0.5, mem: 64}'
     """
-    return _reserve(
-        "UNRESERVE_RESOURCES", -1, agent, role, resources, principal, profile, connection
-    )
-
-
-def _reserve(call, sign, wanted, role_, given, principal, profile, connection):
-    _role_name(role_)
-    amounts = _amounts("resources", given)
-    _expect(
-        amounts and all(amounts.values()),
-        "resources",
-        given,
-        "scalars above 0, such as {cpus: 1, mem: 512}",
-    )
     client = _client(profile, connection)
-    id_ = _one_agent(client, wanted)["id"]
-    before = _reservations(client, id_).get(role_, {}).get("dynamic", {})
-    reservation = _reservation(client, role_, principal)
+    return _change_reservation(client, "UNRESERVE_RESOURCES", -1, agent, role, resources, principal)
+
+
+def _change_reservation(client, call, sign, agent, role, resources, principal):
+    """Reserve (``sign`` is 1) or release (-1) resources, and wait until that is visible."""
+    _check_role(role)
+    amounts = _check_amounts("resources", resources)
+    is_valid = amounts and all(amounts.values())
+    expected = "scalars above 0, such as {cpus: 1, mem: 512}"
+    _arguments.require(is_valid, "resources", resources, expected)
+    agent_id = _find_agent(client, agent)["id"]
+    reservation = _reservation(client, role, principal)
     entries = [
-        {"name": name, "type": "SCALAR", "scalar": {"value": value}, "reservations": [reservation]}
-        for name, value in amounts.items()
+        {**_scalar(name, value), "reservations": [reservation]} for name, value in amounts.items()
     ]
 
-    def done():
-        now = _reservations(client, id_)
-        held = now.get(role_, {}).get("dynamic", {})
-        moved = all(
-            round(held.get(name, 0) - before.get(name, 0) - sign * value, 3) == 0
+    def dynamic_amounts(current):
+        return current.get(role, {}).get("dynamic", {})
+
+    before = dynamic_amounts(_reservations(client, agent_id))
+
+    def is_changed(current):
+        amounts_now = dynamic_amounts(current)
+        return all(
+            round(amounts_now.get(name, 0) - before.get(name, 0) - sign * value, 3) == 0
             for name, value in amounts.items()
         )
-        return (now,) if moved else None
 
-    _write(client, call, {"agent_id": {"value": id_}, "resources": entries}, done)
-    return _seen(done, f"The master accepted {call}")[0]
+    return _write_operation(client, call, agent_id, "resources", entries, is_changed)
 
 
-def _reservation(client, role_, principal):
+def _reservation(client, role, principal):
     principal = client.setting("username") if principal is None else principal
-    return {"type": "DYNAMIC", "role": role_, **({"principal": principal} if principal else {})}
+    reservation = {"type": "DYNAMIC", "role": role}
+    if principal:
+        reservation["principal"] = principal
+    return reservation
 
 
-def _seen(done, what):
-    """Wait until what was accepted is there. Raises OutcomeUnknown if it does not come."""
-    deadline = time.monotonic() + VERIFY
+def _write_operation(client, call, agent_id, key, entries, is_changed):
+    """
+    Make a call that the master accepts before the agent applies it, and wait for the agent.
+
+    is_changed
+        Called with the reservations of the agent; returns whether they show the change.
+
+    Returns the reservations of the agent. Raises OutcomeUnknown if the change does not show.
+    """
+
+    def changed_reservations():
+        current = _reservations(client, agent_id)
+        return (current,) if is_changed(current) else None
+
+    payload = {"agent_id": {"value": agent_id}, key: entries}
+    _write(client, call, payload, changed_reservations)
+    deadline = time.monotonic() + VERIFY_TIMEOUT
     while True:
-        found = done()
-        if found:
-            return found
+        result = changed_reservations()
+        if result:
+            return result[0]
         if time.monotonic() > deadline:
             raise _http_client.OutcomeUnknown(
-                f"{what}, and it was not there {VERIFY} seconds later: the agent may have refused it"
+                f"The master accepted {call}, but the change was not visible {VERIFY_TIMEOUT} "
+                "seconds later: the agent may have rejected it"
             )
-        time.sleep(0.2)
+        time.sleep(POLL_INTERVAL)
 
 
 def create_volumes(agent, role, volumes, principal=None, profile=None, **connection):
@@ -2249,22 +2391,24 @@ def create_volumes(agent, role, volumes, principal=None, profile=None, **connect
     Create persistent volumes from disk that is reserved for a role.
 
     agent
-        Its id or host name.
+        Id or host name of the agent, text.
 
     role
-        For whom the disk is reserved.
+        Name of the role that the disk is reserved for, text.
 
     volumes
-        Id to ``path`` (in the container) and ``size`` (MiB): ``{data-1: {path: data, size: 100}}``.
+        Mapping of ids to ``path`` (in the container) and ``size`` (MiB), such as
+        ``{data-1: {path: data, size: 100}}``.
 
     principal
-        Who reserved the disk. Default: the user name of the connection, if there is one.
+        Principal of the reservation, see ``mesos.reserve``.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns what ``mesos.reservations`` returns, once they are there. Raises CommandExecutionError if there is not so much
-    reserved disk (409), or they did not come within 10 seconds. Rests on v1 CREATE_VOLUMES.
+    Returns the result of ``mesos.reservations`` as soon as it contains the volumes. Raises
+    SaltInvocationError for invalid arguments; CommandExecutionError if there is not enough reserved
+    disk (409), or if the volumes are not visible within 10 seconds. Uses v1 CREATE_VOLUMES.
 
     CLI Example:
 
@@ -2272,48 +2416,43 @@ def create_volumes(agent, role, volumes, principal=None, profile=None, **connect
 
         salt-call mesos.create_volumes lxb001.devops.test web '{data-1: {path: data, size: 100}}'
     """
-    _role_name(role)
-    _expect(
-        isinstance(volumes, Mapping) and volumes,
-        "volumes",
-        volumes,
-        "a mapping such as {data-1: {path: data, size: 100}}",
-    )
-    for name, each in volumes.items():
-        fits = (
-            isinstance(each, Mapping)
-            and set(each) == {"path", "size"}
-            and _is_number(each["size"])
-            and each["size"] > 0
-        )
-        _expect(
-            fits and isinstance(each["path"], str),
-            f"volumes: {name}",
-            each,
-            "a mapping with path and size (MiB)",
-        )
+    _check_role(role)
+    _check_volumes(volumes)
     client = _client(profile, connection)
-    id_ = _one_agent(client, agent)["id"]
-    entries = [_volume(client, role, name, each, principal) for name, each in volumes.items()]
+    agent_id = _find_agent(client, agent)["id"]
+    entries = [_volume(client, role, name, volume, principal) for name, volume in volumes.items()]
 
-    def done():
-        now = _reservations(client, id_)
-        return (now,) if set(volumes) <= set(now.get(role, {}).get("volumes", {})) else None
+    def is_changed(current):
+        return set(volumes) <= set(_role_volumes(current, role))
 
-    _write(client, "CREATE_VOLUMES", {"agent_id": {"value": id_}, "volumes": entries}, done)
-    return _seen(done, "The master accepted CREATE_VOLUMES")[0]
+    return _write_operation(client, "CREATE_VOLUMES", agent_id, "volumes", entries, is_changed)
 
 
-def _volume(client, role_, name, volume, principal):
+def _role_volumes(current_reservations, role):
+    return current_reservations.get(role, {}).get("volumes", {})
+
+
+def _check_volumes(volumes):
+    is_valid = isinstance(volumes, Mapping) and volumes
+    expected = "a mapping such as {data-1: {path: data, size: 100}}"
+    _arguments.require(is_valid, "volumes", volumes, expected)
+    for name, volume in volumes.items():
+        is_valid = isinstance(volume, Mapping) and set(volume) == {"path", "size"}
+        if is_valid:
+            is_valid = _is_number(volume["size"]) and volume["size"] > 0
+            is_valid = is_valid and isinstance(volume["path"], str)
+        expected = "a mapping with path and size (MiB)"
+        _arguments.require(is_valid, f"volumes: {name}", volume, expected)
+
+
+def _volume(client, role, name, volume, principal):
     persistence = {"id": name}
-    reservation = _reservation(client, role_, principal)
+    reservation = _reservation(client, role, principal)
     if "principal" in reservation:
         persistence["principal"] = reservation["principal"]
     disk = {"persistence": persistence, "volume": {"container_path": volume["path"], "mode": "RW"}}
     return {
-        "name": "disk",
-        "type": "SCALAR",
-        "scalar": {"value": float(volume["size"])},
+        **_scalar("disk", float(volume["size"])),
         "reservations": [reservation],
         "disk": disk,
     }
@@ -2321,28 +2460,29 @@ def _volume(client, role_, name, volume, principal):
 
 def destroy_volumes(agent, role, ids, confirm=False, principal=None, profile=None, **connection):
     """
-    Destroy persistent volumes, with the data on them. The disk stays reserved.
+    Destroy persistent volumes and the data on them. The disk stays reserved.
 
     agent
-        Its id or host name.
+        Id or host name of the agent, text.
 
     role
-        For whom they are.
+        Name of the role that the volumes belong to, text.
 
     ids
-        One id or a list.
+        Id of a volume, or a list of ids.
 
     confirm
-        Has to be True.
+        Must be True. Default False.
 
     principal
-        Who reserved the disk. Default: the user name of the connection, if there is one.
+        Principal of the reservation, see ``mesos.reserve``.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns what ``mesos.reservations`` returns, once they are gone. Raises SaltInvocationError without ``confirm``,
-    CommandExecutionError for volumes that are not there or in use. Rests on v1 DESTROY_VOLUMES.
+    Returns the result of ``mesos.reservations`` as soon as the volumes are removed. Raises
+    SaltInvocationError without ``confirm``; CommandExecutionError for volumes that do not exist or
+    are in use, or if the removal is not visible within 10 seconds. Uses v1 DESTROY_VOLUMES.
 
     CLI Example:
 
@@ -2350,30 +2490,23 @@ def destroy_volumes(agent, role, ids, confirm=False, principal=None, profile=Non
 
         salt-call mesos.destroy_volumes lxb001.devops.test web data-1 confirm=True
     """
-    wanted = [ids] if isinstance(ids, str) else ids
-    _expect(
-        isinstance(wanted, list) and wanted and all(isinstance(each, str) for each in wanted),
-        "ids",
-        ids,
-        "an id or a list of ids",
-    )
+    names = [ids] if isinstance(ids, str) else ids
+    is_valid = isinstance(names, list) and names and all(isinstance(name, str) for name in names)
+    _arguments.require(is_valid, "ids", ids, "an id or a list of ids")
     client = _client(profile, connection)
-    id_ = _one_agent(client, agent)["id"]
-    there = _reservations(client, id_).get(_role_name(role), {}).get("volumes", {})
-    for each in wanted:
-        if each not in there:
-            raise CommandExecutionError(
-                f"ids: {role} has no volume {each} on {agent}. {_known(list(there))}"
-            )
-    _confirmed(confirm, f"ids: the data on {', '.join(wanted)} would be destroyed")
-    entries = [_volume(client, role, name, there[name], principal) for name in wanted]
+    agent_id = _find_agent(client, agent)["id"]
+    volumes = _role_volumes(_reservations(client, agent_id), _check_role(role))
+    for name in names:
+        if name not in volumes:
+            available = _describe_available(list(volumes))
+            raise CommandExecutionError(f"ids: {role} has no volume {name} on {agent}. {available}")
+    _require_confirmation(confirm, f"ids: the data on {', '.join(names)} would be destroyed")
+    entries = [_volume(client, role, name, volumes[name], principal) for name in names]
 
-    def done():
-        now = _reservations(client, id_)
-        return None if set(wanted) & set(now.get(role, {}).get("volumes", {})) else (now,)
+    def is_changed(current):
+        return not set(names) & set(_role_volumes(current, role))
 
-    _write(client, "DESTROY_VOLUMES", {"agent_id": {"value": id_}, "volumes": entries}, done)
-    return _seen(done, "The master accepted DESTROY_VOLUMES")[0]
+    return _write_operation(client, "DESTROY_VOLUMES", agent_id, "volumes", entries, is_changed)
 
 
 # --- logs and files ---
@@ -2381,15 +2514,16 @@ def destroy_volumes(agent, role, ids, confirm=False, principal=None, profile=Non
 
 def logging_level(agent=None, profile=None, **connection):
     """
-    Show how much the leader, or an agent, logs.
+    Return the logging level of the leader or of an agent.
 
     agent
-        Id, host name or URL of an agent. Default: the leading master.
+        Id, host name or URL of an agent, text. Default None: the leader.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns a number, 0 as a rule; more is more. Rests on v1 GET_LOGGING_LEVEL.
+    Returns a number, 0 by default; a higher level logs more. Raises CommandExecutionError if the
+    daemon does not respond. Uses v1 GET_LOGGING_LEVEL.
 
     CLI Example:
 
@@ -2397,30 +2531,31 @@ def logging_level(agent=None, profile=None, **connection):
 
         salt-call mesos.logging_level
     """
-    return _logging_level(_server(profile, connection, agent))
+    return _logging_level(_daemon_client(profile, connection, agent))
 
 
 def _logging_level(client):
-    return _call(client, "GET_LOGGING_LEVEL", needed="level")["level"]
+    return _call(client, "GET_LOGGING_LEVEL", required="level")["level"]
 
 
 def set_logging_level(level, duration="10m", agent=None, profile=None, **connection):
     """
-    Let the leader, or an agent, log more for a while.
+    Raise the logging level of the leader or of an agent for a limited time.
 
     level
-        A number: 0 as usual, 3 and more everything.
+        Integer from 0 (default level) to 100; 3 and above log everything.
 
     duration
-        How long: ``10m``, ``1h`` or nanoseconds. Default: ten minutes.
+        Duration, such as ``10m``, ``1h``, or nanoseconds. Default ten minutes.
 
     agent
-        Id, host name or URL of an agent. Default: the leading master.
+        Id, host name or URL of an agent, text. Default None: the leader.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns the level, read back. Rests on v1 SET_LOGGING_LEVEL.
+    Returns the level that the daemon reports. Raises SaltInvocationError for invalid arguments,
+    CommandExecutionError if the daemon does not respond. Uses v1 SET_LOGGING_LEVEL.
 
     CLI Example:
 
@@ -2428,8 +2563,9 @@ def set_logging_level(level, duration="10m", agent=None, profile=None, **connect
 
         salt-call mesos.set_logging_level 1 duration=5m
     """
-    _expect(_is_int(level) and 0 <= level <= 100, "level", level, "a number from 0 to 100")
-    client = _server(profile, connection, agent)
+    is_valid = _is_int(level) and 0 <= level <= 100
+    _arguments.require(is_valid, "level", level, "a number from 0 to 100")
+    client = _daemon_client(profile, connection, agent)
     payload = {"level": level, "duration": {"nanoseconds": _duration(duration)}}
     _write(client, "SET_LOGGING_LEVEL", payload, lambda: _logging_level(client) == level)
     return _logging_level(client)
@@ -2437,19 +2573,21 @@ def set_logging_level(level, duration="10m", agent=None, profile=None, **connect
 
 def list_files(path, agent=None, profile=None, **connection):
     """
-    List a directory of the leader, or of an agent: the sandbox of a task.
+    List a directory of the leader or of an agent, such as the sandbox of a task.
 
     path
-        Such as ``/master/log``, which is a file and has nothing in it, or the directory of an executor.
+        Absolute path, such as the directory of an executor. ``/master/log`` is a file, and its list
+        is empty.
 
     agent
-        Id, host name or URL of an agent. Default: the leading master.
+        Id, host name or URL of an agent, text. Default None: the leader.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns a list, each with ``path``, ``size`` (bytes), ``mode``, ``uid``, ``gid`` and ``mtime`` (seconds since 1970). Raises
-    CommandExecutionError (404) if there is none. Rests on v1 LIST_FILES.
+    Returns a list, each entry with ``path``, ``size`` (bytes), ``mode``, ``uid``, ``gid`` and
+    ``mtime`` (seconds since 1970). Raises SaltInvocationError for a relative path,
+    CommandExecutionError (404) for one that does not exist. Uses v1 LIST_FILES.
 
     CLI Example:
 
@@ -2457,44 +2595,46 @@ def list_files(path, agent=None, profile=None, **connection):
 
         salt-call mesos.list_files /master/log
     """
-    _expect(isinstance(path, str) and path.startswith("/"), "path", path, "an absolute path")
-    found = _call(_server(profile, connection, agent), "LIST_FILES", {"path": path}).get(
-        "file_infos", []
-    )
-    return [
-        {
-            "path": each["path"],
-            "size": each.get("size"),
-            "mode": each.get("mode"),
-            "uid": each.get("uid"),
-            "gid": each.get("gid"),
-            "mtime": each.get("mtime", {}).get("nanoseconds", 0) / SECOND,
-        }
-        for each in found
-    ]
+    _require_absolute_path(path)
+    content = _call(_daemon_client(profile, connection, agent), "LIST_FILES", {"path": path})
+    return [_parse_file_info(entry) for entry in content.get("file_infos", [])]
+
+
+def _parse_file_info(entry):
+    return {
+        "path": entry["path"],
+        "size": entry.get("size"),
+        "mode": entry.get("mode"),
+        "uid": entry.get("uid"),
+        "gid": entry.get("gid"),
+        "mtime": entry.get("mtime", {}).get("nanoseconds", 0) / NANOSECONDS,
+    }
 
 
 def read_file(path, offset=0, length=65536, agent=None, profile=None, **connection):
     """
-    Read a part of a file of the leader, or of an agent.
+    Read a part of a file of the leader or of an agent.
 
     path
-        Such as ``/master/log``, ``/slave/log``, or ``stdout`` below the directory of an executor.
+        Absolute path, such as ``/master/log``, ``/slave/log``, or ``stdout`` in the directory of an
+        executor.
 
     offset
-        Where to begin, in bytes; with a minus sign: so many before its end. Default: 0.
+        Where to start: number of bytes from the begin, or before the end if it is negative.
+        Default 0.
 
     length
-        How many bytes at most. Default: 65,536.
+        Maximum number of bytes to read, 1 to 16,777,216. Default 65,536.
 
     agent
-        Id, host name or URL of an agent. Default: the leading master.
+        Id, host name or URL of an agent, text. Default None: the leader.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns ``size`` (bytes, of the whole file), ``offset`` and ``text``. Raises CommandExecutionError (404) if there is none,
-    (403) for those who may not read it. Rests on v1 READ_FILE.
+    Returns ``size`` (of the complete file, bytes), ``offset`` (bytes from the begin) and ``text``.
+    Raises SaltInvocationError for invalid arguments; CommandExecutionError if the file does not
+    exist (404) or the user may not read it (403). Uses v1 READ_FILE.
 
     CLI Example:
 
@@ -2502,48 +2642,50 @@ def read_file(path, offset=0, length=65536, agent=None, profile=None, **connecti
 
         salt-call mesos.read_file /master/log offset=-500
     """
-    _expect(isinstance(path, str) and path.startswith("/"), "path", path, "an absolute path")
-    _expect(_is_int(offset), "offset", offset, "a number of bytes")
-    _expect(
-        _is_int(length) and 0 < length <= 16 * 2**20,
-        "length",
-        length,
-        "a number of bytes from 1 to 16777216",
-    )
-    client = _server(profile, connection, agent)
+    _require_absolute_path(path)
+    _arguments.require(_is_int(offset), "offset", offset, "a number of bytes")
+    is_valid = _is_int(length) and 0 < length <= MAX_READ_LENGTH
+    expected = f"a number of bytes from 1 to {MAX_READ_LENGTH}"
+    _arguments.require(is_valid, "length", length, expected)
+    client = _daemon_client(profile, connection, agent)
     if offset < 0:
-        size = _call(client, "READ_FILE", {"path": path, "offset": 0, "length": 1}, "size")["size"]
+        payload = {"path": path, "offset": 0, "length": 1}
+        size = _call(client, "READ_FILE", payload, "size")["size"]
         offset = max(0, size + offset)
-    found = _call(client, "READ_FILE", {"path": path, "offset": offset, "length": length}, "data")
-    return {
-        "size": found["size"],
-        "offset": offset,
-        "text": base64.b64decode(found["data"]).decode("utf-8", "replace"),
-    }
+    payload = {"path": path, "offset": offset, "length": length}
+    content = _call(client, "READ_FILE", payload, "data")
+    text = base64.b64decode(content["data"]).decode("utf-8", "replace")
+    return {"size": content["size"], "offset": offset, "text": text}
+
+
+def _require_absolute_path(path):
+    is_valid = isinstance(path, str) and path.startswith("/")
+    _arguments.require(is_valid, "path", path, "an absolute path")
 
 
 def api_call(call, payload=None, agent=None, confirm=False, profile=None, **connection):
     """
-    Make any call of the v1 operator API: the way out for what has no function here.
+    Make any call of the v1 operator API, for calls that have no function in this module.
 
     call
-        Its type, such as ``GET_OPERATIONS``.
+        Type of the call, text, such as ``GET_OPERATIONS``.
 
     payload
-        What goes with it, a mapping: the member of the call's own name, without that name.
+        Mapping with the arguments of the call. It is sent under the name of the call. Default None.
 
     agent
-        Id, host name or URL of an agent. Default: the leading master.
+        Id, host name or URL of an agent, text. Default None: the leader.
 
     confirm
-        Has to be True for calls that cannot be taken back. REMOVE_QUOTA is one of them: it kills the leading master if the
-        role has no quota.
+        Must be True for calls that cannot be undone. Default False. One of them is REMOVE_QUOTA,
+        which kills the leading master if the role has no quota.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection``.
+        See ``mesos.connection``.
 
-    Returns the answer as it is, with its ``type``; None where it is empty. Only calls that begin with GET, LIST or READ are
-    repeated if there is no answer. Streams (SUBSCRIBE ...) are refused.
+    Returns the response with its ``type``, None if it is empty. Only calls that start with GET,
+    LIST or READ are retried. Raises SaltInvocationError without ``confirm``, and for calls that
+    open a stream (SUBSCRIBE and others); CommandExecutionError if the daemon rejects the call.
 
     CLI Example:
 
@@ -2552,95 +2694,104 @@ def api_call(call, payload=None, agent=None, confirm=False, profile=None, **conn
         salt-call mesos.api_call GET_OPERATIONS
         salt-call mesos.api_call READ_FILE '{path: /master/log, offset: 0, length: 100}'
     """
-    _expect(
-        isinstance(call, str) and re.fullmatch("[A-Z_]+", call),
-        "call",
-        call,
-        "the type of a call, such as GET_OPERATIONS",
-    )
-    _expect(call not in STREAMS, "call", call, "one with an answer: this one is a stream")
-    _expect(payload is None or isinstance(payload, Mapping), "payload", payload, "a mapping")
+    is_valid = isinstance(call, str) and re.fullmatch("[A-Z_]+", call)
+    _arguments.require(is_valid, "call", call, "the type of a call, such as GET_OPERATIONS")
+    is_valid = call not in STREAMING_CALLS
+    _arguments.require(is_valid, "call", call, "a call with one response; this one opens a stream")
+    is_valid = payload is None or isinstance(payload, Mapping)
+    _arguments.require(is_valid, "payload", payload, "a mapping")
     if call in IRREVERSIBLE:
-        _confirmed(confirm, f"call: {call} {IRREVERSIBLE[call]}")
-    read = call.startswith(("GET_", "LIST_", "READ_"))
-    payload = {} if payload is None and call == "GET_METRICS" else payload
-    answer = _server(profile, connection, agent).request(
-        "POST", "/api/v1", body=_body(call, payload), idempotent=read
-    )
-    return answer.json() if answer.body else None
+        _require_confirmation(confirm, f"call: {call} {IRREVERSIBLE[call]}")
+    if payload is None and call == "GET_METRICS":
+        payload = {}
+    is_read = call.startswith(("GET_", "LIST_", "READ_"))
+    client = _daemon_client(profile, connection, agent)
+    body = _body(call, payload)
+    response = client.request("POST", "/api/v1", body=body, idempotent=is_read)
+    return response.json() if response.body else None
 
 
-# --- how it is asked ---
+# --- requests ---
 
 
-def _server(profile, connection, agent_wanted):
+def _daemon_client(profile, connection, agent):
+    """Return a client for an agent, or for the leader if there is no agent."""
     client = _client(profile, connection)
-    return client if agent_wanted is None else _agent_client(client, agent_wanted)
+    return client if agent is None else _agent_client(client, agent)
 
 
 def _body(call, payload=None):
     return {"type": call} if payload is None else {"type": call, call.lower(): payload}
 
 
-def _call(client, call, payload=None, needed=None):
-    """Make a v1 call that reads; returns the member of its answer, empty if there is none, with at least what is needed in it."""
-    answer = client.request("POST", "/api/v1", body=_body(call, payload), idempotent=True)
-    found = answer.json()
-    told = found.get(call.lower(), {})
-    if found.get("type") != call or (needed and needed not in told):
-        raise answer.error(
-            _http_client.HttpError, f"not how Mesos answers {call}: {answer.summary()}"
-        )
-    return told
+def _call(client, call, payload=None, required=None):
+    """
+    Make a v1 call that reads. Returns the content of the response, empty if there is none.
+
+    Raises HttpError if the response is not one to this call, or has no member ``required``.
+    """
+    response = client.request("POST", "/api/v1", body=_body(call, payload), idempotent=True)
+    answer = response.json()
+    content = answer.get(call.lower(), {})
+    if answer.get("type") != call or (required and required not in content):
+        raise _unexpected_response(response, call)
+    return content
 
 
-def _write(client, call, payload, done):
-    """Make a v1 call that changes something; where no answer comes ``done`` tells whether it is done."""
-    return client.write("POST", "/api/v1", done, body=_body(call, payload), idempotent=False)
+def _unexpected_response(response, request):
+    return response.error(
+        _http_client.HttpError,
+        f"this is not the response of a Mesos master to {request}: {response.summary()}",
+    )
 
 
-def _older_answer(client, path, params=None):
-    """GET one of the older endpoints of the leader, after making sure that it has recovered: before, these show nothing."""
+def _write(client, call, payload, is_done):
+    """Make a v1 call that writes. If the response is lost, ``is_done`` tells whether it worked."""
+    return client.write("POST", "/api/v1", is_done, body=_body(call, payload), idempotent=False)
+
+
+def _get_from_leader(client, path, params=None):
+    """
+    GET one of the older endpoints, after a check that the leader has recovered.
+
+    Before that, these endpoints answer with empty lists.
+    """
     _call(client, "GET_HEALTH")
     return client.get(path, params=params)
 
 
-def _older(client, path, params=None):
-    return _older_answer(client, path, params).json()
-
-
 def _version(client):
-    """The version of the masters, as numbers, asked anew each time: they may be in the middle of an update."""
-    answer = client.get("/version")
-    match = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", str(answer.json().get("version")))
+    """
+    Return the version of the masters as a tuple of numbers.
+
+    It is never cached, since an upgrade may be in progress.
+    """
+    response = client.get("/version")
+    match = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", str(response.json().get("version")))
     if not match:
-        raise answer.error(
-            _http_client.HttpError, f"not how a Mesos master answers: {answer.summary()}"
-        )
+        raise _unexpected_response(response, "GET /version")
     return tuple(int(part or 0) for part in match.groups())
 
 
-def _needs(client, version_needed, what):
-    found = _version(client)
-    if found < version_needed:
-        shown = ".".join(map(str, version_needed))
+def _require_version(client, minimum, action):
+    version = _version(client)
+    if version < minimum:
         raise CommandExecutionError(
-            f"{what} needs Mesos {shown}; these masters have {'.'.join(map(str, found))}"
+            f"{action} needs Mesos {_version_text(minimum)}; "
+            f"these masters have {_version_text(version)}"
         )
+
+
+def _version_text(version):
+    return ".".join(str(part) for part in version)
 
 
 # --- arguments ---
 
 
-def _expect(fits, argument, value, should):
-    """Raise SaltInvocationError, with the argument, what it is and what it should be, unless it fits."""
-    if not fits:
-        raise SaltInvocationError(f"{argument}: {value!r} is not {should}")
-
-
-def _confirmed(confirm, what):
+def _require_confirmation(confirm, effect):
     if confirm is not True:
-        raise SaltInvocationError(f"{what}. If that is meant: confirm=True")
+        raise SaltInvocationError(f"{effect}. To confirm this, use confirm=True")
 
 
 def _is_int(value):
@@ -2651,14 +2802,15 @@ def _is_number(value):
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _role_name(name, argument="role"):
-    """Return the name of a role. Raises SaltInvocationError if Mesos would refuse it."""
-    fits = isinstance(name, str) and all(
-        part
-        and part not in (".", "..")
-        and not part.startswith("-")
-        and not re.search(r"[\s\b]", part)
-        for part in name.split("/")
-    )
-    _expect(fits, argument, name, "the name of a role, such as web or web/frontend")
+def _check_role(name, argument="role"):
+    """Return the name of a role. Raises SaltInvocationError if Mesos would reject it."""
+    is_valid = isinstance(name, str) and all(_is_role_part(part) for part in name.split("/"))
+    expected = "the name of a role, such as web or web/frontend"
+    _arguments.require(is_valid, argument, name, expected)
     return name
+
+
+def _is_role_part(part):
+    if part in ("", ".", "..") or part.startswith("-"):
+        return False
+    return not re.search(r"[\s\b]", part)

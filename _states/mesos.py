@@ -1,12 +1,14 @@
 """
-Promises about Mesos.
+States for Mesos.
 
-``mesos.flags_managed`` owns the directory that a daemon reads its flags from: one file a flag, and nothing else.
-``mesos.leader_available`` and ``mesos.agents_registered`` are gates: they wait for the cluster and change nothing.
+``mesos.flags_managed`` manages the directory that a daemon reads its flags from: one file for each
+flag. ``mesos.leader_available`` and ``mesos.agents_registered`` are readiness checks: they wait for
+the cluster and change nothing.
 
-All others are about the cluster as a whole: who may have how much of it, and which machines rest. It does not matter which
-minion applies them, and one is enough. Changes are ``{path: {"old": ..., "new": ...}}`` of what differs, with paths such as
-``/limits/cpus``; with ``test=True`` they are the same, and nothing is sent.
+All other states are about the cluster: quotas, weights, maintenance, agents and frameworks. Apply
+them on one minion, no matter which. They report the differences as
+``{path: {"old": ..., "new": ...}}``, with paths such as ``/limits/cpus``. With ``test=True`` they
+report the same and change nothing.
 """
 
 import datetime
@@ -26,19 +28,23 @@ importlib.reload(_declared)
 importlib.reload(_ready)
 importlib.reload(_flag_directory)
 
-INTERVAL = 0.5  # seconds between two looks at an agent that drains
-SECOND = 10**9
-# What these make of a machine.
-MODES = {
+DRAIN_POLL_INTERVAL = 0.5  # seconds
+MIN_DRAIN_TIMEOUT = 1
+MAX_DRAIN_TIMEOUT = 86400
+MAX_TASKS_IN_COMMENT = 10
+NANOSECONDS = 10**9
+# The mode of a machine after each of these states.
+MACHINE_MODES = {
     "maintenance_scheduled": "DRAINING",
     "machine_down": "DOWN",
     "machine_up": "UP",
     "maintenance_cancelled": "UP",
 }
-# The states of a task that is still there.
-LIVE = ("TASK_STAGING", "TASK_STARTING", "TASK_RUNNING", "TASK_KILLING")
-# What tells a framework from others; all else changes while it works.
-FRAMEWORK = ("id", "name", "user", "roles", "hostname", "webui_url", "principal")
+ACTIVE_TASK_STATES = ("TASK_STAGING", "TASK_STARTING", "TASK_RUNNING", "TASK_KILLING")
+# The fields of a framework that do not change while it is running.
+FRAMEWORK_FIELDS = ("id", "name", "user", "roles", "hostname", "webui_url", "principal")
+GRACE_PERIOD = re.compile(r"(\d+(\.\d+)?[smhdw])+")
+MACHINES_EXPECTED = "a host name, or a list of host names or of {hostname, ip}"
 
 
 def flags_managed(
@@ -53,11 +59,13 @@ def flags_managed(
     dir_mode="0755",
 ):
     """
-    Own a directory of flag files, such as ``/etc/mesos-master`` or, for Marathon up to 1.4 and Chronos, their ``conf``.
+    Manage a directory of flag files: one file for each flag, and nothing else.
 
-    Each file there is a flag, whatever it is called: ``quorum.rpmnew`` or ``quorum~`` keeps a master from starting. So
-    a file is written for each flag, and everything else is removed, subdirectories included; names that begin with a
-    dot are left alone, as the daemons do. Files are replaced whole, and not touched if nothing differs.
+    Examples are ``/etc/mesos-master``, and the ``conf`` directories of Chronos and of Marathon up
+    to 1.4. The daemons take each file in it for a flag: ``quorum.rpmnew`` or ``quorum~`` keeps a
+    master from starting. Therefore every other file and subdirectory is removed, except for names
+    that begin with a dot, which the daemons ignore. Files are replaced atomically, and only if
+    they differ.
 
     .. code-block:: yaml
 
@@ -78,33 +86,39 @@ def flags_managed(
             - group: root
 
     name
-        The directory, an absolute path. Made if it is missing and there is something to put in.
+        Absolute path of the directory. It is created if it is missing and there are flags.
 
     flags
-        Values by name. ``true`` and ``false`` are written as such, mappings and lists as JSON, ``null`` is no flag.
-        ``?name`` is a bare flag, present if ``true``. ``attributes`` and ``resources``, if they are mappings, become
-        a directory with a file for each entry; in there a list is a Mesos range (``[31000-32000]``) if all of it is
-        numbers, else a set (``{a,b}``).
+        Mapping of names to values. Default: no flags. Booleans are written as ``true`` and
+        ``false``, mappings and lists as JSON; ``null`` means no flag. ``?name`` is a flag without a
+        value, present if it is ``true``. If ``attributes`` or ``resources`` is a mapping, it
+        becomes a directory with a file for each entry. In it, a list of numbers is written as a
+        Mesos range (``[31000-32000]``), any other list as a set (``{a,b}``).
 
     secrets
-        More flags, whose files only their owner can read and whose values are not shown. A mapping, or better the
-        pillar key of one (``mesos:slave:secrets``), which keeps the values out of the arguments of the state. Written
-        without a newline at the end, as some programs take it for a part of the secret.
+        Mapping of more flags, whose values are not reported; or, better, the pillar key of such a
+        mapping (``mesos:slave:secrets``), which keeps the values out of the arguments of the state.
+        Only the owner can read their files. They end without a newline, which some programs would
+        take for a part of the secret. Default: no secrets.
 
     environment
-        Names of the variables that the daemon gets elsewhere: ``LOGS``, ``PORT``, ``MESOS_QUORUM`` and the like are
-        flags too, and given twice are fatal.
+        List of the environment variables of the daemon, default none. Variables such as ``LOGS``,
+        ``PORT`` and ``MESOS_QUORUM`` set flags as well, and a daemon does not start if a flag is
+        set twice.
 
     aliases
-        Other names of flags, old name to new name, for the same reason.
+        Mapping of old names of flags to new ones, to detect a flag that is set under both. Default:
+        no aliases.
 
     user, group
-        Owner of directory and files. Left as they are if not given; who runs Salt owns new ones then.
+        Owner and group of the directory and its files, text. Default None: they do not change, and
+        new files belong to the user that runs Salt.
 
     mode, dir_mode
-        Permissions, in quotes. Files of ``secrets`` have ``'0600'``.
+        Permissions of files and directories, text in quotes. Default ``'0644'`` and ``'0755'``.
+        Files of ``secrets`` always have ``'0600'``.
 
-    Fails, before anything is changed, if a name or a value makes no sense or a flag is given in two spellings.
+    Fails, before it changes anything, for invalid names and values, and if a flag is set twice.
     """
     if isinstance(secrets, str):
         # Since Salt 3008 pillar.get returns asterisks outside of templates.
@@ -125,6 +139,9 @@ def flags_managed(
     return _declared.run_plan(name, __opts__["test"], make_plan, show_secrets=True)
 
 
+# --- readiness checks ---
+
+
 def leader_available(name, url=None, member=None, timeout=120):
     """
     Wait until the masters have a leader that has recovered its registry. Changes nothing.
@@ -137,63 +154,73 @@ def leader_available(name, url=None, member=None, timeout=120):
             - timeout: 120
 
     name
-        Free text.
+        Any text.
 
     url
-        Where the masters are: a URL, several with commas, or a list. If not given the setting ``mesos:url`` counts, else
-        ``http://127.0.0.1:5050``. All of them, if ``member`` is given.
+        URLs of the masters, as a list or separated by commas. Default: the setting ``mesos:url``,
+        otherwise ``http://127.0.0.1:5050``. With ``member`` it must name all masters.
 
     member
-        The URL of one of the masters, for a gate behind each of them: this one must be healthy. It must also name a
-        leader that has recovered, as soon as a majority of ``url`` is healthy; so the first of three does not wait for
-        the others, which are yet to come. Nor does the second, where every healthy master says that its log is not
-        recovered: it is new then, and begins when all masters are there, so that the last one waits for the leader.
-        With a leader its own replica of the log must have caught up, or the next disk could go before this one is of use.
+        URL of one master, to check each master in turn after it was started. Default None. This
+        master must be healthy, and:
+
+        * As long as at most half of the masters in ``url`` are healthy, nothing else is required.
+          So the first of three masters does not wait for the others, which are started later.
+        * Nothing else is required either if some masters are not healthy and all healthy ones
+          report that their log has not recovered. The log is new then, and is initialized when all
+          masters are running, so the last one waits for the leader.
+        * Otherwise the master must know a leader that has recovered, and its own replica of the log
+          must have recovered. Otherwise, restarting the next master could lose the majority of the
+          replicas.
 
     timeout
-        Seconds. 0: ask once.
+        Seconds to wait, default 120. 0 means to check once.
 
-    Fails with what each master last said.
+    Fails with the latest error of each master.
     """
-    masters, leader = __salt__["mesos.masters"], __salt__["mesos.leader"]
+    masters = __salt__["mesos.masters"]
+    leader = __salt__["mesos.leader"]
     if member is not None and not (isinstance(member, str) and member):
-        return {
-            "name": name,
-            "result": False,
-            "changes": {},
-            "comment": "member: should be the URL of one master",
-        }
+        comment = "member: should be the URL of one master"
+        return {"name": name, "result": False, "changes": {}, "comment": comment}
 
-    def question(seconds):
+    def check(request_timeout):
+        options = {"timeout": request_timeout, "retries": 0}
+        status = None
         if member is not None:
-            own = masters(url=member, timeout=seconds, retries=0)[0]
-            if not own["healthy"]:
-                return False, own["error"]
-            known = masters(url=url, timeout=seconds, retries=0)
-            healthy = sum(each["healthy"] for each in known)
-            if healthy * 2 <= len(known):
-                return (
-                    True,
-                    f"{own['url']} is healthy, which {healthy} of {len(known)} masters are: too few for a leader",
-                )
-            # Who does not tell may have a log that is in use.
-            if healthy < len(known) and all(
-                each["log_recovered"] is False for each in known if each["healthy"]
-            ):
-                begins = f"the log of the masters is new and begins when all {len(known)} are there: {healthy} are"
-                return True, f"{own['url']} is healthy; {begins}"
-        found = leader(url=url if member is None else member, timeout=seconds, retries=0)
-        if not found["recovered"]:
-            return (
-                False,
-                f"{found['url']} was elected and has not said yet that it has recovered: {found['error']}",
-            )
-        if member is not None and own["log_recovered"] is False:
-            return False, f"{own['url']} has not caught up with the log of the other masters yet"
-        return True, f"{found['url']} leads and has recovered"
+            status = masters(url=member, **options)[0]
+            if not status["healthy"]:
+                return False, status["error"]
+            reason = _reason_for_no_leader(masters(url=url, **options))
+            if reason:
+                return True, f"{status['url']} is healthy. {reason}"
+        elected = leader(url=url if member is None else member, **options)
+        if not elected["recovered"]:
+            error = elected["error"]
+            return False, f"{elected['url']} is elected, but not known to have recovered: {error}"
+        if status is not None and status["log_recovered"] is False:
+            return False, f"{status['url']} has not caught up with the replicated log yet"
+        return True, f"{elected['url']} leads and has recovered"
 
-    what = "a leader that has recovered" + (f", as {member} sees it" if member is not None else "")
-    return _ready.wait_until_ready(name, what, question, timeout, __opts__["test"])
+    subject = "a leader that has recovered"
+    if member is not None:
+        subject += f", according to {member}"
+    return _ready.wait_until_ready(name, subject, check, timeout, __opts__["test"])
+
+
+def _reason_for_no_leader(masters):
+    """Return why there cannot be a leader yet, None if there should be one."""
+    healthy = [master for master in masters if master["healthy"]]
+    if len(healthy) * 2 <= len(masters):
+        return f"{len(healthy)} of {len(masters)} masters are healthy, too few to elect a leader"
+    # If a master does not tell whether its log has recovered (None), the log may be in use.
+    is_new = all(master["log_recovered"] is False for master in healthy)
+    if is_new and len(healthy) < len(masters):
+        return (
+            f"The replicated log is new and will be initialized when all {len(masters)} masters "
+            f"are running. {len(healthy)} are healthy"
+        )
+    return None
 
 
 def agents_registered(name, agents=None, count=None, url=None, timeout=120):
@@ -208,77 +235,85 @@ def agents_registered(name, agents=None, count=None, url=None, timeout=120):
             - timeout: 180
 
     name
-        Free text.
+        Any text.
 
     agents
-        Those that must be active, by the host name that they give themselves (flag ``hostname``; upper and lower case
-        are the same).
+        List of the host names of agents that must be active, as in their flag ``hostname``. Case
+        does not matter. Default None.
 
     count
-        How many must be active at least, whoever they are. This or ``agents`` is needed; both may be given.
+        Number of agents that must be active, at least. Default None. This or ``agents`` is
+        required; both are allowed.
 
     url
-        Where the masters are: a URL, several with commas, or a list. If not given the setting ``mesos:url`` counts, else
-        ``http://127.0.0.1:5050``.
+        URLs of the masters, as a list or separated by commas. Default: the setting ``mesos:url``,
+        otherwise ``http://127.0.0.1:5050``.
 
     timeout
-        Seconds. 0: ask once.
+        Seconds to wait, default 120. 0 means to check once.
 
-    Fails with the agents that are missing and what the leader says of them, or with what each master said.
+    Fails with the status of each agent that is not active, or with the error of each master.
     """
-    ask = __salt__["mesos.agents"]
+    list_agents = __salt__["mesos.agents"]
     names = [agents] if isinstance(agents, str) else agents
-    fault = ""
-    if names is None and count is None:
-        fault = "agents, count: one of them is needed"
-    elif names is not None and not (
-        isinstance(names, list) and all(isinstance(each, str) and each for each in names)
-    ):
-        fault = "agents: should be a list of host names"
-    elif count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 0):
-        fault = f"count: {count!r} is no number of agents"
-    if fault:
-        return {"name": name, "result": False, "changes": {}, "comment": fault}
+    error = _agents_registered_error(names, count)
+    if error:
+        return {"name": name, "result": False, "changes": {}, "comment": error}
     names = names or []
 
-    def question(seconds):
-        known = ask(url=url, timeout=seconds, retries=0)
-        active = {each["hostname"].lower() for each in known if each["active"]}
-        missing = [each for each in names if each.lower() not in active]
-        number = sum(each["active"] for each in known)
-        said = [f"{each}: {_agent_as_known(each, known)}" for each in missing]
-        if count is not None and number < count:
-            said.append(f"{number} of at least {count} agents are active")
-        return not said, "\n".join(said) or f"{number} agents are active" + (
-            f", {', '.join(names)} among them" if names else ""
-        )
+    def check(request_timeout):
+        registered = list_agents(url=url, timeout=request_timeout, retries=0)
+        active = [agent["hostname"].lower() for agent in registered if agent["active"]]
+        missing = [hostname for hostname in names if hostname.lower() not in active]
+        problems = [f"{hostname}: {_describe_agent(hostname, registered)}" for hostname in missing]
+        if count is not None and len(active) < count:
+            problems.append(f"{len(active)} of at least {count} agents are active")
+        if problems:
+            return False, "\n".join(problems)
+        including = f", including {', '.join(names)}" if names else ""
+        return True, f"{len(active)} agents are active{including}"
 
-    what = " and ".join(
-        [
-            *([f"the agents {', '.join(names)}"] if names else []),
-            *([f"{count} agents"] if count is not None else []),
-        ]
-    )
-    return _ready.wait_until_ready(name, what or "no agents", question, timeout, __opts__["test"])
+    subjects = []
+    if names:
+        subjects.append(f"the agents {', '.join(names)}")
+    if count is not None:
+        subjects.append(f"{count} agents")
+    subject = " and ".join(subjects) or "no agents"
+    return _ready.wait_until_ready(name, subject, check, timeout, __opts__["test"])
 
 
-def _agent_as_known(name, known):
-    """What the leader says of an agent that is not active."""
-    for each in known:
-        if each["hostname"].lower() == name.lower():
-            if each["recovered"]:
-                return "known from before, has not come back since the leader changed"
-            return (
-                "deactivated by an operator"
-                if each["deactivated"]
-                else "registered, and does not answer the leader"
-            )
+def _agents_registered_error(names, count):
+    """Return what is wrong with arguments of agents_registered, None if they are valid."""
+    if names is None and count is None:
+        return "agents, count: one of them is required"
+    if names is not None:
+        is_list = isinstance(names, list)
+        if not is_list or not all(isinstance(name, str) and name for name in names):
+            return "agents: should be a list of host names"
+    if count is not None and not (_is_int(count) and count >= 0):
+        return f"count: {count!r} should be a number of agents, 0 or more"
+    return None
+
+
+def _describe_agent(hostname, agents):
+    """Return the status of an agent that is not active."""
+    for agent in agents:
+        if agent["hostname"].lower() != hostname.lower():
+            continue
+        if agent["recovered"]:
+            return "in the registry, but has not reregistered since the leader changed"
+        if agent["deactivated"]:
+            return "deactivated by an operator"
+        return "registered, but disconnected from the leader"
     return "not registered"
+
+
+# --- quota and weights ---
 
 
 def quota_present(name, limits=None, guarantees=None, force=False, profile=None, **connection):
     """
-    Keep the quota of a role as it is declared.
+    Ensure that a role has the declared quota.
 
     .. code-block:: yaml
 
@@ -288,34 +323,35 @@ def quota_present(name, limits=None, guarantees=None, force=False, profile=None,
             - guarantees: {cpus: 2}
 
     name
-        The role. Nested roles (``a/b``) have no quota of their own.
+        Name of the role. Nested roles (``a/b``) have no quota of their own.
 
     limits, guarantees
-        Scalars by resource; mem and disk in MiB. One of the two has to be given: what is left out stays as it is, ``{}``
-        removes it. Mesos counts in thousandths, and a guarantee of 0 is none; a limit of 0 lets the role have nothing of it.
-        Limits need Mesos 1.9.
+        Mappings of scalar resources to numbers; mem and disk in MiB. At least one of the two is
+        required. The other one does not change; ``{}`` removes it. Mesos counts in thousandths, so
+        smaller differences are ignored. A guarantee of 0 is no guarantee; a limit of 0 means that
+        the role gets nothing of the resource. Limits need Mesos 1.9.
 
     force
-        True: let the master accept guarantees above the capacity of the cluster, and limits below what the role already has.
-        Default False.
+        Boolean: whether the leader accepts guarantees above the capacity of the cluster, and limits
+        below what the role already uses. Default False.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection`` of the execution module.
+        See ``mesos.connection`` of the execution module.
 
-    Before Mesos 1.9 a quota is removed and set anew, and in between the role has none; if the new one is refused it gets the
-    old one again.
+    Before Mesos 1.9 a quota is removed and set again, and the role has none in between. If the new
+    quota is rejected, the role gets the previous one.
     """
-    ask = _module(profile, connection)
+    call = _module(profile, connection)
     declared = {"limits": limits, "guarantees": guarantees}
 
     def differences():
-        _expect(isinstance(force, bool), "force", force, "True or False")
-        return ask("diff_quota", name, **declared)
+        _require(isinstance(force, bool), "force", force, "True or False")
+        return call("diff_quota", name, **declared)
 
-    return _kept(
+    return _run_cluster_plan(
         name,
         differences,
-        lambda changes: ask("set_quota", name, force=force, **declared),
+        lambda changes: call("set_quota", name, force=force, **declared),
         f"The quota of {name} is as declared",
         lambda changes: f"The quota of {name}",
         "set",
@@ -324,7 +360,7 @@ def quota_present(name, limits=None, guarantees=None, force=False, profile=None,
 
 def quota_absent(name, profile=None, **connection):
     """
-    Keep a role without a quota.
+    Ensure that a role has no quota.
 
     .. code-block:: yaml
 
@@ -332,16 +368,16 @@ def quota_absent(name, profile=None, **connection):
           mesos.quota_absent: []
 
     name
-        The role.
+        Name of the role.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection`` of the execution module.
+        See ``mesos.connection`` of the execution module.
     """
-    ask = _module(profile, connection)
-    return _kept(
+    call = _module(profile, connection)
+    return _run_cluster_plan(
         name,
-        lambda: ask("diff_quota", name, limits={}, guarantees={}),
-        lambda changes: ask("remove_quota", name),
+        lambda: call("diff_quota", name, limits={}, guarantees={}),
+        lambda changes: call("remove_quota", name),
         f"{name} has no quota",
         lambda changes: f"The quota of {name}",
         "removed",
@@ -350,7 +386,9 @@ def quota_absent(name, profile=None, **connection):
 
 def weights_present(name, weights, profile=None, **connection):
     """
-    Keep the weights of some roles: who has twice the weight gets twice the share. Those of other roles stay as they are.
+    Ensure that roles have the declared weights. Weights of other roles do not change.
+
+    A role with twice the weight gets twice the share of the resources.
 
     .. code-block:: yaml
 
@@ -361,32 +399,37 @@ def weights_present(name, weights, profile=None, **connection):
                 batch: 0.5
 
     name
-        Free text.
+        Any text.
 
     weights
-        Role to number above 0. Weights cannot be removed: 1 is as if there were none.
+        Mapping of roles to numbers above 0. A weight cannot be removed; 1 is the same as none.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection`` of the execution module.
+        See ``mesos.connection`` of the execution module.
     """
-    ask = _module(profile, connection)
-    return _kept(
+    call = _module(profile, connection)
+
+    def write(changes):
+        call("set_weights", {path[1:]: change["new"] for path, change in changes.items()})
+
+    return _run_cluster_plan(
         name,
-        lambda: ask("diff_weights", weights),
-        lambda changes: ask(
-            "set_weights", {path[1:]: each["new"] for path, each in changes.items()}
-        ),
+        lambda: call("diff_weights", weights),
+        write,
         "The weights are as declared",
         lambda changes: f"The weight of {', '.join(path[1:] for path in changes)}",
         "set",
     )
 
 
+# --- maintenance ---
+
+
 def maintenance_scheduled(
     name, machines, start, duration=None, tolerance=60, profile=None, **connection
 ):
     """
-    Keep machines in the maintenance schedule. All others stay in it as they are.
+    Ensure that machines are scheduled for maintenance. Other machines keep their schedule.
 
     .. code-block:: yaml
 
@@ -397,74 +440,74 @@ def maintenance_scheduled(
             - duration: 2h
 
     name
-        Free text.
+        Any text.
 
     machines
-        Host names of agents, with commas or as a list; or mappings such as ``{hostname: h, ip: 10.0.0.65}`` for machines that
-        have no agent now. Upper and lower case are the same.
+        Host names of agents, as a list or separated by commas. Case does not matter. For a machine
+        without an agent use a mapping such as ``{hostname: h, ip: 10.0.0.65}``.
 
     start
-        When it begins: ISO 8601 with a zone, or nanoseconds since 1970; ``now`` or ``+90m`` (s, m, h, d, w) count for machines
-        that are not scheduled yet, the others keep their start.
+        Begin of the maintenance: ISO 8601 with a time zone, or nanoseconds since 1970. ``now`` and
+        ``+90m`` (s, m, h, d, w) apply to machines that are not scheduled yet; the others keep their
+        start.
 
     duration
-        How long it takes: ``2h``, ``90m`` or nanoseconds. Default: no end.
+        ``2h``, ``90m`` or nanoseconds. Default None: no end.
 
     tolerance
-        By how many seconds the start of a machine that is scheduled may differ, 0 or more. Default 60.
+        Seconds by which the start of a scheduled machine may differ, 0 or more. Default 60.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection`` of the execution module.
+        See ``mesos.connection`` of the execution module.
 
-    In the changes durations are in seconds. Fails, and changes nothing, if parts of the schedule are hidden from this user, as
-    these would be erased.
+    Changes contain durations in seconds. Fails, without changes, if a part of the schedule is
+    hidden from this user, because it would be erased.
     """
-    ask = _module(profile, connection)
+    call = _module(profile, connection)
     is_relative = start == "now" or (isinstance(start, str) and start.startswith("+"))
-    moved = {}
+    machines_by_start = {}
 
     def differences():
-        nonlocal moved
-        fits = (
-            isinstance(tolerance, (int, float))
-            and not isinstance(tolerance, bool)
-            and tolerance >= 0
-        )
-        _expect(fits, "tolerance", tolerance, "a number of seconds, 0 or more")
-        wanted = ask("maintenance_window", machines, start, duration)
-        scheduled = _scheduled(ask)
-        changes, moved = {}, {}
-        for label, machine in _labelled(wanted["machines"]).items():
-            old, new = scheduled.get(_key(machine)), dict(wanted)
-            if old and (is_relative or abs(old["start"] - wanted["start"]) <= tolerance * SECOND):
-                new["start"] = old["start"]
-            told = {
-                "start": start if is_relative and not old else _instant_shown(new["start"]),
-                "duration": _seconds(new["duration"]),
-            }
-            found = _differing(label, old and _times_shown(old), told)
-            if found:
-                changes.update(found)
-                moved.setdefault(_instant_shown(new["start"]), []).append(machine)
+        is_valid = _is_number(tolerance) and tolerance >= 0
+        _require(is_valid, "tolerance", tolerance, "a number of seconds, 0 or more")
+        window = call("maintenance_window", machines, start, duration)
+        scheduled = _scheduled_windows(call)
+        changes = {}
+        machines_by_start.clear()
+        for label, machine in _machines_by_label(window["machines"]).items():
+            old = scheduled.get(_machine_key(machine))
+            new_start = window["start"]
+            if old:
+                deviation = abs(old["start"] - new_start)
+                if is_relative or deviation <= tolerance * NANOSECONDS:
+                    new_start = old["start"]
+            start_text = _format_time(new_start)
+            new = {"start": start_text, "duration": _to_seconds(window["duration"])}
+            if is_relative and not old:
+                new["start"] = start
+            machine_changes = _diff_times(label, old and _window_times(old), new)
+            if machine_changes:
+                changes.update(machine_changes)
+                machines_by_start.setdefault(start_text, []).append(machine)
         return changes
 
     def write(changes):
-        for begins, those in moved.items():
-            ask("add_maintenance_window", those, begins, duration)
+        for start_text, ids in list(machines_by_start.items()):
+            call("add_maintenance_window", ids, start_text, duration)
 
-    return _kept(
+    return _run_cluster_plan(
         name,
         differences,
         write,
         "The machines are scheduled as declared",
-        _maintenance,
+        _maintenance_subject,
         "scheduled",
     )
 
 
 def maintenance_cancelled(name, machines, profile=None, **connection):
     """
-    Keep machines out of the maintenance schedule. All others stay in it as they are.
+    Ensure that machines are not scheduled for maintenance. Other machines keep their schedule.
 
     .. code-block:: yaml
 
@@ -473,48 +516,50 @@ def maintenance_cancelled(name, machines, profile=None, **connection):
             - machines: [lxb001.devops.test]
 
     name
-        Free text.
+        Any text.
 
     machines
-        Host names, with commas or as a list, or mappings with ``hostname`` and ``ip``. Those that are not scheduled are passed
-        over.
+        Host names, as a list or separated by commas, or mappings with ``hostname`` and ``ip``.
+        Machines that are not scheduled are ignored.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection`` of the execution module.
+        See ``mesos.connection`` of the execution module.
 
-    Fails for machines that are down, which ``mesos.machine_up`` takes out of the schedule, and if parts of the schedule are
-    hidden from this user.
+    Fails for machines that are down (``mesos.machine_up`` removes those from the schedule), and if
+    a part of the schedule is hidden from this user.
     """
-    ask = _module(profile, connection)
-    found = {}
+    call = _module(profile, connection)
+    cancelled = {}
 
     def differences():
-        nonlocal found
-        given, scheduled = _given(machines), _scheduled(ask)
-        found = _labelled(_matching(given, [window["machine"] for window in scheduled.values()]))
-        down = _labelled(_matching(given, ask("maintenance_status")["down"]))
+        references = _check_machines(machines)
+        scheduled = _scheduled_windows(call)
+        scheduled_machines = [window["machine"] for window in scheduled.values()]
+        cancelled.clear()
+        cancelled.update(_machines_by_label(_matching(references, scheduled_machines)))
+        down = _machines_by_label(_matching(references, call("maintenance_status")["down"]))
         if down:
             raise CommandExecutionError(
-                f"machines: maintenance of {', '.join(down)} has begun, which mesos.machine_up ends"
+                f"machines: maintenance of {', '.join(down)} has started; mesos.machine_up ends it"
             )
         return {
-            f"/{label}": {"old": _times_shown(scheduled[_key(machine)]), "new": None}
-            for label, machine in found.items()
+            f"/{label}": {"old": _window_times(scheduled[_machine_key(machine)]), "new": None}
+            for label, machine in cancelled.items()
         }
 
-    return _kept(
+    return _run_cluster_plan(
         name,
         differences,
-        lambda changes: ask("remove_from_schedule", list(found.values())),
+        lambda changes: call("remove_from_schedule", list(cancelled.values())),
         "None of the machines is scheduled",
-        _maintenance,
+        _maintenance_subject,
         "cancelled",
     )
 
 
 def machine_down(name, machines=None, profile=None, **connection):
     """
-    Keep machines down for maintenance: their agents end, and all tasks on them are killed.
+    Ensure that machines are down for maintenance. Their agents terminate, all tasks are killed.
 
     .. code-block:: yaml
 
@@ -522,36 +567,39 @@ def machine_down(name, machines=None, profile=None, **connection):
           mesos.machine_down: []
 
     name
-        The host name, if ``machines`` is not given.
+        Host name, unless ``machines`` is used.
 
     machines
-        Host names, with commas or as a list, or mappings with ``hostname`` and ``ip``. They have to be scheduled for
-        maintenance, see ``mesos.maintenance_scheduled``.
+        Host names, as a list or separated by commas, or mappings with ``hostname`` and ``ip``. The
+        machines must be scheduled, see ``mesos.maintenance_scheduled``. Default: ``name``.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection`` of the execution module.
+        See ``mesos.connection`` of the execution module.
     """
-    ask = _module(profile, connection)
+    call = _module(profile, connection)
     draining = {}
 
     def differences():
-        nonlocal draining
-        given = _given(name if machines is None else machines)
-        known = _labelled(
-            _matching(given, [window["machine"] for window in _scheduled(ask).values()])
-        )
-        down = {_key(machine) for machine in ask("maintenance_status")["down"]}
-        draining = {label: machine for label, machine in known.items() if _key(machine) not in down}
-        modes = {
-            **{label: "DRAINING" if label in draining else "DOWN" for label in known},
-            **_foreseen(given),
-        }
-        there = {label.lower() for label, mode in modes.items() if mode != "UP"}
-        missing = [label for label in map(_label, given) if label.lower() not in there]
+        references = _check_machines(name if machines is None else machines)
+        scheduled_machines = [window["machine"] for window in _scheduled_windows(call).values()]
+        scheduled = _machines_by_label(_matching(references, scheduled_machines))
+        down_keys = {_machine_key(machine) for machine in call("maintenance_status")["down"]}
+        modes = {}
+        draining.clear()
+        for label, machine in scheduled.items():
+            if _machine_key(machine) in down_keys:
+                modes[label] = "DOWN"
+            else:
+                modes[label] = "DRAINING"
+                draining[label] = machine
+        modes.update(_pending_modes(references))
+        unavailable = {label.lower() for label, mode in modes.items() if mode != "UP"}
+        labels = [_machine_label(reference) for reference in references]
+        missing = [label for label in labels if label.lower() not in unavailable]
         if missing:
-            names = ", ".join(missing)
             raise CommandExecutionError(
-                f"machines: no maintenance is scheduled of {names}; mesos.maintenance_scheduled comes first"
+                f"machines: no maintenance of {', '.join(missing)} is scheduled. "
+                "Schedule it with mesos.maintenance_scheduled first"
             )
         return {
             f"/{label}": {"old": "DRAINING", "new": "DOWN"}
@@ -559,19 +607,21 @@ def machine_down(name, machines=None, profile=None, **connection):
             if mode == "DRAINING"
         }
 
-    return _kept(
+    return _run_cluster_plan(
         name,
         differences,
-        lambda changes: ask("machine_down", list(draining.values()), confirm=True),
+        lambda changes: call("machine_down", list(draining.values()), confirm=True),
         "The machines are down",
-        _maintenance,
-        "begun",
+        _maintenance_subject,
+        "started",
     )
 
 
 def machine_up(name, machines=None, profile=None, **connection):
     """
-    Keep machines from being down for maintenance; they leave the schedule, and their agents may be started again.
+    Ensure that machines are not down for maintenance. They leave the schedule.
+
+    Their agents may register again, but must be started separately.
 
     .. code-block:: yaml
 
@@ -579,36 +629,40 @@ def machine_up(name, machines=None, profile=None, **connection):
           mesos.machine_up: []
 
     name
-        The host name, if ``machines`` is not given.
+        Host name, unless ``machines`` is used.
 
     machines
-        Host names, with commas or as a list, or mappings with ``hostname`` and ``ip``. Those that are not down are passed over.
+        Host names, as a list or separated by commas, or mappings with ``hostname`` and ``ip``.
+        Machines that are not down are ignored. Default: ``name``.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection`` of the execution module.
+        See ``mesos.connection`` of the execution module.
     """
-    ask = _module(profile, connection)
+    call = _module(profile, connection)
     down = {}
 
     def differences():
-        nonlocal down
-        given = _given(name if machines is None else machines)
-        down = _labelled(_matching(given, ask("maintenance_status")["down"]))
-        modes = {**dict.fromkeys(down, "DOWN"), **_foreseen(given)}
+        references = _check_machines(name if machines is None else machines)
+        down.clear()
+        down.update(_machines_by_label(_matching(references, call("maintenance_status")["down"])))
+        modes = {**dict.fromkeys(down, "DOWN"), **_pending_modes(references)}
         return {
             f"/{label}": {"old": "DOWN", "new": "UP"}
             for label, mode in modes.items()
             if mode == "DOWN"
         }
 
-    return _kept(
+    return _run_cluster_plan(
         name,
         differences,
-        lambda changes: ask("machine_up", list(down.values())),
+        lambda changes: call("machine_up", list(down.values())),
         "None of the machines is down",
-        _maintenance,
+        _maintenance_subject,
         "ended",
     )
+
+
+# --- agents ---
 
 
 def agent_drained(
@@ -621,7 +675,7 @@ def agent_drained(
     **connection,
 ):
     """
-    Keep an agent drained: it gets no new tasks, and those that it has are killed. Needs Mesos 1.9.
+    Ensure that an agent is drained: it gets no new tasks, and its current tasks are killed.
 
     .. code-block:: yaml
 
@@ -634,131 +688,135 @@ def agent_drained(
         Id or host name of the agent.
 
     max_grace_period
-        Seconds, or text such as ``10m``: how long tasks have at most to end, whatever they ask for. Default: as they ask. An
-        agent that is draining already is left alone.
+        Maximum time that a task has to terminate: seconds, or text such as ``10m``. Default None:
+        the grace period of the task. It does not change for an agent that is already draining.
 
     mark_gone
-        True: the agent is removed for ever once it is drained; one that is not there is gone. Should the machine come back,
-        then with another id, so a host name is drained again then. Default False.
+        Boolean: whether to remove the agent permanently once it is drained. Default False. An agent
+        that is not registered counts as removed. If the machine returns it has a new agent id, so
+        with a host name as ``name`` it is drained again.
 
     wait
-        True: wait until it is drained, or gone, and fail with its tasks if the time is over; also while it was draining
-        before. Default False: it has only begun.
+        Boolean: whether to wait until the agent is drained, or removed, and to fail with its
+        remaining tasks after ``timeout``. Default False: only start to drain.
 
     timeout
-        Seconds to wait, 1 to 86400, default 300.
+        Seconds to wait, 1 to 86400. Default 300.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection`` of the execution module; only ``timeout`` is another one here.
-    """
-    ask = _module(profile, connection)
-    is_drained = False
+        See ``mesos.connection`` of the execution module. The ``timeout`` of the connection cannot
+        be set here.
 
-    def look():
-        found = [
-            each
-            for each in ask("agents")
-            if name == each["id"] or name.lower() == each["hostname"].lower()
-        ]
-        if len(found) == 1:
-            return found[0]
-        return None if mark_gone and not found else ask("agent", name)  # which says what is wrong
+    Needs Mesos 1.9. Fails if the machine is scheduled for maintenance.
+    """
+    call = _module(profile, connection)
+    is_complete = False
+
+    def find_agent():
+        matches = [agent for agent in call("agents") if _is_agent(agent, name)]
+        if len(matches) == 1:
+            return matches[0]
+        if mark_gone and not matches:
+            return None
+        # Raises the error for an unknown or ambiguous name.
+        return call("agent", name)
 
     def differences():
-        nonlocal is_drained
-        for argument, value in (("mark_gone", mark_gone), ("wait", wait)):
-            _expect(isinstance(value, bool), argument, value, "True or False")
-        fits = (
-            isinstance(timeout, (int, float))
-            and not isinstance(timeout, bool)
-            and 1 <= timeout <= 86400
-        )
-        _expect(fits, "timeout", timeout, "a number of seconds from 1 to 86400")
-        is_text = isinstance(max_grace_period, str) and re.fullmatch(
-            r"(\d+(\.\d+)?[smhdw])+", max_grace_period
-        )
-        is_number = (
-            isinstance(max_grace_period, int)
-            and not isinstance(max_grace_period, bool)
-            and max_grace_period >= 0
-        )
-        fits = is_text or is_number or max_grace_period is None
-        _expect(
-            fits,
-            "max_grace_period",
-            max_grace_period,
-            "a whole number of seconds, or text such as 10m",
-        )
-        _needs_draining(ask)
-        found = look()
-        is_drained = found is None or found["drain"] == "DRAINED"
-        if found is None or (found["drain"] and (found["mark_gone"] or not mark_gone)):
+        nonlocal is_complete
+        _check_drain_arguments(max_grace_period, mark_gone, wait, timeout)
+        _require_draining(call)
+        agent = find_agent()
+        is_complete = agent is None or agent["drain"] == "DRAINED"
+        if agent is None or (agent["drain"] and (agent["mark_gone"] or not mark_gone)):
             return {}
-        machines = [
-            machine for window in ask("maintenance_schedule") for machine in window["machines"]
-        ]
-        is_scheduled = (found["hostname"].lower(), found["ip"]) in map(_key, machines)
-        mode = _foreseen([found["hostname"]]).get(
-            found["hostname"], "DRAINING" if is_scheduled else "UP"
-        )
-        if mode != "UP":
-            hint = "mesos.maintenance_cancelled takes it out of the schedule"
+        if _maintenance_mode(call, agent) != "UP":
             raise CommandExecutionError(
-                f"{name} is scheduled for maintenance, and cannot be drained besides: {hint}"
+                f"{name} is scheduled for maintenance and cannot be drained. "
+                "mesos.maintenance_cancelled removes it from the schedule"
             )
         if mark_gone:
-            return {"/": {"old": {"hostname": found["hostname"], "id": found["id"]}, "new": None}}
+            return {"/": {"old": {"hostname": agent["hostname"], "id": agent["id"]}, "new": None}}
         return {"/drain": {"old": None, "new": "DRAINED"}}
 
-    def settle():
+    def wait_until_drained():
         deadline = time.monotonic() + timeout
         while wait:
-            found = look()
-            if found is None or (found["drain"] == "DRAINED" and not mark_gone):
+            agent = find_agent()
+            if agent is None or (agent["drain"] == "DRAINED" and not mark_gone):
                 return
-            left = deadline - time.monotonic()
-            if left <= 0:
-                tasks = [
-                    each["id"]
-                    for each in ask("tasks")
-                    if each["agent_id"] == found["id"] and each["state"] in LIVE
-                ]
-                shown = f"{', '.join(tasks[:10])}{' ...' if len(tasks) > 10 else ''}"
-                more = (
-                    f", as it has still {shown}. max_grace_period limits how long" if tasks else ""
-                )
+            seconds_left = deadline - time.monotonic()
+            if seconds_left <= 0:
+                tasks = _describe_active_tasks(call, agent["id"])
                 raise CommandExecutionError(
-                    f"{name} is not drained after {timeout:g} seconds{more}"
+                    f"{name} is not drained after {timeout:g} seconds{tasks}"
                 )
-            time.sleep(min(INTERVAL, left))
+            time.sleep(min(DRAIN_POLL_INTERVAL, seconds_left))
 
     def write(changes):
-        ask(
-            "drain_agent",
-            name,
-            max_grace_period,
-            mark_gone=mark_gone,
-            confirm=mark_gone,
-            again=mark_gone,
-        )
+        options = {"mark_gone": mark_gone, "confirm": mark_gone, "again": mark_gone}
+        call("drain_agent", name, max_grace_period, **options)
 
-    def kept():
-        return f"{name} is {('gone' if mark_gone else 'drained') if is_drained else 'draining'}"
+    def unchanged_comment():
+        if not is_complete:
+            return f"{name} is draining"
+        return f"{name} is removed" if mark_gone else f"{name} is drained"
 
-    return _kept(
+    return _run_cluster_plan(
         name,
         differences,
         write,
-        kept,
+        unchanged_comment,
         lambda changes: name,
-        "drained" if wait else "told to drain",
-        settle,
+        "drained" if wait else "set to drain",
+        wait_until_drained,
     )
+
+
+def _is_agent(agent, name):
+    """Return whether an agent has an id or host name."""
+    return name == agent["id"] or name.lower() == agent["hostname"].lower()
+
+
+def _check_drain_arguments(max_grace_period, mark_gone, wait, timeout):
+    """Raise SaltInvocationError for invalid arguments of agent_drained."""
+    for argument, value in (("mark_gone", mark_gone), ("wait", wait)):
+        _require(isinstance(value, bool), argument, value, "True or False")
+    is_valid = _is_number(timeout) and MIN_DRAIN_TIMEOUT <= timeout <= MAX_DRAIN_TIMEOUT
+    expected = f"a number of seconds from {MIN_DRAIN_TIMEOUT} to {MAX_DRAIN_TIMEOUT}"
+    _require(is_valid, "timeout", timeout, expected)
+    is_text = isinstance(max_grace_period, str) and GRACE_PERIOD.fullmatch(max_grace_period)
+    is_seconds = _is_int(max_grace_period) and max_grace_period >= 0
+    is_valid = max_grace_period is None or is_text or is_seconds
+    expected = "an integer number of seconds, or text such as 10m"
+    _require(is_valid, "max_grace_period", max_grace_period, expected)
+
+
+def _maintenance_mode(call, agent):
+    """Return UP, DRAINING or DOWN for the machine of an agent, with pending changes."""
+    hostname = agent["hostname"]
+    pending = _pending_modes([hostname])
+    windows = call("maintenance_schedule")
+    keys = [_machine_key(machine) for window in windows for machine in window["machines"]]
+    is_scheduled = (hostname.lower(), agent["ip"]) in keys
+    return pending.get(hostname, "DRAINING" if is_scheduled else "UP")
+
+
+def _describe_active_tasks(call, agent_id):
+    task_ids = [
+        task["id"]
+        for task in call("tasks")
+        if task["agent_id"] == agent_id and task["state"] in ACTIVE_TASK_STATES
+    ]
+    if not task_ids:
+        return ""
+    ellipsis = " ..." if len(task_ids) > MAX_TASKS_IN_COMMENT else ""
+    ids = ", ".join(task_ids[:MAX_TASKS_IN_COMMENT])
+    return f". Its remaining tasks are {ids}{ellipsis}. max_grace_period limits their time"
 
 
 def agent_active(name, profile=None, **connection):
     """
-    Keep an agent from being drained or deactivated. Needs Mesos 1.9.
+    Ensure that an agent is neither drained nor deactivated.
 
     .. code-block:: yaml
 
@@ -769,41 +827,58 @@ def agent_active(name, profile=None, **connection):
         Id or host name of the agent.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection`` of the execution module.
+        See ``mesos.connection`` of the execution module.
 
-    Fails while it is still draining: the master does not take that back.
+    Needs Mesos 1.9. Fails while the agent is still draining, which cannot be stopped.
     """
-    ask = _module(profile, connection)
+    call = _module(profile, connection)
 
     def differences():
-        _needs_draining(ask)
-        found = ask("agent", name)
-        for low, changes in _earlier():
-            same = low["name"].lower() in (found["id"].lower(), found["hostname"].lower())
-            if low["fun"] == "agent_drained" and low.get("wait") and same and "/drain" in changes:
-                found.update(deactivated=True, drain="DRAINED")
-        if found["drain"] == "DRAINING":
+        _require_draining(call)
+        agent = call("agent", name)
+        if _will_be_drained(agent):
+            agent.update(deactivated=True, drain="DRAINED")
+        if agent["drain"] == "DRAINING":
             raise CommandExecutionError(
-                f"{name} is still draining, and can be active again once it is drained"
+                f"{name} is still draining, and can only be reactivated once it is drained"
             )
-        drained = {"/drain": {"old": found["drain"], "new": None}} if found["drain"] else {}
-        return (
-            {**drained, "/deactivated": {"old": True, "new": False}} if found["deactivated"] else {}
-        )
+        if not agent["deactivated"]:
+            return {}
+        changes = {}
+        if agent["drain"]:
+            changes["/drain"] = {"old": agent["drain"], "new": None}
+        changes["/deactivated"] = {"old": True, "new": False}
+        return changes
 
-    return _kept(
+    return _run_cluster_plan(
         name,
         differences,
-        lambda changes: ask("reactivate_agent", name),
+        lambda changes: call("reactivate_agent", name),
         f"{name} is neither drained nor deactivated",
         lambda changes: name,
         "reactivated",
     )
 
 
+def _will_be_drained(agent):
+    """Return whether an earlier state of a test run would have drained an agent."""
+    names = (agent["id"].lower(), agent["hostname"].lower())
+    for chunk, changes in _pending_changes():
+        if chunk["fun"] != "agent_drained" or not chunk.get("wait"):
+            continue
+        if chunk["name"].lower() in names and "/drain" in changes:
+            return True
+    return False
+
+
+# --- frameworks ---
+
+
 def framework_absent(name, confirm=False, show_secrets=False, profile=None, **connection):
     """
-    Keep a framework away: it ends for ever, all of its tasks are killed, and its scheduler is refused from then on.
+    Ensure that a framework does not exist. Ending it is permanent, and kills all of its tasks.
+
+    Its scheduler can never reregister under the same id.
 
     .. code-block:: yaml
 
@@ -815,51 +890,40 @@ def framework_absent(name, confirm=False, show_secrets=False, profile=None, **co
         Id of the framework, or its name if only one has it.
 
     confirm
-        Has to be True.
+        Must be True. Default False.
 
     show_secrets
-        True: values in the changes that look like secrets are shown. Default False: they are ``***``.
+        Boolean: whether changes show values that look like secrets. Default False: they are
+        ``***``.
 
     profile, connection
-        Where and how to ask: see ``mesos.connection`` of the execution module.
+        See ``mesos.connection`` of the execution module.
 
-    Fails if several frameworks have this name, and if frameworks are hidden from this user, as it may be one of these.
+    Fails if several frameworks have this name, and if some frameworks are hidden from this user,
+    because this one may be among them.
     """
-    ask = _module(profile, connection)
+    call = _module(profile, connection)
 
     def differences():
-        _expect(
-            confirm is True,
-            "confirm",
-            confirm,
-            "True: a framework and all of its tasks end for ever",
-        )
-        known = ask("frameworks")
-        found = [each for each in known if name in (each["id"], each["name"])]
-        if len(found) > 1:
+        expected = "True: the framework and all of its tasks would end permanently"
+        _require(confirm is True, "confirm", confirm, expected)
+        frameworks = call("frameworks")
+        matches = [entry for entry in frameworks if name in (entry["id"], entry["name"])]
+        if len(matches) > 1:
+            ids = ", ".join(entry["id"] for entry in matches)
             raise CommandExecutionError(
-                f"{name} are {len(found)} frameworks. Give the id: {', '.join(each['id'] for each in found)}"
+                f"{len(matches)} frameworks are called {name}. Use an id: {ids}"
             )
-        if not found:
-            hidden = sum(
-                ask(
-                    "metrics", ["master/frameworks_connected", "master/frameworks_disconnected"]
-                ).values()
-            ) - len(known)
-            if hidden > 0:
-                raise CommandExecutionError(
-                    f"Frameworks are hidden from this user, {hidden:g} of them, and {name} may be one of these"
-                )
-        return (
-            {"/": {"old": {field: found[0][field] for field in FRAMEWORK}, "new": None}}
-            if found
-            else {}
-        )
+        if matches:
+            old = {field: matches[0][field] for field in FRAMEWORK_FIELDS}
+            return {"/": {"old": old, "new": None}}
+        _require_visible_frameworks(call, name, len(frameworks))
+        return {}
 
-    return _kept(
+    return _run_cluster_plan(
         name,
         differences,
-        lambda changes: ask("teardown_framework", changes["/"]["old"]["id"], confirm=True),
+        lambda changes: call("teardown_framework", changes["/"]["old"]["id"], confirm=True),
         f"There is no framework {name}",
         lambda changes: name,
         "torn down",
@@ -867,173 +931,257 @@ def framework_absent(name, confirm=False, show_secrets=False, profile=None, **co
     )
 
 
-# --- what those about the cluster have in common ---
+def _require_visible_frameworks(call, name, visible):
+    """Raise CommandExecutionError if there are more frameworks than this user can view."""
+    metrics = ["master/frameworks_connected", "master/frameworks_disconnected"]
+    hidden = sum(call("metrics", metrics).values()) - visible
+    if hidden > 0:
+        raise CommandExecutionError(
+            f"{hidden:g} frameworks are hidden from this user, and {name} may be one of them"
+        )
+
+
+# --- plans for the cluster ---
 
 
 def _module(profile, connection):
-    """How to call functions of the execution module with the settings of a state."""
-    return lambda function, *arguments, **named: __salt__[f"mesos.{function}"](
-        *arguments, **named, profile=profile, **connection
-    )
+    """Return a function that calls the execution module with the connection of a state."""
+
+    def call(function, *args, **kwargs):
+        return __salt__[f"mesos.{function}"](*args, **kwargs, profile=profile, **connection)
+
+    return call
 
 
-def _kept(name, differences, write, kept, what, done, settle=lambda: None, show_secrets=True):
+def _do_not_wait():
+    pass
+
+
+def _run_cluster_plan(
+    name, differences, write, unchanged, subject, verb, settle=_do_not_wait, show_secrets=True
+):
     """
-    Keep a promise about the cluster, and return what a state returns.
+    Run a plan for the cluster, and return the result of the state.
+
+    name
+        Name of the state.
 
     differences
-        Reads, and returns what is to be changed.
+        Called without arguments; reads from the cluster and returns the changes.
 
     write
-        Called with that to make the changes.
+        Called with the changes; makes them.
 
-    kept
-        What is said where nothing differs; or called to learn that.
+    unchanged
+        The comment if there are no changes, or a function that returns it.
 
-    what, done
-        Called with the changes to learn what is spoken of, and what is done to it: "would be set", "was set".
+    subject, verb
+        For the comments "SUBJECT would be VERB" and "SUBJECT was VERB": a function of the changes,
+        and a participle.
 
     settle
-        Waits for what was begun, if that is wanted. Raises CommandExecutionError if it does not come about.
+        Waits until the cluster has applied the changes. Raises CommandExecutionError if it does
+        not. Default: do not wait.
+
+    show_secrets
+        Whether the reported changes show secrets. Default True.
     """
 
-    def plan():
+    def make_plan():
         changes = differences()
         if not changes and not __opts__["test"]:
             settle()
 
-        def act():
-            said, fault = f"{what(changes)} was {done}", None
-            try:
-                write(changes)
-            except CommandExecutionError as error:
-                fault = error
-            try:
-                left = differences()
-            except CommandExecutionError as error:
-                if fault:
-                    raise CommandExecutionError(
-                        f"{fault}; whether it was done is not known: {error}"
-                    ) from None
-                raise _declared.IncompleteChange(
-                    f"{said}, but cannot be read back: {error}"
-                ) from None
-            if left:
-                # What was changed nevertheless, such as a quota of old masters that is gone and was not accepted anew.
-                made = {
-                    path: {
-                        "old": each["old"],
-                        "new": left[path]["old"] if path in left else each["new"],
-                    }
-                    for path, each in changes.items()
-                    if path not in left or left[path]["old"] != each["old"]
-                }
-                elsewhere = f"{said}, but Mesos shows something else at {', '.join(left)}, or hides it from this user"
-                raise _declared.IncompleteChange(str(fault or elsewhere), made if fault else None)
+        def apply():
+            comment = f"{subject(changes)} was {verb}"
+            _write_and_verify(differences, write, changes, comment)
             try:
                 settle()
             except CommandExecutionError as error:
                 raise _declared.IncompleteChange(str(error)) from None
-            return said
+            return comment
 
         return _declared.Plan(
-            changes, kept() if callable(kept) else kept, f"{what(changes)} would be {done}", act
+            changes,
+            unchanged() if callable(unchanged) else unchanged,
+            f"{subject(changes)} would be {verb}",
+            apply,
         )
 
-    return _declared.run_plan(name, __opts__["test"], plan, show_secrets)
+    return _declared.run_plan(name, __opts__["test"], make_plan, show_secrets)
 
 
-def _earlier():
-    """What the earlier states of a test run told of the same masters: pairs of low chunk and changes."""
-    return _declared.pending_changes(__low__, __lowstate__, __running__) if __opts__["test"] else []
+def _write_and_verify(differences, write, changes, comment):
+    """
+    Make changes, and check that no difference remains.
 
-
-def _foreseen(given):
-    """How machines would be, by host name, where earlier states of a test run would change that."""
-    names = {_label(each).lower() for each in given}
-    labels = [
-        (path[1:], MODES[low["fun"]])
-        for low, changes in _earlier()
-        if low["fun"] in MODES
-        for path in changes
-    ]
-    return {label: mode for label, mode in labels if label.lower() in names}
-
-
-def _expect(fits, argument, value, should):
-    """Refuse an argument, in one line."""
-    if not fits:
-        raise SaltInvocationError(f"{argument}: {value!r} should be {should}")
-
-
-def _maintenance(changes):
-    """Whose maintenance changes are about, to be read."""
-    return f"Maintenance of {', '.join(dict.fromkeys(path.split('/')[1] for path in changes))}"
-
-
-def _needs_draining(ask):
-    found = ask("info")
-    if "AGENT_DRAINING" not in found["capabilities"]:
-        raise CommandExecutionError(f"This needs Mesos 1.9; these masters have {found['version']}")
-
-
-def _scheduled(ask):
-    """The windows of the machines that are scheduled, by what makes them the same machine."""
-    windows = ask("maintenance_schedule", whole=True)
-    return {
-        _key(machine): {**window, "machine": machine}
-        for window in windows
-        for machine in window["machines"]
-    }
-
-
-def _given(machines):
-    """Machines as they are declared, as a list. Raises SaltInvocationError for what is none."""
-    given = (
-        [each.strip() for each in machines.split(",")] if isinstance(machines, str) else machines
+    An error of the write is ignored if there is no difference afterwards. Raises
+    CommandExecutionError if the outcome is unknown, IncompleteChange if a difference remains.
+    """
+    write_error = None
+    try:
+        write(changes)
+    except CommandExecutionError as error:
+        write_error = error
+    try:
+        remaining = differences()
+    except CommandExecutionError as error:
+        if write_error:
+            raise CommandExecutionError(
+                f"{write_error}; it is not known whether the change was made: {error}"
+            ) from None
+        raise _declared.IncompleteChange(
+            f"{comment}, but reading it back failed: {error}"
+        ) from None
+    if not remaining:
+        return
+    if write_error:
+        # A part may have been changed nevertheless, such as a quota before Mesos 1.9, which was
+        # removed and could not be set again.
+        completed = _completed_changes(changes, remaining)
+        raise _declared.IncompleteChange(str(write_error), completed)
+    paths = ", ".join(remaining)
+    raise _declared.IncompleteChange(
+        f"{comment}, but Mesos reports a different value of {paths}, or hides it from this user"
     )
-    given = [given] if isinstance(given, Mapping) else given
-    should = "a host name, or a list of host names or of {hostname, ip}"
-    _expect(isinstance(given, list) and given, "machines", machines, should)
-    for each in given:
-        parts = each if isinstance(each, Mapping) else {"hostname": each}
-        fits = (
+
+
+def _completed_changes(changes, remaining):
+    """Return the part of the planned changes that was made."""
+    completed = {}
+    for path, change in changes.items():
+        if path not in remaining:
+            completed[path] = change
+        elif remaining[path]["old"] != change["old"]:
+            completed[path] = {"old": change["old"], "new": remaining[path]["old"]}
+    return completed
+
+
+def _pending_changes():
+    """Return the low chunks and changes of the earlier states of a test run."""
+    if not __opts__["test"]:
+        return []
+    return _declared.pending_changes(__low__, __lowstate__, __running__)
+
+
+def _pending_modes(references):
+    """Return the modes of machines, by label, that earlier states of a test run would change."""
+    names = {_machine_label(reference).lower() for reference in references}
+    modes = {}
+    for chunk, changes in _pending_changes():
+        if chunk["fun"] not in MACHINE_MODES:
+            continue
+        for path in changes:
+            label = path[1:]
+            if label.lower() in names:
+                modes[label] = MACHINE_MODES[chunk["fun"]]
+    return modes
+
+
+# --- arguments ---
+
+
+def _require(is_valid, argument, value, expected):
+    """Raise SaltInvocationError, in one line, unless an argument is valid."""
+    if not is_valid:
+        raise SaltInvocationError(f"{argument}: {value!r} should be {expected}")
+
+
+def _is_int(value):
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _require_draining(call):
+    info = call("info")
+    if "AGENT_DRAINING" not in info["capabilities"]:
+        raise CommandExecutionError(f"This needs Mesos 1.9; these masters have {info['version']}")
+
+
+# --- machines ---
+
+
+def _check_machines(machines):
+    """
+    Return declared machines as a list of host names and mappings.
+
+    Raises SaltInvocationError if they are not valid.
+    """
+    references = machines
+    if isinstance(machines, str):
+        references = [hostname.strip() for hostname in machines.split(",")]
+    elif isinstance(machines, Mapping):
+        references = [machines]
+    is_valid = isinstance(references, list) and references
+    _require(is_valid, "machines", machines, MACHINES_EXPECTED)
+    for reference in references:
+        parts = reference if isinstance(reference, Mapping) else {"hostname": reference}
+        is_valid = (
             set(parts) <= {"hostname", "ip"}
             and any(parts.values())
             and all(isinstance(part, str) for part in parts.values())
         )
-        _expect(fits, "machines", each, should)
-    return given
+        _require(is_valid, "machines", reference, MACHINES_EXPECTED)
+    return references
 
 
-def _key(machine):
-    """What makes two ids the same machine: host names compare without case, and what is left out is empty."""
+def _scheduled_windows(call):
+    """Return the window of each scheduled machine, with the machine, by machine key."""
+    return {
+        _machine_key(machine): {**window, "machine": machine}
+        for window in call("maintenance_schedule", whole=True)
+        for machine in window["machines"]
+    }
+
+
+def _machine_key(machine):
+    """
+    Return a key that is equal for two ids of the same machine.
+
+    Mesos ignores the case of host names, and a part that is omitted is the same as an empty one.
+    """
     return machine.get("hostname", "").lower(), machine.get("ip", "")
 
 
-def _matching(given, known):
-    """Those of the known machines that are meant by host names or ids."""
-    names = {each.lower() for each in given if isinstance(each, str)}
-    keys = {_key(each) for each in given if not isinstance(each, str)}
-    return [machine for machine in known if _key(machine)[0] in names or _key(machine) in keys]
+def _matching(references, machines):
+    """Return the machines that host names and ids refer to."""
+    hostnames = {reference.lower() for reference in references if isinstance(reference, str)}
+    keys = {_machine_key(reference) for reference in references if not isinstance(reference, str)}
+    return [
+        machine
+        for machine in machines
+        if _machine_key(machine)[0] in hostnames or _machine_key(machine) in keys
+    ]
 
 
-def _labelled(machines):
-    """Machines by host name; with their address, if they have no name of their own."""
-    found = {}
+def _machines_by_label(machines):
+    """Return machines by label. A repeated label gets the address appended."""
+    labelled = {}
     for machine in machines:
-        label = _label(machine)
-        found[label if label not in found else f"{label} ({machine.get('ip')})"] = machine
-    return found
+        label = _machine_label(machine)
+        if label in labelled:
+            label = f"{label} ({machine.get('ip')})"
+        labelled[label] = machine
+    return labelled
 
 
-def _label(machine):
-    """What a machine is called: its id may be a host name alone, or a mapping."""
-    return machine if isinstance(machine, str) else machine.get("hostname") or machine["ip"]
+def _machine_label(machine):
+    """Return the host name of a machine, or its address if it has none."""
+    if isinstance(machine, str):
+        return machine
+    return machine.get("hostname") or machine["ip"]
 
 
-def _differing(label, old, new):
-    """What differs between two mappings, by path; as a whole if the first is not there."""
+def _maintenance_subject(changes):
+    labels = dict.fromkeys(path.split("/")[1] for path in changes)
+    return f"Maintenance of {', '.join(labels)}"
+
+
+def _diff_times(label, old, new):
+    """Return the changes between the times of a machine; one change if it is not scheduled."""
     if old is None:
         return {f"/{label}": {"old": None, "new": new}}
     return {
@@ -1041,20 +1189,21 @@ def _differing(label, old, new):
     }
 
 
-def _times_shown(window):
-    return {"start": _instant_shown(window["start"]), "duration": _seconds(window["duration"])}
+def _window_times(window):
+    return {"start": _format_time(window["start"]), "duration": _to_seconds(window["duration"])}
 
 
-def _instant_shown(nanoseconds):
-    """A point in time as text."""
-    found = datetime.datetime.fromtimestamp(nanoseconds // SECOND, datetime.timezone.utc)
-    return (
-        found.replace(microsecond=nanoseconds % SECOND // 1000).isoformat().replace("+00:00", "Z")
-    )
+def _format_time(nanoseconds):
+    """Return nanoseconds since 1970 in ISO 8601."""
+    utc = datetime.timezone.utc
+    seconds = datetime.datetime.fromtimestamp(nanoseconds // NANOSECONDS, utc)
+    moment = seconds.replace(microsecond=nanoseconds % NANOSECONDS // 1000)
+    return moment.isoformat().replace("+00:00", "Z")
 
 
-def _seconds(nanoseconds):
-    """A duration in seconds, a whole number if it is one; None stays None."""
+def _to_seconds(nanoseconds):
+    """Return a duration in seconds, an integer if possible; None stays None."""
     if nanoseconds is None:
         return None
-    return nanoseconds / SECOND if nanoseconds % SECOND else nanoseconds // SECOND
+    is_integer = nanoseconds % NANOSECONDS == 0
+    return nanoseconds // NANOSECONDS if is_integer else nanoseconds / NANOSECONDS

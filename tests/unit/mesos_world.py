@@ -1,4 +1,7 @@
-"""A cluster of Mesos fake daemons for the unit tests of module and states: a leader that notes what it is asked to change, and agents."""
+"""
+A cluster of fake Mesos daemons for the unit tests of module and states: a leader that records the
+writes that it receives, and agents.
+"""
 
 import json
 import time
@@ -15,9 +18,9 @@ READS = ("GET_", "LIST_", "READ_")
 
 
 class Listening(Master):
-    """A master that keeps in ``heard`` what it was asked to change: types of v1 calls, or method and path."""
+    """A master that records its writes in ``heard``: types of v1 calls, or method and path."""
 
-    patience = 3600.0  # the framework of a test says only once that it is there
+    patience = 3600.0  # the framework of a test sends no heartbeats
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
@@ -37,12 +40,17 @@ class Quick(Agent):
 
 
 class World:
-    """A leader with four agents, two roles that have a weight, and a framework ``marathon`` with a task that runs."""
+    """
+    A leader with four agents, two roles with a weight, and a framework ``marathon`` with a running
+    task.
+    """
 
     def __init__(
         self, salt, running, directory, *flags, version="1.11.0", hosts=HOSTS, connection=None
     ):
-        self.salt, self.connection, self.directory = salt, connection or {}, directory
+        self.salt = salt
+        self.connection = connection or {}
+        self.directory = directory
         self.room = MemoryRoom()
         self.leader = running(self.master("leader", *flags, version=version))
         self.url = self.leader.url
@@ -70,13 +78,16 @@ class World:
             self.framework = self.launch()
 
     def master(self, name, *flags, version="1.11.0"):
-        local = ("--ip=127.0.0.1", "--port=0", "--hostname=127.0.0.1")
-        places = (f"--work_dir={self.directory / name}", f"--log_dir={self.directory / name}-log")
-        return Listening([*local, *places, *flags], None, version, self.room)
+        address = ("--ip=127.0.0.1", "--port=0", "--hostname=127.0.0.1")
+        directories = (
+            f"--work_dir={self.directory / name}",
+            f"--log_dir={self.directory / name}-log",
+        )
+        return Listening([*address, *directories, *flags], None, version, self.room)
 
     def launch(self):
-        """Register the framework and run its task on the first agent; returns its id."""
-        who = {
+        """Register the framework, and run its task on the first agent. Returns its id."""
+        registration = {
             "info": {
                 "name": "marathon",
                 "user": "root",
@@ -88,20 +99,20 @@ class World:
             "capabilities": ["MULTI_ROLE"],
         }
 
-        def ask(**more):
+        def post(**members):
             return requests.post(
-                f"{self.url}/fake/frameworks", json={**who, **more}, timeout=5
+                f"{self.url}/standin/frameworks", json={**registration, **members}, timeout=5
             ).json()
 
-        told = ask()
-        who["info"]["id"] = {"value": told["id"]}
-        agent = next(each["id"] for each in told["agents"] if each["hostname"] == HOSTS[0])
-        ask(
+        response = post()
+        registration["info"]["id"] = {"value": response["id"]}
+        agent_ids = {agent["hostname"]: agent["id"] for agent in response["agents"]}
+        post(
             launch=[
                 {
                     "task_id": {"value": "web.1"},
                     "name": "web",
-                    "agent_id": {"value": agent},
+                    "agent_id": {"value": agent_ids[HOSTS[0]]},
                     "command": {"value": "sleep 3600"},
                     "resources": [
                         {
@@ -116,17 +127,15 @@ class World:
             ]
         )
         until(lambda: [task.state for task in self.leader.tasks.values()] == ["TASK_RUNNING"])
-        return told["id"]
+        return response["id"]
 
-    def call(self, function, *positional, **named):
-        return self.salt.call(
-            f"mesos.{function}", *positional, url=self.url, **self.connection, **named
-        )
+    def call(self, function, *args, **kwargs):
+        return self.salt.call(f"mesos.{function}", *args, url=self.url, **self.connection, **kwargs)
 
-    def fails(self, function, *positional, **named):
-        """Call what raises an error of one line; returns it."""
+    def fails(self, function, *args, **kwargs):
+        """Call a function that raises an error of one line. Returns the error."""
         with pytest.raises(self.salt.Error) as caught:
-            self.call(function, *positional, **named)
+            self.call(function, *args, **kwargs)
         return one_line(caught)
 
 
@@ -136,9 +145,10 @@ def one_line(caught):
     return text
 
 
-def until(question):
+def until(condition):
+    """Wait until a condition returns a true value. Returns that value."""
     deadline = time.monotonic() + 10
-    while not (found := question()):
-        assert time.monotonic() < deadline, "it did not come about in time"
+    while not (result := condition()):
+        assert time.monotonic() < deadline, "the condition was not met within 10 seconds"
         time.sleep(0.02)
-    return found
+    return result

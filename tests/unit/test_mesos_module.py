@@ -267,7 +267,9 @@ def test_a_schedule_that_is_hidden_is_not_written_back(salt, world, function, ar
     assert place.call("maintenance_schedule") == []
     said = place.fails(function, *arguments)
     assert (
-        said.startswith("CommandExecutionError: The maintenance schedule is not shown to this user")
+        said.startswith(
+            "CommandExecutionError: The maintenance schedule is not completely visible to this user"
+        )
         and HOSTS[0] in said
     )
     assert place.leader.heard == [] and len(place.leader.maintenance.windows) == 1
@@ -472,7 +474,7 @@ def test_what_cannot_be_taken_back_needs_to_be_confirmed(salt, endangered):
         for confirm in ({}, {"confirm": False}, {"confirm": "yes"}, {"confirm": 1}):
             said = endangered.fails(function, *positional, **confirm)
             assert said.startswith("SaltInvocationError: ") and said.endswith(
-                "If that is meant: confirm=True"
+                "To confirm this, use confirm=True"
             ), said
     assert endangered.fails("drain_agent", HOSTS[3], mark_gone=True).endswith("confirm=True")
     assert endangered.leader.heard == []
@@ -492,7 +494,7 @@ def test_what_is_confirmed_is_done(salt, endangered):
 def test_a_framework_is_torn_down_once(salt, world):
     place = world()
     place.call("teardown_framework", place.framework, confirm=True)
-    assert "has ended already" in place.fails("teardown_framework", place.framework, confirm=True)
+    assert "has already ended" in place.fails("teardown_framework", place.framework, confirm=True)
     assert len(place.leader.heard) == 1
 
 
@@ -518,14 +520,14 @@ def test_a_weight_of_1_stays_listed_and_may_be_set_again(salt, world):
         (
             "role",
             ("nobody",),
-            "CommandExecutionError: role: nothing is known of nobody. There are ",
+            "CommandExecutionError: role: the leader does not know the role nobody. There are ",
         ),
         (
             "agent",
             ("lxb009",),
             f"CommandExecutionError: agent: there is no agent lxb009. There are {', '.join(HOSTS)}",
         ),
-        ("agent", ("",), "SaltInvocationError: agent: '' is not the id or the host name"),
+        ("agent", ("",), "SaltInvocationError: agent: '' should be the id or the host name"),
         ("agent_state", ("lxb009",), "CommandExecutionError: agent: there is no agent lxb009"),
         ("drain_agent", ("lxb009",), "CommandExecutionError: agent: there is no agent lxb009"),
         (
@@ -540,34 +542,38 @@ def test_a_weight_of_1_stays_listed_and_may_be_set_again(salt, world):
             "CommandExecutionError: framework: there is no framework chronos. There is marathon",
         ),
         ("tasks", ("chronos",), "CommandExecutionError: framework: there is no framework chronos"),
-        ("weight", ("a b",), "SaltInvocationError: role: 'a b' is not the name of a role"),
-        ("quota", ("/web",), "SaltInvocationError: role: '/web' is not the name of a role"),
+        ("weight", ("a b",), "SaltInvocationError: role: 'a b' should be the name of a role"),
+        ("quota", ("/web",), "SaltInvocationError: role: '/web' should be the name of a role"),
         (
             "set_weights",
             ({"-web": 1},),
-            "SaltInvocationError: weights: '-web' is not the name of a role",
+            "SaltInvocationError: weights: '-web' should be the name of a role",
         ),
         (
             "set_weights",
             ({"web": 0},),
-            "SaltInvocationError: weights: web: 0 is not a number above 0",
+            "SaltInvocationError: weights: web: 0 should be a number above 0",
         ),
-        ("set_weights", ("web",), "SaltInvocationError: weights: 'web' is not a mapping"),
+        ("set_weights", ("web",), "SaltInvocationError: weights: 'web' should be a mapping"),
         (
             "set_quota",
             ("web/a", {"cpus": 1}),
-            "SaltInvocationError: role: 'web/a' is not a role at the top",
+            "SaltInvocationError: role: 'web/a' should be a top-level role",
         ),
-        ("set_quota", ("web",), "SaltInvocationError: limits: None is not given"),
+        (
+            "set_quota",
+            ("web",),
+            "SaltInvocationError: limits: None should be a mapping such as {cpus: 8}",
+        ),
         (
             "set_quota",
             ("web", {"cpus": -1}),
-            "SaltInvocationError: limits: cpus: -1 is not a number, 0 or more",
+            "SaltInvocationError: limits: cpus: -1 should be a number, 0 or more",
         ),
         (
             "set_quota",
             ("web", {"cpus": 1}, {"cpus": 2}),
-            "SaltInvocationError: guarantees: cpus: 2.0 is not at most the limit, which is 1",
+            "SaltInvocationError: guarantees: cpus: 2.0 should be at most the limit, 1",
         ),
         ("machine_down", (HOSTS[0], True), "CommandExecutionError: "),
         ("machine_up", (HOSTS[0],), "CommandExecutionError: "),
@@ -579,12 +585,12 @@ def test_a_weight_of_1_stays_listed_and_may_be_set_again(salt, world):
         (
             "add_maintenance_window",
             (HOSTS[0], "2030-01-01T00:00:00"),
-            "SaltInvocationError: start: '2030-01-01T00:00:00' is not now",
+            "SaltInvocationError: start: '2030-01-01T00:00:00' should be now",
         ),
         (
             "add_maintenance_window",
             (HOSTS[0], "now", "soon"),
-            "SaltInvocationError: duration: 'soon' is not a length of time",
+            "SaltInvocationError: duration: 'soon' should be a duration",
         ),
         ("reserve", (HOSTS[0], "web", {"cpus": 5}), "CommandExecutionError: "),
         (
@@ -598,11 +604,15 @@ def test_a_weight_of_1_stays_listed_and_may_be_set_again(salt, world):
             "CommandExecutionError: ids: web has no volume d",
         ),
         ("list_files", ("/no/such",), "CommandExecutionError: "),
-        ("read_file", ("stdout",), "SaltInvocationError: path: 'stdout' is not an absolute path"),
+        (
+            "read_file",
+            ("stdout",),
+            "SaltInvocationError: path: 'stdout' should be an absolute path",
+        ),
         (
             "api_call",
             ("SUBSCRIBE",),
-            "SaltInvocationError: call: 'SUBSCRIBE' is not one with an answer",
+            "SaltInvocationError: call: 'SUBSCRIBE' should be a call with one response",
         ),
         ("api_call", ("GET_NOTHING",), "CommandExecutionError: "),
     ],
@@ -677,7 +687,7 @@ def test_what_a_master_leaves_out_is_nothing_or_an_error_of_one_line(salt, raw):
                 f"{function}: {error}"
             )
     for function in ("flags", "info", "metrics", "summary", "logging_level", "read_file"):
-        assert "not how Mesos answers" in said[f"mesos.{function}"]
+        assert "this is not the response of a Mesos master" in said[f"mesos.{function}"]
     assert salt.call("mesos.health", url=url) is False
 
 

@@ -136,7 +136,7 @@ def test_a_quota_that_is_lost_in_between_is_told_as_what_was_changed(place, monk
     monkeypatch.setattr(here.leader.quotas, "add", refuse)
     changes, comment = here.breaks("quota_present", "web", guarantees={"cpus": 2, "mem": 64})
     assert changes == {"/guarantees/cpus": change(1, None)} and here.call("quotas") == {}
-    assert "No more of it; and web did not get the quota again that it had: " in comment
+    assert "No more of it; and the previous quota of web could not be restored: " in comment
 
 
 @pytest.mark.parametrize("version", [*OLD, *NEW])
@@ -170,9 +170,9 @@ def test_weights_that_are_taken_and_not_shown_fail_the_state(place, monkeypatch)
     monkeypatch.setattr(here.leader.weights, "change", lambda infos: None)
     changes, comment = here.breaks("weights_present", "drf", weights={"web": 2})
     assert changes == {"/web": change(1, 2)}
-    assert (
-        comment
-        == "The weight of web was set, but Mesos shows something else at /web, or hides it from this user"
+    assert comment == (
+        "The weight of web was set, but Mesos reports a different value of /web, "
+        "or hides it from this user"
     )
 
 
@@ -185,13 +185,13 @@ def test_a_leader_that_is_lost_after_a_change_fails_the_state(place, monkeypatch
 
     monkeypatch.setattr(here.leader.weights, "change", last)
     monkeypatch.setattr(here.leader.quotas, "change", last)
-    assert "; whether it was done is not known: " in here.fails(
+    assert "; it is not known whether the change was made: " in here.fails(
         "weights_present", "drf", weights={"web": 2}, retries=0
     )
     here.leader.recovered = True
     changes, comment = here.breaks("quota_absent", "web", retries=0)
     assert changes == {"/limits/cpus": change(4, None)} and comment.startswith(
-        "The quota of web was removed, but cannot be read back: "
+        "The quota of web was removed, but reading it back failed: "
     )
 
 
@@ -231,7 +231,7 @@ def test_machines_are_scheduled_and_cancelled_and_all_others_stay(place, version
     assert here.schedule() == [[HOSTS[0], ELSEWHERE["hostname"]], [HOSTS[2]], [ABSENT["hostname"]]]
     down = [machine["hostname"] for machine in here.call("maintenance_status")["down"]]
     assert down == [HOSTS[0]]
-    assert "has begun, which mesos.machine_up ends" in here.refused(
+    assert "has started; mesos.machine_up ends it" in here.refused(
         "maintenance_cancelled", "no disks", machines=HOSTS[0]
     )
 
@@ -315,7 +315,7 @@ def test_a_schedule_that_is_hidden_is_neither_erased_nor_taken_for_an_empty_one(
         "unavailability": {"start": {"nanoseconds": 1}},
     }
     here.leader.maintenance.replace({"windows": [window]})
-    assert "The maintenance schedule is not shown to this user" in here.refused(
+    assert "The maintenance schedule is not completely visible to this user" in here.refused(
         state, HOSTS[1], **arguments
     )
 
@@ -329,9 +329,9 @@ def test_a_machine_goes_down_and_comes_up_as_the_schedule_spells_it(place, versi
         "unavailability": {"start": {"nanoseconds": 1}},
     }
     here.leader.maintenance.replace({"windows": [window]})
-    assert (
-        here.refused("machine_down", HOSTS[0])
-        == f"machines: no maintenance is scheduled of {HOSTS[0]}; mesos.maintenance_scheduled comes first"
+    assert here.refused("machine_down", HOSTS[0]) == (
+        f"machines: no maintenance of {HOSTS[0]} is scheduled. "
+        "Schedule it with mesos.maintenance_scheduled first"
     )
     names = [HOSTS[1].upper(), ELSEWHERE["hostname"], "10.0.0.9"]
     changes = here.changed(
@@ -382,16 +382,19 @@ def test_an_agent_that_is_draining_is_left_alone_and_who_waits_hears_of_its_task
 ):
     monkeypatch.setattr(Listening, "_drain", lambda *arguments: None)
     here = place()
-    task = f"{HOSTS[0]} is not drained after 1 seconds, as it has still web.1. max_grace_period limits how long"
+    comment = (
+        f"{HOSTS[0]} is not drained after 1 seconds. Its remaining tasks are web.1. "
+        "max_grace_period limits their time"
+    )
     assert here.breaks("agent_drained", HOSTS[0], wait=True, timeout=1) == (
         {"/drain": change(None, "DRAINED")},
-        task,
+        comment,
     )
     here.kept("agent_drained", HOSTS[0], max_grace_period="1s")
-    assert here.fails("agent_drained", HOSTS[0], wait=True, timeout=1) == task
+    assert here.fails("agent_drained", HOSTS[0], wait=True, timeout=1) == comment
     assert (
         here.refused("agent_active", HOSTS[0])
-        == f"{HOSTS[0]} is still draining, and can be active again once it is drained"
+        == f"{HOSTS[0]} is still draining, and can only be reactivated once it is drained"
     )
     assert here.writes() == ["DRAIN_AGENT"]
     changes = here.changed("agent_drained", HOSTS[0], mark_gone=True)
@@ -414,8 +417,8 @@ def test_a_scheduled_agent_is_not_drained(place):
     here.call("add_maintenance_window", HOSTS[3], "now")
     assert (
         here.refused("agent_drained", HOSTS[3])
-        == f"{HOSTS[3]} is scheduled for maintenance, and cannot be drained besides: "
-        "mesos.maintenance_cancelled takes it out of the schedule"
+        == f"{HOSTS[3]} is scheduled for maintenance and cannot be drained. "
+        "mesos.maintenance_cancelled removes it from the schedule"
     )
 
 
@@ -484,12 +487,12 @@ def test_a_framework_ends_by_name_or_id_if_that_is_confirmed_and_if_it_is_the_on
     }
     other = requests.post(f"{here.url}/fake/frameworks", json=second, timeout=5).json()["id"]
     for confirm in ({}, {"confirm": "yes"}):
-        assert "should be True: a framework and all of its tasks end for ever" in here.refused(
+        assert "should be True: the framework and all of its tasks would end permanently" in here.refused(
             "framework_absent", "marathon", **confirm
         )
     said = here.refused("framework_absent", "marathon", confirm=True)
     assert (
-        said.startswith("marathon are 2 frameworks. Give the id: ")
+        said.startswith("2 frameworks are called marathon. Use an id: ")
         and other in said
         and here.world.framework in said
     )
@@ -520,7 +523,7 @@ def test_a_framework_that_may_be_hidden_is_not_taken_for_absent(place):
     )
     assert (
         here.refused("framework_absent", "marathon", confirm=True)
-        == "Frameworks are hidden from this user, 1 of them, and marathon may be one of these"
+        == "1 frameworks are hidden from this user, and marathon may be one of them"
     )
 
 
@@ -530,17 +533,17 @@ def test_a_framework_that_may_be_hidden_is_not_taken_for_absent(place):
 @pytest.mark.parametrize(
     "state, arguments, said",
     [
-        ("quota_present", {}, "limits: None is not given, or guarantees"),
-        ("quota_present", {"limits": {"cpus": -1}}, "limits: cpus: -1 is not a number, 0 or more"),
+        ("quota_present", {}, "limits: None should be a mapping such as {cpus: 8}, unless there are guarantees"),
+        ("quota_present", {"limits": {"cpus": -1}}, "limits: cpus: -1 should be a number, 0 or more"),
         (
             "quota_present",
             {"limits": {"cpus": 1}, "guarantees": {"cpus": 2}},
-            "guarantees: cpus: 2.0 is not at most the limit, which is 1",
+            "guarantees: cpus: 2.0 should be at most the limit, 1",
         ),
         (
             "quota_present",
             {"limits": {"cpus": "2"}},
-            "limits: cpus: '2' is not a number, 0 or more",
+            "limits: cpus: '2' should be a number, 0 or more",
         ),
         (
             "quota_present",
@@ -550,22 +553,22 @@ def test_a_framework_that_may_be_hidden_is_not_taken_for_absent(place):
         (
             "quota_present",
             {"name": "a/b", "limits": {"cpus": 1}},
-            "role: 'a/b' is not a role at the top",
+            "role: 'a/b' should be a top-level role",
         ),
         ("quota_present", {"limit": {"cpus": 1}, "guarantees": {}}, "limit: no such argument"),
-        ("quota_absent", {"name": "a b"}, "role: 'a b' is not the name of a role"),
-        ("weights_present", {"weights": {"web": 0}}, "weights: web: 0 is not a number above 0"),
-        ("weights_present", {"weights": {"web": -1}}, "weights: web: -1 is not a number above 0"),
+        ("quota_absent", {"name": "a b"}, "role: 'a b' should be the name of a role"),
+        ("weights_present", {"weights": {"web": 0}}, "weights: web: 0 should be a number above 0"),
+        ("weights_present", {"weights": {"web": -1}}, "weights: web: -1 should be a number above 0"),
         (
             "weights_present",
             {"weights": {"web": True}},
-            "weights: web: True is not a number above 0",
+            "weights: web: True should be a number above 0",
         ),
-        ("weights_present", {"weights": {}}, "weights: {} is not a mapping of roles to numbers"),
+        ("weights_present", {"weights": {}}, "weights: {} should be a mapping of roles to numbers"),
         (
             "maintenance_scheduled",
             {"machines": [], "start": "now"},
-            "machines: [] is not a host name",
+            "machines: [] should be a host name",
         ),
         (
             "maintenance_scheduled",
@@ -575,22 +578,22 @@ def test_a_framework_that_may_be_hidden_is_not_taken_for_absent(place):
         (
             "maintenance_scheduled",
             {"machines": HOSTS[0], "start": "2030-01-01T00:00:00"},
-            "start: '2030-01-01T00:00:00' is not now",
+            "start: '2030-01-01T00:00:00' should be now",
         ),
         (
             "maintenance_scheduled",
             {"machines": HOSTS[0], "start": "9999-01-01T00:00:00Z"},
-            "start: '9999-01-01T00:00:00Z' is not now",
+            "start: '9999-01-01T00:00:00Z' should be now",
         ),
         (
             "maintenance_scheduled",
             {"machines": HOSTS[0], "start": 10**20},
-            "start: 100000000000000000000 is not now",
+            "start: 100000000000000000000 should be now",
         ),
         (
             "maintenance_scheduled",
             {"machines": HOSTS[0], "start": "now", "duration": 7200},
-            "duration: 7200 is not a length of time",
+            "duration: 7200 should be a duration",
         ),
         (
             "maintenance_scheduled",
@@ -613,12 +616,12 @@ def test_a_framework_that_may_be_hidden_is_not_taken_for_absent(place):
         (
             "agent_drained",
             {"max_grace_period": "soon"},
-            "max_grace_period: 'soon' should be a whole number of seconds, or text such as 10m",
+            "max_grace_period: 'soon' should be an integer number of seconds, or text such as 10m",
         ),
         (
             "agent_drained",
             {"max_grace_period": -1},
-            "max_grace_period: -1 should be a whole number of seconds",
+            "max_grace_period: -1 should be an integer number of seconds",
         ),
         ("agent_drained", {"mark_gone": 1}, "mark_gone: 1 should be True or False"),
         ("agent_drained", {"wait": "yes"}, "wait: 'yes' should be True or False"),

@@ -1,10 +1,13 @@
-"""The module mesos and the gates of _states/mesos.py, run by the real Salt of both lines against masters and agents."""
+"""
+mesos.leader, mesos.masters and mesos.agents, and the readiness checks of _states/mesos.py, run by
+real Salt 3006 and 3008 against fake masters and agents.
+"""
 
 import json
-import time
 from pathlib import Path
 
 import pytest
+from mesos_world import until
 
 from lab.fakes.mesos.agent import Agent
 from lab.fakes.mesos.master import Master
@@ -22,7 +25,10 @@ def cluster(running, tmp_path):
 
 class Cluster:
     def __init__(self, running, directory, room):
-        self.running, self.directory, self.room, self.count = running, directory, room, 0
+        self.running = running
+        self.directory = directory
+        self.room = room
+        self.count = 0
 
     def master(self, *arguments, version="1.11.0", hostname="127.0.0.1") -> Master:
         self.count += 1
@@ -48,34 +54,33 @@ class Cluster:
         return self.running(Agent([*local, offer], None, "1.11.0", self.room))
 
 
-def until(question):
-    deadline = time.monotonic() + 10
-    while not question():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.02)
-
-
 def recording(situation):
-    """Answer as a real master did: {b"GET /redirect": "noquorum-get-redirect", ...}. The leader it names is itself."""
+    """
+    Return a server function that sends recorded responses of a real master.
 
-    def says(heard: bytes) -> bytes:
-        request = b" ".join(heard.split(b" ", 2)[:2])
-        host = heard.lower().split(b"host: ")[1].split(b"\r\n")[0]
-        said = situation.get(request, NOT_FOUND)
-        said = RECORDED[said] if isinstance(said, str) else said
-        headers = "".join(f"{name}: {value}\r\n" for name, value in said["headers"].items())
-        body = json.dumps(said["json"]) if "json" in said else said.get("text", "")
-        head = f"HTTP/1.1 {said['status']} x\r\n{headers}Content-Length: {len(body)}\r\n\r\n"
+    ``situation`` maps requests to recordings: {b"GET /redirect": "noquorum-get-redirect", ...}. The
+    server names itself as the leader.
+    """
+
+    def respond(data: bytes) -> bytes:
+        request = b" ".join(data.split(b" ", 2)[:2])
+        host = data.lower().split(b"host: ")[1].split(b"\r\n")[0]
+        response = situation.get(request, NOT_FOUND)
+        if isinstance(response, str):
+            response = RECORDED[response]
+        headers = "".join(f"{name}: {value}\r\n" for name, value in response["headers"].items())
+        body = json.dumps(response["json"]) if "json" in response else response.get("text", "")
+        head = f"HTTP/1.1 {response['status']} x\r\n{headers}Content-Length: {len(body)}\r\n\r\n"
         return head.encode().replace(b"127.0.0.1:5050", host) + body.encode()
 
-    return says
+    return respond
 
 
 NOT_FOUND = {"status": 404, "headers": {}, "text": "404 Not Found."}
 
 
 def log(recovered: object) -> dict:
-    """What the metrics say of the log."""
+    """Return the metric for the recovery of the log."""
     return {
         b"GET /metrics/snapshot": {
             "status": 200,
@@ -132,20 +137,20 @@ def test_any_master_names_the_leader(salt, cluster, version):
     assert salt.call("mesos.leader", url=standby.url) == expected
 
 
-def test_a_leader_whose_name_nobody_can_look_up_is_asked_as_the_candidate_that_it_is(salt, cluster):
+def test_a_leader_with_an_unresolvable_name_is_queried_at_its_configured_url(salt, cluster):
     leader, standby = cluster.master(hostname="no.such.host.invalid"), cluster.master()
-    found = salt.call("mesos.leader", url=[standby.url, leader.url])
-    assert (found["url"], found["host"], found["recovered"]) == (
+    leader_info = salt.call("mesos.leader", url=[standby.url, leader.url])
+    assert (leader_info["url"], leader_info["host"], leader_info["recovered"]) == (
         leader.url,
         "no.such.host.invalid",
         True,
     )
-    found = salt.call("mesos.leader", url=standby.url)
-    assert (found["host"], found["recovered"]) == ("no.such.host.invalid", False)
-    assert found["error"].endswith("/api/v1: host name not found")
+    leader_info = salt.call("mesos.leader", url=standby.url)
+    assert (leader_info["host"], leader_info["recovered"]) == ("no.such.host.invalid", False)
+    assert leader_info["error"].endswith("/api/v1: host name not found")
 
 
-def test_the_second_candidate_is_asked_where_the_first_knows_no_leader(salt, cluster, raw, nobody):
+def test_masters_are_queried_in_turn_until_one_knows_the_leader(salt, cluster, raw, nobody):
     leader = cluster.master()
     assert (
         salt.call("mesos.leader", url=[nobody, raw(recording(NO_LEADER)).url, leader.url])["url"]
@@ -153,34 +158,36 @@ def test_the_second_candidate_is_asked_where_the_first_knows_no_leader(salt, clu
     )
 
 
-def test_a_leader_that_has_not_recovered_is_known_as_such(salt, cluster, raw):
+def test_a_leader_that_has_not_recovered_is_reported_as_such(salt, cluster, raw):
     for url in (cluster.leader_without_quorum().url, raw(recording(NOT_RECOVERED)).url):
-        found = salt.call("mesos.leader", url=url)
-        assert (found["url"], found["recovered"]) == (url, False)
-        assert found["error"] == f"POST {url}/api/v1: 503 Master has not finished recovery"
+        leader_info = salt.call("mesos.leader", url=url)
+        assert (leader_info["url"], leader_info["recovered"]) == (url, False)
+        assert leader_info["error"] == f"POST {url}/api/v1: 503 Master has not finished recovery"
 
 
-def test_a_dead_leader_that_zookeeper_does_not_miss_yet_has_not_recovered(salt, raw, nobody):
+def test_a_dead_leader_whose_zookeeper_session_still_exists_has_not_recovered(salt, raw, nobody):
     location = nobody.removeprefix("http:").encode()
     standby = raw(
         b"HTTP/1.1 307 Temporary Redirect\r\nLocation: "
         + location
         + b"\r\nContent-Length: 0\r\n\r\n"
     )
-    found = salt.call("mesos.leader", url=standby.url)
-    assert (found["url"], found["recovered"], found["error"]) == (
+    leader_info = salt.call("mesos.leader", url=standby.url)
+    assert (leader_info["url"], leader_info["recovered"], leader_info["error"]) == (
         nobody,
         False,
         f"POST {nobody}/api/v1: Connection refused",
     )
 
 
-def test_every_master_that_knows_no_leader_is_named(salt, raw, nobody):
+def test_the_error_lists_every_master_that_knows_no_leader(salt, raw, nobody):
     blind = raw(recording(NO_LEADER))
     with pytest.raises(salt.Error) as caught:
         salt.call("mesos.leader", url=[nobody, blind.url])
-    said = f"GET {nobody}/redirect: Connection refused\nGET {blind.url}/redirect: 503 No leader elected"
-    assert str(caught.value) == f"CommandExecutionError: {said}"
+    assert str(caught.value).splitlines() == [
+        f"CommandExecutionError: GET {nobody}/redirect: Connection refused",
+        f"GET {blind.url}/redirect: 503 No leader elected",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -188,23 +195,22 @@ def test_every_master_that_knows_no_leader_is_named(salt, raw, nobody):
     ["https://127.0.0.1:5050", "//root:sesame@127.0.0.1:5050", "//", "", "file:///etc/passwd"],
 )
 def test_a_redirect_to_another_scheme_or_nowhere_is_not_followed(salt, raw, location):
-    server = raw(
-        f"HTTP/1.1 307 Temporary Redirect\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode()
-    )
+    headers = f"Location: {location}\r\nContent-Length: 0\r\n\r\n"
+    server = raw(f"HTTP/1.1 307 Temporary Redirect\r\n{headers}".encode())
     with pytest.raises(salt.Error, match="redirects to an invalid address$") as caught:
         salt.call("mesos.leader", url=server.url)
     assert "sesame" not in str(caught.value)
 
 
-def test_what_answers_like_no_master_is_not_taken_for_one(salt, raw):
+def test_a_server_that_is_not_a_master_is_an_error(salt, raw):
     server = raw(
         b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html><title>It works!</title></html>"
     )
-    with pytest.raises(salt.Error, match="200, which is not how a Mesos master answers$"):
+    with pytest.raises(salt.Error, match="200 is not the response of a Mesos master$"):
         salt.call("mesos.leader", url=server.url)
 
 
-def test_masters_tells_who_lives_and_who_leads(salt, cluster, raw, nobody):
+def test_masters_reports_health_and_leadership(salt, cluster, raw, nobody):
     leader, standby, blind, silent = (
         cluster.master(),
         cluster.master(),
@@ -244,53 +250,54 @@ def test_masters_tells_who_lives_and_who_leads(salt, cluster, raw, nobody):
 
 
 @pytest.mark.parametrize(
-    "said, is_so",
+    "value, recovered",
     [(1.0, True), (0.0, False), (None, None), ("1.0", None), ([], None), (0.5, None)],
     ids=str,
 )
-def test_masters_tells_whose_log_is_recovered(salt, raw, said, is_so):
-    server = raw(recording({**NO_LEADER, **log(said)}))
-    assert salt.call("mesos.masters", url=server.url)[0]["log_recovered"] is is_so
+def test_masters_reports_whether_the_log_has_recovered(salt, raw, value, recovered):
+    server = raw(recording({**NO_LEADER, **log(value)}))
+    assert salt.call("mesos.masters", url=server.url)[0]["log_recovered"] is recovered
 
 
-def test_a_leader_that_has_not_recovered_leads_all_the_same(salt, raw):
+def test_a_leader_that_has_not_recovered_counts_as_leader(salt, raw):
     url = raw(recording(NOT_RECOVERED)).url
     error = f"POST {url}/api/v1: 503 Master has not finished recovery"
-    found = {"url": url, "healthy": True, "leader": True, "log_recovered": None, "error": error}
-    assert salt.call("mesos.masters", url=url) == [found]
+    status = {"url": url, "healthy": True, "leader": True, "log_recovered": None, "error": error}
+    assert salt.call("mesos.masters", url=url) == [status]
 
 
-def test_agents_are_listed_as_the_leader_knows_them(salt, raw):
+def test_agents_are_listed_as_the_leader_reports_them(salt, raw):
     url = raw(recording(LEADER)).url
-    found = salt.call("mesos.agents", url=url)
+    agents = salt.call("mesos.agents", url=url)
     recorded = {
-        each["id"]: each for each in RECORDED["leader-get-slaves-agent-killed-2s"]["json"]["slaves"]
+        agent["id"]: agent
+        for agent in RECORDED["leader-get-slaves-agent-killed-2s"]["json"]["slaves"]
     }
-    assert [each["hostname"] for each in found] == ["127.0.0.4", "127.0.0.5"]
-    for each in found:
+    assert [agent["hostname"] for agent in agents] == ["127.0.0.4", "127.0.0.5"]
+    for agent in agents:
         same = {
-            key: recorded[each["id"]][key]
+            key: recorded[agent["id"]][key]
             for key in ("id", "hostname", "active", "attributes", "version")
         }
-        assert each.items() >= {**same, "recovered": False}.items()
-    assert [each["hostname"] for each in salt.call("mesos.agents", url=url, active=True)] == [
+        assert agent.items() >= {**same, "recovered": False}.items()
+    assert [agent["hostname"] for agent in salt.call("mesos.agents", url=url, active=True)] == [
         "127.0.0.4"
     ]
-    assert [each["hostname"] for each in salt.call("mesos.agents", url=url, active=False)] == [
+    assert [agent["hostname"] for agent in salt.call("mesos.agents", url=url, active=False)] == [
         "127.0.0.5"
     ]
 
 
-def test_agents_that_are_not_back_since_the_leader_changed_are_told_apart(salt, raw):
-    found = salt.call(
+def test_agents_that_have_not_reregistered_are_marked_as_recovered(salt, raw):
+    agents = salt.call(
         "mesos.agents", url=raw(recording({**LEADER, b"GET /slaves": "recovered-get-slaves"})).url
     )
-    assert [(each["hostname"], each["active"], each["recovered"]) for each in found] == [
+    assert [(agent["hostname"], agent["active"], agent["recovered"]) for agent in agents] == [
         ("127.0.0.4", False, True)
     ]
 
 
-def test_the_agents_of_a_leader_that_has_not_recovered_are_not_taken_for_none(salt, raw):
+def test_agents_fails_for_a_leader_that_has_not_recovered(salt, raw):
     with pytest.raises(
         salt.Error, match="^CommandExecutionError: .*: 503 Master has not finished recovery$"
     ):
@@ -301,21 +308,21 @@ def test_the_agents_of_a_leader_that_has_not_recovered_are_not_taken_for_none(sa
     "body",
     ['{"slaves": [{"id": 1}]}', '{"slaves": {"a": 1}}', '{"agents": []}', '{"slaves": null}'],
 )
-def test_what_answers_unlike_a_master_has_no_agents(salt, raw, body):
-    def says(heard: bytes) -> bytes:
-        answer = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
-        return answer if heard.startswith(b"GET /slaves") else recording(LEADER)(heard)
+def test_agents_fails_for_an_unexpected_response(salt, raw, body):
+    def respond(data: bytes) -> bytes:
+        if not data.startswith(b"GET /slaves"):
+            return recording(LEADER)(data)
+        return f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
 
-    with pytest.raises(
-        salt.Error, match="^CommandExecutionError: GET .*/slaves: not how a Mesos master answers: "
-    ):
-        salt.call("mesos.agents", url=raw(says).url)
+    error = "/slaves: this is not the response of a Mesos master to GET /slaves: "
+    with pytest.raises(salt.Error, match=f"^CommandExecutionError: GET .*{error}"):
+        salt.call("mesos.agents", url=raw(respond).url)
 
 
 # --- mesos.leader_available ---
 
 
-def test_the_gate_opens_for_a_leader_that_has_recovered_whoever_is_asked(salt, cluster):
+def test_leader_available_succeeds_at_every_master(salt, cluster):
     leader, standby = cluster.master(), cluster.master()
     for url in (leader.url, standby.url, [standby.url, leader.url]):
         for test in (True, False):
@@ -325,14 +332,14 @@ def test_the_gate_opens_for_a_leader_that_has_recovered_whoever_is_asked(salt, c
             )
 
 
-def test_the_gate_opens_as_soon_as_the_leader_recovers(salt, cluster):
+def test_leader_available_succeeds_as_soon_as_the_leader_recovers(salt, cluster):
     leader = cluster.leader_without_quorum()
     assert salt("mesos.leader_available", True, url=leader.url)["result"] is None
     cluster.master()
     passes(salt("mesos.leader_available", url=leader.url, timeout=5))
 
 
-def test_the_gate_stays_shut_without_a_leader_and_tells_what_each_master_said(salt, raw, nobody):
+def test_leader_available_fails_without_a_leader_with_the_error_of_each_master(salt, raw, nobody):
     blind = raw(recording(NO_LEADER))
     assert fails(
         salt("mesos.leader_available", url=[nobody, blind.url], timeout=1)
@@ -343,15 +350,16 @@ def test_the_gate_stays_shut_without_a_leader_and_tells_what_each_master_said(sa
     ]
 
 
-def test_the_gate_stays_shut_for_a_leader_that_has_not_recovered(salt, raw):
+def test_leader_available_fails_for_a_leader_that_has_not_recovered(salt, raw):
     url = raw(recording(NOT_RECOVERED)).url
     comment = fails(salt("mesos.leader_available", url=url, timeout=0))
     assert comment.endswith(
-        f"has not said yet that it has recovered: POST {url}/api/v1: 503 Master has not finished recovery"
+        "is elected, but not known to have recovered: "
+        f"POST {url}/api/v1: 503 Master has not finished recovery"
     )
 
 
-def test_asked_with_test_the_gate_says_once_that_it_would_wait(salt, nobody):
+def test_leader_available_checks_once_in_a_test_run(salt, nobody):
     answer = salt("mesos.leader_available", True, url=nobody, timeout=3600)
     assert (answer["result"], answer["changes"]) == (None, {})
     assert answer["comment"].splitlines() == [
@@ -361,16 +369,18 @@ def test_asked_with_test_the_gate_says_once_that_it_would_wait(salt, nobody):
 
 
 def test_the_first_of_three_masters_passes_alone(salt, cluster, nobody):
-    first = cluster.leader_without_quorum()
+    master = cluster.leader_without_quorum()
     comment = passes(
         salt(
             "mesos.leader_available",
-            url=[first.url, nobody, "http://127.0.0.2:9"],
-            member=first.url,
+            url=[master.url, nobody, "http://127.0.0.2:9"],
+            member=master.url,
             timeout=10,
         )
     )
-    assert comment == f"{first.url} is healthy, which 1 of 3 masters are: too few for a leader"
+    assert comment == (
+        f"{master.url} is healthy. 1 of 3 masters are healthy, too few to elect a leader"
+    )
 
 
 def test_half_of_the_masters_are_too_few_to_wait_for_a_leader(salt, raw, nobody):
@@ -383,7 +393,7 @@ def test_half_of_the_masters_are_too_few_to_wait_for_a_leader(salt, raw, nobody)
     passes(salt("mesos.leader_available", url=masters, member=masters[1], timeout=10))
 
 
-def test_the_masters_are_those_of_pillar_where_the_state_names_none(salt, cluster, nobody):
+def test_the_default_of_url_comes_from_pillar(salt, cluster, nobody):
     leader = cluster.master()
     pillar = {"mesos": {"url": [nobody, leader.url]}}
     assert (
@@ -397,7 +407,7 @@ def test_the_masters_are_those_of_pillar_where_the_state_names_none(salt, cluste
 def test_with_a_majority_a_member_waits_for_a_leader(salt, raw, nobody):
     masters = [raw(recording(NO_LEADER)).url, raw(recording(NO_LEADER)).url, nobody]
     comment = fails(salt("mesos.leader_available", url=masters, member=masters[0], timeout=0))
-    assert "503 No leader elected" in comment and f"as {masters[0]} sees it" in comment
+    assert "503 No leader elected" in comment and f"according to {masters[0]}" in comment
 
 
 def test_the_second_of_three_new_masters_does_not_wait_for_a_leader(salt, raw, nobody):
@@ -407,9 +417,9 @@ def test_the_second_of_three_new_masters_does_not_wait_for_a_leader(salt, raw, n
     comment = passes(
         salt("mesos.leader_available", url=[*masters, nobody], member=masters[1], timeout=10)
     )
-    assert (
-        comment
-        == f"{masters[1]} is healthy; the log of the masters is new and begins when all 3 are there: 2 are"
+    assert comment == (
+        f"{masters[1]} is healthy. The replicated log is new and will be initialized when all 3 "
+        "masters are running. 2 are healthy"
     )
 
 
@@ -419,13 +429,15 @@ def test_the_third_of_three_new_masters_waits_for_a_leader(salt, raw):
     assert "503 Master has not finished recovery" in comment
 
 
-@pytest.mark.parametrize("other", [log(1.0), {}], ids=["one has a log", "one does not tell"])
-def test_with_a_log_that_may_be_in_use_a_majority_needs_a_leader(salt, raw, nobody, other):
-    masters = [raw(recording({**NO_LEADER, **each})).url for each in (log(0.0), other)]
+@pytest.mark.parametrize("metrics", [log(1.0), {}], ids=["one has a log", "one does not tell"])
+def test_a_majority_with_a_log_that_may_be_in_use_needs_a_leader(salt, raw, nobody, metrics):
+    masters = [
+        raw(recording({**NO_LEADER, **log_metrics})).url for log_metrics in (log(0.0), metrics)
+    ]
     fails(salt("mesos.leader_available", url=[*masters, nobody], member=masters[0], timeout=0))
 
 
-def test_on_a_living_cluster_a_restarted_master_must_have_rejoined(salt, cluster, raw, nobody):
+def test_a_restarted_master_of_a_running_cluster_must_have_rejoined(salt, cluster, raw, nobody):
     leader, restarted = cluster.master(), raw(recording({**NO_LEADER, **log(0.0)}))
     masters = [leader.url, restarted.url, nobody]
     fails(salt("mesos.leader_available", url=masters, member=restarted.url, timeout=0))
@@ -441,15 +453,13 @@ def test_a_member_with_a_new_disk_must_have_caught_up_with_the_log(salt, raw, ca
     check(salt("mesos.leader_available", url=[replaced.url] * 3, member=replaced.url, timeout=0))
 
 
-def test_a_member_that_does_not_see_the_leader_of_the_others_has_not_joined_them(
-    salt, cluster, raw
-):
+def test_a_member_that_does_not_know_the_leader_is_not_ready(salt, cluster, raw):
     masters = [raw(recording(NO_LEADER)).url, cluster.master().url, cluster.master().url]
     fails(salt("mesos.leader_available", url=masters, member=masters[0], timeout=0))
     passes(salt("mesos.leader_available", url=masters, member=masters[2], timeout=10))
 
 
-def test_a_member_that_is_down_fails_while_the_others_live(salt, cluster, nobody):
+def test_a_member_that_is_down_fails_although_the_cluster_has_a_leader(salt, cluster, nobody):
     masters = [cluster.master().url, cluster.master().url, nobody]
     assert f"GET {nobody}/health: Connection refused" in fails(
         salt("mesos.leader_available", url=masters, member=nobody, timeout=0)
@@ -457,13 +467,13 @@ def test_a_member_that_is_down_fails_while_the_others_live(salt, cluster, nobody
     passes(salt("mesos.leader_available", url=masters, member=masters[1], timeout=10))
 
 
-def test_the_one_master_of_a_single_node_must_lead(salt, raw):
+def test_the_only_master_must_lead(salt, raw):
     url = raw(recording(NO_LEADER)).url
     fails(salt("mesos.leader_available", url=url, member=url, timeout=0))
 
 
 @pytest.mark.parametrize(
-    "arguments, said",
+    "arguments, error",
     [
         ({"timeout": -1}, "timeout: -1 is not a number of seconds"),
         ({"timeout": "soon"}, "timeout: 'soon' is not a number of seconds"),
@@ -486,21 +496,21 @@ def test_the_one_master_of_a_single_node_must_lead(salt, raw):
     ids=str,
 )
 @pytest.mark.parametrize("test", [True, False])
-def test_wrong_arguments_of_leader_available_fail_at_once(salt, test, arguments, said):
+def test_invalid_arguments_of_leader_available_fail_at_once(salt, test, arguments, error):
     comment = fails(salt("mesos.leader_available", test, **{"timeout": 3600, **arguments}))
-    assert comment.startswith(said) and "\n" not in comment
+    assert comment.startswith(error) and "\n" not in comment
 
 
 # --- mesos.agents_registered ---
 
 
-def test_the_gate_opens_for_agents_by_name_and_by_number(salt, cluster):
+def test_agents_registered_succeeds_by_host_name_and_by_count(salt, cluster):
     url = cluster.master().url
     cluster.agent("lxb001.devops.test"), cluster.agent("lxb002.devops.test")
     names = ["lxb001.devops.test", "LXB002.devops.test"]
     assert (
         passes(salt("mesos.agents_registered", agents=names, url=url, timeout=10))
-        == "2 agents are active, lxb001.devops.test, LXB002.devops.test among them"
+        == "2 agents are active, including lxb001.devops.test, LXB002.devops.test"
     )
     assert passes(salt("mesos.agents_registered", True, count=2, url=url)) == "2 agents are active"
     passes(
@@ -509,7 +519,7 @@ def test_the_gate_opens_for_agents_by_name_and_by_number(salt, cluster):
     passes(salt("mesos.agents_registered", agents=[], url=url, timeout=10))
 
 
-def test_agents_that_are_missing_are_named(salt, cluster):
+def test_agents_registered_lists_missing_agents(salt, cluster):
     master = cluster.master()
     cluster.agent("lxb001")
     until(lambda: master.agents)
@@ -525,7 +535,7 @@ def test_agents_that_are_missing_are_named(salt, cluster):
     assert salt("mesos.agents_registered", True, agents=names, url=master.url)["result"] is None
 
 
-def test_agents_that_are_known_and_not_active_are_told_apart(salt, raw):
+def test_agents_registered_describes_inactive_agents(salt, raw):
     killed, recovered = (
         raw(recording(LEADER)),
         raw(recording({**LEADER, b"GET /slaves": "recovered-get-slaves"})),
@@ -535,16 +545,16 @@ def test_agents_that_are_known_and_not_active_are_told_apart(salt, raw):
             "mesos.agents_registered", agents=["127.0.0.4", "127.0.0.5"], url=killed.url, timeout=0
         )
     )
-    assert comment.splitlines()[1:] == ["  127.0.0.5: registered, and does not answer the leader"]
+    assert comment.splitlines()[1:] == ["  127.0.0.5: registered, but disconnected from the leader"]
     comment = fails(
         salt("mesos.agents_registered", agents=["127.0.0.4"], url=recovered.url, timeout=0)
     )
     assert comment.splitlines()[1:] == [
-        "  127.0.0.4: known from before, has not come back since the leader changed"
+        "  127.0.0.4: in the registry, but has not reregistered since the leader changed"
     ]
 
 
-def test_without_a_leader_no_agent_is_registered(salt, raw, nobody):
+def test_agents_registered_fails_without_a_leader(salt, raw, nobody):
     comment = fails(
         salt(
             "mesos.agents_registered",
@@ -557,13 +567,13 @@ def test_without_a_leader_no_agent_is_registered(salt, raw, nobody):
 
 
 @pytest.mark.parametrize(
-    "arguments, said",
+    "arguments, error",
     [
-        ({}, "agents, count: one of them is needed"),
+        ({}, "agents, count: one of them is required"),
         ({"agents": {"a": 1}}, "agents: should be a list of host names"),
         ({"agents": [1]}, "agents: should be a list of host names"),
-        ({"count": -1}, "count: -1 is no number of agents"),
-        ({"count": "4"}, "count: '4' is no number of agents"),
+        ({"count": -1}, "count: -1 should be a number of agents"),
+        ({"count": "4"}, "count: '4' should be a number of agents"),
         ({"count": 1, "timeout": -5}, "timeout: -5 is not a number of seconds"),
         (
             {"count": 1, "url": "ftp://nowhere"},
@@ -572,6 +582,6 @@ def test_without_a_leader_no_agent_is_registered(salt, raw, nobody):
     ],
     ids=str,
 )
-def test_wrong_arguments_of_agents_registered_fail_at_once(salt, arguments, said):
+def test_invalid_arguments_of_agents_registered_fail_at_once(salt, arguments, error):
     comment = fails(salt("mesos.agents_registered", **{"timeout": 3600, **arguments}))
-    assert comment.startswith(said) and "\n" not in comment
+    assert comment.startswith(error) and "\n" not in comment
