@@ -1,4 +1,4 @@
-"""docs/functions.md and docs/states.md match the docstrings, and everything has an example."""
+"""docs/functions.md and docs/states.md match the docstrings, which document every argument."""
 
 import importlib.util
 
@@ -10,45 +10,90 @@ SPEC = importlib.util.spec_from_file_location("functions_page", ROOT / "docs" / 
 generator = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(generator)
 
+DOCSTRING = """
+Return an app.
+
+Looks it up.
+
+app
+    Id of the app,
+    text.
+
+limit, offset
+    Numbers:
+
+    * first item
+
+profile, connection
+    See ``marathon.connection``.
+
+Returns a mapping.
+
+CLI Example:
+
+.. code-block:: bash
+
+    salt-call marathon.app /web
+""".strip()
+
 
 @pytest.mark.parametrize(
     "path, page",
-    [(generator.PAGE, generator.page), (generator.STATES_PAGE, generator.states_page)],
+    [
+        (generator.FUNCTIONS_PAGE, generator.functions_page),
+        (generator.STATES_PAGE, generator.states_page),
+    ],
     ids=["functions", "states"],
 )
-def test_the_pages_match_the_docstrings(path, page):
+def test_pages_match_the_docstrings(path, page):
     assert path.read_text() == page(), (
-        f"docs/{path.name} differs from the docstrings: run `{generator.COMMAND}` and commit it"
+        f"docs/{path.name} does not match the docstrings: run `{generator.COMMAND}` and commit it"
     )
 
 
+def undocumented(docstrings):
+    return [name for name, text in docstrings.items() if not text or text.startswith("..")]
+
+
 @pytest.mark.parametrize("module", generator.MODULES)
-def test_each_function_has_a_first_line_and_an_example(module):
-    docstrings = {name: text for _, name, _, text in generator.functions(generator.MODULES[module])}
+def test_each_function_has_a_summary_and_an_example_of_itself(module):
+    entries = generator.functions(generator.MODULES[module])
+    docstrings = {name: text for _, name, _, text in entries}
     assert docstrings
-    assert [name for name, text in docstrings.items() if not text or text.startswith("..")] == []
-    assert [
-        name
-        for name, text in docstrings.items()
-        if f"{module}.{name}" not in generator.example(text)
-    ] == []
+    assert undocumented(docstrings) == []
+    for name, text in docstrings.items():
+        assert f"{module}.{name}" in generator.example(text), name
 
 
 @pytest.mark.parametrize("module", generator.MODULES)
-def test_each_state_has_a_first_line_and_an_example(module):
+def test_each_state_has_a_summary_and_an_example_of_itself(module):
     docstrings = {name: text for name, _, text in generator.states(module)}
     assert docstrings
-    assert [name for name, text in docstrings.items() if not text or text.startswith("..")] == []
-    assert [
-        name
-        for name, text in docstrings.items()
-        if f"{module}.{name}:" not in generator.example(text, "yaml")
-    ] == []
+    assert undocumented(docstrings) == []
+    for name, text in docstrings.items():
+        assert f"{module}.{name}:" in generator.example(text, "yaml"), name
+
+
+@pytest.mark.parametrize("module", generator.MODULES)
+def test_each_argument_of_a_state_is_documented(module):
+    for name, signature, text in generator.states(module):
+        documented = set()
+        for names, _ in generator.parse(text).arguments:
+            documented |= set(names.replace("*", "").split(", "))
+        parameters = {part.partition("=")[0].strip(" *") for part in signature.split(", ")}
+        assert parameters <= documented, f"{module}.{name}"
 
 
 def test_a_missing_example_is_detected():
-    assert (
-        generator.example("Show an app.\n\nReturns it.")
-        == generator.example("Ensure an app.", "yaml")
-        == ""
+    assert generator.example("Show an app.\n\nReturns it.") == ""
+    assert generator.example("Ensure that an app exists.", "yaml") == ""
+
+
+def test_an_entry_lists_arguments_result_and_example():
+    assert generator.entry("marathon.app", "app, limit=1", DOCSTRING) == (
+        "#### marathon.app\n\n`marathon.app(app, limit=1)`\n\nReturn an app.\n\nLooks it up.\n\n"
+        "* `app`:\n  Id of the app,\n  text.\n"
+        "* `limit`, `offset`:\n  Numbers:\n\n  * first item\n\n"
+        "Returns a mapping.\n\n"
+        "```bash\nsalt-call marathon.app /web\n```\n"
     )
