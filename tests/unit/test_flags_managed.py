@@ -1,4 +1,4 @@
-"""mesos.flags_managed, applied by the real Salt of both lines to real directories."""
+"""mesos.flags_managed, applied by real Salt 3006 and 3008 to real directories."""
 
 import json
 import os
@@ -11,59 +11,69 @@ SECRET = "open-sesame-4711"
 
 
 class Flags:
-    """A flag directory and the state that owns it."""
+    """A flag directory and the state that manages it."""
 
     def __init__(self, salt: Callable[..., dict], directory: Path):
         self.salt = salt
         self.directory = directory
 
-    def ask(self, test: bool = False, pillar: dict | None = None, **arguments) -> dict:
-        """Apply the state once, or only say what it would do; return its result."""
+    def apply_once(self, test: bool = False, pillar: dict | None = None, **arguments) -> dict:
+        """Apply the state once. Returns its result."""
         return self.salt(
             "mesos.flags_managed", test, pillar, **{"name": str(self.directory), **arguments}
         )
 
     def apply(self, **arguments) -> dict:
-        """Apply and return the changes, which ``test=True`` must have foretold; applied again, nothing may change."""
-        before = self.look()
-        foretold = self.ask(test=True, **arguments)
-        assert self.look() == before, "test=True wrote something"
-        done = self.ask(**arguments)
-        assert done["result"] is True, done["comment"]
-        assert foretold["changes"] == done["changes"]
-        assert foretold["result"] is (None if done["changes"] else True), foretold["comment"]
-        after = self.look()
+        """
+        Apply the state, and check that ``test=True`` reports the same and that it is idempotent.
+
+        Returns the changes.
+        """
+        before = self.statuses()
+        predicted = self.apply_once(test=True, **arguments)
+        assert self.statuses() == before, "test=True wrote something"
+        result = self.apply_once(**arguments)
+        assert result["result"] is True, result["comment"]
+        assert predicted["changes"] == result["changes"]
+        assert predicted["result"] is (None if result["changes"] else True), predicted["comment"]
+        after = self.statuses()
         for test in (True, False):
-            again = self.ask(test=test, **arguments)
-            assert again["result"] is True and again["changes"] == {}, again
-        assert self.look() == after, "nothing differed, and yet something was written"
-        return done["changes"]
+            second = self.apply_once(test=test, **arguments)
+            assert second["result"] is True and second["changes"] == {}, second
+        assert self.statuses() == after, "something was written although nothing differed"
+        return result["changes"]
 
-    def refuse(self, **arguments) -> str:
-        """Insist that the state fails before it changes anything, with and without ``test``; return its comment."""
-        before = self.look()
-        answers = [self.ask(test=test, **arguments) for test in (True, False)]
-        for answer in answers:
-            assert answer["result"] is False and answer["changes"] == {}, answer
-        assert self.look() == before
-        return answers[1]["comment"]
+    def fails(self, **arguments) -> str:
+        """
+        Check that the state fails before it changes anything, with and without ``test``.
 
-    def look(self) -> dict[str, tuple]:
-        """Everything below the directory, with what would change if somebody wrote to it."""
-        found = {}
-        for path in [self.directory, *self.directory.rglob("*")] if self.directory.exists() else []:
+        Returns its comment.
+        """
+        before = self.statuses()
+        results = [self.apply_once(test=test, **arguments) for test in (True, False)]
+        for result in results:
+            assert result["result"] is False and result["changes"] == {}, result
+        assert self.statuses() == before
+        return results[1]["comment"]
+
+    def statuses(self) -> dict[str, tuple]:
+        """Return the status of everything in the directory, which any write would change."""
+        statuses = {}
+        if not self.directory.exists():
+            return statuses
+        for path in [self.directory, *self.directory.rglob("*")]:
             status = path.lstat()
-            found[str(path)] = (
+            statuses[str(path)] = (
                 status.st_ino,
                 status.st_mode,
                 status.st_uid,
                 status.st_gid,
                 status.st_mtime_ns,
             )
-        return found
+        return statuses
 
     def read(self) -> dict[str, str]:
-        """The files: relative path -> text."""
+        """Return the text of each file, by relative path."""
         files = (path for path in self.directory.rglob("*") if path.is_file())
         return {str(path.relative_to(self.directory)): path.read_text() for path in files}
 
@@ -103,7 +113,7 @@ def test_each_flag_is_a_file(flags):
     assert {flags.mode(name) for name in flags.read()} == {0o644}
 
 
-def test_what_is_not_declared_is_removed(flags):
+def test_undeclared_entries_are_removed(flags):
     flags.apply(flags={"quorum": 2, "cluster": "blue"})
     for stray in ("quorum.rpmnew", "quorum~", "no-logger"):
         (flags.directory / stray).write_text("1")
@@ -126,12 +136,12 @@ def test_what_is_not_declared_is_removed(flags):
 
 def test_a_changed_flag_is_replaced_and_the_others_are_not_touched(flags):
     flags.apply(flags={"quorum": 1, "port": 5050})
-    before = flags.look()[str(flags.directory / "port")]
+    before = flags.statuses()[str(flags.directory / "port")]
     assert flags.apply(flags={"quorum": 2, "port": 5050}) == {"quorum": {"old": "1", "new": "2"}}
-    assert flags.look()[str(flags.directory / "port")] == before
+    assert flags.statuses()[str(flags.directory / "port")] == before
 
 
-def test_attributes_and_resources_are_a_directory_a_file_or_nothing(flags):
+def test_attributes_and_resources_may_be_a_directory_a_file_or_absent(flags):
     flags.apply(
         flags={
             "attributes": {"rack": "r1", "level": 3, "gone": None},
@@ -162,22 +172,22 @@ def test_attributes_and_resources_are_a_directory_a_file_or_nothing(flags):
     assert flags.read() == {}
 
 
-def test_a_symlink_is_replaced_and_what_it_leads_to_stays(flags, tmp_path):
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    (elsewhere / "rack").write_text("r1\n")
-    (flags.directory / "hostname").symlink_to(elsewhere / "rack")
-    (flags.directory / "attributes").symlink_to(elsewhere)
+def test_a_symlink_is_replaced_and_its_target_stays(flags, tmp_path):
+    target = tmp_path / "target"
+    target.mkdir()
+    (target / "rack").write_text("r1\n")
+    (flags.directory / "hostname").symlink_to(target / "rack")
+    (flags.directory / "attributes").symlink_to(target)
     flags.apply(flags={"hostname": "r1", "attributes": {"rack": "r1"}})
     assert flags.read() == {"hostname": "r1\n", "attributes/rack": "r1\n"}
     assert (
         not (flags.directory / "hostname").is_symlink()
         and not (flags.directory / "attributes").is_symlink()
     )
-    assert (elsewhere / "rack").read_text() == "r1\n"
+    assert (target / "rack").read_text() == "r1\n"
 
 
-def test_a_directory_is_made_when_there_is_something_to_put_in(flags):
+def test_the_directory_is_only_created_for_flags(flags):
     flags.directory.rmdir()
     assert flags.apply(flags={}) == {}
     assert not flags.directory.exists()
@@ -186,7 +196,7 @@ def test_a_directory_is_made_when_there_is_something_to_put_in(flags):
     assert flags.mode(".") == 0o750
 
 
-def test_permissions_are_kept(flags):
+def test_permissions_are_restored(flags):
     flags.apply(flags={"quorum": 1}, mode="0640")
     assert flags.mode("quorum") == 0o640
     (flags.directory / "quorum").chmod(0o666)
@@ -199,7 +209,7 @@ def test_permissions_are_kept(flags):
     assert flags.mode("quorum") == 0o644 and flags.mode(".") == 0o755
 
 
-def test_secrets_are_for_their_owner_and_not_for_the_report(flags):
+def test_secrets_are_readable_by_their_owner_only_and_redacted_in_reports(flags):
     pillar = {
         "mesos": {
             "secrets": {
@@ -231,7 +241,7 @@ def test_credentials_in_a_url_are_not_reported(flags):
     assert changes["zk"]["new"] == "zk://***@10.0.0.1:2181,10.0.0.2:2181/mesos"
 
 
-def test_text_that_is_no_text_can_still_be_replaced(flags):
+def test_a_file_that_is_not_utf_8_is_replaced(flags):
     (flags.directory / "quorum").write_bytes(b"\xff\xfe")
     flags.apply(flags={"quorum": "several\nlines\n"})
     assert flags.read() == {"quorum": "several\nlines\n"}
@@ -262,14 +272,14 @@ def test_text_that_is_no_text_can_still_be_replaced(flags):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_one_flag_in_two_spellings_is_refused(flags, arguments, words):
+def test_one_flag_in_two_spellings_is_rejected(flags, arguments, words):
     (flags.directory / "quorum").write_text("3")
-    comment = flags.refuse(**arguments)
+    comment = flags.fails(**arguments)
     for word in words:
         assert word in comment
 
 
-def test_a_withdrawn_spelling_is_no_spelling(flags):
+def test_a_flag_that_is_null_or_false_does_not_count_as_a_spelling(flags):
     flags.apply(flags={"switch_user": None, "?switch_user": False, "?no-switch_user": True})
     assert flags.read() == {"?no-switch_user": ""}
 
@@ -301,12 +311,12 @@ def test_a_withdrawn_spelling_is_no_spelling(flags):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_makes_no_sense_is_refused_before_anything_changes(flags, arguments, word):
+def test_invalid_arguments_are_rejected_before_anything_changes(flags, arguments, word):
     (flags.directory / "quorum").write_text("3")
-    comment = flags.refuse(**{"flags": {"quorum": 1}, **arguments})
+    comment = flags.fails(**{"flags": {"quorum": 1}, **arguments})
     assert word in comment and SECRET not in comment
 
 
-def test_what_the_system_refuses_is_a_failed_state(flags):
-    comment = flags.ask(name="/proc/mesos-master", flags={"quorum": 1})["comment"]
+def test_an_error_of_the_operating_system_fails_the_state(flags):
+    comment = flags.apply_once(name="/proc/mesos-master", flags={"quorum": 1})["comment"]
     assert "/proc/mesos-master" in comment
