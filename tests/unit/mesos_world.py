@@ -101,7 +101,7 @@ class World:
 
         def post(**members):
             return requests.post(
-                f"{self.url}/standin/frameworks", json={**registration, **members}, timeout=5
+                f"{self.url}/fake/frameworks", json={**registration, **members}, timeout=5
             ).json()
 
         response = post()

@@ -487,8 +487,9 @@ def test_a_framework_ends_by_name_or_id_if_that_is_confirmed_and_if_it_is_the_on
     }
     other = requests.post(f"{here.url}/fake/frameworks", json=second, timeout=5).json()["id"]
     for confirm in ({}, {"confirm": "yes"}):
-        assert "should be True: the framework and all of its tasks would end permanently" in here.refused(
-            "framework_absent", "marathon", **confirm
+        assert (
+            "should be True: the framework and all of its tasks would end permanently"
+            in here.refused("framework_absent", "marathon", **confirm)
         )
     said = here.refused("framework_absent", "marathon", confirm=True)
     assert (
@@ -533,8 +534,16 @@ def test_a_framework_that_may_be_hidden_is_not_taken_for_absent(place):
 @pytest.mark.parametrize(
     "state, arguments, said",
     [
-        ("quota_present", {}, "limits: None should be a mapping such as {cpus: 8}, unless there are guarantees"),
-        ("quota_present", {"limits": {"cpus": -1}}, "limits: cpus: -1 should be a number, 0 or more"),
+        (
+            "quota_present",
+            {},
+            "limits: None should be a mapping such as {cpus: 8}, unless there are guarantees",
+        ),
+        (
+            "quota_present",
+            {"limits": {"cpus": -1}},
+            "limits: cpus: -1 should be a number, 0 or more",
+        ),
         (
             "quota_present",
             {"limits": {"cpus": 1}, "guarantees": {"cpus": 2}},
@@ -558,7 +567,11 @@ def test_a_framework_that_may_be_hidden_is_not_taken_for_absent(place):
         ("quota_present", {"limit": {"cpus": 1}, "guarantees": {}}, "limit: no such argument"),
         ("quota_absent", {"name": "a b"}, "role: 'a b' should be the name of a role"),
         ("weights_present", {"weights": {"web": 0}}, "weights: web: 0 should be a number above 0"),
-        ("weights_present", {"weights": {"web": -1}}, "weights: web: -1 should be a number above 0"),
+        (
+            "weights_present",
+            {"weights": {"web": -1}},
+            "weights: web: -1 should be a number above 0",
+        ),
         (
             "weights_present",
             {"weights": {"web": True}},
