@@ -92,7 +92,7 @@ CONTAINER_DEFAULTS = {
     "parameters": [],
     "forcePullImage": False,
 }
-# The first version that extracts archives unless the job says otherwise.
+# The first version whose default is to extract archives.
 EXTRACT_DEFAULT_VERSION = (3, 0, 1)
 # When a job with a schedule is deleted, a job that ran after it keeps only these fields.
 FIELDS_KEPT_WITHOUT_PARENT = (

@@ -49,7 +49,7 @@ class Place:
         return answer["changes"]
 
     def kept(self, function, name, **arguments):
-        """Apply a state that must change and write nothing, with and without test."""
+        """Apply a state that must neither change nor write anything, with and without test."""
         before = len(self.writes())
         for test in (True, False):
             answer = self(function, name, test, **arguments)

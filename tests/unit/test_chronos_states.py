@@ -115,7 +115,7 @@ class Place(applying.Place):
         self.server.advance((BEGIN - self.server.now()).total_seconds() + 60)
 
     def exhausted(self, name):
-        """Let days pass until a job has run as often as it should."""
+        """Let days pass until a job has no runs left."""
         self.until_begin()
         self.days(9)
         until(lambda: self.call("job", name)["disabled"])
@@ -658,7 +658,7 @@ def test_a_job_runs_once_if_a_watched_state_changes(start_chronos, requisite):
         )
 
     assert apply("without")["changes"] == {} and not chronos.agents.launched
-    if requisite != "listen":  # of which Salt tells nothing in a test
+    if requisite != "listen":  # Salt ignores listen in a test run.
         planned = apply("with", test=True)
         assert (planned["result"], planned["changes"], planned["comment"]) == (
             None,
