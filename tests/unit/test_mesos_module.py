@@ -1,4 +1,4 @@
-"""The module mesos, run by the real Salt of both lines against a cluster of fake daemons."""
+"""The module mesos, run by real Salt 3006 and 3008 against a cluster of fake daemons."""
 
 import ast
 import json
@@ -30,49 +30,52 @@ def world(salt, running, tmp_path):
 
 # --- examples and documentation ---
 
-# What has to be there before the examples of a function that writes, and what they return.
+# The calls before the example of a function that writes, and the check of its result.
 WRITES = {
-    "set_weights": ((), lambda found: found == {"web": 2.0, "batch": 0.5}),
-    "set_quota": ((), lambda found: found["guarantees"] or found["limits"]),
-    "remove_quota": ([("set_quota", "batch", {"cpus": 1})], lambda found: found is True),
-    "set_maintenance_schedule": ((), lambda found: scheduled(found) == [HOSTS[0]]),
-    "add_maintenance_window": ((), lambda found: scheduled(found) == [HOSTS[1]]),
+    "set_weights": ((), lambda result: result == {"web": 2.0, "batch": 0.5}),
+    "set_quota": ((), lambda result: result["guarantees"] or result["limits"]),
+    "remove_quota": ([("set_quota", "batch", {"cpus": 1})], lambda result: result is True),
+    "set_maintenance_schedule": ((), lambda result: scheduled(result) == [HOSTS[0]]),
+    "add_maintenance_window": ((), lambda result: scheduled(result) == [HOSTS[1]]),
     "remove_from_schedule": (
         [("add_maintenance_window", f"{HOSTS[1]},{HOSTS[2]}", "now")],
-        lambda found: scheduled(found) == [HOSTS[2]],
+        lambda result: scheduled(result) == [HOSTS[2]],
     ),
     "machine_down": (
         [("add_maintenance_window", HOSTS[1], "now")],
-        lambda found: names(found["down"]) == [HOSTS[1]],
+        lambda result: names(result["down"]) == [HOSTS[1]],
     ),
     "machine_up": (
         [("add_maintenance_window", HOSTS[1], "now"), ("machine_down", HOSTS[1], True)],
-        lambda found: found["down"] == [],
+        lambda result: result["down"] == [],
     ),
-    "drain_agent": ((), lambda found: found["drain"] in ("DRAINING", "DRAINED")),
-    "deactivate_agent": ((), lambda found: found["deactivated"]),
-    "reactivate_agent": ([("deactivate_agent", HOSTS[3])], lambda found: not found["deactivated"]),
-    "mark_agent_gone": ((), lambda found: re.search(r"-S\d+$", found)),
-    "teardown_framework": ((), lambda found: found["name"] == "marathon"),
-    "reserve": ((), lambda found: found["web"]["dynamic"] == {"cpus": 0.5, "mem": 64}),
+    "drain_agent": ((), lambda result: result["drain"] in ("DRAINING", "DRAINED")),
+    "deactivate_agent": ((), lambda result: result["deactivated"]),
+    "reactivate_agent": (
+        [("deactivate_agent", HOSTS[3])],
+        lambda result: not result["deactivated"],
+    ),
+    "mark_agent_gone": ((), lambda result: re.search(r"-S\d+$", result)),
+    "teardown_framework": ((), lambda result: result["name"] == "marathon"),
+    "reserve": ((), lambda result: result["web"]["dynamic"] == {"cpus": 0.5, "mem": 64}),
     "unreserve": (
         [("reserve", HOSTS[0], "web", {"cpus": 1, "mem": 64})],
-        lambda found: found["web"]["dynamic"] == {"cpus": 0.5},
+        lambda result: result["web"]["dynamic"] == {"cpus": 0.5},
     ),
     "create_volumes": (
         [("reserve", HOSTS[0], "web", {"disk": 100})],
-        lambda found: list(found["web"]["volumes"]) == ["data-1"],
+        lambda result: list(result["web"]["volumes"]) == ["data-1"],
     ),
     "destroy_volumes": (
         [
             ("reserve", HOSTS[0], "web", {"disk": 100}),
             ("create_volumes", HOSTS[0], "web", {"data-1": {"path": "data", "size": 100}}),
         ],
-        lambda found: found["web"]["volumes"] == {},
+        lambda result: result["web"]["volumes"] == {},
     ),
-    "set_logging_level": ((), lambda found: found == 1),
+    "set_logging_level": ((), lambda result: result == 1),
 }
-# Those whose examples find nothing in such a cluster: a log is a file, and has nothing in it. All other answers hold something.
+# Empty results of examples in this cluster. A log is a file, and its list is empty.
 EMPTY = {"list_files": [], "quotas": {}, "maintenance_schedule": [], "logging_level": 0}
 
 
@@ -84,8 +87,8 @@ def names(machines):
     return sorted(machine["hostname"] for machine in machines)
 
 
-def asked(command, place):
-    """A command line for a world: the masters of the examples are its own."""
+def with_masters(command, place):
+    """Return a command line with the masters of a world instead of those of the examples."""
     if "url=http://10." not in command:
         return f"{command} url={place.url}"
     for literal, real in place.masters.items():
@@ -107,26 +110,26 @@ def test_the_examples_of_each_function_that_reads_run(salt, world, running, nobo
         name = function.partition(".")[2]
         assert commands, f"{function} has no example"
         for command in commands if name not in WRITES else ():
-            returned = salt.cli(asked(command, place))
+            returned = salt.cli(with_masters(command, place))
             assert returned == EMPTY[name] if name in EMPTY else returned, command
     assert place.leader.heard == []
 
 
 @pytest.mark.parametrize("name", WRITES)
 def test_the_examples_of_each_function_that_writes_run(salt, world, name):
-    before, fits = WRITES[name]
+    preparations, is_expected = WRITES[name]
     place = world()
-    for function, *positional in before:
+    for function, *positional in preparations:
         place.call(function, *positional)
     place.leader.heard.clear()
     for command in salt.examples("mesos")[f"mesos.{name}"]:
         returned = salt.cli(f"{command} url={place.url}")
-        assert fits(returned), f"{command}: {returned}"
+        assert is_expected(returned), f"{command}: {returned}"
     assert place.leader.heard
 
 
-def test_the_documentation_of_each_function_is_whole(salt):
-    found = salt.documented("mesos")
+def test_the_docstring_of_each_function_is_complete(salt):
+    docstrings = salt.documented("mesos")
     parsed = {
         node.name: node.args
         for node in ast.parse(MODULE.read_text()).body
@@ -135,15 +138,17 @@ def test_the_documentation_of_each_function_is_whole(salt):
     public = {
         f"mesos.{name}": arguments for name, arguments in parsed.items() if not name.startswith("_")
     }
-    assert found.keys() == public.keys()
+    assert docstrings.keys() == public.keys()
     for function, arguments in public.items():
-        text = found[function] or ""
+        text = docstrings[function] or ""
         for part in ("    CLI Example:\n", "    .. code-block:: bash\n", "    Returns "):
             assert part in text, f"{function}: {part}"
         headings = re.findall(r"^    (\w+(?:, \w+)*)$", text, re.MULTILINE)
         explained = {name for heading in headings for name in heading.split(", ")}
         parameters = [
-            each.arg for each in (*arguments.args, *arguments.kwonlyargs, arguments.kwarg) if each
+            parameter.arg
+            for parameter in (*arguments.args, *arguments.kwonlyargs, arguments.kwarg)
+            if parameter
         ]
         assert set(parameters) <= explained, f"{function}: {set(parameters) - explained}"
         assert parameters[-2:] == ["profile", "connection"], function
@@ -153,9 +158,7 @@ def test_the_documentation_of_each_function_is_whole(salt):
 
 
 @pytest.mark.parametrize("version", ["1.4.3", "1.8.1", "1.11.0"])
-def test_a_role_without_quota_is_never_removed_in_the_way_that_kills_the_master(
-    salt, world, version
-):
+def test_remove_quota_never_uses_the_call_that_kills_the_master(salt, world, version):
     place = world(version=version)
     assert place.call("remove_quota", "web") is False
     assert place.leader.heard == []
@@ -166,7 +169,7 @@ def test_a_role_without_quota_is_never_removed_in_the_way_that_kills_the_master(
     assert "REMOVE_QUOTA" not in place.leader.heard and place.leader.ended is None
 
 
-def test_what_is_left_out_of_a_quota_stays(salt, world):
+def test_the_omitted_part_of_a_quota_does_not_change(salt, world):
     place = world()
     assert place.call("set_quota", "web", {"cpus": 4, "mem": 1024}, {"cpus": 1}) == {
         "limits": {"cpus": 4, "mem": 1024},
@@ -193,10 +196,10 @@ def test_a_quota_changes_before_mesos_1_9_too(salt, world):
 
 
 @pytest.mark.parametrize("version", ["1.8.1", "1.11.0"])
-def test_more_than_the_cluster_has_is_guaranteed_by_force_only(salt, world, version):
+def test_guarantees_above_the_capacity_need_force(salt, world, version):
     place = world(version=version)
-    said = place.fails("set_quota", "web", guarantees={"cpus": 17})
-    assert "exceed cluster capacity" in said and "17" in said
+    error = place.fails("set_quota", "web", guarantees={"cpus": 17})
+    assert "exceed cluster capacity" in error and "17" in error
     assert place.call("quotas") == {}
     assert place.call("set_quota", "web", guarantees={"cpus": 17}, force=True)["guarantees"] == {
         "cpus": 17
@@ -206,17 +209,16 @@ def test_more_than_the_cluster_has_is_guaranteed_by_force_only(salt, world, vers
 # --- maintenance ---
 
 
-def test_adding_a_window_keeps_the_others(salt, world):
+def test_adding_a_window_keeps_the_existing_windows(salt, world):
     place = world()
-    elsewhere = {
-        "hostname": "lxb009.devops.test",
-        "ip": "172.31.250.73",
-    }  # a machine that has no agent
-    first = place.call("add_maintenance_window", [HOSTS[0], elsewhere], **WINDOW)
-    assert first == [{"machines": [{"hostname": HOSTS[0], "ip": "127.0.0.1"}, elsewhere], **WINDOW}]
+    without_agent = {"hostname": "lxb009.devops.test", "ip": "172.31.250.73"}
+    schedule = place.call("add_maintenance_window", [HOSTS[0], without_agent], **WINDOW)
+    assert schedule == [
+        {"machines": [{"hostname": HOSTS[0], "ip": "127.0.0.1"}, without_agent], **WINDOW}
+    ]
     second = place.call("add_maintenance_window", HOSTS[1], "2031-01-01T00:00:00Z")
     assert second == [
-        *first,
+        *schedule,
         {
             "machines": [{"hostname": HOSTS[1], "ip": "127.0.0.1"}],
             "start": 1924992000 * 10**9,
@@ -229,11 +231,11 @@ def test_adding_a_window_keeps_the_others(salt, world):
         [HOSTS[0]],
         [HOSTS[1]],
     ]
-    assert scheduled(place.call("remove_from_schedule", elsewhere)) == [HOSTS[0], HOSTS[1]]
+    assert scheduled(place.call("remove_from_schedule", without_agent)) == [HOSTS[0], HOSTS[1]]
     assert place.leader.heard == ["UPDATE_MAINTENANCE_SCHEDULE"] * 4
 
 
-def test_taking_out_what_is_not_scheduled_writes_nothing(salt, world):
+def test_removing_a_machine_that_is_not_scheduled_writes_nothing(salt, world):
     place = world()
     assert place.call("remove_from_schedule", HOSTS[0]) == []
     assert place.leader.heard == []
@@ -247,7 +249,10 @@ def test_a_machine_that_is_down_stays_in_the_schedule(salt, world):
     assert names(place.call("maintenance_status")["down"]) == [HOSTS[1]]
 
 
-HIDDEN = '--acls={"get_maintenance_schedules": [{"principals": {"type": "ANY"}, "machines": {"type": "NONE"}}]}'
+HIDDEN = (
+    '--acls={"get_maintenance_schedules": '
+    '[{"principals": {"type": "ANY"}, "machines": {"type": "NONE"}}]}'
+)
 
 
 @pytest.mark.parametrize(
@@ -265,12 +270,12 @@ def test_a_schedule_that_is_hidden_is_not_written_back(salt, world, function, ar
         {"windows": [{"machine_ids": [machine], "unavailability": {"start": {"nanoseconds": 1}}}]}
     )
     assert place.call("maintenance_schedule") == []
-    said = place.fails(function, *arguments)
+    error = place.fails(function, *arguments)
     assert (
-        said.startswith(
+        error.startswith(
             "CommandExecutionError: The maintenance schedule is not completely visible to this user"
         )
-        and HOSTS[0] in said
+        and HOSTS[0] in error
     )
     assert place.leader.heard == [] and len(place.leader.maintenance.windows) == 1
 
@@ -318,30 +323,36 @@ def test_a_standby_sends_reads_and_writes_to_the_leader(salt, world, running):
     assert salt.call("mesos.leader", url=standby.url)["url"] == place.url
 
 
-def canned(raw, old, version="1.11.0", gone=(200,)):
-    """A master of which nothing is known but what older endpoints say: ``old`` has that by path, or makes it of the query."""
-    statuses = list(gone)
+def canned(raw, endpoints, version="1.11.0", mark_gone_statuses=(200,)):
+    """
+    Return a server that answers as a master does.
 
-    def says(heard):
-        head, _, body = heard.decode().partition("\r\n\r\n")
+    ``endpoints`` maps paths of older endpoints to responses, or to functions of the query.
+    """
+    statuses = list(mark_gone_statuses)
+
+    def respond(data):
+        head, _, body = data.decode().partition("\r\n\r\n")
         path, _, query = head.split()[1].partition("?")
         call = json.loads(body)["type"] if body else None
         status = statuses.pop(0) if call == "MARK_AGENT_GONE" else 200
-        found = (
+        content = (
             {"type": call, "get_health": {"healthy": True}}
             if call
-            else {"/version": {"version": version}, **old}[path]
+            else {"/version": {"version": version}, **endpoints}[path]
         )
         text = json.dumps(
-            found(dict(part.split("=") for part in query.split("&"))) if callable(found) else found
+            content(dict(part.split("=") for part in query.split("&")))
+            if callable(content)
+            else content
         )
         return f"HTTP/1.1 {status} x\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode()
 
-    return raw(says)
+    return raw(respond)
 
 
 def test_all_tasks_are_read_in_pages(salt, raw):
-    known = [
+    recorded = [
         {
             "id": f"t{number}",
             "name": "t",
@@ -353,27 +364,27 @@ def test_all_tasks_are_read_in_pages(salt, raw):
     ]
 
     def page(query):
-        first = int(query["offset"])
-        return {"tasks": known[first : first + int(query["limit"])]}
+        offset = int(query["offset"])
+        return {"tasks": recorded[offset : offset + int(query["limit"])]}
 
     url = canned(raw, {"/tasks": page}).url
-    assert [each["id"] for each in salt.call("mesos.tasks", url=url)] == [
-        each["id"] for each in known
+    assert [task["id"] for task in salt.call("mesos.tasks", url=url)] == [
+        task["id"] for task in recorded
     ]
     assert len(salt.call("mesos.tasks", url=url, limit=1500)) == 1500
 
 
-def test_an_agent_that_is_not_back_after_a_failover_is_shown_as_recovered(salt, raw):
+def test_an_agent_that_has_not_reregistered_is_marked_as_recovered(salt, raw):
     url = canned(
         raw, {"/slaves": {"slaves": [], "recovered_slaves": [{"id": "0-S0", "hostname": "a"}]}}
     ).url
-    found = salt.call("mesos.agents", url=url)
-    assert [(each["id"], each["recovered"], each["active"], each["ip"]) for each in found] == [
-        ("0-S0", True, False, None)
-    ]
+    agents = salt.call("mesos.agents", url=url)
+    assert [
+        (agent["id"], agent["recovered"], agent["active"], agent["ip"]) for agent in agents
+    ] == [("0-S0", True, False, None)]
 
 
-def test_of_two_agents_on_one_host_the_id_has_to_say_which(salt, raw):
+def test_two_agents_with_one_host_name_need_an_id(salt, raw):
     both = [
         {
             "id": f"0-S{number}",
@@ -391,19 +402,19 @@ def test_of_two_agents_on_one_host_the_id_has_to_say_which(salt, raw):
     assert salt.call("mesos.agent", "0-S1", url=url)["port"] == both[1].get("port")
 
 
-def test_a_master_that_is_busy_with_an_agent_is_asked_again_to_forget_it(salt, raw):
-    server = canned(raw, {}, gone=(503, 200))
+def test_mark_agent_gone_is_retried_while_the_master_is_busy(salt, raw):
+    server = canned(raw, {}, mark_gone_statuses=(503, 200))
     assert (
         salt.call("mesos.mark_agent_gone", "0-S1", confirm=True, url=server.url, retry_delay=0.01)
         == "0-S1"
     )
-    assert len([heard for heard in server.heard if b"MARK_AGENT_GONE" in heard]) == 2
+    assert len([data for data in server.heard if b"MARK_AGENT_GONE" in data]) == 2
 
 
 # --- draining ---
 
 
-def test_an_agent_that_drains_is_not_made_to_begin_anew(salt, world):
+def test_an_agent_is_not_drained_twice_unless_requested(salt, world):
     place = world()
     for _ in range(2):
         place.call("drain_agent", HOSTS[3], "10m")
@@ -424,7 +435,7 @@ def test_a_scheduled_agent_is_not_drained(salt, world):
     assert place.call("agent", HOSTS[3])["drain"] is None
 
 
-def test_before_mesos_1_9_nothing_drains(salt, world):
+def test_draining_needs_mesos_1_9(salt, world):
     place = world(version="1.8.1")
     for function in ("drain_agent", "deactivate_agent", "reactivate_agent"):
         assert "needs Mesos 1.9" in place.fails(function, HOSTS[3])
@@ -438,7 +449,8 @@ def test_a_machine_is_taken_down_and_up_as_the_schedule_spells_it(salt, world):
         {"windows": [{"machine_ids": [machine], "unavailability": {"start": {"nanoseconds": 1}}}]}
     )
     assert [
-        each.lower() for each in names(place.call("machine_down", HOSTS[1], confirm=True)["down"])
+        hostname.lower()
+        for hostname in names(place.call("machine_down", HOSTS[1], confirm=True)["down"])
     ] == [HOSTS[1]]
     assert place.call("machine_up", HOSTS[1])["down"] == []
     assert place.call("maintenance_schedule") == []
@@ -458,7 +470,7 @@ def endangered(world):
     return place
 
 
-def test_what_cannot_be_taken_back_needs_to_be_confirmed(salt, endangered):
+def test_irreversible_calls_need_confirmation(salt, endangered):
     irreversible = ast.literal_eval(
         re.search(r"^IRREVERSIBLE = (\{.*?^\})", MODULE.read_text(), re.MULTILINE | re.DOTALL)[1]
     )
@@ -472,20 +484,20 @@ def test_what_cannot_be_taken_back_needs_to_be_confirmed(salt, endangered):
         *(("api_call", call) for call in irreversible),
     ):
         for confirm in ({}, {"confirm": False}, {"confirm": "yes"}, {"confirm": 1}):
-            said = endangered.fails(function, *positional, **confirm)
-            assert said.startswith("SaltInvocationError: ") and said.endswith(
-                "To confirm this, use confirm=True"
-            ), said
+            error = endangered.fails(function, *positional, **confirm)
+            assert error.startswith("SaltInvocationError: "), error
+            assert error.endswith("To confirm this, use confirm=True"), error
     assert endangered.fails("drain_agent", HOSTS[3], mark_gone=True).endswith("confirm=True")
     assert endangered.leader.heard == []
 
 
-def test_what_is_confirmed_is_done(salt, endangered):
+def test_confirmed_calls_are_executed(salt, endangered):
     assert endangered.call("set_maintenance_schedule", [], confirm=True) == []
     endangered.call("teardown_framework", "marathon", confirm=True)
     assert endangered.call("frameworks") == []
     assert [
-        (each["name"], each["completed"]) for each in endangered.call("frameworks", completed=True)
+        (entry["name"], entry["completed"])
+        for entry in endangered.call("frameworks", completed=True)
     ] == [("marathon", True)]
     endangered.call("drain_agent", HOSTS[3], mark_gone=True, confirm=True)
     until(lambda: names(endangered.call("agents")) == list(HOSTS[:3]))
@@ -498,7 +510,7 @@ def test_a_framework_is_torn_down_once(salt, world):
     assert len(place.leader.heard) == 1
 
 
-def test_a_guarantee_of_0_is_no_limit_of_0(salt, world):
+def test_a_guarantee_of_0_sets_no_limit_of_0(salt, world):
     place = world()
     assert place.call("set_quota", "web", guarantees={"cpus": 0})["limits"] == {}
     assert "SET_QUOTA" not in place.leader.heard
@@ -515,7 +527,7 @@ def test_a_weight_of_1_stays_listed_and_may_be_set_again(salt, world):
 
 
 @pytest.mark.parametrize(
-    "function, arguments, said",
+    "function, arguments, error",
     [
         (
             "role",
@@ -618,13 +630,13 @@ def test_a_weight_of_1_stays_listed_and_may_be_set_again(salt, world):
     ],
     ids=str,
 )
-def test_what_is_wrong_is_said_in_one_line(salt, place, function, arguments, said):
-    assert place.fails(function, *arguments).startswith(said)
+def test_errors_are_one_line(salt, place, function, arguments, error):
+    assert place.fails(function, *arguments).startswith(error)
 
 
 @pytest.fixture(scope="module")
 def place(salt, tmp_path_factory):
-    """One world for all questions that are refused."""
+    """One world for all calls that fail."""
     daemons = []
 
     def running(daemon):
@@ -637,61 +649,61 @@ def place(salt, tmp_path_factory):
         daemon.stop()
 
 
-# Those that answer whatever the masters are: they say whether and where these are.
-PATIENT = {"connection", "health", "masters"}
+# Functions that do not fail if no master responds.
+NEVER_FAILING = {"connection", "health", "masters"}
 
 
-def every_example(salt, url, *settings):
-    """Run the first example of each function that asks; returns the errors by function."""
-    said = {}
+def errors_of_examples(salt, url, *settings):
+    """Run the first example of each function that sends requests. Returns the errors."""
+    errors = {}
     for function, commands in salt.examples("mesos").items():
         name = function.partition(".")[2]
-        if name not in PATIENT:
+        if name not in NEVER_FAILING:
             with pytest.raises(salt.Error) as caught:
                 salt.cli(" ".join((commands[0], f"url={url}", *settings)))
-            said[name] = one_line(caught)
-            assert said[name].startswith("CommandExecutionError: "), f"{name}: {said[name]}"
-    return said
+            errors[name] = one_line(caught)
+            assert errors[name].startswith("CommandExecutionError: "), f"{name}: {errors[name]}"
+    return errors
 
 
-def test_of_a_server_that_is_down_each_function_says_so_in_one_line(salt, nobody):
-    for name, said in every_example(salt, nobody, "retries=0").items():
-        assert "Connection refused" in said, name
+def test_each_function_reports_in_one_line_that_a_server_is_down(salt, nobody):
+    for name, error in errors_of_examples(salt, nobody, "retries=0").items():
+        assert "Connection refused" in error, name
     assert salt.call("mesos.health", url=nobody, retries=0) is False
 
 
 @pytest.mark.parametrize(
     "body", ["<html>It works!</html>", "[]", "{", '"x"', "null", "\x00"], ids=ascii
 )
-def test_of_a_server_that_answers_garbage_each_function_says_so_in_one_line(salt, raw, body):
-    server = raw(
-        f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
-    )
-    every_example(salt, server.url, "retries=0")
+def test_each_function_reports_an_invalid_response_in_one_line(salt, raw, body):
+    headers = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    server = raw(f"HTTP/1.1 200 OK\r\n{headers}\r\n{body}".encode())
+    errors_of_examples(salt, server.url, "retries=0")
     assert salt.call("mesos.health", url=server.url, retries=0) is False
 
 
-def test_what_a_master_leaves_out_is_nothing_or_an_error_of_one_line(salt, raw):
-    def says(heard: bytes) -> bytes:
-        asked_in = heard.partition(b"\r\n\r\n")[2]
-        body = json.dumps({"type": json.loads(asked_in)["type"]} if asked_in else {})
+def test_missing_members_of_a_response_are_empty_or_an_error_of_one_line(salt, raw):
+    def respond(data: bytes) -> bytes:
+        request_body = data.partition(b"\r\n\r\n")[2]
+        body = json.dumps({"type": json.loads(request_body)["type"]} if request_body else {})
         return f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
 
-    url, said = raw(says).url, {}
+    url = raw(respond).url
+    errors = {}
     for function, commands in salt.examples("mesos").items():
         try:
             salt.cli(f"{commands[0]} url={url} retries=0")
         except salt.Error as error:
-            said[function] = str(error)
+            errors[function] = str(error)
             assert str(error).startswith("CommandExecutionError: ") and "\n" not in str(error), (
                 f"{function}: {error}"
             )
     for function in ("flags", "info", "metrics", "summary", "logging_level", "read_file"):
-        assert "this is not the response of a Mesos master" in said[f"mesos.{function}"]
+        assert "this is not the response of a Mesos master" in errors[f"mesos.{function}"]
     assert salt.call("mesos.health", url=url) is False
 
 
-def test_of_a_server_that_hangs_a_read_and_a_write_say_so_in_one_line(salt, raw):
+def test_reads_and_writes_report_a_timeout_in_one_line(salt, raw):
     server = raw(None)
     for function, *positional in (
         ("agents",),
@@ -704,12 +716,12 @@ def test_of_a_server_that_hangs_a_read_and_a_write_say_so_in_one_line(salt, raw)
         assert "no response within 1 seconds" in one_line(caught)
 
 
-def test_without_credentials_each_function_says_401_and_with_them_it_answers(salt, world):
-    known = json.dumps({"credentials": [{"principal": "ops", "secret": "sesame"}]})
+def test_each_function_fails_with_401_without_credentials_and_works_with_them(salt, world):
+    credentials = json.dumps({"credentials": [{"principal": "ops", "secret": "sesame"}]})
     place = world(
         "--authenticate_http_readonly=true",
         "--authenticate_http_readwrite=true",
-        f"--credentials={known}",
+        f"--credentials={credentials}",
         hosts=(),
     )
     for function, *positional in (
@@ -725,11 +737,13 @@ def test_without_credentials_each_function_says_401_and_with_them_it_answers(sal
         ("add_maintenance_window", [{"hostname": "a"}], "now"),
         ("logging_level",),
     ):
-        for wrong in ({}, {"username": "ops", "password": "open"}):
-            said = place.fails(function, *positional, **wrong)
+        for login in ({}, {"username": "ops", "password": "open"}):
+            error = place.fails(function, *positional, **login)
             assert (
-                said.startswith("CommandExecutionError: ") and "401" in said and "open" not in said
-            ), said
+                error.startswith("CommandExecutionError: ")
+                and "401" in error
+                and "open" not in error
+            ), error
         place.call(function, *positional, username="ops", password="sesame")
     for function in ("leader", "version"):  # which everyone may ask
         place.call(function)
