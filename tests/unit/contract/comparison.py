@@ -1,9 +1,9 @@
 """
-How an answer is compared with one that was recorded.
+Compare a response with a recorded one.
 
-Statuses, error texts, headers, names of members, types, booleans, enums, ids and amounts have to be the same. What differs from
-run to run (times, measurements, ports, process ids) has to have the same type; lists that come in the order of a hash may come
-in any.
+Statuses, error texts, headers, names of members, types, booleans, enums, ids and amounts must be
+equal. Values that differ from run to run (times, measurements, ports, process ids) must have the
+same type. The order of lists does not matter, since the daemons build some of them from hashes.
 """
 
 import json
@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-# Members whose value is another one each time, or on each machine: the type counts.
+# Members whose value differs from run to run or between machines: only the type is compared.
 LOOSE = {
     *(
         "start_time",
@@ -51,57 +51,59 @@ LOOSE = {
     ),
     *("container", "container_id", "master_hostname"),
 }
-# Below these everything is loose: flags name this machine's paths, and metrics are measured.
+# Members whose entire content is loose: flags contain paths of the machine, metrics are measured.
 LOOSE_BELOW = {"flags", "metrics", "container_status"}
-# The id of a master, a new one each time it starts.
+# The id of a master, which is new each time it starts.
 LOOSE_PATHS = {"/id", "/leader_info/id", "/get_master/master_info/id"}
-# What the fake daemons lack, and why: path of a list or mapping whose recorded members need not all be there.
+# Lists and mappings that may lack recorded members, with the reason.
 PARTIAL = {
-    "metrics": "the fake daemons measure what modules and people read, not all 500",
+    "metrics": "the fake daemons have the metrics that modules and people read, not all 500",
 }
 
 
-def differences(expected: Any, found: Any, path: str = "", loose: bool = False) -> Iterator[str]:
-    """What is different, a line each, by path."""
+def differences(expected: Any, actual: Any, path: str = "", loose: bool = False) -> Iterator[str]:
+    """Yield a line with path for each difference."""
     name = path.rpartition("/")[2].partition("[")[0]
     loose = loose or name in LOOSE or name in LOOSE_BELOW or path in LOOSE_PATHS
-    if _kind(expected) != _kind(found):
-        yield f"{path}: {_kind(expected)} was recorded, here it is {_kind(found)} ({_short(found)})"
+    if _kind(expected) != _kind(actual):
+        kind = f"{_kind(actual)} ({_short(actual)})"
+        yield f"{path}: {_kind(expected)} was recorded, here it is {kind}"
     elif isinstance(expected, dict):
-        missing = (
-            []
-            if path.endswith(tuple(f"/{each}" for each in PARTIAL))
-            else expected.keys() - found.keys()
-        )
+        missing = set() if _is_partial(path) else expected.keys() - actual.keys()
         yield from (f"{path}/{key}: is missing" for key in sorted(missing))
         yield from (
-            f"{path}/{key}: was not recorded ({_short(found[key])})"
-            for key in sorted(found.keys() - expected.keys())
+            f"{path}/{key}: was not recorded ({_short(actual[key])})"
+            for key in sorted(actual.keys() - expected.keys())
         )
-        for key in expected.keys() & found.keys():
-            yield from differences(expected[key], found[key], f"{path}/{key}", loose)
+        for key in expected.keys() & actual.keys():
+            yield from differences(expected[key], actual[key], f"{path}/{key}", loose)
     elif isinstance(expected, list):
-        yield from _lists(expected, found, path, loose)
-    elif not loose and expected != found:
-        yield f"{path}: {_short(expected)} was recorded, here it is {_short(found)}"
+        yield from _lists(expected, actual, path, loose)
+    elif not loose and expected != actual:
+        yield f"{path}: {_short(expected)} was recorded, here it is {_short(actual)}"
 
 
-def _lists(expected: list, found: list, path: str, loose: bool) -> Iterator[str]:
-    if path.endswith(tuple(f"/{each}" for each in PARTIAL)):
-        known = {each["name"]: each for each in expected}
-        for each in found:
-            if each["name"] not in known:
-                yield f"{path}[{each['name']}]: was not recorded"
+def _lists(expected: list, actual: list, path: str, loose: bool) -> Iterator[str]:
+    if _is_partial(path):
+        recorded = {entry["name"]: entry for entry in expected}
+        for entry in actual:
+            entry_path = f"{path}[{entry['name']}]"
+            if entry["name"] not in recorded:
+                yield f"{entry_path}: was not recorded"
             else:
-                yield from differences(known[each["name"]], each, f"{path}[{each['name']}]", loose)
+                yield from differences(recorded[entry["name"]], entry, entry_path, loose)
         return
-    if len(expected) != len(found):
-        yield f"{path}: {len(expected)} entries were recorded, here are {len(found)}: {_short([_name(each) for each in found])}"
+    if len(expected) != len(actual):
+        names = _short([_name(entry) for entry in actual])
+        yield f"{path}: {len(expected)} entries were recorded, here are {len(actual)}: {names}"
         return
-    for number, (one, other) in enumerate(
-        zip(sorted(expected, key=_key), sorted(found, key=_key), strict=True)
-    ):
-        yield from differences(one, other, f"{path}[{number}]", loose)
+    pairs = zip(sorted(expected, key=_key), sorted(actual, key=_key), strict=True)
+    for number, (expected_entry, actual_entry) in enumerate(pairs):
+        yield from differences(expected_entry, actual_entry, f"{path}[{number}]", loose)
+
+
+def _is_partial(path: str) -> bool:
+    return path.endswith(tuple(f"/{name}" for name in PARTIAL))
 
 
 def _kind(value: Any) -> str:
@@ -109,14 +111,14 @@ def _kind(value: Any) -> str:
 
 
 def _key(value: Any) -> str:
-    """Sorts entries of a list alike in both answers: by what is not loose."""
+    """Return a key that sorts both lists alike: by the values that are not loose."""
 
-    def firm(each: Any) -> Any:
-        if isinstance(each, dict):
+    def firm(content: Any) -> Any:
+        if isinstance(content, dict):
             return {
-                key: firm(inner) for key, inner in each.items() if key not in LOOSE | LOOSE_BELOW
+                key: firm(inner) for key, inner in content.items() if key not in LOOSE | LOOSE_BELOW
             }
-        return [firm(inner) for inner in each] if isinstance(each, list) else each
+        return [firm(inner) for inner in content] if isinstance(content, list) else content
 
     if isinstance(value, dict):
         inner = value.get("agent_info") or value.get("framework_info") or value.get("info") or value
@@ -139,18 +141,18 @@ def _short(value: Any) -> str:
     return text if len(text) < 160 else f"{text[:160]}..."
 
 
-def of_headers(expected: dict[str, str], found: Any) -> Iterator[str]:
-    """What is different in the headers that matter."""
+def header_differences(expected: dict[str, str], actual: Any) -> Iterator[str]:
+    """Yield the differences in the headers that are compared."""
     for name in ("Content-Type", "Location", "Allow", "WWW-Authenticate"):
-        if expected.get(name) != found.get(name):
-            yield f"header {name}: {expected.get(name)} was recorded, here it is {found.get(name)}"
+        if expected.get(name) != actual.get(name):
+            yield f"header {name}: {expected.get(name)} was recorded, here it is {actual.get(name)}"
 
 
-def of_text(expected: str, found: str) -> Iterator[str]:
-    """What is different in a text; amounts may be in any order, as they come from a hash."""
+def text_differences(expected: str, actual: str) -> Iterator[str]:
+    """Yield the difference between texts. Amounts may be in any order, as they are in a hash."""
 
     def firm(text: str) -> Any:
         return sorted(re.split("[;,] ?| ", text)) if "does not contain" in text else text
 
-    if firm(expected) != firm(found):
-        yield f"text: {_short(expected)} was recorded, here it is {_short(found)}"
+    if firm(expected) != firm(actual):
+        yield f"text: {_short(expected)} was recorded, here it is {_short(actual)}"

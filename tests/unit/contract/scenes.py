@@ -1,4 +1,8 @@
-"""The situations in which the recordings were made: fake daemons, brought into the same state over the protocol of their peers."""
+"""
+The situations in which the responses were recorded.
+
+Each one is a set of fake daemons, brought into the same state over the protocol of their peers.
+"""
 
 import contextlib
 import json
@@ -53,27 +57,36 @@ GONE = 410
 
 
 def exchanges(scene: str) -> list[dict]:
-    """The recordings of a scene, in the order in which they were made."""
+    """Return the recordings of a scene, in their order."""
     return [json.loads(line) for line in (DATA / f"{scene}.jsonl").read_text().splitlines()]
 
 
 def recorded(scene: str, name: str) -> dict:
-    """The answer of one recording."""
-    return next(each["json"] for each in exchanges(scene) if each["name"] == name)
+    """Return the response of one recording."""
+    exchange = next(entry for entry in exchanges(scene) if entry["name"] == name)
+    return exchange["json"]
 
 
 def prepared(name: str) -> dict:
-    """What a scene needs to know that is the answer of no recording that is replayed."""
+    """Return data of a scene that is not in any recording that is replayed."""
     return json.loads((DATA / "scenes.json").read_text())[name]
 
 
 class Scene:
-    """Masters and agents in a state, and what had to happen to them between two recordings (``before``)."""
+    """
+    Masters and agents in a certain state.
+
+    ``before`` maps the name of a recording to a function to call before it is replayed. ``target``
+    is the daemon that receives the requests, ``hosts`` maps recorded addresses to daemons if there
+    are several targets.
+    """
 
     def __init__(self, directory: Path) -> None:
-        self.directory, self.room, self.daemons = directory, MemoryRoom(), []
-        self.asked: object = None  # the daemon that the requests go to
-        self.hosts: dict = {}  # where several daemons are asked: by the address in the recording
+        self.directory = directory
+        self.room = MemoryRoom()
+        self.daemons = []
+        self.target: object = None
+        self.hosts: dict = {}
         self.before: dict = {}
 
     def master(self, *flags: str, room: MemoryRoom | None = None, id_: str | None = None) -> Master:
@@ -109,42 +122,42 @@ class Scene:
             with contextlib.suppress(OSError):
                 daemon.stop()
 
-    # --- what peers tell a master ---
+    # --- messages of peers to a master ---
 
     def tell(self, path: str, body: dict, expected: int = 200, method: str = "POST") -> dict:
-        """Post as a peer does."""
-        answer = requests.request(method, f"{self.leader.url}/fake/{path}", json=body, timeout=5)
+        """Send a request as a peer does."""
+        answer = requests.request(method, f"{self.leader.url}/standin/{path}", json=body, timeout=5)
         assert answer.status_code == expected, answer.text
         self.alive(*self.leader.agents.values(), *self.leader.frameworks.values())
         return answer.json() if answer.status_code == 200 else {}
 
     @staticmethod
     def alive(*peers) -> None:
-        """Nobody beats here: those that were heard of are heard for ever, but for those that are silent."""
+        """Let peers stay alive without heartbeats, except for those that are silent."""
         for peer in peers:
             if peer.heard > time.monotonic() - 1:
                 peer.heard = float("inf")
 
     @staticmethod
     def silent(peer, seconds: float = 10) -> None:
-        """A peer was not heard of for some time: with 10 seconds it is inactive, an agent with 100 is gone."""
+        """Let a peer be silent: after 10 seconds it is inactive, after 100 an agent is removed."""
         peer.heard = time.monotonic() - seconds
 
-    def agent(self, shown: dict, tasks: list[dict] = (), expected: int = 200) -> None:
-        """Register an agent that GET_AGENTS showed, with tasks that GET_TASKS showed."""
+    def agent(self, entry: dict, tasks: list[dict] = (), expected: int = 200) -> None:
+        """Register an agent, an entry of GET_AGENTS, with tasks, entries of GET_TASKS."""
         reports = [{"info": _info(task), "statuses": task["statuses"]} for task in tasks]
-        capabilities = [each["type"] for each in shown["capabilities"]]
+        capabilities = [capability["type"] for capability in entry["capabilities"]]
         body = {
-            "info": shown["agent_info"],
-            **{key: shown[key] for key in ("pid", "version")},
+            "info": entry["agent_info"],
+            **{key: entry[key] for key in ("pid", "version")},
             "capabilities": capabilities,
         }
         self.tell("agents", {**body, "tasks": reports}, expected)
 
-    def framework(self, shown: dict) -> None:
-        """Register a framework that GET_FRAMEWORKS showed."""
-        info = shown["framework_info"]
-        capabilities = [each["type"] for each in info.get("capabilities", [])]
+    def framework(self, entry: dict) -> None:
+        """Register a framework, an entry of GET_FRAMEWORKS."""
+        info = entry["framework_info"]
+        capabilities = [capability["type"] for capability in info.get("capabilities", [])]
         self.tell(
             "frameworks",
             {
@@ -166,34 +179,35 @@ class Scene:
     def populate(
         self, agents: dict, frameworks: dict, tasks: dict, executors: dict | None = None
     ) -> None:
-        """Bring a master into the state that these answers show."""
-        now, over = frameworks["frameworks"], frameworks.get("completed_frameworks", [])
-        for shown in (*now, *over):
-            self.framework(shown)
-        kept = {
-            each["executor_info"]["executor_id"]["value"]: each["executor_info"]
-            for each in (executors or {}).get("executors", [])
-        }
-        for shown in agents["agents"]:
-            mine = [
+        """Bring a master into the state of these responses."""
+        running = frameworks["frameworks"]
+        completed = frameworks.get("completed_frameworks", [])
+        for framework in (*running, *completed):
+            self.framework(framework)
+        executors_by_id = {}
+        for entry in (executors or {}).get("executors", []):
+            info = entry["executor_info"]
+            executors_by_id[info["executor_id"]["value"]] = info
+        for agent in agents["agents"]:
+            agent_tasks = [
                 task
                 for task in (*tasks["tasks"], *tasks["completed_tasks"])
-                if task["agent_id"] == shown["agent_info"]["id"]
+                if task["agent_id"] == agent["agent_info"]["id"]
             ]
-            for task in mine:
-                executor = task.get("executor_id", {}).get("value")
-                if executor in kept:
-                    task["executor"] = kept[executor]
-            self.agent(shown, mine)
-        for shown in over:
-            self.leader.complete(shown["framework_info"]["id"]["value"])
-        for shown in now:
-            if not shown["active"]:
-                self.silent(self.leader.frameworks[shown["framework_info"]["id"]["value"]])
+            for task in agent_tasks:
+                executor_id = task.get("executor_id", {}).get("value")
+                if executor_id in executors_by_id:
+                    task["executor"] = executors_by_id[executor_id]
+            self.agent(agent, agent_tasks)
+        for framework in completed:
+            self.leader.complete(framework["framework_info"]["id"]["value"])
+        for framework in running:
+            if not framework["active"]:
+                self.silent(self.leader.frameworks[framework["framework_info"]["id"]["value"]])
 
 
 def _info(task: dict) -> dict:
-    """The TaskInfo of a task that GET_TASKS showed."""
+    """Return the TaskInfo of an entry of GET_TASKS."""
     return {
         key: value
         for key, value in task.items()
@@ -203,13 +217,13 @@ def _info(task: dict) -> dict:
 
 
 def cluster(directory: Path) -> Scene:
-    """Three masters, of whom the first leads, two agents, four frameworks; the recordings of leader, v1, old and err."""
+    """A leader and two standbys, two agents, four frameworks. Recordings: leader, v1, old, err."""
     scene = Scene(directory)
     flags = ("--cluster=golden", "--quorum=1", "--zk=zk://127.0.0.1:2181/mesos")
     agents = recorded("cluster", "v1-GET_AGENTS")["get_agents"]
     id_ = agents["agents"][0]["agent_info"]["id"]["value"].rpartition("-")[0]
-    scene.asked = scene.master(*flags, room=scene.room, id_=id_)
-    one, two = sorted(agents["agents"], key=lambda each: each["agent_info"]["id"]["value"])
+    scene.target = scene.master(*flags, room=scene.room, id_=id_)
+    one, two = sorted(agents["agents"], key=lambda agent: agent["agent_info"]["id"]["value"])
     scene.populate(
         agents,
         *(
@@ -217,22 +231,22 @@ def cluster(directory: Path) -> Scene:
             for name in ("FRAMEWORKS", "TASKS", "EXECUTORS")
         ),
     )
-    for agent in scene.asked.agents.values():
+    for agent in scene.target.agents.values():
         agent.reregistered = None
 
     def running(agent: dict) -> list[dict]:
         return [
             {**task.info, "statuses": task.statuses}
-            for task in scene.asked.tasks.values()
+            for task in scene.target.tasks.values()
             if task.agent_id == agent["agent_info"]["id"]["value"] and not task.over
         ]
 
     def silent(seconds: float) -> None:
-        scene.silent(scene.asked.agents[two["agent_info"]["id"]["value"]], seconds)
+        scene.silent(scene.target.agents[two["agent_info"]["id"]["value"]], seconds)
 
     def ended() -> None:
-        """Agent 1 kills what runs on it, as it is drained, and says so."""
-        for task in list(scene.asked.tasks.values()):
+        """Let agent 1, which is drained, kill its tasks and report that."""
+        for task in list(scene.target.tasks.values()):
             if task.agent_id == one["agent_info"]["id"]["value"] and not task.over:
                 task.update(
                     {
@@ -249,7 +263,7 @@ def cluster(directory: Path) -> Scene:
         "leader-get-slaves-after-maintenance": lambda: scene.agent(two),
         "v1-GET_AGENTS-drained": ended,
         "v1-REACTIVATE_AGENT-drained": lambda: scene.agent(one),
-        "v1-DRAIN_AGENT": lambda: scene.asked.complete(
+        "v1-DRAIN_AGENT": lambda: scene.target.complete(
             f"{id_}-0001"
         ),  # mesos-execute ends with its task
         "v1-GET_AGENTS-agent-killed-2s": lambda: silent(10),
@@ -262,14 +276,14 @@ def cluster(directory: Path) -> Scene:
 def standalone(directory: Path) -> Scene:
     """One master without ZooKeeper."""
     scene = Scene(directory)
-    scene.asked = scene.master("--cluster=solo")
+    scene.target = scene.master("--cluster=solo")
     return scene
 
 
 def standalone_nohostname(directory: Path) -> Scene:
-    """One master that has to look up its name."""
+    """One master that must look up its name."""
     scene = Scene(directory)
-    scene.asked = scene.master("--hostname")
+    scene.target = scene.master("--hostname")
     return scene
 
 
@@ -277,7 +291,7 @@ def nonleader(directory: Path) -> Scene:
     """A standby."""
     scene = Scene(directory)
     scene.master("--cluster=golden", room=scene.room)
-    scene.asked = scene.master(
+    scene.target = scene.master(
         "--cluster=golden",
         "--hostname=127.0.0.2",
         "--quorum=2",
@@ -288,34 +302,33 @@ def nonleader(directory: Path) -> Scene:
 
 
 def noquorum(directory: Path) -> Scene:
-    """The one master of three that is there: elected, and its registry is not recovered."""
+    """The only running master of three: elected, but its registry has not recovered."""
     scene = Scene(directory)
-    scene.asked = scene.master(
+    scene.target = scene.master(
         "--cluster=golden", "--quorum=2", "--zk=zk://127.0.0.1:2181/mesos", room=scene.room
     )
     return scene
 
 
 def nozk(directory: Path) -> Scene:
-    """A master that never saw ZooKeeper."""
+    """A master that has never reached ZooKeeper."""
     scene = nonleader(directory)
-    scene.asked.group.members = []
+    scene.target.group.members = []
     return scene
 
 
 def extra(directory: Path) -> Scene:
-    """What survives a failover, ids of machines in other letters, agents that are gone or recovered."""
+    """Failovers, ids of machines in upper case, agents that are removed or recovered."""
     scene = Scene(directory)
-    shown = recorded("extra", "extra-v1-GET_AGENTS-two")["get_agents"]["agents"]
-    id_ = shown[0]["agent_info"]["id"]["value"].rpartition("-")[0]
+    agents = recorded("extra", "extra-v1-GET_AGENTS-two")["get_agents"]["agents"]
+    id_ = agents[0]["agent_info"]["id"]["value"].rpartition("-")[0]
     flags = ("--cluster=golden", "--quorum=1", "--zk=zk://127.0.0.1:2181/mesos")
-    first = scene.asked = scene.master(*flags, room=scene.room, id_=id_)
-    other = [
+    leader = scene.target = scene.master(*flags, room=scene.room, id_=id_)
+    standbys = [
         scene.master(*flags, f"--hostname=127.0.0.{number}", room=scene.room) for number in (2, 3)
     ]
-    one, two = sorted(
-        shown, key=lambda each: each["agent_info"]["hostname"]
-    )  # 127.0.0.4 and Host-A.Example
+    # 127.0.0.4 and Host-A.Example
+    one, two = sorted(agents, key=lambda agent: agent["agent_info"]["hostname"])
 
     def join(*agents: dict, again: bool = True) -> None:
         for agent in agents:
@@ -326,14 +339,14 @@ def extra(directory: Path) -> Scene:
     def failover(*ending: Master) -> None:
         for master in ending:
             master.stop()
-        scene.asked = scene.leader
+        scene.target = scene.leader
 
     join(two, one, again=False)
     scene.before = {
-        "extra-after-failover-v1-GET_AGENTS-at-once": lambda: failover(first),
+        "extra-after-failover-v1-GET_AGENTS-at-once": lambda: failover(leader),
         "extra-v1-GET_AGENTS-two": lambda: join(one, two),
         "extra-get-slaves-agents-killed": lambda: _silence(scene),
-        "extra-recovered-get-slaves": lambda: failover(other[0]),
+        "extra-recovered-get-slaves": lambda: failover(standbys[0]),
         "extra-recovered-agent-back-get-slaves": lambda: join(one),
         "extra-agent-SIGUSR1-get-slaves": lambda: scene.tell(
             "agents", {"info": one["agent_info"]}, method="DELETE"
@@ -353,18 +366,18 @@ def crash(directory: Path) -> Scene:
 
 
 def protected(directory: Path, *flags: str) -> Scene:
-    """A master that asks for credentials."""
+    """A master that requires credentials."""
     scene = Scene(directory)
     credentials = directory / "credentials"
     credentials.write_text(CREDENTIALS)
-    scene.asked = scene.master(
+    scene.target = scene.master(
         "--authenticate_http_readwrite", f"--credentials={credentials}", *flags
     )
     return scene
 
 
 def auth(directory: Path) -> Scene:
-    """A master that asks everyone for credentials, and lets only admin change something."""
+    """A master that requires credentials, and lets only admin make changes."""
     flags = (
         "--authenticate_http_readonly",
         "--authenticate_http_frameworks",
@@ -372,13 +385,13 @@ def auth(directory: Path) -> Scene:
     )
     scene = protected(directory, *flags, f"--acls={json.dumps(ACLS)}")
     scene.before = {
-        "auth-viewer-get-logging_toggle": lambda: scene.asked._set_level(0, 0)
-    }  # the second for which it was set is over
+        "auth-viewer-get-logging_toggle": lambda: scene.target._set_level(0, 0)
+    }  # it was set for one second
     return scene
 
 
 def auth_readwrite(directory: Path) -> Scene:
-    """A master that asks for credentials where something can be changed."""
+    """A master that requires credentials for changes only."""
     scene = protected(directory)
     agent = recorded("auth-readwrite", "auth-rwonly-none-get-slaves-after-reserve")["slaves"][0]
     sizes = {"cpus": 4.0, "mem": 2048.0, "disk": 4096.0}
@@ -391,7 +404,7 @@ def auth_readwrite(directory: Path) -> Scene:
         "type": "RANGES",
         "ranges": {"range": [{"begin": 31000, "end": 32000}]},
     }
-    held = [
+    reserved = [
         {
             "name": name,
             "type": "SCALAR",
@@ -411,9 +424,9 @@ def auth_readwrite(directory: Path) -> Scene:
         "id": {"value": agent["id"]},
         "checkpoint": True,
         "attributes": attributes,
-        "resources": [*resources, ports, *held],
+        "resources": [*resources, ports, *reserved],
     }
-    shown = {
+    entry = {
         "agent_info": info,
         "pid": agent["pid"],
         "version": VERSION,
@@ -422,18 +435,18 @@ def auth_readwrite(directory: Path) -> Scene:
     before = recorded("auth-readwrite", "auth-rwonly-none-get-state")["recovered_slaves"][0]["id"]
 
     def join() -> None:
-        scene.agent(shown)
-        for peer in scene.asked.agents.values():
+        scene.agent(entry)
+        for peer in scene.target.agents.values():
             peer.reregistered = agent.get("reregistered_time")
 
-    scene.asked.recovered_agents[before] = {**info, "id": {"value": before}}
-    scene.asked.maintenance.replace(_SCHEDULE)
+    scene.target.recovered_agents[before] = {**info, "id": {"value": before}}
+    scene.target.maintenance.replace(_SCHEDULE)
     scene.before = {"auth-rwonly-admin-v1-RESERVE_RESOURCES-no-principal": join}
     return scene
 
 
 def auth_agent(directory: Path) -> Scene:
-    """An agent that asks everyone for credentials, and has no master."""
+    """An agent that requires credentials and has no master."""
     scene = Scene(directory)
     credentials = directory / "credentials"
     credentials.write_text(CREDENTIALS)
@@ -442,12 +455,12 @@ def auth_agent(directory: Path) -> Scene:
         "--authenticate_http_readwrite",
         f"--http_credentials={credentials}",
     )
-    scene.asked = scene.started(_agent(directory, *flags))
+    scene.target = scene.started(_agent(directory, *flags))
     return scene
 
 
 def auth_standby(directory: Path) -> Scene:
-    """A standby that asks everyone for credentials."""
+    """A standby that requires credentials."""
     scene = Scene(directory)
     credentials = directory / "credentials"
     credentials.write_text(CREDENTIALS)
@@ -461,7 +474,7 @@ def auth_standby(directory: Path) -> Scene:
         "--hostname=127.0.0.2",
         "--cluster=golden",
     )
-    scene.asked = scene.master(*flags, room=scene.room)
+    scene.target = scene.master(*flags, room=scene.room)
     return scene
 
 
@@ -476,23 +489,23 @@ _SCHEDULE = {
 
 
 def acl(directory: Path) -> Scene:
-    """A master on which only admin sees the frameworks; with one agent and one framework."""
+    """A master with one agent and one framework, which only admin may view."""
     scene = auth(directory)
-    shown = [
+    responses = [
         recorded("acl", f"acl-admin-v1-GET_{name}")[f"get_{name.lower()}"]
         for name in ("AGENTS", "FRAMEWORKS", "TASKS")
     ]
-    scene.populate(*shown)
-    for peer in scene.asked.agents.values():
+    scene.populate(*responses)
+    for peer in scene.target.agents.values():
         peer.reregistered = None
-    scene.asked.weights.update(web=2.0)
-    scene.asked.quotas.update(web={"guarantees": {}, "limits": {"cpus": 2.0}})
-    scene.asked.maintenance.replace(_SCHEDULE)
+    scene.target.weights.update(web=2.0)
+    scene.target.quotas.update(web={"guarantees": {}, "limits": {"cpus": 2.0}})
+    scene.target.maintenance.replace(_SCHEDULE)
     return scene
 
 
 def zk(directory: Path) -> Scene:
-    """Three masters whose ZooKeeper was stopped: the leader is gone, the others know of none."""
+    """Three masters after ZooKeeper was stopped: the leader has ended, the others know none."""
     scene = Scene(directory)
     leader = scene.master(room=scene.room)
     standbys = [scene.master(room=scene.room) for _ in range(2)]
@@ -509,12 +522,12 @@ def zk(directory: Path) -> Scene:
 
 
 def failover(directory: Path) -> Scene:
-    """Three masters and two agents; the leader dies, and the next one, too."""
+    """Three masters and two agents. The leader fails, and then the next one."""
     scene = Scene(directory)
-    shown = recorded("extra", "extra-v1-GET_AGENTS-two")["get_agents"]["agents"]
+    agents = recorded("extra", "extra-v1-GET_AGENTS-two")["get_agents"]["agents"]
     ids = {
-        each["hostname"]: each
-        for each in recorded("failover", "failover-sigkill-get-slaves")["slaves"]
+        agent["hostname"]: agent
+        for agent in recorded("failover", "failover-sigkill-get-slaves")["slaves"]
     }
     flags = ("--cluster=golden", "--quorum=1", "--zk=zk://127.0.0.1:2181/mesos")
     masters = [
@@ -524,11 +537,11 @@ def failover(directory: Path) -> Scene:
 
     def after(dead: Master) -> None:
         dead.stop()
-        scene.asked = scene.leader
+        scene.target = scene.leader
         for hostname, slave in ids.items():
-            like = next(each for each in shown if each["pid"] == slave["pid"])
-            info = {**like["agent_info"], "hostname": hostname, "id": {"value": slave["id"]}}
-            scene.agent({**like, "agent_info": info})
+            entry = next(agent for agent in agents if agent["pid"] == slave["pid"])
+            info = {**entry["agent_info"], "hostname": hostname, "id": {"value": slave["id"]}}
+            scene.agent({**entry, "agent_info": info})
 
     scene.before = {
         "failover-sigkill-v1-GET_MASTER": lambda: after(masters[0]),
@@ -556,30 +569,34 @@ def _agent(directory: Path, *flags: str, room: MemoryRoom | None = None) -> Agen
 def agent(directory: Path) -> Scene:
     """An agent that runs tasks."""
     scene = Scene(directory)
-    shown = prepared("agent-v1-GET_TASKS")["get_tasks"]
-    id_ = shown["launched_tasks"][0]["agent_id"]["value"]
+    recorded_tasks = prepared("agent-v1-GET_TASKS")["get_tasks"]
+    id_ = recorded_tasks["launched_tasks"][0]["agent_id"]["value"]
     master = scene.master(room=scene.room, id_=id_.rpartition("-")[0])
-    found = scene.asked = scene.started(_agent(directory, room=scene.room))
-    _until(lambda: found.id)
-    assert found.id == id_
+    daemon = scene.target = scene.started(_agent(directory, room=scene.room))
+    _until(lambda: daemon.id)
+    assert daemon.id == id_
     frameworks = {
-        each["framework_info"]["id"]["value"]: each["framework_info"]
+        entry["framework_info"]["id"]["value"]: entry["framework_info"]
         for key in ("frameworks", "completed_frameworks")
-        for each in prepared("agent-v1-GET_FRAMEWORKS")["get_frameworks"].get(key, [])
+        for entry in prepared("agent-v1-GET_FRAMEWORKS")["get_frameworks"].get(key, [])
     }
-    for task in (*shown["launched_tasks"], *shown["terminated_tasks"], *shown["completed_tasks"]):
+    for task in (
+        *recorded_tasks["launched_tasks"],
+        *recorded_tasks["terminated_tasks"],
+        *recorded_tasks["completed_tasks"],
+    ):
         info = {
             **_info(task),
             "framework": frameworks[task["framework_id"]["value"]],
             "command": {"value": "sleep 100000"},
         }
-        found.executor.adopt(info, task["statuses"])
-    scene.hosts = {"127.0.0.1:5050": master, "127.0.0.4:5051": found, "127.0.0.5:5051": found}
+        daemon.executor.adopt(info, task["statuses"])
+    scene.hosts = {"127.0.0.1:5050": master, "127.0.0.4:5051": daemon, "127.0.0.5:5051": daemon}
     return scene
 
 
-def _until(question) -> None:
+def _until(condition) -> None:
     deadline = time.monotonic() + 10
-    while not question():
-        assert time.monotonic() < deadline, "it did not come about in time"
+    while not condition():
+        assert time.monotonic() < deadline, "the condition was not met within 10 seconds"
         time.sleep(0.02)

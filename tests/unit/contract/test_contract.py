@@ -1,4 +1,7 @@
-"""The fake daemons of Mesos answer what a real Apache Mesos 1.11.0 answered in the same situation: every recorded exchange, in order."""
+"""
+The fake Mesos daemons respond as a real Apache Mesos 1.11.0 did in the same situation: every
+recorded exchange is replayed, in order.
+"""
 
 import collections
 import json
@@ -11,7 +14,7 @@ from lab.fakes.mesos.views import Views
 from lab.fakes.wire.http import answer
 
 from . import scenes
-from .comparison import differences, of_headers, of_text
+from .comparison import differences, header_differences, text_differences
 
 SCENES = (
     "cluster",
@@ -31,33 +34,33 @@ SCENES = (
     "agent",
     "failover",
 )
-ALL = 854
-# Recordings that are not replayed: kinds of them (each recording names its own), and why.
+RECORDED_EXCHANGES = 854
+# Kinds of recordings that are not replayed, with the reason. Each recording names its kind.
 LEFT_OUT = {
     "pages": "web page, help and process list: no module asks for them",
     "streams": "event streams, and the API of schedulers",
     "protobuf": "answers in protobuf instead of JSON",
-    "encodings": "gzip and JSONP, which the fake daemons do not speak (the modules' own tests unpack gzip)",
-    "executors": "executors, nested containers and sandboxes of an agent: that of the fake only pretends to run tasks",
-    "ending": "executors and containers of tasks that ended in the very second of the recording",
-    "doubled": "completed tasks which a restarted agent reported again, and the real master then shows twice",
-    "before": "answers that show what happened before the first recording, or a restart in between",
-    "startup": "agents started anew with other flags: what they do then is in test_fake_mesos.py",
+    "encodings": "gzip and JSONP, which the fakes do not support (tests of the modules use gzip)",
+    "executors": "executors, nested containers and sandboxes: the fake agent does not run tasks",
+    "ending": "executors and containers of tasks that ended in the second of the recording",
+    "doubled": "completed tasks that a restarted agent reported again, listed twice by the master",
+    "before": "responses that depend on events before the first recording, or on a restart",
+    "startup": "agents restarted with other flags, which test_standins_mesos.py covers",
 }
 
 
 def replay(scene, exchange: dict) -> list[str]:
-    """Send a recorded request and say what is different in the answer."""
+    """Send a recorded request. Returns the differences in the response."""
     scene.before.get(exchange["name"], lambda: None)()
-    asked = scene.hosts.get(exchange.get("host", "127.0.0.1:5050"), scene.asked)
+    daemon = scene.hosts.get(exchange.get("host", "127.0.0.1:5050"), scene.target)
     sent = {"Accept": None, "User-Agent": None, "Accept-Encoding": None, **exchange["sent"]}
     login = scenes.LOGIN.get(sent.get("Authorization", ""))
     if login:
         del sent["Authorization"]
     try:
-        found = requests.request(
+        response = requests.request(
             exchange["method"],
-            asked.url + exchange["path"],
+            daemon.url + exchange["path"],
             headers=sent,
             data=exchange.get("body"),
             auth=login,
@@ -67,57 +70,60 @@ def replay(scene, exchange: dict) -> list[str]:
     except requests.RequestException as error:
         return [] if exchange["status"] is None else [f"no answer: {error}"]
     if exchange["status"] is None:
-        return [f"status {found.status_code}, where the real one gave no answer"]
-    return list(compared(scene, exchange, found))
+        return [f"status {response.status_code}, where the real one gave no answer"]
+    return list(compared(scene, exchange, response))
 
 
-def compared(scene, exchange, found):
-    if found.status_code != exchange["status"]:
-        yield f"status: {exchange['status']} was recorded, here it is {found.status_code} ({found.text[:200]})"
+def compared(scene, exchange, response):
+    if response.status_code != exchange["status"]:
+        status = f"{response.status_code} ({response.text[:200]})"
+        yield f"status: {exchange['status']} was recorded, here it is {status}"
         return
-    text, headers = found.text, dict(found.headers)
-    for daemon in scene.daemons:  # each has a port of its own here
+    text, headers = response.text, dict(response.headers)
+    for daemon in scene.daemons:  # each has its own port
         port = 5050 if daemon.process == "master" else 5051
-        shown = daemon.hostname if daemon.hostname[0].isdigit() else daemon.ip
-        text = text.replace(f"{daemon.ip}:{daemon.port}", f"{shown}:{port}").replace(
+        address = daemon.hostname if daemon.hostname[0].isdigit() else daemon.ip
+        text = text.replace(f"{daemon.ip}:{daemon.port}", f"{address}:{port}").replace(
             f'"port":{daemon.port}', f'"port":{port}'
         )
         headers = {
             name: value.replace(f"{daemon.hostname}:{daemon.port}", f"{daemon.hostname}:{port}")
             for name, value in headers.items()
         }
-    yield from of_headers(exchange["headers"], headers)
+    yield from header_differences(exchange["headers"], headers)
     if "json" in exchange:
         loose = "/metrics" if "metrics/snapshot" in exchange["path"] else ""
         yield from differences(exchange["json"], json.loads(text), loose)
     else:
-        yield from of_text(exchange.get("text", ""), text)
+        yield from text_differences(exchange.get("text", ""), text)
 
 
 @pytest.mark.parametrize("scene", SCENES)
 def test_the_stand_ins_answer_as_recorded(scene, tmp_path):
     stage = getattr(scenes, scene.replace("-", "_"))(tmp_path)
     try:
-        found = {
-            each["name"]: replay(stage, each)
-            for each in scenes.exchanges(scene)
-            if "left_out" not in each
+        differences_by_name = {
+            exchange["name"]: replay(stage, exchange)
+            for exchange in scenes.exchanges(scene)
+            if "left_out" not in exchange
         }
     finally:
         stage.stop()
-    wrong = {name: lines for name, lines in found.items() if lines}
-    told = [f"{name}: {line}" for name, lines in wrong.items() for line in lines[:6]]
-    assert not wrong, "\n".join([f"{len(wrong)} of {len(found)}", *told])
+    failures = {name: lines for name, lines in differences_by_name.items() if lines}
+    report = [f"{len(failures)} of {len(differences_by_name)}"]
+    for name, lines in failures.items():
+        report += [f"{name}: {line}" for line in lines[:6]]
+    assert not failures, "\n".join(report)
 
 
 def test_every_recording_is_replayed_or_left_out_for_a_reason(capsys):
     replayed, left_out = collections.Counter(), collections.defaultdict(list)
     for file in sorted(scenes.DATA.glob("*.jsonl")):
-        for each in scenes.exchanges(file.stem):
-            if "left_out" in each:
-                left_out[each["left_out"]].append(each["name"])
+        for exchange in scenes.exchanges(file.stem):
+            if "left_out" in exchange:
+                left_out[exchange["left_out"]].append(exchange["name"])
             else:
-                assert file.stem in SCENES, f"{each['name']} is in no scene"
+                assert file.stem in SCENES, f"{exchange['name']} is in no scene"
                 replayed[file.stem] += 1
     total = sum(replayed.values()) + sum(map(len, left_out.values()))
     with capsys.disabled():
@@ -127,7 +133,7 @@ def test_every_recording_is_replayed_or_left_out_for_a_reason(capsys):
         )
         for kind, names in left_out.items():
             print(f"  left out: {len(names)} {kind} ({LEFT_OUT[kind]})")
-    assert total == ALL and left_out.keys() == LEFT_OUT.keys()
+    assert total == RECORDED_EXCHANGES and left_out.keys() == LEFT_OUT.keys()
     assert sum(replayed.values()) >= 500
 
 
@@ -150,7 +156,7 @@ def _other_value(answer):
 
 
 @pytest.mark.parametrize(
-    "mutate, told",
+    "mutate, difference",
     [
         (_other_type, "/weight: float was recorded, here it is str"),
         (_missing, "/role: is missing"),
@@ -159,7 +165,7 @@ def _other_value(answer):
     ],
 )
 def test_one_field_that_is_another_in_a_stand_in_makes_the_comparison_fail(
-    monkeypatch, tmp_path, mutate, told
+    monkeypatch, tmp_path, mutate, difference
 ):
     real = Calls.calls["GET_WEIGHTS"]
 
@@ -171,11 +177,11 @@ def test_one_field_that_is_another_in_a_stand_in_makes_the_comparison_fail(
 
     monkeypatch.setitem(Calls.calls, "GET_WEIGHTS", mutated)
     names = ("v1-UPDATE_WEIGHTS", "v1-GET_WEIGHTS-after")
-    assert any(told in line for line in _replayed("cluster", names, tmp_path))
+    assert any(difference in line for line in _replayed("cluster", names, tmp_path))
 
 
 @pytest.mark.parametrize(
-    "name, answered, told",
+    "name, answered, difference",
     [
         ("leader-get-master_version", answer("404 Not Found!", 404), "text: "),
         (
@@ -192,11 +198,11 @@ def test_one_field_that_is_another_in_a_stand_in_makes_the_comparison_fail(
     ],
 )
 def test_another_status_text_or_header_makes_the_comparison_fail(
-    monkeypatch, tmp_path, name, answered, told
+    monkeypatch, tmp_path, name, answered, difference
 ):
     monkeypatch.setattr(Views, "no_version", lambda *_: answered, raising=True)
     Views.no_version.marks = {"local": True, "realm": None}
-    assert any(line.startswith(told) for line in _replayed("cluster", (name,), tmp_path))
+    assert any(line.startswith(difference) for line in _replayed("cluster", (name,), tmp_path))
 
 
 def _replayed(scene: str, names: tuple[str, ...], directory) -> list[str]:
@@ -205,9 +211,9 @@ def _replayed(scene: str, names: tuple[str, ...], directory) -> list[str]:
     try:
         return [
             line
-            for each in scenes.exchanges(scene)
-            if each["name"] in names
-            for line in replay(stage, each)
+            for exchange in scenes.exchanges(scene)
+            if exchange["name"] in names
+            for line in replay(stage, exchange)
         ]
     finally:
         stage.stop()
