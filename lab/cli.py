@@ -74,7 +74,8 @@ cli.add_command(plan)
     "repository",
     metavar="URL",
     default="",
-    help="cluster packages from this yum repository: URL/x86_64, URL/noarch, URL/RPM-GPG-KEY-mesosphere",
+    help="cluster packages from this yum repository: URL/x86_64, URL/noarch, "
+    "URL/RPM-GPG-KEY-mesosphere",
 )
 @click.option(
     "--transport",
@@ -183,7 +184,7 @@ def package_repository(report: Report) -> Path:
 
 
 def build(steps: Steps, name: str, line: str, repository: str, transport: str) -> cluster.Running:
-    """Make all that a lab needs and does not have yet, but for the disks of the hosts."""
+    """Build everything that a lab needs, except for the disks of the hosts."""
     shutil.rmtree(instance.run, ignore_errors=True)
     environment = cluster.environment(line, transport)
     (image, env, layers), _, rpms = steps.together(
@@ -216,7 +217,7 @@ def join(
     fresh: list[topology.Host],
     targets: list[topology.Host],
 ) -> None:
-    """Give fresh hosts their disks, boot all that are wanted, and wait for their minions."""
+    """Install the disks of fresh hosts, boot the targets, and wait for their minions."""
     if fresh:
         with steps.step(f"disk{'s' * (len(fresh) > 1)} and keys"):
             cluster.install(current, table, fresh)
@@ -230,12 +231,14 @@ def join(
 
 
 def describe(current: cluster.Running) -> str:
-    """Say in a few words what runs."""
-    return f"topology {current.topology}, Salt {current.salt} by {current.transport}, packages from {current.repository or 'the lab'}"
+    """Describe the running lab in one line."""
+    source = current.repository or "the lab"
+    salt = f"Salt {current.salt} by {current.transport}"
+    return f"topology {current.topology}, {salt}, packages from {source}"
 
 
 def show(table: topology.Topology, answers: list[services.Answer], repository: str) -> None:
-    """Print each host with its roles, what their services answer and are, and who leads."""
+    """Print each host with its roles, the state of their services, and the leaders."""
     with ThreadPoolExecutor() as pool:
         states = dict(
             zip([host.name for host in table.hosts], pool.map(state_of, table.hosts), strict=True)
@@ -267,25 +270,23 @@ def show(table: topology.Topology, answers: list[services.Answer], repository: s
         )
     if not repository:
         console.print(
-            "Mesos, Marathon and Chronos are fake daemons of the lab, their tasks real processes and containers; "
-            "with --repo they are packages of yours."
+            "Mesos, Marathon and Chronos are fake daemons of the lab, their tasks real processes "
+            "and containers; with --repo they are packages of yours."
         )
 
 
 def answer_text(answer: services.Answer) -> str:
-    """Show what a service answered: what it is, or just that it works."""
+    """Return the state of a service in its color."""
     text = answer.mode or ("yes" if answer.works else "no")
-    return (
-        f"[red]{text}[/]"
-        if not answer.fine
-        else f"[bold green]{text}[/]"
-        if answer.mode in services.LEADING
-        else f"[green]{text}[/]"
-    )
+    if not answer.fine:
+        return f"[red]{text}[/]"
+    if answer.mode in services.LEADING:
+        return f"[bold green]{text}[/]"
+    return f"[green]{text}[/]"
 
 
 def state_of(host: topology.Host) -> str:
-    """Say how a host is: running, degraded (some unit of it failed), cut (off the network), down."""
+    """Return the state of a host: running, degraded (a unit failed), cut (off the network), down."""
     state = hosts.systemd_state(host.name) or "down"
     return state if state == "down" or network.plugged(host.name) else "cut"
 
@@ -297,7 +298,7 @@ def start_hint() -> str:
 
 
 def the_lab() -> tuple[cluster.Running, topology.Topology]:
-    """Return how the lab was started and its topology, and be on its network from now on."""
+    """Return the running lab and its topology, and move this process to its network."""
     current = cluster.running()
     if not current:
         raise LabError(f"No lab is running. {start_hint()}")
@@ -356,7 +357,7 @@ def list_labs() -> None:
 
 @cli.command()
 def status() -> None:
-    """Say what runs: hosts, roles, whether their services answer, and who leads."""
+    """Show hosts, roles, services and leaders."""
     if not cluster.running():
         console.print(f"No lab is running. {start_hint()}")
         return
@@ -376,7 +377,11 @@ def execute(command: tuple[str, ...]) -> None:
 @cli.command(context_settings=ANYTHING)
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="ARGS...")
 def salt(words: tuple[str, ...]) -> None:
-    """The salt command on the lab's master, or salt-ssh where there are no minions, such as: lab salt '*' test.ping --out=json"""
+    """
+    Run salt on the lab's master, or salt-ssh if the hosts have no minions.
+
+    Example: lab salt '*' test.ping --out=json
+    """
     current, table = the_lab()
     sys.exit(hosts.exit_code(hosts.execute(table.master.name, [current.salt_command, *words])))
 
@@ -399,7 +404,11 @@ def kill(name: str) -> None:
 @cli.command()
 @click.argument("name", metavar="HOST")
 def start(name: str) -> None:
-    """Boot a host that is off, and wait for its minion, if it has one; for those of all hosts, if it is the Salt master."""
+    """
+    Boot a host that is off, and wait for its minion, if it has one.
+
+    For the Salt master, wait for the minions of all hosts.
+    """
     current, table = the_lab()
     host = table.host(name)
     with Steps(console) as steps:
@@ -432,7 +441,11 @@ def heal(name: str) -> None:
 @cli.command()
 @click.argument("name", metavar="NAME")
 def add(name: str) -> None:
-    """Boot one more host, whose id a row of the table with a glob matches, such as: lab add lxb005"""
+    """
+    Boot one more host, whose id matches a glob of the topology.
+
+    Example: lab add lxb005
+    """
     current, table = the_lab()
     on(table.master)
     id, address = topology.newcomer(table, name)
@@ -450,12 +463,13 @@ def add(name: str) -> None:
 @cli.command()
 @click.argument("name", metavar="HOST")
 def replace(name: str) -> None:
-    """Another machine in the place of a host: same name and address, a bare disk, a new key."""
+    """Replace a host by a new machine: same name and address, a bare disk, a new key."""
     current, table = the_lab()
     host = table.host(name)
     if host.salt_master:
         raise LabError(
-            f"{host.name} is the Salt master, and knows the keys of all others; `make down` and `make up` for another"
+            f"{host.name} is the Salt master, which has the keys of all hosts. "
+            "It cannot be replaced; run `make down` and `make up` instead."
         )
     on(table.master)
     with Steps(console) as steps:
@@ -476,7 +490,7 @@ def advice(current: cluster.Running, table: topology.Topology, host: topology.Ho
 
 
 def main() -> None:
-    """Run the command. What goes wrong is said in a sentence; exit code 1, or 2 where this machine cannot."""
+    """Run the command. Print errors as one sentence; exit with 1, or 2 for a wrong argument."""
     try:
         cli()
     except PermissionError as error:

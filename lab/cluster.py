@@ -42,7 +42,8 @@ SALT_TIMEOUT = 300
 MINION = {
     "enable_fqdns_grains": False,
     "enable_gpu_grains": False,  # no DNS, no lspci
-    # A master that lost its power says no good-bye: seconds until that is noticed, instead of minutes.
+    # A master that lost its power does not close its connections. With keepalive the minions
+    # notice that within seconds, not minutes.
     "tcp_keepalive_idle": 20,
     "tcp_keepalive_intvl": 5,
     "tcp_keepalive_cnt": 3,
@@ -63,18 +64,22 @@ MASTER = {
     },
 }
 
-# Where the facts come from, whichever way the hosts are entered.
+# Where the pillar comes from, with either transport.
 FACTS = {
     # The runners ask for the pillar of ID_master, which is nobody's.
     "ext_pillar": [{"cmd_yaml": "cat '/srv/lab/pillar/%s.yaml' 2>/dev/null || echo {}"}],
-    # A table in build/lab/table goes before the repository's: Salt joins the lists of all files in their order, and mesos.conf is next.
+    # A topology in build/labs/NAME/table comes before the repository's: Salt joins the lists of all
+    # files in their order, and mesos.conf is next.
     "pillar_roots": {"base": ["/srv/lab/table"]},
 }
 
 
-# CentOS lets nobody in but for ssh; whoever installs a Salt master on it opens the ports of that: firewall-cmd --add-service salt-master.
+# CentOS opens only ssh. A Salt master needs its ports, too, as by
+# firewall-cmd --add-service salt-master.
 MASTER_ZONE = """<?xml version="1.0" encoding="utf-8"?>
-<zone><short>Public</short><service name="ssh"/><service name="dhcpv6-client"/><service name="salt-master"/></zone>
+<zone><short>Public</short>
+<service name="ssh"/><service name="dhcpv6-client"/><service name="salt-master"/>
+</zone>
 """
 
 
@@ -188,7 +193,11 @@ def running() -> Running | None:
 
 
 def repository_pillar(repository: str, platform: str) -> dict:
-    """Return the settings that make packages come from the lab, or from a repository of the user's through the lab, and images, too."""
+    """
+    Return the pillar that makes hosts fetch packages and images from the lab.
+
+    With a repository of the user's the lab relays the packages from there.
+    """
     url = network.REPOSITORY_URL
     key = f"{url}/RPM-GPG-KEY-lab"
     major = platform.removeprefix("el")
@@ -211,7 +220,7 @@ def repository_pillar(repository: str, platform: str) -> dict:
 
 
 def write_master_data(table: Topology) -> None:
-    """Make the directories that the Salt master reads besides the repository: a pillar for each host, and a table."""
+    """Make the directories that the Salt master reads besides the repository: pillar and topology."""
     pillar_directory().mkdir(parents=True)
     if table.rows:
         table_directory().mkdir()
@@ -306,12 +315,13 @@ def forget(current: Running, table: Topology, host: Host) -> None:
     )
     if done.returncode:
         raise LabError(
-            f"salt-key --delete={host.id} on {table.master.name}: {done.stderr.strip() or done.stdout.strip()}"
+            f"salt-key --delete={host.id} on {table.master.name}: "
+            f"{done.stderr.strip() or done.stdout.strip()}"
         )
 
 
 def on_master(table: Topology, command: list[str], log: str) -> dict:
-    """Run a command of Salt on its master with its output in JSON; return that, empty if there is none."""
+    """Run a Salt command on the master and return its JSON output, empty if there is none."""
     command = [*command, "--out=json", "--no-color"]
     done = hosts.execute(table.master.name, command, capture_output=True, text=True)
     (instance.logs / f"{log}.log").write_text(
@@ -324,11 +334,14 @@ def on_master(table: Topology, command: list[str], log: str) -> dict:
 
 
 def salt(table: Topology, targets: list[Host], *words: str, log: str) -> dict:
-    """Run ``salt`` on the master for some hosts; return what each minion answered. LabError where the answer is none."""
+    """
+    Run ``salt`` on the master for some hosts, and return the answer of each minion.
+
+    Raises LabError if there is no answer at all.
+    """
     target = ["*"] if targets == table.hosts else ["--list", ",".join(host.id for host in targets)]
-    for _ in range(
-        2
-    ):  # now and then salt has not seen its own job yet, and says so at once: "No return received"
+    # Sometimes salt looks for its job before the job exists, and fails at once: "No return received".
+    for _ in range(2):
         if answers := on_master(
             table, ["salt", f"--timeout={SALT_TIMEOUT}", *target, *words, "--static"], log
         ):
@@ -357,10 +370,10 @@ def await_minions(table: Topology, targets: list[Host], report: Report) -> None:
 
 def subscribed(master: Host, minion: Host) -> bool:
     """
-    Whether a minion is connected to the master's publisher: one connection of which both kernels know.
+    Whether a minion is connected to the master's publisher.
 
-    ``salt`` itself waits half a minute for a minion that is not there yet; and either end may take a connection for
-    established whose other end lost its power.
+    Both kernels must know the connection: if one end lost its power, the other still considers it
+    established. And ``salt`` itself would wait half a minute for a minion that is not up yet.
     """
     port = f":{PUBLISHER:04X}"
     connections = {
@@ -370,7 +383,11 @@ def subscribed(master: Host, minion: Host) -> bool:
 
 
 def stamp_roles(table: Topology) -> str:
-    """Have the Salt master give each minion its roles from the table, as a user does. Return a summary; LabError where it fails."""
+    """
+    Have the Salt master assign each minion its roles from the topology, as a user does.
+
+    Return a summary. Raises LabError if it fails.
+    """
     command = ["salt-run", "state.orchestrate", "orchestration.roles"]
     output = on_master(table, command, "roles")
     output = output.get("data", output)
@@ -394,13 +411,13 @@ def stamp_roles(table: Topology) -> str:
 
 
 def apply(current: Running, table: Topology) -> str:
-    """Run ``state.apply`` on all hosts. Return a summary; LabError, naming each failed state, if not all went well."""
+    """Run ``state.apply`` on all hosts and return a summary. LabError names each failed state."""
     if current.transport == "ssh":
         targets = [host for host in table.hosts if host != ssh.ADMIN]
         answers = on_master(table, [current.salt_command, "*", "state.apply", "--static"], "apply")
     else:
         targets = table.hosts
-        # Queued, for where `salt` is asked a second time the first may yet run.
+        # Queued: if `salt` has to be called a second time, the first job may still run.
         answers = salt(table, targets, "state.apply", "queue=True", log="apply")
     faults, changed, total = [], 0, 0
     for host in targets:
@@ -429,14 +446,14 @@ def apply(current: Running, table: Topology) -> str:
 
 
 def environment(line: str, transport: str) -> str:
-    """Return which environment with Salt the hosts are given: for salt-ssh 3006 it is one of its own."""
+    """Return the name of the hosts' Salt environment; salt-ssh 3006 has one of its own."""
     return ssh.ENVIRONMENT_3006 if (line, transport) == ("3006", "ssh") else line
 
 
 def image_and_env(
     environment: str, targets: list[Host], report: Report
 ) -> tuple[Path, Path, dict[str, str]]:
-    """Build what hosts boot from: the image, Salt for it, and what their disks lie over, by platform."""
+    """Build the image, Salt for it, and the lower directories of the disks by platform."""
     image = rootfs.build(report)
     layers = {
         platform: platforms.layers(platform, image, report)

@@ -1,8 +1,9 @@
 """
 Hosts: systemd in namespaces of its own (systemd-nspawn), on a disk that outlives a power failure.
 
-The disk of a host is what it changed of the image, and of the layer of its platform: an overlay, mounted in a mount namespace
-that only the host's processes are in. When they are gone the mount is gone; this machine never sees it.
+The disk of a host is an overlay over the image and the layer of its platform. It is mounted in a
+mount namespace of the host's processes, so it is unmounted when they end, and the machine itself
+never sees it.
 """
 
 import os
@@ -22,7 +23,8 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
 
 # $1 what the disk lies over, $2 directory of the host, the rest: systemd-nspawn and its arguments.
 START = """
-mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root" && shift 2 && exec "$@"
+mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root" &&
+shift 2 && exec "$@"
 """
 
 
@@ -37,7 +39,11 @@ def has_disk(name: str) -> bool:
 
 
 def make_disk(host: Host, files: dict[str, str], units: list[str]) -> None:
-    """Make a fresh disk: who the host is, further files (path -> contents), units to start. An older disk is thrown away."""
+    """
+    Make a fresh disk with the host's identity, further files (path -> contents) and enabled units.
+
+    An older disk is deleted.
+    """
     home = disk(host.name)
     shutil.rmtree(home, ignore_errors=True)
     for directory in ("upper", "work", "root", "docker"):
@@ -91,7 +97,8 @@ def start(name: str, below: str, binds: dict[str, Path]) -> subprocess.Popen | N
     """
     Power up a host that has a disk; a host that is on is left alone, and None is returned.
 
-    ``below`` is what its disk lies over, ``binds`` are directories that the host sees read-only: its path -> ours.
+    ``below`` are the lower directories of its disk, ``binds`` are directories that the host sees
+    read-only: path in the host -> path on this machine.
     """
     if running(name):
         return None
@@ -175,7 +182,7 @@ def running(name: str) -> bool:
 
 
 def systemd_state(name: str) -> str:
-    """Return what the systemd of a host says of it: running, degraded, starting, ...; empty if there is none."""
+    """Return the state of a host's systemd: running, degraded, starting, ...; empty if it is off."""
     if not running(name):
         return ""
     try:
@@ -189,7 +196,11 @@ def systemd_state(name: str) -> str:
 
 
 def established(name: str) -> set[tuple[str, str]]:
-    """Return the TCP connections that a host takes for established, from its kernel's table: (own, other) end, as hexadecimal."""
+    """
+    Return the TCP connections that the kernel of a host considers established.
+
+    Each is (local, remote) as hexadecimal addresses.
+    """
     try:
         table = Path(f"/proc/{leader(name)}/net/tcp").read_text().splitlines()[1:]
     except OSError:  # it is off
@@ -223,7 +234,7 @@ def execute(name: str, command: list[str], **options) -> subprocess.CompletedPro
 
 
 def spawn(name: str, command: list[str], log: str) -> None:
-    """Start a program of the lab on this machine that stays, and that ``lab down`` ends as it ends hosts."""
+    """Start a program of the lab on this machine. ``lab down`` ends it, as it ends hosts."""
     instance.logs.mkdir(parents=True, exist_ok=True)
     with (instance.logs / f"{log}.log").open("a") as output:
         subprocess.Popen(

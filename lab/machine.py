@@ -22,7 +22,7 @@ CAP_NET_ADMIN, CAP_SYS_CHROOT, CAP_SYS_ADMIN, CAP_MKNOD = 12, 18, 21, 27  # linu
 
 
 def obstacles() -> list[str]:
-    """Say why this machine cannot boot hosts, one sentence each; an empty list if it can. Changes nothing."""
+    """Return the reasons why this machine cannot boot hosts, a sentence each; empty if it can."""
     problems = []
     if platform.system() != "Linux" or platform.machine() != "x86_64":
         return [
@@ -50,7 +50,8 @@ def obstacles() -> list[str]:
         problems.append("/sys/fs/cgroup cannot be written, so that no host can have control groups")
     if filesystem(BUILD.parent) in ("overlay", "nfs", "nfs4", "9p", "vboxsf"):
         problems.append(
-            f"{BUILD} lies on {filesystem(BUILD.parent)}, which cannot carry a host's disk (overlayfs)"
+            f"{BUILD} lies on {filesystem(BUILD.parent)}, "
+            "which cannot carry a host's disk (overlayfs)"
         )
     if shutil.disk_usage(BUILD.parent).free < DISK << 30 and not BUILD.exists():
         problems.append(f"less than {DISK} GiB are free for {BUILD}")
@@ -111,7 +112,8 @@ def check() -> None:
         reasons = "".join(f"\n  - {reason}" for reason in problems)
         raise LabError(
             f"This machine cannot boot the lab's hosts:{reasons}\n"
-            "Instead: `make plan` shows without any host what each node would get; or do `make up` as root "
+            "Instead: `make plan` shows without any host what each node would get; "
+            "or do `make up` as root "
             "in a virtual machine with Debian 12, 2 CPUs, 4 GiB of memory and 10 GiB of disk.",
             code=2,
         )

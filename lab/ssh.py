@@ -48,14 +48,14 @@ def home() -> Path:
 
 
 def enter(table: Topology) -> Topology:
-    """Return a topology whose hosts are all entered by SSH: with ADMIN in front of them, in place of a Salt master."""
+    """Return a topology managed by SSH: ADMIN comes first, and there is no Salt master."""
     return replace(
         table, hosts=[ADMIN, *(replace(host, salt_master=False) for host in table.hosts)]
     )
 
 
 def write_keys(table: Topology) -> None:
-    """Make the key that all hosts let in, those of hosts which have none, and what ``ssh`` is told of all of them."""
+    """Make the key that all hosts accept, missing host keys, and the configuration of ``ssh``."""
     home().mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in [home() / KEY, *map(host_key, table.hosts)]:
         if not path.exists():
@@ -65,7 +65,8 @@ def write_keys(table: Topology) -> None:
     ]
     (home() / "known_hosts").write_text("".join(host_keys))
     (home() / "config").write_text(
-        f"Host *\n  User root\n  IdentityFile {home() / KEY}\n  IdentitiesOnly yes\n  UserKnownHostsFile {home()}/known_hosts\n"
+        f"Host *\n  User root\n  IdentityFile {home() / KEY}\n  IdentitiesOnly yes\n"
+        f"  UserKnownHostsFile {home()}/known_hosts\n"
         "  StrictHostKeyChecking yes\n"
         + "".join(
             f"Host {host.name} {host.id}\n  HostName {host.address}\n" for host in table.hosts
@@ -119,9 +120,11 @@ def roster_hosts(table: Topology) -> str:
 
 def python36() -> str:
     """
-    Return a Python 3.6 of this machine, to be the hosts' ``python3``: $LAB_PYTHON36, or one of pyenv's; empty if there is none.
+    Return a Python 3.6 of this machine, to be the hosts' ``python3``.
 
-    LabError if the one that is named does not run, or has no directory of its own that hosts could be given.
+    It is $LAB_PYTHON36, or one of pyenv's; empty if there is none.
+
+    LabError if it does not run, or has no directory of its own that can be bound into hosts.
     """
     configured = os.environ.get("LAB_PYTHON36")
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
@@ -138,7 +141,8 @@ def python36() -> str:
     prefix, *version = done.stdout.split() or ["", ""]
     if version != ["3", "6"] or prefix in ("/usr", "/usr/local"):
         raise LabError(
-            f"LAB_PYTHON36 = {pythons[-1]}: should be a Python 3.6 in a directory of its own, as pyenv makes them"
+            f"LAB_PYTHON36 = {pythons[-1]}: "
+            "should be a Python 3.6 in a directory of its own, as pyenv makes them"
         )
     return pythons[-1]
 
@@ -147,7 +151,8 @@ def python_said(line: str, python: str) -> str:
     """Say which Python the hosts have."""
     if line != "3006":
         return "The hosts have no python3; Salt brings its own (--relenv)."
-    return f"python3 of the hosts: {python or 'that of Debian underneath, as there is no 3.6 here (LAB_PYTHON36 names one)'}"
+    debian = "that of Debian underneath, as there is no 3.6 here (LAB_PYTHON36 names one)"
+    return f"python3 of the hosts: {python or debian}"
 
 
 def forget(host: Host) -> None:

@@ -53,7 +53,12 @@ class Host:
 
 @dataclass(frozen=True)
 class Topology:
-    """The table. ``rows`` are those of the table that it names, with globs and all; none if it has hosts of its own."""
+    """
+    A topology.
+
+    ``rows`` are the nodes of the pillar's topology, including globs, if this one refers to it.
+    A topology with ``hosts`` of its own has no rows.
+    """
 
     name: str
     hosts: list[Host]
@@ -172,7 +177,8 @@ def host_of(path: Path, id: str, row: dict) -> Host:
         raise LabError(f"{path}: {id}: roles: should be a list")
     if parsed.platform not in platforms.PRETENDED:
         raise LabError(
-            f"{path}: {id}: platform: {parsed.platform}: unknown. Known: {', '.join(platforms.PRETENDED)}"
+            f"{path}: {id}: platform: {parsed.platform}: unknown. "
+            f"Known: {', '.join(platforms.PRETENDED)}"
         )
     return replace(parsed, address=str(parsed.address), roles=roles)
 
@@ -211,19 +217,22 @@ def is_glob(id: str) -> bool:
 
 
 def glob_of(id: str, rows: dict, source: Path) -> str:
-    """Return the one row with a glob that matches an id. LabError if there is none or more than one."""
+    """Return the one glob that matches an id. LabError if there is none or more than one."""
     matches = [row for row in rows if is_glob(row) and fnmatch.fnmatchcase(id, row)]
     if len(matches) != 1:
         globs = ", ".join(filter(is_glob, rows)) or "none"
         raise LabError(
-            f"{id} matches {'several rows' if matches else 'no row'} of {source} with a glob: {', '.join(matches) or globs}"
+            f"{id} matches {'several rows' if matches else 'no row'} of {source} with a glob: "
+            f"{', '.join(matches) or globs}"
         )
     return matches[0]
 
 
 def newcomer(topology: Topology, name: str) -> tuple[str, str]:
     """
-    Return id and address of a host that is to join: the first free one in the network of the row that matches the id.
+    Return id and address of a host that is to join the lab.
+
+    The address is the first free one in the network of the glob that matches the id.
 
     A name without a domain gets that of the Salt master. LabError if there can be no such host.
     """
@@ -249,7 +258,7 @@ def newcomer(topology: Topology, name: str) -> tuple[str, str]:
 
 
 def write_no_table(directory: Path, repository: Path) -> None:
-    """Make a pillar root with a table that names no node: to be put before the repository's own, whose table is of other hosts."""
+    """Make a pillar root with an empty topology, to override the repository's own."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "topology.yaml").write_text("nodes: {}\n")
     (directory / "topology.sls").symlink_to(
@@ -263,7 +272,7 @@ def pillar_of(topology: Topology, host: Host) -> dict:
 
 
 def merge(one: dict, other: dict) -> dict:
-    """Return both, the other's values where they differ; mappings are merged in depth."""
+    """Merge two mappings in depth. Where they differ, the second wins."""
     both = {**one, **other}
     return both | {
         key: merge(one[key], other[key])
