@@ -157,7 +157,7 @@ def up(
                 summary = cluster.apply(current, table)
             console.print(f"  {summary}")
             with steps.step("services answer"):
-                answers = services.ask(table, cluster.PATIENCE)
+                answers = services.ask(table, cluster.READY_TIMEOUT)
     if apply:
         show(table, answers, repository)
         if troubles := services.troubles(answers):
@@ -286,7 +286,7 @@ def answer_text(answer: services.Answer) -> str:
 
 
 def state_of(host: topology.Host) -> str:
-    """Return the state of a host: running, degraded (a unit failed), cut (off the network), down."""
+    """Return the state of a host: running, degraded, cut (off the network), down."""
     state = hosts.systemd_state(host.name) or "down"
     return state if state == "down" or network.plugged(host.name) else "cut"
 

@@ -220,7 +220,7 @@ def repository_pillar(repository: str, platform: str) -> dict:
 
 
 def write_master_data(table: Topology) -> None:
-    """Make the directories that the Salt master reads besides the repository: pillar and topology."""
+    """Make the directories of pillar and topology that the Salt master reads besides ours."""
     pillar_directory().mkdir(parents=True)
     if table.rows:
         table_directory().mkdir()
@@ -232,7 +232,7 @@ def install(current: Running, table: Topology, targets: list[Host]) -> None:
     """
     Give hosts fresh disks and pillar, and all hosts their names.
 
-    Whoever enters them knows their keys beforehand: the Salt master those of their minions, ssh those of the hosts.
+    Keys are distributed beforehand: those of minions to the Salt master, those of hosts to ssh.
     """
     if current.transport == "ssh":
         ssh.write_keys(table)
@@ -278,7 +278,7 @@ def install(current: Running, table: Topology, targets: list[Host]) -> None:
 
 
 def minion(table: Topology, host: Host, private: str, public: str) -> dict[str, str]:
-    """Return the files of a host with a minion, and of the Salt master if it is that: path -> contents."""
+    """Return the files of a host with a minion, and maybe the Salt master: path -> contents."""
     files = {
         "etc/salt/minion.d/lab.conf": yaml.safe_dump(
             {"id": host.id, "master": table.master.address, **MINION}
@@ -340,7 +340,7 @@ def salt(table: Topology, targets: list[Host], *words: str, log: str) -> dict:
     Raises LabError if there is no answer at all.
     """
     target = ["*"] if targets == table.hosts else ["--list", ",".join(host.id for host in targets)]
-    # Sometimes salt looks for its job before the job exists, and fails at once: "No return received".
+    # Sometimes salt looks for its job too early, and fails at once: "No return received".
     for _ in range(2):
         if answers := on_master(
             table, ["salt", f"--timeout={SALT_TIMEOUT}", *target, *words, "--static"], log

@@ -182,7 +182,7 @@ def running(name: str) -> bool:
 
 
 def systemd_state(name: str) -> str:
-    """Return the state of a host's systemd: running, degraded, starting, ...; empty if it is off."""
+    """Return the state of a host's systemd: running, degraded, ...; empty if it is off."""
     if not running(name):
         return ""
     try:

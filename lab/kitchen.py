@@ -1,15 +1,18 @@
 """
-``kitchen.yml`` as test-kitchen and its provisioner kitchen-salt read it, without either: a test can do here what ``kitchen test`` does.
+Read ``kitchen.yml`` as test-kitchen and its provisioner kitchen-salt do, without either of them.
 
-    instances  which suite on which platform, and what is to be done there: the file goes through ERB, and what suites say is
-               merged over what their platform and the whole file say
-    sandbox    the tree that is copied to /tmp/kitchen of an instance: states, modules, pillar, the minion's configuration
-    converge   what is run on it then
-    verify     what is run here after that
+So a test can do what ``kitchen test`` does:
 
-As ``lib/kitchen/{loader/yaml,data_munger,config,provisioner/base,verifier/shell}.rb`` of test-kitchen 3.7 and
-``lib/kitchen/provisioner/salt_solo.rb`` of kitchen-salt 0.7 have it. An option of the provisioner that nobody follows here is
-refused, so that no suite does more under kitchen than under this.
+    instances  suites on platforms, and their settings: the file is rendered by ERB, and a suite's
+               settings are merged over those of its platform and of the file
+    sandbox    the tree that is copied to /tmp/kitchen of an instance: states, modules, pillar, the
+               configuration of the minion
+    converge   the command that then runs on the instance
+    verify     the command that runs on this machine after that
+
+This follows ``lib/kitchen/{loader/yaml,data_munger,config,provisioner/base,verifier/shell}.rb`` of
+test-kitchen 3.7 and ``lib/kitchen/provisioner/salt_solo.rb`` of kitchen-salt 0.7. Options of the
+provisioner that are not implemented here are errors, so no suite can do more under kitchen.
 """
 
 import json
@@ -36,10 +39,11 @@ PARTS = ("driver", "transport", "provisioner", "verifier")
 # The loader of test-kitchen, in the fewest words.
 READ = """
 require "erb"; require "json"; require "yaml"
-puts YAML.safe_load(ERB.new(File.read(ARGV[0])).result, permitted_classes: [Symbol], aliases: true).to_json
+text = ERB.new(File.read(ARGV[0])).result
+puts YAML.safe_load(text, permitted_classes: [Symbol], aliases: true).to_json
 """
 
-# The options of the provisioner that are followed here; those in the second line change nothing in what follows.
+# The options of the provisioner that are implemented here; the later ones have no effect here.
 FOLLOWED = {
     "formula",
     "vendor_path",
@@ -128,11 +132,16 @@ def part_of(section: dict, part: str) -> dict:
 
 
 def sandbox(instance: Instance, target: Path) -> None:
-    """Lay out what kitchen-salt copies to ``/tmp/kitchen``. LabError if the instance asks for what is not followed here."""
+    """
+    Lay out the tree that kitchen-salt copies to ``/tmp/kitchen``.
+
+    LabError if the instance has an option that is not implemented here.
+    """
     options = instance.provisioner
     if unknown := sorted(options.keys() - FOLLOWED):
         raise LabError(
-            f"{FILE}: provisioner: {', '.join(unknown)}: not followed by the tests. Known: {', '.join(sorted(FOLLOWED))}"
+            f"{FILE}: provisioner: {', '.join(unknown)}: not followed by the tests. "
+            f"Known: {', '.join(sorted(FOLLOWED))}"
         )
     states, pillar, salt = (target / name for name in ("srv/salt", "srv/pillar", "etc/salt"))
     unwanted = shutil.ignore_patterns(*options["salt_copy_filter"])
@@ -177,11 +186,18 @@ def prepare(instance: Instance) -> str:
 def converge(instance: Instance) -> str:
     """Return the shell line that runs on an instance when the sandbox is there."""
     sudo = "sudo -E " if instance.provisioner["sudo"] else ""
-    return f"{sudo}salt-call --state-output=changes --config-dir={PLACE}/etc/salt state.highstate --retcode-passthrough"
+    return (
+        f"{sudo}salt-call --state-output=changes --config-dir={PLACE}/etc/salt "
+        "state.highstate --retcode-passthrough"
+    )
 
 
 def verify(instance: Instance, state: dict[str, str]) -> tuple[str, dict[str, str]]:
-    """Return the shell line that runs here at last, and its variables; ``state`` is what the driver knows of the machine."""
+    """
+    Return the shell line that verifies an instance from this machine, and its variables.
+
+    ``state`` is the driver's state of the machine.
+    """
     names = {
         "instance": instance.name,
         "platform": instance.platform,

@@ -44,7 +44,8 @@ def obstacles() -> list[str]:
     ]
     if missing_capabilities:
         problems.append(
-            f"root lacks {', '.join(missing_capabilities)} here, as in a container without privileges"
+            f"root lacks {', '.join(missing_capabilities)} here, "
+            "as in a container without privileges"
         )
     if not os.access("/sys/fs/cgroup", os.W_OK):
         problems.append("/sys/fs/cgroup cannot be written, so that no host can have control groups")

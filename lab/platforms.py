@@ -1,8 +1,8 @@
 """
-Hosts of other releases than CentOS 7: the image of a host, and over it a thin layer, which the disk of the host lies over.
+Platforms other than CentOS 7: a thin layer between the image of a host and its disk.
 
-A layer is ``lab/<platform>``, and other packages for yum to take for installed. Underneath, a host of any platform is
-the same Debian: the same systemd, firewalld and kernel.
+A layer has the files of ``lab/<platform>``, and other packages that yum considers installed. Below
+that, a host of any platform is the same Debian: the same systemd, firewalld and kernel.
 """
 
 import shutil
@@ -35,9 +35,10 @@ PRETENDED = {
     },
 }
 
-# $1 image, $2 directory with the layer, the rest: packages to erase. The mounts go with the program's namespace.
+# $1 image, $2 directory with the layer, then packages to erase. The mounts end with the namespace.
 BUILD = """
-mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/layer,workdir=$2/work" "$2/root" && cd "$2/root" && shift 2 && exec chroot . sh -ec '
+mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/layer,workdir=$2/work" "$2/root" &&
+cd "$2/root" && shift 2 && exec chroot . sh -ec '
     rm -f /etc/centos-release
     rpm --erase --nodeps "$@"
     rpmbuild -bb --quiet "--define=_topdir /tmp/rpm" /tmp/*.spec
@@ -48,7 +49,11 @@ mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/layer,workdir=$2/work" "$2/
 
 
 def layers(platform: str, image: Path, report: Report) -> str:
-    """Return what the disk of a host lies over, as overlayfs has it: ``layer:image``, or the image alone. Built if it is not there."""
+    """
+    Return the lower directories of a host's disk for overlayfs: ``layer:image``, or just the image.
+
+    The layer is built if it is missing.
+    """
     if platform == DEFAULT:
         return str(image)
     sources = [

@@ -1,25 +1,28 @@
 """
-What the real Salt makes of the formulas for a node that does not exist. Nothing is executed, nobody needs to be root.
+Render the formulas with the real Salt for a node that does not exist, without root.
 
-Run by the Python of a Salt environment, never imported by the lab: it needs Salt and nothing else. Reads one JSON
-object on stdin, ``{"root": path of the repository, "cases": [case, ...]}``, and writes one line of JSON a case on
-stdout. All cases share one process, as importing Salt takes longer than rendering. A case is a minion::
+The Python of a Salt environment runs this file; the lab never imports it. It needs only Salt. It
+reads one JSON object on stdin, ``{"root": path of the repository, "cases": [case, ...]}``, and
+writes a line of JSON for each case on stdout. All cases share one process, as importing Salt takes
+longer than rendering. A case is a minion::
 
-    {"id": "lxdev01", "platform": "el7", "grains": {"roles": ["marathon"]}, "pillar": {}, "pillar_roots": ["/srv/pillar"],
-     "site": false, "installed": {"marathon": "1.8"}, "only": "", "sls": []}
+    {"id": "lxdev01", "platform": "el7", "grains": {"roles": ["marathon"]}, "pillar": {},
+     "pillar_roots": ["/srv/pillar"], "site": false, "installed": {"marathon": "1.8"},
+     "only": "", "sls": []}
 
-``pillar_roots`` are directories whose pillar lies below the case's; ``site`` has the repository's own follow them.
-``installed`` is what ``pkg.version`` answers, ``sls`` what is applied instead of what top.sls says. All but the id may
-be left out. The answer has ``pillar``, what the minion receives, and ``{"errors": [str, ...]}`` if Salt refuses to render, else
+``pillar_roots`` are directories with pillar, which the pillar of the case overrides; with ``site``
+the repository's own follows them. ``installed`` are the answers of ``pkg.version``, ``sls`` is
+applied instead of top.sls. Only the id is required. The answer has ``pillar``, the pillar of the
+minion, and ``{"errors": [str, ...]}`` if rendering fails, else
 
-* ``states``: in the order in which Salt runs them (found by a run with ``mock=True``), each with ``id``, ``sls``,
-  ``function``, ``name``, ``arguments`` and ``requisites``;
-* ``invalid``: what the run would stumble over: a function, a requisite or an argument that does not exist;
-* ``files``: path -> ``{"mode": "0644", "contents": str}`` for each file that Salt would lay down (no contents for a
-  directory): the states concerned are really run, below a temporary directory.
+* ``states``: in the order in which Salt runs them (from a run with ``mock=True``), with ``id``,
+  ``sls``, ``function``, ``name``, ``arguments`` and ``requisites``;
+* ``invalid``: functions, requisites and arguments that do not exist;
+* ``files``: path -> ``{"mode": "0644", "contents": str}`` for each file that Salt would write (no
+  contents for a directory): those states really run, below a temporary directory.
 
-With ``only: pillar`` there is nothing else; with ``only: faults`` also ``faults``, the sentences of common/faults.py,
-which cost a fraction of a whole run; ``stamping`` is handed to it.
+With ``only: pillar`` there is nothing else; with ``only: faults`` also ``faults``, the messages of
+common/faults.py, which take a fraction of the time; ``stamping`` is passed to it.
 """
 
 import copy
@@ -86,14 +89,14 @@ PLATFORMS = {
     },
 }
 
-# States that lay down what can be shown; anything else edits, removes, or acts on what packages bring.
+# States that write whole files; all others edit, remove, or act on the files of packages.
 LAYS_FILES = {"file.managed", "file.directory", "mesos.flags_managed"}
 
 REQUISITES = salt.state.STATE_REQUISITE_KEYWORDS | salt.state.STATE_REQUISITE_IN_KEYWORDS
 CONDITIONS = {"onlyif", "unless", "creates", "check_cmd"}
 
-# What functions that take any keyword know besides the parameters that they name. Salt itself would not notice a typing
-# error there; elsewhere it does. `reads` is nobody's: it tells salt-ssh what to send along for a template.
+# Valid keywords of functions that take any keyword: Salt itself does not notice a typing error
+# there. `reads` is not an argument of Salt's: it tells salt-ssh which files a template needs.
 ALSO_KNOWN = {
     "file.directory": {"mode"},
     "file.managed": {"reads", "show_diff"},
@@ -102,13 +105,14 @@ ALSO_KNOWN = {
 }
 
 
-# The state modules of Salt that the tree uses. A refusal renders with pyobjects, which loads all that there are, and with them modules.
+# The state modules of Salt that the tree uses. Validation renders with pyobjects, which would load
+# all state modules, and execution modules with them.
 USED = {"cmd", "file", "grains", "module", "pkg", "saltmod", "saltutil", "service", "test"}
 UNUSED = sorted({path.stem for path in Path(salt.states.__path__[0]).glob("*.py")} - USED)
 
 
 def minion_options(root: Path, scratch: Path) -> dict:
-    """Return options of a masterless minion that serves the repository's file and pillar roots to itself."""
+    """Return options of a masterless minion with the repository's file and pillar roots."""
     options = salt.config.apply_minion_config(
         {
             "root_dir": str(scratch),

@@ -1,7 +1,8 @@
 """
-The disk image of a bare host: Debian underneath, and CentOS 7 to everyone who asks.
+The disk image of a bare host: Debian that looks like CentOS 7.
 
-``lab/el7`` is laid over it. What a package brings is not there before it: no Java, docker, ZooKeeper or chrony.
+The files of ``lab/el7`` are copied over it. It has nothing that packages install: no Java, docker,
+ZooKeeper or chrony.
 """
 
 import shutil

@@ -1,8 +1,9 @@
 """
-The package server of the lab: files below a directory, images for Docker below ``/v2/``, and, below ``/relay/``, another repository.
+The package server of the lab: ``python -m lab.server ADDRESS PORT DIRECTORY IMAGES [URL]``.
 
-Hosts have no way out of their network, so a repository of the user's is asked by this machine, on the hosts' behalf and
-with this machine's proxy and certificates. ``python -m lab.server ADDRESS PORT DIRECTORY IMAGES [URL]``
+It serves the files of a directory, images for Docker below ``/v2/``, and another repository below
+``/relay/``. Hosts cannot leave their network, so the server relays a repository of the user's, with
+the proxy and the certificates of this machine.
 """
 
 import shutil

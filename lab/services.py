@@ -118,7 +118,7 @@ def docker(host: Host, _port: int) -> tuple[bool, str]:
     return on_host(host, "docker version") is not None, ""
 
 
-# Role -> its port (0: none), whether people open it in a browser, how to ask it, whether its daemons elect a leader.
+# Role -> port (0: none), whether it has a web page, its check, whether its daemons elect a leader.
 SERVICES: dict[str, tuple[int, bool, Callable[[Host, int], tuple[bool, str]], bool]] = {
     "zookeeper": (2181, False, zookeeper, True),
     "mesos-master": (5050, True, mesos_master, True),
@@ -140,9 +140,13 @@ def ask_one(topology: Topology, host: Host, role: str) -> Answer:
     return Answer(host, role, place, works, mode)
 
 
-def ask(topology: Topology, patience: float = 0) -> list[Answer]:
-    """Ask every service of every host, all at a time; again for some seconds where it does not yet answer or nobody leads."""
-    deadline = time.monotonic() + patience
+def ask(topology: Topology, timeout: float = 0) -> list[Answer]:
+    """
+    Ask every service of every host, all at once.
+
+    Repeat for up to ``timeout`` seconds while one does not answer or has no leader.
+    """
+    deadline = time.monotonic() + timeout
     pairs = [(host, role) for host in topology.hosts for role in host.roles if role in SERVICES]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         while True:

@@ -1,9 +1,10 @@
 """
-Hosts as they are before Salt: sshd lets a key in, and nothing of Salt is on them.
+Hosts without Salt: they have sshd, which accepts one key.
 
-Salt comes from the host ADMIN, which has ``salt-ssh`` and knows the keys of all hosts beforehand, as this machine does:
-``ssh -F build/labs/default/ssh/config lxdev01``. What Python the hosts have is what bare CentOS 7 may have: for Salt 3006 a 3.6, as of
-one package; for Salt 3008, which no longer runs on that and brings its own, none.
+Salt comes from the host ADMIN, which has ``salt-ssh`` and the keys of all hosts, as this machine
+does: ``ssh -F build/labs/default/ssh/config lxdev01``. The hosts have the Python that a bare CentOS
+7 may have. For Salt 3006 that is a 3.6. For Salt 3008 there is none: 3008 does not run on 3.6 and
+brings its own.
 """
 
 import os

@@ -1,5 +1,5 @@
 """
-Topologies: tables of hosts, ``tests/topologies/<name>.yaml``. Either one with hosts of its own::
+Topologies of the lab, ``tests/topologies/<name>.yaml``. Either with hosts of their own::
 
     hosts:
       lxdev01:                       # id of its minion
@@ -10,7 +10,7 @@ Topologies: tables of hosts, ``tests/topologies/<name>.yaml``. Either one with h
         pillar: {}                   # for this host
     pillar: {}                       # for all hosts
 
-or one that boots the hosts of a table as Salt reads it, where the Salt master stamps the grains::
+or with the nodes of the pillar's topology, to which the Salt master assigns their roles::
 
     table: pillar/topology.yaml      # below the repository
     salt_master: lxcm01.devops.test  # a row of it
@@ -18,7 +18,8 @@ or one that boots the hosts of a table as Salt reads it, where the Salt master s
       lxb001.devops.test: 172.31.250.65
     pillar: {}                       # for all hosts
 
-A host has two names: the id of its minion, and, for whoever types it, the first label of that, at most 12 characters.
+A host has two names: the id of its minion, and a short one for the command line, the first label
+of the id, at most 12 characters.
 """
 
 import fnmatch
@@ -90,8 +91,8 @@ def load(name: str, added: dict[str, str] | None = None) -> Topology:
     """
     Read a topology. ``added`` are further hosts that stand for rows with globs: id -> address.
 
-    LabError, naming the file and the row, if there is no such topology or if it makes no sense. What only Salt is to
-    judge (whether a role exists, an address is one) is left to Salt.
+    Raises LabError with file and row if the topology does not exist or is invalid. Salt itself
+    validates the rest, such as roles.
     """
     path = DIRECTORY / f"{name}.yaml"
     if name not in names():
@@ -191,7 +192,8 @@ def check_bootable(topology: Topology) -> None:
             r"[a-z][a-z0-9-]{0,11}", host.name
         ):  # vb-<name> must fit a network interface's 15 characters
             faults.append(
-                f"{host.id}: '{host.name}' is no name of a host: up to 12 lower-case letters, digits and hyphens"
+                f"{host.id}: '{host.name}' is no name of a host: "
+                "up to 12 lower-case letters, digits and hyphens"
             )
         try:
             inside = ipaddress.ip_address(host.address) in network.NETWORK
@@ -199,7 +201,8 @@ def check_bootable(topology: Topology) -> None:
             inside = False
         if not inside:
             faults.append(
-                f"{host.id}: {host.address} is no address of {network.NETWORK}, the network of the lab"
+                f"{host.id}: {host.address} is no address of {network.NETWORK}, "
+                "the network of the lab"
             )
         for kind, value in (("name", host.name), ("address", host.address)):
             if owner := owners[kind].get(value):

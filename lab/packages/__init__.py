@@ -1,13 +1,13 @@
-"""The lab's RPMs and the yum repositories that they lie in.
+"""The lab's RPMs and their yum repositories.
 
-Most public repositories of these packages are gone, so the lab builds its own, under the same names and with the same
-file contract: paths, configuration files, units, scriptlets and launchers are those of the real ones. What is inside:
+Most public repositories of these packages are gone, so the lab builds its own. Names, paths,
+configuration files, units, scriptlets and launchers are those of the real packages. The contents:
 
 - real, from Debian: ZooKeeper, the Java runtime, Docker (dockerd, containerd, runc), chrony, git;
 - fake daemons (``lab.fakes``): Mesos, Marathon, Chronos.
 
-``table`` says which packages there are, ``<name>/root`` what they lay down, ``<name>/*.sh`` their scriptlets; ``build``
-makes RPMs of them. There is no docker-storage-setup.
+``table`` lists the packages, ``<name>/root`` has their files, ``<name>/*.sh`` their scriptlets;
+``build`` makes RPMs of them. There is no docker-storage-setup.
 """
 
 from .build import build_repository

@@ -21,8 +21,9 @@ SIGNER = "Lab packages <lab@localhost>"
 
 # Directories that belong to the system; all others that a package brings are its own.
 SYSTEM = """
-    / /etc /etc/default /etc/sysconfig /opt /usr /usr/bin /usr/lib /usr/lib/jvm /usr/lib/systemd /usr/lib/systemd/system
-    /usr/lib64 /usr/libexec /usr/local /usr/local/lib /usr/sbin /usr/share /usr/share/java /var /var/lib /var/log /var/run
+    / /etc /etc/default /etc/sysconfig /opt /usr /usr/bin /usr/lib /usr/lib/jvm /usr/lib/systemd
+    /usr/lib/systemd/system /usr/lib64 /usr/libexec /usr/local /usr/local/lib /usr/sbin /usr/share
+    /usr/share/java /var /var/lib /var/log /var/run
 """.split()  # noqa: SIM905 - a list of paths reads better as words
 
 
@@ -35,14 +36,16 @@ def build_repository(cache: pathlib.Path, report: Callable[[str], None]) -> path
     Build what is not built yet, and return the directory that is to be served over HTTP.
 
     cache
-        A directory that outlives the call. RPMs are kept in it by what they are made from, so that a change of one
-        package rebuilds that one; repositories by what they hold; Debian's packages as they came; the signing key.
+        A directory that is kept. It has RPMs by a hash of their sources, so that a change of one
+        package rebuilds only that one; repositories by a hash of their RPMs; Debian's packages; and
+        the signing key.
 
     report
         Called with a line for each step that takes time.
 
-    Returns ``<cache>/packages-<hash>`` with the repositories of the table (``el/7/{x86_64,noarch}``,
-    ``centos/7.9.2009/{os,updates,extras}/x86_64``...), each with metadata, and the public key ``RPM-GPG-KEY-lab``.
+    Returns ``<cache>/packages-<hash>`` with the repositories of ``table.py``
+    (``el/7/{x86_64,noarch}``, ``centos/7.9.2009/{os,updates,extras}/x86_64``...), each with
+    metadata, and the public key ``RPM-GPG-KEY-lab``.
     Raises BuildError.
     """
     cache = cache.resolve()
@@ -112,7 +115,8 @@ def _signing_key(directory: pathlib.Path) -> Iterator[tuple[str, str]]:
     """
     Yield a GNUPGHOME with the lab's key, which is made on first use, and the public key as text.
 
-    The home is reached through a short link, as gpg-agent's sockets do not fit into long paths; the agent ends after.
+    The home is a short link, as the paths of gpg-agent's sockets are limited. The agent is stopped
+    afterwards.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="lab-") as short:
@@ -164,7 +168,7 @@ def _unpacked(deb: str, debs: pathlib.Path, scratch: pathlib.Path) -> pathlib.Pa
 
 
 def _take(root: pathlib.Path, source: pathlib.Path, target: pathlib.Path) -> None:
-    """Take a file or tree out of an unpacked package, with files for links; links that lead nowhere are left out."""
+    """Move a file or tree out of an unpacked package. Links become files; broken ones are skipped."""
     if source.is_symlink():
         link = os.readlink(source)
         source = root / link.lstrip("/") if link.startswith("/") else source.parent / link

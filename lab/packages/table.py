@@ -1,4 +1,4 @@
-"""Which packages there are: names, versions, dependencies, and what comes out of Debian's packages."""
+"""The packages: names, versions, dependencies, and files from Debian's packages."""
 
 from __future__ import annotations
 
@@ -49,14 +49,15 @@ class Package:
         Where it lies: one package may be of several releases.
 
     tree
-        The directory here with ``root/`` (``@VERSION@`` in its text files is replaced) and the scriptlets ``pre.sh``,
-        ``post.sh``, ``preun.sh``, ``postun.sh``.
+        The directory with ``root/`` (``@VERSION@`` in its text files is replaced) and the
+        scriptlets ``pre.sh``, ``post.sh``, ``preun.sh``, ``postun.sh``.
 
     words
         (old, new): what else is replaced in the texts of the tree, and in the paths of ``root/``.
 
     debs
-        (Debian package, path in it, target): files to take over. A target that ends in ``/`` is a directory.
+        (Debian package, path in it, target): files to copy. A target that ends in ``/`` is a
+        directory.
 
     links, files, directories
         Symbolic links by path; small files by path; empty directories by path, with their owner.
@@ -265,7 +266,7 @@ PACKAGES = [
         requires=("redhat-lsb-core",),
         directories=(("/usr/share/marathon/lib", "root"),),
     ),
-    # EL 9 has no redhat-lsb-core: whoever wants Marathon there has to build a package that does not ask for it.
+    # EL 9 has no redhat-lsb-core: a package of Marathon for it must not require that.
     marathon(
         "1.8.244",
         "1.el9",
