@@ -1,5 +1,5 @@
 """
-``lab plan``: what each node of a topology would get, its states in order and its files. No root and no host is needed.
+``lab plan``: the states and files of each node of a topology, without root or hosts.
 """
 
 import json
@@ -21,7 +21,9 @@ PLAN = BUILD / "plan"
 
 def render(line: str, cases: list[dict]) -> list[dict]:
     """
-    Render cases with the real Salt of a line (``3006`` or ``3008``); cases and answers are described in lab/render.py.
+    Render cases with the real Salt of a line (``3006`` or ``3008``).
+
+    lab/render.py describes cases and answers.
 
     Raises LabError, with Salt's own words, where the process that renders fails.
     """
@@ -34,7 +36,7 @@ def render(line: str, cases: list[dict]) -> list[dict]:
 
 
 def write(directory: Path, answer: dict) -> None:
-    """Write a node's states.txt and files/ anew. Only their owner may read them: there may be secrets among them."""
+    """Write states.txt and files/ of a node, readable by their owner only: they may have secrets."""
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True, mode=0o700)
     width = max((len(state["id"]) for state in answer["states"]), default=0)
@@ -72,7 +74,7 @@ def open_ports(answer: dict) -> list[str]:
 
 
 def plan(name: str, line: str, console: Console) -> None:
-    """Plan every node of a topology. Raises LabError if the table or a node's settings are wrong."""
+    """Plan every node of a topology. Raises LabError if the topology or settings are invalid."""
     table = topology.load(name)
     with (
         console.status(f"rendering {len(table.hosts)} node(s) with Salt {line}"),

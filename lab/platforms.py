@@ -15,7 +15,8 @@ from .steps import Report, cached, run
 LAYERS = Path(__file__).parent
 DEFAULT = "el7"
 
-# What yum takes for installed besides rootfs.PRETENDED, or in another version: as there. None: it is not there.
+# Packages that yum considers installed, in addition to rootfs.PRETENDED or instead of its versions.
+# None: not installed.
 PRETENDED = {
     DEFAULT: {},
     "el8": {
@@ -63,7 +64,8 @@ def layers(platform: str, image: Path, report: Report) -> str:
     recipe = image.name.encode() + b"".join(
         str(path.relative_to(ROOT)).encode() + path.read_bytes() for path in sources
     )
-    return f"{cached(platform, recipe, lambda target: _build(platform, image, target, report))}/layer:{image}"
+    directory = cached(platform, recipe, lambda target: _build(platform, image, target, report))
+    return f"{directory}/layer:{image}"
 
 
 def _build(platform: str, image: Path, target: Path, report: Report) -> None:

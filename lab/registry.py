@@ -1,5 +1,6 @@
 """
-A registry of images in the place of the Docker Hub, which the hosts have no way to: its files, as Docker's registry API v2 has them.
+A registry of images instead of the Docker Hub, which hosts cannot reach: the files of Docker's
+registry API v2.
 
 There is one image, ``busybox``, made from that of Debian in the hosts' own image.
 """
@@ -57,7 +58,7 @@ def _build(target: Path, busybox: Path) -> None:
 
 
 def _layer(busybox: Path) -> bytes:
-    """Return a root file system as a tar: the program under each of its names, and what programs expect to find."""
+    """Return a root file system as a tar: busybox under each of its names, and basic files."""
     names = subprocess.run(
         [busybox, "--list-full"], capture_output=True, text=True, check=True
     ).stdout.split()

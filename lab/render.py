@@ -154,7 +154,7 @@ def compile_states(highstate, sls: list[str]) -> tuple[list[dict], list[str]]:
 
 
 def faulty_arguments(state, chunk: dict) -> list[str]:
-    """Say what is wrong with one state: no such function, a missing argument, an argument that nothing reads."""
+    """Return the error of one state: an unknown function, a missing or an unknown argument."""
     full = f"{chunk['state']}.{chunk['fun']}"
     where = f"{chunk['__id__']} in {chunk['__sls__']}"
     errors = [f"{where}: {error}" for error in state.verify_data(copy.deepcopy(chunk))]
@@ -181,8 +181,8 @@ def faulty_arguments(state, chunk: dict) -> list[str]:
 
 
 def mocked_run(state, chunks: list[dict]) -> tuple[list[dict], list[str]]:
-    """Return the states in the order in which Salt comes to them, and the requisites that it does not find."""
-    # Conditions of states are evaluated even in a mocked run; they belong to the machine of the node.
+    """Return the states in the order in which Salt runs them, and the missing requisites."""
+    # Salt evaluates conditions of states even in a mocked run; only the real node can answer them.
     pretended = [
         {key: value for key, value in copy.deepcopy(chunk).items() if key not in CONDITIONS}
         for chunk in chunks
@@ -201,7 +201,7 @@ def mocked_run(state, chunks: list[dict]) -> tuple[list[dict], list[str]]:
 
 
 def lay_files(state, chunks: list[dict], target: Path) -> list[str]:
-    """Really run the states that lay files, below a directory and as whoever we are; return what failed."""
+    """Run the states that write files below a directory, as the current user; return the errors."""
     faults = []
     state.mocked = False
     for chunk in chunks:
@@ -226,7 +226,7 @@ def lay_files(state, chunks: list[dict], target: Path) -> list[str]:
 
 
 def read_back(target: Path, declared: set[str]) -> dict[str, dict]:
-    """Return what lies below a directory: path -> mode and contents; of directories the declared ones."""
+    """Return mode and contents by path below a directory; of directories only the declared ones."""
     found = {}
     for path in sorted(target.rglob("*")):
         name = f"/{path.relative_to(target)}"
@@ -331,7 +331,7 @@ def main() -> None:
     """Answer every case of the request on stdin."""
     logging.disable(logging.CRITICAL)  # what goes wrong stands in the answers
     os.umask(0o022)
-    # The pyobjects renderer of 3006 would collect the grains of this machine, which is not the node.
+    # The pyobjects renderer of 3006 would collect the grains of this machine, not of the node.
     salt.loader.grains = lambda opts, *_, **__: opts["grains"]
     request = json.load(sys.stdin)
     root = Path(request["root"])

@@ -76,7 +76,7 @@ MASKED = [
     "kmod-static-nodes.service",
 ]
 
-# What yum takes for installed: packages without files, version, and what they provide besides their name.
+# Packages that yum considers installed: empty packages, their version and further provides.
 PRETENDED = {
     "bash": ("4.2.46", "/bin/sh /bin/bash /usr/bin/sh /usr/bin/bash"),
     "centos-release": ("7", "system-release = 7, system-release(releasever) = 7"),
@@ -112,7 +112,7 @@ BuildArch: noarch
 
 
 def build(report: Report) -> Path:
-    """Return the directory of the image; it is built if its recipe has changed since. Never to be written to."""
+    """Return the directory of the image, built if its recipe has changed. Do not write to it."""
     recipe = [Path(__file__)] + sorted(path for path in OVERLAY.rglob("*") if path.is_file())
     return cached(
         "rootfs",
@@ -193,7 +193,7 @@ def inside(root: Path, *command: str) -> None:
 
 
 def machine_mirrors() -> list[str]:
-    """Return the machine's own Debian mirrors, since they are the ones known to work from here; else Debian's."""
+    """Return the Debian mirrors of this machine, which work from here; without any, Debian's own."""
     query = [
         "apt-get",
         "indextargets",
@@ -211,7 +211,7 @@ def machine_mirrors() -> list[str]:
 
 
 def machine_apt_options() -> list[str]:
-    """Return how the machine's apt reaches its mirrors: proxies, certificates, whether old indexes are good enough."""
+    """Return the settings of the machine's apt: proxies, certificates, validity of indexes."""
     query = ["apt-config", "dump", "--format", '%F "%v";%n', "Acquire"]
     output = subprocess.run(query, capture_output=True, text=True, check=False).stdout
     return [

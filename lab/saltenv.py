@@ -1,8 +1,9 @@
 """
 Salt in environments of its own, one for each line, all from ``requirements/salt-<line>.txt``.
 
-For the hosts it is made by the image's own Python at ``/opt/saltstack/salt``, where the vendor's packages have it. For
-this machine (rendering tests, ``make plan``) it is an ordinary virtual environment below ``build/venv``.
+For the hosts, the image's own Python makes it at ``/opt/saltstack/salt``, the path of the vendor's
+packages. For this machine (rendering tests, ``make plan``) it is a virtual environment below
+``build/venv``.
 """
 
 import fcntl
@@ -17,7 +18,7 @@ from .steps import Report, cached, run
 REQUIREMENTS = Path(__file__).parent / "requirements"
 PLACE = "/opt/saltstack/salt"
 
-# $1 image, $2 environment, $3 wheels, $4 its place in the image. The mounts go with the program's namespace.
+# $1 image, $2 environment, $3 wheels, $4 its path in the image. The mounts end with the namespace.
 INSTALL = """
 mount --bind "$2" "$1$4" && mount --bind "$3" "$1/mnt" && exec chroot "$1" sh -c '
     python3 -m venv "$1" && "$1/bin/pip" install --no-index --no-deps --no-cache-dir /mnt/*.whl' sh "$4"
@@ -30,13 +31,13 @@ def requirements(line: str) -> Path:
 
 
 def wheels(line: str, python: str, tag: str) -> Path:
-    """Return a directory with all that a line consists of, for a Python. The machine's pip gets it, as configured."""
+    """Return a directory with the wheels of a Salt line for a Python, from the machine's pip."""
     pinned = requirements(line)
 
     def build(target: Path) -> None:
         pip = target / ".pip"
         run([python, "-m", "venv", pip], f"salt-{line}")
-        # Debian's pip builds what PyPI has only as source the old way, which needs a package that it does not bring.
+        # By default Debian's pip builds source packages with `wheel`, which it does not bring.
         run(
             [
                 pip / "bin/pip",
@@ -57,12 +58,12 @@ def wheels(line: str, python: str, tag: str) -> Path:
 
 
 def host_wheels(line: str) -> Path:
-    """Return the wheels for the hosts: Debian 12's Python, which is the machine's as well as the image's."""
+    """Return the wheels for the hosts: machine and image both have Debian 12's Python."""
     return wheels(line, "/usr/bin/python3", "cp311")
 
 
 def host_env(line: str, image: Path, report: Report) -> Path:
-    """Return the directory to be bound to /opt/saltstack/salt of a host that runs the given image."""
+    """Return the directory that is bound to /opt/saltstack/salt of hosts with this image."""
     report("wheels")
     source = host_wheels(line)
 
@@ -78,7 +79,7 @@ def host_env(line: str, image: Path, report: Report) -> Path:
 
 
 def machine_env(line: str) -> Path:
-    """Return the Python of an environment with Salt on this machine; made first, if need be. Anyone may call it."""
+    """Return the Python of a Salt environment on this machine, built if missing. Needs no root."""
     home = BUILD / "venv" / f"salt-{line}"
     home.parent.mkdir(parents=True, exist_ok=True)
     python, stamp = home / "bin/python3", home / ".complete"

@@ -1,4 +1,8 @@
-"""Do the services of the hosts answer, and who leads? Asked as a client asks: over HTTP from this machine, ZooKeeper on its host."""
+"""
+Whether the services of the hosts answer, and who leads.
+
+They are asked as clients do: over HTTP from this machine, ZooKeeper on its host.
+"""
 
 import contextlib
 import json
@@ -23,7 +27,7 @@ OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 @dataclass(frozen=True)
 class Answer:
-    """What a service said: whether it works, and what it is (leader, standby, registered, ...), empty if that is not known."""
+    """Whether a service works, and its mode (leader, standby, registered, ...), empty if unknown."""
 
     host: Host
     role: str
@@ -67,7 +71,8 @@ def named_leader(host: Host, text: str | None) -> str:
 
 def zookeeper(host: Host, port: int) -> tuple[bool, str]:
     """The ports of ZooKeeper are for members of the cluster alone, so this machine cannot ask."""
-    # Without a newline: ZooKeeper would close with that unread, and the answer may get lost on the way.
+    # Without a newline: ZooKeeper would close the connection without reading it, which may drop the
+    # answer.
     response = on_host(host, f"printf srvr | nc -w 2 localhost {port}")
     modes = [
         line.removeprefix("Mode: ")

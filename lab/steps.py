@@ -1,4 +1,4 @@
-"""Work in steps: a line for each on the screen, with its seconds; what programs print goes to logs."""
+"""Steps: each is a line on the screen with its seconds; the output of programs goes to logs."""
 
 import fcntl
 import hashlib
@@ -66,7 +66,7 @@ class Steps:
             self.console.print(f"{title:<60} {time.monotonic() - start:6.1f} s  {mark}")
 
     def together(self, work: Mapping[str, Callable[[Report], T]]) -> list[T]:
-        """Do several steps at a time; return their results in order. A failure is raised when all have ended."""
+        """Run steps in parallel; return their results in order. Errors are raised after all have ended."""
 
         def one(title: str) -> T:
             with self.step(title) as report:
@@ -77,7 +77,7 @@ class Steps:
 
 
 def run(command: list[str | Path], log: str, **options) -> None:
-    """Run a program with its output appended to <log>.log of the lab; LabError where it fails or is not there."""
+    """Run a program, append its output to <log>.log. LabError if it fails or is not installed."""
     instance.logs.mkdir(parents=True, exist_ok=True)
     path = instance.logs / f"{log}.log"
     words = [str(word) for word in command]

@@ -168,7 +168,7 @@ def _unpacked(deb: str, debs: pathlib.Path, scratch: pathlib.Path) -> pathlib.Pa
 
 
 def _take(root: pathlib.Path, source: pathlib.Path, target: pathlib.Path) -> None:
-    """Move a file or tree out of an unpacked package. Links become files; broken ones are skipped."""
+    """Move a file or tree out of an unpacked package. Links become files; skip broken ones."""
     if source.is_symlink():
         link = os.readlink(source)
         source = root / link.lstrip("/") if link.startswith("/") else source.parent / link

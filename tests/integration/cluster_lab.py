@@ -62,7 +62,7 @@ def orchestration(runbook: str, pillar: str = "") -> list[str]:
 
 
 def steps(printed: str) -> tuple[list[str], list[str]]:
-    """Return the steps of a runbook that succeeded, in the order in which they were printed, and those with changes."""
+    """Return the successful steps of a runbook, in order, and those with changes."""
     assert re.search(r"^Failed: +0$", printed, re.MULTILINE), printed
     changed = [
         block.partition("\n")[0]
@@ -74,7 +74,7 @@ def steps(printed: str) -> tuple[list[str], list[str]]:
 
 @dataclass
 class Lab:
-    """The ``lab`` command; what it prints is kept for the failure message. ``host``: whom run() and apply() are about."""
+    """The ``lab`` command. ``host`` is the host of run() and apply()."""
 
     line: str
     host: str
@@ -116,7 +116,7 @@ class Lab:
         """
         ``state.apply`` on the host: the state results, or the list of errors that stopped the render.
 
-        By ``salt-call``, which always has an answer; ``salt`` now and then says "No return received" of a job that runs.
+        It calls ``salt-call``: ``salt`` sometimes reports "No return received" for a running job.
         """
         extra = [f"pillar={json.dumps(pillar)}"] if pillar else []
         done = self.execute("salt-call", "state.apply", *args, *extra, "--out=json", "--no-color")
@@ -128,7 +128,7 @@ class Lab:
             ) from None
 
     def converge(self, *args: str, pillar: dict | None = None) -> dict:
-        """Apply, insist that every state succeeded, and return what changed: state id -> changes."""
+        """Apply, assert that every state succeeded, and return changes by state id."""
         result = self.apply(*args, pillar=pillar)
         assert isinstance(result, dict), "\n".join(result)
         failed = {
@@ -140,7 +140,7 @@ class Lab:
         return {state["__id__"]: state["changes"] for state in result.values() if state["changes"]}
 
     def converge_all(self, hosts: list[str]) -> dict:
-        """``salt '*' state.apply``: insist that every state of these hosts is true; return what changed: host -> state id -> changes."""
+        """Run ``salt '*' state.apply``, assert success, return changes by host and state id."""
         options = [f"--timeout={cluster.SALT_TIMEOUT}", "--out=json", "--static", "--no-color"]
         done = self.call("salt", *options, "*", "state.apply")
         answers = json.loads(done.stdout)
@@ -181,7 +181,7 @@ class Lab:
         return done.returncode, done.stdout
 
     def orchestrated(self, runbook: str, pillar: str = "") -> tuple[list[str], list[str]]:
-        """Run a runbook, insist on success; return the steps in the order in which they were printed, and those with changes."""
+        """Run a runbook, assert success; return its steps in order, and those with changes."""
         code, printed = self.orchestrate(runbook, pillar)
         assert code == 0, printed
         return steps(printed)
@@ -193,17 +193,17 @@ class Lab:
         return done.stdout.splitlines()
 
     def started(self, unit: str) -> str:
-        """When systemd last started a unit: equal twice means that nothing restarted it in between."""
+        """Return when systemd last started a unit; unchanged if nothing restarted it since."""
         return self.run(f"systemctl show -p ActiveEnterTimestampMonotonic -p MainPID {unit}")
 
     def python(self, program: str) -> str:
-        """Run a program by Salt's own Python on the host; return its stdout, fail with its stderr."""
+        """Run a program with Salt's Python on the host; return stdout, fail with stderr."""
         return self.run(
             f"cat > /root/program.py <<'END'\n{program}\nEND\n/opt/saltstack/salt/bin/python3 -W ignore /root/program.py"
         )
 
     def verify(self) -> None:
-        """Run the repository's testinfra files against the host, and insist that all of them hold."""
+        """Run the testinfra files against the host, and assert that they pass."""
         command = [sys.executable, "-m", "pytest", "-q", str(TESTINFRA), "--lab-host", self.host]
         done = subprocess.run(
             command,
@@ -216,7 +216,7 @@ class Lab:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def call_every_function(self) -> str:
-        """Call each function of the execution modules on the host; return the host name of the agent that is marked gone by that."""
+        """Call each module function on the host; return the host name of the agent marked gone."""
         report = json.loads(self.python(EVERY_FUNCTION.read_text()).splitlines()[-1])
         assert report["called"] == report["available"]
         return report["marked_gone"]

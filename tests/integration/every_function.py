@@ -1,8 +1,9 @@
 """
-Calls each function of mesos, marathon, chronos and zk on a host of the lab, as ``salt-call`` would, and looks at what it answers.
+Call each function of mesos, marathon, chronos and zk on a host of the lab, and check its answer.
 
-Run there by the Python of Salt, after ``state.apply``. Prints the functions that it called and those that there are, as JSON. It
-leaves nothing behind, but the last agent, which is marked gone and whose host name is printed, too: that has to begin anew.
+The Python of Salt runs it on the host, after ``state.apply``. It prints as JSON the functions that
+it called, all available functions, and the host name of the agent that it marked gone. That agent
+needs a new id; otherwise it leaves nothing behind.
 """
 
 import json
@@ -32,7 +33,7 @@ def ask(name, *positional, **keywords):
 
 
 def until(question, seconds=90):
-    """Ask until the answer is true; what did not come about in time is told with the last answer."""
+    """Ask until the answer is true; the failure message has the last answer."""
     deadline = time.monotonic() + seconds
     while not (reply := question()):
         assert time.monotonic() < deadline, f"not within {seconds} seconds; last: {reply!r}"

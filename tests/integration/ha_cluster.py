@@ -79,7 +79,7 @@ def active_frameworks(master: str) -> set[str]:
 
 
 def check_healthy(lab, servers: int = 3, agents: int = 4) -> None:
-    """The cluster does its work: a quorum, a leader of each kind, the agents and both frameworks active at the leading master."""
+    """Assert a quorum, a leader of each kind, and active agents and frameworks."""
     eventually(
         lambda: sorted(zookeeper_modes(lab).values()) == ["follower"] * (servers - 1) + ["leader"],
         ELECTION_TIMEOUT,
@@ -94,7 +94,11 @@ def check_healthy(lab, servers: int = 3, agents: int = 4) -> None:
 
 
 def runs(lab, *hosts: str) -> str:
-    """One of these control nodes that has all of its services: who loses leadership ends, and systemd waits a minute to start it again."""
+    """
+    Return one of these control nodes that has all of its services.
+
+    A daemon that loses leadership exits, and systemd restarts it after a minute.
+    """
 
     def complete(host: str) -> bool:
         return lab.at(host).run(f"systemctl is-active {' '.join(UNITS)} || true").split() == [
@@ -105,7 +109,7 @@ def runs(lab, *hosts: str) -> str:
 
 
 def back(lab, host: str) -> None:
-    """A host that is on again: its services run, Salt has nothing to change, the cluster is whole."""
+    """Assert that a booted host runs its services, needs no change, and the cluster is healthy."""
     runs(lab, host)
     check_healthy(lab)
     assert lab.at(host).converge() == {}

@@ -1,4 +1,4 @@
-"""``salt-run state.orchestrate orchestration.deploy``: from bare minions to one control node, and from one to three."""
+"""The orchestration deploy: from bare minions to one control node, and from one to three."""
 
 import re
 from pathlib import Path
@@ -120,7 +120,11 @@ def test_a_dead_node_stops_it_by_name_before_anything_is_changed(bare):
 
 
 def test_without_the_dead_node_it_goes_on_as_far_as_there_is_a_quorum(bare):
-    """ZooKeeper grows from one server to two of three. The log of the masters cannot: one that votes and one that is new are no quorum."""
+    """
+    ZooKeeper grows from one server to two of three.
+
+    The log of the masters cannot: one voting and one new replica are not a quorum.
+    """
     code, printed = bare.orchestrate("deploy", '{"skip": ["lxcc03.devops.test"], "timeout": 15}')
     steps = re.findall(r"ID: (.*)", printed)
     assert "ZooKeeper has its quorum" in steps and "lxcc03.devops.test" not in "".join(steps)

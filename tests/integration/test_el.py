@@ -1,4 +1,4 @@
-"""EL 8 and EL 9: the tree makes of a bare host of either what it makes of CentOS 7, out of the packages that there are for it."""
+"""EL 8 and EL 9: a bare host gets the same as CentOS 7, from the packages available for it."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Two other ways to the tree, as INSTALL.md has them: no Salt master, and a master that reads it from git."""
+"""Other ways to the tree, from INSTALL.md: no Salt master, and a master that reads it from git."""
 
 import json
 import os
@@ -123,7 +123,7 @@ class Repository:
 
 @pytest.fixture(scope="module")
 def repository(entry_points, tmp_path_factory):
-    """The repository, served as long as the tests run; the hosts have their system's own repositories, for they need git."""
+    """Serve the repository during the tests; hosts have their system's repositories for git."""
     repository = Repository(tmp_path_factory.mktemp("git"))
     for host, path, directory in (
         (MASTER, "CentOS-Base.repo", "centos/7.9.2009/os/x86_64"),

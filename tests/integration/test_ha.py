@@ -310,7 +310,7 @@ def test_a_node_is_what_its_roles_promise(ha, host):
 
 
 def test_members_reach_what_others_do_not(ha):
-    """This machine is among the clients and not in the table; the bridge's other address is neither."""
+    """This machine is a client, but not in the topology; the bridge's other address is neither."""
     for port in (2181, 3888, 15101, 15201):
         with pytest.raises(OSError):
             socket.create_connection((CONTROL["lxcc01"], port), timeout=2)

@@ -12,7 +12,7 @@ from ha_cluster import CONTROL, HOSTS, check_healthy, get, mesos_leader, modules
 
 from lab import ROOT
 
-# Followed one after the other on the same hosts. docs/salt-ssh.md starts with other hosts: test_ssh.py.
+# Run one after the other on the same hosts. docs/salt-ssh.md needs other hosts: test_ssh.py.
 DOCUMENTS = ("INSTALL.md", "docs/operate.md")
 
 # The documents install 3006, the last line with packages for EL7.

@@ -1,4 +1,4 @@
-"""One bare host becomes a working cluster, stays one, and survives what happens to hosts. Both Salt lines."""
+"""One bare host becomes a cluster and survives failures of its host. Both Salt lines."""
 
 import json
 import socket
@@ -10,7 +10,7 @@ from cluster_lab import eventually
 HOST = "lxdev01"  # of tests/topologies/single.yaml
 ADDRESS = "172.31.250.11"
 FILES = "find /etc /var/lib/zookeeper -type f -printf '%p %T@\\n' | grep -v -e version-2 -e /etc/salt/ | sort | md5sum"
-# What Salt itself does not change, or render and unit tests show of both lines: one is enough for it.
+# One Salt line is enough if the other cannot differ, or render and unit tests cover both.
 one_line = pytest.mark.lines("3008")
 SERVICES = ("zookeeper", "mesos-master", "mesos-slave", "marathon", "chronos", "docker")
 

@@ -1,7 +1,8 @@
 """
-Hosts without a minion, entered by salt-ssh: the same cluster, with the same files, in no more round trips than Salt itself needs.
+Hosts without a minion, by salt-ssh: the same cluster and files, without additional round trips.
 
-Salt 3006 on Python 3.6, as EL7 has it, if this machine has one (else on the hosts' own); Salt 3008 with its own, on hosts without any.
+Salt 3006 runs on Python 3.6, as on EL7, if this machine has one (else on the hosts' own). Salt 3008
+brings its own Python, to hosts without any.
 """
 
 import json

@@ -33,7 +33,7 @@ def pytest_configure(config):
 
 
 def pytest_ignore_collect(config):
-    """Without a host to look at there is nothing to test; testinfra would turn to this very machine."""
+    """Require a host; without one testinfra would test this machine."""
     return None if config.option.hosts else True
 
 
@@ -65,7 +65,7 @@ def release_of(host) -> dict:
 
 
 def merge(defaults: dict, pillar: dict) -> dict:
-    """Return the defaults with the pillar over them, as ``slsutil.merge`` does in each formula's map.jinja."""
+    """Return the defaults merged with the pillar, as each formula's map.jinja does."""
     merged = dict(defaults)
     for key, value in pillar.items():
         old = merged.get(key)
@@ -113,7 +113,7 @@ def settings(host):
 
 @pytest.fixture
 def agent(settings) -> dict:
-    """What the agent of the node's build of Mesos is called: ``unit``, ``flags`` and ``environment``."""
+    """Names of the agent in the node's build of Mesos: ``unit``, ``flags``, ``environment``."""
     return yaml.safe_load((FORMULAS / "mesos/flavours.yaml").read_text())[
         settings("mesos")["flavour"]
     ]
@@ -121,7 +121,7 @@ def agent(settings) -> dict:
 
 @pytest.fixture
 def get(host):
-    """What the node's own curl gets from a URL within a minute, the time that a JVM may take to come up."""
+    """Return the answer to the node's own curl within a minute; a JVM may need that to start."""
 
     def get(url: str) -> str:
         deadline = time.monotonic() + 60
@@ -137,7 +137,7 @@ def get(host):
 
 @pytest.fixture
 def settled(get):
-    """What a URL answers, JSON, once that fulfils a condition; after a minute, in which daemons find each other, whatever it answers."""
+    """Return the JSON of a URL once it meets a condition, or after a minute in any case."""
 
     def ask(url: str, condition) -> dict:
         deadline = time.monotonic() + 60
@@ -157,7 +157,11 @@ def listening(host) -> set[int]:
 
 @pytest.fixture
 def runs(host):
-    """Insist that a unit runs, and will after a boot. One that came before its ZooKeeper has 90 seconds to be started again."""
+    """
+    Assert that a unit runs and is enabled.
+
+    A daemon that started before its ZooKeeper has 90 seconds to be restarted.
+    """
 
     def check(unit: str) -> None:
         service, deadline = host.service(unit), time.monotonic() + 90

@@ -1,4 +1,4 @@
-"""Every node: time, journal, kernel, repositories, firewall; and of its roles neither more nor less."""
+"""Every node: time, journal, kernel, repositories, firewall, and exactly its roles."""
 
 import configparser
 
@@ -108,7 +108,7 @@ def test_the_firewall_lets_in_what_the_roles_declare_and_no_more(host, roles, se
 
 @managed
 def test_nothing_but_the_zone_opens_the_firewall(host, settings):
-    """A rule that was only added at run time is gone after the next reload, and a test of it would lie."""
+    """A rule that was only added at run time would be lost with the next reload."""
     firewall = settings("common")["firewall"]
     if firewall["enabled"]:
         for option in ("--list-ports", "--list-rich-rules", "--list-services"):

@@ -36,7 +36,7 @@ def test_its_version_is_the_installed_one(host, info):
 
 
 def test_it_runs_with_every_option_that_is_declared(info, marathon):
-    """Marathon's own report: an option that stands in a file which this era does not read is not in it."""
+    """Marathon reports its options; those in a file that this generation ignores are missing."""
     running = info["marathon_config"]
     for name, value in marathon["options"].items():
         if name in running and value is not None:

@@ -1,4 +1,4 @@
-"""Nodes with the roles mesos-master and mesos-slave: daemons of one package, which enables both on every install."""
+"""The roles mesos-master and mesos-slave; their package enables both daemons."""
 
 import json
 import re
@@ -19,7 +19,7 @@ def unit(agent):
 
 
 def url(settings, daemon: str, path: str) -> str:
-    """Where a daemon of this node answers; libprocess binds the one address that ``ip`` names, if it names one."""
+    """Return the address of a daemon of this node; libprocess binds only ``ip``, if set."""
     flags = settings("mesos")[daemon]["flags"]
     return f"http://{flags.get('ip', 'localhost')}:{flags.get('port', PORTS[daemon])}{path}"
 
@@ -50,7 +50,8 @@ def test_the_other_daemon_is_masked(host, unit, daemon):
 def test_it_runs_with_every_flag_that_is_declared(get, settings, daemon):
     running = json.loads(get(url(settings, daemon, "/flags")))["flags"]
     for name, value in settings("mesos")[daemon]["flags"].items():
-        # Left out: bare flags and JSON, which are shown in another form, and what Mesos below 1.5 is not told.
+        # Not compared: bare flags and JSON, which Mesos reports in another form, and flags that
+        # are not passed to Mesos below 1.5.
         if (
             not name.startswith("?")
             and isinstance(value, str | int | float)

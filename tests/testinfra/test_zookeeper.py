@@ -33,7 +33,7 @@ def test_the_admin_server_leaves_marathon_its_port(host, zookeeper):
     ports = {
         int(socket.split()[3].rpartition(":")[2]) for socket in sockets if f"pid={pid}," in socket
     }
-    # Java Management may take a random port besides; the port of the AdminServer is the one that hurts.
+    # JMX may use a random port as well; only the port of the AdminServer matters.
     assert zookeeper["client_port"] in ports and 8080 not in ports
 
 

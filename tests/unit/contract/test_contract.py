@@ -99,7 +99,7 @@ def compared(scene, exchange, response):
 
 
 @pytest.mark.parametrize("scene", SCENES)
-def test_the_stand_ins_answer_as_recorded(scene, tmp_path):
+def test_the_fakes_answer_as_recorded(scene, tmp_path):
     stage = getattr(scenes, scene.replace("-", "_"))(tmp_path)
     try:
         differences_by_name = {
