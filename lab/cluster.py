@@ -35,7 +35,7 @@ PUBLISHER = 4505  # port of the Salt master that minions listen to
 READY_TIMEOUT = 300  # seconds for minions to appear, and for services to answer
 MIRROR = "mirror.devops.test"  # the name of this machine on the hosts
 
-# Seconds before `salt` asks whether a job is still running. These hosts are known to be on; when all
+# Seconds before `salt` asks whether a job is still running. These hosts are on; when all
 # of them are busy one may not answer that question in time, and would count as down.
 SALT_TIMEOUT = 300
 
@@ -49,7 +49,7 @@ MINION = {
     "tcp_keepalive_cnt": 3,
 }
 
-# For hosts that are all busy at once: every 10 s the master asks whether a job is still running, and
+# For hosts that are all busy at once: every 10 s the master asks whether a job still runs, and
 # gives a host 40 s to answer.
 MASTER = {
     "worker_threads": 3,

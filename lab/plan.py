@@ -36,7 +36,7 @@ def render(line: str, cases: list[dict]) -> list[dict]:
 
 
 def write(directory: Path, answer: dict) -> None:
-    """Write states.txt and files/ of a node, readable by their owner only: they may have secrets."""
+    """Write states.txt and files/ of a node, readable only by their owner."""
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True, mode=0o700)
     width = max((len(state["id"]) for state in answer["states"]), default=0)

@@ -193,7 +193,7 @@ def inside(root: Path, *command: str) -> None:
 
 
 def machine_mirrors() -> list[str]:
-    """Return the Debian mirrors of this machine, which work from here; without any, Debian's own."""
+    """Return the Debian mirrors of this machine, which work from here; else Debian's own."""
     query = [
         "apt-get",
         "indextargets",

@@ -21,7 +21,8 @@ PLACE = "/opt/saltstack/salt"
 # $1 image, $2 environment, $3 wheels, $4 its path in the image. The mounts end with the namespace.
 INSTALL = """
 mount --bind "$2" "$1$4" && mount --bind "$3" "$1/mnt" && exec chroot "$1" sh -c '
-    python3 -m venv "$1" && "$1/bin/pip" install --no-index --no-deps --no-cache-dir /mnt/*.whl' sh "$4"
+    python3 -m venv "$1" &&
+    "$1/bin/pip" install --no-index --no-deps --no-cache-dir /mnt/*.whl' sh "$4"
 """
 
 

@@ -27,7 +27,7 @@ OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 @dataclass(frozen=True)
 class Answer:
-    """Whether a service works, and its mode (leader, standby, registered, ...), empty if unknown."""
+    """Whether a service works, and its mode (leader, registered, ...), empty if unknown."""
 
     host: Host
     role: str

@@ -66,7 +66,7 @@ class Steps:
             self.console.print(f"{title:<60} {time.monotonic() - start:6.1f} s  {mark}")
 
     def together(self, work: Mapping[str, Callable[[Report], T]]) -> list[T]:
-        """Run steps in parallel; return their results in order. Errors are raised after all have ended."""
+        """Run steps in parallel; return their results in order. Raise errors after all have ended."""
 
         def one(title: str) -> T:
             with self.step(title) as report:

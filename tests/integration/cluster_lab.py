@@ -114,7 +114,7 @@ class Lab:
 
     def apply(self, *args: str, pillar: dict | None = None) -> dict:
         """
-        ``state.apply`` on the host: the state results, or the list of errors that stopped the render.
+        Run ``state.apply`` on the host; return the results, or the list of rendering errors.
 
         It calls ``salt-call``: ``salt`` sometimes reports "No return received" for a running job.
         """
@@ -199,7 +199,8 @@ class Lab:
     def python(self, program: str) -> str:
         """Run a program with Salt's Python on the host; return stdout, fail with stderr."""
         return self.run(
-            f"cat > /root/program.py <<'END'\n{program}\nEND\n/opt/saltstack/salt/bin/python3 -W ignore /root/program.py"
+            f"cat > /root/program.py <<'END'\n{program}\nEND\n"
+            "/opt/saltstack/salt/bin/python3 -W ignore /root/program.py"
         )
 
     def verify(self) -> None:

@@ -11,7 +11,10 @@ from lab import cluster
 
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "pillar/topology.yaml"
-ETC = "find /etc /var/lib -type f -printf '%p %T@\\n' | grep -v -e /etc/salt/ -e version-2 -e /var/lib/[^z] | sort | md5sum"
+ETC = (
+    "find /etc /var/lib -type f -printf '%p %T@\\n' "
+    "| grep -v -e /etc/salt/ -e version-2 -e /var/lib/[^z] | sort | md5sum"
+)
 
 # It is about the steps and the services; test_install.py walks the same way with the other line.
 pytestmark = pytest.mark.lines("3008")
@@ -142,7 +145,8 @@ def test_without_the_dead_node_it_goes_on_as_far_as_there_is_a_quorum(bare):
 def test_with_a_new_log_of_all_three_masters_the_cluster_is_whole(bare):
     """As INSTALL.md has it, 7.2: what the one ZooKeeper server knew is what the three know."""
     bare.at("lxcc01").run(
-        "systemctl stop mesos-master && mv /var/lib/mesos/replicated_log /var/lib/mesos/replicated_log.old"
+        "systemctl stop mesos-master && "
+        "mv /var/lib/mesos/replicated_log /var/lib/mesos/replicated_log.old"
     )
     bare.do("start", "lxcc03")
     bare.orchestrated("deploy")

@@ -129,7 +129,10 @@ def repository(entry_points, tmp_path_factory):
         (MASTER, "CentOS-Base.repo", "centos/7.9.2009/os/x86_64"),
         (ALONE, "almalinux.repo", "almalinux/8.10/AppStream/x86_64/os"),
     ):
-        section = f"[lab]\nname=lab\nbaseurl={network.REPOSITORY_URL}/{directory}\ngpgkey={network.REPOSITORY_URL}/RPM-GPG-KEY-lab\n"
+        section = (
+            f"[lab]\nname=lab\nbaseurl={network.REPOSITORY_URL}/{directory}\n"
+            f"gpgkey={network.REPOSITORY_URL}/RPM-GPG-KEY-lab\n"
+        )
         entry_points.at(host).run(f"cat > /etc/yum.repos.d/{path} <<'END'\n{section}END")
     yield repository
     repository.server.shutdown()
@@ -151,7 +154,8 @@ def master(entry_points, repository) -> Lab:
     configuration = fence("# /etc/salt/master.d/mesos.conf")
     host.run(
         "yum -y -q install git && rm -rf /etc/salt/master.d/* /var/cache/salt/minion/extmods\n"
-        f"cat > /etc/salt/master.d/mesos.conf <<'END'\n{configuration}END\nsystemctl restart salt-master"
+        f"cat > /etc/salt/master.d/mesos.conf <<'END'\n{configuration}END\n"
+        "systemctl restart salt-master"
     )
     eventually(
         lambda: MASTER

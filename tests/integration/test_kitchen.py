@@ -1,6 +1,6 @@
 """
-Every suite of kitchen.yml: converged on a bare host over SSH, as kitchen-salt does it, and verified as kitchen does it. And what
-Vagrant's provisioner runs on the machines of Vagrantfile.
+Every suite of kitchen.yml converges on a bare host over SSH and is verified, as by test-kitchen.
+Also tests the commands of Vagrant's provisioner.
 """
 
 import dataclasses
@@ -206,7 +206,7 @@ gpgkey=file:///etc/pki/rpm-gpg/RPM-GPG-KEY-CentOS-7
 
 
 @pytest.mark.lines("3008")
-def test_vagrants_provisioner_makes_a_salt_master_that_knows_its_minion_and_takes_salt_from_a_mirror(
+def test_the_provisioner_of_vagrant_installs_a_salt_master_from_a_mirror(
     machine,
 ):
     private, public = cluster.key_pair(Path(cluster.running().image))

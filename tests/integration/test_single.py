@@ -9,7 +9,10 @@ from cluster_lab import eventually
 
 HOST = "lxdev01"  # of tests/topologies/single.yaml
 ADDRESS = "172.31.250.11"
-FILES = "find /etc /var/lib/zookeeper -type f -printf '%p %T@\\n' | grep -v -e version-2 -e /etc/salt/ | sort | md5sum"
+FILES = (
+    "find /etc /var/lib/zookeeper -type f -printf '%p %T@\\n' "
+    "| grep -v -e version-2 -e /etc/salt/ | sort | md5sum"
+)
 # One Salt line is enough if the other cannot differ, or render and unit tests cover both.
 one_line = pytest.mark.lines("3008")
 SERVICES = ("zookeeper", "mesos-master", "mesos-slave", "marathon", "chronos", "docker")

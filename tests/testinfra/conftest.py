@@ -1,12 +1,12 @@
 """
-What must be true of a running node, whatever runs it: the lab, Vagrant, kitchen or your own machines.
+Tests of a running node, in the lab, in Vagrant or kitchen, or on your own machines.
 
     pytest tests/testinfra --lab-host lxdev01
     pytest tests/testinfra --hosts=ssh://root@192.0.2.11
 
-A test says with the mark ``role`` whom it is about; the roles are the node's grain. Expected values are the formulas' defaults
-on the node's release of EL with the node's pillar over them, as the node itself sees it. SALT_CALL names another command than
-``salt-call`` for both, such as ``salt-call --config-dir /tmp/kitchen/etc/salt --local``.
+The mark ``role`` of a test selects nodes by their grain ``roles``. Expected values are the formulas'
+defaults for the node's release of EL, merged with the pillar of the node. SALT_CALL sets another
+command than ``salt-call``, such as ``salt-call --config-dir /tmp/kitchen/etc/salt --local``.
 """
 
 import functools
