@@ -1,13 +1,16 @@
 """
-The apps, groups and pods of Marathon: what they are, how they do, and everything that can be done with them. Loaded as
-``marathon``. For Marathon 1.1 to 1.10; what differs between them is found out from what the server says of itself.
+Read and change the apps, groups and pods of Marathon. Loaded as ``marathon``. It supports Marathon
+1.1 to 1.10 and reads the version from the server where they differ.
 
-Every function takes ``profile`` and settings of the connection, such as ``url`` and ``timeout``: see ``marathon.connection``.
-Any server will do, as those that do not lead pass every request on to the leader.
+Every function takes ``profile`` and connection settings such as ``url`` and ``timeout``: see
+``marathon.connection``. Any server can be queried: servers that do not lead forward every request
+to the leader.
 
-What changes something returns ``version``, ``deploymentId`` (None where Marathon began no deployment, or the answer was lost and
-read back) and ``created``. Marathon has only begun then: ``marathon.wait_deployment`` says what came of it. ``force`` is always
-said to Marathon, whose own default is True in places; with True a deployment under way is given up.
+Functions that change something return ``version``, ``deploymentId`` (None if Marathon started no
+deployment, or if the response was lost and the change was read back) and ``created``. The
+deployment is still running then: ``marathon.wait_deployment`` waits for its result. ``force`` is
+always sent, because Marathon's own default is True for some requests; True cancels a running
+deployment.
 """
 
 import importlib
@@ -16,6 +19,7 @@ import re
 import time
 from collections.abc import Mapping
 
+import _arguments
 import _http_client
 import _http_settings
 import _marathon_app
@@ -25,6 +29,7 @@ from salt.exceptions import SaltInvocationError
 
 # After a sync Salt still has the old helpers in sys.modules.
 importlib.reload(_text)
+importlib.reload(_arguments)
 importlib.reload(_http_settings)
 importlib.reload(_http_client)
 importlib.reload(_marathon_app)
@@ -39,22 +44,27 @@ APP_EMBEDS = (
     "failures",
     "taskStats",
 )
-WHOLE_GROUP = [
+GROUP_EMBEDS = [
     f"group.{name}" for name in ("apps", "pods", "groups", "apps.deployments", "apps.counts")
 ]
-STRUCTURE = ("apps", "groups", "pods")
+GROUP_MEMBERS = ("apps", "groups", "pods")
 STATUSES = (None, "running", "staging")
 MODES = ("merge", "replace")
-ACKNOWLEDGED_LATE = (1, 8)  # before, a deployment that was acknowledged may not be listed yet
-PARTIAL_SINCE = PODS_SINCE = (1, 4)
-FEW_APPS = 3  # from more on all apps are read at once, instead of one after another
+DEPLOYMENTS_CONSISTENT_SINCE = (
+    1,
+    8,
+)  # before, a new deployment may not be listed yet
+FULL_UPDATE_SINCE = PODS_SINCE = (1, 4)
+MAX_SINGLE_READS = 3  # read all apps in one request if there are more
 
 __func_alias__ = {"import_": "import"}
 __virtualname__ = "marathon"
 
 
 def __virtual__():
-    """Leave the name to Salt's own module where that one works: on a proxy minion for Marathon, up to Salt 3007."""
+    """
+    Do not load on a proxy minion for Marathon, where Salt up to 3007 has a module of that name.
+    """
     proxied = (__opts__.get("proxy") or {}).get("proxytype")
     if (
         salt.utils.platform.is_proxy()
@@ -86,12 +96,13 @@ connection.__doc__ = _http_settings.CONNECTION_DOC.format(
 
 def ping(profile=None, **connection):
     """
-    Say whether Marathon answers.
+    Return whether Marathon responds.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns True. Raises CommandExecutionError, with a line for each server, if none does. Rests on ``GET /ping``.
+    Returns True. Raises CommandExecutionError, with a line for each server, if none responds. Uses
+    ``GET /ping``.
 
     CLI Example:
 
@@ -101,19 +112,20 @@ def ping(profile=None, **connection):
     """
     answer = _client(profile, connection).get("/ping")
     if answer.body and answer.text().strip(' \n"') != "pong":
-        raise _strange(answer)
+        raise _unexpected_response(answer)
     return True
 
 
 def leader(profile=None, **connection):
     """
-    Say which Marathon leads. That it is known means that it answers, too: the others ask it.
+    Return the leading Marathon. A known leader also responds, since the other servers query it.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns ``url``, ``host`` and ``port`` of the leader as it makes itself known. Raises CommandExecutionError with what each
-    server said if none of them knows a leader; without one a server thinks for 2.5 seconds before it says so.
+    Returns ``url``, ``host`` and ``port`` that the leader advertises. Raises CommandExecutionError
+    with the error of each server if none of them knows a leader; without a leader a server takes
+    2.5 seconds to respond.
 
     CLI Example:
 
@@ -133,13 +145,14 @@ def leader(profile=None, **connection):
 
 def info(profile=None, **connection):
     """
-    Show what Marathon says of itself.
+    Show the version and configuration of Marathon.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns ``version``, ``leader``, ``elected``, ``frameworkId``, ``marathon_config`` (its options, times in milliseconds),
-    ``http_config`` ... Passwords in URLs, which Marathon up to 1.6 shows, are hidden. Rests on ``GET /v2/info``.
+    Returns ``version``, ``leader``, ``elected``, ``frameworkId``, ``marathon_config`` (its options,
+    times in milliseconds), ``http_config`` ... Passwords in URLs, which Marathon up to 1.6 returns,
+    are redacted. Uses ``GET /v2/info``.
 
     CLI Example:
 
@@ -147,55 +160,62 @@ def info(profile=None, **connection):
 
         salt-call marathon.info
     """
-    return _hidden(_info(_client(profile, connection)))
+    return _redacted(_info(_client(profile, connection)))
 
 
 def _info(client):
     answer = client.get("/v2/info")
-    said = answer.json()
+    content = answer.json()
     try:
-        _marathon_app.release(said["version"])
+        _marathon_app.release(content["version"])
     except (KeyError, TypeError, ValueError):
-        raise _strange(answer) from None
-    return said
+        raise _unexpected_response(answer) from None
+    return content
 
 
-def _strange(answer):
-    """The error for an answer that is no answer of Marathon."""
-    return answer.error(_http_client.HttpError, f"not how Marathon answers: {answer.summary()}")
+def _unexpected_response(answer):
+    """Return the error for a response that is not from Marathon."""
+    return answer.error(
+        _http_client.HttpError, f"unexpected response from Marathon: {answer.summary()}"
+    )
 
 
-def _said(answer, name=None, kind=list, needs=()):
-    """What an answer says, or has under a name: of this kind, and with what is needed in it; in a list in each of its members."""
-    found = answer.json().get(name) if name else answer.json(kind)
-    members = (found if kind is list else [found]) if needs else ()
-    if not isinstance(found, kind) or not all(
-        isinstance(each, dict) and each.keys() >= {*needs} for each in members
+def _read_json(response, name=None, kind=list, required=()):
+    """
+    Return a JSON response, or one field of it, after validating its type and keys. In a list every
+    member must have the keys.
+    """
+    content = response.json().get(name) if name else response.json(kind)
+    mappings = (content if kind is list else [content]) if required else ()
+    if not isinstance(content, kind) or not all(
+        isinstance(mapping, dict) and mapping.keys() >= {*required} for mapping in mappings
     ):
-        raise _strange(answer)
-    return found
+        raise _unexpected_response(response)
+    return content
 
 
 def _release(client):
-    """The version that answers, asked anew each time: servers may be in the middle of an update."""
+    """
+    Return the server's version. It is not cached, as servers may be in the middle of an upgrade.
+    """
     return _marathon_app.release(_info(client)["version"])
 
 
-def _hidden(value):
-    """Anything without the users and passwords in its URLs."""
+def _redacted(value):
+    """Return a value with users and passwords in URLs redacted."""
     if isinstance(value, Mapping):
-        return {name: _hidden(each) for name, each in value.items()}
+        return {name: _redacted(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_hidden(each) for each in value]
+        return [_redacted(item) for item in value]
     return _text.redact_user(value) if isinstance(value, str) else value
 
 
 def version(profile=None, **connection):
     """
-    Say which Marathon answers.
+    Return the version of Marathon.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
     Returns a list of three numbers: major, minor and patch.
 
@@ -213,10 +233,10 @@ def metrics(profile=None, **connection):
     Show the metrics of the leader.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns them as Marathon has them: ``gauges``, ``counters``, ``histograms`` ... Their names changed with 1.7. Rests on ``GET
-    /metrics``.
+    Returns Marathon's ``gauges``, ``counters``, ``histograms`` ... The names changed in Marathon
+    1.7. Uses ``GET /metrics``.
 
     CLI Example:
 
@@ -232,9 +252,10 @@ def plugins(profile=None, **connection):
     List the plugins of Marathon.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns a list, each with ``id``, ``implementation``, ``info`` and ``plugin``. Rests on ``GET /v2/plugins``.
+    Returns a list, each with ``id``, ``implementation``, ``info`` and ``plugin``. Uses ``GET
+    /v2/plugins``.
 
     CLI Example:
 
@@ -242,20 +263,20 @@ def plugins(profile=None, **connection):
 
         salt-call marathon.plugins
     """
-    return _said(_client(profile, connection).get("/v2/plugins"), "plugins")
+    return _read_json(_client(profile, connection).get("/v2/plugins"), "plugins")
 
 
 def abdicate(confirm=False, profile=None, **connection):
     """
-    Make the leader resign, so that another Marathon leads.
+    Make the leader resign, so that another Marathon is elected.
 
     confirm
-        Has to be True: the process of the leader ends, and has to be started again by its service.
+        Must be True: the leader's process exits, and its service manager has to start it again.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns True. Raises SaltInvocationError without ``confirm``. Rests on ``DELETE /v2/leader``.
+    Returns True. Raises SaltInvocationError without ``confirm``. Uses ``DELETE /v2/leader``.
 
     CLI Example:
 
@@ -263,7 +284,7 @@ def abdicate(confirm=False, profile=None, **connection):
 
         salt-call marathon.abdicate confirm=True
     """
-    _expect(confirm is True, "confirm", confirm, "True: the process of the leader ends")
+    _arguments.require(confirm is True, "confirm", confirm, "True: the process of the leader ends")
     _client(profile, connection).request("DELETE", "/v2/leader").json()
     return True
 
@@ -273,11 +294,12 @@ def summary(profile=None, **connection):
     Show Marathon on one screen.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns ``leader``, ``version``, ``framework`` (its id), ``apps`` and ``instances`` (how many in which state), ``pods`` (by
-    status), ``deployments`` (what each does now), ``waiting`` (app to why its instances are not started) and ``unhealthy``
-    (names); of the last three at most ten, and how many more there are.
+    Returns ``leader``, ``version``, ``framework`` (its id), ``apps`` and ``instances`` (numbers by
+    state), ``pods`` (by status), ``deployments`` (the current step of entry), ``waiting`` (app to
+    the reason why its instances do not start) and ``unhealthy`` (names); at most ten entries of
+    entry of the last three, and the number of omitted ones.
 
     CLI Example:
 
@@ -287,33 +309,35 @@ def summary(profile=None, **connection):
     """
     client = _client(profile, connection)
     info = _info(client)
-    known = _said(client.get("/v2/apps"), "apps", needs=("id", "instances"))
-    waiting = _queue(client)
+    apps = _read_json(client.get("/v2/apps"), "apps", required=("id", "instances"))
+    queue = _queue(client)
     running = _deployments(client)
     total = {
-        kind: sum(each.get(f"tasks{kind.title()}", 0) for each in known)
+        kind: sum(entry.get(f"tasks{kind.title()}", 0) for entry in apps)
         for kind in ("running", "staged", "healthy", "unhealthy")
     }
-    deploying = {name for each in running for name in each["affectedApps"]}
+    deploying = {name for entry in running for name in entry["affectedApps"]}
     pods = {}
     if _marathon_app.release(info["version"]) >= PODS_SINCE:
-        for each in _said(client.get("/v2/pods::status"), needs=("status",)):
-            pods[each["status"].lower()] = pods.get(each["status"].lower(), 0) + 1
+        for entry in _read_json(client.get("/v2/pods::status"), required=("status",)):
+            pods[entry["status"].lower()] = pods.get(entry["status"].lower(), 0) + 1
     return {
         "leader": info.get("leader"),
         "version": info["version"],
         "framework": info.get("frameworkId"),
         "apps": {
-            "total": len(known),
-            "suspended": sum(each["instances"] == 0 for each in known),
-            "deploying": sum(each["id"] in deploying for each in known),
+            "total": len(apps),
+            "suspended": sum(entry["instances"] == 0 for entry in apps),
+            "deploying": sum(entry["id"] in deploying for entry in apps),
         },
-        "instances": {"wanted": sum(each["instances"] for each in known), **total},
+        "instances": {"wanted": sum(entry["instances"] for entry in apps), **total},
         "pods": pods,
-        "deployments": _text.shorten_list([_deployment_line(each) for each in running]),
-        "waiting": _text.shorten_list({_queued_id(each): _queued_why(each) for each in waiting}),
+        "deployments": _text.shorten_list([_deployment_line(entry) for entry in running]),
+        "waiting": _text.shorten_list(
+            {_queued_id(entry): _waiting_reason(entry) for entry in queue}
+        ),
         "unhealthy": _text.shorten_list(
-            sorted(each["id"] for each in known if each.get("tasksUnhealthy"))
+            sorted(entry["id"] for entry in apps if entry.get("tasksUnhealthy"))
         ),
     }
 
@@ -323,26 +347,29 @@ def summary(profile=None, **connection):
 
 def apps(cmd=None, id=None, label=None, embed=None, group=None, profile=None, **connection):
     """
-    Show all apps, or some.
+    List all apps, or those that match.
 
     cmd, id
-        Only apps whose command, or id, has this in it; upper and lower case are the same.
+        Only apps whose command, or id, contains this text, regardless of case. Default: all.
 
     label
-        Only apps with these labels, in Marathon's words: ``team==a``, ``team!=a``, ``team in (a,b)``, several with commas.
+        Only apps that match this label selector of Marathon: ``team==a``, ``team!=a``, ``team in
+        (a,b)``, or several, separated by commas. Default: all.
 
     embed
-        What else to show of each, a list: any of ``tasks``, ``counts``, ``deployments``, ``readiness``, ``lastTaskFailure``,
-        ``failures``, ``taskStats``. Default none; Marathon always shows counts and deployments.
+        List of additional data of each app: any of ``tasks``, ``counts``, ``deployments``,
+        ``readiness``, ``lastTaskFailure``, ``failures``, ``taskStats``. Default: none; Marathon
+        always returns counts and deployments.
 
     group
-        Only apps of this group and of those below. Cannot be combined with ``cmd``, ``id`` or ``label``.
+        Only apps of this group and its subgroups. Default: all. Cannot be combined with ``cmd``,
+        ``id`` or ``label``.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns a list sorted by id, each as Marathon shows it: ``id``, ``cmd``, ``cpus``, ``mem`` and ``disk`` (MiB),
-    ``instances``, ``tasksRunning`` ... Rests on ``GET /v2/apps``.
+    Returns a list sorted by id, each as in Marathon's response: ``id``, ``cmd``, ``cpus``, ``mem``
+    and ``disk`` (MiB), ``instances``, ``tasksRunning`` ... Uses ``GET /v2/apps``.
 
     CLI Example:
 
@@ -352,30 +379,32 @@ def apps(cmd=None, id=None, label=None, embed=None, group=None, profile=None, **
         salt-call marathon.apps label='team==a' embed='[lastTaskFailure]'
         salt-call marathon.apps group=/shop
     """
-    found = _apps(
+    apps = _apps(
         _client(profile, connection), group, cmd=cmd, id=id, label=label, embed=_embeds(embed)
     )
-    return sorted(found, key=lambda each: each["id"])
+    return sorted(apps, key=lambda app: app["id"])
 
 
 def _apps(client, group=None, **params):
     if group is None:
-        return _said(client.get("/v2/apps", params=params), "apps", needs=("id",))
+        return _read_json(client.get("/v2/apps", params=params), "apps", required=("id",))
     for name in ("cmd", "id", "label"):
-        _expect(params[name] is None, name, params[name], "left out where there is a group")
-    return _said(
+        _arguments.require(params[name] is None, name, params[name], "omitted with group")
+    return _read_json(
         client.get(f"/v2/apps{_path(group)}/*", params={"embed": params["embed"]}),
         "*",
-        needs=("id",),
+        required=("id",),
     )
 
 
 def _embeds(embed):
-    wanted = [embed] if isinstance(embed, str) else embed or []
-    _expect(isinstance(wanted, list), "embed", embed, f"a list of {', '.join(APP_EMBEDS)}")
-    for each in wanted:
-        _expect(each in APP_EMBEDS, "embed", each, f"one of {', '.join(APP_EMBEDS)}")
-    return [f"apps.{each}" for each in wanted]
+    names = [embed] if isinstance(embed, str) else embed or []
+    _arguments.require(
+        isinstance(names, list), "embed", embed, f"a list of {', '.join(APP_EMBEDS)}"
+    )
+    for name in names:
+        _arguments.require(name in APP_EMBEDS, "embed", name, f"one of {', '.join(APP_EMBEDS)}")
+    return [f"apps.{name}" for name in names]
 
 
 def app(id, embed=None, profile=None, **connection):
@@ -383,16 +412,16 @@ def app(id, embed=None, profile=None, **connection):
     Show an app.
 
     id
-        Id of the app, such as ``/shop/cart``; the slash at its beginning may be left out.
+        Id of the app, such as ``/shop/cart``. The leading slash is optional.
 
     embed
-        What else to show, a list: see ``marathon.apps``.
+        List of additional data, see ``marathon.apps``. Default: none.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns it as Marathon shows it, with ``tasks``. Raises CommandExecutionError if there is no such app. Rests on ``GET
-    /v2/apps/ID``.
+    Returns Marathon's response, with ``tasks``. Raises CommandExecutionError if there is no such
+    app. Uses ``GET /v2/apps/ID``.
 
     CLI Example:
 
@@ -401,26 +430,26 @@ def app(id, embed=None, profile=None, **connection):
         salt-call marathon.app /web
         salt-call marathon.app /shop/cart embed='[lastTaskFailure]'
     """
-    client, name, embed = _client(profile, connection), _named(id), _embeds(embed)
+    client, name, embed = _client(profile, connection), _absolute_id(id), _embeds(embed)
     return _app(client, name, [*embed, "apps.tasks"] if embed else None)
 
 
 def _app(client, name, embed=None):
     params = {"embed": [part.replace("apps.", "app.", 1) for part in embed]} if embed else None
-    answer = _one(client, f"/v2/apps{_path(name)}", f"There is no app called {name}", params)
-    return _said(answer, "app", dict, ("id", "version", "instances"))
+    answer = _get(client, f"/v2/apps{_path(name)}", f"There is no app called {name}", params)
+    return _read_json(answer, "app", dict, ("id", "version", "instances"))
 
 
-def _one(client, path, missing, params=None):
-    """What is at a path. Raises NotFound, with these words, if there is nothing."""
+def _get(client, path, missing, params=None):
+    """Send a GET request. Raises NotFound with the message ``missing`` on status 404."""
     try:
         return client.get(path, params=params)
     except _http_client.NotFound as error:
         raise _http_client.NotFound(missing, **error.info) from None
 
 
-def _found(read, *arguments):
-    """What a read returns; None if it is not there."""
+def _or_none(read, *arguments):
+    """Call a function and return its result, None on NotFound."""
     try:
         return read(*arguments)
     except _http_client.NotFound:
@@ -429,15 +458,16 @@ def _found(read, *arguments):
 
 def app_exists(id, profile=None, **connection):
     """
-    Say whether there is an app.
+    Return whether an app exists.
 
     id
-        Id of the app, such as ``/shop/cart``; the slash at its beginning may be left out.
+        Id of the app, such as ``/shop/cart``. The leading slash is optional.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns True or False. False is an app that is not there; whatever else is wrong raises CommandExecutionError.
+    Returns True or False. False: the app does not exist; any other failure raises
+    CommandExecutionError.
 
     CLI Example:
 
@@ -445,20 +475,20 @@ def app_exists(id, profile=None, **connection):
 
         salt-call marathon.app_exists /web
     """
-    return _found(_app, _client(profile, connection), _named(id)) is not None
+    return _or_none(_app, _client(profile, connection), _absolute_id(id)) is not None
 
 
 def app_versions(id, profile=None, **connection):
     """
-    List the versions that an app had.
+    List the versions of an app.
 
     id
-        Id of the app, such as ``/shop/cart``; the slash at its beginning may be left out.
+        Id of the app, such as ``/shop/cart``. The leading slash is optional.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns a list of times, the newest first. Rests on ``GET /v2/apps/ID/versions``.
+    Returns a list of timestamps, the newest first. Uses ``GET /v2/apps/ID/versions``.
 
     CLI Example:
 
@@ -466,29 +496,29 @@ def app_versions(id, profile=None, **connection):
 
         salt-call marathon.app_versions /web
     """
-    name = _named(id)
-    answer = _one(
+    name = _absolute_id(id)
+    answer = _get(
         _client(profile, connection),
         f"/v2/apps{_path(name)}/versions",
         f"There is no app called {name}",
     )
-    return _said(answer, "versions")
+    return _read_json(answer, "versions")
 
 
 def app_version(id, version, profile=None, **connection):
     """
-    Show an app as it was in an earlier version.
+    Show an earlier version of an app.
 
     id
-        Id of the app, such as ``/shop/cart``; the slash at its beginning may be left out.
+        Id of the app, such as ``/shop/cart``. The leading slash is optional.
 
     version
-        One of those that ``marathon.app_versions`` lists, such as ``2030-01-01T00:00:00.000Z``.
+        A timestamp from ``marathon.app_versions``, such as ``2030-01-01T00:00:00.000Z``.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns it as Marathon shows it. Raises CommandExecutionError if there is no such version.
+    Returns Marathon's response. Raises CommandExecutionError if there is no such version.
 
     CLI Example:
 
@@ -496,26 +526,27 @@ def app_version(id, version, profile=None, **connection):
 
         salt-call marathon.app_version /web 2030-01-01T00:00:00.000Z
     """
-    name, version = _named(id), _time(version)
+    name, version = _absolute_id(id), _time(version)
     path = f"/v2/apps{_path(name)}/versions/{_http_client.quote(version)}"
-    return _one(_client(profile, connection), path, f"{name} has no version {version}").json()
+    return _get(_client(profile, connection), path, f"{name} has no version {version}").json()
 
 
 def canonical_app(config, version=None, profile=None, **connection):
     """
-    Show what an app amounts to, in a form that is the same for what is declared and for what Marathon returns.
+    Return an app in canonical form, which is the same for a declared app and for Marathon's
+    response.
 
     config
-        The fields of the app, a mapping as in Marathon's JSON; the older forms are understood, too.
+        Fields of the app, a mapping as in Marathon's JSON. Deprecated forms are accepted.
 
     version
-        Version of Marathon whose defaults count, such as ``1.8.244``. Default: that of the server.
+        Version of Marathon whose defaults apply, such as ``1.8.244``. Default: that of the server.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns all fields with defaults filled in. Raises SaltInvocationError for what is no app. With a ``version`` nobody is
-    asked.
+    Returns all fields with defaults filled in. Raises SaltInvocationError for an invalid app. With
+    ``version`` no server is queried.
 
     CLI Example:
 
@@ -524,25 +555,25 @@ def canonical_app(config, version=None, profile=None, **connection):
         salt-call marathon.canonical_app '{id: /web, cmd: sleep 100}' version=1.8.244
     """
     version = _version(version, profile, connection)
-    _checked(_marathon_app.check, config, version)
+    _validate(_marathon_app.check, config, version)
     return _marathon_app.canonical(config, version)
 
 
 def fields(kind="app", version=None, profile=None, **connection):
     """
-    List the fields that an app, or a pod, may be declared with.
+    List the fields of an app or pod.
 
     kind
         ``app`` (default) or ``pod``.
 
     version
-        Version of Marathon whose fields count, such as ``1.8.244``. Default: that of the server.
+        Version of Marathon whose fields to list, such as ``1.8.244``. Default: that of the server.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns a sorted list of names, the older ones included, without what Marathon alone decides. With a ``version`` nobody is
-    asked.
+    Returns a sorted list of names, including deprecated ones, without the fields that only Marathon
+    sets. With ``version`` no server is queried.
 
     CLI Example:
 
@@ -551,32 +582,34 @@ def fields(kind="app", version=None, profile=None, **connection):
         salt-call marathon.fields
         salt-call marathon.fields pod version=1.8.244
     """
-    _expect(kind in ("app", "pod"), "kind", kind, "app or pod")
+    _arguments.require(kind in ("app", "pod"), "kind", kind, "app or pod")
     return _marathon_app.fields(kind, _version(version, profile, connection))
 
 
 def diff_app(id, config, mode="merge", unset=(), profile=None, **connection):
     """
-    Say what a declaration would change in an app.
+    Return what a definition would change in an app.
 
     id
-        Id of the app, such as ``/shop/cart``; the slash at its beginning may be left out.
+        Id of the app, such as ``/shop/cart``. The leading slash is optional.
 
     config
-        The fields of the app, a mapping as in Marathon's JSON; the older forms are understood, too.
+        Fields of the app, a mapping as in Marathon's JSON. Deprecated forms are accepted.
 
     mode
-        ``merge`` (default): only the fields that are given count. ``replace``: all of them, except ``instances`` and ``role``
-        if they are not given.
+        ``merge`` (default): compare and change only the fields in the definition. ``replace``:
+        reset all missing fields to their defaults, except ``instances`` and ``role``.
 
     unset
-        Names of fields to be removed, a list. Default none.
+        List of fields to remove. Default: none.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns path to ``old`` and ``new``, such as ``{/labels/team: {old: a, new: b}}``; nothing if the app is already so. If
-    there is no such app: the path ``/``, old None. Defaults, and what Marathon fills in, are no difference.
+    Returns a mapping of paths to ``old`` and ``new``, such as ``{/labels/team: {old: a, new: b}}``;
+    empty if the app matches. If the app does not exist, the path is ``/`` and ``old`` is None.
+    Defaults and values that Marathon fills in are not differences. Raises SaltInvocationError for
+    an invalid definition.
 
     CLI Example:
 
@@ -584,51 +617,57 @@ def diff_app(id, config, mode="merge", unset=(), profile=None, **connection):
 
         salt-call marathon.diff_app /web '{labels: {team: b}}'
     """
-    client, name = _client(profile, connection), _named(id)
-    release, wanted = _prepared(client, name, config, mode, unset)
-    return _differs(_found(_app, client, name), wanted, release, mode, unset)
+    client, name = _client(profile, connection), _absolute_id(id)
+    release, definition = _prepared(client, name, config, mode, unset)
+    return _differences(_or_none(_app, client, name), definition, release, mode, unset)
 
 
-def _differs(current, wanted, release, mode, unset=(), where="config"):
-    """What a declaration changes in an app, which may not be there. Raises SaltInvocationError for what cannot be."""
+def _differences(current, definition, release, mode, unset=(), where="config"):
+    """
+    Return what a definition changes in an app, None if missing. Raises SaltInvocationError if
+    Marathon cannot do it.
+    """
     try:
         if current is None:
-            _marathon_app.check_runs(wanted)
-            return {"/": {"old": None, "new": _marathon_app.canonical(wanted, release)}}
-        found = _marathon_app.diff(current, wanted, release, mode, unset)
-        if found:
-            _marathon_app.check_runs(_marathon_app.merged(current, wanted, release, unset, mode))
+            _marathon_app.check_runs(definition)
+            return {"/": {"old": None, "new": _marathon_app.canonical(definition, release)}}
+        changes = _marathon_app.diff(current, definition, release, mode, unset)
+        if changes:
+            _marathon_app.check_runs(
+                _marathon_app.merged(current, definition, release, unset, mode)
+            )
     except ValueError as error:
         raise SaltInvocationError(f"{where}: {error}") from None
-    if found and release < PARTIAL_SINCE and (mode != "merge" or unset):
+    if changes and release < FULL_UPDATE_SINCE and (mode != "merge" or unset):
         raise SaltInvocationError(
-            f"{where}: nothing can be replaced or unset; Marathon before 1.4 keeps what is not given"
+            f"{where}: cannot replace or unset fields; Marathon before 1.4 "
+            "keeps the fields that are not sent"
         )
-    return found
+    return changes
 
 
 def diff_apps(apps, mode="merge", current=None, version=None, profile=None, **connection):
     """
-    Say what declarations would change, of many apps at once.
+    Return what definitions would change in several apps.
 
     apps
-        Ids of apps to their fields, mappings as in Marathon's JSON.
+        Mapping of ids to the fields of each app, as in Marathon's JSON.
 
     mode
-        ``merge`` (default): only the fields that are given count. ``replace``: all of them, except ``instances`` and ``role``
-        if they are not given.
+        ``merge`` (default): compare and change only the fields in the definition. ``replace``:
+        reset all missing fields to their defaults, except ``instances`` and ``role``.
 
     current
-        What ``marathon.apps`` returned, if it was asked already. Default: it is asked.
+        The result of ``marathon.apps``, to save a request. Default: query the server.
 
     version
-        Version of the server, if that was asked already. Default: it is asked.
+        Version of the server, to save a request. Default: query the server.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns ids of apps to what ``marathon.diff_app`` says of each, only of those that differ. Raises SaltInvocationError, with
-    the app, for what is wrong.
+    Returns a mapping of ids to the differences as in ``marathon.diff_app``, only for apps that
+    differ. Raises SaltInvocationError, which names the app, for an invalid definition.
 
     CLI Example:
 
@@ -637,34 +676,34 @@ def diff_apps(apps, mode="merge", current=None, version=None, profile=None, **co
         salt-call marathon.diff_apps '{/web: {labels: {team: b}}, /new: {cmd: sleep 3600}}'
     """
     client = _client(profile, connection)
-    return _diff_apps(*_many(client, apps, mode, current, version), mode)
+    return _diff_apps(*_declared_and_current(client, apps, mode, current, version), mode)
 
 
-def _many(client, apps, mode, current, version):
-    """The apps that are wanted and those that there are, by id, and the version of the server."""
-    _expect(mode in MODES, "mode", mode, "merge or replace")
-    _expect(isinstance(apps, Mapping), "apps", apps, "a mapping of ids to fields")
+def _declared_and_current(client, apps, mode, current, version):
+    """Return declared apps and current apps, both by id, and the version of the server."""
+    _arguments.require(mode in MODES, "mode", mode, "merge or replace")
+    _arguments.require(isinstance(apps, Mapping), "apps", apps, "a mapping of ids to fields")
     release = _release(client) if version is None else _marathon_app.release(version)
-    there = _by_id(
-        _said(client.get("/v2/apps"), "apps", needs=("id",)) if current is None else current
+    current_apps = _by_id(
+        _read_json(client.get("/v2/apps"), "apps", required=("id",)) if current is None else current
     )
-    wanted = {}
+    declared = {}
     for id, config in apps.items():
-        name = id if id in there else _named(id, "apps")
-        if name in wanted:
-            raise SaltInvocationError(f"apps: {name} stands there twice")
-        wanted[name] = _with_id(name, config, f"apps: {name}")
-    return wanted, there, release
+        name = id if id in current_apps else _absolute_id(id, "apps")
+        if name in declared:
+            raise SaltInvocationError(f"apps: {name} is declared twice")
+        declared[name] = _with_id(name, config, f"apps: {name}")
+    return declared, current_apps, release
 
 
-def _by_id(found):
-    return {each["id"]: each for each in found}
+def _by_id(items):
+    return {item["id"]: item for item in items}
 
 
-def _diff_apps(wanted, there, release, mode):
-    found = {}
-    for name, config in wanted.items():
-        current = there.get(name)
+def _diff_apps(declared, current_apps, release, mode):
+    differences = {}
+    for name, config in declared.items():
+        current = current_apps.get(name)
         if (
             current is not None
             and mode == "merge"
@@ -672,37 +711,42 @@ def _diff_apps(wanted, there, release, mode):
         ):
             continue
         where = f"apps: {name}"
-        _checked(_marathon_app.check, config, release, where)
-        changes = _differs(current, config, release, mode, where=where)
+        _validate(_marathon_app.check, config, release, where)
+        changes = _differences(current, config, release, mode, where=where)
         if changes:
-            found[name] = changes
-    return found
+            differences[name] = changes
+    return differences
 
 
 def _prepared(client, name, config, mode="merge", unset=()):
-    """The version of the server, and a declaration with its id. Raises SaltInvocationError for what is wrong with it."""
-    _expect(mode in MODES, "mode", mode, "merge or replace")
-    _expect(
-        isinstance(unset, (list, tuple)) and all(isinstance(each, str) for each in unset),
+    """
+    Return the server's version and the definition with its id. Raises SaltInvocationError if it is
+    invalid.
+    """
+    _arguments.require(mode in MODES, "mode", mode, "merge or replace")
+    _arguments.require(
+        isinstance(unset, (list, tuple)) and all(isinstance(field, str) for field in unset),
         "unset",
         unset,
         "a list of fields",
     )
-    wanted = _with_id(name, config)
+    definition = _with_id(name, config)
     release = _release(client)
-    _checked(_marathon_app.check, wanted, release)
-    return release, wanted
+    _validate(_marathon_app.check, definition, release)
+    return release, definition
 
 
 def _with_id(name, config, where="config"):
-    _expect(isinstance(config, Mapping), where, config, "a mapping of fields")
-    said = config.get("id")
-    same = said is None or (isinstance(said, str) and "/" + said.strip("/") == name)
-    _expect(same, f"{where}: id", said, f"{name}, as was said first")
+    _arguments.require(isinstance(config, Mapping), where, config, "a mapping of fields")
+    declared_id = config.get("id")
+    is_same = declared_id is None or (
+        isinstance(declared_id, str) and "/" + declared_id.strip("/") == name
+    )
+    _arguments.require(is_same, f"{where}: id", declared_id, f"{name}, the same as the id argument")
     return {**config, "id": name}
 
 
-def _checked(check, config, release, where="config"):
+def _validate(check, config, release, where="config"):
     try:
         check(config, release, where)
     except ValueError as error:
@@ -723,23 +767,23 @@ def _version(version, profile, connection):
 
 def create_app(id, config, force=False, profile=None, **connection):
     """
-    Make an app that is not there yet.
+    Create an app.
 
     id
-        Id of the app, such as ``/shop/cart``; the slash at its beginning may be left out.
+        Id of the app, such as ``/shop/cart``. The leading slash is optional.
 
     config
-        The fields of the app, a mapping as in Marathon's JSON; the older forms are understood, too.
+        Fields of the app, a mapping as in Marathon's JSON. Deprecated forms are accepted.
 
     force
-        True: a deployment that is under way for the same is given up for this. Default False: it is refused then, with the ids
-        of those.
+        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
+        fail with the ids of the running deployments.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns ``version``, ``deploymentId`` and ``created``. Raises CommandExecutionError if there is one of that id. Rests on
-    ``POST /v2/apps``.
+    Returns ``version``, ``deploymentId`` and ``created``. Raises CommandExecutionError if the id is
+    in use. Uses ``POST /v2/apps``.
 
     CLI Example:
 
@@ -747,73 +791,77 @@ def create_app(id, config, force=False, profile=None, **connection):
 
         salt-call marathon.create_app /new '{cmd: sleep 3600, cpus: 0.1, mem: 32}'
     """
-    client, name = _client(profile, connection), _named(id)
-    release, wanted = _prepared(client, name, config)
+    client, name = _client(profile, connection), _absolute_id(id)
+    release, definition = _prepared(client, name, config)
 
-    def done():
-        found = _found(_app, client, name)
+    def read_back():
+        app = _or_none(_app, client, name)
         return (
-            found
-            and not _marathon_app.diff(found, wanted, release)
-            and _result(found, created=True)
+            app and not _marathon_app.diff(app, definition, release) and _result(app, created=True)
         )
 
-    return _begun(
+    return _change(
         client,
         "POST",
         "/v2/apps",
-        done,
+        read_back,
         force,
-        _marathon_app.prepared(wanted, release),
+        _marathon_app.prepared(definition, release),
         created=True,
     )
 
 
-def _begun(client, method, path, done, force=False, body=None, created=False, **params):
-    """Ask for a change and return what became of it."""
-    _expect(isinstance(force, bool), "force", force, "True or False")
+def _change(client, method, path, done, force=False, body=None, created=False, **params):
+    """Send a change and return its result."""
+    _arguments.require(isinstance(force, bool), "force", force, "True or False")
     answer, read_back = client.write(
         method, path, done, params={**params, "force": force}, body=body
     )
     if answer is None:
         return read_back
-    said = answer.json() if answer.body else {}
-    return _result(said, answer.headers.get("marathon-deployment-id"), created)
+    content = answer.json() if answer.body else {}
+    return _result(content, answer.headers.get("marathon-deployment-id"), created)
 
 
-def _result(said, deployment=None, created=False):
-    under_way = [each["id"] for each in said.get("deployments") or () if isinstance(each, Mapping)]
-    deployment = deployment or said.get("deploymentId") or (under_way[-1] if under_way else None)
-    return {"version": said.get("version"), "deploymentId": deployment, "created": created}
+def _result(content, deployment=None, created=False):
+    deployment_ids = [
+        item["id"] for item in content.get("deployments") or () if isinstance(item, Mapping)
+    ]
+    deployment = (
+        deployment
+        or content.get("deploymentId")
+        or (deployment_ids[-1] if deployment_ids else None)
+    )
+    return {"version": content.get("version"), "deploymentId": deployment, "created": created}
 
 
 def update_app(id, config, partial=True, unset=(), force=False, profile=None, **connection):
     """
-    Change an app, which restarts its tasks if anything else than ``instances`` differs.
+    Change an app. A difference in any field except ``instances`` restarts its tasks.
 
     id
-        Id of the app, such as ``/shop/cart``; the slash at its beginning may be left out.
+        Id of the app, such as ``/shop/cart``. The leading slash is optional.
 
     config
-        The fields of the app, a mapping as in Marathon's JSON; the older forms are understood, too.
+        Fields of the app, a mapping as in Marathon's JSON. Deprecated forms are accepted.
 
     partial
-        True (default): fields that are not given stay as they are. False: they get their defaults, except ``instances`` and
-        ``role``; needs Marathon 1.4.
+        True (default): keep fields that are not in ``config``. False: reset them to their defaults,
+        except ``instances`` and ``role``; requires Marathon 1.4.
 
     unset
-        Names of fields to be removed, a list. Default none.
+        List of fields to remove. Default: none.
 
     force
-        True: a deployment that is under way for the same is given up for this. Default False: it is refused then, with the ids
-        of those.
+        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
+        fail with the ids of the running deployments.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns ``version``, ``deploymentId`` and ``created``. If nothing differs nothing is sent, and ``deploymentId`` is None.
-    Raises CommandExecutionError if there is no such app. Rests on ``PUT /v2/apps/ID``, to which all fields are sent, as
-    Marathon loses some if it is told a part.
+    Returns ``version``, ``deploymentId`` and ``created``. If nothing differs, no request is sent
+    and ``deploymentId`` is None. Raises CommandExecutionError if there is no such app. Uses ``PUT
+    /v2/apps/ID``, with all fields, because Marathon loses some of them in a partial update.
 
     CLI Example:
 
@@ -822,61 +870,62 @@ def update_app(id, config, partial=True, unset=(), force=False, profile=None, **
         salt-call marathon.update_app /web '{labels: {team: b}}'
         salt-call marathon.update_app /web '{cmd: sleep 1000}' force=True
     """
-    _expect(isinstance(partial, bool), "partial", partial, "True or False")
-    client, name = _client(profile, connection), _named(id)
-    return _updated(client, name, config, "merge" if partial else "replace", unset, force)
+    _arguments.require(isinstance(partial, bool), "partial", partial, "True or False")
+    client, name = _client(profile, connection), _absolute_id(id)
+    return _update(client, name, config, "merge" if partial else "replace", unset, force)
 
 
-def _updated(client, name, config, mode, unset, force):
-    release, wanted = _prepared(client, name, config, mode, unset)
+def _update(client, name, config, mode, unset, force):
+    release, definition = _prepared(client, name, config, mode, unset)
     current = _app(client, name)
-    if not _differs(current, wanted, release, mode, unset):
+    if not _differences(current, definition, release, mode, unset):
         return {"version": current["version"], "deploymentId": None, "created": False}
-    if release >= PARTIAL_SINCE:
+    if release >= FULL_UPDATE_SINCE:
         params, body = (
             {"partialUpdate": False},
-            _marathon_app.merged(current, wanted, release, unset, mode),
+            _marathon_app.merged(current, definition, release, unset, mode),
         )
     else:
-        params, body = {}, _marathon_app.prepared(wanted, release)
+        params, body = {}, _marathon_app.prepared(definition, release)
 
-    def done():
-        found = _found(_app, client, name)
+    def read_back():
+        app = _or_none(_app, client, name)
         return (
-            found and not _marathon_app.diff(found, wanted, release, mode, unset) and _result(found)
+            app and not _marathon_app.diff(app, definition, release, mode, unset) and _result(app)
         )
 
-    return _begun(client, "PUT", f"/v2/apps{_path(name)}", done, force, body, **params)
+    return _change(client, "PUT", f"/v2/apps{_path(name)}", read_back, force, body, **params)
 
 
 def update_apps(
     apps, mode="merge", current=None, version=None, force=False, profile=None, **connection
 ):
     """
-    Make and change many apps in one deployment. Those that are not mentioned are left alone.
+    Create and update several apps in one deployment. Apps that are not listed are not changed.
 
     apps
-        Ids of apps to their fields, mappings as in Marathon's JSON.
+        Mapping of ids to the fields of each app, as in Marathon's JSON.
 
     mode
-        ``merge`` (default): fields that are not given stay as they are. ``replace``: they get their defaults, except
-        ``instances`` and ``role``; needs Marathon 1.4 for apps that are there.
+        ``merge`` (default): keep fields that are not in the definition. ``replace``: reset them to
+        their defaults, except ``instances`` and ``role``; requires Marathon 1.4 for existing apps.
 
     current
-        What ``marathon.apps`` returned, if it was asked already. Default: it is asked.
+        The result of ``marathon.apps``, to save a request. Default: query the server.
 
     version
-        Version of the server, if that was asked already. Default: it is asked.
+        Version of the server, to save a request. Default: query the server.
 
     force
-        True: a deployment that is under way for the same is given up for this. Default False: it is refused then, with the ids
-        of those.
+        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
+        fail with the ids of the running deployments.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns ``version``, ``deploymentId``, ``created`` and ``updated`` (lists of ids). If nothing differs nothing is sent, and
-    ``deploymentId`` is None. Raises SaltInvocationError, with the app, for what is wrong. Rests on ``PUT /v2/apps``.
+    Returns ``version``, ``deploymentId``, ``created`` and ``updated`` (lists of ids). If nothing
+    differs, no request is sent and ``deploymentId`` is None. Raises SaltInvocationError, which
+    names the app, for an invalid definition. Uses ``PUT /v2/apps``.
 
     CLI Example:
 
@@ -885,79 +934,88 @@ def update_apps(
         salt-call marathon.update_apps '{/web: {labels: {team: b}}, /new: {cmd: sleep 3600}}'
     """
     client = _client(profile, connection)
-    wanted, there, release = _many(client, apps, mode, current, version)
-    differing = _diff_apps(wanted, there, release, mode)
+    declared, current_apps, release = _declared_and_current(client, apps, mode, current, version)
+    differing = _diff_apps(declared, current_apps, release, mode)
     changed = {
-        "created": sorted(differing.keys() - there.keys()),
-        "updated": sorted(differing.keys() & there.keys()),
+        "created": sorted(differing.keys() - current_apps.keys()),
+        "updated": sorted(differing.keys() & current_apps.keys()),
     }
     if not differing:
         return {"version": None, "deploymentId": None, **changed}
-    whole = release >= PARTIAL_SINCE
+    is_full_update = release >= FULL_UPDATE_SINCE
     bodies = [
-        _marathon_app.merged(there[name], wanted[name], release, (), mode)
-        if whole and name in there
-        else _marathon_app.prepared(wanted[name], release)
+        _marathon_app.merged(current_apps[name], declared[name], release, (), mode)
+        if is_full_update and name in current_apps
+        else _marathon_app.prepared(declared[name], release)
         for name in differing
     ]
 
-    def done():
-        found = _by_id(_said(client.get("/v2/apps"), "apps", needs=("id",)))
+    def read_back():
+        apps_by_id = _by_id(_read_json(client.get("/v2/apps"), "apps", required=("id",)))
         return not _diff_apps(
-            {name: wanted[name] for name in differing}, found, release, mode
+            {name: declared[name] for name in differing}, apps_by_id, release, mode
         ) and _result({})
 
     return {
-        **_put_apps(client, release, [wanted[name] for name in differing], bodies, done, force),
+        **_put_apps(
+            client, release, [declared[name] for name in differing], bodies, read_back, force
+        ),
         **changed,
     }
 
 
 def _put_apps(client, release, declared, bodies, done, force):
-    """Send many apps as one deployment. ``declared`` is what made the bodies, in the same order."""
-    whole = {"partialUpdate": False} if release >= PARTIAL_SINCE else {}
+    """
+    Send several apps as one deployment. ``declared`` has the definitions of the bodies, in order.
+    """
+    params = {"partialUpdate": False} if release >= FULL_UPDATE_SINCE else {}
     try:
-        return _begun(client, "PUT", "/v2/apps", done, force, bodies, **whole)
+        return _change(client, "PUT", "/v2/apps", done, force, bodies, **params)
     except _http_client.InvalidRequest as error:
         raise type(error)(
-            f"{_suspects(declared, error.info.get('details'))}: {error}", **error.info
+            f"{_possible_app_ids(declared, error.info.get('details'))}: {error}", **error.info
         ) from None
 
 
-def _suspects(declared, details):
-    """Which apps a complaint of Marathon may be about: it names places in an app, and only sometimes which one."""
+def _possible_app_ids(declared, details):
+    """
+    Return the apps that an error of Marathon may refer to: it names fields, but rarely the app.
+    """
     paths = (
-        [str(each.get("path")) for each in details if isinstance(each, Mapping)]
+        [str(entry.get("path")) for entry in details if isinstance(entry, Mapping)]
         if isinstance(details, list)
         else []
     )
     numbers = [int(number) for path in paths for number in re.findall(r"^/?\((\d+)\)", path)]
     fields = {field for path in paths for field in re.findall(r"^/(\w+)", path)}
-    found = [declared[number] for number in numbers if number < len(declared)]
-    found = found or [each for each in declared if fields and fields <= each.keys()] or declared
-    names = _text.shorten_list([each["id"] for each in found])
+    suspects = [declared[number] for number in numbers if number < len(declared)]
+    suspects = (
+        suspects or [entry for entry in declared if fields and fields <= entry.keys()] or declared
+    )
+    names = _text.shorten_list([entry["id"] for entry in suspects])
     return names[0] if len(names) == 1 else f"one of {', '.join(names)}"
 
 
 def replace_app(id, config, force=False, profile=None, **connection):
     """
-    Make an app exactly what is given, whether it is there or not.
+    Create an app, or replace its whole definition.
 
     id
-        Id of the app, such as ``/shop/cart``; the slash at its beginning may be left out.
+        Id of the app, such as ``/shop/cart``. The leading slash is optional.
 
     config
-        The fields of the app, a mapping as in Marathon's JSON; the older forms are understood, too.
+        Fields of the app, a mapping as in Marathon's JSON. Deprecated forms are accepted.
 
     force
-        True: a deployment that is under way for the same is given up for this. Default False: it is refused then, with the ids
-        of those.
+        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
+        fail with the ids of the running deployments.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns ``version``, ``deploymentId`` and ``created``. Fields that are not given get their defaults, except ``instances``
-    and ``role`` of an app that is there. If nothing differs nothing is sent. Needs Marathon 1.4 for an app that is there.
+    Returns ``version``, ``deploymentId`` and ``created``. Missing fields are reset to their
+    defaults, except ``instances`` and ``role`` of an existing app. If nothing differs, no request
+    is sent. Requires Marathon 1.4 for an existing app.
 
     CLI Example:
 
@@ -965,10 +1023,10 @@ def replace_app(id, config, force=False, profile=None, **connection):
 
         salt-call marathon.replace_app /web '{cmd: sleep 100, cpus: 0.1, mem: 32}'
     """
-    client, name = _client(profile, connection), _named(id)
-    if _found(_app, client, name) is None:
+    client, name = _client(profile, connection), _absolute_id(id)
+    if _or_none(_app, client, name) is None:
         return create_app(name, config, force, profile, **connection)
-    return _updated(client, name, config, "replace", (), force)
+    return _update(client, name, config, "replace", (), force)
 
 
 def delete_app(id, force=False, profile=None, **connection):
@@ -976,17 +1034,17 @@ def delete_app(id, force=False, profile=None, **connection):
     Delete an app and its tasks.
 
     id
-        Id of the app, such as ``/shop/cart``; the slash at its beginning may be left out.
+        Id of the app, such as ``/shop/cart``. The leading slash is optional.
 
     force
-        True: a deployment that is under way for the same is given up for this. Default False: it is refused then, with the ids
-        of those.
+        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
+        fail with the ids of the running deployments.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns ``version``, ``deploymentId`` and ``created``. Raises CommandExecutionError if there is no such app. Rests on
-    ``DELETE /v2/apps/ID``.
+    Returns ``version``, ``deploymentId`` and ``created``. Raises CommandExecutionError if there is
+    no such app. Uses ``DELETE /v2/apps/ID``.
 
     CLI Example:
 
@@ -994,35 +1052,36 @@ def delete_app(id, force=False, profile=None, **connection):
 
         salt-call marathon.delete_app /web
     """
-    client, name = _client(profile, connection), _named(id)
+    client, name = _client(profile, connection), _absolute_id(id)
     _app(client, name)
-    return _begun(
+    return _change(
         client,
         "DELETE",
         f"/v2/apps{_path(name)}",
-        lambda: _found(_app, client, name) is None and _result({}),
+        lambda: _or_none(_app, client, name) is None and _result({}),
         force,
     )
 
 
 def scale_app(id, instances, force=False, profile=None, **connection):
     """
-    Set how many instances of an app there should be. None of those that stay restarts.
+    Set the number of instances of an app. The remaining instances are not restarted.
 
     id
-        Id of the app, such as ``/shop/cart``; the slash at its beginning may be left out.
+        Id of the app, such as ``/shop/cart``. The leading slash is optional.
 
     instances
         A whole number, 0 or more. 0 suspends the app.
 
     force
-        True: a deployment that is under way for the same is given up for this. Default False: it is refused then, with the ids
-        of those.
+        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
+        fail with the ids of the running deployments.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns ``version``, ``deploymentId`` and ``created``. If there are as many already nothing is sent.
+    Returns ``version``, ``deploymentId`` and ``created``. If the app already has that number, no
+    request is sent.
 
     CLI Example:
 
@@ -1030,28 +1089,30 @@ def scale_app(id, instances, force=False, profile=None, **connection):
 
         salt-call marathon.scale_app /web 5
     """
-    whole = isinstance(instances, int) and not isinstance(instances, bool)
-    _expect(whole and instances >= 0, "instances", instances, "a whole number, 0 or more")
-    client, name = _client(profile, connection), _named(id)
-    return _updated(client, name, {"instances": instances}, "merge", (), force)
+    is_integer = isinstance(instances, int) and not isinstance(instances, bool)
+    _arguments.require(
+        is_integer and instances >= 0, "instances", instances, "a whole number, 0 or more"
+    )
+    client, name = _client(profile, connection), _absolute_id(id)
+    return _update(client, name, {"instances": instances}, "merge", (), force)
 
 
 def restart_app(id, force=False, profile=None, **connection):
     """
-    Replace all tasks of an app by new ones, as its upgradeStrategy says.
+    Replace all tasks of an app with new ones, according to its upgradeStrategy.
 
     id
-        Id of the app, such as ``/shop/cart``; the slash at its beginning may be left out.
+        Id of the app, such as ``/shop/cart``. The leading slash is optional.
 
     force
-        True: a deployment that is under way for the same is given up for this. Default False: it is refused then, with the ids
-        of those.
+        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
+        fail with the ids of the running deployments.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns ``version``, ``deploymentId`` and ``created``. If the answer is lost the versions of the app tell whether it was
-    done.
+    Returns ``version``, ``deploymentId`` and ``created``. If the response is lost, the version of
+    the app tells whether it was restarted.
 
     CLI Example:
 
@@ -1059,32 +1120,32 @@ def restart_app(id, force=False, profile=None, **connection):
 
         salt-call marathon.restart_app /web
     """
-    client, name = _client(profile, connection), _named(id)
-    before = _app(client, name)["version"]
+    client, name = _client(profile, connection), _absolute_id(id)
+    old_version = _app(client, name)["version"]
 
-    def done():
-        found = _app(client, name)
-        return found["version"] != before and _result(found)
+    def read_back():
+        app = _app(client, name)
+        return app["version"] != old_version and _result(app)
 
-    return _begun(client, "POST", f"/v2/apps{_path(name)}/restart", done, force)
+    return _change(client, "POST", f"/v2/apps{_path(name)}/restart", read_back, force)
 
 
 def rollback_app(id, version, force=False, profile=None, **connection):
     """
-    Make an app what it was in an earlier version.
+    Return an app to an earlier version.
 
     id
-        Id of the app, such as ``/shop/cart``; the slash at its beginning may be left out.
+        Id of the app, such as ``/shop/cart``. The leading slash is optional.
 
     version
-        One of those that ``marathon.app_versions`` lists, such as ``2030-01-01T00:00:00.000Z``.
+        A timestamp from ``marathon.app_versions``, such as ``2030-01-01T00:00:00.000Z``.
 
     force
-        True: a deployment that is under way for the same is given up for this. Default False: it is refused then, with the ids
-        of those.
+        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
+        fail with the ids of the running deployments.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
     Returns ``version``, ``deploymentId`` and ``created``.
 
@@ -1094,14 +1155,14 @@ def rollback_app(id, version, force=False, profile=None, **connection):
 
         salt-call marathon.rollback_app /web 2030-01-01T00:00:00.000Z
     """
-    client, name, version = _client(profile, connection), _named(id), _time(version)
-    before = _app(client, name)["version"]
+    client, name, version = _client(profile, connection), _absolute_id(id), _time(version)
+    old_version = _app(client, name)["version"]
 
-    def done():
-        found = _app(client, name)
-        return found["version"] != before and _result(found)
+    def read_back():
+        app = _app(client, name)
+        return app["version"] != old_version and _result(app)
 
-    return _begun(client, "PUT", f"/v2/apps{_path(name)}", done, force, {"version": version})
+    return _change(client, "PUT", f"/v2/apps{_path(name)}", read_back, force, {"version": version})
 
 
 # --- tasks ---
@@ -1112,16 +1173,16 @@ def tasks(app=None, status=None, profile=None, **connection):
     List the tasks of Marathon.
 
     app
-        Only those of this app. Default all.
+        Only the tasks of this app. Default: all.
 
     status
-        ``running`` or ``staging``. Default both.
+        ``running`` or ``staging``. Default: both.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns a list sorted by app and id, each with ``id``, ``appId``, ``host``, ``ports``, ``state``, ``startedAt``,
-    ``version``, ``healthCheckResults`` ... Rests on ``GET /v2/tasks``.
+    Returns a list sorted by app and id, each with ``id``, ``appId``, ``host``, ``ports``,
+    ``state``, ``startedAt``, ``version``, ``healthCheckResults`` ... Uses ``GET /v2/tasks``.
 
     CLI Example:
 
@@ -1130,25 +1191,25 @@ def tasks(app=None, status=None, profile=None, **connection):
         salt-call marathon.tasks
         salt-call marathon.tasks app=/web
     """
-    _expect(status in STATUSES, "status", status, "running or staging")
+    _arguments.require(status in STATUSES, "status", status, "running or staging")
     client = _client(profile, connection)
     if app is None:
-        found = _said(
-            client.get("/v2/tasks", params={"status": status}), "tasks", needs=("id", "appId")
+        tasks = _read_json(
+            client.get("/v2/tasks", params={"status": status}), "tasks", required=("id", "appId")
         )
     else:
-        found = _tasks(client, _named(app, "app"), status)
-    return sorted(found, key=lambda each: (each["appId"], each["id"]))
+        tasks = _tasks(client, _absolute_id(app, "app"), status)
+    return sorted(tasks, key=lambda task: (task["appId"], task["id"]))
 
 
 def _tasks(client, name, status=None):
-    answer = _one(client, f"/v2/apps{_path(name)}/tasks", f"There is no app called {name}")
-    found = _said(answer, "tasks", needs=("id", "appId"))
-    # Marathon up to 1.3 tells no state, and null until the task was started.
+    response = _get(client, f"/v2/apps{_path(name)}/tasks", f"There is no app called {name}")
+    tasks = _read_json(response, "tasks", required=("id", "appId"))
+    # Marathon up to 1.3 returns no state, and startedAt is null until the task has started.
     return [
-        each
-        for each in found
-        if status in (None, "running" if each.get("startedAt") else "staging")
+        task
+        for task in tasks
+        if status in (None, "running" if task.get("startedAt") else "staging")
     ]
 
 
@@ -1163,21 +1224,22 @@ def kill_task(app, task, scale=False, wipe=False, force=False, profile=None, **c
         Id of the task.
 
     scale
-        True: as many instances fewer are wanted from now on. Default False: others are started in their place.
+        True: reduce the number of instances accordingly. Default False: Marathon starts
+        replacements.
 
     wipe
-        True: what a resident app has reserved, and its volumes, are given up, too. Cannot be combined with ``scale``. Default
-        False.
+        True: also release the reserved resources and volumes of a resident app. Cannot be combined
+        with ``scale``. Default False.
 
     force
-        True: a deployment that is under way for the same is given up for this. Default False: it is refused then, with the ids
-        of those.
+        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
+        fail with the ids of the running deployments.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns the tasks, a list; with ``scale`` ``version``, ``deploymentId`` and ``created``. Raises CommandExecutionError if the
-    app has no such task.
+    Returns the list of killed tasks; with ``scale`` ``version``, ``deploymentId`` and ``created``.
+    Raises CommandExecutionError if the app has no such task.
 
     CLI Example:
 
@@ -1185,9 +1247,9 @@ def kill_task(app, task, scale=False, wipe=False, force=False, profile=None, **c
 
         salt-call marathon.kill_task /web web.5ed4c0c5-9ff8-4a6f-a0cd-f57f59a34b43
     """
-    client, name = _client(profile, connection), _named(app, "app")
-    _expect(isinstance(task, str) and task, "task", task, "the id of a task")
-    return _killed(
+    client, name = _client(profile, connection), _absolute_id(app, "app")
+    _arguments.require(isinstance(task, str) and task, "task", task, "the id of a task")
+    return _kill(
         client,
         "DELETE",
         f"/v2/apps{_path(name)}/tasks/{_http_client.quote(task)}",
@@ -1206,23 +1268,24 @@ def kill_tasks(app, host=None, scale=False, wipe=False, force=False, profile=Non
         Id of the app.
 
     host
-        Only those on this host, named as Marathon does. Default all.
+        Only the tasks on this host, as Marathon names it. Default: all.
 
     scale
-        True: as many instances fewer are wanted from now on. Default False: others are started in their place.
+        True: reduce the number of instances accordingly. Default False: Marathon starts
+        replacements.
 
     wipe
-        True: what a resident app has reserved, and its volumes, are given up, too. Cannot be combined with ``scale``. Default
-        False.
+        True: also release the reserved resources and volumes of a resident app. Cannot be combined
+        with ``scale``. Default False.
 
     force
-        True: a deployment that is under way for the same is given up for this. Default False: it is refused then, with the ids
-        of those.
+        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
+        fail with the ids of the running deployments.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns the tasks, a list; with ``scale`` ``version``, ``deploymentId`` and ``created``.
+    Returns the list of killed tasks; with ``scale`` ``version``, ``deploymentId`` and ``created``.
 
     CLI Example:
 
@@ -1230,9 +1293,9 @@ def kill_tasks(app, host=None, scale=False, wipe=False, force=False, profile=Non
 
         salt-call marathon.kill_tasks /web host=lxb001.devops.test
     """
-    client, name = _client(profile, connection), _named(app, "app")
-    ids = [each["id"] for each in _tasks(client, name) if host in (None, each.get("host"))]
-    return _killed(
+    client, name = _client(profile, connection), _absolute_id(app, "app")
+    ids = [task["id"] for task in _tasks(client, name) if host in (None, task.get("host"))]
+    return _kill(
         client, "DELETE", f"/v2/apps{_path(name)}/tasks", ids, scale, wipe, force, host=host
     )
 
@@ -1245,20 +1308,22 @@ def kill_task_ids(ids, scale=False, wipe=False, force=False, profile=None, **con
         Ids of the tasks, a list.
 
     scale
-        True: as many instances fewer are wanted from now on. Default False: others are started in their place.
+        True: reduce the number of instances accordingly. Default False: Marathon starts
+        replacements.
 
     wipe
-        True: what a resident app has reserved, and its volumes, are given up, too. Cannot be combined with ``scale``. Default
-        False.
+        True: also release the reserved resources and volumes of a resident app. Cannot be combined
+        with ``scale``. Default False.
 
     force
-        True: a deployment that is under way for the same is given up for this. Default False: it is refused then, with the ids
-        of those.
+        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
+        fail with the ids of the running deployments.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns the tasks, a list; with ``scale`` ``version``, ``deploymentId`` and ``created``. Rests on ``POST /v2/tasks/delete``.
+    Returns the list of killed tasks; with ``scale`` ``version``, ``deploymentId`` and ``created``.
+    Uses ``POST /v2/tasks/delete``.
 
     CLI Example:
 
@@ -1266,13 +1331,13 @@ def kill_task_ids(ids, scale=False, wipe=False, force=False, profile=None, **con
 
         salt-call marathon.kill_task_ids '[web.5ed4c0c5-9ff8-4a6f-a0cd-f57f59a34b43]'
     """
-    _expect(
-        isinstance(ids, list) and ids and all(isinstance(each, str) for each in ids),
+    _arguments.require(
+        isinstance(ids, list) and ids and all(isinstance(id, str) for id in ids),
         "ids",
         ids,
         "a list of ids of tasks",
     )
-    return _killed(
+    return _kill(
         _client(profile, connection),
         "POST",
         "/v2/tasks/delete",
@@ -1284,25 +1349,32 @@ def kill_task_ids(ids, scale=False, wipe=False, force=False, profile=None, **con
     )
 
 
-def _killed(client, method, path, ids, scale, wipe, force, body=None, **params):
+def _kill(client, method, path, ids, scale, wipe, force, body=None, **params):
     for name, value in (("scale", scale), ("wipe", wipe), ("force", force)):
-        _expect(isinstance(value, bool), name, value, "True or False")
-    _expect(not (scale and wipe), "wipe", wipe, "left out where there is scale")
+        _arguments.require(isinstance(value, bool), name, value, "True or False")
+    _arguments.require(not (scale and wipe), "wipe", wipe, "omitted with scale")
 
-    def done():
-        left = {
-            each["id"] for each in _said(client.get("/v2/tasks"), "tasks", needs=("id",))
+    def is_killed():
+        remaining_ids = {
+            task["id"] for task in _read_json(client.get("/v2/tasks"), "tasks", required=("id",))
         } & set(ids)
-        return not left and {"version": None, "deploymentId": None, "created": False, "killed": ids}
+        return not remaining_ids and {
+            "version": None,
+            "deploymentId": None,
+            "created": False,
+            "killed": ids,
+        }
 
     params = {**params, "scale": scale, "wipe": wipe, "force": force}
-    answer, read_back = client.write(method, path, done, params=params, body=body)
+    answer, read_back = client.write(method, path, is_killed, params=params, body=body)
     if answer is None:
         return read_back
-    said = answer.json() if answer.body else {}
+    content = answer.json() if answer.body else {}
     if scale:
-        return _result(said)
-    return said["tasks"] if "tasks" in said else [said["task"]] if said.get("task") else []
+        return _result(content)
+    return (
+        content["tasks"] if "tasks" in content else [content["task"]] if content.get("task") else []
+    )
 
 
 # --- groups ---
@@ -1310,15 +1382,15 @@ def _killed(client, method, path, ids, scale, wipe, force, body=None, **params):
 
 def groups(id="/", profile=None, **connection):
     """
-    List the groups below one.
+    List the subgroups of a group.
 
     id
-        Id of the group, default ``/``: all.
+        Id of the group. Default: ``/``, all groups.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns a list of ids, sorted, without that of the group itself.
+    Returns a sorted list of ids, without the id of the group itself.
 
     CLI Example:
 
@@ -1327,42 +1399,42 @@ def groups(id="/", profile=None, **connection):
         salt-call marathon.groups
         salt-call marathon.groups /shop
     """
-    found = _group(_client(profile, connection), _named(id, root=True))
-    return sorted(each["id"] for each in _below(found) if each is not found)
+    root = _group(_client(profile, connection), _absolute_id(id, root=True))
+    return sorted(subgroup["id"] for subgroup in _group_and_subgroups(root) if subgroup is not root)
 
 
-def _group(client, name, embed=WHOLE_GROUP):
+def _group(client, name, embed=GROUP_EMBEDS):
     path = "/v2/groups" if name == "/" else f"/v2/groups{_path(name)}"
-    return _said(
-        _one(client, path, f"There is no group called {name}", {"embed": embed}),
+    return _read_json(
+        _get(client, path, f"There is no group called {name}", {"embed": embed}),
         kind=dict,
-        needs=("id", "version"),
+        required=("id", "version"),
     )
 
 
-def _below(group):
-    """A group and all groups in it."""
+def _group_and_subgroups(group):
+    """Yield a group and all its subgroups."""
     yield group
-    for each in group.get("groups") or ():
-        yield from _below(each)
+    for subgroup in group.get("groups") or ():
+        yield from _group_and_subgroups(subgroup)
 
 
 def group(id="/", embed=None, profile=None, **connection):
     """
-    Show a group with what is in it.
+    Show a group and its contents.
 
     id
-        Id of the group, such as ``/shop``; the slash at its beginning may be left out.
+        Id of the group, such as ``/shop``. The leading slash is optional.
 
     embed
-        What to show, a list of Marathon's words such as ``group.apps`` and ``group.apps.tasks``. Default: its apps, pods and
-        groups.
+        List of the parts to return, such as ``group.apps`` and ``group.apps.tasks``. Default: its
+        apps, pods and groups.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns ``id``, ``apps``, ``pods``, ``groups``, ``dependencies`` and ``version``. Raises CommandExecutionError if there is
-    no such group. Rests on ``GET /v2/groups/ID``.
+    Returns ``id``, ``apps``, ``pods``, ``groups``, ``dependencies`` and ``version``. Raises
+    CommandExecutionError if there is no such group. Uses ``GET /v2/groups/ID``.
 
     CLI Example:
 
@@ -1370,29 +1442,32 @@ def group(id="/", embed=None, profile=None, **connection):
 
         salt-call marathon.group /shop
     """
-    _expect(
+    _arguments.require(
         embed is None
-        or (isinstance(embed, list) and all(str(each).startswith("group.") for each in embed)),
+        or (isinstance(embed, list) and all(str(part).startswith("group.") for part in embed)),
         "embed",
         embed,
         "a list such as [group.apps]",
     )
     return _group(
-        _client(profile, connection), _named(id, root=True), WHOLE_GROUP if embed is None else embed
+        _client(profile, connection),
+        _absolute_id(id, root=True),
+        GROUP_EMBEDS if embed is None else embed,
     )
 
 
 def group_exists(id, profile=None, **connection):
     """
-    Say whether there is a group.
+    Return whether a group exists.
 
     id
-        Id of the group, such as ``/shop``; the slash at its beginning may be left out.
+        Id of the group, such as ``/shop``. The leading slash is optional.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns True or False. False is a group that is not there; whatever else is wrong raises CommandExecutionError.
+    Returns True or False. False: the group does not exist; any other failure raises
+    CommandExecutionError.
 
     CLI Example:
 
@@ -1401,30 +1476,33 @@ def group_exists(id, profile=None, **connection):
         salt-call marathon.group_exists /shop
     """
     return (
-        _found(_group, _client(profile, connection), _named(id, root=True), ["group.groups"])
+        _or_none(
+            _group, _client(profile, connection), _absolute_id(id, root=True), ["group.groups"]
+        )
         is not None
     )
 
 
 def create_group(id, config=None, force=False, profile=None, **connection):
     """
-    Make a group that is not there yet.
+    Create a group.
 
     id
-        Id of the group, such as ``/shop``; the slash at its beginning may be left out.
+        Id of the group, such as ``/shop``. The leading slash is optional.
 
     config
-        ``apps``, ``groups`` and ``dependencies``, a mapping as in Marathon's JSON. Default: an empty group.
+        ``apps``, ``groups`` and ``dependencies``, a mapping as in Marathon's JSON. Default: an
+        empty group.
 
     force
-        True: a deployment that is under way for the same is given up for this. Default False: it is refused then, with the ids
-        of those.
+        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
+        fail with the ids of the running deployments.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns ``version``, ``deploymentId`` and ``created``. Raises CommandExecutionError if there is one of that id. Rests on
-    ``POST /v2/groups``.
+    Returns ``version``, ``deploymentId`` and ``created``. Raises CommandExecutionError if the id is
+    in use. Uses ``POST /v2/groups``.
 
     CLI Example:
 
@@ -1432,41 +1510,45 @@ def create_group(id, config=None, force=False, profile=None, **connection):
 
         salt-call marathon.create_group /new-group '{apps: [{id: a, cmd: sleep 3600}]}'
     """
-    client, name = _client(profile, connection), _named(id)
+    client, name = _client(profile, connection), _absolute_id(id)
     body = _with_id(name, config or {})
 
-    def done():
-        found = _found(_group, client, name)
-        return found and _result(found, created=True)
+    def read_back():
+        group = _or_none(_group, client, name)
+        return group and _result(group, created=True)
 
-    return _begun(client, "POST", "/v2/groups", done, force, body, created=True)
+    return _change(client, "POST", "/v2/groups", read_back, force, body, created=True)
 
 
 def update_group(id, config, purge=False, dry_run=False, force=False, profile=None, **connection):
     """
-    Change a group. Marathon makes it what it is told: apps and groups that are not listed where others are listed vanish.
+    Change a group. A list of apps or groups is complete: Marathon deletes those that are not
+    listed.
 
     id
-        Id of the group, such as ``/shop``; the slash at its beginning may be left out.
+        Id of the group, such as ``/shop``. The leading slash is optional.
 
     config
-        ``apps``, ``groups`` and ``dependencies``, a mapping as in Marathon's JSON. What is left out as a whole is kept.
+        ``apps``, ``groups`` and ``dependencies``, a mapping as in Marathon's JSON. A key that is
+        missing is not changed.
 
     purge
-        True: what is there and not listed is deleted. Default False: that is refused, with what it would be.
+        True: allow the deletion of apps and groups that are not listed. Default False: fail with
+        their ids.
 
     dry_run
-        True: only say which steps Marathon would take. Default False.
+        True: only return the steps that Marathon would take. Default False.
 
     force
-        True: a deployment that is under way for the same is given up for this. Default False: it is refused then, with the ids
-        of those.
+        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
+        fail with the ids of the running deployments.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns ``version``, ``deploymentId`` and ``created``. With ``dry_run`` a list of steps, each a list of ``action`` and
-    ``app`` or ``pod``. Raises CommandExecutionError if something would vanish. Rests on ``PUT /v2/groups/ID``.
+    Returns ``version``, ``deploymentId`` and ``created``. With ``dry_run`` a list of steps, each a
+    list of ``action`` and ``app`` or ``pod``. Raises SaltInvocationError if something would be
+    deleted without ``purge``. Uses ``PUT /v2/groups/ID``.
 
     CLI Example:
 
@@ -1475,68 +1557,69 @@ def update_group(id, config, purge=False, dry_run=False, force=False, profile=No
         salt-call marathon.update_group /shop '{dependencies: [/web]}'
         salt-call marathon.update_group /shop '{dependencies: [/web]}' dry_run=True
     """
-    client, name = _client(profile, connection), _named(id, root=True)
+    client, name = _client(profile, connection), _absolute_id(id, root=True)
     body = _with_id(name, config)
     special = sorted({"scaleBy", "version"} & set(body))
-    _expect(
+    _arguments.require(
         not special,
         "config",
         special,
         "left out: see marathon.scale_group and marathon.rollback_group",
     )
     current = _group(client, name)
-    lost = _lost(current, body, name)
-    if lost and purge is not True:
+    deleted_ids = _deleted_ids(current, body, name)
+    if deleted_ids and purge is not True:
         raise SaltInvocationError(
-            f"config: {', '.join(lost)} would be deleted, as it is not listed. If that is meant: purge=True"
+            f"config: {', '.join(deleted_ids)} would be deleted, as it is not "
+            "listed. Use purge=True to delete it"
         )
     path = "/v2/groups" if name == "/" else f"/v2/groups{_path(name)}"
     if dry_run:
         answer = client.request(
             "PUT", path, params={"dryRun": True, "force": force}, body=body, idempotent=True
         )
-        return [each["actions"] for each in _said(answer, "steps", needs=("actions",))]
+        return [step["actions"] for step in _read_json(answer, "steps", required=("actions",))]
 
-    def done():
-        found = _group(client, name)
-        return found["version"] != current["version"] and _result(found)
+    def read_back():
+        group = _group(client, name)
+        return group["version"] != current["version"] and _result(group)
 
-    return _begun(client, "PUT", path, done, force, body)
+    return _change(client, "PUT", path, read_back, force, body)
 
 
-def _lost(current, wanted, name):
-    """Ids of the apps, pods and groups that a PUT of this group would delete."""
+def _deleted_ids(current, config, name):
+    """Return the ids of the apps, pods and groups that a PUT of this group would delete."""
 
-    def full(part):
+    def absolute_id(part):
         text = str(part.get("id", ""))
         return text if text.startswith("/") else f"{name.rstrip('/')}/{text}"
 
-    lost = []
+    deleted_ids = []
     for kind in ("apps", "groups"):
-        if kind not in wanted:
+        if kind not in config:
             continue
-        _expect(
-            isinstance(wanted[kind], list)
-            and all(isinstance(each, Mapping) for each in wanted[kind]),
+        _arguments.require(
+            isinstance(config[kind], list)
+            and all(isinstance(member, Mapping) for member in config[kind]),
             f"config: {kind}",
-            wanted[kind],
+            config[kind],
             "a list of mappings",
         )
-        listed = {full(each): each for each in wanted[kind]}
-        for each in current.get(kind) or ():
-            if each["id"] not in listed:
-                lost += [each["id"]] if kind == "apps" else _all_in(each)
+        listed_by_id = {absolute_id(member): member for member in config[kind]}
+        for member in current.get(kind) or ():
+            if member["id"] not in listed_by_id:
+                deleted_ids += [member["id"]] if kind == "apps" else _ids_in(member)
             elif kind == "groups":
-                lost += _lost(each, listed[each["id"]], each["id"])
-    return lost
+                deleted_ids += _deleted_ids(member, listed_by_id[member["id"]], member["id"])
+    return deleted_ids
 
 
-def _all_in(group):
-    """The id of a group, and of all apps and pods in it."""
-    found = [group["id"]]
-    for each in _below(group):
-        found += [part["id"] for kind in ("apps", "pods") for part in each.get(kind) or ()]
-    return found
+def _ids_in(group):
+    """Return the id of a group and of all apps and pods in it."""
+    ids = [group["id"]]
+    for subgroup in _group_and_subgroups(group):
+        ids += [part["id"] for kind in ("apps", "pods") for part in subgroup.get(kind) or ()]
+    return ids
 
 
 def delete_group(id, force=False, profile=None, **connection):
@@ -1544,16 +1627,17 @@ def delete_group(id, force=False, profile=None, **connection):
     Delete a group with all apps, pods and groups in it.
 
     id
-        Id of the group. ``/`` is refused: that is everything.
+        Id of the group. ``/`` is not allowed, as it contains everything.
 
     force
-        True: a deployment that is under way for the same is given up for this. Default False: it is refused then, with the ids
-        of those.
+        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
+        fail with the ids of the running deployments.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns ``version``, ``deploymentId`` and ``created``. Raises CommandExecutionError if there is no such group.
+    Returns ``version``, ``deploymentId`` and ``created``. Raises CommandExecutionError if there is
+    no such group.
 
     CLI Example:
 
@@ -1561,13 +1645,13 @@ def delete_group(id, force=False, profile=None, **connection):
 
         salt-call marathon.delete_group /shop
     """
-    client, name = _client(profile, connection), _named(id)
+    client, name = _client(profile, connection), _absolute_id(id)
     _group(client, name, ["group.groups"])
-    return _begun(
+    return _change(
         client,
         "DELETE",
         f"/v2/groups{_path(name)}",
-        lambda: _found(_group, client, name) is None and _result({}),
+        lambda: _or_none(_group, client, name) is None and _result({}),
         force,
     )
 
@@ -1577,17 +1661,17 @@ def scale_group(id, factor, force=False, profile=None, **connection):
     Multiply the instances of all apps of a group.
 
     id
-        Id of the group, such as ``/shop``; the slash at its beginning may be left out.
+        Id of the group, such as ``/shop``. The leading slash is optional.
 
     factor
         A number above 0: 2 doubles them, 0.5 halves them.
 
     force
-        True: a deployment that is under way for the same is given up for this. Default False: it is refused then, with the ids
-        of those.
+        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
+        fail with the ids of the running deployments.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
     Returns ``version``, ``deploymentId`` and ``created``.
 
@@ -1597,31 +1681,31 @@ def scale_group(id, factor, force=False, profile=None, **connection):
 
         salt-call marathon.scale_group /shop 2
     """
-    _expect(
+    _arguments.require(
         isinstance(factor, (int, float)) and not isinstance(factor, bool) and factor > 0,
         "factor",
         factor,
         "a number above 0",
     )
-    return _group_changed(id, {"scaleBy": factor}, force, profile, connection)
+    return _change_group(id, {"scaleBy": factor}, force, profile, connection)
 
 
 def rollback_group(id, version, force=False, profile=None, **connection):
     """
-    Make a group what it was in an earlier version: apps that came since vanish.
+    Return a group to an earlier version. Apps that were added since then are deleted.
 
     id
-        Id of the group, such as ``/shop``; the slash at its beginning may be left out.
+        Id of the group, such as ``/shop``. The leading slash is optional.
 
     version
-        One of those that ``marathon.group_versions`` lists.
+        A timestamp from ``marathon.group_versions``.
 
     force
-        True: a deployment that is under way for the same is given up for this. Default False: it is refused then, with the ids
-        of those.
+        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
+        fail with the ids of the running deployments.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
     Returns ``version``, ``deploymentId`` and ``created``.
 
@@ -1631,31 +1715,31 @@ def rollback_group(id, version, force=False, profile=None, **connection):
 
         salt-call marathon.rollback_group /shop 2030-01-01T00:00:00.000Z
     """
-    return _group_changed(id, {"version": _time(version)}, force, profile, connection)
+    return _change_group(id, {"version": _time(version)}, force, profile, connection)
 
 
-def _group_changed(id, body, force, profile, connection):
-    client, name = _client(profile, connection), _named(id)
-    before = _group(client, name, ["group.groups"])["version"]
+def _change_group(id, body, force, profile, connection):
+    client, name = _client(profile, connection), _absolute_id(id)
+    old_version = _group(client, name, ["group.groups"])["version"]
 
-    def done():
-        found = _group(client, name, ["group.groups"])
-        return found["version"] != before and _result(found)
+    def read_back():
+        group = _group(client, name, ["group.groups"])
+        return group["version"] != old_version and _result(group)
 
-    return _begun(client, "PUT", f"/v2/groups{_path(name)}", done, force, body)
+    return _change(client, "PUT", f"/v2/groups{_path(name)}", read_back, force, body)
 
 
 def group_versions(id="/", profile=None, **connection):
     """
-    List the versions that a group had.
+    List the versions of a group.
 
     id
-        Id of the group, default ``/``: all.
+        Id of the group. Default: ``/``, all groups.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns a list of times, as Marathon orders them.
+    Returns a list of timestamps, in Marathon's order.
 
     CLI Example:
 
@@ -1663,9 +1747,9 @@ def group_versions(id="/", profile=None, **connection):
 
         salt-call marathon.group_versions /shop
     """
-    name = _named(id, root=True)
+    name = _absolute_id(id, root=True)
     path = "/v2/groups/versions" if name == "/" else f"/v2/groups{_path(name)}/versions"
-    return _one(_client(profile, connection), path, f"There is no group called {name}").json(list)
+    return _get(_client(profile, connection), path, f"There is no group called {name}").json(list)
 
 
 # --- pods ---
@@ -1676,9 +1760,10 @@ def pods(profile=None, **connection):
     Show all pods.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns a list sorted by id, each as Marathon shows it. Needs Marathon 1.4. Rests on ``GET /v2/pods``.
+    Returns a list sorted by id, each as in Marathon's response. Requires Marathon 1.4. Uses ``GET
+    /v2/pods``.
 
     CLI Example:
 
@@ -1687,8 +1772,8 @@ def pods(profile=None, **connection):
         salt-call marathon.pods
     """
     return sorted(
-        _said(_client(profile, connection).get("/v2/pods"), needs=("id",)),
-        key=lambda each: each["id"],
+        _read_json(_client(profile, connection).get("/v2/pods"), required=("id",)),
+        key=lambda pod: pod["id"],
     )
 
 
@@ -1697,12 +1782,13 @@ def pod(id, profile=None, **connection):
     Show a pod.
 
     id
-        Id of the pod, such as ``/pod``; the slash at its beginning may be left out.
+        Id of the pod, such as ``/pod``. The leading slash is optional.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns it as Marathon shows it. Raises CommandExecutionError if there is no such pod. Rests on ``GET /v2/pods/ID``.
+    Returns Marathon's response. Raises CommandExecutionError if there is no such pod. Uses ``GET
+    /v2/pods/ID``.
 
     CLI Example:
 
@@ -1710,28 +1796,29 @@ def pod(id, profile=None, **connection):
 
         salt-call marathon.pod /pod
     """
-    return _pod(_client(profile, connection), _named(id))
+    return _pod(_client(profile, connection), _absolute_id(id))
 
 
 def _pod(client, name):
-    return _said(
-        _one(client, f"/v2/pods{_path(name)}", f"There is no pod called {name}"),
+    return _read_json(
+        _get(client, f"/v2/pods{_path(name)}", f"There is no pod called {name}"),
         kind=dict,
-        needs=("id",),
+        required=("id",),
     )
 
 
 def pod_exists(id, profile=None, **connection):
     """
-    Say whether there is a pod.
+    Return whether a pod exists.
 
     id
-        Id of the pod, such as ``/pod``; the slash at its beginning may be left out.
+        Id of the pod, such as ``/pod``. The leading slash is optional.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns True or False. False is a pod that is not there; whatever else is wrong raises CommandExecutionError.
+    Returns True or False. False: the pod does not exist; any other failure raises
+    CommandExecutionError.
 
     CLI Example:
 
@@ -1739,56 +1826,57 @@ def pod_exists(id, profile=None, **connection):
 
         salt-call marathon.pod_exists /pod
     """
-    return _found(_pod, _client(profile, connection), _named(id)) is not None
+    return _or_none(_pod, _client(profile, connection), _absolute_id(id)) is not None
 
 
 def canonical_pod(config, version=None, profile=None, **connection):
     """
-    Show what a pod amounts to, in a form that is the same for what is declared and for what Marathon returns.
+    Return a pod in canonical form, which is the same for a declared pod and for Marathon's
+    response.
 
     config
-        The fields of the pod, a mapping as in Marathon's JSON.
+        Fields of the pod, a mapping as in Marathon's JSON.
 
     version
-        Version of Marathon whose defaults count, such as ``1.8.244``. Default: that of the server.
+        Version of Marathon whose defaults apply, such as ``1.8.244``. Default: that of the server.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns all fields with defaults filled in. With a ``version`` nobody is asked.
+    Returns all fields with defaults filled in. With ``version`` no server is queried.
 
     CLI Example:
 
     .. code-block:: bash
 
-        salt-call marathon.canonical_pod '{id: /p, containers: [{name: a, resources: {cpus: 0.1, mem: 32}}]}' version=1.8.244
+        salt-call marathon.canonical_pod '{id: /p, containers: [{name: a}]}' version=1.8.244
     """
     version = _version(version, profile, connection)
-    _checked(_marathon_app.check_pod, config, version)
+    _validate(_marathon_app.check_pod, config, version)
     return _marathon_app.canonical_pod(config, version)
 
 
 def diff_pod(id, config, mode="merge", unset=(), profile=None, **connection):
     """
-    Say what a declaration would change in a pod.
+    Return what a definition would change in a pod.
 
     id
-        Id of the pod, such as ``/pod``; the slash at its beginning may be left out.
+        Id of the pod, such as ``/pod``. The leading slash is optional.
 
     config
-        The fields of the pod, a mapping as in Marathon's JSON.
+        Fields of the pod, a mapping as in Marathon's JSON.
 
     mode
-        ``merge`` (default): only the fields that are given count. ``replace``: all of them, except ``instances`` and ``role``
-        if they are not given.
+        ``merge`` (default): compare and change only the fields in the definition. ``replace``:
+        reset all missing fields to their defaults, except ``instances`` and ``role``.
 
     unset
-        Names of fields to be removed, a list. Default none.
+        List of fields to remove. Default: none.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns path to ``old`` and ``new``, as ``marathon.diff_app`` does.
+    Returns differences as ``marathon.diff_app`` does.
 
     CLI Example:
 
@@ -1796,100 +1884,100 @@ def diff_pod(id, config, mode="merge", unset=(), profile=None, **connection):
 
         salt-call marathon.diff_pod /pod '{labels: {team: b}}'
     """
-    client, name = _client(profile, connection), _named(id)
-    release, wanted = _prepared_pod(client, name, config, mode)
-    current = _found(_pod, client, name)
+    client, name = _client(profile, connection), _absolute_id(id)
+    release, definition = _prepared_pod(client, name, config, mode)
+    current = _or_none(_pod, client, name)
     if current is None:
-        return {"/": {"old": None, "new": _marathon_app.canonical_pod(wanted, release)}}
-    return _marathon_app.diff_pod(current, wanted, release, mode, unset)
+        return {"/": {"old": None, "new": _marathon_app.canonical_pod(definition, release)}}
+    return _marathon_app.diff_pod(current, definition, release, mode, unset)
 
 
 def _prepared_pod(client, name, config, mode="merge"):
-    _expect(mode in MODES, "mode", mode, "merge or replace")
-    wanted = _with_id(name, config)
+    _arguments.require(mode in MODES, "mode", mode, "merge or replace")
+    definition = _with_id(name, config)
     release = _release(client)
     if release < PODS_SINCE:
         raise SaltInvocationError(
             f"{name}: pods need Marathon 1.4, and this is {'.'.join(map(str, release))}"
         )
-    _checked(_marathon_app.check_pod, wanted, release)
-    return release, wanted
+    _validate(_marathon_app.check_pod, definition, release)
+    return release, definition
 
 
 def create_pod(id, config, force=False, profile=None, **connection):
     """
-    Make a pod that is not there yet.
+    Create a pod.
 
     id
-        Id of the pod, such as ``/pod``; the slash at its beginning may be left out.
+        Id of the pod, such as ``/pod``. The leading slash is optional.
 
     config
-        The fields of the pod, a mapping as in Marathon's JSON.
+        Fields of the pod, a mapping as in Marathon's JSON.
 
     force
-        True: a deployment that is under way for the same is given up for this. Default False: it is refused then, with the ids
-        of those.
+        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
+        fail with the ids of the running deployments.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns ``version``, ``deploymentId`` and ``created``. Raises CommandExecutionError if there is one of that id. Rests on
-    ``POST /v2/pods``.
+    Returns ``version``, ``deploymentId`` and ``created``. Raises CommandExecutionError if the id is
+    in use. Uses ``POST /v2/pods``.
 
     CLI Example:
 
     .. code-block:: bash
 
-        salt-call marathon.create_pod /new '{containers: [{name: a, exec: {command: {shell: sleep 99}}, resources: {cpus: 0.1, mem: 32}}]}'
+        salt-call marathon.create_pod /new '{containers: [{name: a, resources: {cpus: 1, mem: 9}}]}'
     """
-    client, name = _client(profile, connection), _named(id)
-    release, wanted = _prepared_pod(client, name, config)
+    client, name = _client(profile, connection), _absolute_id(id)
+    release, definition = _prepared_pod(client, name, config)
 
-    def done():
-        found = _found(_pod, client, name)
+    def read_back():
+        pod = _or_none(_pod, client, name)
         return (
-            found
-            and not _marathon_app.diff_pod(found, wanted, release)
-            and _result(found, created=True)
+            pod
+            and not _marathon_app.diff_pod(pod, definition, release)
+            and _result(pod, created=True)
         )
 
-    return _begun(
+    return _change(
         client,
         "POST",
         "/v2/pods",
-        done,
+        read_back,
         force,
-        _marathon_app.prepared_pod(wanted, release),
+        _marathon_app.prepared_pod(definition, release),
         created=True,
     )
 
 
 def update_pod(id, config, mode="merge", unset=(), force=False, profile=None, **connection):
     """
-    Change a pod, which restarts its instances if anything else than their number differs.
+    Change a pod. Any difference except the number of instances restarts its instances.
 
     id
-        Id of the pod, such as ``/pod``; the slash at its beginning may be left out.
+        Id of the pod, such as ``/pod``. The leading slash is optional.
 
     config
-        The fields of the pod, a mapping as in Marathon's JSON.
+        Fields of the pod, a mapping as in Marathon's JSON.
 
     mode
-        ``merge`` (default): only the fields that are given count. ``replace``: all of them, except ``instances`` and ``role``
-        if they are not given.
+        ``merge`` (default): compare and change only the fields in the definition. ``replace``:
+        reset all missing fields to their defaults, except ``instances`` and ``role``.
 
     unset
-        Names of fields to be removed, a list. Default none.
+        List of fields to remove. Default: none.
 
     force
-        True: a deployment that is under way for the same is given up for this. Default False: it is refused then, with the ids
-        of those.
+        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
+        fail with the ids of the running deployments.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns ``version``, ``deploymentId`` and ``created``. If nothing differs nothing is sent. Raises CommandExecutionError if
-    there is no such pod. Rests on ``PUT /v2/pods/ID``.
+    Returns ``version``, ``deploymentId`` and ``created``. If nothing differs, no request is sent.
+    Raises CommandExecutionError if there is no such pod. Uses ``PUT /v2/pods/ID``.
 
     CLI Example:
 
@@ -1897,27 +1985,27 @@ def update_pod(id, config, mode="merge", unset=(), force=False, profile=None, **
 
         salt-call marathon.update_pod /pod '{labels: {team: b}}'
     """
-    client, name = _client(profile, connection), _named(id)
-    release, wanted = _prepared_pod(client, name, config, mode)
+    client, name = _client(profile, connection), _absolute_id(id)
+    release, definition = _prepared_pod(client, name, config, mode)
     current = _pod(client, name)
-    if not _marathon_app.diff_pod(current, wanted, release, mode, unset):
+    if not _marathon_app.diff_pod(current, definition, release, mode, unset):
         return {"version": current.get("version"), "deploymentId": None, "created": False}
 
-    def done():
-        found = _found(_pod, client, name)
+    def read_back():
+        pod = _or_none(_pod, client, name)
         return (
-            found
-            and not _marathon_app.diff_pod(found, wanted, release, mode, unset)
-            and _result(found)
+            pod
+            and not _marathon_app.diff_pod(pod, definition, release, mode, unset)
+            and _result(pod)
         )
 
-    return _begun(
+    return _change(
         client,
         "PUT",
         f"/v2/pods{_path(name)}",
-        done,
+        read_back,
         force,
-        _marathon_app.merged_pod(current, wanted, release, unset, mode),
+        _marathon_app.merged_pod(current, definition, release, unset, mode),
     )
 
 
@@ -1926,16 +2014,17 @@ def delete_pod(id, force=False, profile=None, **connection):
     Delete a pod and its instances.
 
     id
-        Id of the pod, such as ``/pod``; the slash at its beginning may be left out.
+        Id of the pod, such as ``/pod``. The leading slash is optional.
 
     force
-        True: a deployment that is under way for the same is given up for this. Default False: it is refused then, with the ids
-        of those.
+        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
+        fail with the ids of the running deployments.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns ``version``, ``deploymentId`` and ``created``. Raises CommandExecutionError if there is no such pod.
+    Returns ``version``, ``deploymentId`` and ``created``. Raises CommandExecutionError if there is
+    no such pod.
 
     CLI Example:
 
@@ -1943,29 +2032,29 @@ def delete_pod(id, force=False, profile=None, **connection):
 
         salt-call marathon.delete_pod /pod
     """
-    client, name = _client(profile, connection), _named(id)
+    client, name = _client(profile, connection), _absolute_id(id)
     _pod(client, name)
-    return _begun(
+    return _change(
         client,
         "DELETE",
         f"/v2/pods{_path(name)}",
-        lambda: _found(_pod, client, name) is None and _result({}),
+        lambda: _or_none(_pod, client, name) is None and _result({}),
         force,
     )
 
 
 def pod_status(id=None, profile=None, **connection):
     """
-    Show how pods do.
+    Show the status of pods.
 
     id
         Id of a pod. Default: all pods.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns a mapping, or a list of them for all pods: ``id``, ``spec``, ``status`` (``STABLE``, ``DEGRADED``, ``TERMINAL``),
-    ``instances`` ... Rests on ``GET /v2/pods/ID::status``.
+    Returns a mapping, or a list of them for all pods: ``id``, ``spec``, ``status`` (``STABLE``,
+    ``DEGRADED``, ``TERMINAL``), ``instances`` ... Uses ``GET /v2/pods/ID::status``.
 
     CLI Example:
 
@@ -1977,27 +2066,28 @@ def pod_status(id=None, profile=None, **connection):
     client = _client(profile, connection)
     if id is None:
         return sorted(
-            _said(client.get("/v2/pods::status"), needs=("id",)), key=lambda each: each["id"]
+            _read_json(client.get("/v2/pods::status"), required=("id",)),
+            key=lambda status: status["id"],
         )
-    return _pod_status(client, _named(id))
+    return _pod_status(client, _absolute_id(id))
 
 
 def _pod_status(client, name):
-    answer = _one(client, f"/v2/pods{_path(name)}::status", f"There is no pod called {name}")
-    return _said(answer, kind=dict, needs=("id", "spec", "status"))
+    answer = _get(client, f"/v2/pods{_path(name)}::status", f"There is no pod called {name}")
+    return _read_json(answer, kind=dict, required=("id", "spec", "status"))
 
 
 def pod_versions(id, profile=None, **connection):
     """
-    List the versions that a pod had.
+    List the versions of a pod.
 
     id
-        Id of the pod, such as ``/pod``; the slash at its beginning may be left out.
+        Id of the pod, such as ``/pod``. The leading slash is optional.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns a list of times. Rests on ``GET /v2/pods/ID::versions``.
+    Returns a list of timestamps. Uses ``GET /v2/pods/ID::versions``.
 
     CLI Example:
 
@@ -2005,8 +2095,8 @@ def pod_versions(id, profile=None, **connection):
 
         salt-call marathon.pod_versions /pod
     """
-    name = _named(id)
-    return _one(
+    name = _absolute_id(id)
+    return _get(
         _client(profile, connection),
         f"/v2/pods{_path(name)}::versions",
         f"There is no pod called {name}",
@@ -2015,21 +2105,21 @@ def pod_versions(id, profile=None, **connection):
 
 def kill_pod_instances(id, instances, wipe=False, profile=None, **connection):
     """
-    Kill instances of a pod; others are started in their place.
+    Kill instances of a pod. Marathon starts replacements.
 
     id
-        Id of the pod, such as ``/pod``; the slash at its beginning may be left out.
+        Id of the pod, such as ``/pod``. The leading slash is optional.
 
     instances
-        Their ids, as ``marathon.pod_status`` tells them, a list.
+        List of instance ids from ``marathon.pod_status``.
 
     wipe
-        True: what they have reserved, and their volumes, are given up, too. Default False.
+        True: also release their reserved resources and volumes. Default False.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns what Marathon says of those that it kills, a list.
+    Returns a list with Marathon's status of the killed instances.
 
     CLI Example:
 
@@ -2037,24 +2127,28 @@ def kill_pod_instances(id, instances, wipe=False, profile=None, **connection):
 
         salt-call marathon.kill_pod_instances /pod '[pod.instance-5ed4c0c5-9ff8-4a6f-a0cd-f57f59a34b43]'
     """
-    _expect(
+    _arguments.require(
         isinstance(instances, list)
         and instances
-        and all(isinstance(each, str) for each in instances),
+        and all(isinstance(instance, str) for instance in instances),
         "instances",
         instances,
         "a list of ids of instances",
     )
-    client, name = _client(profile, connection), _named(id)
+    client, name = _client(profile, connection), _absolute_id(id)
 
-    def done():
-        left = {each["id"] for each in _pod_status(client, name).get("instances", ())} & set(
-            instances
-        )
-        return not left
+    def is_killed():
+        remaining_ids = {
+            instance["id"] for instance in _pod_status(client, name).get("instances", ())
+        } & set(instances)
+        return not remaining_ids
 
     answer, _ = client.write(
-        "DELETE", f"/v2/pods{_path(name)}::instances", done, params={"wipe": wipe}, body=instances
+        "DELETE",
+        f"/v2/pods{_path(name)}::instances",
+        is_killed,
+        params={"wipe": wipe},
+        body=instances,
     )
     return instances if answer is None else answer.json(list)
 
@@ -2064,16 +2158,17 @@ def kill_pod_instances(id, instances, wipe=False, profile=None, **connection):
 
 def deployments(app=None, profile=None, **connection):
     """
-    List the deployments that are under way.
+    List the running deployments.
 
     app
-        Only those that change this app or pod. Default all.
+        Only deployments that affect this app or pod. Default: all.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns a list, the oldest first, each with ``id``, ``version``, ``affectedApps``, ``affectedPods``, ``currentActions``,
-    ``currentStep``, ``totalSteps`` and ``steps``. Rests on ``GET /v2/deployments``.
+    Returns a list, the oldest first, each with ``id``, ``version``, ``affectedApps``,
+    ``affectedPods``, ``currentActions``, ``currentStep``, ``totalSteps`` and ``steps``. Uses ``GET
+    /v2/deployments``.
 
     CLI Example:
 
@@ -2082,46 +2177,49 @@ def deployments(app=None, profile=None, **connection):
         salt-call marathon.deployments
         salt-call marathon.deployments /web
     """
-    name = None if app is None else _named(app, "app")
-    found = _deployments(_client(profile, connection))
+    name = None if app is None else _absolute_id(app, "app")
+    deployments = _deployments(_client(profile, connection))
     return [
-        each
-        for each in found
-        if name is None or name in [*each["affectedApps"], *each["affectedPods"]]
+        deployment
+        for deployment in deployments
+        if name is None or name in [*deployment["affectedApps"], *deployment["affectedPods"]]
     ]
 
 
 def _deployments(client):
     answer = client.get("/v2/deployments")
-    found = [
-        {"affectedApps": [], "affectedPods": [], **each} for each in _said(answer, needs=("id",))
+    deployments = [
+        {"affectedApps": [], "affectedPods": [], **deployment}
+        for deployment in _read_json(answer, required=("id",))
     ]
-    return sorted(found, key=lambda each: each.get("version", ""))
+    return sorted(deployments, key=lambda deployment: deployment.get("version", ""))
 
 
 def _deployment(client, id):
-    return next((each for each in _deployments(client) if each["id"] == id), None)
+    return next((deployment for deployment in _deployments(client) if deployment["id"] == id), None)
 
 
 def _deployment_line(deployment):
     actions = ", ".join(
-        f"{each['action']} {each.get('app') or each.get('pod')}"
-        for each in deployment.get("currentActions", ())
+        f"{action['action']} {action.get('app') or action.get('pod')}"
+        for action in deployment.get("currentActions", ())
     )
-    return f"{deployment['id']}: step {deployment.get('currentStep')} of {deployment.get('totalSteps')}: {actions or 'nothing yet'}"
+    step = f"{deployment.get('currentStep')} of {deployment.get('totalSteps')}"
+    return f"{deployment['id']}: step {step}: {actions or 'nothing yet'}"
 
 
 def deployment(id, profile=None, **connection):
     """
-    Show a deployment that is under way.
+    Show a running deployment.
 
     id
         Id of the deployment.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns it, see ``marathon.deployments``. Raises CommandExecutionError if there is none: it is over, or never was.
+    Returns a mapping as in ``marathon.deployments``. Raises CommandExecutionError if no such
+    deployment is running.
 
     CLI Example:
 
@@ -2129,27 +2227,28 @@ def deployment(id, profile=None, **connection):
 
         salt-call marathon.deployment 5ed4c0c5-9ff8-4a6f-a0cd-f57f59a34b43
     """
-    found = _deployment(_client(profile, connection), _deployment_id(id))
-    if found is None:
-        raise _http_client.NotFound(f"There is no deployment {id} under way")
-    return found
+    deployment = _deployment(_client(profile, connection), _deployment_id(id))
+    if deployment is None:
+        raise _http_client.NotFound(f"There is no running deployment {id}")
+    return deployment
 
 
 def cancel_deployment(id, force=False, profile=None, **connection):
     """
-    Give up a deployment.
+    Cancel a deployment.
 
     id
         Id of the deployment.
 
     force
-        False (default): a new deployment undoes what it has done. True: everything stays as it is now, half done.
+        False (default): a new deployment reverts it. True: stop without reverting what is already
+        done.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns ``version``, ``deploymentId`` (that of the one that undoes it, None with ``force``) and ``created``. Raises
-    CommandExecutionError if there is no such deployment.
+    Returns ``version``, ``deploymentId`` (of the deployment that reverts it, None with ``force``)
+    and ``created``. Raises CommandExecutionError if there is no such deployment.
 
     CLI Example:
 
@@ -2159,15 +2258,15 @@ def cancel_deployment(id, force=False, profile=None, **connection):
     """
     client, id = _client(profile, connection), _deployment_id(id)
     path = f"/v2/deployments/{_http_client.quote(id)}"
-    return _begun(
+    return _change(
         client, "DELETE", path, lambda: _deployment(client, id) is None and _result({}), force
     )
 
 
 def wait_deployment(id, timeout=300, interval=2, profile=None, **connection):
     """
-    Wait until a deployment is over, and say what came of it. While Marathon is without a leader it goes on waiting: the next one
-    goes on with the deployment.
+    Wait until a deployment ends and return its result. Keeps waiting while there is no leader,
+    since the next leader continues the deployment.
 
     id
         Id of the deployment.
@@ -2176,22 +2275,23 @@ def wait_deployment(id, timeout=300, interval=2, profile=None, **connection):
         Seconds, default 300.
 
     interval
-        Seconds between two looks, default 2.
+        Seconds between two requests, default 2.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns ``result``, ``reason`` (text) and ``apps`` (each app or pod that it changes, to what is wrong with it, None if
-    nothing is). The result is ``done``; ``cancelled`` (an app is not what the deployment made of it); ``failed`` (it is over,
-    and fewer instances run than there should); ``timeout`` (it goes on, and why); or ``unknown``, if it was not there at the
-    first look: it is over, or never was.
+    Returns ``result``, ``reason`` (text) and ``apps`` (each affected app or pod, mapped to its
+    problem, or None). The result is ``done``; ``cancelled`` (an app does not have the deployed
+    version); ``failed`` (the deployment ended with too few instances); ``timeout`` (it is still
+    running); or ``unknown`` (it was not running at the first request: it ended before, or never
+    existed).
 
     CLI Example:
 
     .. code-block:: bash
 
         salt-call marathon.wait_deployment 5ed4c0c5-9ff8-4a6f-a0cd-f57f59a34b43
-        salt-call marathon.wait_deployment 5ed4c0c5-9ff8-4a6f-a0cd-f57f59a34b43 timeout=60 interval=1
+        salt-call marathon.wait_deployment 5ed4c0c5-9ff8-4a6f-a0cd-f57f59a34b43 timeout=60
     """
     id, timeout, interval = (
         _deployment_id(id),
@@ -2200,7 +2300,7 @@ def wait_deployment(id, timeout=300, interval=2, profile=None, **connection):
     )
     client, deadline = _client(profile, connection), time.monotonic() + timeout
     deployment = _deployment(client, id)
-    if deployment is None and _release(client) < ACKNOWLEDGED_LATE:
+    if deployment is None and _release(client) < DEPLOYMENTS_CONSISTENT_SINCE:
         time.sleep(1)
         deployment = _deployment(client, id)
     if deployment is None:
@@ -2210,80 +2310,86 @@ def wait_deployment(id, timeout=300, interval=2, profile=None, **connection):
             "apps": {},
         }
     while True:
-        left = deadline - time.monotonic()
-        if left <= 0:
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
             break
-        time.sleep(min(interval, left))
+        time.sleep(min(interval, remaining))
         try:
             current = _deployment(client, id)
             if current is None:
                 return _outcome(client, deployment)
         except (_http_client.Unreachable, _http_client.NoLeader, _http_client.ServerError):
-            continue  # the next leader goes on with it
+            continue  # the next leader continues the deployment
         deployment = current
     return _outcome(client, deployment, over=False)
 
 
 def _outcome(client, deployment, over=True):
-    """What came of a deployment, or what it waits for."""
-    queue = {_queued_id(each): each for each in _queue(client)}
-    actions = [each for step in deployment.get("steps", ()) for each in step.get("actions", ())]
-    stopped = {each.get("app") or each.get("pod") for each in actions if "Stop" in each["action"]}
-    kinds, wrong = set(), {}
-    known = None
-    if len(deployment["affectedApps"]) > FEW_APPS:
+    """Return the result of a deployment, or why it is still running."""
+    queue = {_queued_id(entry): entry for entry in _queue(client)}
+    actions = [entry for step in deployment.get("steps", ()) for entry in step.get("actions", ())]
+    stopped = {
+        entry.get("app") or entry.get("pod") for entry in actions if "Stop" in entry["action"]
+    }
+    results, problems = set(), {}
+    apps_by_id = None
+    if len(deployment["affectedApps"]) > MAX_SINGLE_READS:
         embed = ["apps.counts", "apps.lastTaskFailure"]
-        known = _by_id(
-            _said(
-                client.get("/v2/apps", params={"embed": embed}), "apps", needs=("id", "instances")
+        apps_by_id = _by_id(
+            _read_json(
+                client.get("/v2/apps", params={"embed": embed}),
+                "apps",
+                required=("id", "instances"),
             )
         )
     for name in [*deployment["affectedApps"], *deployment["affectedPods"]]:
         is_pod = name in deployment["affectedPods"]
-        kind, why = _fate(
-            client, name, is_pod, name in stopped, deployment.get("version", ""), known
+        app_result, problem = _app_result(
+            client, name, is_pod, name in stopped, deployment.get("version", ""), apps_by_id
         )
-        if (
-            kind == "done" and not over and name in queue
-        ):  # the instances that run are of the version before
-            kind, why = "failed", "not all new instances run"
-        if kind != "done" and name in queue:
-            why = f"{why}; {_queued_why(queue[name])}"
-        kinds.add(kind)
-        wrong[name] = None if kind == "done" else why
+        if app_result == "done" and not over and name in queue:
+            # The running instances still have the old version.
+            app_result, problem = "failed", "not all new instances run"
+        if app_result != "done" and name in queue:
+            problem = f"{problem}; {_waiting_reason(queue[name])}"
+        results.add(app_result)
+        problems[name] = None if app_result == "done" else problem
     result = (
-        next((each for each in ("cancelled", "failed") if each in kinds), "done")
+        next((entry for entry in ("cancelled", "failed") if entry in results), "done")
         if over
         else "timeout"
     )
     reasons = "; ".join(
-        _text.shorten_list([f"{name}: {why}" for name, why in wrong.items() if why])
+        _text.shorten_list([f"{name}: {problem}" for name, problem in problems.items() if problem])
     )
     reason = (
         ". ".join(filter(None, (_deployment_line(deployment), reasons)))
         if not over
         else reasons or "All is as it should be"
     )
-    return {"result": result, "reason": reason, "apps": wrong}
+    return {"result": result, "reason": reason, "apps": problems}
 
 
-def _fate(client, name, is_pod, is_stopped, version, known):
-    """Whether an app or pod became what a deployment was to make of it, and why not. ``known`` has all apps, unless it is None."""
-    if known is not None and not is_pod:
-        current = known.get(name)
+def _app_result(client, name, is_pod, is_stopped, version, apps_by_id):
+    """
+    Return the result of a deployment for one app or pod, and the reason if it is not done.
+    ``apps_by_id`` has all apps; None: query the app.
+    """
+    if apps_by_id is not None and not is_pod:
+        current = apps_by_id.get(name)
     else:
         current = (
-            _found(_pod_status, client, name)
+            _or_none(_pod_status, client, name)
             if is_pod
-            else _found(_app, client, name, ["apps.counts", "apps.lastTaskFailure"])
+            else _or_none(_app, client, name, ["apps.counts", "apps.lastTaskFailure"])
         )
     if is_stopped:
         return ("done", None) if current is None else ("cancelled", "it is still there")
     if current is None:
         return "cancelled", "it is not there"
-    found = current["spec"] if is_pod else current
-    if version and found.get("version", version) != version:
-        return "cancelled", f"its version is {found['version']}, not {version}"
+    definition = current["spec"] if is_pod else current
+    if version and definition.get("version", version) != version:
+        return "cancelled", f"its version is {definition['version']}, not {version}"
     if is_pod:
         stable = current["status"] == "STABLE"
         return (
@@ -2291,21 +2397,23 @@ def _fate(client, name, is_pod, is_stopped, version, known):
             if stable
             else ("failed", f"{current['status']}: {current.get('message') or 'no reason given'}")
         )
-    running, wanted, failure = (
+    running, instances, failure = (
         current.get("tasksRunning", 0),
         current["instances"],
         current.get("lastTaskFailure"),
     )
-    sick = current.get("tasksUnhealthy", 0)
-    healthy = not current.get("healthChecks") or current.get("tasksHealthy", 0) >= wanted
-    if running >= wanted and not sick and healthy:
+    unhealthy = current.get("tasksUnhealthy", 0)
+    healthy = not current.get("healthChecks") or current.get("tasksHealthy", 0) >= instances
+    if running >= instances and not unhealthy and healthy:
         return "done", None
-    why = f"{running} of {wanted} instances run" + (
-        f", {sick} unhealthy" if sick else "" if healthy else ", not all healthy yet"
+    problem = f"{running} of {instances} instances run" + (
+        f", {unhealthy} unhealthy" if unhealthy else "" if healthy else ", not all healthy yet"
     )
     if failure:
-        why += f"; the last that failed: {failure.get('state')} on {failure.get('host')}: {failure.get('message') or 'no reason given'}"
-    return "failed", why
+        message = failure.get("message") or "no reason given"
+        problem += f"; the last that failed: {failure.get('state')} on {failure.get('host')}: "
+        problem += message
+    return "failed", problem
 
 
 # --- the queue ---
@@ -2313,17 +2421,17 @@ def _fate(client, name, is_pod, is_stopped, version, known):
 
 def queue(embed_offers=False, profile=None, **connection):
     """
-    Show which instances Marathon wants to start and cannot yet.
+    Show the instances that Marathon cannot start yet.
 
     embed_offers
-        True: with the last offers that were of no use. Default False.
+        True: include the last unused offers. Default False.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns app or pod to ``count`` (instances), ``delay`` (seconds until the next try, after failures), ``why`` (a line),
-    ``since``, ``rejected`` (reason to how many of the last offers were refused for it; Marathon 1.4) and, if asked for,
-    ``offers``. Rests on ``GET /v2/queue``.
+    Returns app or pod to ``count`` (instances), ``delay`` (seconds until the next attempt after
+    failures), ``why`` (a line), ``since``, ``rejected`` (reason to the number of recent offers
+    declined for it; Marathon 1.4) and, with ``embed_offers``, ``offers``. Uses ``GET /v2/queue``.
 
     CLI Example:
 
@@ -2332,41 +2440,49 @@ def queue(embed_offers=False, profile=None, **connection):
         salt-call marathon.queue
         salt-call marathon.queue embed_offers=True
     """
-    _expect(isinstance(embed_offers, bool), "embed_offers", embed_offers, "True or False")
+    _arguments.require(
+        isinstance(embed_offers, bool), "embed_offers", embed_offers, "True or False"
+    )
     params = {"embed": "lastUnusedOffers"} if embed_offers else None
-    found = _queue(_client(profile, connection), params)
-    shown = {}
-    for each in sorted(found, key=_queued_id):
-        shown[_queued_id(each)] = {
-            "count": each["count"], "delay": each["delay"]["timeLeftSeconds"], "why": _queued_why(each), "since": each.get("since"),
-            "rejected": _rejected(each), **({"offers": each.get("lastUnusedOffers", [])} if embed_offers else {}),
-        }  # fmt: skip
-    return shown
+    entries = _queue(_client(profile, connection), params)
+    summaries = {}
+    for entry in sorted(entries, key=_queued_id):
+        summary = {
+            "count": entry["count"],
+            "delay": entry["delay"]["timeLeftSeconds"],
+            "why": _waiting_reason(entry),
+            "since": entry.get("since"),
+            "rejected": _declined_offers(entry),
+        }
+        if embed_offers:
+            summary["offers"] = entry.get("lastUnusedOffers", [])
+        summaries[_queued_id(entry)] = summary
+    return summaries
 
 
 def _queue(client, params=None):
-    return _said(client.get("/v2/queue", params=params), "queue", needs=("count", "delay"))
+    return _read_json(client.get("/v2/queue", params=params), "queue", required=("count", "delay"))
 
 
-def _queued_id(each):
-    return (each.get("app") or each.get("pod"))["id"]
+def _queued_id(entry):
+    return (entry.get("app") or entry.get("pod"))["id"]
 
 
-def _rejected(each):
-    summary = each.get("processedOffersSummary", {}).get("rejectSummaryLastOffers", ())
+def _declined_offers(entry):
+    summary = entry.get("processedOffersSummary", {}).get("rejectSummaryLastOffers", ())
     return {part["reason"]: part["declined"] for part in summary if part["declined"]}
 
 
-def _queued_why(each):
-    """Why instances wait, in a line."""
-    delay = each["delay"]["timeLeftSeconds"]
-    text = f"{each['count']} wait for offers"
+def _waiting_reason(entry):
+    """Return why instances are waiting, in one line."""
+    delay = entry["delay"]["timeLeftSeconds"]
+    text = f"{entry['count']} wait for offers"
     if delay:
-        text = f"{each['count']} wait {delay} seconds after failures"
-    rejected = _rejected(each)
+        text = f"{entry['count']} wait {delay} seconds after failures"
+    rejected = _declined_offers(entry)
     if rejected:
         text += ", refused: " + ", ".join(f"{name} {count}" for name, count in rejected.items())
-    elif "processedOffersSummary" in each and not each["processedOffersSummary"].get(
+    elif "processedOffersSummary" in entry and not entry["processedOffersSummary"].get(
         "processedOffersCount"
     ):
         text += ", none came"
@@ -2375,15 +2491,16 @@ def _queued_why(each):
 
 def reset_delay(app, profile=None, **connection):
     """
-    Try to start an app again at once, which Marathon delays after failures.
+    Start an app again at once that Marathon delays after failures.
 
     app
         Id of the app or pod.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns True. Raises CommandExecutionError if none of its instances waits. Rests on ``DELETE /v2/queue/ID/delay``.
+    Returns True. Raises CommandExecutionError if no instance is waiting. Uses ``DELETE
+    /v2/queue/ID/delay``.
 
     CLI Example:
 
@@ -2391,7 +2508,7 @@ def reset_delay(app, profile=None, **connection):
 
         salt-call marathon.reset_delay /sick
     """
-    client, name = _client(profile, connection), _named(app, "app")
+    client, name = _client(profile, connection), _absolute_id(app, "app")
     try:
         answer = client.write("DELETE", f"/v2/queue{_path(name)}/delay", lambda: False).response
     except _http_client.NotFound as error:
@@ -2399,7 +2516,7 @@ def reset_delay(app, profile=None, **connection):
             f"No instance of {name} waits to be started", **error.info
         ) from None
     if answer.body:
-        raise _strange(answer)
+        raise _unexpected_response(answer)
     return True
 
 
@@ -2408,14 +2525,14 @@ def reset_delay(app, profile=None, **connection):
 
 def export(profile=None, **connection):
     """
-    Show all that Marathon was told, in a form that ``marathon.import`` takes.
+    Export all apps, pods and groups in the format that ``marathon.import`` reads.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns ``version`` (of Marathon), ``apps``, ``pods`` (lists, without what Marathon adds) and ``groups`` (id to
-    ``dependencies`` and ``enforceRole``, of groups with any of these or with nothing in them). The env of apps may hold
-    secrets.
+    Returns ``version`` (of Marathon), ``apps``, ``pods`` (lists, without the fields that Marathon
+    adds) and ``groups`` (id to ``dependencies`` and ``enforceRole``, for groups that have either
+    field or are empty). The ``env`` of apps may contain secrets.
 
     CLI Example:
 
@@ -2430,17 +2547,19 @@ def export(profile=None, **connection):
 
 def _exported(client):
     release, root = _release(client), _group(client, "/")
-    found = {"version": ".".join(map(str, release)), "apps": [], "pods": [], "groups": {}}
-    for group in _below(root):
-        found["apps"] += [_marathon_app.writable(each, release) for each in group.get("apps") or ()]
-        found["pods"] += [_without_version(each) for each in group.get("pods") or ()]
-        marks = {name: group[name] for name in ("dependencies", "enforceRole") if group.get(name)}
-        empty = not any(group.get(kind) for kind in STRUCTURE)
-        if group["id"] != "/" and (marks or empty):
-            found["groups"][group["id"]] = marks
+    export = {"version": ".".join(map(str, release)), "apps": [], "pods": [], "groups": {}}
+    for group in _group_and_subgroups(root):
+        export["apps"] += [
+            _marathon_app.writable(entry, release) for entry in group.get("apps") or ()
+        ]
+        export["pods"] += [_without_version(entry) for entry in group.get("pods") or ()]
+        fields = {name: group[name] for name in ("dependencies", "enforceRole") if group.get(name)}
+        empty = not any(group.get(kind) for kind in GROUP_MEMBERS)
+        if group["id"] != "/" and (fields or empty):
+            export["groups"][group["id"]] = fields
     for kind in ("apps", "pods"):
-        found[kind].sort(key=lambda each: each["id"])
-    return found
+        export[kind].sort(key=lambda entry: entry["id"])
+    return export
 
 
 def _without_version(pod):
@@ -2449,27 +2568,28 @@ def _without_version(pod):
 
 def import_(config, dry_run=False, timeout=300, force=False, profile=None, **connection):
     """
-    Make all apps, pods and groups what ``marathon.export`` once showed. Nothing is deleted, and what is so already is left
-    alone.
+    Create and update apps, pods and groups from ``marathon.export``. Nothing is deleted, and
+    unchanged ones are not deployed.
 
     config
-        What ``marathon.export`` returned: ``apps``, ``pods`` and ``groups``.
+        The result of ``marathon.export``: ``apps``, ``pods`` and ``groups``.
 
     dry_run
-        True: only say what would be changed. Default False.
+        True: only return what would change. Default False.
 
     timeout
         Seconds to wait for the deployment of the apps before pods and groups follow, default 300.
 
     force
-        True: a deployment that is under way for the same is given up for this. Default False: it is refused then, with the ids
-        of those.
+        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
+        fail with the ids of the running deployments.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns ``apps``, ``pods`` and ``groups`` (lists of the ids that were changed) and ``deployments`` (ids). All apps are one
-    deployment. Raises SaltInvocationError, before anything is sent, for what is no app or pod.
+    Returns ``apps``, ``pods`` and ``groups`` (lists of changed ids) and ``deployments`` (ids). All
+    apps are updated in one deployment. Raises SaltInvocationError, before anything is sent, for an
+    invalid app or pod.
 
     CLI Example:
 
@@ -2478,111 +2598,134 @@ def import_(config, dry_run=False, timeout=300, force=False, profile=None, **con
         salt-call marathon.import '{apps: [{id: /imported, cmd: sleep 3600}]}' dry_run=True
         salt-call marathon.import '{apps: [{id: /imported, cmd: sleep 3600}]}'
     """
-    told = isinstance(config, Mapping) and any(config.get(kind) for kind in STRUCTURE)
-    _expect(told, "config", config, "a mapping with apps, pods or groups")
+    is_valid = isinstance(config, Mapping) and any(config.get(kind) for kind in GROUP_MEMBERS)
+    _arguments.require(is_valid, "config", config, "a mapping with apps, pods or groups")
     client, timeout = _client(profile, connection), _http_settings.check_timeout(timeout)
-    wanted = _importable(config)
+    declared = _validated_import(config)
     release, root = _release(client), _group(client, "/")
-    there = {
-        kind: {each["id"]: each for group in _below(root) for each in group.get(kind) or ()}
+    current_by_kind = {
+        kind: {
+            entry["id"]: entry
+            for group in _group_and_subgroups(root)
+            for entry in group.get(kind) or ()
+        }
         for kind in ("apps", "pods")
     }
-    groups = {each["id"]: each for each in _below(root)}
-    for each in wanted["apps"]:
-        _checked(_marathon_app.check, each, release)
-    for each in wanted["pods"]:
-        _checked(_marathon_app.check_pod, each, release)
+    groups = {entry["id"]: entry for entry in _group_and_subgroups(root)}
+    for entry in declared["apps"]:
+        _validate(_marathon_app.check, entry, release)
+    for entry in declared["pods"]:
+        _validate(_marathon_app.check_pod, entry, release)
 
-    def differs(compare, kind, each):
-        current = there[kind].get(each["id"])
-        return current is None or bool(compare(current, each, release, "replace"))
+    def is_different(compare, kind, definition):
+        current = current_by_kind[kind].get(definition["id"])
+        return current is None or bool(compare(current, definition, release, "replace"))
 
-    apps = [each for each in wanted["apps"] if differs(_marathon_app.diff, "apps", each)]
-    pods = [each for each in wanted["pods"] if differs(_marathon_app.diff_pod, "pods", each)]
-    marks = {
-        name: each
-        for name, each in wanted["groups"].items()
-        if name not in groups or not _has(groups[name], each)
+    apps = [entry for entry in declared["apps"] if is_different(_marathon_app.diff, "apps", entry)]
+    pods = [
+        entry for entry in declared["pods"] if is_different(_marathon_app.diff_pod, "pods", entry)
+    ]
+    group_fields = {
+        name: entry
+        for name, entry in declared["groups"].items()
+        if name not in groups or not _has_group_fields(groups[name], entry)
     }
     changed = {
-        "apps": [each["id"] for each in apps],
-        "pods": [each["id"] for each in pods],
-        "groups": sorted(marks),
+        "apps": [entry["id"] for entry in apps],
+        "pods": [entry["id"] for entry in pods],
+        "groups": sorted(group_fields),
         "deployments": [],
     }
     if dry_run:
         return changed
-    begun = changed["deployments"]
+    deployment_ids = changed["deployments"]
     if apps:
-        bodies = [_marathon_app.prepared(each, release) for each in apps]
-        begun.append(_put_apps(client, release, apps, bodies, lambda: False, force)["deploymentId"])
-    for each in pods:
-        create_or_update = update_pod if each["id"] in there["pods"] else create_pod
+        bodies = [_marathon_app.prepared(entry, release) for entry in apps]
+        deployment_ids.append(
+            _put_apps(client, release, apps, bodies, lambda: False, force)["deploymentId"]
+        )
+    for entry in pods:
+        create_or_update = update_pod if entry["id"] in current_by_kind["pods"] else create_pod
         options = {"mode": "replace"} if create_or_update is update_pod else {}
-        begun.append(
+        deployment_ids.append(
             create_or_update(
-                each["id"], each, force=force, profile=profile, **options, **connection
+                entry["id"], entry, force=force, profile=profile, **options, **connection
             )["deploymentId"]
         )
-    if marks and apps:
-        wait_deployment(begun[0], timeout, profile=profile, **connection)
-    for name, each in sorted(marks.items()):
-        dependencies = {"dependencies": each["dependencies"]} if each.get("dependencies") else {}
-        act = update_group if _found(_group, client, name, ["group.groups"]) else create_group
-        begun.append(
+    if group_fields and apps:
+        wait_deployment(deployment_ids[0], timeout, profile=profile, **connection)
+    for name, fields in sorted(group_fields.items()):
+        dependencies = (
+            {"dependencies": fields["dependencies"]} if fields.get("dependencies") else {}
+        )
+        act = update_group if _or_none(_group, client, name, ["group.groups"]) else create_group
+        deployment_ids.append(
             act(name, dependencies, force=force, profile=profile, **connection)["deploymentId"]
         )
-        if "enforceRole" in each:
+        if "enforceRole" in fields:
             client.write(
                 "PATCH",
                 f"/v2/groups{_path(name)}",
                 lambda: False,
-                body={"enforceRole": each["enforceRole"]},
+                body={"enforceRole": fields["enforceRole"]},
             )
     return changed
 
 
-def _importable(config):
-    """What is to be imported, with each id in its full form."""
-    wanted = {"apps": [], "pods": [], "groups": {}}
+def _validated_import(config):
+    """Return the definitions to import, with absolute ids."""
+    definitions = {"apps": [], "pods": [], "groups": {}}
     for kind in ("apps", "pods"):
-        given = config.get(kind) or []
-        _expect(isinstance(given, list), f"config: {kind}", given, "a list")
-        for each in given:
-            _expect(isinstance(each, Mapping), f"config: {kind}", each, "a mapping of fields")
-            wanted[kind].append({**each, "id": _named(each.get("id"), f"config: {kind}: id")})
-    given = config.get("groups") or {}
-    _expect(isinstance(given, Mapping), "config: groups", given, "a mapping of ids")
-    for name, each in given.items():
-        _expect(isinstance(each or {}, Mapping), f"config: groups: {name}", each, "a mapping")
-        wanted["groups"][_named(name, "config: groups")] = each or {}
-    return wanted
+        members = config.get(kind) or []
+        _arguments.require(isinstance(members, list), f"config: {kind}", members, "a list")
+        for definition in members:
+            _arguments.require(
+                isinstance(definition, Mapping),
+                f"config: {kind}",
+                definition,
+                "a mapping of fields",
+            )
+            definitions[kind].append(
+                {**definition, "id": _absolute_id(definition.get("id"), f"config: {kind}: id")}
+            )
+    members = config.get("groups") or {}
+    _arguments.require(isinstance(members, Mapping), "config: groups", members, "a mapping of ids")
+    for name, definition in members.items():
+        _arguments.require(
+            isinstance(definition or {}, Mapping),
+            f"config: groups: {name}",
+            definition,
+            "a mapping",
+        )
+        definitions["groups"][_absolute_id(name, "config: groups")] = definition or {}
+    return definitions
 
 
-def _has(group, marks):
-    return all((group.get(name) or None) == (value or None) for name, value in marks.items())
+def _has_group_fields(group, fields):
+    return all((group.get(name) or None) == (value or None) for name, value in fields.items())
 
 
 def api_call(method, path, params=None, body=None, confirm=False, profile=None, **connection):
     """
-    Make any request: the way out for what has no function here.
+    Send any request, for endpoints without a function of their own.
 
     method, path
         Such as ``GET`` and ``/v2/info``.
 
     params
-        The query, a mapping. Default none.
+        Query parameters, a mapping. Default: none.
 
     body
-        What is sent as JSON. Default nothing.
+        Data to send as JSON. Default: none.
 
     confirm
-        Has to be True for a DELETE, and for anything but a read of ``/v2/groups``: that is everything.
+        Must be True for DELETE, and to change ``/v2/groups``, which contains everything.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection``.
+        Connection settings: see ``marathon.connection``.
 
-    Returns the answer: what its JSON says, text if it is none, None if it is empty. Only GET is repeated if there is no answer.
+    Returns the parsed JSON of the response, its text if it is not JSON, or None if it is empty.
+    Only GET is retried without a response.
 
     CLI Example:
 
@@ -2590,21 +2733,21 @@ def api_call(method, path, params=None, body=None, confirm=False, profile=None, 
 
         salt-call marathon.api_call GET /v2/info
     """
-    _expect(
+    _arguments.require(
         method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),
         "method",
         method,
         "GET, HEAD, POST, PUT, PATCH or DELETE",
     )
-    _expect(
+    _arguments.require(
         isinstance(path, str) and re.fullmatch(r"/[!-~]*", path) and "?" not in path,
         "path",
         path,
         "a path such as /v2/info",
     )
-    _expect(params is None or isinstance(params, Mapping), "params", params, "a mapping")
+    _arguments.require(params is None or isinstance(params, Mapping), "params", params, "a mapping")
     everything = method != "GET" and path.rstrip("/") == "/v2/groups"
-    _expect(
+    _arguments.require(
         confirm is True or not (method == "DELETE" or everything),
         "confirm",
         confirm,
@@ -2618,40 +2761,36 @@ def api_call(method, path, params=None, body=None, confirm=False, profile=None, 
 # --- checks ---
 
 
-def _expect(fits, argument, value, should):
-    """Refuse an argument, in one line."""
-    if not fits:
-        raise SaltInvocationError(f"{argument}: {_text.shorten(repr(value))} should be {should}")
-
-
-def _named(id, argument="id", root=False):
-    """An id in its full form. The root is refused where it is not asked for: it is everything."""
-    _expect(
+def _absolute_id(id, argument="id", root=False):
+    """Return the absolute form of an id. The root group is only valid with ``root``."""
+    _arguments.require(
         isinstance(id, str) and id.strip(), argument, id, "text such as /web. A number needs quotes"
     )
     if id.strip("/") == "":
-        _expect(root, argument, id, "an app, pod or group below the root: / is everything")
+        _arguments.require(
+            root, argument, id, "an app, pod or group below the root: / is everything"
+        )
         return "/"
-    fits = all(_marathon_app.SEGMENT.fullmatch(part) for part in id.strip("/").split("/"))
-    _expect(
-        fits, argument, id, "small letters, digits, - and . between slashes, such as /shop/cart"
+    is_valid = all(_marathon_app.SEGMENT.fullmatch(part) for part in id.strip("/").split("/"))
+    _arguments.require(
+        is_valid, argument, id, "small letters, digits, - and . between slashes, such as /shop/cart"
     )
     return "/" + id.strip("/")
 
 
 def _path(name):
-    return _http_client.quote(_named(name), safe="/")
+    return _http_client.quote(_absolute_id(name), safe="/")
 
 
 def _time(version):
-    """A version as text; salt makes a time of what looks like one."""
-    fits = isinstance(version, str) and re.fullmatch(r"[\dT:.Z+-]+", version)
-    _expect(fits, "version", version, "a time such as 2030-01-01T00:00:00.000Z")
+    """Validate the timestamp of a version."""
+    is_valid = isinstance(version, str) and re.fullmatch(r"[\dT:.Z+-]+", version)
+    _arguments.require(is_valid, "version", version, "a time such as 2030-01-01T00:00:00.000Z")
     return version
 
 
 def _deployment_id(id):
-    _expect(
+    _arguments.require(
         isinstance(id, str) and re.fullmatch(r"[\w-]+", id),
         "id",
         id,

@@ -534,7 +534,7 @@ def load_members(members, source, load, group_id=""):
         is_direct_member = parent_id(full_id) == group_id or not group_id
         require(is_direct_member, f"{source}: id", id, f"one that is in {group_id} itself")
         if full_id in configs_by_id:
-            raise SaltInvocationError(f"{source}: {full_id} stands there twice")
+            raise SaltInvocationError(f"{source}: {full_id} is declared twice")
         config = load(config, f"{source}: {full_id}")
         configs_by_id[full_id] = {**config, "id": full_id} if group_id else config
     return configs_by_id

@@ -455,7 +455,7 @@ def test_a_purge_that_is_refused_in_between_tells_what_was_done(place):
             "apps: /web: labels: text should be a mapping",
         ),
         ({"apps": {"/Web": SMALL}}, "apps: '/Web' should be small letters, digits"),
-        ({"apps": {"/web": SMALL, "web": SMALL}}, "apps: /web stands there twice"),
+        ({"apps": {"/web": SMALL, "web": SMALL}}, "apps: /web is declared twice"),
         (
             {"apps": {"/web": {**SMALL, "labels": {"MANAGED_BY": "me"}}}},
             "/web: labels: MANAGED_BY: 'me' should be left out, or 'salt'",
@@ -478,7 +478,7 @@ def test_before_1_4_apps_that_are_there_cannot_be_replaced(place):
     here = place("1.3.14")
     here.told_and_changed("apps_present", "all", apps={"/web": {**SMALL, "labels": {"team": "a"}}})
     said = here.refused("apps_present", "all", apps={"/web": SMALL}, mode="replace")
-    assert said.startswith("apps: /web: nothing can be replaced or unset; Marathon before 1.4")
+    assert said.startswith("apps: /web: cannot replace or unset fields; Marathon before 1.4")
     assert list(
         here.told_and_changed("apps_present", "all", apps={"/web": {"mem": 64}})["/web"]
     ) == ["/mem"]

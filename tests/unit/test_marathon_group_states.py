@@ -210,7 +210,7 @@ def test_who_waits_returns_when_all_runs_and_fails_with_the_app_that_does_not(pl
         ),
         (
             {"apps": {"cart": SMALL, "/shop/cart": SMALL}},
-            "/shop: apps: /shop/cart stands there twice",
+            "/shop: apps: /shop/cart is declared twice",
         ),
         (
             {"apps": {"cart": {**SMALL, "comand": "x"}}},

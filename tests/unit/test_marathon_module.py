@@ -684,7 +684,7 @@ def test_of_many_apps_the_one_that_is_wrong_is_named_as_far_as_anyone_knows(worl
     for apps, said in (
         ({"/a": {"cmd": "sleep 9"}, "/b": {"cmd": "sleep 9", "cpus": "x"}}, "apps: /b: cpus"),
         ({"/a": {"cpus": 1}}, "apps: /a: there is nothing to run"),
-        ({"/a": {"cmd": "sleep 9"}, "a": {"cmd": "sleep 9"}}, "apps: /a stands there twice"),
+        ({"/a": {"cmd": "sleep 9"}, "a": {"cmd": "sleep 9"}}, "apps: /a is declared twice"),
         (
             {"/web": {"cmd": "sleep 9", "mem": 1}, "/b": {"cmd": "sleep 9", "mem": -1}},
             "one of /web, /b: ",
