@@ -1,18 +1,26 @@
 """
-What an app or a pod of Marathon amounts to, in the terms of a version: its canonical form, where two of them differ, and
-what to send. No module itself: Salt's loader skips names that begin with ``_``. It asks nobody and needs nothing of Salt.
+Compare definitions of apps and pods with those of Marathon: canonical form, differences, and the
+body to send, all for a given version. A helper, not a module itself: Salt's loader skips names that
+begin with ``_``. It sends no requests and does not need Salt.
 
-Marathon never returns what it was sent: it fills in defaults, which differ from version to version, turns deprecated forms
-into newer ones, and loses some fields. Whoever compares its answer with a declaration as they are finds differences
-forever, and as any difference restarts all tasks, that is no small thing. Here both are brought into one form first:
+Marathon does not return a definition as it was sent: it fills in defaults, which depend on the
+version, converts deprecated forms, and loses some fields. A plain comparison would always find
+differences, and each update restarts all tasks. Therefore both sides are converted to a canonical
+form first:
 
-* the newer form, with every version: ``fetch``, not ``uris``; ``portDefinitions``, not ``ports``; ``networks`` and
-  ``container.portMappings``, not ``ipAddress``, ``container.docker.network`` and ``container.docker.portMappings``;
-* all defaults filled in; lists and mappings always there, if need be empty; single values without a default (``cmd``,
-  ``user``, ``container``, ...) left out if they are not given. ``null`` is the same as not given, as it is to Marathon;
-* sets sorted, ids absolute, whole numbers without a fraction; what Marathon owns or ignores left out.
+* the newer form, with every version: ``fetch``, not ``uris``; ``portDefinitions``, not ``ports``;
+``networks`` and
+  ``container.portMappings``, not ``ipAddress``, ``container.docker.network`` and
+  ``container.docker.portMappings``;
+* all defaults filled in; lists and mappings always there, if need be empty; single values without a
+default (``cmd``,
+  ``user``, ``container``, ...) left out if they are not given. ``null`` is the same as not given,
+  as it is to Marathon;
+* sets sorted, ids absolute, whole numbers without a fraction; what Marathon owns or ignores left
+out.
 
-Versions are such as ``1.5.0-SNAPSHOT`` or ``(1, 5, 0)``. Configurations are never changed, always copied.
+A version is a text such as ``1.5.0-SNAPSHOT`` or a tuple such as ``(1, 5, 0)``. Functions copy
+definitions and never modify their arguments.
 """
 
 import datetime
@@ -22,8 +30,8 @@ import math
 import re
 from collections.abc import Mapping
 
-# What Marathon puts into its answers, and does not want back.
-OWNED = frozenset(
+# Runtime fields, which Marathon returns and does not accept.
+RUNTIME_FIELDS = frozenset(
     (
         "version",
         "versionInfo",
@@ -39,12 +47,12 @@ OWNED = frozenset(
         "readinessCheckResults",
     )
 )
-# What no version does anything with any more.
-IGNORED = frozenset(("storeUrls", "taskRateLimit"))
-RENAMED = {"uris": "fetch", "ports": "portDefinitions", "ipAddress": "networks"}
+# Fields that every supported version ignores.
+IGNORED_FIELDS = frozenset(("storeUrls", "taskRateLimit"))
+RENAMED_FIELDS = {"uris": "fetch", "ports": "portDefinitions", "ipAddress": "networks"}
 
 ARCHIVES = (".tar", ".tar.gz", ".tar.bz2", ".tar.xz", ".gz", ".tgz", ".tbz2", ".txz", ".zip")
-MODES = {"HOST": "host", "BRIDGE": "container/bridge", "USER": "container", "NONE": "none"}
+NETWORK_MODES = {"HOST": "host", "BRIDGE": "container/bridge", "USER": "container", "NONE": "none"}
 HOST = ({"mode": "host"},)
 NO_DISCOVERY = (None, {}, {"ports": []})
 MESOS_BRIDGE = "mesos-bridge"
@@ -83,8 +91,9 @@ RESOURCES = {"cpus": 1, "mem": 128, "disk": 0, "gpus": 0}
 UPGRADE = {"minimumHealthCapacity": 1, "maximumOverCapacity": 1}
 UPGRADE_RESIDENT = {"minimumHealthCapacity": 0.5, "maximumOverCapacity": 0}
 
-# The fields of what Marathon understands, and what may stand there: text, a whole number, a number, a flag (true or false),
-# values (text by name), environment (the same, or a secret), the name of another object, one of these in a list; any.
+# The fields of each object and their types: text, whole (number), number, flag (boolean), values
+# (text by name), environment (the same, or a secret), the name of another object, a list of one of
+# these, or any.
 OBJECTS = {
     "app": {
         "id": "text",
@@ -128,7 +137,7 @@ OBJECTS = {
         "residency": "residency",
         "executorResources": "executorResources",
         "resourceLimits": "limits",
-        **dict.fromkeys(OWNED, "any"),
+        **dict.fromkeys(RUNTIME_FIELDS, "any"),
     },
     "artifact": {
         "uri": "text",
@@ -329,12 +338,12 @@ CHOICES = {
     "portProtocol": ("tcp", "udp", "udp,tcp", "tcp,udp"),
     "checkProtocol": ("HTTP", "HTTPS", "TCP", "COMMAND", "MESOS_HTTP", "MESOS_HTTPS", "MESOS_TCP"),
     "networkMode": ("host", "container", "container/bridge"),
-    "dockerNetwork": tuple(MODES),
+    "dockerNetwork": tuple(NETWORK_MODES),
     "containerType": ("DOCKER", "MESOS"),
     "access": ("RO", "RW"),
     "selection": ("YOUNGEST_FIRST", "OLDEST_FIRST"),
 }
-# Older versions take these in silence and lose them.
+# The first version with each field. Older versions ignore the field without an error.
 SINCE = {
     "gpus": (1, 3),
     "secrets": (1, 3),
@@ -348,9 +357,9 @@ SINCE = {
     "resourceLimits": (1, 10),
 }
 # Lists that Marathon up to 1.4 returns as null.
-NULLED = ("args", "acceptedResourceRoles")
-# What Marathon adds to a part of an app where it is not given, whatever else stands there and with whatever version.
-ADDED = {
+NULLABLE_LISTS = ("args", "acceptedResourceRoles")
+# Defaults that every version adds to a part of an app, whatever its other fields.
+ADDED_DEFAULTS = {
     "container": {"type": "DOCKER", "volumes": []},
     "docker": {"forcePullImage": False, "privileged": False, "parameters": []},
     "portMapping": {"containerPort": 0, "protocol": "tcp", "labels": {}},
@@ -365,27 +374,29 @@ ADDED = {
         "portIndex": 0,
     },
 }
-# What has nothing but text in it.
-TEXTS = frozenset(("text", "values", "environment", *CHOICES))
-# Where 0 leaves it to Marathon which number it is.
-CHOSEN = {"portMapping": "servicePort", "portDefinition": "port"}
+# Types that only contain text.
+TEXT_TYPES = frozenset(("text", "values", "environment", *CHOICES))
+# Fields for which Marathon chooses a number if they are 0.
+CHOSEN_PORTS = {"portMapping": "servicePort", "portDefinition": "port"}
 AS_THEY_ARE = (str, int, bool)
-# Fields that are told in two ways, or mean another thing than they say.
-TWOFOLD = frozenset((*RENAMED, *IGNORED, *OWNED, "residency"))
-TWOFOLD_BEFORE_1_5 = TWOFOLD | {"container", "networks", "portDefinitions", "fetch"}
-# The one text that may stand where otherwise something else does.
-WORDS = {"unreachable": "disabled", "limit": "unlimited"}
+# Fields that have a deprecated form or are converted.
+CONVERTED_FIELDS = frozenset((*RENAMED_FIELDS, *IGNORED_FIELDS, *RUNTIME_FIELDS, "residency"))
+CONVERTED_BEFORE_1_5 = CONVERTED_FIELDS | {"container", "networks", "portDefinitions", "fetch"}
+# A text that is accepted in place of another type.
+SPECIAL_TEXTS = {"unreachable": "disabled", "limit": "unlimited"}
 
 
 def release(version):
-    """Return a version as numbers: ``1.5.0-SNAPSHOT`` is (1, 5, 0). Raises ValueError if it is none."""
+    """
+    Return a version as numbers: ``1.5.0-SNAPSHOT`` is (1, 5, 0). Raises ValueError if invalid.
+    """
     if isinstance(version, tuple) and len(version) == 3:
         return version
     text = ".".join(map(str, version)) if isinstance(version, (tuple, list)) else str(version)
-    found = re.match(r"v?(\d+)\.(\d+)(?:\.(\d+))?", text)
-    if not found:
+    match = re.match(r"v?(\d+)\.(\d+)(?:\.(\d+))?", text)
+    if not match:
         raise ValueError(f"{version!r} is no version of Marathon, such as 1.8.244")
-    return tuple(int(number or 0) for number in found.groups())
+    return tuple(int(number or 0) for number in match.groups())
 
 
 # --- apps ---
@@ -395,35 +406,39 @@ def canonical(config, version):
     """Return the canonical form of an app, be it declared or as Marathon returned it."""
     version = release(version)
     return _filled(
-        _settled(_modern(_texts(_plain(_without_owned(config)), "app"), version), version), version
+        _settled(_modern(_texts(_plain(_without_runtime_fields(config)), "app"), version), version),
+        version,
     )
 
 
 def diff(current, desired, version, mode="merge", unset=()):
     """
-    Return what a declaration would change in an app that exists: ``{"/labels/team": {"old": "a", "new": "b"}}``.
+    Return what a definition would change in an existing app: ``{"/labels/team": {"old": "a", "new":
+    "b"}}``.
 
-    With mode ``merge`` only the top-level fields that are given count, and those that these rule out (``args`` rules out
-    ``cmd``); what is left out within such a field means its default. With ``replace`` all fields count, except
-    ``instances`` and ``role`` if they are not given. ``unset`` are top-level fields to be removed.
+    With mode ``merge`` only declared top-level fields are compared, and those that they exclude
+    (``args`` excludes ``cmd``); a missing subfield means its default. With ``replace`` all fields
+    are compared, except undeclared ``instances`` and ``role``. ``unset`` are top-level fields to
+    remove.
 
-    The paths are JSON pointers into the canonical form, to the deepest place that differs; sets, lists of text and lists of
-    different length are told as a whole. What is not there is None. No difference is made of what Marathon decides (a port 0,
-    the name of the default network, roles of which it accepts none) nor of executorResources alone, as Marathon does
-    not take such a change for one.
+    The paths are JSON pointers into the canonical form, to the deepest value that differs; sets,
+    lists of text and lists of different length are compared as one value. A missing value is None.
+    Values that Marathon chooses (a port 0, the name of the default network, roles of which it
+    accepts none) are not differences, nor is executorResources alone, as Marathon ignores such a
+    change.
     """
     version = release(version)
     old = canonical(current, version)
-    new = _filled(_settled(_together(current, desired, version, mode, unset), version), version)
-    return _changes(old, _conceded(old, new, version))
+    new = _filled(_settled(_combine(current, desired, version, mode, unset), version), version)
+    return _changes(old, _with_chosen_values(old, new, version))
 
 
 def stands(current, desired, version):
     """
-    Say whether a declaration that is to be merged surely changes nothing in an app as Marathon returned it, which takes a
-    fiftieth of the time of ``diff`` and ``check``. True: neither would find anything. False: they have to look.
+    Return whether merging a definition certainly changes nothing in an app from Marathon. It takes
+    a fiftieth of the time of ``diff`` and ``check``. False: call these to find out.
     """
-    twofold = TWOFOLD if version >= (1, 5) else TWOFOLD_BEFORE_1_5
+    twofold = CONVERTED_FIELDS if version >= (1, 5) else CONVERTED_BEFORE_1_5
     fields = OBJECTS["app"]
     for name, value in desired.items():
         if value is None:
@@ -432,99 +447,113 @@ def stands(current, desired, version):
             name not in current
             or name in twofold
             or name not in fields
-            or not _alike(value, current[name], fields[name])
+            or not _is_same(value, current[name], fields[name])
         ):
             return False
     return True
 
 
-def _alike(given, shown, kind):
-    """Whether a part of a declaration is what Marathon shows, with nothing to it but what it always adds."""
-    if given == shown and isinstance(kind, str) and kind in TEXTS:
+def _is_same(value, current, kind):
+    """
+    Return whether a declared value equals Marathon's, apart from defaults that it always adds.
+    """
+    if value == current and isinstance(kind, str) and kind in TEXT_TYPES:
         return True
-    if isinstance(given, dict):
+    if isinstance(value, dict):
         return (
-            isinstance(shown, dict) and isinstance(kind, str) and _alike_parts(given, shown, kind)
+            isinstance(current, dict)
+            and isinstance(kind, str)
+            and _are_parts_same(value, current, kind)
         )
-    if isinstance(given, list):
-        if not isinstance(shown, list) or len(given) != len(shown):
+    if isinstance(value, list):
+        if not isinstance(current, list) or len(value) != len(current):
             return False
         part = kind[0] if isinstance(kind, list) else "text" if kind == "constraint" else "any"
-        left = list(shown)
-        for each in given:
-            place = 0
+        remaining = list(current)
+        for item in value:
+            index = 0
             if part in ("healthCheck", "constraint"):  # these are sets
-                place = next(
-                    (number for number, other in enumerate(left) if _alike(each, other, part)), 0
+                index = next(
+                    (
+                        number
+                        for number, candidate in enumerate(remaining)
+                        if _is_same(item, candidate, part)
+                    ),
+                    0,
                 )
-            if not _alike(each, left.pop(place), part):
+            if not _is_same(item, remaining.pop(index), part):
                 return False
         return True
-    if type(given) is bool or type(shown) is bool:
-        return given is shown
-    return given == shown or (type(given) is int and str(given) == shown and kind == "text")
+    if type(value) is bool or type(current) is bool:
+        return value is current
+    return value == current or (type(value) is int and str(value) == current and kind == "text")
 
 
-def _alike_parts(given, shown, kind):
-    if kind == "healthCheck" and "port" in given:
+def _are_parts_same(declared, current, kind):
+    if kind == "healthCheck" and "port" in declared:
         return False
-    fields, chosen = OBJECTS.get(kind, {}), CHOSEN.get(kind)
-    other = "text" if kind in TEXTS else "any"
-    for name, value in given.items():
+    fields, chosen = OBJECTS.get(kind, {}), CHOSEN_PORTS.get(kind)
+    default_kind = "text" if kind in TEXT_TYPES else "any"
+    for name, value in declared.items():
         if name == chosen and value == 0 and type(value) is int:
             continue
-        if name not in shown:
+        if name not in current:
             return False
-        there = shown[name]
-        if not (type(value) is type(there) is str and value == there) and not _alike(
-            value, there, fields.get(name, other)
-        ):
+        current_value = current[name]
+        if not (
+            type(value) is type(current_value) is str and value == current_value
+        ) and not _is_same(value, current_value, fields.get(name, default_kind)):
             return False
-    if given.keys() != shown.keys():
-        added = ADDED.get(kind, {})
-        for name in shown:
+    if declared.keys() != current.keys():
+        added = ADDED_DEFAULTS.get(kind, {})
+        for name in current:
             if (
-                name not in given
+                name not in declared
                 and name != chosen
-                and (name not in added or added[name] != shown[name])
+                and (name not in added or added[name] != current[name])
             ):
                 return False
     return True
 
 
 def writable(app, version):
-    """Return of an app that Marathon returned what may be sent back: nothing that it owns, nothing twice, no ``null``."""
+    """
+    Return an app from Marathon in a form that can be sent back: without runtime fields, duplicate
+    forms and ``null``.
+    """
     version = release(version)
-    kept = _plain(_without_owned(app))
+    fields = _plain(_without_runtime_fields(app))
     if version >= (1, 6):
-        kept.pop("residency", None)
-    for older, newer in RENAMED.items():
-        if newer in kept:
-            kept.pop(older, None)
+        fields.pop("residency", None)
+    for older, newer in RENAMED_FIELDS.items():
+        if newer in fields:
+            fields.pop(older, None)
     if version < (1, 5) and (
-        kept.get("ipAddress") is not None or _docker(kept).get("network") in ("BRIDGE", "USER")
+        fields.get("ipAddress") is not None or _docker(fields).get("network") in ("BRIDGE", "USER")
     ):
-        # Marathon shows the service ports of the mappings there, too. Sent back they would be another definition.
-        kept.pop("portDefinitions", None)
-        kept.pop("ports", None)
-    return kept
+        # Marathon repeats the service ports of the mappings; sent back, they would be definitions.
+        fields.pop("portDefinitions", None)
+        fields.pop("ports", None)
+    return fields
 
 
 def merged(current, desired, version, unset=(), mode="merge"):
     """
-    Return the body of ``PUT ?partialUpdate=false`` that makes an app what is desired and keeps what is not mentioned.
+    Return the body of ``PUT ?partialUpdate=false`` that applies a definition and keeps other
+    fields.
 
-    Without it nothing can be unset, and Marathon loses ``executorResources`` and ``resourceLimits``. With mode ``replace`` nothing
-    is kept but ``instances`` and ``role``. Below Marathon 1.5 the body has the older form.
+    Without it nothing can be unset, and Marathon loses ``executorResources`` and
+    ``resourceLimits``. With mode ``replace`` nothing is kept but ``instances`` and ``role``. Below
+    Marathon 1.5 the body has the older form.
     """
     version = release(version)
-    return _sendable(_together(current, desired, version, mode, unset), version)
+    return _sendable(_combine(current, desired, version, mode, unset), version)
 
 
 def prepared(config, version):
     """
-    Return a declaration as it should be sent: numbers in env and labels as text, ids absolute, the other half of an
-    upgradeStrategy filled in, and in the form that the version knows: the newer one from 1.5 on, else the older one.
+    Return a definition in the form to send: numbers in env and labels as text, absolute ids, a
+    complete upgradeStrategy, and the older or newer (from 1.5) forms of fields.
     """
     version = release(version)
     return _sendable(_modern(_texts(_plain(config), "app"), version), version)
@@ -532,13 +561,15 @@ def prepared(config, version):
 
 def check(config, version, where="app"):
     """
-    Raise ValueError, one line, for what is surely wrong, also with a part of an app, and for what YAML may have changed.
+    Raise ValueError, in one line, for an invalid definition, or a value that YAML may
+    have converted.
 
-    A whole number in env, labels, args or constraints is taken as it is written. True and false (which may have been
-    ``yes`` or ``on``), fractions (``1.10`` has become 1.1), times and nothing at all are refused: quotes make text of them.
+    A whole number in env, labels, args or constraints is accepted. True and false (which may have
+    been ``yes`` or ``on``), fractions (``1.10`` becomes 1.1), times and null are rejected: they
+    need quotes.
     """
     version = release(version)
-    for fault in _app_faults(config, version):
+    for fault in _app_errors(config, version):
         raise ValueError(f"{where}: {fault}")
 
 
@@ -555,8 +586,8 @@ def fields(kind, version):
     """Return the names of the fields that an app or a pod may be declared with."""
     version = release(version)
     unknown = (
-        OWNED
-        | IGNORED
+        RUNTIME_FIELDS
+        | IGNORED_FIELDS
         | {"id"}
         | ({name for name, since in SINCE.items() if version < since} if kind == "app" else set())
     )
@@ -572,31 +603,32 @@ def canonical_pod(config, version):
 
 
 def diff_pod(current, desired, version, mode="merge", unset=()):
-    """Return what a declaration would change in a pod that exists; see ``diff``. ``scaling`` is kept like ``instances``."""
+    """Return what a definition changes in an existing pod, see ``diff``; ``scaling`` is kept."""
     version = release(version)
     old = canonical_pod(current, version)
-    new = _filled_pod(_together_pod(current, desired, mode, unset), version)
-    return _changes(old, _conceded_networks(old, new))
+    new = _filled_pod(_combine_pod(current, desired, mode, unset), version)
+    return _changes(old, _with_chosen_networks(old, new))
 
 
 def merged_pod(current, desired, version, unset=(), mode="merge"):
     """
-    Return the body of the PUT that makes a pod what is desired and keeps what is not mentioned: Marathon replaces all of it.
-    With mode ``replace`` nothing is kept but ``scaling``, ``role`` and ``legacySharedCgroups``, without which tasks restart.
+    Return the body of a PUT that applies a definition and keeps other fields, since Marathon
+    replaces the whole pod. Mode ``replace`` keeps only ``scaling``, ``role`` and
+    ``legacySharedCgroups``, without which tasks restart.
     """
     release(version)
-    return _together_pod(current, desired, mode, unset)
+    return _combine_pod(current, desired, mode, unset)
 
 
 def prepared_pod(config, version):
-    """Return the declaration of a pod as it should be sent: numbers in environment and labels as text, the id absolute."""
+    """Return a pod in the form to send: environment and labels as text, and the id absolute."""
     release(version)
     return _without_version(_texts(_plain(config), "pod"))
 
 
 def check_pod(config, version, where="pod"):
-    """Raise ValueError, one line, for what is surely wrong with a pod, and for what YAML may have changed; see ``check``."""
-    for fault in _pod_faults(config, release(version)):
+    """Raise ValueError, in one line, for an invalid pod; see ``check``."""
+    for fault in _pod_errors(config, release(version)):
         raise ValueError(f"{where}: {fault}")
 
 
@@ -604,21 +636,25 @@ def check_pod(config, version, where="pod"):
 
 
 def _plain(value):
-    """Return a copy of JSON: nothing that is null in mappings, no fraction that is none, dates as text."""
+    """Return a copy without null in mappings, with 2.0 as 2, and dates as text."""
     if type(value) in AS_THEY_ARE:
         return value
     if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items() if each is not None}
+        return {str(key): _plain(item) for key, item in value.items() if item is not None}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [_plain(each) for each in value]
+        return [_plain(item) for item in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value.isoformat() if isinstance(value, datetime.date) else value
 
 
-def _without_owned(app):
+def _without_runtime_fields(app):
     """Leave out what Marathon owns or ignores."""
-    return {key: value for key, value in app.items() if key not in OWNED and key not in IGNORED}
+    return {
+        key: value
+        for key, value in app.items()
+        if key not in RUNTIME_FIELDS and key not in IGNORED_FIELDS
+    }
 
 
 def _text(value):
@@ -626,9 +662,9 @@ def _text(value):
 
 
 def _texts(value, kind):
-    """Make text of what should be text, of an id one that is absolute, and of a half upgradeStrategy nothing yet."""
+    """Convert text fields to text and ids to absolute ids."""
     if isinstance(kind, list):
-        return [_texts(each, kind[0]) for each in value] if isinstance(value, list) else value
+        return [_texts(item, kind[0]) for item in value] if isinstance(value, list) else value
     if kind in SCALARS and kind not in ("text", "portProtocol"):
         return value
     if kind == "portProtocol":
@@ -638,30 +674,33 @@ def _texts(value, kind):
     if kind == "text":
         return _text(value)
     if kind == "constraint" and isinstance(value, list):
-        texts = [_text(each) for each in value]
+        texts = [_text(item) for item in value]
         return texts[:2] if texts[2:] == [""] else texts
     if not isinstance(value, dict):
         return value
     if kind in ("values", "environment"):
-        return {key: _text(each) for key, each in value.items()}
+        return {key: _text(item) for key, item in value.items()}
     fields = OBJECTS.get(kind, {})
-    made = {key: _texts(each, fields.get(key, "any")) for key, each in value.items()}
-    if kind in ("app", "pod") and "id" in made:
-        made["id"] = _absolute(made["id"])
-    if kind == "app" and isinstance(made.get("dependencies"), list):
-        made["dependencies"] = [_absolute(each) for each in made["dependencies"]]
-    return made
+    converted = {key: _texts(item, fields.get(key, "any")) for key, item in value.items()}
+    if kind in ("app", "pod") and "id" in converted:
+        converted["id"] = _absolute(converted["id"])
+    if kind == "app" and isinstance(converted.get("dependencies"), list):
+        converted["dependencies"] = [_absolute(item) for item in converted["dependencies"]]
+    return converted
 
 
 def _absolute(identifier):
-    """Resolve an id against the root, as Marathon does from 1.5 on; before, dependencies were relative to the app."""
-    found = []
+    """
+    Resolve an id against the root, as Marathon does from 1.5 on; before, dependencies were relative
+    to the app.
+    """
+    segments = []
     for segment in str(identifier).split("/"):
         if segment == "..":
-            found = found[:-1]
+            segments = segments[:-1]
         elif segment not in ("", "."):
-            found.append(segment)
-    return "/" + "/".join(found)
+            segments.append(segment)
+    return "/" + "/".join(segments)
 
 
 def _docker(app):
@@ -671,11 +710,11 @@ def _docker(app):
 
 
 def _modern(app, version):
-    """Replace deprecated forms by those that Marathon returns from 1.5 on. ``app`` is a copy, and part of an app will do."""
-    app = _without_owned(app)
+    """Replace deprecated forms with those of Marathon 1.5. ``app`` is a copy and may be partial."""
+    app = _without_runtime_fields(app)
     if version >= (1, 6):
         app.pop("residency", None)
-    uris, ports, address = (app.pop(key, None) for key in RENAMED)
+    uris, ports, address = (app.pop(key, None) for key in RENAMED_FIELDS)
     if uris is not None and not app.get("fetch"):
         app["fetch"] = [{"uri": uri, "extract": uri.endswith(ARCHIVES)} for uri in uris]
     for artifact in app.get("fetch", ()):
@@ -686,7 +725,7 @@ def _modern(app, version):
     if app.get("acceptedResourceRoles") == []:
         del app["acceptedResourceRoles"]
     container, docker = app.get("container"), _docker(app)
-    mode = MODES.get(docker.pop("network", None))
+    mode = NETWORK_MODES.get(docker.pop("network", None))
     mappings = docker.pop("portMappings", None)
     if mappings is not None:
         container.setdefault("portMappings", mappings)
@@ -816,8 +855,8 @@ def _filled(app, version):
         if isinstance(filled.get(key), float):
             filled[key] = int(filled[key])
     filled["fetch"] = [{**FETCH, **artifact} for artifact in filled["fetch"]]
-    filled["healthChecks"] = [_health_check(each, version) for each in filled["healthChecks"]]
-    filled["readinessChecks"] = [_readiness_check(each) for each in filled["readinessChecks"]]
+    filled["healthChecks"] = [_health_check(item, version) for item in filled["healthChecks"]]
+    filled["readinessChecks"] = [_readiness_check(item) for item in filled["readinessChecks"]]
     for key in ("constraints", "dependencies", "acceptedResourceRoles", "healthChecks"):
         filled[key] = _sorted(filled[key])
     if "check" in app:
@@ -833,10 +872,10 @@ def _max_launch_delay(version):
     return 300 if version >= (1, 8) else 3600
 
 
-def _unreachable(given, persistent, version):
-    if given == "disabled":
-        return given
-    if given is None and persistent:
+def _unreachable(strategy, persistent, version):
+    if strategy == "disabled":
+        return strategy
+    if strategy is None and persistent:
         return (
             "disabled"
             if version >= (1, 4, 2)
@@ -846,60 +885,62 @@ def _unreachable(given, persistent, version):
     return {
         "inactiveAfterSeconds": 300 if long else 0,
         "expungeAfterSeconds": 600 if long else 0,
-        **(given or {}),
+        **(strategy or {}),
     }
 
 
-def _network(given):
-    network = {"mode": "container", "labels": {}, **given}
+def _network(definition):
+    network = {"mode": "container", "labels": {}, **definition}
     if network["mode"] != "container":  # what Marathon drops
         network.pop("name", None)
     return {**network, "labels": {}} if network["mode"] == "host" else network
 
 
-def _port(given):
+def _port(definition):
     """Fill in what a port definition and a port mapping have in common."""
-    return {"protocol": "tcp", "labels": {}, **given}
+    return {"protocol": "tcp", "labels": {}, **definition}
 
 
-def _mapping(given, bridged):
+def _mapping(definition, bridged):
     mapping = {
         "containerPort": 0,
         "servicePort": 0,
         **({"hostPort": 0} if bridged else {}),
-        **_port(given),
+        **_port(definition),
     }
     if mapping.get("networkNames") == []:
         del mapping["networkNames"]
     return mapping
 
 
-def _container(given, bridged, version):
+def _container(definition, bridged, version):
     container = {
         "type": "DOCKER",
-        **given,
-        "volumes": [_volume(volume, version) for volume in given.get("volumes", ())],
+        **definition,
+        "volumes": [_volume(volume, version) for volume in definition.get("volumes", ())],
     }
-    if "docker" in given:
+    if "docker" in definition:
         container["docker"] = {
             "forcePullImage": False,
             "privileged": False,
             "parameters": [],
-            **given["docker"],
+            **definition["docker"],
         }
         if container["type"] == "MESOS":  # these it does not store
             container["docker"].update(privileged=False, parameters=[])
-    if "appc" in given:
-        container["appc"] = {"labels": {}, "forcePullImage": False, **given["appc"]}
+    if "appc" in definition:
+        container["appc"] = {"labels": {}, "forcePullImage": False, **definition["appc"]}
     if container["type"] == "DOCKER":
         container.pop("linuxInfo", None)
-    if "portMappings" in given:
-        container["portMappings"] = [_mapping(each, bridged) for each in given["portMappings"]]
+    if "portMappings" in definition:
+        container["portMappings"] = [
+            _mapping(mapping, bridged) for mapping in definition["portMappings"]
+        ]
     return container
 
 
-def _volume(given, version):
-    volume = dict(given)
+def _volume(declared_volume, version):
+    volume = dict(declared_volume)
     if "persistent" in volume:
         info = volume["persistent"]
         kind = "mount" if "profileName" in info and version >= (1, 8) else "root"
@@ -913,11 +954,11 @@ def _volume(given, version):
     return volume
 
 
-def _health_check(given, version):
+def _health_check(check, version):
     """Fill in a health check, and leave out what Marathon drops for its protocol."""
-    protocol = given.get("protocol", "HTTP")
+    protocol = check.get("protocol", "HTTP")
     by_mesos = protocol == "COMMAND" or protocol.startswith("MESOS_")
-    filled, unused = {**HEALTH_CHECK, **given}, set()
+    filled, unused = {**HEALTH_CHECK, **check}, set()
     if by_mesos and version >= (1, 4):
         filled.setdefault("delaySeconds", 15)
     else:
@@ -932,15 +973,15 @@ def _health_check(given, version):
         unused.add("ipProtocol")
     if protocol == "COMMAND":
         unused |= {"path", "port", "portIndex"}
-    elif "port" not in given:
+    elif "port" not in check:
         filled.setdefault("portIndex", 0)
     if protocol in ("TCP", "MESOS_TCP"):
         unused.add("path")
     return {key: value for key, value in filled.items() if key not in unused}
 
 
-def _readiness_check(given):
-    filled = {**READINESS_CHECK, **given}
+def _readiness_check(check):
+    filled = {**READINESS_CHECK, **check}
     filled["httpStatusCodesForReady"] = _sorted(filled["httpStatusCodesForReady"] or [200])
     return filled
 
@@ -948,20 +989,22 @@ def _readiness_check(given):
 # --- two apps ---
 
 
-def _together(current, desired, version, mode, unset):
-    """Return the app that results, whole and in the newer form, but without defaults that nobody gave."""
+def _combine(current, desired, version, mode, unset):
+    """Return the resulting app in the newer form, without undeclared defaults."""
     base = _modern(_texts(writable(current, version), "app"), version)
-    wanted = _modern(_texts(_plain(desired), "app"), version)
-    removed = {RENAMED.get(key, key) for key in unset}
+    definition = _modern(_texts(_plain(desired), "app"), version)
+    removed = {RENAMED_FIELDS.get(key, key) for key in unset}
     _expect_mode(mode)
-    for key in removed & wanted.keys():
+    for key in removed & definition.keys():
         raise ValueError(f"{key}: both given and to be unset")
-    kept = (
-        _kept(base, wanted)
+    base_fields = (
+        _kept_fields(base, definition)
         if mode == "merge"
         else {key: base[key] for key in ("id", "instances", "role") if key in base}
     )
-    return {key: value for key, value in {**kept, **wanted}.items() if key not in removed}
+    return {
+        key: value for key, value in {**base_fields, **definition}.items() if key not in removed
+    }
 
 
 def _expect_mode(mode):
@@ -969,19 +1012,19 @@ def _expect_mode(mode):
         raise ValueError(f"mode: {mode!r} is neither merge nor replace")
 
 
-def _kept(base, wanted):
+def _kept_fields(base, definition):
     """Return of an app what can stay beside what is wanted."""
-    ruled_out = {"cmd"} if wanted.get("args") else {"args"} if "cmd" in wanted else set()
-    kept = {key: value for key, value in base.items() if key not in ruled_out}
-    if "networks" in wanted:
-        if _modes(wanted) != {"host"}:
-            kept.pop("portDefinitions", None)
-            kept.pop("requirePorts", None)
-        elif kept.get("container"):
-            kept["container"] = {
-                key: value for key, value in kept["container"].items() if key != "portMappings"
+    ruled_out = {"cmd"} if definition.get("args") else {"args"} if "cmd" in definition else set()
+    fields = {key: value for key, value in base.items() if key not in ruled_out}
+    if "networks" in definition:
+        if _modes(definition) != {"host"}:
+            fields.pop("portDefinitions", None)
+            fields.pop("requirePorts", None)
+        elif fields.get("container"):
+            fields["container"] = {
+                key: value for key, value in fields["container"].items() if key != "portMappings"
             }
-    return kept
+    return fields
 
 
 def _sendable(app, version):
@@ -1016,7 +1059,9 @@ def _older(app, version):
         network = networks[0]
         mode = network.get("mode", "container")
         if docker and container.get("type") != "MESOS":
-            docker["network"] = next(older for older, newer in MODES.items() if newer == mode)
+            docker["network"] = next(
+                older for older, newer in NETWORK_MODES.items() if newer == mode
+            )
         elif mode == "container/bridge":
             raise ValueError("networks: container/bridge without Docker needs Marathon 1.5")
         if mode == "container" or network.get("labels"):
@@ -1045,7 +1090,8 @@ def _discovery(mappings):
             or "name" not in mapping
         ):
             raise ValueError(
-                "container.portMappings: without Docker and before Marathon 1.5 they have a name, and no host or service port"
+                "container.portMappings: without Docker and before Marathon 1.5 "
+                "they have a name, and no host or service port"
             )
     return {
         "ports": [
@@ -1060,9 +1106,9 @@ def _discovery(mappings):
     }
 
 
-def _conceded(old, new, version):
-    """Take over from an app what the other one leaves to Marathon."""
-    _conceded_networks(old, new)
+def _with_chosen_values(old, new, version):
+    """Copy the values that Marathon chose from the old app."""
+    _with_chosen_networks(old, new)
     for theirs, ours in zip(old.get("portDefinitions", ()), new.get("portDefinitions", ())):
         ours["port"] = ours["port"] or theirs["port"]
     mappings = [(app.get("container") or {}).get("portMappings", ()) for app in (old, new)]
@@ -1082,7 +1128,7 @@ def _conceded(old, new, version):
     return new
 
 
-def _conceded_networks(old, new):
+def _with_chosen_networks(old, new):
     for theirs, ours in zip(old["networks"], new["networks"]):
         if (
             ours["mode"] == theirs["mode"] == "container"
@@ -1094,7 +1140,7 @@ def _conceded_networks(old, new):
 
 
 def _changes(old, new, path="", key=""):
-    """Return old and new value of each deepest place that differs."""
+    """Return old and new value of each path that differs."""
     if old == new:
         return {}
     if isinstance(old, dict) and isinstance(new, dict):
@@ -1103,14 +1149,16 @@ def _changes(old, new, path="", key=""):
         pairs = [(str(number), *pair) for number, pair in enumerate(zip(old, new))]
     else:
         return {path: {"old": old, "new": new}}
-    found = {}
+    changes = {}
     for name, *pair in pairs:
-        found.update(_changes(*pair, f"{path}/{name.replace('~', '~0').replace('/', '~1')}", name))
-    return found
+        changes.update(
+            _changes(*pair, f"{path}/{name.replace('~', '~0').replace('/', '~1')}", name)
+        )
+    return changes
 
 
 def _objects(value):
-    return isinstance(value, list) and all(isinstance(each, dict) for each in value)
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
 
 # --- pods ---
@@ -1120,15 +1168,15 @@ def _without_version(pod):
     return {key: value for key, value in pod.items() if key != "version"}
 
 
-def _together_pod(current, desired, mode, unset):
-    base, wanted = (
+def _combine_pod(current, desired, mode, unset):
+    base, definition = (
         _without_version(_plain(current)),
         _without_version(_texts(_plain(desired), "pod")),
     )
     _expect_mode(mode)
-    for key in set(unset) & wanted.keys():
+    for key in set(unset) & definition.keys():
         raise ValueError(f"{key}: both given and to be unset")
-    kept = (
+    base_fields = (
         base
         if mode == "merge"
         else {
@@ -1137,7 +1185,7 @@ def _together_pod(current, desired, mode, unset):
             if key in base
         }
     )
-    return {key: value for key, value in {**kept, **wanted}.items() if key not in unset}
+    return {key: value for key, value in {**base_fields, **definition}.items() if key not in unset}
 
 
 def _filled_pod(pod, version):
@@ -1158,7 +1206,9 @@ def _filled_pod(pod, version):
         **pod,
         "networks": networks,
         "volumes": volumes,
-        "containers": [_pod_container(each, in_container) for each in pod.get("containers", ())],
+        "containers": [
+            _pod_container(container, in_container) for container in pod.get("containers", ())
+        ],
         "scaling": {"kind": "fixed", "instances": 1, **pod.get("scaling", {})},
         "executorResources": {**EXECUTOR, **pod.get("executorResources", {})},
         "scheduling": {
@@ -1185,7 +1235,7 @@ def _filled_pod(pod, version):
     return filled
 
 
-def _pod_container(given, in_container):
+def _pod_container(definition, in_container):
     endpoint = {
         "protocol": [],
         "labels": {},
@@ -1195,18 +1245,23 @@ def _pod_container(given, in_container):
     container = {
         "environment": {},
         "labels": {},
-        **given,
-        "resources": {**RESOURCES, **given.get("resources", {})},
-        "endpoints": [{**endpoint, **each} for each in given.get("endpoints", ())],
-        "volumeMounts": [{"readOnly": False, **each} for each in given.get("volumeMounts", ())],
-        "artifacts": [{**FETCH, **each} for each in given.get("artifacts", ())],
+        **definition,
+        "resources": {**RESOURCES, **definition.get("resources", {})},
+        "endpoints": [{**endpoint, **part} for part in definition.get("endpoints", ())],
+        "volumeMounts": [
+            {"readOnly": False, **part} for part in definition.get("volumeMounts", ())
+        ],
+        "artifacts": [{**FETCH, **part} for part in definition.get("artifacts", ())],
     }
-    if "image" in given:
-        container["image"] = {"forcePull": False, "labels": {}, **given["image"]}
-    if "healthCheck" in given:
-        container["healthCheck"] = {**POD_HEALTH_CHECK, **given["healthCheck"]}
-        if "http" in given["healthCheck"]:
-            container["healthCheck"]["http"] = {"scheme": "HTTP", **given["healthCheck"]["http"]}
+    if "image" in definition:
+        container["image"] = {"forcePull": False, "labels": {}, **definition["image"]}
+    if "healthCheck" in definition:
+        container["healthCheck"] = {**POD_HEALTH_CHECK, **definition["healthCheck"]}
+        if "http" in definition["healthCheck"]:
+            container["healthCheck"]["http"] = {
+                "scheme": "HTTP",
+                **definition["healthCheck"]["http"],
+            }
     if not container.get("tty"):
         container.pop("tty", None)
     return container
@@ -1215,35 +1270,38 @@ def _pod_container(given, in_container):
 # --- what is surely wrong ---
 
 
-def _app_faults(config, version):
-    yield from _faults(config, "app", "")
-    given = {key for key, value in config.items() if value}
-    for key in sorted(given & SINCE.keys()):
+def _app_errors(config, version):
+    yield from _errors(config, "app", "")
+    declared = {key for key, value in config.items() if value}
+    for key in sorted(declared & SINCE.keys()):
         if version < SINCE[key]:
-            yield f"{key}: needs Marathon {_dotted(SINCE[key])}; {_dotted(version)} would take it in silence and lose it"
-    yield from _id_faults(config, version)
-    if given >= {"cmd", "args"}:
+            yield (
+                f"{key}: needs Marathon {_version_text(SINCE[key])}; {_version_text(version)} "
+                "would take it in silence and lose it"
+            )
+    yield from _id_errors(config, version)
+    if declared >= {"cmd", "args"}:
         yield "cmd and args: give one of them"
     if config.get("cmd") is not None and len(_text(config["cmd"])) < (
         2 if version >= (1, 5) else 1
     ):
         yield "cmd: Marathon takes no command of a single character, or of none"
-    if given >= {"uris", "fetch"}:
+    if declared >= {"uris", "fetch"}:
         yield "uris and fetch: give one of them, best fetch"
-    if given >= {"ports", "portDefinitions"} and config["ports"] != [
-        each.get("port", 0) for each in config["portDefinitions"]
+    if declared >= {"ports", "portDefinitions"} and config["ports"] != [
+        entry.get("port", 0) for entry in config["portDefinitions"]
     ]:
         yield "ports and portDefinitions: give one of them, best portDefinitions"
-    if config.get("ipAddress") is not None and given & {"ports", "portDefinitions"}:
+    if config.get("ipAddress") is not None and declared & {"ports", "portDefinitions"}:
         yield "ipAddress: an app with an address of its own has no ports or portDefinitions"
-    yield from _container_faults(config, given, version)
-    for number, each in enumerate(config.get("healthChecks") or ()):
-        if (each.get("protocol") == "COMMAND") != bool(each.get("command")):
+    yield from _container_errors(config, declared, version)
+    for number, entry in enumerate(config.get("healthChecks") or ()):
+        if (entry.get("protocol") == "COMMAND") != bool(entry.get("command")):
             yield f"healthChecks[{number}]: protocol COMMAND and command belong together"
-        if version < (1, 4) and each.get("protocol", "").startswith("MESOS_"):
-            yield f"healthChecks[{number}]: {each['protocol']} needs Marathon 1.4"
+        if version < (1, 4) and entry.get("protocol", "").startswith("MESOS_"):
+            yield f"healthChecks[{number}]: {entry['protocol']} needs Marathon 1.4"
     if version < (1, 3) and any(
-        {"destPath", "outputFile"} & each.keys() for each in config.get("fetch") or ()
+        {"destPath", "outputFile"} & entry.keys() for entry in config.get("fetch") or ()
     ):
         yield "fetch: destPath needs Marathon 1.3"
     if version < (1, 5):
@@ -1253,21 +1311,27 @@ def _app_faults(config, version):
             yield str(error)
 
 
-def _dotted(version):
+def _version_text(version):
     return ".".join(map(str, version))
 
 
-def _container_faults(config, given, version):
-    """Yield what does not go together in container and networks."""
+def _container_errors(config, declared_fields, version):
+    """Yield conflicts between container and networks."""
     container = config.get("container") or {}
     docker = container.get("docker") or {}
     network = docker.get("network")
-    if "networks" in given and (network or config.get("ipAddress") is not None):
-        yield f"networks and {'container.docker.network' if network else 'ipAddress'}: the new and the old way to say it; give one of them"
+    if "networks" in declared_fields and (network or config.get("ipAddress") is not None):
+        yield (
+            f"networks and {'container.docker.network' if network else 'ipAddress'}: "
+            "the new and the old way to say it; give one of them"
+        )
     if network == "NONE" and version >= (1, 5):
         yield "container.docker.network: NONE is not known from Marathon 1.5 on"
     if docker.get("portMappings") and container.get("portMappings"):
-        yield "container.docker.portMappings and container.portMappings: give one of them, best the latter"
+        yield (
+            "container.docker.portMappings and container.portMappings: "
+            "give one of them, best the latter"
+        )
     if (
         config.get("container") is not None
         and container.get("type", "DOCKER") == "DOCKER"
@@ -1276,78 +1340,94 @@ def _container_faults(config, given, version):
         yield "container: one of type DOCKER, which is the default, has docker.image; is it MESOS?"
 
 
-def _pod_faults(config, version):
-    yield from _faults(config, "pod", "")
-    yield from _id_faults(config, version)
+def _pod_errors(config, version):
+    yield from _errors(config, "pod", "")
+    yield from _id_errors(config, version)
 
 
-def _id_faults(config, version):
-    """Yield what is wrong with the id, and with those of dependencies."""
-    named = [("id", config["id"])] if config.get("id") is not None else []
-    for key, identifier in named + [
-        ("dependencies", each) for each in config.get("dependencies") or ()
+def _id_errors(config, version):
+    """Yield errors in the id and in dependencies."""
+    ids = [("id", config["id"])] if config.get("id") is not None else []
+    for key, identifier in ids + [
+        ("dependencies", dependency) for dependency in config.get("dependencies") or ()
     ]:
         segments = [segment for segment in str(identifier).split("/") if segment]
         if not segments:
             yield f"{key}: {identifier!r} is no app; an id is such as /shop/cart"
         elif {".", ".."} & set(segments):
-            yield f"{key}: {identifier!r} is relative, and versions differ in to what; write it from the root, such as /shop/cart"
+            yield (
+                f"{key}: {identifier!r} is relative, and versions differ in to what; "
+                "write it from the root, such as /shop/cart"
+            )
         elif not all(map(SEGMENT.fullmatch, segments)):
-            yield f"{key}: {identifier!r} is no id: between slashes a-z, 0-9, hyphens inside and dots, no upper case"
+            yield (
+                f"{key}: {identifier!r} is no id: between slashes a-z, 0-9, "
+                "hyphens inside and dots, no upper case"
+            )
         elif key == "id" and version >= (1, 8) and segments[-1] in RESERVED:
-            yield f"{key}: {identifier!r} ends with {segments[-1]}, which Marathon 1.8 and later keep for themselves"
+            yield (
+                f"{key}: {identifier!r} ends with {segments[-1]}, "
+                "which Marathon 1.8 and later keep for themselves"
+            )
 
 
-def _faults(value, kind, path):
-    """Yield where something is of the wrong type, of no known name, or what YAML may have changed. Values of env are not told."""
+def _errors(value, kind, path):
+    """
+    Yield unknown fields, wrong types, and values that YAML may have converted. Messages do not
+    contain values of env.
+    """
     if isinstance(kind, list):
         if not isinstance(value, (list, tuple)):
-            yield f"{path}: {_shown(value)} should be a list"
+            yield f"{path}: {_describe(value)} should be a list"
             return
-        for number, each in enumerate(value):
-            yield from _faults(each, kind[0], f"{path}[{number}]")
-    elif kind == "any" or (kind in WORDS and value == WORDS[kind]):
+        for number, item in enumerate(value):
+            yield from _errors(item, kind[0], f"{path}[{number}]")
+    elif kind == "any" or (kind in SPECIAL_TEXTS and value == SPECIAL_TEXTS[kind]):
         return
     elif kind in SCALARS:
         fits, should = SCALARS[kind]
         if not fits(value):
-            yield f"{path}: {_shown(value)} should be {should}"
+            yield f"{path}: {_describe(value)} should be {should}"
         elif value not in CHOICES.get(kind, (value,)):
             yield f"{path}: {value!r} is none of {', '.join(CHOICES[kind])}"
     elif kind == "constraint":
         if not isinstance(value, (list, tuple)) or not 2 <= len(value) <= 3:
-            yield f"{path}: {_shown(value)} should be a list of two or three, such as [hostname, UNIQUE]"
+            yield (
+                f"{path}: {_describe(value)} "
+                "should be a list of two or three, such as [hostname, UNIQUE]"
+            )
             return
-        for each, part in zip(value, ("text", "operator", "text")):
-            yield from _faults(each, part, path)
+        for item, part in zip(value, ("text", "operator", "text")):
+            yield from _errors(item, part, path)
     elif not isinstance(value, Mapping):
-        yield f"{path or 'config'}: {_shown(value)} should be a mapping{', such as {cmd: sleep 100}' if not path else ''}"
+        example = "" if path else ", such as {cmd: sleep 100}"
+        yield f"{path or 'config'}: {_describe(value)} should be a mapping{example}"
     elif kind in ("values", "environment"):
-        for name, each in value.items():
+        for name, item in value.items():
             if not (isinstance(name, str) or _is_whole(name)):
-                yield f"{path}: the name {_shown(name)} should be text; put it in quotes"
-            secret = kind == "environment" and isinstance(each, Mapping) and set(each) == {"secret"}
-            yield from _faults(each["secret"] if secret else each, "text", f"{path}.{name}")
+                yield f"{path}: the name {_describe(name)} should be text; put it in quotes"
+            secret = kind == "environment" and isinstance(item, Mapping) and set(item) == {"secret"}
+            yield from _errors(item["secret"] if secret else item, "text", f"{path}.{name}")
     else:
-        for name, each in value.items():
-            yield from _field_faults(OBJECTS[kind], f"{path}." if path else "", name, each)
+        for name, item in value.items():
+            yield from _field_errors(OBJECTS[kind], f"{path}." if path else "", name, item)
 
 
-def _field_faults(fields, prefix, name, value):
+def _field_errors(fields, prefix, name, value):
     if name not in fields:
         near = difflib.get_close_matches(str(name), fields, 1)
         yield f"{prefix}{name}: there is no such field" + (f"; is it {near[0]}?" if near else "")
     elif value is not None:
-        yield from _faults(value, fields[name], f"{prefix}{name}")
-    elif name not in NULLED and (
+        yield from _errors(value, fields[name], f"{prefix}{name}")
+    elif name not in NULLABLE_LISTS and (
         isinstance(fields[name], list) or fields[name] in ("values", "environment")
     ):
         empty = "[]" if isinstance(fields[name], list) else "{}"
         yield f"{prefix}{name}: nothing stands there; leave it out, or write {empty}"
 
 
-def _shown(value):
-    """Say what stands there: numbers and the like as they are, of all else only what it is."""
+def _describe(value):
+    """Describe a value: a number or boolean itself, otherwise only its type."""
     if value is None:
         return "nothing"
     if isinstance(value, (bool, int, float)):
@@ -1370,10 +1450,10 @@ def _is_number(value):
 
 
 def _is_text(value):
-    whole = isinstance(value, int) and not isinstance(value, bool)
+    is_integer = isinstance(value, int) and not isinstance(value, bool)
     return (
         isinstance(value, str)
-        or whole
+        or is_integer
         or (isinstance(value, datetime.date) and not isinstance(value, datetime.datetime))
     )
 

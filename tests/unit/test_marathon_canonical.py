@@ -126,7 +126,7 @@ def test_what_is_sent_is_what_is_desired_and_in_the_form_of_the_version(case, ve
     current, desired = returned(case, version), {**POSTED[case], "labels": {"owner": "b"}}
     for body in (app.merged(current, desired, version), app.prepared(desired, version)):
         assert app.diff(body, desired, version, "replace") == {}
-        assert not body.keys() & {*app.OWNED, "uris", "ports", "storeUrls"}
+        assert not body.keys() & {*app.RUNTIME_FIELDS, "uris", "ports", "storeUrls"}
         if app.release(version) < (1, 5):
             assert "networks" not in body and "portMappings" not in (body.get("container") or {})
         else:
@@ -1059,7 +1059,7 @@ def variants(value):
 @pytest.mark.parametrize("case, version", possible())
 def test_what_surely_stands_is_neither_refused_nor_different(case, version):
     current = returned(case, version)
-    whole = {name: value for name, value in current.items() if name not in app.OWNED}
+    whole = {name: value for name, value in current.items() if name not in app.RUNTIME_FIELDS}
     for desired in (POSTED[case], whole):
         for each in (each for each in (desired, *variants(desired)) if isinstance(each, dict)):
             if app.stands(current, each, app.release(version)):
