@@ -1,10 +1,11 @@
 """
-Promises about Marathon: a leader that answers, and apps and pods that are as declared.
+States for Marathon: wait for a leader, and manage apps, groups and pods.
 
-Each reads, compares, says what differs, changes that and reads it back. Changes are ``{path: {"old": ..., "new": ...}}``, with
-paths such as ``/labels/team``; an app or pod as a whole is ``/``. States about several apps have such changes for each id:
-``{"/web": {"/labels/team": {...}}}``. With ``test=True`` they are the same, and nothing is sent. What all states have in common
-is told at ``marathon.app_present``.
+Each state reads, compares, reports the differences, changes them and reads them back. Changes are
+``{path: {"old": ..., "new": ...}}``, with paths such as ``/labels/team``; the path of a whole app
+or pod is ``/``. States for several apps report such changes by id: ``{"/web": {"/labels/team":
+{...}}}``. With ``test=True`` they report the same changes and send nothing.
+``marathon.app_present`` documents the arguments that all states share.
 """
 
 import difflib
@@ -22,28 +23,29 @@ importlib.reload(_declared)
 importlib.reload(_ready)
 importlib.reload(_marathon_apps)
 
-INTERVAL = 0.5  # seconds between two looks at a deployment or at a lock
-PATIENT = 60  # times that a question which nobody answered is asked again, once something has begun
-# What says how many instances there are.
-AMOUNT = {"app": "instances", "pod": "scaling"}
+WAIT_INTERVAL = 0.5  # seconds between two requests
+WAIT_RETRIES = 60  # retries of an unanswered request after a deployment has started
+# The field with the number of instances.
+SCALING_FIELDS = {"app": "instances", "pod": "scaling"}
 RESTARTS = ("app_present", "app_running", "app_restarted")
 ALL_VERSIONS = "99.0"
-MANY = ("apps_present", "group_present", "group_absent")  # their changes stand below ids
+MULTIPLE_APP_STATES = ("apps_present", "group_present", "group_absent")  # their changes are by id
 
 
 def __virtual__():
-    """Say why where the module that this one asks is not there."""
+    """Return the reason if the execution module is missing."""
     if "marathon.leader" in __salt__:
         return True
     return (
         False,
-        "The execution module marathon of this repository is not loaded (on a proxy minion for Marathon that of Salt is)",
+        "The execution module marathon of this repository is not loaded. On a proxy minion for "
+        "Marathon, Salt loads its own module of that name",
     )
 
 
 def available(name, url=None, timeout=120):
     """
-    Wait until Marathon has a leader that answers. Changes nothing.
+    Wait until Marathon has a leader that responds. Changes nothing.
 
     .. code-block:: yaml
 
@@ -53,26 +55,25 @@ def available(name, url=None, timeout=120):
             - timeout: 120
 
     name
-        Free text.
+        Any text.
 
     url
-        Where the servers are: a URL, several with commas, or a list. If not given the setting ``marathon:url`` counts, else
-        ``http://127.0.0.1:8080``. One of them is enough that answers; those that do not lead ask the leader.
+        URLs of the servers: one, several separated by commas, or a list. Default: the setting
+        ``marathon:url``, otherwise ``http://127.0.0.1:8080``. One server that responds is enough;
+        servers that do not lead query the leader.
 
     timeout
-        Seconds. 0: ask once.
+        Seconds to wait, default 120. 0: check once.
 
-    Fails with what each server last said.
+    Fails with the last error of each server.
     """
     leader = __salt__["marathon.leader"]
 
-    def question(seconds):
-        found = leader(url=url, timeout=seconds)
-        return True, f"{found['url']} leads"
+    def check(seconds):
+        address = leader(url=url, timeout=seconds)
+        return True, f"{address['url']} leads"
 
-    return _ready.wait_until_ready(
-        name, "a leader of Marathon", question, timeout, __opts__["test"]
-    )
+    return _ready.wait_until_ready(name, "a leader of Marathon", check, timeout, __opts__["test"])
 
 
 def app_present(
@@ -91,8 +92,9 @@ def app_present(
     **connection,
 ):
     """
-    Keep an app as it is declared. Defaults, and what Marathon fills in, are no difference. Anything that differs but
-    ``instances`` restarts the tasks of the app. Restarts it, too, if something watched changes and the app does not.
+    Ensure that an app exists as declared. Defaults and values that Marathon fills in are not
+    differences. A change of any field except ``instances`` restarts the tasks. A watched change
+    restarts an app that is otherwise unchanged.
 
     .. code-block:: yaml
 
@@ -114,49 +116,53 @@ def app_present(
         Id of the app, such as ``/shop/cart``; the slash at its beginning may be left out.
 
     config
-        The fields of the app, a mapping as in Marathon's JSON; the older forms are understood, too. Or the file that has them:
-        ``salt://apps/web.yaml`` or ``.json``, taken as it is, without Jinja. Or where in pillar they are, ``pillar:apps:web``, which
-        keeps secrets out of the arguments of the state. Fields may also be arguments of the state, beside it or in its place:
-        those that ``marathon.fields`` lists.
+        Fields of the app, a mapping as in Marathon's JSON; deprecated forms are accepted. Or a file
+        with the fields, ``salt://apps/web.yaml`` or ``.json``, which is not rendered with Jinja. Or
+        a place in pillar, ``pillar:apps:web``, which keeps secrets out of the state's arguments.
+        The fields that ``marathon.fields`` lists can also be arguments of the state, with or
+        without ``config``.
 
-        Text that YAML takes for something else is refused where that is seen: ``DEBUG: yes``, ``VERSION: 1.10``. An SLS does
-        not tell ``0644`` from ``644``, nor ``22:22`` from ``1342``: they need quotes there; in a file they are refused.
+        Text that YAML converts to another type is rejected if that can be detected: ``DEBUG: yes``,
+        ``VERSION: 1.10``. In an SLS, ``0644`` and ``22:22`` need quotes, since they arrive as
+        numbers; in a file they are rejected.
 
     mode
-        ``merge`` (default): only the fields that are given count. ``replace``: all of them, except ``instances`` and ``role`` if
-        they are not given.
+        ``merge`` (default): manage only the declared fields. ``replace``: reset all others to their
+        defaults, except ``instances`` and ``role``.
 
     unset
-        Names of fields to be removed, a list. Default none.
+        List of fields to remove. Default: none.
 
     instances_managed
-        False: ``instances`` counts for an app that is made, and not any more afterwards, as something else scales it. Default
-        True.
+        False: set ``instances`` only when the app is created, because something else scales it.
+        Default True.
 
     force
-        True: a deployment that is under way for the same is given up for this. Default False: the state fails then, with the
-        ids of those.
+        True: cancel a running deployment of the same app. Default False: fail with the ids of the
+        running deployments.
 
     wait
-        True: wait until the deployment is over, and fail if it was cancelled, or failed, or the time is over. An app that is as
-        declared while its deployment is under way is waited for, too. Default False: Marathon has only begun.
+        True: wait until the deployment ends, and fail if it is cancelled, fails or exceeds
+        ``timeout``. An unchanged app with a running deployment is waited for, too. Default False:
+        do not wait for the deployment.
 
     timeout
         Seconds to wait for the deployment, 1 to 3600, default 300.
 
     rollback
-        True: if the deployment fails, or the time is over, it is undone, which takes up to ``timeout`` seconds more: the app is
-        what it was before, or gone if it was new. The state fails nevertheless. Needs ``wait``. Default False: it is left as it
-        is.
+        True: revert a deployment that fails or exceeds ``timeout``, which takes up to ``timeout``
+        seconds more. An app that was new is deleted. The state fails nevertheless. Requires
+        ``wait``. Default False: leave it as it is.
 
     wait_for_lock
-        Seconds to try again while another deployment locks the app, up to 3600, default 0.
+        Seconds to retry while another deployment locks the app, 0 to 3600, default 0.
 
     show_secrets
-        True: values in the changes that look like secrets are shown. Default False: they are ``***``.
+        True: report values that look like secrets. Default False: replace them with ``***``.
 
     profile, connection
-        Where and how to ask: see ``marathon.connection`` of the execution module; only ``timeout`` is another one here.
+        Connection settings: see ``marathon.connection`` of the execution module. Only ``timeout``
+        has a different meaning here.
     """
     marathon = _Marathon(
         "app", name, force, wait, timeout, wait_for_lock, profile, connection, takes_fields=True
@@ -175,7 +181,7 @@ def app_absent(
     **connection,
 ):
     """
-    Keep an app away: delete it and its tasks.
+    Ensure that an app does not exist: delete it and its tasks.
 
     .. code-block:: yaml
 
@@ -203,8 +209,8 @@ def app_running(
     **connection,
 ):
     """
-    Keep an app from being suspended. It has to be there. One that has instances keeps their number. Restarts it if something
-    watched changes and it was not suspended.
+    Ensure that an existing app is not suspended. An app with instances keeps their number. A
+    watched change restarts an app that was not suspended.
 
     .. code-block:: yaml
 
@@ -217,7 +223,7 @@ def app_running(
         Id of the app.
 
     instances
-        How many instances an app gets that has none: a whole number, 1 or more. Default 1.
+        Number of instances for a suspended app: a whole number, 1 or more. Default 1.
 
     force, wait, timeout, wait_for_lock, profile, connection
         See ``marathon.app_present``.
@@ -230,7 +236,7 @@ def app_suspended(
     name, force=False, wait=False, timeout=300, wait_for_lock=0, profile=None, **connection
 ):
     """
-    Keep an app without instances. It has to be there.
+    Ensure that an existing app is suspended, which means without instances.
 
     .. code-block:: yaml
 
@@ -258,7 +264,8 @@ def app_scaled(
     **connection,
 ):
     """
-    Keep an app at a number of instances. It has to be there. None of those that stay restarts.
+    Ensure that an existing app has a number of instances. The remaining instances are not
+    restarted.
 
     .. code-block:: yaml
 
@@ -283,7 +290,7 @@ def app_restarted(
     name, force=False, wait=False, timeout=300, wait_for_lock=0, profile=None, **connection
 ):
     """
-    Replace all tasks of an app by new ones if something that this watches changed. Changes nothing otherwise.
+    Replace all tasks of an app if a watched state changed. Changes nothing otherwise.
 
     .. code-block:: yaml
 
@@ -293,15 +300,15 @@ def app_restarted(
             - watch:
               - file: /srv/web/settings.json
 
-    With ``onchanges`` in place of ``watch`` it does the same.
+    ``onchanges`` works as well as ``watch``.
 
     name
-        Id of the app. It has to be there when it is restarted.
+        Id of the app. It must exist when it is restarted.
 
     force, wait, timeout, wait_for_lock, profile, connection
         See ``marathon.app_present``.
     """
-    # Salt calls mod_watch for watch and listen; with onchanges it comes here, and only if there are changes.
+    # Salt calls mod_watch for watch and listen, but this function for onchanges.
     if __low__.get("onchanges") or __low__.get("onchanges_any"):
         return mod_watch(
             name, "app_restarted", force, wait, timeout, wait_for_lock, profile, **connection
@@ -332,8 +339,8 @@ def mod_watch(
     **connection,
 ):
     """
-    Restart an app, as something changed that ``marathon.app_present``, ``marathon.app_running`` or ``marathon.app_restarted``
-    watches. Called by Salt, with all arguments of these.
+    Restart an app after a change that ``marathon.app_present``, ``marathon.app_running`` or
+    ``marathon.app_restarted`` watches. Called by Salt, with all arguments of that state.
 
     .. code-block:: yaml
 
@@ -343,11 +350,12 @@ def mod_watch(
               - file: /srv/web/settings.json
     """
     if sfun not in RESTARTS:
+        supported = [f"marathon.{state}" for state in RESTARTS]
         return {
             "name": name,
             "result": False,
             "changes": {},
-            "comment": f"watch: marathon.{sfun} cannot watch; {', '.join(f'marathon.{each}' for each in RESTARTS)} can",
+            "comment": f"watch: marathon.{sfun} cannot watch; {', '.join(supported)} can",
         }
     marathon = _Marathon(
         "app",
@@ -395,7 +403,8 @@ def pod_present(
     **connection,
 ):
     """
-    Keep a pod as it is declared. Anything that differs but ``scaling`` restarts its instances. Needs Marathon 1.4.
+    Ensure that a pod exists as declared. A change of any field except ``scaling`` restarts its
+    instances. Requires Marathon 1.4.
 
     .. code-block:: yaml
 
@@ -411,13 +420,14 @@ def pod_present(
         Id of the pod.
 
     config
-        The fields of the pod, a mapping as in Marathon's JSON, or a file that has them, or both, as of an app.
+        Fields of the pod, a mapping as in Marathon's JSON, or a source as in
+        ``marathon.app_present``.
 
     mode, unset
-        As of an app; ``replace`` keeps ``scaling`` and ``role`` if they are not given.
+        See ``marathon.app_present``; ``replace`` keeps ``scaling`` and ``role``.
 
     instances_managed
-        False: ``scaling`` counts for a pod that is made, and not any more afterwards. Default True.
+        False: set ``scaling`` only when the pod is created. Default True.
 
     force, wait, timeout, wait_for_lock, show_secrets, profile, connection
         See ``marathon.app_present``.
@@ -439,7 +449,7 @@ def pod_absent(
     **connection,
 ):
     """
-    Keep a pod away: delete it and its instances. Needs Marathon 1.4.
+    Ensure that a pod does not exist: delete it and its instances. Requires Marathon 1.4.
 
     .. code-block:: yaml
 
@@ -473,8 +483,9 @@ def apps_present(
     **connection,
 ):
     """
-    Keep many apps as they are declared: one read, and one deployment for all that differ. Marathon starts what others depend on
-    before these. Changes are told by app: ``{"/web": {"/labels/team": {"old": "a", "new": "b"}}}``.
+    Ensure that several apps exist as declared, with one read and one deployment. Marathon starts
+    dependencies first. Changes are reported by app: ``{"/web": {"/labels/team": {"old": "a", "new":
+    "b"}}}``.
 
     .. code-block:: yaml
 
@@ -491,26 +502,27 @@ def apps_present(
             - wait: True
 
     name
-        Free text.
+        Any text.
 
     apps
-        Ids of apps to their fields: a mapping each, or the file or place in pillar that has them, as of
-        ``marathon.app_present``. What an app depends on has to be there, or be declared, too; a circle of those is refused.
+        Mapping of ids to the fields of each app, or to a source as for ``config`` of
+        ``marathon.app_present``. Dependencies must exist or be declared, and must not be circular.
 
     mode, instances_managed
-        As of ``marathon.app_present``, for all of them.
+        See ``marathon.app_present``; they apply to all apps.
 
     purge
-        True: apps that have the label of this owner, and are not declared, are deleted; nothing else ever is. They go after
-        the others were sent and, with ``wait``, run. Default False: they stay.
+        True: delete undeclared apps with the label of this owner, and nothing else. They are
+        deleted after the other apps are deployed. Default False: keep them.
 
     owner
-        Whose the apps are, text, default ``salt``: each gets the label ``MANAGED_BY`` with it. An app that has that of another
-        is refused. On an app that is there already the label is a change as any other, which restarts its tasks.
+        Owner of the apps, text, default ``salt``. Each app gets the label ``MANAGED_BY`` with this
+        value. The state fails if an app has another owner. Adding the label to an existing app
+        restarts its tasks.
 
     rollback
-        True: if the deployment fails, or the time is over, all apps are what they were before, or gone if they were new, and
-        none is purged. Needs ``wait``. Default False.
+        True: if the deployment fails or exceeds ``timeout``, revert all apps, delete new ones and
+        purge none. Requires ``wait``. Default False.
 
     force, wait, timeout, wait_for_lock, show_secrets, profile, connection
         See ``marathon.app_present``.
@@ -537,7 +549,7 @@ def apps_present(
         declared = _marathon_apps.load_members(apps, "apps", _load)
         current = _marathon_apps.Current(marathon)
         current.read_apps()
-        wanted = {
+        owned_apps = {
             id: _marathon_apps.with_owner(
                 id, config, current.apps.get(id), mode, instances_managed, owner
             )
@@ -548,7 +560,7 @@ def apps_present(
             for id, app in current.apps.items()
             if purge and id not in declared and _marathon_apps.owner_of(app) == owner
         }
-        return _marathon_apps.Declared(wanted, {}), current, deletions, mode
+        return _marathon_apps.Declared(owned_apps, {}), current, deletions, mode
 
     return _keep(marathon, read, f"{name}: all is as declared", show_secrets, rollback)
 
@@ -568,9 +580,10 @@ def group_present(
     **connection,
 ):
     """
-    Keep a group, and what is declared of it. What is not declared stays unless it is to be purged: Marathon's own PUT of a group
-    deletes that, so none is made with apps or groups in it. Changes are told by app and group:
-    ``{"/shop/db": {"/mem": {"old": 32, "new": 64}}, "/shop": {"/dependencies": {...}}}``.
+    Ensure that a group exists with its declared contents. Undeclared contents are kept unless
+    ``purge`` is set: Marathon's PUT of a group would delete them, so it is never sent with apps or
+    groups. Changes are reported by app and group: ``{"/shop/db": {"/mem": {"old": 32, "new": 64}},
+    "/shop": {"/dependencies": {...}}}``.
 
     .. code-block:: yaml
 
@@ -588,23 +601,25 @@ def group_present(
             - dependencies: [/net]
 
     name
-        Id of the group. ``/`` is refused.
+        Id of the group. ``/`` is not allowed.
 
     apps
-        Apps of the group: ids to their fields, or a list as in Marathon's JSON, each with its ``id``. Only the fields that are
-        given count. Each may be a file, as of ``marathon.app_present``. Default None: nothing is said of them.
+        Apps of the group: ids mapped to fields, or a list with an ``id`` in each, as in Marathon's
+        JSON. Only declared fields are managed. Each app can be a source as in
+        ``marathon.app_present``. Default None: apps are not managed.
 
     groups
-        Groups in the group: ids to ``apps``, ``groups`` and ``dependencies`` of theirs, or a list of these, each with its
-        ``id``. Default None: nothing is said of them.
+        Subgroups: ids mapped to ``apps``, ``groups`` and ``dependencies``, or a list with an ``id``
+        in each. Default None: subgroups are not managed.
 
     dependencies
-        Ids of apps and groups that start before those of the group, a list. What does not begin with a slash is in the group.
-        Default None: they stay.
+        List of ids of apps and groups that start before this group. Ids without a leading slash are
+        relative to the group. Default None: dependencies are not managed.
 
     purge
-        True: where ``apps`` are given others are deleted, where ``groups`` are given others are, with all that is in them. Pods
-        of the group itself stay. The changes tell each of them. Default False: they stay.
+        True: delete undeclared apps if ``apps`` is set, and undeclared subgroups with their
+        contents if ``groups`` is set. Pods of the group itself are kept. Each deletion is in the
+        changes. Default False: keep them.
 
     force, wait, timeout, wait_for_lock, show_secrets, profile, connection
         See ``marathon.app_present``.
@@ -627,7 +642,7 @@ def group_present(
         current.read_apps()
         current.read_groups()
         for id in groups_by_id.keys() - current.groups.keys():
-            marathon.call("group_exists", id)  # refuses what is no id
+            marathon.call("group_exists", id)  # rejects an invalid id
         deletions = current.undeclared_deletion(groups_by_id) if purge else {}
         return declared, current, deletions, "merge"
 
@@ -645,7 +660,8 @@ def group_absent(
     **connection,
 ):
     """
-    Keep a group away: delete it with all apps, pods and groups in it. The changes tell each of them.
+    Ensure that a group does not exist: delete it with all apps, pods and groups in it. Each
+    deletion is in the changes.
 
     .. code-block:: yaml
 
@@ -653,7 +669,7 @@ def group_absent(
           marathon.group_absent: []
 
     name
-        Id of the group. ``/`` is refused: that is everything.
+        Id of the group. ``/`` is not allowed, as it contains everything.
 
     force, wait, timeout, wait_for_lock, show_secrets, profile, connection
         See ``marathon.app_present``.
@@ -678,7 +694,7 @@ def group_absent(
 
 
 class _Marathon:
-    """An app, pod or group of a Marathon, or several: how to read them, to write them and to wait for them."""
+    """Read and write apps, pods or groups for one state, and wait for their deployments."""
 
     def __init__(
         self,
@@ -699,19 +715,19 @@ class _Marathon:
             timeout,
             wait_for_lock,
         )
-        # Salt tells mod_watch its __reqs__, too.
-        given = {key: value for key, value in connection.items() if not key.startswith("__")}
+        # Salt also passes __reqs__ to mod_watch.
+        arguments = {key: value for key, value in connection.items() if not key.startswith("__")}
         self.known_fields = (
             __salt__["marathon.fields"](kind, version=ALL_VERSIONS) if takes_fields else ()
         )
-        self.fields = {key: value for key, value in given.items() if key in self.known_fields}
+        self.fields = {key: value for key, value in arguments.items() if key in self.known_fields}
         self.where = {
             "profile": profile,
-            **{key: value for key, value in given.items() if key not in self.fields},
+            **{key: value for key, value in arguments.items() if key not in self.fields},
         }
 
     def check(self):
-        """Refuse wrong arguments, before anything is asked."""
+        """Validate the arguments before any request."""
         for argument in ("force", "wait"):
             _marathon_apps.require(
                 isinstance(getattr(self, argument), bool),
@@ -731,24 +747,26 @@ class _Marathon:
             )
 
     def declared(self, config, unset):
-        """The fields that are declared, wherever they stand."""
-        self.call("connection")  # refuses what is neither a field nor a setting
+        """Return the declared fields, from ``config`` and from the arguments of the state."""
+        self.call("connection")  # rejects unknown arguments
         if config is None and not self.fields and not unset:
             raise SaltInvocationError(
                 "config: nothing is declared; give it, or fields such as cmd in its place"
             )
         if config is None:
             return self.fields
-        found = _declared.load_definition(config, "config", __salt__, __low__, __pillar__)
-        twice = sorted(self.fields.keys() & found.keys())
-        if twice:
-            raise SaltInvocationError(f"{', '.join(twice)}: given twice, in config and beside it")
-        return {**found, **self.fields}
+        definition = _declared.load_definition(config, "config", __salt__, __low__, __pillar__)
+        duplicates = sorted(self.fields.keys() & definition.keys())
+        if duplicates:
+            raise SaltInvocationError(
+                f"{', '.join(duplicates)}: given twice, in config and beside it"
+            )
+        return {**definition, **self.fields}
 
-    def call(self, function, *arguments, **named):
+    def call(self, function, *arguments, **keywords):
         """Call a function of the execution module."""
         try:
-            return __salt__[f"marathon.{function}"](*arguments, **named, **self.where)
+            return __salt__[f"marathon.{function}"](*arguments, **keywords, **self.where)
         except SaltInvocationError as error:
             name, refused, _ = str(error).partition(": no such argument")
             near = difflib.get_close_matches(name, self.known_fields, 1) if refused else ()
@@ -758,56 +776,55 @@ class _Marathon:
                 ) from None
             raise
 
-    def ask(self, function, *arguments, **named):
-        """The same with the name first."""
-        return self.call(function, self.name, *arguments, **named)
+    def ask(self, function, *arguments, **keywords):
+        """Call a function that reads, with the name as its first argument."""
+        return self.call(function, self.name, *arguments, **keywords)
 
-    def write(self, function, *arguments, **named):
-        """The same with what writes to it."""
-        return self.send(function, self.name, *arguments, **named)
+    def write(self, function, *arguments, **keywords):
+        """Call a function that writes, with the name as its first argument."""
+        return self.send(function, self.name, *arguments, **keywords)
 
-    def send(self, function, *arguments, again=(), **named):
+    def send(self, function, *arguments, again=(), **keywords):
         """
-        Call a function that writes: again and again while another deployment is in its way, as long as one may wait. ``again``:
-        named arguments that are others then.
+        Call a function that writes, and retry until ``wait_for_lock`` expires while another
+        deployment locks the app. ``again`` has arguments that replace others in a retry.
         """
         deadline = time.monotonic() + self.wait_for_lock
         while True:
             try:
-                done = self.call(function, *arguments, force=self.force, **named)
-                if (
-                    self.wait
-                ):  # from here on for the next leader, too, who goes on with what was begun
-                    self.where = {"retries": PATIENT, **self.where}
-                return done
+                result = self.call(function, *arguments, force=self.force, **keywords)
+                if self.wait:
+                    # Wait for the next leader, too, which continues the deployment.
+                    self.where = {"retries": WAIT_RETRIES, **self.where}
+                return result
             except CommandExecutionError as error:
-                left = deadline - time.monotonic()
+                remaining = deadline - time.monotonic()
                 info = getattr(error, "info", None)
                 locked = (
                     isinstance(info, Mapping)
                     and info.get("status") == 409
                     and info.get("deployments")
                 )
-                if not locked or left <= 0:
+                if not locked or remaining <= 0:
                     raise
-            named.update(again)
-            time.sleep(min(INTERVAL, left))
+            keywords.update(again)
+            time.sleep(min(WAIT_INTERVAL, remaining))
 
     def foreseen(self):
         """
-        In a test run: what the app will be by what the states before this one would change, ``{"instances": 2}``; None where
-        they would not. Raises CommandExecutionError where they would delete it.
+        Return what earlier states of a test run would change, ``{"instances": 2}``, or None. Raises
+        CommandExecutionError if they would delete the app.
         """
         name = _marathon_apps.absolute_id(self.name)
-        found = _foreseen().get(name)
-        if found is False:
+        pending = _foreseen().get(name)
+        if pending is False:
             raise CommandExecutionError(
                 f"There is no app called {name}: a state before this one would delete it"
             )
-        return found
+        return pending
 
     def waiter(self, find_deployments=None, find_problem=None):
-        """Return the ``_Waiter`` for the deployments of this app or pod, or of those that the functions find."""
+        """Return the ``_Waiter`` for this app or pod, or for what the functions return."""
         return _Waiter(self, find_deployments or self._deployments, find_problem or self._problem)
 
     def _deployments(self):
@@ -815,15 +832,15 @@ class _Marathon:
         return self.ask("deployments")
 
     def _problem(self):
-        """What there is less of than there should be; what is not there at all lacks nothing."""
+        """Return what is missing after a deployment; None if nothing is, or the app was deleted."""
         if not self.ask(f"{self.kind}_exists"):
             return None
         if self.kind == "pod":
-            found = self.ask("pod_status")
+            status = self.ask("pod_status")
             return (
                 None
-                if found["status"] == "STABLE"
-                else f"it is {found['status']}: {found.get('message') or 'no reason given'}"
+                if status["status"] == "STABLE"
+                else f"it is {status['status']}: {status.get('message') or 'no reason given'}"
             )
         return _marathon_apps.instance_problem(self.ask("app", embed=["counts", "lastTaskFailure"]))
 
@@ -844,34 +861,40 @@ class _Waiter:
         self._find_deployments = find_deployments
         self._find_problem = find_problem
 
-    def settled(self, begun, said, undo=None):
+    def settled(self, begun, comment, undo=None):
         """
-        Wait, if that is wanted, for what was begun, one or a list, and return what is to be said. Raises Broken if it did not
-        succeed; ``undo`` is called then with the deployment, None if that is over, and returns what is said of it and what is
-        changed still.
+        Wait for deployments if the state waits, and return the comment. Raises IncompleteChange if
+        one does not succeed. ``undo`` is called then with the deployment, None if it has ended; it
+        returns a comment and the remaining changes.
         """
         deployments = [
-            each["deploymentId"] for each in ([begun] if isinstance(begun, Mapping) else begun)
+            item["deploymentId"] for item in ([begun] if isinstance(begun, Mapping) else begun)
         ]
         if not self._marathon.wait:
-            under_way = [each for each in deployments if each]
-            return f"{said}; deployment {', '.join(under_way)} is under way" if under_way else said
+            under_way = [item for item in deployments if item]
+            return (
+                f"{comment}; deployment {', '.join(under_way)} is under way"
+                if under_way
+                else comment
+            )
         for deployment in deployments:
             result, fault = self.outcome(deployment)
             if result == "done":
                 continue
             if undo and result != "cancelled":
                 undone, changes = undo(deployment if result == "timeout" else None)
-                raise _declared.IncompleteChange(f"{said}, but {fault}. {undone}", changes)
-            raise _declared.IncompleteChange(f"{said}, but {fault}{_advice(result, deployment)}")
-        return f"{said}, and its deployment is done" if deployments else said
+                raise _declared.IncompleteChange(f"{comment}, but {fault}. {undone}", changes)
+            raise _declared.IncompleteChange(f"{comment}, but {fault}{_advice(result, deployment)}")
+        return f"{comment}, and its deployment is done" if deployments else comment
 
     def undone(self, begin, is_back):
-        """Undo with what ``begin`` begins, and return what is said of it, and what is changed still, None: everything."""
+        """
+        Start and await the undo. Return a comment and the remaining changes; None: all of them.
+        """
         try:
             faults = [
                 fault
-                for result, fault in [self.outcome(each["deploymentId"]) for each in begin()]
+                for result, fault in [self.outcome(item["deploymentId"]) for item in begin()]
                 if result != "done"
             ]
             back = is_back()
@@ -888,60 +911,72 @@ class _Waiter:
         )
 
     def under_way(self):
-        """Wait, if that is wanted, for the deployments of what is as declared already. Raises CommandExecutionError."""
-        for each in (
+        """
+        Wait for deployments of an unchanged app if the state waits. Raises CommandExecutionError.
+        """
+        for deployment in (
             self._find_deployments() if self._marathon.wait and not __opts__["test"] else ()
         ):
-            result, fault = self.outcome(each["id"])
+            result, fault = self.outcome(deployment["id"])
             if result != "done":
                 raise CommandExecutionError(
-                    f"{self._marathon.name} is as declared, but {fault}{_advice(result, each['id'])}"
+                    f"{self._marathon.name} is as declared, but {fault}"
+                    f"{_advice(result, deployment['id'])}"
                 )
 
     def outcome(self, deployment):
-        """Wait for a deployment and return what came of it, as ``marathon.wait_deployment`` does, and what is wrong."""
-        found = {"result": "unknown"}
+        """
+        Wait for a deployment. Return the result as ``marathon.wait_deployment``, and a problem.
+        """
+        outcome = {"result": "unknown"}
         if deployment:
-            found = self._marathon.call(
-                "wait_deployment", deployment, timeout=self._marathon.timeout, interval=INTERVAL
+            outcome = self._marathon.call(
+                "wait_deployment",
+                deployment,
+                timeout=self._marathon.timeout,
+                interval=WAIT_INTERVAL,
             )
-        result = found["result"]
-        if result == "unknown":  # it was over at the first look
-            lacking = self._find_problem()
-            return ("failed", lacking) if lacking else ("done", None)
+        result = outcome["result"]
+        if result == "unknown":  # it had ended before the first request
+            problem = self._find_problem()
+            return ("failed", problem) if problem else ("done", None)
         goes_on = f"goes on after {self._marathon.timeout:g} seconds"
-        how = {
+        ending = {
             "timeout": goes_on,
             "cancelled": f"{deployment} was cancelled",
             "failed": f"{deployment} failed",
         }.get(result)
-        return result, f"its deployment {how}: {found['reason']}"
+        return result, f"its deployment {ending}: {outcome['reason']}"
 
 
 def _foreseen():
     """
-    In a test run: what apps and groups will be by what the states before this one would change: id to ``{"instances": 2}``,
-    as far as the changes tell, False where it would be deleted.
+    Return what earlier states of a test run would change: id to ``{"instances": 2}``, False if it
+    would be deleted.
     """
-    found = {}
-    for low, told in (
+    pending = {}
+    for low, state_changes in (
         _declared.pending_changes(__low__, __lowstate__, __running__) if __opts__["test"] else ()
     ):
         for id, changes in (
-            told.items()
-            if low["fun"] in MANY
-            else ((_marathon_apps.absolute_id(low["name"]), told),)
+            state_changes.items()
+            if low["fun"] in MULTIPLE_APP_STATES
+            else ((_marathon_apps.absolute_id(low["name"]), state_changes),)
         ):
-            whole, amount = changes.get("/"), changes.get("/instances")
-            if whole:
-                found[id] = {"instances": whole["new"].get("instances")} if whole["new"] else False
-            elif amount:
-                found[id] = {"instances": amount["new"]}
-    return found
+            replacement, instances = changes.get("/"), changes.get("/instances")
+            if replacement:
+                pending[id] = (
+                    {"instances": replacement["new"].get("instances")}
+                    if replacement["new"]
+                    else False
+                )
+            elif instances:
+                pending[id] = {"instances": instances["new"]}
+    return pending
 
 
-def _keep(marathon, read, kept, show_secrets, rollback=False):
-    """Keep several apps and groups as they are declared. ``read`` returns these, and the changes of those to be deleted."""
+def _keep(marathon, read, unchanged_comment, show_secrets, rollback=False):
+    """Apply several apps and groups. ``read`` returns them, the deletions and the mode."""
 
     def plan():
         marathon.check()
@@ -950,7 +985,7 @@ def _keep(marathon, read, kept, show_secrets, rollback=False):
         )
         declared, current, deletions, mode = read()
         apps = _marathon_apps.Apps(marathon, declared, current, mode, _foreseen)
-        return apps.plan(deletions, kept, rollback)
+        return apps.plan(deletions, unchanged_comment, rollback)
 
     return _declared.run_plan(marathon.name, __opts__["test"], plan, show_secrets)
 
@@ -960,22 +995,29 @@ def _load(config, source):
 
 
 def _advice(result, deployment):
-    """What is to be done about a deployment that did not succeed."""
-    told = {
+    """Return advice for a deployment that did not succeed."""
+    advice = {
         "timeout": f". It is left as it is; marathon.cancel_deployment {deployment} undoes it",
-        "failed": ". It is left as it is; marathon.queue says what is waited for, and the logs of the tasks why they end",
+        "failed": ". It is left as it is; marathon.queue says what is waited for, and the logs of "
+        "the tasks why they end",
     }
-    return told.get(result, "")
+    return advice.get(result, "")
 
 
-def _present(marathon, given, mode, unset, instances_managed, show_secrets, rollback=False):
+def _present(
+    marathon, config_argument, mode, unset, instances_managed, show_secrets, rollback=False
+):
     kind, name = marathon.kind, marathon.name
 
     def differences(config):
-        found = marathon.ask(f"diff_{kind}", config, mode=mode, unset=unset)
-        if instances_managed or "/" in found:
-            return found
-        return {path: each for path, each in found.items() if path.split("/")[1] != AMOUNT[kind]}
+        changes = marathon.ask(f"diff_{kind}", config, mode=mode, unset=unset)
+        if instances_managed or "/" in changes:
+            return changes
+        return {
+            path: change
+            for path, change in changes.items()
+            if path.split("/")[1] != SCALING_FIELDS[kind]
+        }
 
     def plan():
         marathon.check()
@@ -992,7 +1034,7 @@ def _present(marathon, given, mode, unset, instances_managed, show_secrets, roll
             rollback,
             "False without wait: only who waits sees that it failed",
         )
-        config = marathon.declared(given, unset)
+        config = marathon.declared(config_argument, unset)
         changes = differences(config)
         is_new = "/" in changes
         if not changes:
@@ -1016,17 +1058,18 @@ def _present(marathon, given, mode, unset, instances_managed, show_secrets, roll
             if is_new:
                 begun = marathon.write(f"create_{kind}", config)
             else:
-                wanted = {
+                fields = {
                     field: value
                     for field, value in config.items()
-                    if instances_managed or field != AMOUNT[kind]
+                    if instances_managed or field != SCALING_FIELDS[kind]
                 }
-                how = {"partial": mode == "merge"} if kind == "app" else {"mode": mode}
-                begun = marathon.write(f"update_{kind}", wanted, unset=unset, **how)
-            left = differences(config)
-            if left:
+                options = {"partial": mode == "merge"} if kind == "app" else {"mode": mode}
+                begun = marathon.write(f"update_{kind}", fields, unset=unset, **options)
+            remaining = differences(config)
+            if remaining:
                 raise _declared.IncompleteChange(
-                    f"{name} was sent, but Marathon has something else at {', '.join(sorted(left))}"
+                    f"{name} was sent, but Marathon has something else at "
+                    f"{', '.join(sorted(remaining))}"
                 )
             return marathon.waiter().settled(
                 begun,
@@ -1071,26 +1114,29 @@ def _absent(marathon, show_secrets):
     return _declared.run_plan(name, __opts__["test"], plan, show_secrets)
 
 
-def _scaled(marathon, instances, least, wanted):
+def _scaled(marathon, instances, least, new_instances):
     name = marathon.name
 
     def plan():
         marathon.check()
-        whole = isinstance(instances, int) and not isinstance(instances, bool)
+        is_integer = isinstance(instances, int) and not isinstance(instances, bool)
         _marathon_apps.require(
-            whole and instances >= least, "instances", instances, f"a whole number, {least} or more"
+            is_integer and instances >= least,
+            "instances",
+            instances,
+            f"a whole number, {least} or more",
         )
         old = (marathon.foreseen() or marathon.ask("app"))["instances"]
-        new = wanted(old)
+        new = new_instances(old)
         if old == new:
             marathon.waiter().under_way()
 
         def act():
             begun = marathon.write("scale_app", new)
-            found = marathon.ask("app")["instances"]
-            if found != new:
+            actual = marathon.ask("app")["instances"]
+            if actual != new:
                 raise _declared.IncompleteChange(
-                    f"{name} was to have {new} instances, but Marathon has {found}"
+                    f"{name} was to have {new} instances, but Marathon has {actual}"
                 )
             return marathon.waiter().settled(begun, f"{name} was scaled from {old} to {new}")
 

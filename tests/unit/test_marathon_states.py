@@ -791,7 +791,7 @@ def test_what_an_old_marathon_cannot_do_is_refused_in_a_test_run_too(place):
     here = place("1.3.14")
     here.changed("app_present", "/web", config={**SMALL, "user": "nobody"})
     for arguments in ({"config": SMALL, "mode": "replace"}, {"unset": ["user"]}):
-        assert "Marathon before 1.4 keeps what is not given" in here.refused(
+        assert "Marathon before 1.4 keeps the fields that are not sent" in here.refused(
             "app_present", "/web", **arguments
         )
     here.kept("app_present", "/web", config={**SMALL, "user": "nobody"}, mode="replace")
