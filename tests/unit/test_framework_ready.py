@@ -1,0 +1,101 @@
+"""
+Readiness of Marathon and Chronos: the states marathon.available and chronos.available, and the
+functions that they call, against fake daemons of several versions.
+"""
+
+import pytest
+
+from lab.fakes.chronos.server import Chronos
+from lab.fakes.marathon.server import Marathon
+from lab.fakes.mesos.master import Master
+from lab.fakes.wire.election import MemoryRoom
+
+LOCAL = ["--http_address", "127.0.0.1", "--http_port", "0", "--hostname", "127.0.0.1"]
+DAEMONS = {
+    **{f"marathon {version}": (Marathon, version) for version in ("1.1.2", "1.4.13", "1.8.244")},
+    **{f"chronos {version}": (Chronos, version) for version in ("2.4.0", "2.5.0", "3.0.2")},
+}
+
+
+@pytest.fixture(params=DAEMONS)
+def server(request, running, tmp_path):
+    """
+    Return a function that starts servers of one kind and version. The first one leads.
+    ``server.name`` is the name of the state module.
+    """
+    kind, version = DAEMONS[request.param]
+    room, servers = MemoryRoom(), MemoryRoom()
+    running(Master(["--ip=127.0.0.1", "--port=0", f"--work_dir={tmp_path}"], room=room))
+
+    def start():
+        return running(kind([*LOCAL], None, version, room, servers))
+
+    start.name = kind.__name__.lower()
+    start.reports_leader = request.param != "chronos 2.4.0"
+    start.servers = servers
+    return start
+
+
+def test_available_succeeds_with_the_url_of_the_leader_or_of_a_standby(salt, server, nobody):
+    leader, standby = server(), server()
+    expected = {"url": leader.url, "host": "127.0.0.1", "port": leader.port}
+    if not server.reports_leader:
+        expected = {"url": None, "host": None, "port": None}
+    for url in (leader.url, standby.url, [nobody, standby.url]):
+        assert salt.call(f"{server.name}.leader", url=url) == expected
+        for test in (True, False):
+            result = salt(f"{server.name}.available", test, url=url, timeout=10)
+            assert (result["result"], result["changes"]) == (True, {}), result
+            assert result["comment"].startswith(
+                f"{leader.url} leads" if expected["url"] else "A leader answers"
+            )
+
+
+def test_available_fails_after_the_timeout_without_a_leader(salt, server, nobody, monkeypatch):
+    monkeypatch.setattr(Marathon, "pause", 0.01)
+    server()
+    leaderless = server()
+    leaderless.group.members = []
+    result = salt(f"{server.name}.available", url=[nobody, leaderless.url], timeout=1)
+    assert (result["result"], result["changes"]) == (False, {}), result
+    heading, *errors = result["comment"].splitlines()
+    assert heading == f"Waited 1 seconds for a leader of {server.name.capitalize()}:"
+    assert (
+        len(errors) == 2
+        and errors[0].startswith(f"  GET {nobody}/")
+        and errors[0].endswith(": Connection refused")
+    )
+    assert errors[1].startswith(f"  GET {leaderless.url}/") and " 50" in errors[1]
+    assert salt(f"{server.name}.available", True, url=leaderless.url)["result"] is None
+
+
+@pytest.mark.parametrize("name", ["marathon", "chronos"])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"timeout": -1}, "timeout: -1 is not a number of seconds"),
+        (
+            {"url": "ftp://10.0.0.1:8080"},
+            "url: ftp://10.0.0.1:8080 is not an http:// or https:// URL",
+        ),
+        ({"url": ["http://10.0.0.1", 7]}, "url: should be text, not int"),
+    ],
+    ids=str,
+)
+def test_invalid_arguments_fail_without_waiting(salt, name, arguments, message):
+    result = salt(f"{name}.available", **{"timeout": 3600, **arguments})
+    assert (
+        result["result"] is False
+        and result["comment"].startswith(message)
+        and "\n" not in result["comment"]
+    )
+
+
+def test_a_response_that_is_not_from_chronos_is_an_error(salt, raw):
+    server = raw(
+        lambda request: b"HTTP/1.1 404 x\r\n\r\n"
+        if b"leader" in request
+        else b"HTTP/1.1 200 OK\r\n\r\nhello"
+    )
+    with pytest.raises(salt.Error, match="/ping: the response is not from Chronos: hello$"):
+        salt.call("chronos.leader", url=server.url)
