@@ -47,7 +47,7 @@ def test_available_succeeds_with_the_url_of_the_leader_or_of_a_standby(salt, ser
             result = salt(f"{server.name}.available", test, url=url, timeout=10)
             assert (result["result"], result["changes"]) == (True, {}), result
             assert result["comment"].startswith(
-                f"{leader.url} leads" if expected["url"] else "A leader answers"
+                f"{leader.url} leads" if expected["url"] else "A leader responds"
             )
 
 
