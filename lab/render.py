@@ -22,7 +22,7 @@ minion, and ``{"errors": [str, ...]}`` if rendering fails, else
   contents for a directory): those states really run, below a temporary directory.
 
 With ``only: pillar`` there is nothing else; with ``only: faults`` also ``faults``, the messages of
-common/faults.py, which take a fraction of the time; ``stamping`` is passed to it.
+common/validation.py, which take a fraction of the time; ``ignore_roles`` is passed to it.
 """
 
 import copy
@@ -299,10 +299,10 @@ def render(options: dict, case: dict, root: Path, scratch: Path) -> dict:
     if case.get("only") == "pillar":
         return {"pillar": pillar}
     if case.get("only") == "faults":
-        keywords = {"default_renderer": "py", "stamping": case.get("stamping", False)}
+        keywords = {"ignore_roles": case.get("ignore_roles", False)}
         return {
             "pillar": pillar,
-            "faults": state.functions["slsutil.renderer"]("salt://common/faults.py", **keywords),
+            "faults": state.functions["slsutil.renderer"]("salt://common/validation.py", **keywords),
         }
     highstate.push_active()
     try:

@@ -1,12 +1,12 @@
-# What Chronos reads: a file for each option, its environment and its secrets.
+# The files of Chronos: one for each option, its environment, its secrets and its unit.
 
 {%- from "chronos/map.jinja" import chronos with context %}
-{%- set plan = salt['slsutil.renderer']('salt://chronos/plan.py', default_renderer='py', settings=chronos) %}
+{%- set plan = salt['slsutil.renderer']('salt://chronos/plan.py', settings=chronos) %}
 
 include:
   - chronos.package
 
-# After the package: it brings a file of its own, and .rpmnew of it would be an option.
+# After the package, which brings a file of its own: an .rpmnew of it would be an option.
 chronos-flags:
   mesos.flags_managed:
     - name: /etc/chronos/conf
@@ -21,28 +21,32 @@ chronos-flags:
 chronos-environment:
   file.managed:
     - name: /etc/sysconfig/chronos
-    - source: salt://chronos/files/environment
+    - source: salt://common/files/environment
     - template: jinja
     - context:
+        sls: chronos.config
         variables: {{ plan.variables | json }}
-    - reads: [salt://mesos/systemd.jinja]
+    - reads: [salt://common/systemd.jinja]
     - user: root
     - group: root
     - mode: '0644'
     - require:
       - pkg: chronos-package
 
-# Read whole by the program, which takes a newline for a part of the secret: hence the file has none, and no comment. It is
-# empty if there is no secret.
+# Chronos takes the whole second file as the secret, so there is neither a comment nor a line break in it. It is empty if
+# there is no secret.
 chronos-secrets:
   file.managed:
     - names:
       - /etc/chronos/secrets:
-        - source: salt://chronos/files/secrets
+        - source: salt://common/files/secrets
       - /etc/chronos/mesos-authentication-secret:
         - source: salt://chronos/files/mesos-authentication-secret
     - template: jinja
-    - reads: [salt://chronos, salt://mesos/systemd.jinja]
+    - context:
+        sls: chronos.config
+        formula: chronos
+    - reads: [salt://common, salt://chronos]
     - user: root
     - group: root
     - mode: '0600'
@@ -53,10 +57,13 @@ chronos-secrets:
 chronos-unit:
   file.managed:
     - name: /etc/systemd/system/chronos.service.d/salt.conf
-    - source: salt://chronos/files/unit.conf
+    - source: salt://common/files/unit.conf
     - template: jinja
     - context:
-        open_files: {{ chronos.open_files | json }}
+        sls: chronos.config
+        service:
+          EnvironmentFile: -/etc/chronos/secrets
+          LimitNOFILE: {{ chronos.open_files | json }}
     - user: root
     - group: root
     - mode: '0644'

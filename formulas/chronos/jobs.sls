@@ -1,16 +1,16 @@
-# The jobs that pillar declares, chronos:jobs, brought to Chronos: once for a cluster, on any node that reaches it (orchestration.apps sees
-# to that). No part of `chronos`, which installs it.
+# The jobs that pillar declares in chronos:jobs. Applied once for a cluster, on any node that reaches Chronos: see
+# orchestration.apps. `chronos`, which installs Chronos, does not include this.
 #
 # Try it:  salt 'lxdev01' state.apply chronos.jobs test=True
 
 {%- from "chronos/map.jinja" import chronos with context %}
 {%- set deployment = chronos.deployment %}
-{#- Where they stand in pillar: there may be secrets in them, and arguments of states are logged. -#}
+{#- Arguments of states are logged, and a definition may hold a secret: name its place in pillar instead. -#}
 {%- set jobs = {} %}
 {%- for name, definition in chronos.jobs.items() if definition is not none %}
 {%- do jobs.update({name: definition if definition is string else 'pillar:chronos:jobs:' ~ name}) %}
 {%- endfor %}
-{%- set no_jobs = chronos.jobs.items() | selectattr(1, 'none') | map('first') | list %}
+{%- set absent = chronos.jobs.items() | selectattr(1, 'none') | map('first') | list %}
 
 include:
   - common.guard
@@ -24,7 +24,7 @@ chronos-jobs-undeclared:
 chronos-jobs:
   chronos.jobs_present:
     - jobs: {{ jobs | json(sort_keys=False) }}
-    - absent: {{ no_jobs | json }}
+    - absent: {{ absent | json }}
     - mode: {{ deployment.mode }}
     - match: {{ deployment.match }}
     - owner_name: {{ deployment.owner_name | json }}

@@ -1,17 +1,12 @@
 # Keep Chronos running.
 
+{%- from "common/systemd.jinja" import unit_reload %}
+
 include:
   - mesos.config
   - chronos.package
   - chronos.config
-
-# systemd keeps the old unit in mind when a package brings another one that is no newer than it.
-chronos-unit-reload:
-  module.run:
-    - service.systemctl_reload: []
-    - onchanges:
-      - pkg: chronos-package
-      - file: chronos-unit
+{{ unit_reload('chronos', 'chronos-package', 'chronos-unit') }}
 
 chronos-service:
   service.running:
@@ -22,7 +17,7 @@ chronos-service:
     - watch:
       - pkg: mesos-package
       - pkg: chronos-package
-      # Old launchers read it, see defaults.yaml.
+      # Old launchers read this file, see defaults.yaml.
       - file: mesos-zk
       - mesos: chronos-flags
       - file: chronos-environment

@@ -1,8 +1,6 @@
 # The firewall: one zone file with the ports of this node's roles, loaded when it changes and before Docker starts.
 
 {%- from "common/map.jinja" import common with context %}
-{%- from "common/ports.jinja" import ports with context %}
-{%- set roles = grains.get('roles') or [] %}
 
 include:
   - common.repositories
@@ -21,8 +19,7 @@ firewall-zone:
     - template: jinja
     - context:
         firewall: {{ common.firewall | json }}
-        ports: {{ ports | json }}
-        roles: {{ ([roles] if roles is string else roles) | json }}
+        rules: {{ salt['slsutil.renderer']('salt://common/plan.py') | json(sort_keys=False) }}
     - user: root
     - group: root
     - mode: '0644'

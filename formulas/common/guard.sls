@@ -1,11 +1,11 @@
-# Refuse to render for settings that do not exist, for unknown roles and for anything but EL.
+# Stop rendering for settings that do not exist, for unknown roles, and for anything but EL.
 #
-# common/faults.py finds what is wrong. Only pyobjects can refuse without a traceback around the message, and it takes two
-# seconds to load: therefore common.refuse is a file of its own, included when there is something to refuse.
+# common/validation.py finds the errors. Only the renderer pyobjects can stop without a traceback around the message, and
+# loading it takes two seconds. So it is in a file of its own, common.refuse, which is included if there are errors.
 
-{%- set roles = grains.get('roles') or 'none' %}
-{%- set faults = salt['slsutil.renderer']('salt://common/faults.py', default_renderer='py') %}
-{%- if faults %}
+{%- set node = salt['slsutil.renderer']('salt://common/settings.py') %}
+{%- set errors = salt['slsutil.renderer']('salt://common/validation.py', node=node) %}
+{%- if errors %}
 
 include:
   - common.refuse
@@ -13,5 +13,16 @@ include:
 
 settings-are-known:
   test.nop:
-    - name: 'roles: {{ roles if roles is string else roles | join(", ") }}'
+    - name: 'roles: {{ node.roles | join(", ") or "none" }}'
+{%- if node.deprecated %}
+
+settings-are-deprecated:
+  test.configurable_test_state:
+    - name: 'pillar has settings by their old names'
+    - changes: False
+    - warnings:
+{%- for old, new in node.deprecated.items() %}
+      - {{ old }} is deprecated. Use {{ new }} instead.
+{%- endfor %}
+{%- endif %}
 {%- endif %}

@@ -1,8 +1,8 @@
 #!jinja|pyobjects
-# Included by common.guard when something is wrong: says what, and nothing is applied.
+# Included by common.guard if there are errors: shows them, and nothing is applied.
 
 from salt.exceptions import SaltRenderError
 
-FAULTS = {{ salt['slsutil.renderer']('salt://common/faults.py', default_renderer='py') | json }}
+ERRORS = {{ salt['slsutil.renderer']('salt://common/validation.py') | json }}
 
-raise SaltRenderError("\n".join(FAULTS))
+raise SaltRenderError("\n".join(ERRORS))

@@ -3,7 +3,6 @@
 # Plain files instead of pkgrepo.managed: all sections of a file in one state, and nothing to run when they are in place.
 
 {%- from "common/map.jinja" import common with context %}
-{%- from "common/release.jinja" import release with context %}
 {%- set repositories = common.repositories %}
 
 include:
@@ -28,6 +27,7 @@ repositories-mesosphere:
 
 # All of the system's own files with enabled sections: writing over them disables mirror lists that are dead or out of reach,
 # and an update of its release package leaves the files alone, %config(noreplace).
+{%- set release = salt['slsutil.renderer']('salt://common/settings.py').release %}
 {%- set system = release.systems.get(grains.os) or release.systems.values() | first %}
 repositories-vault:
   file.managed:

@@ -26,7 +26,7 @@ docker-proxy:
     - name: /etc/sysconfig/docker-proxy
     - source: salt://docker/files/proxy
     - template: jinja
-    - reads: [salt://docker, salt://common/release.jinja, salt://common/releases.yaml]
+    - reads: [salt://common, salt://docker]
     - user: root
     - group: root
     - mode: '0600'

@@ -1,12 +1,8 @@
 #!py
-"""
-What only Docker can know to be wrong with its settings. See common/faults.py, which runs this with ``settings``.
-"""
+"""The errors in the settings of Docker. common/validation.py renders this: see common/checks.py."""
 
-import re
-
-# Flags whose key in daemon.json is not the flag's own name -> that key.
-KEYS = {
+# Flags of dockerd whose key in daemon.json has another name.
+DAEMON_JSON_KEYS = {
     "H": "hosts",
     "add-runtime": "runtimes",
     "authorization-plugin": "authorization-plugins",
@@ -23,69 +19,62 @@ KEYS = {
 }
 
 
-def _fault(key, value, wrong):
-    """A fault; common/faults.py makes a sentence of it, without secrets."""
-    return key, value, wrong
-
-
 def run():
-    """Return a list of faults: setting, value, and what is wrong with it."""
-    packages = __salt__["slsutil.renderer"]("salt://docker/packages.yaml", default_renderer="yaml")
-    package, version = settings["package"], settings["version"]
-    options = settings["options"] if isinstance(settings["options"], dict) else {}
-    faults = []
-    if not isinstance(package, str):
-        return faults
-    if package not in packages:
-        return [_fault("package", package, f"no such package. Known: {', '.join(packages)}.")]
-    if version is not None and not (
-        isinstance(version, str) and re.match(r"\d+(\.\d+){1,2}$", version)
-    ):
-        wrong = (
-            "not a version. A version looks like '1.13.1', in quotes; the rest goes into release."
-        )
-        faults.append(_fault("version", version, wrong))
-    options = {name: value for name, value in options.items() if value is not None}
-    return faults + list(_options(options, package, packages[package]["taken"]))
+    """Return the errors: setting, value, message."""
+    packages = __salt__["slsutil.renderer"]("salt://docker/versions.yaml", default_renderer="yaml")
+    package = settings["package"]
+    errors = list(checks.choice("package", package, packages))
+    if errors or not isinstance(package, str):
+        return errors
+    options = {name: value for name, value in settings["options"].items() if value is not None}
+    return [
+        *checks.optional_version("version", settings["version"], "1.13.1"),
+        *_unit_options(package, packages[package]["unit_options"], options),
+        *_values(options),
+        *(_docker_1_13(options) if package == "docker" else ()),
+        *_log_options(options.get("log-driver"), checks.as_mapping(options.get("log-opts"))),
+    ]
 
 
-def _options(options, package, taken):
-    """What keeps dockerd from starting, in the keys of daemon.json."""
-    for name in taken:
+def _unit_options(package, names, options):
+    for name in names:
         if name in options:
-            wrong = f"the unit of {package} has this on the command line already; twice, dockerd does not start."
-            yield _fault(f"options:{name}", options[name], wrong)
+            message = (
+                f"the unit of {package} sets this on the command line. "
+                "dockerd does not start with an option in both places."
+            )
+            yield f"options:{name}", options[name], message
+
+
+def _values(options):
     for name, value in options.items():
         if value in ("true", "false"):
-            yield _fault(
-                f"options:{name}",
-                value,
-                "text, where dockerd takes a boolean. Take the quotes away.",
+            yield f"options:{name}", value, "is text, but dockerd needs a boolean: no quotes."
+
+
+def _docker_1_13(options):
+    """Yield the errors of the package ``docker``, which has flags as well."""
+    if "data-root" in options:
+        message = "docker 1.13 does not have this option. Its name there is graph."
+        yield "options:data-root", options["data-root"], message
+    for flag in checks.as_list(settings["flags"]):
+        name = str(flag).lstrip("-").split("=")[0]
+        key = DAEMON_JSON_KEYS.get(name, name)
+        if key in options:
+            message = (
+                f"set twice, here and in options:{key}. dockerd does not start then. Remove one."
             )
-    if package == "docker" and "data-root" in options:
-        yield _fault(
-            "options:data-root",
-            options["data-root"],
-            "no option of docker 1.13. There it is called graph.",
-        )
-    if package == "docker" and isinstance(settings["flags"], list):
-        for flag in settings["flags"]:
-            name = str(flag).lstrip("-").split("=")[0]
-            key = KEYS.get(name, name)
-            if key in options:
-                wrong = (
-                    f"also in options:{key}; twice, dockerd does not start. Take one of them out."
-                )
-                yield _fault("flags", flag, wrong)
-    log, limits = options.get("log-driver"), options.get("log-opts")
-    if isinstance(limits, dict):
-        for name, value in limits.items():
-            if value is not None and not isinstance(value, str):
-                yield _fault(
-                    f"options:log-opts:{name}",
-                    value,
-                    "not text. dockerd takes nothing else here: quote it.",
-                )
-            elif name in ("max-size", "max-file") and log not in ("json-file", "local"):
-                wrong = f"no option of the log driver {log}. Set log-opts to null, or name the ones it has."
-                yield _fault(f"options:log-opts:{name}", value, wrong)
+            yield "flags", flag, message
+
+
+def _log_options(driver, options):
+    for name, value in options.items():
+        setting = f"options:log-opts:{name}"
+        if value is not None and not isinstance(value, str):
+            yield setting, value, "should be text, dockerd takes nothing else here: quote it."
+        elif name in ("max-size", "max-file") and driver not in ("json-file", "local"):
+            message = (
+                f"the log driver {driver} does not have this option. "
+                "Set log-opts to null, or to options of the driver."
+            )
+            yield setting, value, message

@@ -1,19 +1,13 @@
-# Keep dockerd running. It starts after the firewall, whose reload takes Docker's chains with it.
+# Keep dockerd running. It starts after the firewall, because a reload of firewalld removes the chains of Docker.
 
 {%- from "docker/map.jinja" import docker with context %}
+{%- from "common/systemd.jinja" import unit_reload %}
 
 include:
   - common.firewall
   - docker.package
   - docker.config
-
-# systemd keeps the old unit in mind when a package brings another one that is no newer than it.
-docker-unit-reload:
-  module.run:
-    - service.systemctl_reload: []
-    - onchanges:
-      - pkg: docker-package
-      - file: docker-unit
+{{ unit_reload('docker', 'docker-package', 'docker-unit') }}
 
 docker-service:
   service.running:

@@ -1,18 +1,24 @@
-# The groups and apps that pillar declares, marathon:groups and marathon:apps, brought to Marathon: once for a cluster, on any node that
-# reaches it (orchestration.apps sees to that). No part of `marathon`, which installs it.
+# The groups and apps that pillar declares in marathon:groups and marathon:apps. Applied once for a cluster, on any node
+# that reaches Marathon: see orchestration.apps. `marathon`, which installs Marathon, does not include this.
 #
 # Try it:  salt 'lxdev01' state.apply marathon.apps test=True
 
 {%- from "marathon/map.jinja" import marathon with context %}
 {%- set deployment = marathon.deployment %}
 {%- set groups = dict(marathon.groups.items() | rejectattr(1, 'none')) %}
-{#- Where they stand in pillar: there may be secrets in them, and arguments of states are logged. -#}
+{#- Arguments of states are logged, and a definition may hold a secret: name its place in pillar instead. -#}
 {%- set apps = {} %}
 {%- for name, definition in marathon.apps.items() if definition is not none %}
 {%- do apps.update({name: definition if definition is string else 'pillar:marathon:apps:' ~ name}) %}
 {%- endfor %}
-{%- set no_groups = marathon.groups.items() | selectattr(1, 'none') | map('first') | list %}
-{%- set no_apps = marathon.apps.items() | selectattr(1, 'none') | map('first') | list %}
+{%- set absent_groups = marathon.groups.items() | selectattr(1, 'none') | map('first') | list %}
+{%- set absent_apps = marathon.apps.items() | selectattr(1, 'none') | map('first') | list %}
+{%- macro waiting() %}
+    - force: {{ deployment.force }}
+    - wait: {{ deployment.wait }}
+    - timeout: {{ deployment.timeout }}
+    - wait_for_lock: {{ deployment.wait_for_lock }}
+{%- endmacro %}
 
 include:
   - common.guard
@@ -30,10 +36,7 @@ marathon-groups:
 {%- for name, definition in groups.items() %}
       - {{ name | json }}: [{{ definition | json(sort_keys=False) }}]
 {%- endfor %}
-    - force: {{ deployment.force }}
-    - wait: {{ deployment.wait }}
-    - timeout: {{ deployment.timeout }}
-    - wait_for_lock: {{ deployment.wait_for_lock }}
+{{- waiting() }}
 {%- endif %}
 {%- if apps or deployment.purge %}
 
@@ -50,23 +53,17 @@ marathon-apps:
     - rollback: {{ deployment.rollback }}
     - wait_for_lock: {{ deployment.wait_for_lock }}
 {%- endif %}
-{%- if no_apps %}
+{%- if absent_apps %}
 
 marathon-apps-withdrawn:
   marathon.app_absent:
-    - names: {{ no_apps | json }}
-    - force: {{ deployment.force }}
-    - wait: {{ deployment.wait }}
-    - timeout: {{ deployment.timeout }}
-    - wait_for_lock: {{ deployment.wait_for_lock }}
+    - names: {{ absent_apps | json }}
+{{- waiting() }}
 {%- endif %}
-{%- if no_groups %}
+{%- if absent_groups %}
 
 marathon-groups-withdrawn:
   marathon.group_absent:
-    - names: {{ no_groups | json }}
-    - force: {{ deployment.force }}
-    - wait: {{ deployment.wait }}
-    - timeout: {{ deployment.timeout }}
-    - wait_for_lock: {{ deployment.wait_for_lock }}
+    - names: {{ absent_groups | json }}
+{{- waiting() }}
 {%- endif %}

@@ -1,8 +1,8 @@
-# What Marathon reads. Before the package, as one of its eras starts Marathon when it is installed; none brings anything that
-# would stand beside it and be read.
+# The files of Marathon. They come before the package, as the second generation of packages starts Marathon when it is
+# installed. No package brings a file that would be read beside them.
 
 {%- from "marathon/map.jinja" import marathon with context %}
-{%- set plan = salt['slsutil.renderer']('salt://marathon/plan.py', default_renderer='py', settings=marathon) %}
+{%- set plan = salt['slsutil.renderer']('salt://marathon/plan.py', settings=marathon) %}
 
 include:
   - common.repositories
@@ -25,11 +25,12 @@ marathon-flags:
 marathon-environment:
   file.managed:
     - name: {{ plan.environment }}
-    - source: salt://marathon/files/environment
+    - source: salt://common/files/environment
     - template: jinja
     - context:
+        sls: marathon.config
         variables: {{ plan.variables | json }}
-    - reads: [salt://mesos/systemd.jinja]
+    - reads: [salt://common/systemd.jinja]
     - user: root
     - group: root
     - mode: '0644'
@@ -37,9 +38,12 @@ marathon-environment:
 marathon-secrets:
   file.managed:
     - name: /etc/marathon/secrets
-    - source: salt://marathon/files/secrets
+    - source: salt://common/files/secrets
     - template: jinja
-    - reads: [salt://marathon, salt://mesos/systemd.jinja]
+    - context:
+        sls: marathon.config
+        formula: marathon
+    - reads: [salt://common, salt://marathon]
     - user: root
     - group: root
     - mode: '0600'
@@ -50,10 +54,13 @@ marathon-secrets:
 marathon-unit:
   file.managed:
     - name: /etc/systemd/system/marathon.service.d/salt.conf
-    - source: salt://marathon/files/unit.conf
+    - source: salt://common/files/unit.conf
     - template: jinja
     - context:
-        open_files: {{ marathon.open_files | json }}
+        sls: marathon.config
+        service:
+          EnvironmentFile: -/etc/marathon/secrets
+          LimitNOFILE: {{ marathon.open_files | json }}
     - user: root
     - group: root
     - mode: '0644'

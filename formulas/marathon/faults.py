@@ -1,11 +1,9 @@
 #!py
-"""
-What only Marathon can know to be wrong with its settings. See common/faults.py, which runs this with ``settings``.
-"""
+"""The errors in the settings of Marathon. common/validation.py renders this: see common/checks.py."""
 
 import re
 
-OWN = (
+OWN_OPTIONS = (
     "master",
     "zk",
     "http_port",
@@ -17,147 +15,113 @@ OWN = (
     "mesos_authentication_secret",
 )
 
-ZK = re.compile(r"zk://([^\s@/]+:[^\s@]+@)?[\w.\[\]:-]+:\d+(,[\w.\[\]:-]+:\d+)*/[^\s/]\S*")
-
-
-# Of an app or a group, with or without a slash at its beginning.
+# The id of an app or a group, with or without a slash in front.
 ID = re.compile(r"/?[a-z0-9]([a-z0-9-]*[a-z0-9])?([./][a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
-FILE = re.compile(r"salt://\S+\.(json|ya?ml)(\?saltenv=\S+)?")
-GROUP = ("apps", "groups", "dependencies", "purge")
+
+GROUP_KEYS = ("apps", "groups", "dependencies", "purge")
 
 
 def run():
-    """Return a list of faults: setting, value, and what is wrong with it."""
-    return [*_ids(), *_groups(), *_deployment(), *_daemon()]
+    """Return the errors: setting, value, message."""
+    return [
+        *_ids("apps", "an app"),
+        *_ids("groups", "a group"),
+        *_groups(settings["groups"]),
+        *_deployment(settings["deployment"]),
+        *_daemon(settings["version"]),
+    ]
 
 
-def _daemon():
-    """Faults in what the program is to find."""
-    version, options, environment = (
-        settings["version"],
-        settings["options"],
-        settings["environment"],
-    )
-    if (
-        not isinstance(version, str)
-        or not isinstance(options, dict)
-        or not isinstance(environment, dict)
-    ):
+def _daemon(version):
+    """Return the errors in what the program reads."""
+    if not isinstance(version, str):
         return []
-    if version != "installed" and not re.fullmatch(r"\d+\.\d+\.\d+", version):
-        wrong = "not a version. It looks like 1.8.244, what comes after goes into release; or it is: installed."
-        return [_fault("version", version, wrong)]
-    plan = __salt__["slsutil.renderer"](
-        "salt://marathon/plan.py", default_renderer="py", settings=settings
-    )
+    if version != "installed":
+        errors = list(checks.version("version", version, "1.8.244, or: installed"))
+        if errors:
+            return errors
+    plan = __salt__["slsutil.renderer"]("salt://marathon/plan.py", settings=settings)
     if plan["version"] is None:
-        return [
-            _fault(
-                "version", version, "Marathon is not installed. Give a version, such as 1.8.244."
-            )
-        ]
-    shared = __salt__["slsutil.renderer"](
-        "salt://mesos/framework.py",
-        default_renderer="py",
+        message = "Marathon is not installed. Name a version, such as 1.8.244."
+        return [("version", version, message)]
+    common_errors = __salt__["slsutil.renderer"](
+        "salt://common/framework_faults.py",
         formula="marathon",
         settings=settings,
-        own=OWN,
+        checks=checks,
+        own_options=OWN_OPTIONS,
         toggles=plan["toggles"],
         switches=plan["switches"],
     )
-    return [*_urls(), *_secret(plan), *_words(plan), *shared]
-
-
-def _fault(key, value, wrong):
-    """A fault; common/faults.py makes a sentence of it, without secrets."""
-    return key, value, wrong
+    return [*_urls(), *_secret(plan["version"]), *_split_values(plan), *common_errors]
 
 
 def _urls():
-    zk, master = settings["zk"], settings["master"]
-    if isinstance(zk, str) and not ZK.fullmatch(zk):
-        shown = re.sub("//.*@", "//***@", zk)
-        yield _fault(
-            "zk",
-            shown,
-            "not a ZooKeeper URL. It looks like zk://10.0.0.1:2181,10.0.0.2:2181/marathon.",
-        )
+    master = settings["master"]
+    yield from checks.zookeeper_url("zk", settings["zk"], "/marathon")
     if isinstance(master, str) and not re.fullmatch(r"\S+", master):
-        yield _fault(
-            "master", master, "not the URL of the masters, such as zk://10.0.0.1:2181/mesos."
-        )
+        message = "not the URL of the Mesos masters. Example: zk://10.0.0.1:2181/mesos."
+        yield "master", master, message
 
 
-def _secret(plan):
-    if settings["mesos_authentication_secret"] is not None and plan["version"] < (1, 3, 7):
-        wrong = "this version would show it in the list of processes. Upgrade, to 1.3.7 at least."
-        yield _fault("mesos_authentication_secret", "(hidden)", wrong)
+def _secret(version):
+    if settings["mesos_authentication_secret"] is not None and version < (1, 3, 7):
+        message = "this version shows it in the list of processes. Upgrade to 1.3.7 or later."
+        yield "mesos_authentication_secret", "(hidden)", message
 
 
-def _words(plan):
-    """Values that the launcher takes apart. In era 1 only secret options are variables."""
+def _split_values(plan):
+    """Yield values that the launcher would take apart. Generation 1 has variables for secrets alone."""
+    if not plan["splits_values"]:
+        return
     for name, value in {**plan["variables"], **plan["secrets"]}.items():
-        if plan["splits"] and name.startswith("MARATHON_") and re.search(r"[\s*?\[]", str(value)):
-            option = name.removeprefix("MARATHON_").lower()
-            path = option if option in OWN else f"options:{option}"
-            shown = "(hidden)" if name in plan["secrets"] else value
-            wrong = f"the launcher of Marathon {settings['version']} splits values at spaces and expands * ? [ in them."
-            yield _fault(path, shown, f"{wrong} From 1.5.10 and 1.6.535 on it does not.")
-
-
-def _mapping(value):
-    """The value if it is a mapping, else an empty one: its type is another check's business."""
-    return value if isinstance(value, dict) else {}
-
-
-def _ids():
-    """Apps and groups that cannot be called so, or that are there twice."""
-    for section, one in (("apps", "an app"), ("groups", "a group")):
-        found = {}
-        for name in _mapping(settings[section]):
-            path = f"{section}:{name}"
-            if not isinstance(name, str) or not ID.fullmatch(name):
-                wrong = f"{one} cannot be called so. Between slashes: a-z, 0-9, hyphens inside and dots, such as /shop/cart."
-                yield _fault(path, name, wrong)
-            elif found.setdefault(name.lstrip("/"), name) != name:
-                yield _fault(
-                    path, name, f"the same id as {found[name.lstrip('/')]}. Keep one of them."
-                )
-
-
-def _groups():
-    """What is no definition of a group."""
-    for name, group in _mapping(settings["groups"]).items():
-        if not isinstance(group, dict | None):
-            shown = "(a list)" if isinstance(group, list) else group
-            yield _fault(
-                f"groups:{name}",
-                shown,
-                f"should be a mapping. Known: {', '.join(GROUP)}. null takes the group away.",
+        if name.startswith("MARATHON_") and re.search(r"[\s*?\[]", str(value)):
+            option = name[len("MARATHON_") :].lower()
+            setting = option if option in OWN_OPTIONS else f"options:{option}"
+            message = (
+                f"the launcher of Marathon {settings['version']} splits values at spaces and "
+                "expands * ? [ in them. 1.5.10, 1.6.535 and later do not."
             )
-        for key in set(_mapping(group)) - set(GROUP):
-            yield _fault(
-                f"groups:{name}:{key}", "(given)", f"no such key. Known: {', '.join(GROUP)}."
+            yield setting, "(hidden)" if name in plan["secrets"] else value, message
+
+
+def _ids(section, noun):
+    """Yield ids that Marathon does not accept, and those that are there twice."""
+    names = {}
+    for name in settings[section]:
+        if not isinstance(name, str) or not ID.fullmatch(name):
+            message = (
+                f"not an id that {noun} can have. Between slashes: a-z, 0-9, dots, and hyphens "
+                "inside. Example: /shop/cart."
             )
+            yield f"{section}:{name}", name, message
+            continue
+        first_name = names.setdefault(name.lstrip("/"), name)
+        if first_name != name:
+            yield f"{section}:{name}", name, f"the same id as {first_name}. Keep one of them."
 
 
-def _deployment():
-    """What no deployment can be."""
-    deployment = _mapping(settings["deployment"])
-    mode, owner = deployment.get("mode"), deployment.get("owner")
-    if isinstance(mode, str) and mode not in ("merge", "replace"):
-        yield _fault("deployment:mode", mode, "no such mode. Known: merge, replace.")
+def _groups(groups):
+    keys = ", ".join(GROUP_KEYS)
+    for name, group in groups.items():
+        if group is not None and not isinstance(group, dict):
+            value = "(a list)" if isinstance(group, list) else group
+            message = f"should be a mapping. Known: {keys}. null deletes the group."
+            yield f"groups:{name}", value, message
+        for key in set(checks.as_mapping(group)) - set(GROUP_KEYS):
+            yield f"groups:{name}:{key}", "(not shown)", f"no such key. Known: {keys}."
+
+
+def _deployment(deployment):
+    owner = deployment.get("owner")
+    yield from checks.choice("deployment:mode", deployment.get("mode"), ("merge", "replace"))
     if isinstance(owner, str) and not owner.strip():
-        yield _fault("deployment:owner", owner, "nobody's name. Apps bear it as a label.")
-    for key, least in (("timeout", 1), ("wait_for_lock", 0)):
+        yield "deployment:owner", owner, "should not be empty: apps get it as a label."
+    for key, minimum in (("timeout", 1), ("wait_for_lock", 0)):
         seconds = deployment.get(key)
-        if type(seconds) is int and not least <= seconds <= 3600:
-            yield _fault(
-                f"deployment:{key}", seconds, f"should be a number of seconds from {least} to 3600."
-            )
+        if type(seconds) is int and not minimum <= seconds <= 3600:
+            message = f"should be a number of seconds from {minimum} to 3600."
+            yield f"deployment:{key}", seconds, message
     if deployment.get("rollback") is True and deployment.get("wait") is False:
-        yield _fault(
-            "deployment:rollback",
-            True,
-            "needs wait: true. Only who waits sees what has to be undone.",
-        )
+        message = "needs wait: true, to see which deployments fail."
+        yield "deployment:rollback", True, message

@@ -1,19 +1,13 @@
-# Keep Marathon running and enabled, also after an upgrade of the package, which since 1.7.149 leaves it stopped and disabled.
+# Keep Marathon running and enabled, also after an upgrade of the package, which leaves it stopped and disabled from 1.7.149 on.
 
 {%- from "marathon/map.jinja" import marathon with context %}
-{%- set plan = salt['slsutil.renderer']('salt://marathon/plan.py', default_renderer='py', settings=marathon) %}
+{%- from "common/systemd.jinja" import unit_reload %}
+{%- set plan = salt['slsutil.renderer']('salt://marathon/plan.py', settings=marathon) %}
 
 include:
   - marathon.package
   - marathon.config
-
-# systemd keeps the old unit in mind when a package brings another one that is no newer than it.
-marathon-unit-reload:
-  module.run:
-    - service.systemctl_reload: []
-    - onchanges:
-      - pkg: marathon-package
-      - file: marathon-unit
+{{ unit_reload('marathon', 'marathon-package', 'marathon-unit') }}
 
 marathon-service:
   service.running:

@@ -1,5 +1,5 @@
-# What both daemons read, and how long their logs are kept. After the package: what is here before it, rpm leaves alone and lays
-# its own beside it (.rpmnew).
+# What both daemons read, and how long their logs are kept. After the package: rpm would leave earlier files alone and put
+# its own beside them (.rpmnew).
 
 {%- from "mesos/map.jinja" import mesos with context %}
 {%- set has_password = '@' in mesos.zk | string %}
@@ -7,13 +7,13 @@
 include:
   - mesos.package
 
-# Read by Chronos and by the programs of the package, too, without a comment.
+# Chronos and the programs of the package read this file as well, and allow no comment in it.
 mesos-zk:
   file.managed:
     - name: /etc/mesos/zk
     - source: salt://mesos/files/zk
     - template: jinja
-    - reads: [salt://mesos, salt://common/release.jinja, salt://common/releases.yaml]
+    - reads: [salt://common, salt://mesos]
     - user: root
     - group: root
     - mode: '{{ '0600' if has_password else '0644' }}'
@@ -36,14 +36,14 @@ mesos-environment:
     - require:
       - pkg: mesos-package
 
-# systemd-tmpfiles-clean.timer does the rest, once a day.
+# systemd-tmpfiles-clean.timer reads it once a day.
 mesos-logs:
   file.managed:
     - name: /etc/tmpfiles.d/mesos-logs.conf
     - source: salt://mesos/files/logs.conf
     - template: jinja
     - context:
-        age: {{ mesos.logs_kept | json }}
+        age: {{ mesos.log_retention | json }}
         directories: {{ [mesos.master.flags.log_dir, mesos.slave.flags.log_dir] | select | unique | list | json }}
     - user: root
     - group: root

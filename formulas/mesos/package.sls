@@ -1,23 +1,23 @@
 # The package of both daemons. Marathon and Chronos need it as well: they load its libmesos.so.
 
-{%- from "mesos/map.jinja" import mesos, agent with context %}
-{%- set roles = grains.get('roles') or [] %}
-{%- set roles = [roles] if roles is string else roles %}
+{%- from "mesos/map.jinja" import mesos, releases, vendor with context %}
+{%- set node = salt['slsutil.renderer']('salt://common/settings.py', releases=releases) %}
 
 include:
   - common.repositories
-{%- for role, unit in {'mesos-master': 'mesos-master', 'mesos-slave': agent.unit}.items() if role not in roles %}
+{%- for name, daemon in vendor.items() if 'mesos-' ~ name not in node.roles %}
+{%- set role = 'mesos-' ~ name %}
 
-# The package enables both units whenever it is installed or upgraded; a masked one it cannot. A mask can be there before the
-# package is.
+# The package enables both units whenever it is installed or upgraded. It cannot enable a masked one. The mask can come before
+# the package.
 {{ role }}-stopped:
   service.dead:
-    - name: {{ unit }}
+    - name: {{ daemon.unit }}
     - enable: False
 
 {{ role }}-masked:
   service.masked:
-    - name: {{ unit }}
+    - name: {{ daemon.unit }}
     - require:
       - service: {{ role }}-stopped
 {%- endfor %}

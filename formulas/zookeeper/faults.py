@@ -1,94 +1,85 @@
 #!py
-"""
-What only ZooKeeper can know to be wrong with its settings. See common/faults.py, which runs this with ``settings``.
-"""
+"""The errors in the settings of ZooKeeper. common/validation.py renders this: see common/checks.py."""
 
 import re
 
 # What the formula writes to zoo.cfg from settings of its own.
-OWN = {
+OWN_OPTIONS = {
     "clientPort": "client_port",
     "dataDir": "data_dir",
     "dataLogDir": "data_log_dir",
     "peerType": "observers",
 }
 
-
-def _fault(key, value, wrong):
-    """A fault; common/faults.py makes a sentence of it, without secrets."""
-    return key, value, wrong
-
-
-def _is_id(value):
-    """Whether a value is the id of a server: 1 to 255."""
-    return str(value).isdecimal() and 1 <= int(value) <= 255
+ID_HINT = "not an id. An id is a number from 1 to 255."
 
 
 def run():
-    """Return a list of faults: setting, value, and what is wrong with it."""
-    return [*_package(), *_ensemble(), *_options()]
+    """Return the errors: setting, value, message."""
+    return [*_package(), *_paths(), *_ports(), *_ensemble(), *_options()]
 
 
 def _package():
-    known = __salt__["slsutil.renderer"]("salt://zookeeper/packages.yaml", default_renderer="yaml")
-    if isinstance(settings["package"], str) and settings["package"] not in known:
-        yield _fault("package", settings["package"], f"no such package. Known: {', '.join(known)}.")
-    version = settings["version"]
-    if version is not None and not (
-        isinstance(version, str) and re.match(r"\d+(\.\d+){1,2}$", version)
-    ):
-        wrong = (
-            "not a version. A version looks like '3.4.6', in quotes; the rest goes into release."
-        )
-        yield _fault("version", version, wrong)
+    packages = __salt__["slsutil.renderer"](
+        "salt://zookeeper/versions.yaml", default_renderer="yaml"
+    )
     levels = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR")
-    if isinstance(settings["log_level"], str) and settings["log_level"] not in levels:
-        yield _fault(
-            "log_level", settings["log_level"], f"no such level. Known: {', '.join(levels)}."
-        )
+    yield from checks.choice("package", settings["package"], packages)
+    yield from checks.optional_version("version", settings["version"], "3.4.6")
+    yield from checks.choice("log_level", settings["log_level"], levels)
+
+
+def _paths():
     for key in ("data_dir", "data_log_dir", "log_dir"):
-        if settings[key] is not None and not str(settings[key]).startswith("/"):
-            yield _fault(key, settings[key], "not an absolute path.")
+        path = settings[key]
+        if path is not None and not str(path).startswith("/"):
+            yield key, path, "not an absolute path."
+
+
+def _ports():
+    ports = {str(settings[key]) for key in ("client_port", "peer_port", "election_port")}
+    if len(ports) < 3:
+        message = "client_port, peer_port and election_port must differ."
+        yield "client_port", settings["client_port"], message
 
 
 def _ensemble():
-    servers, myid, observers = settings["servers"], settings["myid"], settings["observers"]
-    if not isinstance(servers, dict) or not isinstance(observers, list):
-        return
-    ids = sorted(map(str, servers), key=len)
+    servers, myid = settings["servers"], settings["myid"]
+    ids = sorted((str(server) for server in servers), key=len)
     if myid is not None and not _is_id(myid):
-        yield _fault("myid", myid, "not an id. An id is a number from 1 to 255.")
+        yield "myid", myid, ID_HINT
     elif ids and str(myid) not in ids:
-        yield _fault("myid", myid, f"none of the servers. Known: {', '.join(ids)}.")
-    for name, address in servers.items():
-        if not _is_id(name):
-            yield _fault(f"servers:{name}", address, "not an id. An id is a number from 1 to 255.")
-        if not isinstance(address, str) or not re.match(r"[\w.-]+$|\[[\da-fA-F:]+\]$", address):
-            yield _fault(
-                f"servers:{name}", address, "not an address. The ports have settings of their own."
-            )
-        elif list(servers.values()).count(address) > 1:
-            yield _fault(f"servers:{name}", address, "more than one server has this address.")
-    for name in observers:
-        if str(name) not in ids:
-            yield _fault("observers", name, f"none of the servers. Known: {', '.join(ids)}.")
-    if ids and not set(ids) - {str(name) for name in observers}:
-        yield _fault("observers", observers, "nobody is left to vote.")
-    ports = [settings[key] for key in ("client_port", "peer_port", "election_port")]
-    if len(set(map(str, ports))) < 3:
-        yield _fault(
-            "client_port",
-            settings["client_port"],
-            "client_port, peer_port and election_port must differ.",
-        )
+        yield "myid", myid, f"not one of the servers. Known: {', '.join(ids)}."
+    for server, address in servers.items():
+        if not _is_id(server):
+            yield f"servers:{server}", address, ID_HINT
+        yield from _address(f"servers:{server}", address, list(servers.values()))
+    yield from _observers(checks.as_list(settings["observers"]), ids)
+
+
+def _is_id(value):
+    return str(value).isdecimal() and 1 <= int(value) <= 255
+
+
+def _address(setting, address, addresses):
+    if not isinstance(address, str) or not re.fullmatch(r"[\w.-]+|\[[\da-fA-F:]+\]", address):
+        yield setting, address, "not an address. The ports have settings of their own."
+    elif addresses.count(address) > 1:
+        yield setting, address, "more than one server has this address."
+
+
+def _observers(observers, ids):
+    for server in observers:
+        if str(server) not in ids:
+            yield "observers", server, f"not one of the servers. Known: {', '.join(ids)}."
+    if ids and not set(ids) - {str(server) for server in observers}:
+        yield "observers", observers, "no server is left to vote."
 
 
 def _options():
-    options = settings["options"] if isinstance(settings["options"], dict) else {}
-    for name, value in options.items():
-        if name in OWN or str(name).startswith("server."):
-            yield _fault(
-                f"options:{name}", value, f"has a setting of its own: {OWN.get(name, 'servers')}."
-            )
+    for name, value in settings["options"].items():
+        if name in OWN_OPTIONS or str(name).startswith("server."):
+            own = OWN_OPTIONS.get(name, "servers")
+            yield f"options:{name}", value, f"use the setting zookeeper:{own} instead."
         elif isinstance(value, dict):
-            yield _fault(f"options:{name}", value, "should be text or a number: a line of zoo.cfg.")
+            yield f"options:{name}", value, "should be text or a number: a line of zoo.cfg."

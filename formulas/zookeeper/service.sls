@@ -1,18 +1,13 @@
-# Keep the server running. A member of an ensemble restarts as soon as its own files change: on several servers at once only
-# with `salt -b 1`, so that the others keep the quorum.
+# Keep the server running. It restarts as soon as its files change: apply this to the servers of an ensemble with
+# `salt -b 1`, so that the others keep the quorum.
 
 {%- from "zookeeper/map.jinja" import zookeeper, package with context %}
+{%- from "common/systemd.jinja" import unit_reload %}
 
 include:
   - zookeeper.package
   - zookeeper.config
-
-# systemd keeps the old unit in mind when a package brings another one that is no newer than it.
-zookeeper-unit-reload:
-  module.run:
-    - service.systemctl_reload: []
-    - onchanges:
-      - pkg: zookeeper-package
+{{ unit_reload('zookeeper', 'zookeeper-package') }}
 
 zookeeper-service:
   service.running:

@@ -1,93 +1,50 @@
-# From bare minions to a cluster, in order. Each step ends when the services themselves say that it is done; one that fails stops the run
-# and says on which host and why. Repeated, it goes on from there; on a cluster that is as declared it changes nothing.
+# Set up a cluster on bare minions. Each step ends when the services say that they are ready. A step that fails stops the run
+# and says on which host, and why. Run it again to continue. On a cluster that is as declared it changes nothing.
 #
 #   salt-run -l info state.orchestrate orchestration.deploy
 #
-#   1  every node of the table answers, and knows its roles
+#   1  every node of the topology responds and has its roles
 #   2  ZooKeeper, server by server, until the ensemble has its quorum
 #   3  the Mesos masters, one by one, until one of them leads
-#   4  the Mesos slaves, until the leader counts them all
-#   5  Marathon and Chronos, node by node, until they answer
-#   6  whatever else the nodes are to have (state.apply)
+#   4  the Mesos slaves, until the leader has registered them all
+#   5  Marathon and Chronos, node by node, until they respond
+#   6  everything else that the nodes' roles name (state.apply)
 #
-# A named node that does not answer stops it at step 1. To go on without: pillar='{"skip": ["lxcc03.devops.test"]}'. The quorum stays
-# what it is for all nodes of the table, so with too few of them the run stops at step 2 or 3; the masters' very first start needs them
-# all. A gate waits for 120 seconds: pillar='{"timeout": 300}' where machines are slow.
+# A node that is named in the topology and does not respond stops the run at step 1. To leave it out:
+#
+#   pillar='{"skip": ["lxcc03.devops.test"]}'
+#
+# The quorum still counts all nodes of the topology, so the run stops at step 2 or 3 if too few of them are left. The masters'
+# very first start needs them all. Each check waits for 120 seconds; on slow machines use pillar='{"timeout": 300}'.
 
 include:
   - orchestration.roles
 
-{%- from "orchestration/table.jinja" import wrong, named, globs, members, timeout with context %}
-{%- if not wrong %}
-{%- for node in members.get('zookeeper', []) %}
+{%- from "orchestration/topology.jinja" import errors, named, globs, members, roles with context %}
+{%- from "orchestration/timeout.jinja" import timeout with context %}
+{%- macro step(name, nodes, sls, type='list') %}
 
-ZooKeeper on {{ node }}:
+{{ name }}:
   salt.state:
-    - tgt: {{ node }}
-    - tgt_type: list
-    - sls: orchestration.minion.zookeeper
+    - tgt: {{ nodes }}
+    - tgt_type: {{ type }}
+    - sls: {{ sls }}
     - pillar: {timeout: {{ timeout }}}
     - failhard: True
+{%- endmacro %}
+{%- if not errors %}
+{%- for role, nodes in members.items() if 'deploy' in roles[role] %}
+{%- set deploy = roles[role].deploy %}
+{%- if 'all_at_once' in deploy %}
+{{- step(deploy.all_at_once, nodes | join(' or '), deploy.sls, 'compound') }}
+{%- else %}
+{%- for node in nodes %}
+{{- step(deploy.name ~ ' on ' ~ node, node, deploy.sls) }}
 {%- endfor %}
-{%- for node in members.get('zookeeper', [])[:1] %}
-
-ZooKeeper has its quorum:
-  salt.state:
-    - tgt: {{ node }}
-    - tgt_type: list
-    - sls: orchestration.minion.zookeeper_quorum
-    - pillar: {timeout: {{ timeout }}}
-    - failhard: True
-{%- endfor %}
-{%- for node in members.get('mesos-master', []) %}
-
-Mesos master on {{ node }}:
-  salt.state:
-    - tgt: {{ node }}
-    - tgt_type: list
-    - sls: orchestration.minion.mesos_master
-    - pillar: {timeout: {{ timeout }}}
-    - failhard: True
-{%- endfor %}
-{%- for node in members.get('mesos-master', [])[:1] %}
-
-The Mesos masters have a leader:
-  salt.state:
-    - tgt: {{ node }}
-    - tgt_type: list
-    - sls: orchestration.minion.mesos_leader
-    - pillar: {timeout: {{ timeout }}}
-    - failhard: True
-{%- endfor %}
-{%- if 'mesos-slave' in members %}
-
-The Mesos slaves are registered:
-  salt.state:
-    - tgt: {{ members['mesos-slave'] | join(' or ') }}
-    - tgt_type: compound
-    - sls: orchestration.minion.mesos_slave
-    - pillar: {timeout: {{ timeout }}}
-    - failhard: True
 {%- endif %}
-{%- for node in members.get('marathon', []) %}
-
-Marathon on {{ node }}:
-  salt.state:
-    - tgt: {{ node }}
-    - tgt_type: list
-    - sls: orchestration.minion.marathon
-    - pillar: {timeout: {{ timeout }}}
-    - failhard: True
-{%- endfor %}
-{%- for node in members.get('chronos', []) %}
-
-Chronos on {{ node }}:
-  salt.state:
-    - tgt: {{ node }}
-    - tgt_type: list
-    - sls: orchestration.minion.chronos
-    - pillar: {timeout: {{ timeout }}}
-    - failhard: True
+{%- if 'check' in deploy %}
+{{- step(deploy.check.name, nodes[0], deploy.check.sls) }}
+{%- endif %}
 {%- endfor %}
 
 Every node has all that its roles name:

@@ -1,21 +1,16 @@
-# Give every minion of the table its roles, and the modules and states of this tree.
+# Assign the roles of the topology to every minion, and sync the modules and states of this tree. Nothing else changes: roles
+# are the grain `roles`.
 #
 #   salt-run state.orchestrate orchestration.roles
 #
-# A node that is named in the table and does not answer stops the run, with its name. What changes is the grain `roles`; nothing else is touched.
+# A node that is named in the topology and does not respond stops the run, with its name.
 
-{%- from "orchestration/table.jinja" import wrong, named, globs, deprecations with context %}
-{%- if wrong %}
-
-The table is in order:
-  test.fail_without_changes:
-    - name: {{ wrong | join('\n') | json }}
-    - failhard: True
-{%- else %}
-{{- deprecations() }}
+{%- from "orchestration/topology.jinja" import errors, named, globs, opening with context %}
+{{- opening() }}
+{%- if not errors %}
 {%- if named %}
 
-Every named node answers and knows its roles:
+Every named node responds and has its roles:
   salt.state:
     - tgt: {{ named | json }}
     - tgt_type: list
@@ -24,7 +19,7 @@ Every named node answers and knows its roles:
 {%- endif %}
 {%- for glob in globs %}
 
-The nodes called {{ glob }} know their roles:
+The nodes {{ glob }} have their roles:
   salt.state:
     - tgt: '{{ glob }}'
     - sls: orchestration.minion.roles

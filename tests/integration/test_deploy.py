@@ -98,7 +98,7 @@ def test_one_control_node_is_deployed(bare, table):
     table(small)
     steps, changed = bare.orchestrated("deploy")
     order = [
-        "Every named node answers and knows its roles",
+        "Every named node responds and has its roles",
         "ZooKeeper on lxcc01.devops.test",
         "ZooKeeper has its quorum",
         "Mesos master on lxcc01.devops.test",
@@ -161,7 +161,7 @@ def test_run_again_it_changes_nothing_and_so_does_state_apply(bare):
     assert bare.converge_all(HOSTS) == {}
 
 
-def test_a_node_that_is_not_in_the_table_cannot_be_skipped(bare):
+def test_a_node_that_is_not_in_the_topology_cannot_be_skipped(bare):
     code, printed = bare.orchestrate("deploy", '{"skip": ["lxcc09.devops.test"]}')
     assert code != 0 and "lxcc09.devops.test" in printed and "lxcc01.devops.test" in printed
 

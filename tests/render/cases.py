@@ -1,64 +1,64 @@
-"""The nodes that are rendered, by name. A case is a minion as lab/render.py reads it."""
+"""The nodes that are rendered, by name. A case is a minion, in the form that lab/render.py describes."""
 
 from pathlib import Path
 
 import yaml
 
 FORMULAS = Path(__file__).parents[2] / "formulas"
-ROLES = ("zookeeper", "mesos-master", "mesos-slave", "marathon", "chronos", "docker")
+ROLES = tuple(yaml.safe_load((FORMULAS / "common" / "roles.yaml").read_text()))
 NODE = "lxdev01"
 SECRET = "open-sesame-4711"
 
 
-def node(*roles: str, pillar: dict | None = None, **more) -> dict:
-    """A minion with these roles."""
-    return {"id": NODE, "grains": {"roles": list(roles)}, "pillar": pillar or {}, **more}
+def node(*roles: str, pillar: dict | None = None, **keys) -> dict:
+    """Return a minion with these roles."""
+    return {"id": NODE, "grains": {"roles": list(roles)}, "pillar": pillar or {}, **keys}
 
 
 def example(formula: str, *roles: str) -> dict:
-    """A minion with the settings in a formula's pillar.example."""
+    """Return a minion with the settings of a formula's pillar.example."""
     pillar = yaml.safe_load((FORMULAS / formula / "pillar.example").read_text())
     return node(*roles, pillar=pillar, shows=formula)
 
 
-APPLIED = ["mesos.policy", "marathon.apps", "chronos.jobs"]
+DECLARATION_SLS = ["mesos.policy", "marathon.apps", "chronos.jobs"]
 
 
 def declared(**pillar: object) -> dict:
-    """A minion that brings what its pillar declares to the cluster."""
-    return node(pillar=pillar, sls=APPLIED)
+    """Return a minion that applies what its pillar declares for the cluster."""
+    return node(pillar=pillar, sls=DECLARATION_SLS)
 
 
-def what_runs(formula: str, *keys: str) -> dict:
-    """The part of a formula's pillar.example that is about what runs on the cluster."""
+def declarations(formula: str, *keys: str) -> dict:
+    """Return the declarations in a formula's pillar.example."""
     pillar = yaml.safe_load((FORMULAS / formula / "pillar.example").read_text())
     return {formula: {key: pillar[formula][key] for key in keys}}
 
 
-def one(role: str, formula: str, shows: str = "", **settings) -> dict:
-    """A minion with one role and some settings of a formula. Its golden file is about that formula."""
-    return node(role, pillar={formula: settings}, shows=shows or formula)
+def single(role: str, formula: str, **settings) -> dict:
+    """Return a minion with one role and some settings of a formula. Its golden file shows that formula."""
+    return node(role, pillar={formula: settings}, shows=formula)
 
 
 def vault(platform: str, url: str, **grains) -> dict:
-    """A minion with a release after CentOS 7, whose own repositories lie elsewhere. Its golden file is about them."""
-    case = one("docker", "common", repositories={"vault": url})
+    """Return a minion on EL 8 or 9 that uses a mirror of the system's repositories. Its golden file shows them."""
+    case = single("docker", "common", repositories={"vault": url})
     return {**case, "platform": platform, "grains": {**case["grains"], **grains}}
 
 
-def member(name: str, address: str, *roles: str, table: object = None, **more) -> dict:
-    """A minion of the domain devops.test with its pillar out of a table; without one, the repository's."""
+def member(name: str, address: str, *roles: str, topology: object = None, **keys) -> dict:
+    """Return a minion of the domain devops.test whose pillar comes from a topology; by default the repository's."""
     case = {
         "id": f"{name}.devops.test",
         "grains": {"roles": list(roles), "ipv4": ["127.0.0.1", address]},
-        **more,
+        **keys,
     }
-    return case | ({"site": True} if table is None else {"table": table})
+    return case | ({"site": True} if topology is None else {"topology": topology})
 
 
 CONTROL = ("zookeeper", "mesos-master", "marathon", "chronos")
 
-# All that a table can say: an observer, a node apart for each purpose, other ports and paths, names instead of addresses.
+# Every key of a topology: an observer, separate nodes for agents, other ports and paths, names instead of addresses.
 WIDE = {
     "nodes": {
         **{
@@ -91,7 +91,7 @@ WIDE = {
     "chroots": {"mesos": "/blue/mesos", "marathon": "/blue/marathon", "chronos": "/blue/chronos"},
 }
 
-# A golden file each. `shows`: the formula that the case is about; the others are left out of the file.
+# A golden file each. `shows`: the only formula in the file.
 NODES = {
     "standalone": node(*ROLES),
     "no-roles": node(),
@@ -103,9 +103,9 @@ NODES = {
     "example-chronos": example("chronos", "chronos"),
     "example-docker": example("docker", "docker"),
     "declared": declared(
-        **what_runs("marathon", "apps", "groups", "deployment"),
-        **what_runs("chronos", "jobs", "deployment"),
-        **what_runs("mesos", "quotas", "weights"),
+        **declarations("marathon", "apps", "groups", "deployment"),
+        **declarations("chronos", "jobs", "deployment"),
+        **declarations("mesos", "quotas", "weights"),
     ),
     "declared-nothing": declared(),
     "declared-examples": declared(
@@ -114,9 +114,11 @@ NODES = {
     "el8": node(*ROLES, platform="el8"),
     "el8-vault": vault("el8", "https://mirror.example.org/almalinux/8"),
     "el9-vault": vault("el9", "https://mirror.example.org/almalinux/9"),
-    "nothing-common": one("docker", "common", time={"enabled": False}, firewall={"enabled": False}),
-    "zookeeper-el7": one("zookeeper", "zookeeper", package="zookeeper"),
-    "zookeeper-observer": one(
+    "nothing-common": single(
+        "docker", "common", time={"enabled": False}, firewall={"enabled": False}
+    ),
+    "zookeeper-el7": single("zookeeper", "zookeeper", package="zookeeper"),
+    "zookeeper-observer": single(
         "zookeeper",
         "zookeeper",
         package="aventer-zookeeper",
@@ -124,19 +126,19 @@ NODES = {
         observers=[3],
         servers={1: "10.0.0.1", 2: "10.0.0.2", 3: "10.0.0.3"},
     ),
-    "mesos-apache": one("mesos-slave", "mesos", flavour="apache"),
-    "mesos-aventer": one("mesos-slave", "mesos", flavour="aventer"),
-    "marathon-1.4.13": one("marathon", "marathon", version="1.4.13"),
-    "marathon-1.5.15": one("marathon", "marathon", version="1.5.15"),
-    "chronos-2.4.0": one("chronos", "chronos", version="2.4.0"),
-    "docker-ce": one("docker", "docker", package="docker-ce"),
+    "mesos-apache": single("mesos-slave", "mesos", vendor="apache"),
+    "mesos-aventer": single("mesos-slave", "mesos", vendor="aventer"),
+    "marathon-1.4.13": single("marathon", "marathon", version="1.4.13"),
+    "marathon-1.5.15": single("marathon", "marathon", version="1.5.15"),
+    "chronos-2.4.0": single("chronos", "chronos", version="2.4.0"),
+    "docker-ce": single("docker", "docker", package="docker-ce"),
     "ha-lxcm01": member("lxcm01", "172.31.250.10"),
     "ha-lxcc01": member("lxcc01", "172.31.250.11", *CONTROL),
     "ha-lxcc02": member("lxcc02", "172.31.250.12", *CONTROL),
     "ha-lxb001": member("lxb001", "172.31.250.65", "mesos-slave", "docker"),
-    "wide-lxcc01": member("lxcc01", "10.0.0.11", *CONTROL, table=WIDE),
-    "wide-lxco01": member("lxco01", "10.0.1.14", "zookeeper", table=WIDE),
-    "wide-lxb001": member("lxb001", "10.0.2.1", "mesos-slave", "docker", table=WIDE),
+    "wide-lxcc01": member("lxcc01", "10.0.0.11", *CONTROL, topology=WIDE),
+    "wide-lxco01": member("lxco01", "10.0.1.14", "zookeeper", topology=WIDE),
+    "wide-lxb001": member("lxb001", "10.0.2.1", "mesos-slave", "docker", topology=WIDE),
     "secrets": node(
         *ROLES,
         pillar={
@@ -164,7 +166,7 @@ NODES = {
         },
         shows="mesos",
     ),
-    "secrets-marathon-1.4.13": one(
+    "secrets-marathon-1.4.13": single(
         "marathon",
         "marathon",
         version="1.4.13",
@@ -174,7 +176,7 @@ NODES = {
     ),
 }
 
-# A node that is alone in a table: its settings may say everything but what the table says.
+# A topology of one node, whose settings must not contradict it.
 ALONE = {
     "nodes": {
         NODE: {"address": "10.0.0.1", "roles": ["zookeeper", "mesos-master"], "zookeeper_id": 1}
@@ -182,54 +184,54 @@ ALONE = {
 }
 
 
-def against(*roles: str, **settings) -> dict:
-    """The minion of the table ALONE, with these roles and settings."""
-    return {**node(*roles), "table": ALONE, "settings": settings}
+def contradicting(*roles: str, **settings) -> dict:
+    """Return the minion of the topology ALONE with these roles and settings."""
+    return {**node(*roles), "topology": ALONE, "settings": settings}
 
 
-# Two ways to say the same: the case, and the one of NODES that it must equal.
-SAME = {
-    "EL 9, which differs from EL 8 in its own repositories alone": (
+# Cases that must get the same as another one, of NODES.
+EQUIVALENT = {
+    "EL 9, which differs from EL 8 only in its own repositories": (
         node(*ROLES, platform="el9"),
         "el8",
     ),
-    "the defaults of EL 8, said aloud on EL 7": (
+    "the defaults of EL 8 as settings on EL 7": (
         node(
             *ROLES,
             pillar={
                 "zookeeper": {"package": "aventer-zookeeper"},
-                "mesos": {"flavour": "aventer", "version": "1.11.0"},
+                "mesos": {"vendor": "aventer", "version": "1.11.0"},
                 "docker": {"package": "docker-ce"},
             },
         ),
         "el8",
     ),
     "roles as one string": ({**node(), "grains": {"roles": "zookeeper"}}, "zookeeper"),
-    "an empty table": ({**node(*ROLES), "table": {"nodes": {}}}, "standalone"),
-    "the default version of Marathon, said aloud": (
-        one("marathon", "marathon", version="1.8.244"),
+    "an empty topology": ({**node(*ROLES), "topology": {"nodes": {}}}, "standalone"),
+    "the default version of Marathon as a setting": (
+        single("marathon", "marathon", version="1.8.244"),
         "marathon",
     ),
-    "the era of Marathon from the package that is installed": (
+    "the generation of Marathon from the installed package": (
         {
-            **one("marathon", "marathon", version="installed"),
+            **single("marathon", "marathon", version="installed"),
             "installed": {"marathon": "1.5.15-1.el7"},
         },
         "marathon-1.5.15",
     ),
 }
 
-# What is refused, and the words that must be in the refusal: setting, value, what would be right.
-REFUSALS = {
+# Cases with one error each, and parts of the message: setting, value, what would be right.
+ERRORS = {
     "unknown setting": (
-        one("zookeeper", "zookeeper", zookeper=1),
+        single("zookeeper", "zookeeper", zookeper=1),
         ["zookeeper:zookeper", "= 1", "Known: package,"],
     ),
-    "unknown setting with a likeness": (
-        one("zookeeper", "zookeeper", client_prot=2182),
+    "misspelt setting": (
+        single("zookeeper", "zookeeper", client_prot=2182),
         ["zookeeper:client_prot", "2182", "Did you mean client_port?"],
     ),
-    "unknown setting, deeper": (
+    "unknown setting in a section": (
         node("docker", pillar={"common": {"firewall": {"client": ["10.0.0.0/8"]}}}),
         ["common:firewall:client ", "Did you mean clients?"],
     ),
@@ -245,24 +247,24 @@ REFUSALS = {
         {**node(), "grains": {"roles": "master"}},
         ["grains:roles", "= master", "mesos-master"],
     ),
-    "port that is no number": (
-        one("marathon", "marathon", http_port="web"),
+    "port that is text": (
+        single("marathon", "marathon", http_port="web"),
         ["marathon:http_port", "web", "8080"],
     ),
-    "port that is none": (
-        one("zookeeper", "zookeeper", client_port=70000),
+    "port that is invalid": (
+        single("zookeeper", "zookeeper", client_port=70000),
         ["zookeeper:client_port", "70000", "65535"],
     ),
     "port of a flag": (
-        one("mesos-master", "mesos", master={"flags": {"port": "web"}}),
+        single("mesos-master", "mesos", master={"flags": {"port": "web"}}),
         ["mesos:master:flags:port", "web", "65535"],
     ),
     "wrong type": (
-        one("zookeeper", "zookeeper", heap="much"),
+        single("zookeeper", "zookeeper", heap="much"),
         ["zookeeper:heap", "much", "an integer"],
     ),
     "old and new name of a flag": (
-        one(
+        single(
             "mesos-master",
             "mesos",
             master={"flags": {"slave_ping_timeout": "15secs", "agent_ping_timeout": "15secs"}},
@@ -270,21 +272,21 @@ REFUSALS = {
         ["mesos:master:flags:slave_ping_timeout", "mesos:master:flags:agent_ping_timeout"],
     ),
     "flag and its negation": (
-        one(
+        single(
             "mesos-slave", "mesos", slave={"flags": {"switch_user": True, "?no-switch_user": True}}
         ),
         ["mesos:slave:flags:switch_user", "mesos:slave:flags:?no-switch_user"],
     ),
     "flag and variable": (
-        one("mesos-slave", "mesos", slave={"environment": {"LOGS": "/var/log"}}),
+        single("mesos-slave", "mesos", slave={"environment": {"LOGS": "/var/log"}}),
         ["mesos:slave:environment:LOGS", "mesos:slave:flags:log_dir"],
     ),
-    "version of Marathon that is none": (
-        one("marathon", "marathon", version="newest"),
+    "version of Marathon that is invalid": (
+        single("marathon", "marathon", version="newest"),
         ["marathon:version", "newest", "1.8.244"],
     ),
     "version of Marathon that is a number": (
-        one("marathon", "marathon", version=1.8),
+        single("marathon", "marathon", version=1.8),
         ["marathon:version", "1.8"],
     ),
     "Debian": (
@@ -314,28 +316,28 @@ REFUSALS = {
         ),
         ["common:repositories:gpgkey", "gpgcheck: false"],
     ),
-    "network that is none": (
+    "network that is invalid": (
         node("docker", pillar={"common": {"firewall": {"clients": ["everybody"]}}}),
         ["common:firewall:clients", "everybody"],
     ),
-    "id of a server that is not in the table": (
-        one("zookeeper", "zookeeper", servers={1: "10.0.0.1"}, myid=2),
+    "id of a server that is not listed": (
+        single("zookeeper", "zookeeper", servers={1: "10.0.0.1"}, myid=2),
         ["zookeeper:myid", "= 2", "Known: 1"],
     ),
-    "option of Docker in two places": (
-        one("docker", "docker", flags=["--log-driver=journald"]),
+    "option of Docker set twice": (
+        single("docker", "docker", flags=["--log-driver=journald"]),
         ["docker:flags", "--log-driver=journald", "twice"],
     ),
-    "URL of an API that is none": (
-        one("docker", "mesos", url=["http://10.0.0.1:5050", "10.0.0.2:5050"]),
+    "URL of an API that is invalid": (
+        single("docker", "mesos", url=["http://10.0.0.1:5050", "10.0.0.2:5050"]),
         ["mesos:url", "10.0.0.2:5050", "http://10.0.0.1:5050"],
     ),
     "no URL of an API": (
-        one("docker", "chronos", url=[]),
+        single("docker", "chronos", url=[]),
         ["chronos:url", "[]", "http://10.0.0.1:5050"],
     ),
-    "grain that differs from the table": (
-        against("docker", "zookeeper"),
+    "grain that differs from the topology": (
+        contradicting("docker", "zookeeper"),
         [
             "grains:roles = [docker, zookeeper]",
             "[zookeeper, mesos-master]",
@@ -343,19 +345,19 @@ REFUSALS = {
             "grains.setval roles '[zookeeper, mesos-master]'",
         ],
     ),
-    "servers that are not the table's": (
-        against("zookeeper", "mesos-master", zookeeper={"servers": {2: "10.0.0.2"}}),
-        ["zookeeper:servers", "10.0.0.2", 'comes from the table: {"1": "10.0.0.1"}.'],
+    "servers that are not the topology's": (
+        contradicting("zookeeper", "mesos-master", zookeeper={"servers": {2: "10.0.0.2"}}),
+        ["zookeeper:servers", "10.0.0.2", 'the topology sets this to {"1": "10.0.0.1"}.'],
     ),
-    "port that is not the table's": (
-        against("zookeeper", "mesos-master", zookeeper={"client_port": 2182}),
-        ["zookeeper:client_port = 2182", "comes from the table: 2181."],
+    "port that is not the topology's": (
+        contradicting("zookeeper", "mesos-master", zookeeper={"client_port": 2182}),
+        ["zookeeper:client_port = 2182", "the topology sets this to 2181."],
     ),
-    "quorum that is not the table's": (
-        against("zookeeper", "mesos-master", mesos={"master": {"flags": {"quorum": 2}}}),
-        ["mesos:master:flags:quorum = 2", "comes from the table: 1."],
+    "quorum that is not the topology's": (
+        contradicting("zookeeper", "mesos-master", mesos={"master": {"flags": {"quorum": 2}}}),
+        ["mesos:master:flags:quorum = 2", "the topology sets this to 1."],
     ),
-    "table where no table belongs": (
+    "list as the topology": (
         node("docker", pillar={"topology": ["lxdev01"]}),
         ["topology = ", "lxdev01", "pillar/topology.yaml"],
     ),
@@ -369,7 +371,7 @@ REFUSALS = {
     ),
     "the root as a group": (
         declared(marathon={"groups": {"/": None}}),
-        ["marathon:groups:/ = /", "a group cannot be called so"],
+        ["marathon:groups:/ = /", "not an id that a group can have"],
     ),
     "app twice": (
         declared(marathon={"apps": {"web": {}, "/web": {}}}),
@@ -403,15 +405,15 @@ REFUSALS = {
         declared(marathon={"deployment": {"mode": "mix"}}),
         ["marathon:deployment:mode = mix", "Known: merge, replace."],
     ),
-    "nobody owns the apps": (
+    "apps without an owner": (
         declared(marathon={"deployment": {"owner": " "}}),
         ["marathon:deployment:owner", "label"],
     ),
-    "no time to wait": (
+    "timeout of 0": (
         declared(marathon={"deployment": {"timeout": 0}}),
         ["marathon:deployment:timeout = 0", "from 1 to 3600"],
     ),
-    "rollback of who does not wait": (
+    "rollback without waiting": (
         declared(marathon={"deployment": {"rollback": True, "wait": False}}),
         ["marathon:deployment:rollback", "wait: true"],
     ),
@@ -427,7 +429,7 @@ REFUSALS = {
         declared(chronos={"deployment": {"match": "same"}}),
         ["chronos:deployment:match = same", "equivalent"],
     ),
-    "purge of nobody's jobs": (
+    "purge without an owner of jobs": (
         declared(chronos={"deployment": {"purge": True}}),
         ["chronos:deployment:purge = true", "needs owner_name"],
     ),
@@ -460,7 +462,7 @@ REFUSALS = {
         declared(mesos={"quotas": {"web": {"limits": {"cpus": -1}}}}),
         ["mesos:quotas:web:limits:cpus = -1", "0 or more"],
     ),
-    "quota in words": (
+    "quota that is text": (
         declared(mesos={"quotas": {"web": {"limits": {"mem": "2G"}}}}),
         ["mesos:quotas:web:limits:mem = 2G", "should be a number"],
     ),
@@ -472,7 +474,7 @@ REFUSALS = {
         declared(mesos={"quotas": {"web": {"limits": {}, "garantees": {}}}}),
         ["mesos:quotas:web:garantees", "Known: guarantees, limits"],
     ),
-    "force in words": (
+    "force that is text": (
         declared(mesos={"quotas": {"web": {"limits": {}, "force": "yes"}}}),
         ["mesos:quotas:web:force = yes", "true or false"],
     ),
@@ -497,7 +499,7 @@ REFUSALS = {
         ["mesos:weights:a//b", "web/frontend"],
     ),
     "secret among the flags": (
-        one("mesos-master", "mesos", master={"flags": {"credentials": '{"credentials": []}'}}),
+        single("mesos-master", "mesos", master={"flags": {"credentials": '{"credentials": []}'}}),
         ["mesos:master:flags:credentials", "mesos:master:secrets:credentials"],
     ),
 }

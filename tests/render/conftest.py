@@ -1,4 +1,4 @@
-"""All cases go through the real Salt of each line once; the tests look at the answers."""
+"""The real Salt of each line renders all cases once. The tests look at the answers."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,12 +8,12 @@ import yaml
 
 from lab import ROOT, SALT_LINES, plan
 
-from .cases import NODES, REFUSALS, SAME
+from .cases import EQUIVALENT, ERRORS, NODES
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks
+@pytest.hookimpl(tryfirst=True)  # Before xdist.
 def pytest_collection_modifyitems(items):
-    """Where tests run on several processors, these stay on one: most share what is rendered once."""
+    """Keep these tests on one processor: most share what is rendered once."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.xdist_group("render"))
@@ -22,36 +22,35 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def render(tmp_path_factory):
     """
-    A function: cases by name -> what Salt makes of them, Salt line -> name of the case -> answer. The lines work side by side.
+    Return a function: cases by name -> Salt line -> name of the case -> answer. Both lines render at the same time.
 
-    A case may have a ``table``, as data, text or bytes, which then stands in the place of the repository's; and ``settings``
-    with it, in the place of pillar/settings.sls.
+    A case may have a ``topology``, as data, text or bytes, instead of the repository's, and ``settings`` with it instead of
+    pillar/settings.sls.
     """
 
-    def lay(case: dict) -> dict:
-        if "table" not in case:
+    def with_pillar_root(case: dict) -> dict:
+        if "topology" not in case:
             return case
-        place = tmp_path_factory.mktemp("table")
-        # The table is looked for beside this link, not where it leads to.
-        (place / "topology.sls").symlink_to(ROOT / "pillar/topology.sls")
-        table = case["table"]
-        if table is not None:
-            text = (
-                table if isinstance(table, str | bytes) else yaml.safe_dump(table, sort_keys=False)
-            )
-            (place / "topology.yaml").write_bytes(
-                text if isinstance(text, bytes) else text.encode()
-            )
-        (place / "settings.sls").write_text(yaml.safe_dump(case.get("settings", {})))
-        return {**case, "table": None, "pillar_roots": [str(place)], "site": True}
+        directory = tmp_path_factory.mktemp("pillar")
+        # topology.sls reads the file beside this link.
+        (directory / "topology.sls").symlink_to(ROOT / "pillar/topology.sls")
+        contents = case["topology"]
+        if isinstance(contents, dict | list):
+            contents = yaml.safe_dump(contents, sort_keys=False)
+        if isinstance(contents, str):
+            contents = contents.encode()
+        if contents is not None:
+            (directory / "topology.yaml").write_bytes(contents)
+        (directory / "settings.sls").write_text(yaml.safe_dump(case.get("settings", {})))
+        return {**case, "topology": None, "pillar_roots": [str(directory)], "site": True}
 
     def run(cases: dict[str, dict]) -> dict[str, dict[str, dict]]:
-        laid = [lay(case) for case in cases.values()]
+        complete_cases = [with_pillar_root(case) for case in cases.values()]
         with ThreadPoolExecutor() as pool:
-            rendered = pool.map(lambda line: plan.render(line, laid), SALT_LINES)
+            answers = pool.map(lambda line: plan.render(line, complete_cases), SALT_LINES)
             return {
-                line: dict(zip(cases, found, strict=True))
-                for line, found in zip(SALT_LINES, rendered, strict=True)
+                line: dict(zip(cases, line_answers, strict=True))
+                for line, line_answers in zip(SALT_LINES, answers, strict=True)
             }
 
     return run
@@ -59,13 +58,12 @@ def render(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def answers(render) -> dict[str, dict[str, dict]]:
-    """What Salt makes of every node, and of every mistake that is refused."""
-    return render(
-        {**NODES, **{name: case for name, (case, _) in [*SAME.items(), *REFUSALS.items()]}}
-    )
+    """Salt's answers for every node, and for all settings with errors."""
+    others = {name: case for name, (case, _) in [*EQUIVALENT.items(), *ERRORS.items()]}
+    return render({**NODES, **others})
 
 
 @pytest.fixture(params=SALT_LINES)
 def rendered(request, answers) -> dict[str, dict]:
-    """What one Salt line makes of every case."""
+    """The answers of one Salt line, by the name of the case."""
     return answers[request.param]

@@ -1,4 +1,4 @@
-"""What a node gets, to the letter, from both Salt lines. ``pytest tests/render --update-golden`` writes it anew."""
+"""All that a node gets, the same from both Salt lines. ``pytest tests/render --update-golden`` writes the files."""
 
 from pathlib import Path
 
@@ -6,36 +6,38 @@ import pytest
 
 from lab import SALT_LINES
 
-from .cases import NODES, SAME
-from .portrait import portrait
+from .cases import EQUIVALENT, NODES
+from .node_text import node_text
 
 GOLDEN = Path(__file__).parent / "golden"
 
 
 @pytest.mark.parametrize("name", NODES)
-def test_a_node_gets_what_the_golden_file_says(rendered, name, request):
+def test_a_node_gets_what_is_in_the_golden_file(rendered, name, request):
     answer = rendered[name]
     assert "errors" not in answer, "\n".join(answer["errors"])
-    found = portrait(answer, NODES[name].get("shows", ""))
+    text = node_text(answer, NODES[name].get("shows", ""))
     path = GOLDEN / f"{name}.txt"
-    # The first line writes, the others have to agree.
+    # The first line writes the file, and the other has to agree.
     if (
         request.config.getoption("--update-golden")
         and request.node.callspec.params["rendered"] == SALT_LINES[0]
     ):
         GOLDEN.mkdir(exist_ok=True)
-        path.write_text(found)
-    assert found.splitlines() == path.read_text().splitlines()
+        path.write_text(text)
+    assert text.splitlines() == path.read_text().splitlines()
 
 
-def test_no_golden_file_is_left_over():
+def test_every_golden_file_has_a_case():
     assert {path.stem for path in GOLDEN.glob("*.txt")} == set(NODES)
 
 
-@pytest.mark.parametrize("name", SAME)
-def test_two_ways_to_say_the_same(rendered, name):
-    _, other = SAME[name]
-    assert rendered[name]["files"] == rendered[other]["files"]
-    assert [state["id"] for state in rendered[name]["states"]] == [
-        state["id"] for state in rendered[other]["states"]
-    ]
+@pytest.mark.parametrize("name", EQUIVALENT)
+def test_equivalent_settings_render_to_the_same(rendered, name):
+    _, expected_name = EQUIVALENT[name]
+    answer, expected = rendered[name], rendered[expected_name]
+    assert answer["files"] == expected["files"]
+    ids, expected_ids = (
+        [state["id"] for state in states] for states in (answer["states"], expected["states"])
+    )
+    assert ids == expected_ids

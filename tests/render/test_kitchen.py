@@ -1,4 +1,4 @@
-"""The suites of kitchen.yml on each of their platforms: what both Salt lines have against the settings that kitchen-salt copies."""
+"""The suites of kitchen.yml on each of their platforms: whether the settings that kitchen-salt copies have errors."""
 
 import os
 
@@ -10,7 +10,7 @@ from lab import kitchen
 
 @pytest.fixture(scope="module")
 def answers(ruby, render, tmp_path_factory) -> dict[str, dict[str, dict]]:
-    """The pillar of every instance and the faults in it, and of one whose settings were spoilt: line -> name -> answer."""
+    """The pillar of every instance and its errors, and of one with a misspelt setting: line -> name -> answer."""
     cases = {}
     for instance in kitchen.instances({"PATH": os.environ["PATH"]}):
         tree = tmp_path_factory.mktemp("kitchen")
@@ -23,34 +23,30 @@ def answers(ruby, render, tmp_path_factory) -> dict[str, dict[str, dict]]:
             "pillar_roots": [str(tree / "srv/pillar")],
             "only": "faults",
         }
-    spoilt = tmp_path_factory.mktemp("spoilt")
+    misspelt = tmp_path_factory.mktemp("misspelt")
     for path in (tree / "srv/pillar").iterdir():
-        (spoilt / path.name).write_text(path.read_text().replace("heap: 256", "heep: 256"))
-    return render({**cases, "spoilt": {**cases[instance.name], "pillar_roots": [str(spoilt)]}})
+        (misspelt / path.name).write_text(path.read_text().replace("heap: 256", "heep: 256"))
+    return render({**cases, "misspelt": {**cases[instance.name], "pillar_roots": [str(misspelt)]}})
 
 
-def test_nothing_is_wrong_with_the_settings_of_any_suite_on_any_of_its_platforms(answers):
-    for line, found in answers.items():
-        assert {
-            name: answer["faults"]
-            for name, answer in found.items()
-            if name != "spoilt" and answer["faults"]
-        } == {}, line
+def test_the_settings_of_all_suites_are_valid_on_all_their_platforms(answers):
+    for line, instances in answers.items():
+        errors = {
+            name: answer["faults"] for name, answer in instances.items() if name != "misspelt"
+        }
+        assert not any(errors.values()), (line, errors)
 
 
-def test_a_suite_whose_settings_are_wrong_is_refused(answers):
-    for found in answers.values():
-        assert [
-            fault
-            for fault in found["spoilt"]["faults"]
-            if "zookeeper:heep = 256" in fault and "Did you mean heap?" in fault
-        ]
+def test_a_misspelt_setting_of_a_suite_is_refused(answers):
+    for instances in answers.values():
+        messages = "\n".join(instances["misspelt"]["faults"])
+        assert "zookeeper:heep = 256" in messages and "Did you mean heap?" in messages
 
 
 def test_a_suite_has_its_settings_and_those_of_its_platform(answers):
-    for found in answers.values():
+    for instances in answers.values():
         for platform, key in (("centos-7", "vault"), ("almalinux-8", "extra")):
-            pillar = found[f"zookeeper-{platform}"]["pillar"]
+            pillar = instances[f"zookeeper-{platform}"]["pillar"]
             assert pillar["zookeeper"]["heap"] == 384 and list(
                 pillar["common"]["repositories"]
             ) == [key]

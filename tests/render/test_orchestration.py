@@ -1,39 +1,41 @@
-"""The runbooks of salt/orchestration: their steps follow from the table, and what makes no sense stops them before the first."""
+"""The orchestrations: their steps follow from the topology, and errors stop them before the first step."""
 
 import pytest
 
 from lab import SALT_LINES
 
-from .tables import table
+from .topologies import topology
 
 MASTER = "lxcm01.devops.test_master"
 CONTROL = [f"lxcc0{number}.devops.test" for number in (1, 2, 3)]
-PATTERN = "lxb*.devops.test"
+GLOB = "lxb*.devops.test"
 
 
-def runbook(name: str, given: dict | None = None, **pillar) -> dict:
+def orchestration(name: str, contents: dict | None = None, **pillar) -> dict:
     return {
         "id": MASTER,
         "sls": [f"orchestration.{name}"],
-        "table": given or table(),
+        "topology": contents or topology(),
         "pillar": pillar,
     }
 
 
 LATER = {"lxd*.devops.test": {"address": "10.7.0.0/16", "roles": ["mesos-slave"]}}
 SCALED = {"marathon": {"apps": {"/hello": {"instances": 3}}}}
-APART = {
+SEPARATE = {
     **{f"lxcc0{number}": {"roles": ["zookeeper", "mesos-master"]} for number in (1, 2, 3)},
     "lxcm01": {"roles": ["marathon"]},
 }
 CASES = {
-    "apps": runbook("apps"),
-    "apps without one": runbook("apps", skip=CONTROL[0]),
-    "apps, scaled": runbook("apps", timeout=7, **SCALED),
-    "apps of nodes apart": runbook("apps", table(APART)),
-    "apps of a faulty table": runbook("apps", table({"lxcc01": {"zookeeper_id": 0}})),
-    "apps of an empty table": runbook("apps", {"nodes": {}}),
-    "the gates of apps": {
+    "apps": orchestration("apps"),
+    "apps, one skipped": orchestration("apps", skip=CONTROL[0]),
+    "apps, scaled": orchestration("apps", timeout=7, **SCALED),
+    "apps of separate nodes": orchestration("apps", topology(SEPARATE)),
+    "apps of a topology with an error": orchestration(
+        "apps", topology({"lxcc01": {"zookeeper_id": 0}})
+    ),
+    "apps of an empty topology": orchestration("apps", {"nodes": {}}),
+    "checks of apps": {
         "id": CONTROL[0],
         "sls": [
             "orchestration.minion.mesos_leader",
@@ -47,27 +49,26 @@ CASES = {
         "grains": {"roles": ["zookeeper", "mesos-master", "marathon", "chronos"]},
         "pillar": {"timeout": 7},
     },
-    "roles": runbook("roles"),
-    "deploy": runbook("deploy"),
-    "without one": runbook("deploy", skip=CONTROL[2:], timeout=7),
-    "without one, by the old names": runbook("deploy", absent=CONTROL[2:], patience=7),
-    "apps, scaled, by the old names": runbook("apps", patience=7, **SCALED),
-    "without one, as text": runbook("deploy", skip=CONTROL[2]),
-    "two patterns": runbook("deploy", table(LATER)),
-    "zookeeper alone": runbook(
+    "roles": orchestration("roles"),
+    "deploy": orchestration("deploy"),
+    "one skipped": orchestration("deploy", skip=CONTROL[2:], timeout=7),
+    "one skipped, as text": orchestration("deploy", skip=CONTROL[2]),
+    "old names": orchestration("deploy", absent=CONTROL[2:], patience=7),
+    "two globs": orchestration("deploy", topology(LATER)),
+    "zookeeper alone": orchestration(
         "deploy",
-        table(
+        topology(
             {name: {"roles": ["zookeeper"]} for name in ("lxcc01", "lxcc02", "lxcc03")},
             {"lxb*": None},
         ),
     ),
-    "skipped and unknown": runbook("deploy", skip=["lxcc09.devops.test"]),
-    "faulty table": runbook(
-        "deploy", table({"lxcc01": {"zookeeper_id": 0}, "lxcc02": {"address": "nowhere"}})
+    "unknown node skipped": orchestration("deploy", skip=["lxcc09.devops.test"]),
+    "topology with errors": orchestration(
+        "deploy", topology({"lxcc01": {"zookeeper_id": 0}, "lxcc02": {"address": "nowhere"}})
     ),
-    "empty table": runbook("deploy", {"nodes": {}}),
-    "impatient": runbook("deploy", timeout="soon"),
-    "a minion's gates": {
+    "empty topology": orchestration("deploy", {"nodes": {}}),
+    "timeout that is text": orchestration("deploy", timeout="soon"),
+    "checks of a control node": {
         "id": CONTROL[0],
         "sls": [
             "orchestration.minion.zookeeper",
@@ -77,40 +78,44 @@ CASES = {
             "orchestration.minion.zookeeper_quorum",
             "orchestration.minion.mesos_leader",
         ],
-        "table": table(),
+        "topology": topology(),
         "grains": {"roles": ["zookeeper", "mesos-master", "marathon", "chronos"]},
         "pillar": {"timeout": 7},
     },
-    "an agent's gate": {
+    "checks of an agent": {
         "id": "lxb001.devops.test",
         "sls": ["orchestration.minion.mesos_slave"],
-        "table": table(),
+        "topology": topology(),
         "grains": {"roles": ["mesos-slave", "docker"], "ipv4": ["172.31.250.65"]},
     },
-    "stamped": {"id": CONTROL[0], "sls": ["orchestration.minion.roles"], "table": table()},
-    "not stamped": {
+    "roles of a minion": {
         "id": CONTROL[0],
         "sls": ["orchestration.minion.roles"],
-        "table": table({"lxcc02": {"zookeeper_id": 1}}),
+        "topology": topology(),
     },
-    "nothing to stamp": {
+    "roles of a topology with an error": {
         "id": CONTROL[0],
         "sls": ["orchestration.minion.roles"],
-        "table": {"nodes": {}},
+        "topology": topology({"lxcc02": {"zookeeper_id": 1}}),
+    },
+    "roles of an empty topology": {
+        "id": CONTROL[0],
+        "sls": ["orchestration.minion.roles"],
+        "topology": {"nodes": {}},
     },
 }
 
 
 @pytest.fixture(scope="module")
-def runbooks(render):
+def answers_by_line(render):
     return render(CASES)
 
 
 @pytest.fixture(params=SALT_LINES)
-def plans(request, runbooks) -> dict[str, dict]:
-    for name, answer in runbooks[request.param].items():
+def plans(request, answers_by_line) -> dict[str, dict]:
+    for name, answer in answers_by_line[request.param].items():
         assert not answer.get("errors") and not answer["invalid"], (name, answer)
-    return runbooks[request.param]
+    return answers_by_line[request.param]
 
 
 def steps(plan: dict) -> list[str]:
@@ -122,14 +127,14 @@ def targets(plan: dict) -> list:
 
 
 ROLES = [
-    "Every named node answers and knows its roles",
-    f"The nodes called {PATTERN} know their roles",
+    "Every named node responds and has its roles",
+    f"The nodes {GLOB} have their roles",
 ]
 
 
-def test_roles_are_stamped_on_every_row(plans):
+def test_every_entry_gets_its_roles(plans):
     assert steps(plans["roles"]) == ROLES
-    assert targets(plans["roles"]) == [["lxcm01.devops.test", *CONTROL], PATTERN]
+    assert targets(plans["roles"]) == [["lxcm01.devops.test", *CONTROL], GLOB]
 
 
 def test_a_deployment_goes_from_zookeeper_to_the_frameworks_node_by_node(plans):
@@ -147,41 +152,41 @@ def test_a_deployment_goes_from_zookeeper_to_the_frameworks_node_by_node(plans):
 
 
 def test_every_step_stops_the_run_where_it_fails(plans):
-    for name in ("roles", "deploy", "two patterns"):
+    for name in ("roles", "deploy", "two globs"):
         assert all(state["arguments"]["failhard"] is True for state in plans[name]["states"])
 
 
-def test_a_node_that_is_skipped_gets_no_step(plans):
-    for name in ("without one", "without one, as text"):
+def test_a_skipped_node_gets_no_step(plans):
+    for name in ("one skipped", "one skipped, as text", "old names"):
         assert CONTROL[2] not in str(steps(plans[name])) + str(targets(plans[name]))
         assert f"ZooKeeper on {CONTROL[1]}" in steps(plans[name])
 
 
-def test_gates_wait_as_long_as_they_are_told(plans):
-    waiting = [
+def test_checks_wait_for_the_timeout(plans):
+    pillars = [
         state["arguments"]["pillar"]
-        for state in plans["without one"]["states"]
+        for state in plans["one skipped"]["states"]
         if "pillar" in state["arguments"]
     ]
-    assert waiting and all(pillar == {"timeout": 7} for pillar in waiting)
-    gates = [
+    assert pillars and all(pillar == {"timeout": 7} for pillar in pillars)
+    timeouts = [
         state["arguments"]["timeout"]
-        for state in plans["a minion's gates"]["states"]
+        for state in plans["checks of a control node"]["states"]
         if "timeout" in state["arguments"]
     ]
-    assert gates == [7] * 6
+    assert timeouts == [7] * 6
 
 
-def test_patterns_are_one_step_together(plans):
+def test_all_globs_are_one_step(plans):
     slaves = next(
         state
-        for state in plans["two patterns"]["states"]
+        for state in plans["two globs"]["states"]
         if state["id"] == "The Mesos slaves are registered"
     )
-    assert slaves["arguments"]["tgt"] == f"{PATTERN} or lxd*.devops.test"
+    assert slaves["arguments"]["tgt"] == f"{GLOB} or lxd*.devops.test"
 
 
-def test_what_the_table_does_not_have_gets_no_step(plans):
+def test_a_role_that_no_node_has_gets_no_step(plans):
     assert steps(plans["zookeeper alone"])[1:] == [
         *(f"ZooKeeper on {node}" for node in CONTROL),
         "ZooKeeper has its quorum",
@@ -189,53 +194,35 @@ def test_what_the_table_does_not_have_gets_no_step(plans):
     ]
 
 
-@pytest.mark.parametrize("name", ["without one", "apps, scaled"])
-def test_old_names_of_options_work_and_are_reported(plans, name):
-    old = plans[f"{name}, by the old names"]["states"]
-    (notice,) = [state for state in old if state["function"] == "test.show_notification"]
-    assert "patience is deprecated. Use timeout instead." in notice["arguments"]["text"]
-
-    def steps_with_pillar(states):
-        """The steps in order, each with what it tells the nodes; options in their old names, too."""
-        pillars = [state["arguments"].get("pillar") or {} for state in states]
-        for pillar in pillars:
-            pillar.pop("patience", None)
-        return [(state["id"], pillar) for state, pillar in zip(states, pillars, strict=True)]
-
-    assert steps_with_pillar([state for state in old if state != notice]) == steps_with_pillar(
-        plans[name]["states"]
-    )
-
-
 @pytest.mark.parametrize(
     "name, words",
     [
-        ("skipped and unknown", ["lxcc09.devops.test", "not in the topology", CONTROL[0]]),
+        ("unknown node skipped", ["lxcc09.devops.test", "not in the topology", CONTROL[0]]),
         (
-            "faulty table",
+            "topology with errors",
             ["lxcc01.devops.test:zookeeper_id = 0", "lxcc02.devops.test:address = nowhere"],
         ),
-        ("empty table", ["names no node"]),
-        ("impatient", ["timeout = soon"]),
+        ("empty topology", ["names no node"]),
+        ("timeout that is text", ["timeout = soon"]),
     ],
 )
-def test_what_makes_no_sense_is_the_only_step(plans, name, words):
-    (only,) = plans[name]["states"]
-    assert only["function"] == "test.fail_without_changes" and all(
-        word in only["name"] for word in words
+def test_errors_are_the_only_step(plans, name, words):
+    (step,) = plans[name]["states"]
+    assert step["function"] == "test.fail_without_changes" and all(
+        word in step["name"] for word in words
     )
 
 
-def test_a_gate_comes_after_what_it_waits_for(plans):
-    order = steps(plans["a minion's gates"])
-    for service, gate in (
+def test_a_check_comes_after_the_service_that_it_waits_for(plans):
+    order = steps(plans["checks of a control node"])
+    for service, check in (
         ("zookeeper-service", "this-server-has-joined"),
         ("mesos-master-service", "this-master-is-healthy"),
         ("marathon-service", "marathon-answers"),
         ("chronos-service", "chronos-answers"),
     ):
-        assert order.index(service) < order.index(gate)
-    agent = steps(plans["an agent's gate"])
+        assert order.index(service) < order.index(check)
+    agent = steps(plans["checks of an agent"])
     assert (
         agent.index("docker-service")
         < agent.index("mesos-slave-service")
@@ -243,41 +230,41 @@ def test_a_gate_comes_after_what_it_waits_for(plans):
     )
 
 
-def test_gates_ask_where_the_table_says(plans):
-    gates = {
+def test_checks_use_the_addresses_of_the_topology(plans):
+    checks = {
         state["id"]: state["arguments"]
-        for name in ("a minion's gates", "an agent's gate")
+        for name in ("checks of a control node", "checks of an agent")
         for state in plans[name]["states"]
     }
-    assert gates["this-master-is-healthy"]["member"] == "http://172.31.250.11:5050"
-    assert gates["this-master-is-healthy"]["url"] == [
+    assert checks["this-master-is-healthy"]["member"] == "http://172.31.250.11:5050"
+    assert checks["this-master-is-healthy"]["url"] == [
         f"http://172.31.250.1{number}:5050" for number in (1, 2, 3)
     ]
     assert (
-        gates["this-server-has-joined"]["myid"] == 1
-        and len(gates["this-server-has-joined"]["servers"]) == 3
+        checks["this-server-has-joined"]["myid"] == 1
+        and len(checks["this-server-has-joined"]["servers"]) == 3
     )
-    assert gates["marathon-answers"]["url"] == "http://172.31.250.11:8080"
-    assert gates["this-agent-is-registered"]["agents"] == ["172.31.250.65"]
+    assert checks["marathon-answers"]["url"] == "http://172.31.250.11:8080"
+    assert checks["this-agent-is-registered"]["agents"] == ["172.31.250.65"]
 
 
-def test_a_minion_takes_its_roles_from_a_table_without_fault(plans):
-    assert [state["function"] for state in plans["stamped"]["states"]] == [
+def test_a_minion_gets_its_roles_from_a_topology_without_errors(plans):
+    assert [state["function"] for state in plans["roles of a minion"]["states"]] == [
         "saltutil.sync_all",
         "grains.present",
     ]
-    assert plans["stamped"]["states"][1]["arguments"]["value"] == [
+    assert plans["roles of a minion"]["states"][1]["arguments"]["value"] == [
         "zookeeper",
         "mesos-master",
         "marathon",
         "chronos",
     ]
     for name, word in (
-        ("not stamped", "lxcc02.devops.test:zookeeper_id"),
-        ("nothing to stamp", "names no node"),
+        ("roles of a topology with an error", "lxcc02.devops.test:zookeeper_id"),
+        ("roles of an empty topology", "names no node"),
     ):
-        (only,) = plans[name]["states"]
-        assert only["function"] == "test.fail_without_changes" and word in only["name"]
+        (step,) = plans[name]["states"]
+        assert step["function"] == "test.fail_without_changes" and word in step["name"]
 
 
 APPS = [
@@ -287,11 +274,11 @@ APPS = [
 ]
 
 
-def test_what_is_declared_is_brought_to_the_cluster_by_one_node_of_each_role(plans):
+def test_declarations_are_applied_on_one_node_of_each_role(plans):
     assert steps(plans["apps"]) == APPS and targets(plans["apps"]) == [CONTROL] * 3
-    assert targets(plans["apps without one"]) == [CONTROL[1:]] * 3
-    assert steps(plans["apps of nodes apart"]) == APPS[:2]
-    assert targets(plans["apps of nodes apart"]) == [CONTROL, ["lxcm01.devops.test"]]
+    assert targets(plans["apps, one skipped"]) == [CONTROL[1:]] * 3
+    assert steps(plans["apps of separate nodes"]) == APPS[:2]
+    assert targets(plans["apps of separate nodes"]) == [CONTROL, ["lxcm01.devops.test"]]
     for state in plans["apps"]["states"]:
         arguments = state["arguments"]
         assert (
@@ -301,42 +288,54 @@ def test_what_is_declared_is_brought_to_the_cluster_by_one_node_of_each_role(pla
         )
 
 
-def test_a_leader_comes_before_what_it_is_asked_for(plans):
+def test_the_leader_is_checked_before_declarations_are_applied(plans):
     assert [state["arguments"]["sls"] for state in plans["apps"]["states"]] == [
         ["orchestration.minion.mesos_leader", "mesos.policy"],
         ["orchestration.minion.marathon_leader", "marathon.apps"],
         ["orchestration.minion.chronos_leader", "chronos.jobs"],
     ]
-    run = plans["the gates of apps"]["states"]
-    gates = [state for state in run if state["function"].endswith("available")]
-    assert [(state["arguments"]["timeout"], state["arguments"]["failhard"]) for state in gates] == [
-        (7, True)
-    ] * 3
-    order = steps(plans["the gates of apps"])
-    for gate, declared in (
+    states = plans["checks of apps"]["states"]
+    checks = [
+        (state["arguments"]["timeout"], state["arguments"]["failhard"])
+        for state in states
+        if state["function"].endswith("available")
+    ]
+    assert checks == [(7, True)] * 3
+    order = steps(plans["checks of apps"])
+    for check, declared in (
         ("the-masters-have-a-leader", "mesos-weights"),
         ("marathon-has-a-leader", "marathon-apps"),
         ("chronos-has-a-leader", "chronos-jobs"),
     ):
-        assert order.index(gate) < order.index(declared)
+        assert order.index(check) < order.index(declared)
 
 
-def test_pillar_on_the_command_line_is_for_the_nodes_too(plans):
+def test_nodes_get_the_pillar_of_the_command_line(plans):
     for state in plans["apps, scaled"]["states"]:
         assert state["arguments"]["pillar"] == {"timeout": 7, **SCALED}
-    for name in ("apps", "apps without one"):
+    for name in ("apps", "apps, one skipped"):
         assert all(not state["arguments"]["pillar"] for state in plans[name]["states"])
 
 
 @pytest.mark.parametrize(
     "name, words",
     [
-        ("apps of a faulty table", ["lxcc01.devops.test:zookeeper_id = 0"]),
-        ("apps of an empty table", ["names no node"]),
+        ("apps of a topology with an error", ["lxcc01.devops.test:zookeeper_id = 0"]),
+        ("apps of an empty topology", ["names no node"]),
     ],
 )
-def test_without_a_table_nothing_is_brought_anywhere(plans, name, words):
-    (only,) = plans[name]["states"]
-    assert only["function"] == "test.fail_without_changes" and all(
-        word in only["name"] for word in words
+def test_nothing_is_applied_without_a_topology(plans, name, words):
+    (step,) = plans[name]["states"]
+    assert step["function"] == "test.fail_without_changes" and all(
+        word in step["name"] for word in words
     )
+
+
+def test_the_old_names_of_options_still_work_and_are_reported(plans):
+    report, *others = plans["old names"]["states"]
+    assert report["function"] == "test.configurable_test_state"
+    assert report["arguments"]["warnings"] == [
+        "The pillar key absent is deprecated. Use skip instead.",
+        "The pillar key patience is deprecated. Use timeout instead.",
+    ]
+    assert others == plans["one skipped"]["states"]

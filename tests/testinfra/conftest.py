@@ -114,9 +114,9 @@ def settings(host):
 @pytest.fixture
 def agent(settings) -> dict:
     """Names of the agent in the node's build of Mesos: ``unit``, ``flags``, ``environment``."""
-    return yaml.safe_load((FORMULAS / "mesos/flavours.yaml").read_text())[
-        settings("mesos")["flavour"]
-    ]
+    return yaml.safe_load((FORMULAS / "mesos/versions.yaml").read_text())[
+        settings("mesos")["vendor"]
+    ]["slave"]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""kitchen.yml: which suites there are, what they say on which driver, and what of it is copied to a machine. No machine is needed."""
+"""kitchen.yml: its suites, what they need on each driver, and what is copied to a machine. No machine is needed."""
 
 import dataclasses
 import os
@@ -10,14 +10,14 @@ import yaml
 from lab import ROOT, LabError, kitchen
 from lab.fakes.wire.versions import release
 
-ROLES = ["zookeeper", "mesos-master", "mesos-slave", "marathon", "chronos", "docker"]
+ROLES = list(yaml.safe_load((ROOT / "formulas/common/roles.yaml").read_text()))
 PROXY = {"KITCHEN_DRIVER": "proxy", "KITCHEN_HOSTNAME": "192.0.2.11"}
-ERAS = yaml.safe_load((ROOT / "formulas/marathon/eras.yaml").read_text())["eras"]
+GENERATIONS = yaml.safe_load((ROOT / "formulas/marathon/versions.yaml").read_text())["generations"]
 
 
 @pytest.fixture
 def instances(ruby):
-    """A function: environment -> what ``kitchen list`` lists, by name."""
+    """Return a function: environment -> what ``kitchen list`` lists, by name."""
     return lambda **environment: {
         instance.name: instance
         for instance in kitchen.instances({"PATH": os.environ["PATH"], **environment})
@@ -26,7 +26,7 @@ def instances(ruby):
 
 @pytest.fixture
 def standalone(instances) -> kitchen.Instance:
-    """All roles on a machine that is there."""
+    """The suite with all roles on an existing machine."""
     return instances(**PROXY)["standalone-centos-7"]
 
 
@@ -34,28 +34,32 @@ def roles(instance: kitchen.Instance) -> list[str]:
     return instance.provisioner["grains"]["roles"]
 
 
-def test_each_role_has_a_suite_and_one_has_them_all(instances):
+def test_each_role_has_a_suite_and_one_suite_has_all_roles(instances):
     listed = instances()
     for role in ROLES:
         assert roles(listed[f"{role}-centos-7"])[-1] == role
     assert roles(listed["standalone-centos-7"]) == ROLES
 
 
-def test_each_era_of_marathon_has_a_suite(instances):
-    found = {}
+def generation_of(version: str) -> int:
+    """Return the generation of Marathon's package in a version."""
+    rows = [row for row in GENERATIONS if release(row["since"]) <= release(version)]
+    return rows[-1]["generation"]
+
+
+def test_each_generation_of_marathon_has_a_suite(instances):
+    generations = {}
     for instance in instances().values():
-        suite, _, era = instance.suite.rpartition("-era-")
+        suite, _, number = instance.suite.rpartition("-generation-")
         if suite == "marathon":
-            version = yaml.safe_load(
-                (ROOT / instance.provisioner["pillars_from_files"]["suite.sls"]).read_text()
-            )["marathon"]["version"]
-            found[int(era)] = [
-                row["era"] for row in ERAS if release(row["since"]) <= release(version)
-            ][-1]
-    assert found == {row["era"]: row["era"] for row in ERAS}
+            path = ROOT / instance.provisioner["pillars_from_files"]["suite.sls"]
+            version = yaml.safe_load(path.read_text())["marathon"]["version"]
+            generations[int(number)] = generation_of(version)
+    expected = {row["generation"] for row in GENERATIONS}
+    assert generations == {number: number for number in expected}
 
 
-def test_el_8_and_9_have_the_roles_that_there_are_packages_of(instances):
+def test_el_8_and_9_have_suites_for_the_roles_with_packages(instances):
     suites = {}
     for instance in instances().values():
         suites.setdefault(instance.platform, []).append(instance.suite)
@@ -67,18 +71,18 @@ def test_el_8_and_9_have_the_roles_that_there_are_packages_of(instances):
     assert set(suites["almalinux-8"]) < set(suites["centos-7"])
 
 
-def test_each_suite_is_tested_in_ci(instances):
+def test_every_suite_runs_in_ci(instances):
     workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
     assert {
         f"{suite}-centos-7" for suite in workflow["jobs"]["kitchen"]["strategy"]["matrix"]["suite"]
     } == {instance.name for instance in instances().values() if instance.platform == "centos-7"}
 
 
-def test_no_file_of_settings_is_left_over(instances):
-    named = {
+def test_every_file_of_settings_belongs_to_a_suite(instances):
+    paths = {
         instance.provisioner["pillars_from_files"]["suite.sls"] for instance in instances().values()
     }
-    assert named == {str(path.relative_to(ROOT)) for path in (ROOT / "tests/kitchen").glob("*.sls")}
+    assert paths == {str(path.relative_to(ROOT)) for path in (ROOT / "tests/kitchen").glob("*.sls")}
 
 
 def test_states_are_assigned_as_on_a_cluster(standalone):
@@ -95,9 +99,11 @@ def test_states_are_assigned_as_on_a_cluster(standalone):
         (PROXY, "proxy", "root", False),
         ({**PROXY, "KITCHEN_USERNAME": "centos"}, "proxy", "centos", True),
     ],
-    ids=["vagrant", "docker", "root at a machine", "somebody at a machine"],
+    ids=["vagrant", "docker", "root on a machine", "another user on a machine"],
 )
-def test_who_is_not_root_takes_sudo_for_all_that_is_run(instances, environment, driver, user, sudo):
+def test_every_command_of_another_user_than_root_uses_sudo(
+    instances, environment, driver, user, sudo
+):
     instance = instances(**environment)["docker-centos-7"]
     assert (instance.driver["name"], instance.driver["username"]) == (driver, user)
     assert kitchen.converge(instance).startswith("sudo -E ") == sudo
@@ -108,7 +114,7 @@ def test_who_is_not_root_takes_sudo_for_all_that_is_run(instances, environment, 
     )
 
 
-def test_a_container_keeps_the_clock_and_the_firewall_of_the_machine_below_it(instances):
+def test_a_container_leaves_clock_and_firewall_to_its_host(instances):
     assert instances()["docker-centos-7"].provisioner["pillars"]["driver.sls"] == {"common": {}}
     contained = instances(KITCHEN_DRIVER="docker")["docker-centos-7"].provisioner["pillars"][
         "driver.sls"
@@ -116,7 +122,7 @@ def test_a_container_keeps_the_clock_and_the_firewall_of_the_machine_below_it(in
     assert contained == {"time": {"enabled": False}, "firewall": {"enabled": False}}
 
 
-def test_packages_come_from_the_mirror_that_is_named(instances):
+def test_packages_come_from_the_configured_mirror(instances):
     def repositories(platform: str, **environment: str) -> dict:
         return instances(**environment)[f"docker-{platform}"].provisioner["pillars"][
             "platform.sls"
@@ -147,15 +153,15 @@ def test_packages_come_from_the_mirror_that_is_named(instances):
     }
 
 
-def test_so_does_salt(instances):
-    chosen = {
+def test_salt_comes_from_the_configured_mirror(instances):
+    environment = {
         "SALT_REPO": "http://192.0.2.1/salt one",
         "SALT_KEY": "http://192.0.2.1/key",
         "SALT_LINE": "3008",
     }
-    words = kitchen.prepare(instances(**chosen)["docker-centos-7"]).split(" -s -- ")[1]
+    arguments = kitchen.prepare(instances(**environment)["docker-centos-7"]).split(" -s -- ")[1]
     assert (
-        words
+        arguments
         == "-R http://192.0.2.1/salt\\ one -G http://192.0.2.1/key -V http://vault.centos.org/7.9.2009 3008\n"
     )
 
@@ -167,13 +173,13 @@ def test_so_does_salt(instances):
         ({"KITCHEN_DRIVER": "proxy"}, ["KITCHEN_HOSTNAME is not set"]),
     ],
 )
-def test_an_environment_that_makes_no_sense_is_refused(instances, environment, words):
+def test_a_wrong_environment_is_refused(instances, environment, words):
     with pytest.raises(LabError) as refusal:
         instances(**environment)
     assert all(word in str(refusal.value) for word in words) and "\n" not in str(refusal.value)
 
 
-def test_a_suite_wins_over_its_platform_and_that_over_the_file(tmp_path):
+def test_a_suite_overrides_its_platform_which_overrides_the_file(tmp_path):
     (tmp_path / "kitchen.yml").write_text("""
 driver: {name: vagrant, box: a, customize: {cpus: 1, memory: 1}, volume: [one, two]}
 verifier: shell
@@ -185,30 +191,30 @@ suites:
   - {name: excluding, excludes: [el-8]}
   - {name: including, includes: [el-8], excludes: [el-8]}
 """)
-    found = {
+    by_name = {
         instance.name: instance
         for instance in kitchen.instances({"PATH": os.environ["PATH"]}, tmp_path / "kitchen.yml")
     }
-    assert list(found) == ["web-one-el-79", "web-one-el-8", "excluding-el-79", "including-el-8"]
-    assert found["web-one-el-79"].driver == {
+    assert list(by_name) == ["web-one-el-79", "web-one-el-8", "excluding-el-79", "including-el-8"]
+    assert by_name["web-one-el-79"].driver == {
         "name": "vagrant",
         "box": "b",
         "customize": {"cpus": 1, "memory": 3},
         "volume": ["three"],
     }
-    assert found["including-el-8"].driver["customize"] == {"cpus": 1, "memory": 1}
-    assert found["including-el-8"].verifier == {"name": "shell"}
+    assert by_name["including-el-8"].driver["customize"] == {"cpus": 1, "memory": 1}
+    assert by_name["including-el-8"].verifier == {"name": "shell"}
 
 
-def test_the_copied_tree_has_formulas_modules_and_states_and_nothing_else(standalone, tmp_path):
+def test_only_formulas_modules_and_states_are_copied(standalone, tmp_path):
     kitchen.sandbox(standalone, tmp_path)
     expected = {
-        str(path.relative_to(above))
-        for above in (ROOT, ROOT / "formulas")
-        for path in above.rglob("*")
+        str(path.relative_to(directory))
+        for directory in (ROOT, ROOT / "formulas")
+        for path in directory.rglob("*")
         if path.is_file()
         and "__pycache__" not in path.parts
-        and (above != ROOT or path.relative_to(ROOT).parts[0] in ("_modules", "_states"))
+        and (directory != ROOT or path.relative_to(ROOT).parts[0] in ("_modules", "_states"))
     }
     assert {
         str(path.relative_to(tmp_path / "srv/salt"))
@@ -228,7 +234,7 @@ def test_the_copied_tree_has_formulas_modules_and_states_and_nothing_else(standa
     } == {"minion", "minion.d/99-minion.conf", "grains"}
 
 
-def test_the_copied_minion_looks_at_nothing_but_the_tree(standalone, tmp_path):
+def test_the_copied_minion_uses_only_the_copied_tree(standalone, tmp_path):
     kitchen.sandbox(standalone, tmp_path)
     minion = yaml.safe_load((tmp_path / "etc/salt/minion").read_text())
     assert minion["local"] is True and minion["root_dir"] == "/tmp/kitchen"
@@ -239,16 +245,16 @@ def test_the_copied_minion_looks_at_nothing_but_the_tree(standalone, tmp_path):
     )
 
 
-def test_what_the_tests_do_not_follow_is_not_in_the_file(standalone, tmp_path):
-    asking = dataclasses.replace(
+def test_an_option_that_the_tests_do_not_support_is_refused(standalone, tmp_path):
+    unsupported = dataclasses.replace(
         standalone, provisioner={**standalone.provisioner, "vendor_repo": [{"type": "apt"}]}
     )
     with pytest.raises(LabError, match="vendor_repo: not followed by the tests"):
-        kitchen.sandbox(asking, tmp_path)
+        kitchen.sandbox(unsupported, tmp_path)
     kitchen.sandbox(standalone, tmp_path)
 
 
-def test_the_verifier_goes_where_the_driver_says(standalone):
+def test_the_verifier_connects_to_the_machine_of_the_driver(standalone):
     command, variables = kitchen.verify(
         standalone,
         {"hostname": "192.0.2.11", "port": "2222", "username": "root", "ssh_key": "/key"},
@@ -265,11 +271,11 @@ def test_the_verifier_goes_where_the_driver_says(standalone):
     }
 
 
-def test_a_container_has_systemd_and_lets_kitchen_in(ruby, tmp_path):
+def test_a_container_has_systemd_and_the_key_of_kitchen(ruby, tmp_path):
     (tmp_path / "key.pub").write_text("ssh-rsa AAAA kitchen_docker_key\n")
     program = f"""@image, @username, @public_key = "centos:centos7", "kitchen", "{tmp_path}/key.pub"
         puts ERB.new(File.read("tests/kitchen/Dockerfile.erb")).result(binding)"""
-    done = subprocess.run(
+    result = subprocess.run(
         [ruby, "-rerb", "-r./tests/kitchen/environment", "-e", program],
         cwd=ROOT,
         capture_output=True,
@@ -278,8 +284,10 @@ def test_a_container_has_systemd_and_lets_kitchen_in(ruby, tmp_path):
         env={"PATH": os.environ["PATH"], "CENTOS_VAULT": "http://192.0.2.1/vault"},
     )
     assert (
-        "FROM centos:centos7\n" in done.stdout and "baseurl=http://192.0.2.1/vault|" in done.stdout
+        "FROM centos:centos7\n" in result.stdout
+        and "baseurl=http://192.0.2.1/vault|" in result.stdout
     )
     assert (
-        "echo 'ssh-rsa AAAA kitchen_docker_key' > /home/kitchen/.ssh/authorized_keys" in done.stdout
+        "echo 'ssh-rsa AAAA kitchen_docker_key' > /home/kitchen/.ssh/authorized_keys"
+        in result.stdout
     )

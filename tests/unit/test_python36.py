@@ -10,7 +10,12 @@ import pytest
 from lab import ROOT, ssh
 
 PATHS = sorted(
-    [*ROOT.glob("_modules/*.py"), *ROOT.glob("_states/*.py"), *ROOT.glob("formulas/*/plan.py")]
+    [
+        *ROOT.glob("_modules/*.py"),
+        *ROOT.glob("_states/*.py"),
+        *ROOT.glob("formulas/*/plan.py"),
+        ROOT / "formulas/common/settings.py",
+    ]
 )
 
 # New in 3.7 or later, and likely to be used by mistake.

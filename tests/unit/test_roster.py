@@ -1,4 +1,4 @@
-"""conf/roster: salt-ssh reaches whom the table names, with the roles that it grants; what is wrong is said before a host is touched."""
+"""conf/roster: salt-ssh gets hosts and roles from the topology, and errors stop it before it connects to a host."""
 
 import json
 import re
@@ -10,18 +10,18 @@ import yaml
 
 from lab import ROOT, SALT_LINES, saltenv
 
-# Reads the roster beside a master's configuration, with further options, for each line of JSON that it gets.
-READ = """
+# Reads the roster beside a master's configuration, with options, for each line of JSON on stdin.
+SCRIPT = """
 import json, sys
 import salt.config, salt.roster
 for line in sys.stdin:
-    directory, more = json.loads(line)
+    directory, extra = json.loads(line)
     options = salt.config.master_config(directory + "/master")
-    options.update(roster_file=directory + "/roster", **more)
+    options.update(roster_file=directory + "/roster", **extra)
     try:
-        answer = {"rows": salt.roster.Roster(options, "flat").targets("*", "glob")}
+        answer = {"roster": salt.roster.Roster(options, "flat").targets("*", "glob")}
     except SystemExit as error:
-        answer = {"said": str(error)}
+        answer = {"error": str(error)}
     print(json.dumps(answer), flush=True)
 """
 
@@ -38,8 +38,8 @@ NODES = {
 
 @pytest.fixture(scope="module", params=SALT_LINES)
 def reader(request):
-    """The real Salt of a line, to be asked for rosters."""
-    command = [saltenv.machine_env(request.param), "-W", "ignore", "-c", READ]
+    """A function that has the real Salt of a line read a roster."""
+    command = [saltenv.machine_env(request.param), "-W", "ignore", "-c", SCRIPT]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -55,7 +55,7 @@ def reader(request):
 
 @pytest.fixture
 def roster(reader, tmp_path):
-    """Read the roster for a table and a hosts.yaml; return its rows, or what is said instead."""
+    """Return a function: topology and hosts.yaml -> roster, or the error."""
 
     def read(nodes: dict, hosts: object = None, **options) -> dict | str:
         pillar = tmp_path / "pillar"
@@ -71,20 +71,23 @@ def roster(reader, tmp_path):
                 hosts if isinstance(hosts, str) else yaml.safe_dump(hosts)
             )
         answer = reader(tmp_path, options)
-        return answer["said"].replace(f"{tmp_path}/", "") if "said" in answer else answer["rows"]
+        if "error" in answer:
+            return answer["error"].replace(f"{tmp_path}/", "")
+        return answer["roster"]
 
     read.line = reader.line
     return read
 
 
-def without_check(rows: dict) -> dict:
+def without_check(roster: dict) -> dict:
+    """Return a roster without the check of the Python, which every entry has."""
     return {
-        name: {key: value for key, value in row.items() if key != "set_path"}
-        for name, row in rows.items()
+        name: {key: value for key, value in entry.items() if key != "set_path"}
+        for name, entry in roster.items()
     }
 
 
-def test_a_node_that_the_table_names_is_reached_at_its_address_and_has_the_roles_of_its_row(roster):
+def test_a_node_of_the_topology_has_its_address_and_its_roles(roster):
     assert without_check(roster(NODES)) == {
         "lxcm01.devops.test": {"host": "172.31.250.10", "grains": {"roles": []}},
         "lxcc01.devops.test": {
@@ -94,21 +97,21 @@ def test_a_node_that_the_table_names_is_reached_at_its_address_and_has_the_roles
     }
 
 
-def test_agents_of_a_pattern_are_listed_and_have_its_roles(roster):
+def test_hosts_that_match_a_glob_have_its_roles(roster):
     second = {"host": "172.31.250.66", "sudo": True}
-    rows = without_check(
+    entries = without_check(
         roster(NODES, {"lxb001.devops.test": "172.31.250.65", "lxb002.devops.test": second})
     )
-    assert rows["lxb001.devops.test"] == {
+    assert entries["lxb001.devops.test"] == {
         "host": "172.31.250.65",
         "grains": {"roles": ["mesos-slave"]},
     }
-    assert rows["lxb002.devops.test"] == second | {"grains": {"roles": ["mesos-slave"]}}
+    assert entries["lxb002.devops.test"] == second | {"grains": {"roles": ["mesos-slave"]}}
 
 
-def test_more_may_be_said_of_a_node_that_the_table_names(roster):
-    rows = without_check(roster(NODES, {"lxcc01.devops.test": {"user": "admin", "port": 2222}}))
-    assert rows["lxcc01.devops.test"] == {
+def test_hosts_yaml_can_add_keys_to_a_node_of_the_topology(roster):
+    entries = without_check(roster(NODES, {"lxcc01.devops.test": {"user": "admin", "port": 2222}}))
+    assert entries["lxcc01.devops.test"] == {
         "host": "172.31.250.11",
         "user": "admin",
         "port": 2222,
@@ -116,7 +119,7 @@ def test_more_may_be_said_of_a_node_that_the_table_names(roster):
     }
 
 
-def test_without_a_table_all_hosts_are_listed(roster):
+def test_without_a_topology_hosts_yaml_lists_all_hosts(roster):
     host = {"host": "172.31.250.11", "grains": {"roles": ["docker"]}}
     assert without_check(roster({}, {"lxdev01": host})) == {"lxdev01": host}
 
@@ -134,7 +137,7 @@ def test_without_a_table_all_hosts_are_listed(roster):
         (
             NODES,
             {"lxx001.devops.test": "172.31.250.65"},
-            ["topology:nodes = lxx001.devops.test: no row is for this minion"],
+            ["topology:nodes = lxx001.devops.test: the topology has no entry for this minion"],
         ),
         (
             NODES,
@@ -155,84 +158,82 @@ def test_without_a_table_all_hosts_are_listed(roster):
         (
             {},
             {"lxdev01": {"grains": {}}},
-            ["hosts.yaml: lxdev01 = {'grains': {}}: should say where it is"],
+            ["hosts.yaml: lxdev01 = {'grains': {}}: has no address: set host."],
         ),
     ],
-    ids=["table", "unknown agent", "number", "number for host", "list", "no YAML", "no host"],
+    ids=["topology", "unknown agent", "number", "number for host", "list", "not YAML", "no host"],
 )
-def test_what_is_wrong_is_said_and_nobody_is_reached(roster, nodes, hosts, words):
-    said = roster(nodes, hosts)
-    assert isinstance(said, str) and len(said.splitlines()) == len(words), said
-    for word in words:
-        assert word in said
+def test_an_error_is_reported_and_there_is_no_roster(roster, nodes, hosts, words):
+    error = roster(nodes, hosts)
+    assert isinstance(error, str) and len(error.splitlines()) == len(words), error
+    for text in words:
+        assert text in error
 
 
 def pythons(directory: Path, **versions: str | None) -> str:
-    """A PATH with these interpreters and nothing else: each is as old as it says, or does not run."""
+    """Return a PATH with nothing but these interpreters: each claims a version, or does not run."""
     directory.mkdir()
     for name, version in versions.items():
-        old = (
+        command = (
             version
             and f'exec /usr/bin/python3 -c "import sys; sys.version_info = ({version}); exec(sys.argv.pop(1))" "$2"'
         )
-        (directory / name).write_text(f"#!/bin/sh\n{old or 'exit 127'}\n")
+        (directory / name).write_text(f"#!/bin/sh\n{command or 'exit 127'}\n")
         (directory / name).chmod(0o755)
     return str(directory)
 
 
-def looked(check: str, path: str) -> subprocess.CompletedProcess:
-    """What the shell of a host makes of it, in the two ways in which Salt has it evaluate the value."""
+def run_check(check: str, path: str) -> subprocess.CompletedProcess:
+    """Have a shell evaluate ``set_path`` in the two ways in which Salt does."""
     script = f'set -e\nset -u\nSET_PATH="{check}"\nexport PATH={check}\necho "$SET_PATH" "$PATH"'
     return subprocess.run(
         ["/bin/sh"], input=script, env={"PATH": path}, capture_output=True, text=True, check=False
     )
 
 
-def test_a_host_with_the_python_that_salt_needs_is_entered_and_one_with_an_older_is_not(
-    roster, tmp_path
-):
+def test_a_host_needs_the_python_that_salt_needs(roster, tmp_path):
     check = roster(NODES)["lxcm01.devops.test"]["set_path"]
-    needed = int(re.search(r"needs 3\.(\d+) or later", looked(check, "/nowhere").stderr)[1])
-    assert needed >= 9  # which parts of both environments need
-    path = pythons(tmp_path / "enough", python3=f"3, {needed}")
-    done = looked(check, path)
-    assert (done.returncode, done.stderr, done.stdout.split()) == (0, "", [path, path])
-    assert looked(check, pythons(tmp_path / "old", python3=f"3, {needed - 1}")).returncode == 10
+    minor = int(re.search(r"needs 3\.(\d+) or later", run_check(check, "/nowhere").stderr)[1])
+    assert minor >= 9  # Packages in both environments need it.
+    path = pythons(tmp_path / "enough", python3=f"3, {minor}")
+    result = run_check(check, path)
+    assert (result.returncode, result.stderr, result.stdout.split()) == (0, "", [path, path])
+    assert run_check(check, pythons(tmp_path / "old", python3=f"3, {minor - 1}")).returncode == 10
 
 
 @pytest.mark.parametrize(
-    "there",
+    "interpreters",
     [
         {},
         {"python": "2, 7", "python2": "2, 7"},
         {"python3": "3, 5"},
         {"python3": None, "python2": "2, 7"},
     ],
-    ids=["none", "2.7", "3.5", "one that does not run"],
+    ids=["none", "2.7", "3.5", "broken"],
 )
-def test_a_host_without_one_is_refused_with_what_to_do(roster, tmp_path, there):
-    done = looked(
-        roster(NODES)["lxcm01.devops.test"]["set_path"], pythons(tmp_path / "bin", **there)
+def test_a_host_without_a_recent_python_is_refused_with_advice(roster, tmp_path, interpreters):
+    result = run_check(
+        roster(NODES)["lxcm01.devops.test"]["set_path"], pythons(tmp_path / "bin", **interpreters)
     )
-    assert (done.returncode, done.stdout) == (10, "")
+    assert (result.returncode, result.stdout) == (10, "")
     advice = {"3006": "salt-ssh -r HOST 'yum -y install python3'", "3008": "salt-ssh --relenv"}[
         roster.line
     ]
     assert (
-        "Nothing was copied." in done.stderr
-        and advice in done.stderr
-        and len(done.stderr.splitlines()) == 1
-    ), done.stderr
+        "Nothing was copied." in result.stderr
+        and advice in result.stderr
+        and len(result.stderr.splitlines()) == 1
+    ), result.stderr
 
 
-def test_a_path_of_the_hosts_own_is_looked_at(roster, tmp_path):
+def test_the_set_path_of_a_host_is_checked(roster, tmp_path):
     path = pythons(tmp_path / "opt", python3="3, 11")
     check = roster({}, {"lxdev01": {"host": "172.31.250.11", "set_path": f"{path}:$PATH"}})[
         "lxdev01"
     ]["set_path"]
-    assert looked(check, "/nowhere").stdout.split() == [f"{path}:/nowhere"] * 2
+    assert run_check(check, "/nowhere").stdout.split() == [f"{path}:/nowhere"] * 2
 
 
-def test_salt_that_brings_its_own_python_does_not_look_for_one(roster):
-    checked = "set_path" in roster(NODES, relenv=True)["lxcm01.devops.test"]
-    assert checked == (roster.line == "3006")  # which cannot
+def test_salt_with_its_own_python_does_not_check_the_host(roster):
+    is_checked = "set_path" in roster(NODES, relenv=True)["lxcm01.devops.test"]
+    assert is_checked == (roster.line == "3006")  # 3006 cannot bring a Python.

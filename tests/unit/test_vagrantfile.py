@@ -1,4 +1,4 @@
-"""Vagrantfile: real Vagrant reads it, beside the table or one with a row more. No machine is booted, and no box or provider needed."""
+"""Vagrantfile: real Vagrant reads it, with the repository's topology and with others. No machine boots, and no provider is needed."""
 
 import json
 import os
@@ -10,24 +10,27 @@ import yaml
 
 from lab import ROOT
 
-TABLE = yaml.safe_load((ROOT / "pillar/topology.yaml").read_text())
-ASK = Path(__file__).with_name("vagrantfile.rb")
+TOPOLOGY = yaml.safe_load((ROOT / "pillar/topology.yaml").read_text())
+SCRIPT = Path(__file__).with_name("vagrantfile.rb")
 
 
 class Project:
-    """A copy of the repository as far as Vagrant looks at it, with a table of its own."""
+    """A copy of what Vagrant reads of the repository, with a topology of its own."""
 
-    def __init__(self, home: Path, table: object):
+    def __init__(self, home: Path, topology: object):
         self.home = home
         (home / "pillar").mkdir()
         (home / "pillar/topology.yaml").write_text(
-            table if isinstance(table, str) else yaml.safe_dump(table, sort_keys=False)
+            topology if isinstance(topology, str) else yaml.safe_dump(topology, sort_keys=False)
         )
         (home / "Vagrantfile").write_text((ROOT / "Vagrantfile").read_text())
         (home / "conf").symlink_to(ROOT / "conf")
+        (home / "formulas/common").mkdir(parents=True)
+        roles = (ROOT / "formulas/common/roles.yaml").read_text()
+        (home / "formulas/common/roles.yaml").write_text(roles)
 
     def run(self, *command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-        own = {
+        variables = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
             "VAGRANT_HOME": str(self.home / ".vagrant.d"),
@@ -35,59 +38,61 @@ class Project:
         return subprocess.run(
             command,
             cwd=self.home,
-            env=own | environment,
+            env=variables | environment,
             capture_output=True,
             text=True,
             check=False,
         )
 
-    def machines(self, *pulled: str, **environment: str) -> dict[str, dict]:
-        """What Vagrant would boot, by name; with ``up`` what comes before that is done."""
-        done = self.run("ruby", ASK, *pulled, **environment)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+    def machines(self, *triggers: str, **environment: str) -> dict[str, dict]:
+        """Return what Vagrant would boot, by name. With ``up`` the triggers before that run."""
+        result = self.run("ruby", SCRIPT, *triggers, **environment)
+        assert result.returncode == 0, result.stderr
+        return json.loads(result.stdout)
 
 
 @pytest.fixture
 def project(ruby, vagrant, tmp_path):
-    """A function: table -> project."""
-    return lambda table=TABLE: Project(tmp_path, table)
+    """Return a function: topology -> project."""
+    return lambda topology=TOPOLOGY: Project(tmp_path, topology)
 
 
 @pytest.fixture(scope="module")
 def cluster(ruby, vagrant, tmp_path_factory) -> dict[str, dict]:
-    """What would be booted with the repository's table and nothing in the environment."""
-    return Project(tmp_path_factory.mktemp("cluster"), TABLE).machines()
+    """The machines of the repository's topology with an empty environment."""
+    return Project(tmp_path_factory.mktemp("cluster"), TOPOLOGY).machines()
 
 
 def addresses(machines: dict[str, dict]) -> dict[str, str]:
     return {machine["id"]: machine["address"] for machine in machines.values()}
 
 
-def test_the_machines_are_the_rows_of_the_table_and_two_for_a_pattern(cluster):
-    rows = {id: row["address"] for id, row in TABLE["nodes"].items() if "*" not in id}
+def test_there_is_a_machine_for_each_node_and_two_for_a_glob(cluster):
+    named = {id: entry["address"] for id, entry in TOPOLOGY["nodes"].items() if "*" not in id}
     assert addresses(cluster) == {
-        **rows,
+        **named,
         "lxb001.devops.test": "172.31.250.65",
         "lxb002.devops.test": "172.31.250.66",
     }
     assert list(cluster) == [id.partition(".")[0] for id in addresses(cluster)]
 
 
-def test_one_row_more_is_one_machine_more(cluster, project):
-    row = {
+def test_another_entry_is_another_machine(cluster, project):
+    entry = {
         "address": "172.31.250.14",
         "roles": ["zookeeper"],
         "zookeeper_id": 4,
         "zookeeper_observer": True,
     }
-    after = project({**TABLE, "nodes": {**TABLE["nodes"], "lxco01.devops.test": row}}).machines()
+    after = project(
+        {**TOPOLOGY, "nodes": {**TOPOLOGY["nodes"], "lxco01.devops.test": entry}}
+    ).machines()
     assert addresses(after) == {**addresses(cluster), "lxco01.devops.test": "172.31.250.14"}
 
 
-def test_a_row_with_the_very_id_wins_over_a_pattern(project):
-    row = {"address": "172.31.250.99", "roles": ["mesos-slave"]}
-    machines = project({"nodes": {**TABLE["nodes"], "lxb002.devops.test": row}}).machines(
+def test_an_entry_with_the_id_takes_precedence_over_a_glob(project):
+    entry = {"address": "172.31.250.99", "roles": ["mesos-slave"]}
+    machines = project({"nodes": {**TOPOLOGY["nodes"], "lxb002.devops.test": entry}}).machines(
         AGENTS="3"
     )
     assert [machine["address"] for name, machine in machines.items() if name.startswith("lxb")] == [
@@ -97,7 +102,7 @@ def test_a_row_with_the_very_id_wins_over_a_pattern(project):
     ]
 
 
-def test_how_many_and_how_large_is_said_by_the_environment(project):
+def test_the_environment_sets_the_number_and_the_size_of_machines(project):
     machines = project().machines(
         AGENTS="4", BOX="centos/7", CPUS="3", CONTROL_MEMORY="4096", MEMORY="2048"
     )
@@ -109,13 +114,13 @@ def test_how_many_and_how_large_is_said_by_the_environment(project):
     assert {machine["box"] for machine in machines.values()} == {"centos/7"}
 
 
-def test_each_machine_has_the_names_of_all(cluster):
+def test_every_machine_knows_the_names_of_all(cluster):
     for machine in cluster.values():
-        names = [f"{other['address']} {other['id']} {name}" for name, other in cluster.items()]
+        names = [f"{peer['address']} {peer['id']} {name}" for name, peer in cluster.items()]
         assert machine["hosts"] == ["127.0.0.1 localhost", *names]
 
 
-def test_the_row_without_roles_is_the_salt_master_and_knows_the_keys_of_all(cluster):
+def test_the_node_without_roles_is_the_salt_master_and_knows_all_keys(cluster):
     for name, machine in cluster.items():
         minion = f"""-j '{{"id":"{machine["id"]}","master":"172.31.250.10"}}' -F -c /tmp"""
         master = " -k /tmp/minion-seed-keys -M" if name == "lxcm01" else ""
@@ -124,7 +129,7 @@ def test_the_row_without_roles_is_the_salt_master_and_knows_the_keys_of_all(clus
             == f"conf/install-salt {minion}{master} stable 3006"
         )
         assert machine["known"] == (
-            [one["id"] for one in cluster.values()] if name == "lxcm01" else []
+            [peer["id"] for peer in cluster.values()] if name == "lxcm01" else []
         )
         assert (machine["master"], machine["folders"]) == (
             ("conf/master.d/mesos.conf", ["/srv/mesos"])
@@ -133,22 +138,22 @@ def test_the_row_without_roles_is_the_salt_master_and_knows_the_keys_of_all(clus
         )
 
 
-def test_salt_comes_from_where_the_environment_says(project):
-    chosen = {
+def test_the_environment_sets_where_salt_comes_from(project):
+    environment = {
         "SALT_LINE": "3008",
         "SALT_REPO": "http://mirror/salt",
         "SALT_KEY": "http://mirror/key",
         "CENTOS_VAULT": "http://mirror/7.9",
     }
-    for machine in project().machines(**chosen).values():
+    for machine in project().machines(**environment).values():
         assert machine["command"].startswith(
             "conf/install-salt -R 'http://mirror/salt' -G 'http://mirror/key' -V 'http://mirror/7.9' "
         )
         assert machine["command"].endswith(" stable 3008")
 
 
-def test_keys_are_made_once_before_the_first_boot_and_for_nobody_else_to_read(project):
-    own = project(
+def test_keys_are_made_once_before_the_first_boot_and_only_their_owner_can_read_them(project):
+    repository = project(
         {
             "nodes": {
                 "lxcm01": {"address": "10.0.0.1"},
@@ -156,9 +161,9 @@ def test_keys_are_made_once_before_the_first_boot_and_for_nobody_else_to_read(pr
             }
         }
     )
-    own.run("vagrant", "validate", "--ignore-provider")
-    assert not (own.home / "build").exists()
-    machines = own.machines("up")
+    repository.run("vagrant", "validate", "--ignore-provider")
+    assert not (repository.home / "build").exists()
+    machines = repository.machines("up")
     keys = {
         Path(path): Path(path).read_bytes()
         for machine in machines.values()
@@ -167,15 +172,15 @@ def test_keys_are_made_once_before_the_first_boot_and_for_nobody_else_to_read(pr
     assert len(keys) == 2 * len(machines) and {
         path.stat().st_mode & 0o777 for path in keys if path.suffix == ".pem"
     } == {0o600}
-    own.machines("up")
+    repository.machines("up")
     assert {path: path.read_bytes() for path in keys} == keys
 
 
 @pytest.mark.parametrize(
     "nodes, environment, words",
     [
-        ({}, {"AGENTS": "no"}, "AGENTS = no: should be a number from 1 on."),
-        ({}, {"MEMORY": "2G"}, "MEMORY = 2G: should be a number from 1 on."),
+        ({}, {"AGENTS": "no"}, "AGENTS = no: should be a number, 1 or more."),
+        ({}, {"MEMORY": "2G"}, "MEMORY = 2G: should be a number, 1 or more."),
         (
             {},
             {"AGENTS": "64"},
@@ -184,7 +189,7 @@ def test_keys_are_made_once_before_the_first_boot_and_for_nobody_else_to_read(pr
         (
             {"lxb[12].devops.test": {"address": "10.0.0.0/24"}},
             {},
-            "nodes:lxb[12].devops.test: a pattern with one *",
+            "nodes:lxb[12].devops.test: should be a glob with one *",
         ),
         (
             {"lxcc04": {"address": "lxcc04"}},
@@ -195,24 +200,32 @@ def test_keys_are_made_once_before_the_first_boot_and_for_nobody_else_to_read(pr
         (None, {}, "nodes: should be a mapping"),
         ("nodes: {lxcc01: {roles: [docker}\n", {}, "cannot be read: "),
     ],
-    ids=["agents", "memory", "too many agents", "pattern", "address", "row", "no nodes", "no YAML"],
+    ids=["agents", "memory", "too many agents", "glob", "address", "entry", "no nodes", "not YAML"],
 )
-def test_what_cannot_be_booted_is_refused_in_one_line(project, nodes, environment, words):
-    table = (
-        {**TABLE, "nodes": {**TABLE["nodes"], **nodes}}
+def test_an_error_is_one_line(project, nodes, environment, words):
+    topology = (
+        {**TOPOLOGY, "nodes": {**TOPOLOGY["nodes"], **nodes}}
         if isinstance(nodes, dict)
         else nodes or {"nodes": {}}
     )
-    done = project(table).run(
+    result = project(topology).run(
         "vagrant", "validate", "--ignore-provider", **{"AGENTS": "2"} | environment
     )
-    assert done.returncode == 1 and words in done.stderr and len(done.stderr.splitlines()) == 1, (
-        done.stderr
-    )
+    assert result.returncode == 1 and words in result.stderr, result.stderr
+    assert len(result.stderr.splitlines()) == 1, result.stderr
 
 
-def test_vagrant_finds_the_file_in_order(project):
-    done = project().run("vagrant", "validate", "--ignore-provider")
-    assert done.returncode == 0 and "validated successfully" in done.stdout, (
-        done.stdout + done.stderr
-    )
+def test_vagrant_validates_the_file(project):
+    result = project().run("vagrant", "validate", "--ignore-provider")
+    output = result.stdout + result.stderr
+    assert result.returncode == 0 and "validated successfully" in output, output
+
+
+def test_a_role_of_roles_yaml_that_is_a_control_role_gets_the_memory_of_one(project):
+    """Nothing but roles.yaml is edited."""
+    entry = {"address": "172.31.250.14", "roles": ["mesos-dns"]}
+    repository = project({"nodes": {**TOPOLOGY["nodes"], "lxdns01.devops.test": entry}})
+    assert repository.machines()["lxdns01"]["size"] == [1536, 2]
+    with (repository.home / "formulas/common/roles.yaml").open("a") as roles:
+        roles.write("mesos-dns: {formula: mesos, sls: mesos.dns, unit: mesos-dns, control: true}\n")
+    assert repository.machines()["lxdns01"]["size"] == [3072, 2]

@@ -1,11 +1,11 @@
-# What Vagrant itself makes of the Vagrantfile in the working directory, as JSON: name -> machine. With an argument the triggers that
-# come before `vagrant up` are pulled, too.
+# Prints what Vagrant reads from the Vagrantfile in the working directory, as JSON: name -> machine. With an argument, it runs the
+# triggers before `vagrant up` as well.
 
 require "json"
 require "vagrant"
 require Vagrant.source_root.join("plugins/provisioners/salt/provisioner")
 
-# As much of a machine as the provisioner asks for; the files that it would copy there are counted by their names.
+# The parts of a machine that the provisioner uses. It keeps the names of the files that would be uploaded.
 Communicator = Struct.new(:uploads) do
   def sudo(*) = nil
 
@@ -16,7 +16,7 @@ end
 Machine = Struct.new(:config, :communicate, :env)
 
 environment = Vagrant::Environment.new
-found = environment.machine_names.to_h do |name|
+machines = environment.machine_names.to_h do |name|
   config = environment.vagrantfile.machine_config(name, nil, nil, nil, false)[:config]
   config.trigger.before_triggers.each { |trigger| trigger.ruby_block.call } if ARGV.any?
   shell, salt = config.vm.provisioners.map(&:config)
@@ -32,4 +32,4 @@ found = environment.machine_names.to_h do |name|
     folders: config.vm.synced_folders.reject { |_, folder| folder[:disabled] }.keys, master: salt.master_config
   }]
 end
-puts found.to_json
+puts machines.to_json

@@ -1,30 +1,9 @@
-# Keep the master running. It restarts as soon as its own files change: several masters at once only with `salt -b 1`, so that
-# a leader is left.
+# Keep the master running. It restarts as soon as its files change: apply this to several masters with `salt -b 1`, so that
+# one of them can lead.
+
+{%- from "mesos/service.jinja" import service %}
 
 include:
   - mesos.config
   - mesos.master.config
-
-# systemd keeps the old unit in mind when a package brings another one that is no newer than it.
-mesos-master-unit-reload:
-  module.run:
-    - service.systemctl_reload: []
-    - onchanges:
-      - pkg: mesos-package
-      - file: mesos-master-unit
-
-mesos-master-service:
-  service.running:
-    - name: mesos-master
-    - enable: True
-    - unmask: True
-    - require:
-      - module: mesos-master-unit-reload
-    - watch:
-      - pkg: mesos-package
-      - file: mesos-zk
-      - file: mesos-environment
-      - mesos: mesos-master-secrets
-      - mesos: mesos-master-flags
-      - file: mesos-master-environment
-      - file: mesos-master-unit
+{{ service('master', 'mesos-master') }}

@@ -1,6 +1,8 @@
-# On a node with Chronos: one of them leads, and answers. Else nothing of what comes after this is done.
+# On a node with Chronos: wait for a leader. Without one, nothing that follows is applied.
+
+{%- from "orchestration/timeout.jinja" import timeout with context %}
 
 chronos-has-a-leader:
   chronos.available:
-    - timeout: {{ pillar.get('timeout', 120) }}
+    - timeout: {{ timeout }}
     - failhard: True

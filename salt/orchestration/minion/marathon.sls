@@ -1,13 +1,14 @@
-# On a node with Marathon: the formula; then there is a leader, and it answers through this node.
+# On a node with Marathon: apply the formula, then wait until this node's Marathon responds and has a leader.
 
 {%- from "marathon/map.jinja" import marathon with context %}
+{%- from "orchestration/timeout.jinja" import timeout with context %}
 
 include:
   - marathon
 
 marathon-answers:
   marathon.available:
-    - timeout: {{ pillar.get('timeout', 120) }}
+    - timeout: {{ timeout }}
     - url: http://{{ pillar.topology.address }}:{{ marathon.http_port }}
     - require:
       - sls: marathon

@@ -1,6 +1,8 @@
-# On a Mesos master: one of them leads, and has recovered its registry. Else nothing of what comes after this is done.
+# On a Mesos master: wait for a leader that has recovered its registry. Without one, nothing that follows is applied.
+
+{%- from "orchestration/timeout.jinja" import timeout with context %}
 
 the-masters-have-a-leader:
   mesos.leader_available:
-    - timeout: {{ pillar.get('timeout', 120) }}
+    - timeout: {{ timeout }}
     - failhard: True

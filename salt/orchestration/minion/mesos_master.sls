@@ -1,6 +1,7 @@
-# On a Mesos master: the formula; then this master is healthy, and there is a leader as soon as there are enough masters for one.
+# On a Mesos master: apply the formula, then wait until this master is healthy, and for a leader once there are enough masters.
 
 {%- from "mesos/map.jinja" import mesos with context %}
+{%- from "orchestration/timeout.jinja" import timeout with context %}
 {%- set flags = mesos.master.flags %}
 
 include:
@@ -8,7 +9,7 @@ include:
 
 this-master-is-healthy:
   mesos.leader_available:
-    - timeout: {{ pillar.get('timeout', 120) }}
+    - timeout: {{ timeout }}
     - url: {{ mesos.url | json }}
     - member: http://{{ flags.ip }}:{{ flags.port }}
     - require:

@@ -1,4 +1,7 @@
-# On a Mesos slave: Docker if it has that role, the formula; then the leading master counts this agent among the active ones.
+# On a Mesos slave: apply Docker, if the node has that role, and the formula. Then wait until the leader lists this agent as
+# active.
+
+{%- from "orchestration/timeout.jinja" import timeout with context %}
 
 include:
 {%- if 'docker' in pillar.topology.roles %}
@@ -8,7 +11,7 @@ include:
 
 this-agent-is-registered:
   mesos.agents_registered:
-    - timeout: {{ pillar.get('timeout', 120) }}
+    - timeout: {{ timeout }}
     - agents:
       - {{ pillar.topology.name }}
     - require:

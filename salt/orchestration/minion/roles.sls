@@ -1,13 +1,13 @@
-# On a minion: the grain `roles` as the table has it, and the modules and states of this tree.
-# Run by orchestration.roles; by hand:  salt 'lxcc01*' state.apply orchestration.minion.roles
+# On a minion: set the grain `roles` to what the topology assigns, and sync the modules and states of this tree.
+# orchestration.roles applies it. By hand:  salt 'lxcc01*' state.apply orchestration.minion.roles
 
-{%- set faults = salt['slsutil.renderer']('salt://common/faults.py', default_renderer='py', stamping=True) %}
-{%- set row = pillar.get('topology', {}) %}
-{%- if faults or not row %}
+{%- set errors = salt['slsutil.renderer']('salt://common/validation.py', ignore_roles=True) %}
+{%- set topology = pillar.get('topology', {}) %}
+{%- if errors or not topology %}
 
 roles-refused:
   test.fail_without_changes:
-    - name: {{ (faults or ['pillar/topology.yaml names no node: the roles of this one are not known.']) | join('\n') | json }}
+    - name: {{ (errors or ['pillar/topology.yaml names no node, so the roles of this one are unknown.']) | join('\n') | json }}
 {%- else %}
 {%- if not opts.get('test') %}
 
@@ -18,6 +18,6 @@ modules-and-states:
 roles:
   grains.present:
     - name: roles
-    - value: {{ row.roles | json }}
+    - value: {{ topology.roles | json }}
     - force: True
 {%- endif %}

@@ -1,13 +1,14 @@
-# On a ZooKeeper server: the formula; then this server has joined, as soon as there are enough of them for a quorum.
+# On a ZooKeeper server: apply the formula, then wait until this server is a member, once there are enough of them for a quorum.
 
 {%- from "zookeeper/map.jinja" import zookeeper with context %}
+{%- from "orchestration/timeout.jinja" import timeout with context %}
 
 include:
   - zookeeper
 
 this-server-has-joined:
   zk.ensemble_available:
-    - timeout: {{ pillar.get('timeout', 120) }}
+    - timeout: {{ timeout }}
     - servers: {{ zookeeper.servers | json }}
     - observers: {{ zookeeper.observers | json }}
     - port: {{ zookeeper.client_port }}

@@ -1,23 +1,23 @@
-"""A node as a text that people can read and diff: its states in the order in which Salt runs them, and its files."""
+"""A node as text to read and compare: its states in the order in which Salt runs them, and its files."""
 
 import json
 
-# What the contents of the files show already.
-SHOWN = {"source", "template", "context", "defaults", "reads", "contents", "flags", "aliases"}
+# Arguments that the contents of the files show.
+IN_FILES = {"source", "template", "context", "defaults", "reads", "contents", "flags", "aliases"}
 
 
-def flow(value) -> str:
-    """A value on one line."""
+def one_line(value) -> str:
+    """Return a value on one line."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def references(requisites: list) -> str:
-    """``[{"file": "a"}, {"sls": "b"}]`` as ``file a, sls b``."""
+    """Return ``[{"file": "a"}, {"sls": "b"}]`` as ``file a, sls b``."""
     return ", ".join(f"{kind} {name}" for item in requisites for kind, name in item.items())
 
 
 def states(answer: dict, formula: str = "") -> list[str]:
-    """The lines of the states, below the name of their SLS; of one formula if it is given."""
+    """Return the lines of all states, or of those of one formula, below the name of their SLS."""
     lines, sls = [], None
     for state in answer["states"]:
         if not f"{state['sls']}.".startswith(f"{formula}." if formula else ""):
@@ -26,17 +26,17 @@ def states(answer: dict, formula: str = "") -> list[str]:
             sls = state["sls"]
             lines.append(f"[{sls}]")
         lines.append(f"{state['id']:<28} {state['function']:<22} {state['name']}".rstrip())
-        arguments = {key: value for key, value in state["arguments"].items() if key not in SHOWN}
+        arguments = {key: value for key, value in state["arguments"].items() if key not in IN_FILES}
         if arguments:
             lines.append(
-                "    " + ", ".join(f"{key}: {flow(value)}" for key, value in arguments.items())
+                "    " + ", ".join(f"{key}: {one_line(value)}" for key, value in arguments.items())
             )
         lines += [f"    {kind}: {references(items)}" for kind, items in state["requisites"].items()]
     return lines
 
 
 def files(answer: dict, formula: str = "") -> list[str]:
-    """The lines of the files, each below a headline with its path and mode."""
+    """Return the lines of the files, each below a heading with its path and mode."""
     owners = {
         state["name"] for state in answer["states"] if f"{state['sls']}.".startswith(f"{formula}.")
     }
@@ -49,6 +49,6 @@ def files(answer: dict, formula: str = "") -> list[str]:
     return lines
 
 
-def portrait(answer: dict, formula: str = "") -> str:
-    """The whole text; of one formula alone if it is given."""
+def node_text(answer: dict, formula: str = "") -> str:
+    """Return the text of a node, or of one formula alone."""
     return "\n".join(states(answer, formula) + files(answer, formula)) + "\n"

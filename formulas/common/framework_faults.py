@@ -1,0 +1,126 @@
+#!py
+"""
+The errors in the settings that Marathon and Chronos have in common. Both parse options with scallop, behind similar
+launchers, and both have declarations of what runs on them.
+
+The faults.py of both formulas renders this with ``settings`` and ``checks`` (see common/checks.py) and with: ``formula``,
+its name; ``own_options``, the options that are settings; ``toggles`` and ``switches``, the options without a value, with and
+without a form that begins with ``disable_``.
+"""
+
+import json
+import re
+
+formula, own_options, toggles, switches = "", (), (), ()
+
+# Mapping of declarations -> what one of them is called.
+DECLARATIONS = {"apps": "app", "jobs": "job"}
+
+# Environment variable -> the setting for it.
+OWN_VARIABLES = {
+    "JAVA_OPTS": "java_opts",
+    "LIBPROCESS_IP": "libprocess_ip",
+    "LIBPROCESS_PORT": "libprocess_port",
+    "MESOSPHERE_HTTP_CREDENTIALS": "http_credentials",
+    "MESOSPHERE_KEYSTORE_PASS": "ssl_keystore_password",
+}
+
+
+def run():
+    """Return the errors: setting, value, message."""
+    return [*_options(), *_variables(), *_lines(), *_definitions()]
+
+
+def _options():
+    options = settings["options"]
+    for name, value in options.items():
+        message = _option_error(name, value)
+        if message:
+            yield f"options:{name}", value, message
+        disabled = f"disable_{name}"
+        if value is not None and options.get(disabled) is not None:
+            message = f"the same option as {formula}:options:{disabled}. Keep one of them."
+            yield f"options:{name}", value, message
+
+
+def _option_error(name, value):
+    """Return why the program would not start with an option, or None."""
+    if not isinstance(name, str) or not re.fullmatch("[a-z][a-z0-9_]*", name):
+        return "not the name of an option."
+    if name in own_options:
+        return f"use the setting {formula}:{name} instead."
+    if isinstance(value, (dict, list)) or value == "":
+        return "should be text, a number, true or false."
+    positive = re.sub("^disable_", "", name)
+    is_flag = positive in toggles or name in switches
+    if value is None or value is True and is_flag:
+        return None
+    if is_flag and not isinstance(value, bool):
+        return "an option without a value: should be true or false, without quotes."
+    if is_flag and positive in toggles and positive != name:
+        return f"a double negative. Set {positive}: true."
+    if value is False and not is_flag:
+        return f"not known as an option without a value. Leave it out, or set disable_{name}: true."
+    return None
+
+
+def _variables():
+    """Yield variables that cannot be set, and those that are options or settings."""
+    prefix = f"{formula.upper()}_"
+    errors = list(checks.variables("environment", settings["environment"]))
+    yield from errors
+    for name, value in settings["environment"].items():
+        path = f"environment:{name}"
+        if path in [setting for setting, *_ in errors]:
+            continue
+        if name in OWN_VARIABLES:
+            yield path, value, f"use the setting {formula}:{OWN_VARIABLES[name]} instead."
+        elif name.startswith(prefix):
+            option = name[len(prefix) :].lower()
+            section = "" if option in own_options else "options:"
+            yield path, value, f"an option. Use {formula}:{section}{option} instead."
+
+
+def _lines():
+    """Yield text with a line break, which would end the line of the file where it stands."""
+    texts = dict(settings)
+    texts.update({f"options:{name}": value for name, value in settings["options"].items()})
+    for path, value in texts.items():
+        if isinstance(value, str) and re.search(r"[\n\0]", value):
+            yield path, value, "should be one line."
+
+
+def _definitions():
+    """Yield wrong definitions of apps and jobs. Lists are not shown, as they may hold a secret."""
+    for section, noun in DECLARATIONS.items():
+        for name, definition in settings.get(section, {}).items():
+            if isinstance(definition, dict) or definition is None or _is_file(definition):
+                continue
+            value = "(a list)" if isinstance(definition, list) else definition
+            message = (
+                f"should be a mapping, or a file: salt://{section}/NAME.json or .yaml. "
+                f"null deletes the {noun}."
+            )
+            yield f"{section}:{name}", value, message
+    for section in (*DECLARATIONS, "groups"):
+        yield from _names(section, settings.get(section))
+
+
+def _is_file(definition):
+    return isinstance(definition, str) and checks.DEFINITION_FILE.fullmatch(definition)
+
+
+def _names(path, value):
+    """Yield names that YAML has changed: yes, on, 1.10. Their values are not shown."""
+    if isinstance(value, dict):
+        items = value.items()
+    elif isinstance(value, list):
+        items = enumerate(value)
+    else:
+        return
+    for name, item in items:
+        is_name = isinstance(name, str) or type(name) is int
+        if isinstance(value, dict) and not is_name:
+            message = f"YAML reads this name as {json.dumps(name)}. Put it in quotes."
+            yield f"{path}:{name}", "(not shown)", message
+        yield from _names(f"{path}:{name}", item)

@@ -1,0 +1,493 @@
+"""
+Reads topology.yaml and checks it. pillar/topology.sls and conf/roster load this file by its path.
+
+Every error is noted: a list of setting, value, and a message that says what is wrong and what would be right. What is
+wrong is left out of the result, and nothing is derived from a topology with errors, so that nobody gets half a cluster.
+
+Roles, their ports, and the checks that the formulas use as well come from ``formulas/common``. That is beside the directory
+of this file, or, where pillar lies apart from the formulas, one of the Salt master's file roots.
+"""
+
+import fnmatch
+import importlib.util
+import ipaddress
+import itertools
+import re
+import reprlib
+from collections import namedtuple
+from pathlib import Path
+
+from salt.utils.yaml import safe_load
+
+KEYS = ("nodes", "advertise", "ports", "chroots", "allow_even")
+NODE_KEYS = ("address", "roles", "zookeeper_id", "zookeeper_observer")
+
+# Where in ZooKeeper each keeps its state, unless the topology says otherwise.
+CHROOTS = {"mesos": "/mesos", "marathon": "/marathon", "chronos": "/chronos/state"}
+
+# Networks with addresses that no other node could reach: this network, loopback, multicast and reserved ones.
+UNREACHABLE = [
+    ipaddress.IPv4Network(network) for network in ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3")
+]
+
+ADDRESS_EXAMPLE = "Example: 10.0.0.11."
+NETWORK_EXAMPLE = "Example: 10.0.0.0/24."
+
+# Attributes with an error are None, or missing from a list. The `address` of a glob is a network.
+Node = namedtuple("Node", "name is_glob address roles zookeeper_id is_observer")
+
+# `ports` and `chroots` are complete, `own_ports` and `own_chroots` are those in the file. `roles` is roles.yaml, and
+# `checks` the module common/checks.py.
+Topology = namedtuple(
+    "Topology",
+    "nodes advertise ports own_ports chroots own_chroots allow_even roles checks errors",
+)
+
+VALUE_TEXT = reprlib.Repr()
+VALUE_TEXT.maxstring = VALUE_TEXT.maxother = 60
+
+
+def read(path, file_roots=()):
+    """Return the Topology in a file, with the ``errors`` in it. ``file_roots``: where else the formulas may be."""
+    formulas = _formulas(file_roots)
+    if formulas is None:
+        message = "not found beside pillar/ or in the file roots of the Salt master."
+        errors = [["topology", "formulas/common/roles.yaml", message]]
+        return Topology([], "address", {}, {}, CHROOTS, {}, False, {}, None, errors)
+    return _Reader(Path(path), formulas).read()
+
+
+def nodes_with(topology, role):
+    """Return the nodes with a role, in the order of the topology."""
+    return [node for node in topology.nodes if role in node.roles]
+
+
+def is_control(topology, node):
+    """Return whether all nodes have to know where a node is."""
+    return any(topology.roles[role].get("control") for role in node.roles)
+
+
+def node_of(topology, minion):
+    """Return the node of a minion: its own, or the only glob that matches. None, and an error, if there is none."""
+    nodes = [node for node in topology.nodes if not node.is_glob and node.name == minion]
+    if not nodes:
+        nodes = [
+            node
+            for node in topology.nodes
+            if node.is_glob and fnmatch.fnmatchcase(minion, node.name)
+        ]
+    if len(nodes) == 1:
+        return nodes[0]
+    names = [node.name for node in nodes]
+    if nodes:
+        value = ", ".join(names)
+        message = f"all of these globs match {minion}. Add an entry for it, or change the globs."
+    else:
+        value = minion
+        match = topology.checks.closest(minion, [node.name for node in topology.nodes])
+        hint = f" (closest: {match})" if match else ""
+        message = (
+            f"the topology has no entry for this minion{hint}. Add one, or a glob that matches. "
+            "With nodes: {} every node is on its own."
+        )
+    topology.errors.append(_error("topology:nodes", value, message))
+    return None
+
+
+def address_of(topology, node, grain):
+    """Return the address of a minion: its node's, or, for a glob, the one of the grain ``ipv4`` in its network."""
+    if not node.is_glob or node.address is None:
+        return node.address
+    network = ipaddress.IPv4Network(node.address)
+    addresses = set()
+    for address in grain if isinstance(grain, list) else [grain]:
+        try:
+            addresses.add(ipaddress.IPv4Address(address))
+        except ValueError:  # Grains are whatever the minion says.
+            continue
+    addresses = [str(address) for address in sorted(addresses)]
+    inside = [address for address in addresses if ipaddress.IPv4Address(address) in network]
+    if len(inside) == 1:
+        return inside[0]
+    if inside:
+        problem = f"several addresses in this network, {', '.join(inside)}"
+    else:
+        problem = f"no address in this network, only {', '.join(addresses) or 'none at all'}"
+    message = f"the minion has {problem}. Correct the network, or add an entry for the minion."
+    setting = f"topology:nodes:{node.name}:address"
+    topology.errors.append(_error(setting, node.address, message))
+    return None
+
+
+def _formulas(file_roots):
+    """Return the directory of the formulas, or None."""
+    for directory in (Path(__file__).resolve().parents[1] / "formulas", *file_roots):
+        if Path(directory, "common/roles.yaml").is_file():
+            return Path(directory)
+    return None
+
+
+def _yaml(path):
+    return safe_load(path.read_text(encoding="utf-8"))
+
+
+def _module(path):
+    """Return a Python file as a module."""
+    spec = importlib.util.spec_from_file_location(path.stem, str(path))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class _Reader:
+    """Reads one file, and collects its errors."""
+
+    def __init__(self, path, formulas):
+        self.path = path
+        self.checks = _module(formulas / "common/checks.py")
+        self.roles = _yaml(formulas / "common/roles.yaml")
+        self.default_ports = _default_ports(self.roles, formulas)
+        self.errors = []
+
+    def error(self, key, value, message):
+        """Note an error of a key below ``topology``."""
+        setting = f"topology:{_text(key)}" if key else "topology"
+        self.errors.append(_error(setting, value, message))
+
+    def read(self):
+        contents = self._load()
+        for key in contents:
+            if key not in KEYS:
+                message = f"no such key. {self.checks.known(_text(key), KEYS)}"
+                self.error(key, contents[key], message)
+        ports = self._section(
+            contents,
+            "ports",
+            self.default_ports,
+            self.checks.is_port,
+            "not a port. A port is a number from 1 to 65535.",
+        )
+        chroots = self._section(
+            contents, "chroots", CHROOTS, _is_path, "not a path in ZooKeeper. Example: /mesos."
+        )
+        advertise = contents.get("advertise", "address")
+        allow_even = contents.get("allow_even", False)
+        if advertise not in ("address", "name"):
+            self.error("advertise", advertise, "should be address, or name: the minion id.")
+        if not isinstance(allow_even, bool):
+            self.error("allow_even", allow_even, "should be true or false.")
+        topology = Topology(
+            nodes=[self._node(name, entry) for name, entry in self._nodes(contents).items()],
+            advertise=advertise,
+            ports={**self.default_ports, **ports},
+            own_ports=ports,
+            chroots={**CHROOTS, **chroots},
+            own_chroots=chroots,
+            allow_even=allow_even,
+            roles=self.roles,
+            checks=self.checks,
+            errors=self.errors,
+        )
+        self._check_uniqueness(topology)
+        self._check_needs(topology)
+        self._check_ports(topology)
+        return topology
+
+    def _load(self):
+        """Return the file as a mapping, whatever is in it."""
+        try:
+            contents = _yaml(self.path)
+        except FileNotFoundError:
+            message = "no such file. A topology without nodes is one line, nodes: {}."
+            self.error("", self.path, message)
+            return {}
+        # Not only YAMLError: `!!bool x` raises KeyError, 2024-13-01 ValueError, open brackets RecursionError.
+        except Exception as error:
+            self.error("", self.path.name, f"cannot be read. {_reason(error)}.")
+            return {}
+        if not isinstance(contents, dict) or "nodes" not in contents:
+            message = (
+                "should be a mapping with the key nodes. "
+                "A topology without nodes is one line, nodes: {}."
+            )
+            self.error("", contents, message)
+        return contents if isinstance(contents, dict) else {}
+
+    def _section(self, contents, section, defaults, is_valid, message):
+        """Return the valid part of the mapping ``ports`` or ``chroots``."""
+        values = contents.get(section, {})
+        if not isinstance(values, dict):
+            self.error(section, values, f"should be a mapping. Known: {', '.join(defaults)}.")
+            return {}
+        valid = {}
+        for key, value in values.items():
+            if key not in defaults:
+                hint = self.checks.known(_text(key), defaults)
+                self.error(f"{section}:{_text(key)}", value, f"no such key. {hint}")
+            elif is_valid(value):
+                valid[key] = value
+            else:
+                self.error(f"{section}:{key}", value, message)
+        return valid
+
+    def _nodes(self, contents):
+        nodes = contents.get("nodes", {})
+        if isinstance(nodes, dict):
+            return nodes
+        message = (
+            "should be a mapping: minion id or glob -> address, roles... "
+            "{} if every node is on its own."
+        )
+        self.error("nodes", nodes, message)
+        return {}
+
+    def _node(self, name, entry):
+        """Return an entry as a Node."""
+        path = f"nodes:{_text(name)}"
+        self._check_name(path, name)
+        name = _text(name)
+        is_glob = re.search(r"[*?\[]", name) is not None
+        if not isinstance(entry, dict):
+            self.error(path, entry, f"should be a mapping. Known: {', '.join(NODE_KEYS)}.")
+            return Node(name, is_glob, None, [], None, False)
+        for key, value in entry.items():
+            if key not in NODE_KEYS:
+                hint = self.checks.known(_text(key), NODE_KEYS)
+                self.error(f"{path}:{_text(key)}", value, f"no such key. {hint}")
+        roles = self._roles(path, entry.get("roles", []))
+        control = [role for role in roles if self.roles[role].get("control")]
+        zookeeper_id = None
+        if is_glob and control:
+            message = f"{', '.join(control)}: not possible for a glob. Add an entry for each node."
+            self.error(f"{path}:roles", entry["roles"], message)
+            roles = [role for role in roles if role not in control]
+        else:
+            zookeeper_id = self._zookeeper(path, entry, "zookeeper" in roles)
+        return Node(
+            name,
+            is_glob,
+            self._address(path, entry, is_glob),
+            roles,
+            zookeeper_id,
+            entry.get("zookeeper_observer") is True,
+        )
+
+    def _check_name(self, path, name):
+        if not isinstance(name, str) or not re.fullmatch(r"[\w.:@+*?\[\]!-]+", name):
+            message = "not a minion id or a glob. If it is one, put it in quotes."
+            self.error(path, name, message)
+        elif name.endswith("_master"):
+            message = (
+                "the Salt master needs ids that end like this for orchestrations. Choose another."
+            )
+            self.error(path, name, message)
+
+    def _roles(self, path, value):
+        """Return the roles of an entry. A misspelt one counts as the closest, so that no other error follows from it."""
+        if not isinstance(value, (list, str)):
+            message = "should be a list of roles, or one of them. [] for none."
+            self.error(f"{path}:roles", value, message)
+            return []
+        roles = []
+        for role in value if isinstance(value, list) else [value]:
+            actual = role
+            if not isinstance(role, str) or role not in self.roles:
+                actual = self.checks.closest(_text(role), self.roles)
+                hint = self.checks.known(_text(role), self.roles)
+                self.error(f"{path}:roles", role, f"no such role. {hint}")
+            elif role in roles:
+                self.error(f"{path}:roles", role, "assigned twice. Remove one.")
+            if actual and actual not in roles:
+                roles.append(actual)
+        return roles
+
+    def _zookeeper(self, path, entry, has_role):
+        """Return the id of a ZooKeeper server, or None."""
+        if not has_role:
+            for key in ("zookeeper_id", "zookeeper_observer"):
+                if key in entry:
+                    message = (
+                        "only for a node with the role zookeeper. Add the role, or remove this."
+                    )
+                    self.error(f"{path}:{key}", entry[key], message)
+            return None
+        observer = entry.get("zookeeper_observer", False)
+        zookeeper_id = entry.get("zookeeper_id")
+        if "zookeeper_id" not in entry:
+            message = "missing. A ZooKeeper server needs an id of its own, 1 to 255."
+        elif type(zookeeper_id) is not int or not 1 <= zookeeper_id <= 255:
+            message = "not an id. An id is a number from 1 to 255."
+        else:
+            message = None
+        if message:
+            self.error(f"{path}:zookeeper_id", zookeeper_id, message)
+        if not isinstance(observer, bool):
+            self.error(f"{path}:zookeeper_observer", observer, "should be true or false.")
+        return None if message else zookeeper_id
+
+    def _address(self, path, entry, is_glob):
+        """Return the address of an entry, or the network of a glob; None if there is an error."""
+        value = entry.get("address")
+        if "address" not in entry:
+            message = f"missing. {NETWORK_EXAMPLE if is_glob else ADDRESS_EXAMPLE}"
+        elif is_glob:
+            message = _network_error(value)
+        else:
+            message = _address_error(value)
+        if message:
+            self.error(f"{path}:address", value, message)
+            return None
+        return value
+
+    def _check_uniqueness(self, topology):
+        """Note addresses and ids that two nodes have."""
+        for key, noun in (("address", "address"), ("zookeeper_id", "id")):
+            owners = {}
+            for node in topology.nodes:
+                value = getattr(node, key)
+                if node.is_glob or value is None:
+                    continue
+                owner = owners.setdefault(value, node)
+                if owner is not node:
+                    message = f"{owner.name} has the same {noun}. Every node needs its own."
+                    self.error(f"nodes:{node.name}:{key}", value, message)
+
+    def _check_needs(self, topology):
+        """Note roles that are missing, and an even number of members where it should be odd."""
+        for role, row in self.roles.items():
+            noun = row.get("quorum_of", f"nodes with the role {role}")
+            nodes = nodes_with(topology, role)
+            if role == "zookeeper":
+                nodes = [node for node in nodes if not node.is_observer]
+            dependents = [
+                name
+                for name, other_row in self.roles.items()
+                if role in other_row.get("needs", []) and nodes_with(topology, name)
+            ]
+            if dependents and not nodes:
+                node = nodes_with(topology, dependents[0])[0]
+                message = f"there are no {noun}, which {', '.join(dependents)} cannot do without."
+                self.error(f"nodes:{node.name}:roles", ", ".join(node.roles), message)
+            elif "quorum_of" in row and nodes and len(nodes) % 2 == 0:
+                self._check_even(topology, noun, nodes)
+
+    def _check_even(self, topology, noun, nodes):
+        if topology.allow_even is True:
+            return
+        names = ", ".join(node.name for node in nodes)
+        message = (
+            f"an even number of them survives no more failures than {len(nodes) - 1}. "
+            "Add or remove one, or set allow_even: true."
+        )
+        self.error("nodes", f"{len(nodes)} {noun} ({names})", message)
+
+    def _check_ports(self, topology):
+        """Note ports that two programs of one node would listen on."""
+        reported = set()
+        for node in topology.nodes:
+            for pair in itertools.combinations(self._port_names(node), 2):
+                first, second = pair
+                if topology.ports[first] != topology.ports[second] or pair in reported:
+                    continue
+                reported.add(pair)
+                name, rival = (second, first) if second in topology.own_ports else pair
+                message = f"also the port of {rival}, and {node.name} has both. Change one of them."
+                self.error(f"ports:{name}", topology.ports[name], message)
+
+    def _port_names(self, node):
+        return [
+            port["name"]
+            for role, row in self.roles.items()
+            for port in row.get("ports", [])
+            if role in node.roles and "name" in port
+        ]
+
+
+def _default_ports(roles, formulas):
+    """Return the ports that the topology knows, by name, with the defaults of the formulas."""
+    ports, defaults = {}, {}
+    for row in roles.values():
+        for port in row.get("ports", []):
+            if "name" not in port:
+                continue
+            formula = row["formula"]
+            if "port" in port:
+                ports[port["name"]] = port["port"]
+                continue
+            if formula not in defaults:
+                defaults[formula] = _yaml(formulas / formula / "defaults.yaml")
+            value = defaults[formula]
+            for key in port["setting"].split(":"):
+                value = value[key]
+            ports[port["name"]] = value
+    return ports
+
+
+def _network_error(value):
+    """Return why a value is not the network of a glob, or None."""
+    example = NETWORK_EXAMPLE
+    if not isinstance(value, str):
+        return f"not a network. {example}"
+    try:
+        network = ipaddress.IPv4Network(value)
+    except ValueError:
+        try:
+            network = ipaddress.IPv4Network(value, strict=False)
+        except ValueError:
+            return f"not a network. {example}"
+        return f"not the address of the network itself. Did you mean {network}?"
+    if "/" not in value:
+        return f"an address. The nodes of a glob have theirs in a network. {example}"
+    if any(network.overlaps(unreachable) for unreachable in UNREACHABLE):
+        return "no other node could reach it: loopback, multicast or reserved."
+    return None
+
+
+def _address_error(value):
+    """Return why a value is not the address of a node, or None."""
+    try:
+        if not isinstance(value, str):  # ipaddress takes a number as well.
+            raise ValueError
+        address = ipaddress.IPv4Address(value)
+    except ValueError:
+        if isinstance(value, str) and "/" in value:
+            return f"a network, which is for a glob. This entry needs an address. {ADDRESS_EXAMPLE}"
+        return f"not an IPv4 address. {ADDRESS_EXAMPLE}"
+    if any(address in unreachable for unreachable in UNREACHABLE):
+        return "no other node could reach it: loopback, multicast or reserved."
+    return None
+
+
+def _is_path(value):
+    """Return whether a value is a path in ZooKeeper, such as /chronos/state. /zookeeper is its own."""
+    pattern = r"(?!/zookeeper(/|$))(/(?!\.\.?(/|$))[\w.-]+)+"
+    return isinstance(value, str) and re.fullmatch(pattern, value) is not None
+
+
+def _reason(error):
+    """Return why a file cannot be read."""
+    mark = getattr(error, "problem_mark", None)
+    if not mark:
+        return f"{type(error).__name__}: {error}"
+    problem = error.problem.replace("found conflicting ID", "set twice:")
+    return f"line {mark.line + 1}: {problem}"
+
+
+def _error(setting, value, message):
+    """Return an error as text alone: pillar cannot hold all that YAML makes of a value (dates, bytes, huge numbers)."""
+    return [_text(setting), _text(value)[:80], _text(message)]
+
+
+def _text(value):
+    """Return a value on one line, with null, true and false as YAML has them."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    try:
+        is_collection = isinstance(value, (dict, list, set, tuple))
+        text = VALUE_TEXT.repr(value) if is_collection else str(value)
+    except ValueError:  # Python does not write numbers of more than some thousand digits.
+        text = "a number too long to write"
+    if text.isprintable():
+        return text
+    line = re.sub(r"\s+", " ", text).strip()
+    return "".join(letter if letter.isprintable() else "?" for letter in line)
