@@ -302,7 +302,9 @@ def render(options: dict, case: dict, root: Path, scratch: Path) -> dict:
         keywords = {"ignore_roles": case.get("ignore_roles", False)}
         return {
             "pillar": pillar,
-            "faults": state.functions["slsutil.renderer"]("salt://common/validation.py", **keywords),
+            "faults": state.functions["slsutil.renderer"](
+                "salt://common/validation.py", **keywords
+            ),
         }
     highstate.push_active()
     try:

@@ -32,7 +32,7 @@ def answers(render, nodes):
         name: {
             "id": name,
             "grains": {"roles": node["roles"], "ipv4": ["127.0.0.1", node["address"]]},
-            "table": {"nodes": nodes},
+            "topology": {"nodes": nodes},
             "settings": example("/srv/mesos/pillar/settings.sls"),
         }
         for name, node in nodes.items()

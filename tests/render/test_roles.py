@@ -109,7 +109,10 @@ def test_the_topology_knows_a_new_role(answers):
 
 def test_the_topology_checks_what_a_new_role_needs(answers):
     message = "\n".join(answers["missing role"]["faults"])
-    assert "there are no nodes with the role marathon, which mesos-exporter cannot do without" in message
+    assert (
+        "there are no nodes with the role marathon, which mesos-exporter cannot do without"
+        in message
+    )
 
 
 def test_the_firewall_opens_the_port_of_a_new_role(answers):

@@ -90,6 +90,15 @@ class Site:
         return json.loads(result.stdout)["local"]
 
 
+# The files of the tree that read the topology. The page names them.
+COPIED = (
+    "pillar/topology.sls",
+    "pillar/topology_file.py",
+    "formulas/common/roles.yaml",
+    "formulas/common/checks.py",
+)
+
+
 def in_directories(site: Site) -> None:
     """Set the minion up as the page has it for plain directories."""
     (site.site / "pillar/topology.sls").symlink_to(ROOT / "pillar/topology.sls")
@@ -101,7 +110,11 @@ def in_directories(site: Site) -> None:
 
 def in_git(site: Site) -> None:
     """Set the minion up as the page has it for git repositories."""
-    shutil.copy(ROOT / "pillar/topology.sls", site.site / "pillar")
+    page = (ROOT / "docs/site-data.md").read_text()
+    assert all(path in page for path in COPIED)
+    (site.site / "formulas/common").mkdir(parents=True)
+    for path in COPIED:
+        shutil.copy(ROOT / path, site.site / path)
     tree = site.home / "salt-mesos"
     tree.mkdir()
     for name in TREE:

@@ -233,8 +233,8 @@ def test_an_invalid_setting_prevents_that_anything_is_applied(place):
     for words in (
         "mesos:weights:web = -1 on unit: ",
         "marathon:apps:/Web = /Web on unit: ",
-        "marathon:apps:/hello:env:True = (given) on unit: "
-        "YAML takes this name for true. Put it in quotes.",
+        "marathon:apps:/hello:env:True = (not shown) on unit: "
+        "YAML reads this name as true. Put it in quotes.",
     ):
         assert words in errors[0]
     assert place.write_count() == before
