@@ -27,46 +27,44 @@ def run():
     # An orchestration has the id of the Salt master and this.
     if minion.endswith("_master"):
         nodes = {} if topology.errors else {node.name: node.roles for node in topology.nodes}
-        return {"topology": {"errors": topology.errors, "nodes": nodes}}
+        return dict(topology={"errors": topology.errors, "nodes": nodes})
     node = topology_file.node_of(topology, minion) if topology.nodes else None
     address = topology_file.address_of(topology, node, __grains__.get("ipv4")) if node else None
     if topology.errors:
-        return {"topology": {"errors": topology.errors}}
+        return dict(topology={"errors": topology.errors})
     return _pillar(topology_file, topology, node, minion, address) if node else {}
 
 
 def _pillar(topology_file, topology, node, minion, address):
+    """Return the settings that are derived for a minion, and the key ``topology``."""
     name = minion if topology.advertise == "name" else address
-    facts = {**_cluster_facts(topology_file, topology), "address": address, "name": name}
-    facts["zookeeper_id"] = node.zookeeper_id
+    facts = {"address": address, "name": name, "zookeeper_id": node.zookeeper_id}
+    facts.update(_cluster_facts(topology_file, topology))
     control = [peer for peer in topology.nodes if topology_file.is_control(topology, peer)]
     peers = topology.nodes if node in control else control
-    members = list(dict.fromkeys(peer.address for peer in peers))
-    pillar, fixed = {"common": {"firewall": {"members": members}}}, {}
+    settings = {"common:firewall:members": list(dict.fromkeys(peer.address for peer in peers))}
+    fixed = {}
     for role, row in topology.roles.items():
         hosts = topology_file.nodes_with(topology, role)
-        for port in row.get("ports", []):
+        ports = [port for port in row.get("ports", []) if "name" in port]
+        for port in ports:
+            number = topology.ports[port["name"]]
             if port.get("api") and hosts:
-                number = topology.ports[port["name"]]
-                _set(
-                    pillar, f"{row['formula']}:url", [f"http://{h.address}:{number}" for h in hosts]
-                )
-    for role in node.roles:
-        row = topology.roles[role]
-        settings = {setting: facts[fact] for setting, fact in row.get("derived", {}).items()}
-        for port in row.get("ports", []):
-            if "name" in port and "setting" in port:
+                urls = [f"http://{host.address}:{number}" for host in hosts]
+                settings[f"{row['formula']}:url"] = urls
+        if role not in node.roles:
+            continue
+        derived = {setting: facts[fact] for setting, fact in row.get("derived", {}).items()}
+        settings.update((key, value) for key, value in derived.items() if value not in (None, []))
+        for port in ports:
+            if "setting" in port:
                 setting = f"{row['formula']}:{port['setting']}"
-                settings[setting] = topology.ports[port["name"]]
+                derived[setting] = topology.ports[port["name"]]
                 if port["name"] in topology.own_ports:
-                    _set(pillar, setting, settings[setting])
-        for setting in row.get("derived", {}):
-            if settings[setting] not in (None, []):
-                _set(pillar, setting, settings[setting])
+                    settings[setting] = derived[setting]
         # Copies: Salt merges the settings of a site into the objects of the pillar.
-        fixed.update(
-            {setting: copy.deepcopy(settings[setting]) for setting in row.get("fixed", [])}
-        )
+        fixed.update((key, copy.deepcopy(derived[key])) for key in row.get("fixed", []))
+    pillar = _nested(settings)
     pillar["topology"] = {
         "entry": node.name,
         "roles": node.roles,
@@ -95,9 +93,13 @@ def _cluster_facts(topology_file, topology):
     }
 
 
-def _set(pillar, setting, value):
-    """Set a setting such as ``mesos:master:flags:ip``."""
-    *sections, key = setting.split(":")
-    for section in sections:
-        pillar = pillar.setdefault(section, {})
-    pillar[key] = value
+def _nested(settings):
+    """Return settings such as ``mesos:master:flags:ip`` as nested mappings."""
+    pillar = {}
+    for setting, value in settings.items():
+        *sections, key = setting.split(":")
+        section = pillar
+        for name in sections:
+            section = section.setdefault(name, {})
+        section[key] = value
+    return pillar

@@ -30,6 +30,13 @@ def example(path: str) -> str:
     return textwrap.dedent(block)
 
 
+def example_command(start: str) -> str:
+    """Return the shell command of the page that begins so."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    [block] = [block for block in blocks if block.startswith(start)]
+    return block
+
+
 class Site:
     """A site directory, and a minion that is its own master."""
 
@@ -90,15 +97,6 @@ class Site:
         return json.loads(result.stdout)["local"]
 
 
-# The files of the tree that read the topology. The page names them.
-COPIED = (
-    "pillar/topology.sls",
-    "pillar/topology_file.py",
-    "formulas/common/roles.yaml",
-    "formulas/common/checks.py",
-)
-
-
 def in_directories(site: Site) -> None:
     """Set the minion up as the page has it for plain directories."""
     (site.site / "pillar/topology.sls").symlink_to(ROOT / "pillar/topology.sls")
@@ -110,11 +108,8 @@ def in_directories(site: Site) -> None:
 
 def in_git(site: Site) -> None:
     """Set the minion up as the page has it for git repositories."""
-    page = (ROOT / "docs/site-data.md").read_text()
-    assert all(path in page for path in COPIED)
-    (site.site / "formulas/common").mkdir(parents=True)
-    for path in COPIED:
-        shutil.copy(ROOT / path, site.site / path)
+    copy = example_command("cp --parents").replace("/srv/site", str(site.site))
+    subprocess.run(["bash", "-c", copy], cwd=ROOT, check=True)
     tree = site.home / "salt-mesos"
     tree.mkdir()
     for name in TREE:
