@@ -126,7 +126,7 @@ class Scene:
 
     def tell(self, path: str, body: dict, expected: int = 200, method: str = "POST") -> dict:
         """Send a request as a peer does."""
-        answer = requests.request(method, f"{self.leader.url}/standin/{path}", json=body, timeout=5)
+        answer = requests.request(method, f"{self.leader.url}/fake/{path}", json=body, timeout=5)
         assert answer.status_code == expected, answer.text
         self.alive(*self.leader.agents.values(), *self.leader.frameworks.values())
         return answer.json() if answer.status_code == 200 else {}

@@ -45,7 +45,7 @@ LEFT_OUT = {
     "ending": "executors and containers of tasks that ended in the second of the recording",
     "doubled": "completed tasks that a restarted agent reported again, listed twice by the master",
     "before": "responses that depend on events before the first recording, or on a restart",
-    "startup": "agents restarted with other flags, which test_standins_mesos.py covers",
+    "startup": "agents restarted with other flags, which test_fake_mesos.py covers",
 }
 
 
@@ -164,7 +164,7 @@ def _other_value(answer):
         (_other_value, "/weight: 2.5 was recorded, here it is 3.5"),
     ],
 )
-def test_one_field_that_is_another_in_a_stand_in_makes_the_comparison_fail(
+def test_one_field_that_is_another_in_a_fake_makes_the_comparison_fail(
     monkeypatch, tmp_path, mutate, difference
 ):
     real = Calls.calls["GET_WEIGHTS"]
