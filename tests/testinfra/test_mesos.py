@@ -117,6 +117,6 @@ def test_tasks_survive_a_restart_of_the_agent(unit_property, agent):
 def test_old_logs_are_removed(host, settings):
     """glog begins a new file at every start and never removes one."""
     mesos = settings("mesos")
-    rule = f"d {mesos['master']['flags']['log_dir']} - - - {mesos['logs_kept']}"
+    rule = f"d {mesos['master']['flags']['log_dir']} - - - {mesos['log_retention']}"
     assert rule in host.file("/etc/tmpfiles.d/mesos-logs.conf").content_string.splitlines()
     assert host.service("systemd-tmpfiles-clean.timer").is_running
