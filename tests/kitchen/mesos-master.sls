@@ -1,6 +1,6 @@
 # A master that has a name, and keeps its logs longer.
 mesos:
-  logs_kept: 60d
+  log_retention: 60d
   master:
     flags:
       cluster: kitchen
