@@ -40,7 +40,7 @@ test: .venv/.made ## all tests: check, then hosts
 	    && echo "check: $$((checked - start)) s, hosts: $$((end - checked)) s, both: $$((end - start)) s"
 
 lint: .venv/.made ## ruff, yamllint, salt-lint, shellcheck, vagrant validate
-	.venv/bin/ruff check .
+	.venv/bin/ruff check . && .venv/bin/ruff format --check .
 	.venv/bin/yamllint --strict .
 	git ls-files '*.sls' | xargs -r .venv/bin/salt-lint
 	git ls-files .ci/run conf/install-salt 'tests/bench/*.sh' 'lab/packages/*/root/usr/bin/*' | xargs -r .venv/bin/shellcheck

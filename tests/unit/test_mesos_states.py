@@ -495,9 +495,7 @@ def test_framework_absent_needs_confirmation_and_an_unambiguous_name_or_id(place
         "version": version,
         "capabilities": ["MULTI_ROLE"],
     }
-    second_id = requests.post(f"{cluster.url}/fake/frameworks", json=second, timeout=5).json()[
-        "id"
-    ]
+    second_id = requests.post(f"{cluster.url}/fake/frameworks", json=second, timeout=5).json()["id"]
     for confirm in ({}, {"confirm": "yes"}):
         assert (
             "should be True: the framework and all of its tasks would end permanently"
