@@ -47,8 +47,9 @@ def stop_all() -> None:
 
 
 def reachable(name: str) -> bool:
-    """Whether the host answers a ping on the network of a lab."""
-    return lab(name, "exec", "ping", "-c", "1", "-W", "2", ADDRESS).returncode == 0
+    """Whether sshd of the host accepts connections on the network of a lab."""
+    connect = f"</dev/tcp/{ADDRESS}/22"
+    return lab(name, "exec", "timeout", "3", "bash", "-c", connect).returncode == 0
 
 
 def machine_id(name: str) -> str:
