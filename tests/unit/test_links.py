@@ -86,3 +86,11 @@ def test_a_broken_link_is_found(tmp_path, link, is_broken):
 def test_code_has_no_links():
     text = "````text\n```\n[a](b)\n```\n````\nand `[c](d)`, but [e](f)\n  ```sh\n  [g](h)\n  ```\n"
     assert links(text) == ["f"]
+
+
+def test_every_symbolic_link_leads_to_a_file_of_the_repository():
+    links = [path for path in ROOT.rglob("*") if path.is_symlink() and ".venv" not in path.parts]
+    own = [path for path in links if "build" not in path.relative_to(ROOT).parts]
+    assert own
+    assert [str(path) for path in own if not path.resolve().exists()] == []
+    assert [str(path) for path in own if not path.resolve().is_relative_to(ROOT)] == []
