@@ -172,6 +172,8 @@ def test_so_does_the_one_that_has_all_roles_with_the_older_salt(machine, tree):
     assert again.returncode == 0 and "(changed=" not in again.stdout, again.stdout
 
 
+# In the group of the suites: the verifier's ssh connection is shared by the name of the instance.
+@pytest.mark.xdist_group("kitchen-suites")
 @pytest.mark.lines("3008")
 def test_a_suite_with_a_mistake_in_its_settings_fails_and_leaves_the_machine_as_it_was(
     machine, tree, monkeypatch
