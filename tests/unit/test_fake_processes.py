@@ -421,9 +421,13 @@ WEB = {
 def test_a_container_gets_image_ports_volumes_limits_and_command(place, docker):
     place.run("httpd -f", container=WEB)
     status = place.status("TASK_RUNNING")
-    asked = next(
-        line for line in docker.with_suffix(".log").read_text().splitlines() if " run " in line
-    ).split()
+
+    def run_command() -> str | None:
+        lines = docker.with_suffix(".log").read_text().splitlines()
+        return next((line for line in lines if " run " in line), None)
+
+    # The agent reports a task as running before docker has noted what it is asked for.
+    asked = until(run_command, "docker run").split()
     id = status["container_status"]["container_id"]["value"]
     assert {
         "--rm",
