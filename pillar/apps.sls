@@ -1,11 +1,13 @@
-# What runs on this cluster, and who may have how much of it. Told to the control nodes alone (top.sls), and applied once for all of them:
+# What runs on this cluster, and the quotas and weights of roles. Only the control nodes get this
+# file (top.sls), and one of them applies it:
 #
-#   salt-run state.orchestrate orchestration.apps test=True    what would change
-#   salt-run state.orchestrate orchestration.apps              does it
+#   salt-run state.orchestrate orchestration.apps test=True    shows what would change
+#   salt-run state.orchestrate orchestration.apps              changes it
 #
-# These are examples, to be replaced by yours. What is no longer declared stays on the cluster, as others may have put things there, too;
-# `NAME: null` takes it away. A password goes into secrets.sls, at the same place: `marathon: {apps: {/hello: {env: {TOKEN: ...}}}}`.
-# Quotes keep text what it is: YAML takes yes and on for true, 1.10 for 1.1, 0644 for 644 and 22:22 for 1342.
+# Replace these examples. What is no longer declared stays on the cluster, where others may run
+# things as well; `NAME: null` removes it. Put passwords in secrets.sls, at the same place:
+# `marathon: {apps: {/hello: {env: {TOKEN: ...}}}}`. Quote text that YAML takes for something else:
+# yes and on are true, 1.10 is 1.1, 0644 is 644, and 22:22 is 1342.
 
 marathon:
   apps:
@@ -17,25 +19,25 @@ marathon:
       cpus: 0.1
       mem: 32
       instances: 2
-    # A container with a port. A definition may be a file, in JSON or YAML: this one lies in salt/apps.
+    # A container with a port. A definition may be a file in JSON or YAML: this one is in salt/apps.
     /http-server: salt://apps/http-server.json
 
 chronos:
   jobs:
-    # Every hour, beginning now.
+    # Every hour, from now on.
     hello:
       command: echo hello
       schedule: R//PT1H
       cpus: 0.1
       mem: 32
-    # After each run of hello that went well.
+    # After each successful run of hello.
     hello-again:
       command: echo hello again
       parents: [hello]
       cpus: 0.1
       mem: 32
 
-# Two roles: web gets half a processor whatever others want, and of all the rest four times what batch gets.
+# Two roles: web always gets half a CPU, and of what is left four times as much as batch.
 mesos:
   quotas:
     web:

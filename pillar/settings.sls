@@ -1,9 +1,10 @@
-# Where this cluster departs from the defaults of the formulas. All of them, with units and reasons, stand in
-# formulas/<name>/defaults.yaml, and formulas/<name>/pillar.example shows more. A key that is not there is refused.
+# Where this cluster differs from the defaults of the formulas. formulas/<name>/defaults.yaml lists
+# all settings with units and reasons, and formulas/<name>/pillar.example shows more of them. A key
+# that does not exist is an error.
 #
-# What nodes have to know of each other is not set here: it follows from the table, topology.yaml beside this file (servers, ids,
-# quorum, zk:// URLs, addresses, the members of the firewall). Who may use the APIs and web pages, `clients`, is set here. As it
-# stands, nodes take their packages from the repositories that they have.
+# What nodes have to know of each other is derived from topology.yaml, beside this file, and is not
+# set here: servers, ids, quorum, zk:// URLs, addresses, the members of the firewall. Set `clients`,
+# who may use the APIs and web pages. By default nodes use the repositories that they have.
 
 # common:
 #   repositories:

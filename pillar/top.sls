@@ -1,14 +1,17 @@
-# Who is told what. Minion ids only, never grains: a minion can claim any grain, and would be told the secrets that go with it.
-# What stands below wins: settings over what follows from the table.
+# Which minion gets which pillar. Target by minion id and never by grain: a minion can claim any
+# grain, and would get the secrets that go with it. Later files take precedence: settings over what
+# is derived from the topology.
 
 base:
   '*':
     - topology
-  # Runbooks, whose id ends like this, are told the table, and what their command line says.
+  # Orchestrations, whose id ends like this, get only the topology and the pillar of their command
+  # line.
   'not *_master':
     - match: compound
     - settings
-  # Who brings the apps, jobs, quotas and weights to the cluster: nodes with a master, Marathon or Chronos. Agents need none of it.
+  # The nodes that apply apps, jobs, quotas and weights: those with a Mesos master, Marathon or
+  # Chronos.
   'lxcc*.devops.test':
     - apps
   lxdev01:

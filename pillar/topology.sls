@@ -1,9 +1,11 @@
 #!py
 """
-What topology.yaml, beside this file, means for the minion that asks: settings of the formulas, and the key ``topology`` for
-common/validation.py and the orchestrations. topology_file.py reads the file; roles.yaml says which setting gets which fact.
+The pillar that is derived from topology.yaml, beside this file: settings of the formulas, and the
+key ``topology`` for common/validation.py and the orchestrations.
 
-An agent gets the addresses of the control nodes and its own, so its pillar does not grow with the number of agents.
+topology_file.py reads the file, and roles.yaml names the fact that each setting is derived from. An
+agent gets the addresses of the control nodes and its own, so its pillar does not grow with the
+number of agents.
 """
 
 import copy

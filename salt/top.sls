@@ -1,5 +1,6 @@
-# Who gets what: the grain `roles` of a minion (a list, or one word) names the formulas. common.guard is for everyone and refuses
-# what it does not know: an unknown role, an unknown setting, an operating system that is not EL.
+# Which node gets which states: the grain `roles` of a minion (a list, or one word) names them.
+# common.guard is for everyone. It stops rendering for an unknown role, an unknown setting, and an
+# operating system that is not EL.
 
 base:
   '*':

@@ -5,7 +5,7 @@
 
 {%- from "chronos/map.jinja" import chronos with context %}
 {%- set deployment = chronos.deployment %}
-{#- Arguments of states are logged, and a definition may hold a secret: name its place in pillar instead. -#}
+{#- Arguments of states are logged, and a definition may have a secret: use its path in pillar. -#}
 {%- set jobs = {} %}
 {%- for name, definition in chronos.jobs.items() if definition is not none %}
 {%- do jobs.update({name: definition if definition is string else 'pillar:chronos:jobs:' ~ name}) %}

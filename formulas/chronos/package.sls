@@ -1,4 +1,4 @@
-# Chronos, Java, and the package of Mesos for its libmesos.so, which Chronos' does not ask for.
+# Chronos, Java, and the package of Mesos: Chronos loads its libmesos.so, but does not require it.
 
 {%- from "chronos/map.jinja" import chronos with context %}
 

@@ -1,4 +1,5 @@
-# The firewall: one zone file with the ports of this node's roles, loaded when it changes and before Docker starts.
+# The firewall: one zone file with the ports of this node's roles. It is loaded when it changes,
+# before Docker starts.
 
 {%- from "common/map.jinja" import common with context %}
 
@@ -26,8 +27,8 @@ firewall-zone:
     - require:
       - pkg: firewall-package
 
-# Returns when the rules are in place, which `systemctl reload` does not. dockerd, if it runs by now, hears of it over
-# D-Bus and puts its chains back.
+# Returns when the rules are in place, which `systemctl reload` does not. A running dockerd notices
+# it over D-Bus and restores its chains.
 firewall-reload:
   cmd.run:
     - name: firewall-cmd --reload

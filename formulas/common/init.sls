@@ -1,13 +1,13 @@
 # What every node of the cluster needs, whatever its roles.
 #
-#   common.guard          refuse to render when a setting, a role or the operating system is not known
-#   common.repositories   where packages come from
-#   common.time           a clock that is right
+#   common.guard          stops rendering for wrong settings, roles and operating systems
+#   common.repositories   yum repositories
+#   common.time           the clock
 #   common.sysctl         kernel parameters
-#   common.journald       logs that survive a reboot
+#   common.journald       a journal that survives a reboot
 #   common.firewall       one zone file with the ports of this node's roles
 #
-#   common.java           Java 8, included by the formulas whose programs run on it
+#   common.java           Java 8, included by the formulas that need it
 #
 # Try it:  salt 'lxdev01' state.apply common test=True
 

@@ -1,4 +1,4 @@
-# Java, by name and before anything that needs it. Included by the formulas whose programs run on it.
+# Java, by the name of the package. Included by the formulas that need it.
 
 {%- from "common/map.jinja" import common with context %}
 

@@ -14,8 +14,8 @@ journald-config:
     - mode: '0644'
     - makedirs: True
 
-# systemd keeps the streams of running services open meanwhile, nothing else restarts. Not a service.running: journald
-# always runs, and asking for it would take a process on every run.
+# systemd keeps the streams of running services open, so nothing else restarts. Not service.running:
+# journald always runs, and checking it would start a process in every run.
 journald-restart:
   cmd.run:
     - name: systemctl restart systemd-journald

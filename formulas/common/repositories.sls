@@ -1,6 +1,7 @@
-# Where packages come from: a mirror of Mesosphere's repository, a vault or mirror of the system's own, and whatever else is named.
+# yum repositories: a mirror of Mesosphere's, a vault or mirror of the system's own, and others.
 #
-# Plain files instead of pkgrepo.managed: all sections of a file in one state, and nothing to run when they are in place.
+# Files instead of pkgrepo.managed: one state for all sections of a file, and no process to run if
+# nothing changes.
 
 {%- from "common/map.jinja" import common with context %}
 {%- set repositories = common.repositories %}
@@ -10,7 +11,7 @@ include:
 
 {%- if repositories.baseurl %}
 
-# The file of the package mesosphere-el-repo, whose addresses are dead.
+# The file of the package mesosphere-el-repo, whose addresses are off.
 repositories-mesosphere:
   file.managed:
     - name: /etc/yum.repos.d/mesosphere.repo
@@ -25,8 +26,8 @@ repositories-mesosphere:
 
 {%- if repositories.vault %}
 
-# All of the system's own files with enabled sections: writing over them disables mirror lists that are dead or out of reach,
-# and an update of its release package leaves the files alone, %config(noreplace).
+# All files of the system with enabled sections. Replacing them disables mirror lists that are off
+# or out of reach. An update of the release package leaves them alone, %config(noreplace).
 {%- set release = salt['slsutil.renderer']('salt://common/settings.py').release %}
 {%- set system = release.systems.get(grains.os) or release.systems.values() | first %}
 repositories-vault:
@@ -49,7 +50,7 @@ repositories-vault:
     - mode: '0644'
 {%- endif %}
 
-# Always there, if only as a comment: so a repository that is no longer named goes.
+# Managed without repositories as well, so that one that is no longer in pillar is removed.
 repositories-extra:
   file.managed:
     - name: /etc/yum.repos.d/salt-extra.repo

@@ -13,8 +13,9 @@ sysctl-config:
     - group: root
     - mode: '0644'
 
-# The program that applies the file at boot, so that both times have the same outcome. Where a parameter belongs to the
-# machine below (a container whose /proc/sys is read-only), a recent one says so and goes on; sysctl(8) would fail.
+# The program that applies the file at boot, for the same result. If a parameter belongs to the host
+# of a container with a read-only /proc/sys, a recent version reports it and continues; sysctl(8)
+# would fail.
 sysctl-apply:
   cmd.run:
     - name: /usr/lib/systemd/systemd-sysctl /etc/sysctl.d/90-mesos.conf

@@ -1,4 +1,4 @@
-# A clock that is right: chrony.
+# The clock: chrony.
 
 {%- from "common/map.jinja" import common with context %}
 

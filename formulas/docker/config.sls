@@ -1,11 +1,12 @@
-# /etc/docker/daemon.json, proxy, and the files in /etc/sysconfig that the package docker reads besides.
+# /etc/docker/daemon.json, proxy, and the files in /etc/sysconfig that the package docker reads as
+# well.
 
 {%- from "docker/map.jinja" import docker with context %}
 
 include:
   - docker.package
 
-# No comment says who manages it: JSON has none.
+# JSON has no comments, so the file does not say that Salt manages it.
 docker-config:
   file.managed:
     - name: /etc/docker/daemon.json
@@ -20,7 +21,8 @@ docker-config:
     - require:
       - pkg: docker-package
 
-# A URL may hold a password: not in the unit, which `systemctl show` tells everyone, and not in the arguments of a state.
+# A URL may have a password, so it is neither in the unit, which `systemctl show` shows to everyone,
+# nor in the arguments of a state.
 docker-proxy:
   file.managed:
     - name: /etc/sysconfig/docker-proxy
@@ -59,7 +61,8 @@ docker-flags:
     - require:
       - pkg: docker-package
 
-# docker-storage-setup.service would write --storage-driver here at the next boot, and with daemon.json that makes two.
+# docker-storage-setup.service would write --storage-driver here at the next boot, in addition to
+# daemon.json.
 docker-storage:
   file.managed:
     - names:

@@ -1,8 +1,8 @@
 # dockerd, for Mesos agents that run containers.
 #
-#   docker.package   install it, after what conflicts with it is gone
+#   docker.package   install it, and remove what conflicts with it
 #   docker.config    /etc/docker/daemon.json, proxy, and the files in /etc/sysconfig
-#   docker.service   keep it running, after the firewall; restart it when the above change
+#   docker.service   keep it running, and restart it after a change
 #
 # Try it:  salt 'lxdev01' state.apply docker test=True
 

@@ -1,4 +1,4 @@
-# dockerd, after what conflicts with it is gone.
+# dockerd, after removing what conflicts with it.
 
 {%- from "docker/map.jinja" import docker, package with context %}
 
@@ -13,7 +13,7 @@ docker-package:
   pkg.installed:
     - name: {{ docker.package }}
 {%- if docker.version %}
-    # The asterisk in front stands for the epoch.
+    # The asterisk in front is for the epoch.
     - version: '*{{ docker.version }}-{{ docker.release or "*" }}'
 {%- endif %}
     - require:

@@ -6,10 +6,11 @@
 {%- from "marathon/map.jinja" import marathon with context %}
 {%- set deployment = marathon.deployment %}
 {%- set groups = dict(marathon.groups.items() | rejectattr(1, 'none')) %}
-{#- Arguments of states are logged, and a definition may hold a secret: name its place in pillar instead. -#}
+{#- Arguments of states are logged, and a definition may have a secret: use its path in pillar. -#}
 {%- set apps = {} %}
 {%- for name, definition in marathon.apps.items() if definition is not none %}
-{%- do apps.update({name: definition if definition is string else 'pillar:marathon:apps:' ~ name}) %}
+{%- set is_file = definition is string %}
+{%- do apps.update({name: definition if is_file else 'pillar:marathon:apps:' ~ name}) %}
 {%- endfor %}
 {%- set absent_groups = marathon.groups.items() | selectattr(1, 'none') | map('first') | list %}
 {%- set absent_apps = marathon.apps.items() | selectattr(1, 'none') | map('first') | list %}

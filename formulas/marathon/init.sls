@@ -1,8 +1,8 @@
-# Marathon: keeps services running on Mesos. Alone, or several of which one leads.
+# Marathon, which keeps services running on Mesos. Alone, or one of several, of which one leads.
 #
 #   marathon.package   install it, with Java and the library of Mesos
-#   marathon.config    options, environment, secrets and unit, where this version reads them
-#   marathon.service   keep it running, restart it when the above change
+#   marathon.config    options, environment, secrets and unit, in the files of this version
+#   marathon.service   keep it running, and restart it after a change
 #
 # Try it:  salt 'lxdev01' state.apply marathon test=True
 

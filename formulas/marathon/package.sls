@@ -1,4 +1,4 @@
-# Marathon, Java, and the package of Mesos for its libmesos.so, which Marathon's does not ask for.
+# Marathon, Java, and the package of Mesos: Marathon loads its libmesos.so, but does not require it.
 
 {%- from "marathon/map.jinja" import marathon with context %}
 

@@ -2,6 +2,8 @@
 # its own beside them (.rpmnew).
 
 {%- from "mesos/map.jinja" import mesos with context %}
+{%- set log_directories = [mesos.master.flags.log_dir, mesos.slave.flags.log_dir] %}
+{%- set log_directories = log_directories | select | unique | list %}
 {%- set has_password = '@' in mesos.zk | string %}
 
 include:
@@ -44,7 +46,7 @@ mesos-logs:
     - template: jinja
     - context:
         age: {{ mesos.log_retention | json }}
-        directories: {{ [mesos.master.flags.log_dir, mesos.slave.flags.log_dir] | select | unique | list | json }}
+        directories: {{ log_directories | json }}
     - user: root
     - group: root
     - mode: '0644'

@@ -1,7 +1,7 @@
-# Mesos: a master, an agent, or both. Each is a folder over what they share.
+# Mesos: a master, an agent, or both. Each is a directory, and they share the rest.
 #
-#   mesos.package   install it; the daemon whose role the node lacks is stopped and masked
-#   mesos.config    where ZooKeeper is, the environment of both, and how long logs are kept
+#   mesos.package   install it; stop and mask a daemon whose role the node does not have
+#   mesos.config    the ZooKeeper URL, the environment of both, and log retention
 #   mesos.master    flags and service of mesos-master
 #   mesos.slave     flags and service of mesos-slave, called agent since Mesos 1.0
 #

@@ -1,11 +1,12 @@
-# Who may have how much of the cluster, as pillar declares it in mesos:weights and mesos:quotas, brought to the masters: once for a
-# cluster, on any node that reaches them (orchestration.apps sees to that). No part of `mesos`, which installs it.
+# The quotas and weights that pillar declares in mesos:quotas and mesos:weights. Applied once for a
+# cluster, on any node that reaches the masters: see orchestration.apps. `mesos`, which installs
+# Mesos, does not include this.
 #
 # Try it:  salt 'lxdev01' state.apply mesos.policy test=True
 
 {%- from "mesos/map.jinja" import mesos with context %}
 {%- set quotas = dict(mesos.quotas.items() | rejectattr(1, 'none')) %}
-{%- set no_quotas = mesos.quotas.items() | selectattr(1, 'none') | map('first') | list %}
+{%- set absent_quotas = mesos.quotas.items() | selectattr(1, 'none') | map('first') | list %}
 
 include:
   - common.guard
@@ -21,12 +22,12 @@ mesos-weights:
   mesos.weights_present:
     - weights: {{ mesos.weights | json(sort_keys=False) }}
 {%- endif %}
-{%- if no_quotas %}
+{%- if absent_quotas %}
 
-# Before the others: the masters guarantee no more than they have.
+# Before the others, since the masters guarantee no more than there is.
 mesos-quotas-withdrawn:
   mesos.quota_absent:
-    - names: {{ no_quotas | json }}
+    - names: {{ absent_quotas | json }}
 {%- endif %}
 {%- if quotas %}
 

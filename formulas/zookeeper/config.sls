@@ -1,11 +1,12 @@
-# Who the peers are (zoo.cfg), which one this is (myid), how much memory and which log.
+# The files of ZooKeeper: its peers (zoo.cfg), its id (myid), memory and log.
 
 {%- from "zookeeper/map.jinja" import zookeeper, package with context %}
 
 include:
   - zookeeper.package
 
-# No package makes it in time for myid: zkServer.sh does when it starts, and then fails as there is no myid.
+# No package creates it before myid is needed: zkServer.sh creates it when it starts, and then fails
+# without myid.
 zookeeper-data:
   file.directory:
     - names:
@@ -21,7 +22,7 @@ zookeeper-data:
       - pkg: zookeeper-package
 {%- if zookeeper.myid %}
 
-# What stands there was true once: only a missing id is written.
+# An existing id is never changed, only a missing one is written.
 zookeeper-myid-stays:
   zk.myid_stays:
     - name: {{ zookeeper.data_dir }}/myid
@@ -66,8 +67,9 @@ zookeeper-environment:
     - require:
       - pkg: zookeeper-package
 
-# One for each kind of log: log4j.properties up to ZooKeeper 3.7, and a condition of the unit in any version (without it the
-# server is not started, and nobody complains); logback.xml from 3.8 on.
+# One for each logging library: log4j.properties up to ZooKeeper 3.7, and logback.xml from 3.8 on.
+# The first is a condition of the unit in any version: without it systemd does not start the server,
+# and reports no error.
 zookeeper-log:
   file.managed:
     - names:

@@ -1,8 +1,8 @@
-# A ZooKeeper server, alone or a member of an ensemble.
+# A ZooKeeper server, alone or as a member of an ensemble.
 #
 #   zookeeper.package   install the server, and Java before it
-#   zookeeper.config    who the peers are (zoo.cfg), which one this is (myid), how much memory and which log
-#   zookeeper.service   keep it running, restart it when the above change
+#   zookeeper.config    peers (zoo.cfg), id (myid), memory and log
+#   zookeeper.service   keep it running, and restart it after a change
 #
 # Try it:  salt 'lxdev01' state.apply zookeeper test=True
 

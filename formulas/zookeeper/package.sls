@@ -1,4 +1,4 @@
-# The ZooKeeper server. Nothing of its package is started or restarted by rpm; the unit is enabled.
+# The ZooKeeper server. Its package enables the unit, but does not start or restart it.
 
 {%- from "zookeeper/map.jinja" import zookeeper with context %}
 

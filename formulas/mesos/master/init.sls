@@ -3,7 +3,7 @@
 #   mesos.package          install it
 #   mesos.config           what it shares with the agent
 #   mesos.master.config    its flags, secrets, environment and unit
-#   mesos.master.service   keep it running, restart it when the above change
+#   mesos.master.service   keep it running, and restart it after a change
 #
 # Try it:  salt 'lxdev01' state.apply mesos.master test=True
 
@@ -14,7 +14,7 @@ include:
   - mesos.master.config
   - mesos.master.service
 
-# Who applies this by name wants the daemon, even if the grain roles does not say so.
+# Whoever applies this by name wants the daemon, whatever the grain roles is.
 exclude:
   - id: mesos-master-stopped
   - id: mesos-master-masked

@@ -1,9 +1,9 @@
-# A Mesos agent: what runs tasks. Package, unit and directories call it slave.
+# A Mesos agent, which runs tasks. Package, unit and directories call it slave.
 #
 #   mesos.package          install it
 #   mesos.config           what it shares with the master
 #   mesos.slave.config     its flags, secrets, environment and unit
-#   mesos.slave.service    keep it running, restart it when the above change
+#   mesos.slave.service    keep it running, and restart it after a change
 #
 # Try it:  salt 'lxdev01' state.apply mesos.slave test=True
 
@@ -14,7 +14,7 @@ include:
   - mesos.slave.config
   - mesos.slave.service
 
-# Who applies this by name wants the daemon, even if the grain roles does not say so.
+# Whoever applies this by name wants the daemon, whatever the grain roles is.
 exclude:
   - id: mesos-slave-stopped
   - id: mesos-slave-masked
