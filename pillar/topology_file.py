@@ -1,11 +1,13 @@
 """
 Reads topology.yaml and checks it. pillar/topology.sls and conf/roster load this file by its path.
 
-Every error is noted: a list of setting, value, and a message that says what is wrong and what would be right. What is
-wrong is left out of the result, and nothing is derived from a topology with errors, so that nobody gets half a cluster.
+Every error is noted: a list of setting, value, and a message that says what is wrong and what would
+be right. What is wrong is left out of the result, and nothing is derived from a topology with
+errors, so that nobody gets half a cluster.
 
-Roles, their ports, and the checks that the formulas use as well come from ``formulas/common``. That is beside the directory
-of this file, or, where pillar lies apart from the formulas, one of the Salt master's file roots.
+Roles, their ports, and the checks that the formulas use as well come from ``formulas/common``. That
+is beside the directory of this file, or, where pillar lies apart from the formulas, one of the Salt
+master's file roots.
 """
 
 import fnmatch
@@ -25,7 +27,8 @@ NODE_KEYS = ("address", "roles", "zookeeper_id", "zookeeper_observer")
 # Where in ZooKeeper each keeps its state, unless the topology says otherwise.
 CHROOTS = {"mesos": "/mesos", "marathon": "/marathon", "chronos": "/chronos/state"}
 
-# Networks with addresses that no other node could reach: this network, loopback, multicast and reserved ones.
+# Networks with addresses that no other node could reach: this network, loopback, multicast and
+# reserved ones.
 UNREACHABLE = [
     ipaddress.IPv4Network(network) for network in ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3")
 ]
@@ -36,8 +39,8 @@ NETWORK_EXAMPLE = "Example: 10.0.0.0/24."
 # Attributes with an error are None, or missing from a list. The `address` of a glob is a network.
 Node = namedtuple("Node", "name is_glob address roles zookeeper_id is_observer")
 
-# `ports` and `chroots` are complete, `own_ports` and `own_chroots` are those in the file. `roles` is roles.yaml, and
-# `checks` the module common/checks.py.
+# `ports` and `chroots` are complete, `own_ports` and `own_chroots` are those in the file. `roles`
+# is roles.yaml, and `checks` the module common/checks.py.
 Topology = namedtuple(
     "Topology",
     "nodes advertise ports own_ports chroots own_chroots allow_even roles checks errors",
@@ -48,7 +51,10 @@ VALUE_TEXT.maxstring = VALUE_TEXT.maxother = 60
 
 
 def read(path, file_roots=()):
-    """Return the Topology in a file, with the ``errors`` in it. ``file_roots``: where else the formulas may be."""
+    """Return the Topology in a file, with the ``errors`` in it.
+
+    ``file_roots``: where else the formulas may be.
+    """
     formulas = _formulas(file_roots)
     if formulas is None:
         message = "not found beside pillar/ or in the file roots of the Salt master."
@@ -68,7 +74,10 @@ def is_control(topology, node):
 
 
 def node_of(topology, minion):
-    """Return the node of a minion: its own, or the only glob that matches. None, and an error, if there is none."""
+    """Return the node of a minion: its own, or the only glob that matches.
+
+    None, and an error, if there is none.
+    """
     nodes = [node for node in topology.nodes if not node.is_glob and node.name == minion]
     if not nodes:
         nodes = [
@@ -95,7 +104,7 @@ def node_of(topology, minion):
 
 
 def address_of(topology, node, grain):
-    """Return the address of a minion: its node's, or, for a glob, the one of the grain ``ipv4`` in its network."""
+    """Return the address of a minion; for a glob it is one in the grain ``ipv4``."""
     if not node.is_glob or node.address is None:
         return node.address
     network = ipaddress.IPv4Network(node.address)
@@ -158,7 +167,7 @@ class _Reader:
         contents = self._load()
         for key in contents:
             if key not in KEYS:
-                message = f"no such key. {self.checks.known(_text(key), KEYS)}"
+                message = f"no such key. {self.checks.hint(_text(key), KEYS)}"
                 self.error(key, contents[key], message)
         ports = self._section(
             contents,
@@ -201,7 +210,8 @@ class _Reader:
             message = "no such file. A topology without nodes is one line, nodes: {}."
             self.error("", self.path, message)
             return {}
-        # Not only YAMLError: `!!bool x` raises KeyError, 2024-13-01 ValueError, open brackets RecursionError.
+        # Not only YAMLError: `!!bool x` raises KeyError, 2024-13-01 ValueError, open brackets
+        # RecursionError.
         except Exception as error:
             self.error("", self.path.name, f"cannot be read. {_reason(error)}.")
             return {}
@@ -222,7 +232,7 @@ class _Reader:
         valid = {}
         for key, value in values.items():
             if key not in defaults:
-                hint = self.checks.known(_text(key), defaults)
+                hint = self.checks.hint(_text(key), defaults)
                 self.error(f"{section}:{_text(key)}", value, f"no such key. {hint}")
             elif is_valid(value):
                 valid[key] = value
@@ -252,7 +262,7 @@ class _Reader:
             return Node(name, is_glob, None, [], None, False)
         for key, value in entry.items():
             if key not in NODE_KEYS:
-                hint = self.checks.known(_text(key), NODE_KEYS)
+                hint = self.checks.hint(_text(key), NODE_KEYS)
                 self.error(f"{path}:{_text(key)}", value, f"no such key. {hint}")
         roles = self._roles(path, entry.get("roles", []))
         control = [role for role in roles if self.roles[role].get("control")]
@@ -283,7 +293,10 @@ class _Reader:
             self.error(path, name, message)
 
     def _roles(self, path, value):
-        """Return the roles of an entry. A misspelt one counts as the closest, so that no other error follows from it."""
+        """Return the roles of an entry.
+
+        A misspelt one counts as the closest, so that no other error follows from it.
+        """
         if not isinstance(value, (list, str)):
             message = "should be a list of roles, or one of them. [] for none."
             self.error(f"{path}:roles", value, message)
@@ -293,7 +306,7 @@ class _Reader:
             actual = role
             if not isinstance(role, str) or role not in self.roles:
                 actual = self.checks.closest(_text(role), self.roles)
-                hint = self.checks.known(_text(role), self.roles)
+                hint = self.checks.hint(_text(role), self.roles)
                 self.error(f"{path}:roles", role, f"no such role. {hint}")
             elif role in roles:
                 self.error(f"{path}:roles", role, "assigned twice. Remove one.")
@@ -459,7 +472,10 @@ def _address_error(value):
 
 
 def _is_path(value):
-    """Return whether a value is a path in ZooKeeper, such as /chronos/state. /zookeeper is its own."""
+    """Return whether a value is a path in ZooKeeper, such as /chronos/state.
+
+    /zookeeper is its own.
+    """
     pattern = r"(?!/zookeeper(/|$))(/(?!\.\.?(/|$))[\w.-]+)+"
     return isinstance(value, str) and re.fullmatch(pattern, value) is not None
 
@@ -474,7 +490,7 @@ def _reason(error):
 
 
 def _error(setting, value, message):
-    """Return an error as text alone: pillar cannot hold all that YAML makes of a value (dates, bytes, huge numbers)."""
+    """Return an error as text, since pillar cannot hold all that YAML can (dates, bytes)."""
     return [_text(setting), _text(value)[:80], _text(message)]
 
 

@@ -33,8 +33,8 @@ chronos-environment:
     - require:
       - pkg: chronos-package
 
-# Chronos takes the whole second file as the secret, so there is neither a comment nor a line break in it. It is empty if
-# there is no secret.
+# Chronos takes the whole second file as the secret, so there is neither a comment nor a line break
+# in it. It is empty if there is no secret.
 chronos-secrets:
   file.managed:
     - names:

@@ -1,5 +1,8 @@
 #!py
-"""The errors in the settings of Chronos. common/validation.py renders this: see common/checks.py."""
+"""The errors in the settings of Chronos.
+
+common/validation.py renders this: see common/checks.py.
+"""
 
 OWN_OPTIONS = (
     "master",

@@ -1,5 +1,5 @@
-# Chronos, which runs jobs on Mesos, at times or after other jobs. Alone, or one of several, of which
-# one leads.
+# Chronos, which runs jobs on Mesos, at times or after other jobs. Alone, or one of several, of
+# which one leads.
 #
 #   chronos.package   install it, with Java and the library of Mesos
 #   chronos.config    options, environment, secrets and unit

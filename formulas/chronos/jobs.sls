@@ -1,5 +1,5 @@
-# The jobs that pillar declares in chronos:jobs. Applied once for a cluster, on any node that reaches Chronos: see
-# orchestration.apps. `chronos`, which installs Chronos, does not include this.
+# The jobs that pillar declares in chronos:jobs. Applied once for a cluster, on any node that
+# reaches Chronos: see orchestration.apps. `chronos`, which installs Chronos, does not include this.
 #
 # Try it:  salt 'lxdev01' state.apply chronos.jobs test=True
 

@@ -2,8 +2,8 @@
 """
 The files of Chronos, made from the settings (keyword ``settings``).
 
-Returns ``launcher`` (old or new), and what belongs where: ``flags`` in files of the conf directory, ``variables`` in the
-environment file, ``secrets`` in another that only root can read.
+Returns ``launcher`` (old or new), and what belongs where: ``flags`` in files of the conf directory,
+``variables`` in the environment file, ``secrets`` in another that only root can read.
 """
 
 import re
@@ -23,7 +23,8 @@ SECRETS = {
     "ssl_keystore_password": "MESOSPHERE_KEYSTORE_PASS",
 }
 
-# Packages built on this day or later have the launcher that adds zk_hosts and master only if they are not set.
+# Packages built on this day or later have the launcher that adds zk_hosts and master only if they
+# are not set.
 NEW_LAUNCHER_SINCE = "20160322"
 
 
@@ -68,7 +69,7 @@ def _flags(launcher):
 
 
 def _launcher():
-    """Return which launcher the package has, by the setting or by the package's release and version."""
+    """Return the launcher in the package, old or new."""
     if settings["launcher"] in ("old", "new"):
         return settings["launcher"]
     build = re.search(r"\.(20\d{6})", str(settings["release"]))

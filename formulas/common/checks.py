@@ -1,10 +1,12 @@
 #!py
 """
-The framework of validation: the checks that the faults.py of all formulas share, and pillar/topology_file.py with them.
+The framework of validation: the checks that the faults.py of all formulas share, and
+pillar/topology_file.py with them.
 
-common/validation.py hands these functions to the faults.py of each formula as ``checks``, and its settings as ``settings``.
-What that returns is a list of errors: tuples of setting, value, and a sentence that says what is wrong and what would
-be right. A value of the wrong type where the default is a mapping never gets there: see common/settings.py.
+common/validation.py hands these functions to the faults.py of each formula as ``checks``, and its
+settings as ``settings``. What that returns is a list of errors: tuples of setting, value, and a
+sentence that says what is wrong and what would be right. A value of the wrong type where the
+default is a mapping never gets there: see common/settings.py.
 """
 
 import difflib
@@ -13,7 +15,8 @@ import json
 import re
 from types import SimpleNamespace
 
-# In the name of a setting: its value is a secret, and no message shows it. Not so where a file is named.
+# In the name of a setting: its value is a secret, and no message shows it. Not so where a file is
+# named.
 SECRET = re.compile(
     "(secret|password|credential|zk_auth)(?![^:]*_(file|path|resolver)(:|$))", re.IGNORECASE
 )
@@ -34,7 +37,7 @@ def run():
 
 
 def sentence(path, value, message, minion):
-    """Return an error as one sentence: the setting, its value unless it is a secret, the minion, the message."""
+    """Return an error as one sentence, without the value of a secret."""
     text = "(hidden)" if is_secret(str(path)) else hide_password(_text(value))
     return f"{_text(path)} = {text[:80]} on {minion}: {message}"
 
@@ -62,20 +65,20 @@ def closest(word, words):
     return matches[0] if matches else None
 
 
-def known(word, words):
+def hint(word, words):
     """Return a hint for an unknown word: ``Did you mean docker? Known: zookeeper, docker.``"""
     match = closest(word, words)
-    hint = f"Did you mean {match}? " if match else ""
-    return f"{hint}Known: {', '.join(str(candidate) for candidate in words)}."
+    question = f"Did you mean {match}? " if match else ""
+    return f"{question}Known: {', '.join(str(candidate) for candidate in words)}."
 
 
 def as_list(value):
-    """Return a list as it is, and an empty one for anything else, whose type is an error of its own."""
+    """Return a list as it is, and [] instead of anything else."""
     return value if isinstance(value, list) else []
 
 
 def as_mapping(value):
-    """Return a mapping as it is, and an empty one for anything else, whose type is an error of its own."""
+    """Return a mapping as it is, and {} instead of anything else."""
     return value if isinstance(value, dict) else {}
 
 
@@ -85,7 +88,7 @@ def is_port(value):
 
 
 def is_port_setting(value):
-    """Return whether a setting can be a port: a number, also as text, or null where no port is set."""
+    """Return whether a setting can be a port: a number, also as text, or null."""
     if isinstance(value, str) and value.isdecimal():
         value = int(value)
     return value is None or is_port(value)
@@ -105,7 +108,7 @@ def is_network(value):
 
 
 def is_api_url(value):
-    """Return whether a value can be the setting ``url``: null, a URL, a list of them, or a ZooKeeper URL."""
+    """Return whether a value is null, a URL, a list of URLs, or a ZooKeeper URL."""
     if value is None:
         return True
     if isinstance(value, str) and re.fullmatch(r"zk://[^\s/]+/\S+", value):
@@ -118,7 +121,7 @@ def choice(setting, value, words):
     """Yield the error of a text that is not one of some words."""
     if isinstance(value, str) and value not in words:
         noun = setting.rpartition(":")[2].replace("_", " ")
-        yield setting, value, f"no such {noun}. {known(value, words)}"
+        yield setting, value, f"no such {noun}. {hint(value, words)}"
 
 
 def version(setting, value, example):
@@ -147,7 +150,7 @@ def zookeeper_url(setting, value, path):
 
 
 def variables(path, values):
-    """Yield the errors of environment variables that are not one line, or have an impossible name."""
+    """Yield variables with an impossible name, or a value that is not one line."""
     for name, value in values.items():
         if not isinstance(name, str) or not VARIABLE.fullmatch(name):
             yield f"{path}:{name}", value, "not the name of a variable."

@@ -1,5 +1,8 @@
 #!py
-"""The errors in the settings of the formula ``common``. common/validation.py renders this: see common/checks.py."""
+"""The errors in the settings of the formula ``common``.
+
+common/validation.py renders this: see common/checks.py.
+"""
 
 import re
 

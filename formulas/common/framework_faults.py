@@ -1,11 +1,11 @@
 #!py
 """
-The errors in the settings that Marathon and Chronos have in common. Both parse options with scallop, behind similar
-launchers, and both have declarations of what runs on them.
+The errors in the settings that Marathon and Chronos have in common. Both parse options with
+scallop, behind similar launchers, and both have declarations of what runs on them.
 
-The faults.py of both formulas renders this with ``settings`` and ``checks`` (see common/checks.py) and with: ``formula``,
-its name; ``own_options``, the options that are settings; ``toggles`` and ``switches``, the options without a value, with and
-without a form that begins with ``disable_``.
+The faults.py of both formulas renders this with ``settings`` and ``checks`` (see common/checks.py)
+and with: ``formula``, its name; ``own_options``, the options that are settings; ``toggles`` and
+``switches``, the options without a value, with and without a form that begins with ``disable_``.
 """
 
 import json

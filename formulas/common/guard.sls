@@ -1,7 +1,8 @@
 # Stop rendering for settings that do not exist, for unknown roles, and for anything but EL.
 #
-# common/validation.py finds the errors. Only the renderer pyobjects can stop without a traceback around the message, and
-# loading it takes two seconds. So it is in a file of its own, common.refuse, which is included if there are errors.
+# common/validation.py finds the errors. Only the renderer pyobjects can stop without a traceback
+# around the message, and loading it takes two seconds. So it is in a file of its own,
+# common.refuse, which is included if there are errors.
 
 {%- set node = salt['slsutil.renderer']('salt://common/settings.py') %}
 {%- set errors = salt['slsutil.renderer']('salt://common/validation.py', node=node) %}

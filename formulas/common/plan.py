@@ -1,9 +1,9 @@
 #!py
-"""What the firewall of this node lets in: for each of its roles the ports that roles.yaml lists, as the settings have them."""
+"""The ports that the firewall of this node opens: those of its roles, with their settings."""
 
 
 def run():
-    """Return role -> rules in the form of ``common:firewall:extra``, for the roles of this node in their order."""
+    """Return the rules of each role of this node, in the form of common:firewall:extra."""
     roles = __salt__["slsutil.renderer"]("salt://common/roles.yaml", default_renderer="yaml")
     releases = __salt__["slsutil.renderer"]("salt://common/releases.yaml", default_renderer="yaml")
     node = __salt__["slsutil.renderer"]("salt://common/settings.py", releases=releases)

@@ -1,18 +1,19 @@
 #!py
 """
-The settings of a formula: its defaults.yaml, what differs on this node's release of EL, and pillar on top. Nothing else
-merges settings.
+The settings of a formula: its defaults.yaml, what differs on this node's release of EL, and pillar
+on top. Nothing else merges settings.
 
 Keywords:
 
 formula    whose settings to return
 defaults   the contents of its defaults.yaml, and
-releases   those of releases.yaml, from callers that have them: import_yaml of Jinja reads them faster than this file
-overrides  what to merge instead of the formula's pillar, which Salt 3008 masks outside of templates
-details    True: return ``settings``, the ``defaults`` on this release, and the names of ``open_sections``
+releases   those of releases.yaml, from callers that have them: Jinja's import_yaml is much faster
+overrides  instead of the formula's pillar, which Salt 3008 masks outside of templates
+details    True: return ``settings``, the ``defaults`` on this release, and ``open_sections``
 
-Without ``formula`` the result is what is known of this node: its ``roles``, always as a list, its ``release`` with what
-differs there, the numbers of all ``releases``, and the names of settings in pillar that are ``deprecated``.
+Without ``formula`` the result is what is known of this node: its ``roles``, always as a list; its
+``release``, with what differs there; the numbers of all ``releases``; and the names of settings in
+pillar that are ``deprecated``.
 """
 
 formula = ""
@@ -31,7 +32,8 @@ RENAMED = {"mesos": {"flavour": "vendor", "logs_kept": "log_retention"}}
 def run():
     """Return the settings of the formula, or what is known of this node."""
     all_releases = releases or _yaml("common/releases.yaml")
-    # common.guard stops rendering on a release that is not there. EL 7 takes its place, so that this is the only error.
+    # common.guard stops rendering on a release that is not there. EL 7 takes its place, so that
+    # this is the only error.
     release = all_releases.get(__grains__.get("osmajorrelease"), all_releases[7])
     if not formula:
         roles = __grains__.get("roles") or []
@@ -75,7 +77,8 @@ def _repair(settings, base):
     """
     Put the default in the place of what should be a mapping and is not.
 
-    common.guard stops rendering for it. With the default, templates that expect a mapping add no error of their own.
+    common.guard stops rendering for it. With the default, templates that expect a mapping add no
+    error of their own.
     """
     for key, default in base.items():
         if not isinstance(default, dict):

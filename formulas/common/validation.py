@@ -1,14 +1,17 @@
 #!py
 """
-The errors in the settings of this node, one sentence each. common.guard stops rendering if there are any.
+The errors in the settings of this node, one sentence each. common.guard stops rendering if there
+are any.
 
-A setting is a key of a formula's defaults.yaml. A key in pillar that is not there is a typing error, a value of another
-type than the default's an oversight. A mapping that is empty in defaults.yaml, or an open section (common/settings.py),
-takes any key, since its keys are the program's own. What only one formula can know stands in its own faults.py.
+A setting is a key of a formula's defaults.yaml. A key in pillar that is not there is a typing
+error, a value of another type than the default's an oversight. A mapping that is empty in
+defaults.yaml, or an open section (common/settings.py), takes any key, since its keys are the
+program's own. What only one formula can know stands in its own faults.py.
 
-Errors in pillar/topology.yaml come first, and nothing may contradict it: neither the grain ``roles`` nor a setting on
-which all nodes have to agree. Keywords: ``ignore_roles``, where the grain is about to be written; ``node``, what
-common/settings.py knows of this node, from callers that have it.
+Errors in pillar/topology.yaml come first, and nothing may contradict it: neither the grain
+``roles`` nor a setting on which all nodes have to agree. Keywords: ``ignore_roles``, where the
+grain is about to be written; ``node``, what common/settings.py knows of this node, from callers
+that have it.
 """
 
 import difflib
@@ -58,7 +61,7 @@ def _formulas():
 
 
 def _assigned():
-    """Return what the topology says to this node, the pillar key ``topology``; empty without a topology."""
+    """Return the pillar key ``topology`` of this node; empty without a topology."""
     topology = __pillar__.get("topology")
     return topology if isinstance(topology, dict) else {}
 
@@ -103,7 +106,7 @@ def _pillar_keys():
     names = [*_formulas(), "topology"]
     for key, value in __pillar__.items():
         if key not in names and difflib.get_close_matches(str(key), names, 1, cutoff=0.9):
-            yield str(key), value, f"no formula reads this key. {_checks().known(key, names)}"
+            yield str(key), value, f"no formula reads this key. {_checks().hint(key, names)}"
 
 
 def _system():
@@ -118,25 +121,28 @@ def _system():
 
 
 def _roles():
-    """Yield the errors of the grain ``roles``: it has to be what the topology assigns; without one, known roles."""
+    """Yield roles that are not those of the topology, or, without one, unknown roles."""
     roles, assigned = _node()["roles"], _assigned().get("roles")
     if assigned is None:
         for role in roles:
             if role not in _known_roles():
-                message = f"no such role. {_checks().known(role, _known_roles())}"
+                message = f"no such role. {_checks().hint(role, _known_roles())}"
                 yield "grains:roles", role, message
     elif not ignore_roles and {str(role) for role in roles} != set(assigned):
         expected = f"[{', '.join(assigned)}]"
         message = (
-            f"the topology assigns {expected} in its entry {_assigned()['entry']}. If that is right, run "
-            "salt-run state.orchestrate orchestration.roles, or "
+            f"the topology assigns {expected} in its entry {_assigned()['entry']}. "
+            "If that is right, run salt-run state.orchestrate orchestration.roles, or "
             f"salt '{__grains__['id']}' grains.setval roles '{expected}'."
         )
         yield "grains:roles", f"[{', '.join(str(role) for role in roles)}]", message
 
 
 def _formula(name):
-    """Return the errors in what pillar says for one formula. If it says nothing, there is nothing to read."""
+    """Return the errors in what pillar says for one formula.
+
+    If it says nothing, there is nothing to read.
+    """
     pillar = __pillar__.get(name)
     if pillar is None:
         return []
@@ -150,7 +156,7 @@ def _formula(name):
 
 
 def _without_old_names(name, pillar):
-    """Return a formula's pillar by the names of today, and the errors of settings that have both names."""
+    """Return a formula's pillar by the current names, and errors where both are used."""
     current, errors = dict(pillar), []
     for old, new in _node()["deprecated"].items():
         formula, _, key = old.partition(":")
@@ -165,7 +171,7 @@ def _without_old_names(name, pillar):
 
 
 def _keys(path, values, defaults, open_sections, is_open=False):
-    """Yield unknown keys, wrong types and impossible ports and URLs in a mapping and in those below it."""
+    """Yield unknown keys, wrong types, and impossible ports and URLs, at all depths."""
     for key, value in values.items():
         setting = f"{path}:{key}"
         default = defaults.get(key)
@@ -184,7 +190,7 @@ def _value_error(key, value, defaults, is_open):
         if message:
             return message
     elif not is_open:
-        return f"no such setting. {_checks().known(key, defaults)}"
+        return f"no such setting. {_checks().hint(key, defaults)}"
     is_port = re.search("(^|_)port$", str(key), re.IGNORECASE)
     if is_port and not _checks().is_port_setting(value):
         return "not a port. A port is a number from 1 to 65535."
@@ -194,11 +200,14 @@ def _value_error(key, value, defaults, is_open):
 
 
 def _type_error(value, default, is_open):
-    """Return what is wrong with the type of a value, or None. In open sections null takes a key back."""
+    """Return what is wrong with the type of a value, or None.
+
+    In open sections null takes a key back.
+    """
     if default is None or (value is None and is_open) or _has_type_of(default, value, is_open):
         return None
     if isinstance(default, dict):
-        hint = f" {_checks().known(value, default)}" if default else ""
+        hint = f" {_checks().hint(value, default)}" if default else ""
         return f"should be a mapping.{hint}"
     if value is None:
         return f"has no value. Leave the key out for the default, {json.dumps(default)}."
@@ -210,7 +219,8 @@ def _has_type_of(default, value, is_open):
     if isinstance(default, dict) or isinstance(value, dict):
         return isinstance(default, dict) and isinstance(value, dict)
     if isinstance(default, list):
-        # Not type(): Salt 3008 may have a kind of list of its own, which hides its values from logs.
+        # Not type(): Salt 3008 may have a kind of list of its own, which hides its values from
+        # logs.
         return isinstance(value, list)
     if is_open:
         # The program reads text. Of words for a boolean, all programs know these two.

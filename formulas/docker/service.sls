@@ -1,4 +1,5 @@
-# Keep dockerd running. It starts after the firewall, because a reload of firewalld removes the chains of Docker.
+# Keep dockerd running. It starts after the firewall, because a reload of firewalld removes the
+# chains of Docker.
 
 {%- from "docker/map.jinja" import docker with context %}
 {%- from "common/systemd.jinja" import unit_reload %}

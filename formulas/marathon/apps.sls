@@ -1,5 +1,6 @@
-# The groups and apps that pillar declares in marathon:groups and marathon:apps. Applied once for a cluster, on any node
-# that reaches Marathon: see orchestration.apps. `marathon`, which installs Marathon, does not include this.
+# The groups and apps that pillar declares in marathon:groups and marathon:apps. Applied once for a
+# cluster, on any node that reaches Marathon: see orchestration.apps. `marathon`, which installs
+# Marathon, does not include this.
 #
 # Try it:  salt 'lxdev01' state.apply marathon.apps test=True
 

@@ -1,5 +1,5 @@
-# The files of Marathon. They come before the package, as the second generation of packages starts Marathon when it is
-# installed. No package brings a file that would be read beside them.
+# The files of Marathon. They come before the package, as the second generation of packages starts
+# Marathon when it is installed. No package brings a file that would be read beside them.
 
 {%- from "marathon/map.jinja" import marathon with context %}
 {%- set plan = salt['slsutil.renderer']('salt://marathon/plan.py', settings=marathon) %}

@@ -1,5 +1,8 @@
 #!py
-"""The errors in the settings of Marathon. common/validation.py renders this: see common/checks.py."""
+"""The errors in the settings of Marathon.
+
+common/validation.py renders this: see common/checks.py.
+"""
 
 import re
 
@@ -71,7 +74,10 @@ def _secret(version):
 
 
 def _split_values(plan):
-    """Yield values that the launcher would take apart. Generation 1 has variables for secrets alone."""
+    """Yield values that the launcher would take apart.
+
+    Generation 1 has variables for secrets alone.
+    """
     if not plan["splits_values"]:
         return
     for name, value in {**plan["variables"], **plan["secrets"]}.items():

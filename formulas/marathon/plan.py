@@ -1,10 +1,11 @@
 #!py
 """
-The files of this version of Marathon, made from the settings (keyword ``settings``). See versions.yaml.
+The files of this version of Marathon, made from the settings (keyword ``settings``). See
+versions.yaml.
 
-Returns the row of versions.yaml for the version, the paths ``environment`` and ``leftovers``, and what belongs where:
-``flags`` in files of the conf directory, ``variables`` in the environment file, ``secrets`` in another that only root can
-read.
+Returns the row of versions.yaml for the version, the paths ``environment`` and ``leftovers``, and
+what belongs where: ``flags`` in files of the conf directory, ``variables`` in the environment file,
+``secrets`` in another that only root can read.
 """
 
 import re

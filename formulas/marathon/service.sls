@@ -1,4 +1,5 @@
-# Keep Marathon running and enabled, also after an upgrade of the package, which leaves it stopped and disabled from 1.7.149 on.
+# Keep Marathon running and enabled, also after an upgrade of the package, which leaves it stopped
+# and disabled from 1.7.149 on.
 
 {%- from "marathon/map.jinja" import marathon with context %}
 {%- from "common/systemd.jinja" import unit_reload %}

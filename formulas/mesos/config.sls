@@ -1,5 +1,5 @@
-# What both daemons read, and how long their logs are kept. After the package: rpm would leave earlier files alone and put
-# its own beside them (.rpmnew).
+# What both daemons read, and how long their logs are kept. After the package: rpm would leave
+# earlier files alone and put its own beside them (.rpmnew).
 
 {%- from "mesos/map.jinja" import mesos with context %}
 {%- set log_directories = [mesos.master.flags.log_dir, mesos.slave.flags.log_dir] %}

@@ -121,7 +121,7 @@ def _entries(path, entries):
 
 
 def _canonical(name, aliases):
-    """Return the name of a flag without ``?`` and ``no-``, in small letters, and by its name of today."""
+    """Return the current name of a flag, without ``?`` and ``no-``, in small letters."""
     plain = re.sub("^no_", "", str(name).lstrip("?").lower().replace("-", "_"))
     return aliases.get(plain, plain)
 

@@ -8,8 +8,8 @@ include:
 {%- for name, daemon in vendor.items() if 'mesos-' ~ name not in node.roles %}
 {%- set role = 'mesos-' ~ name %}
 
-# The package enables both units whenever it is installed or upgraded. It cannot enable a masked one. The mask can come before
-# the package.
+# The package enables both units whenever it is installed or upgraded. It cannot enable a masked
+# one. The mask can come before the package.
 {{ role }}-stopped:
   service.dead:
     - name: {{ daemon.unit }}

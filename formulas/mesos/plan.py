@@ -1,10 +1,10 @@
 #!py
 """
-The flags of one daemon of Mesos on this node, made from the settings. Keywords: ``settings``; ``daemon``, master or slave;
-``roles``, those of the node.
+The flags of one daemon of Mesos on this node, made from the settings. Keywords: ``settings``;
+``daemon``, master or slave; ``roles``, those of the node.
 
-Added to the flags in the settings are where ZooKeeper is, the paths of secrets, and, of the agent, its attributes, its
-resources, and what runs its containers.
+Added to the flags in the settings are where ZooKeeper is, the paths of secrets, and, of the agent,
+its attributes, its resources, and what runs its containers.
 """
 
 daemon, roles = "", ()

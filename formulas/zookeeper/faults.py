@@ -1,5 +1,8 @@
 #!py
-"""The errors in the settings of ZooKeeper. common/validation.py renders this: see common/checks.py."""
+"""The errors in the settings of ZooKeeper.
+
+common/validation.py renders this: see common/checks.py.
+"""
 
 import re
 
@@ -79,7 +82,7 @@ def _observers(observers, ids):
 def _options():
     for name, value in settings["options"].items():
         if name in OWN_OPTIONS or str(name).startswith("server."):
-            own = OWN_OPTIONS.get(name, "servers")
-            yield f"options:{name}", value, f"use the setting zookeeper:{own} instead."
+            setting = OWN_OPTIONS.get(name, "servers")
+            yield f"options:{name}", value, f"use the setting zookeeper:{setting} instead."
         elif isinstance(value, dict):
             yield f"options:{name}", value, "should be text or a number: a line of zoo.cfg."

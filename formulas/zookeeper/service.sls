@@ -1,5 +1,5 @@
-# Keep the server running. It restarts as soon as its files change: apply this to the servers of an ensemble with
-# `salt -b 1`, so that the others keep the quorum.
+# Keep the server running. It restarts as soon as its files change: apply this to the servers of an
+# ensemble with `salt -b 1`, so that the others keep the quorum.
 
 {%- from "zookeeper/map.jinja" import zookeeper, package with context %}
 {%- from "common/systemd.jinja" import unit_reload %}

@@ -1,5 +1,6 @@
-# Set up a cluster on bare minions. Each step ends when the services say that they are ready. A step that fails stops the run
-# and says on which host, and why. Run it again to continue. On a cluster that is as declared it changes nothing.
+# Set up a cluster on bare minions. Each step ends when the services say that they are ready. A step
+# that fails stops the run and says on which host, and why. Run it again to continue. On a cluster
+# that is as declared it changes nothing.
 #
 #   salt-run -l info state.orchestrate orchestration.deploy
 #
@@ -10,12 +11,14 @@
 #   5  Marathon and Chronos, node by node, until they respond
 #   6  everything else that the nodes' roles name (state.apply)
 #
-# A node that is named in the topology and does not respond stops the run at step 1. To leave it out:
+# A node that is named in the topology and does not respond stops the run at step 1. To leave it
+# out:
 #
 #   pillar='{"skip": ["lxcc03.devops.test"]}'
 #
-# The quorum still counts all nodes of the topology, so the run stops at step 2 or 3 if too few of them are left. The masters'
-# very first start needs them all. Each check waits for 120 seconds; on slow machines use pillar='{"timeout": 300}'.
+# The quorum still counts all nodes of the topology, so the run stops at step 2 or 3 if too few of
+# them are left. The masters' very first start needs them all. Each check waits for 120 seconds; on
+# slow machines use pillar='{"timeout": 300}'.
 
 include:
   - orchestration.roles

@@ -1,5 +1,5 @@
-# Assign the roles of the topology to every minion, and sync the modules and states of this tree. Nothing else changes: roles
-# are the grain `roles`.
+# Assign the roles of the topology to every minion, and sync the modules and states of this tree.
+# Nothing else changes: roles are the grain `roles`.
 #
 #   salt-run state.orchestrate orchestration.roles
 #

@@ -1,4 +1,7 @@
-"""The nodes that are rendered, by name. A case is a minion, in the form that lab/render.py describes."""
+"""The nodes that are rendered, by name.
+
+A case is a minion, in the form that lab/render.py describes.
+"""
 
 from pathlib import Path
 
@@ -36,18 +39,24 @@ def declarations(formula: str, *keys: str) -> dict:
 
 
 def single(role: str, formula: str, **settings) -> dict:
-    """Return a minion with one role and some settings of a formula. Its golden file shows that formula."""
+    """Return a minion with one role and some settings of a formula.
+
+    Its golden file shows that formula.
+    """
     return node(role, pillar={formula: settings}, shows=formula)
 
 
 def vault(platform: str, url: str, **grains) -> dict:
-    """Return a minion on EL 8 or 9 that uses a mirror of the system's repositories. Its golden file shows them."""
+    """Return a minion on EL 8 or 9 that uses a mirror of the system's repositories.
+
+    Its golden file shows them.
+    """
     case = single("docker", "common", repositories={"vault": url})
     return {**case, "platform": platform, "grains": {**case["grains"], **grains}}
 
 
 def member(name: str, address: str, *roles: str, topology: object = None, **keys) -> dict:
-    """Return a minion of the domain devops.test whose pillar comes from a topology; by default the repository's."""
+    """Return a minion with a topology; by default it is the repository's."""
     case = {
         "id": f"{name}.devops.test",
         "grains": {"roles": list(roles), "ipv4": ["127.0.0.1", address]},
@@ -58,7 +67,8 @@ def member(name: str, address: str, *roles: str, topology: object = None, **keys
 
 CONTROL = ("zookeeper", "mesos-master", "marathon", "chronos")
 
-# Every key of a topology: an observer, separate nodes for agents, other ports and paths, names instead of addresses.
+# Every key of a topology: an observer, separate nodes for agents, other ports and paths, names
+# instead of addresses.
 WIDE = {
     "nodes": {
         **{

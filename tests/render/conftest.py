@@ -22,10 +22,11 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def render(tmp_path_factory):
     """
-    Return a function: cases by name -> Salt line -> name of the case -> answer. Both lines render at the same time.
+    Return a function: cases by name -> Salt line -> name of the case -> answer. Both lines render
+    at the same time.
 
-    A case may have a ``topology``, as data, text or bytes, instead of the repository's, and ``settings`` with it instead of
-    pillar/settings.sls.
+    A case may have a ``topology``, as data, text or bytes, instead of the repository's, and
+    ``settings`` with it instead of pillar/settings.sls.
     """
 
     def with_pillar_root(case: dict) -> dict:
@@ -59,8 +60,8 @@ def render(tmp_path_factory):
 @pytest.fixture(scope="session")
 def answers(render) -> dict[str, dict[str, dict]]:
     """Salt's answers for every node, and for all settings with errors."""
-    others = {name: case for name, (case, _) in [*EQUIVALENT.items(), *ERRORS.items()]}
-    return render({**NODES, **others})
+    settings_cases = {name: case for name, (case, _) in [*EQUIVALENT.items(), *ERRORS.items()]}
+    return render({**NODES, **settings_cases})
 
 
 @pytest.fixture(params=SALT_LINES)

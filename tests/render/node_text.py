@@ -1,4 +1,4 @@
-"""A node as text to read and compare: its states in the order in which Salt runs them, and its files."""
+"""A node as text: its states in the order in which Salt runs them, and its files."""
 
 import json
 

@@ -1,4 +1,7 @@
-"""All that a node gets, the same from both Salt lines. ``pytest tests/render --update-golden`` writes the files."""
+"""All that a node gets, the same from both Salt lines.
+
+``pytest tests/render --update-golden`` writes the files.
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The suites of kitchen.yml on each of their platforms: whether the settings that kitchen-salt copies have errors."""
+"""The settings of the suites in kitchen.yml, on each of their platforms."""
 
 import os
 
@@ -10,7 +10,7 @@ from lab import kitchen
 
 @pytest.fixture(scope="module")
 def answers(ruby, render, tmp_path_factory) -> dict[str, dict[str, dict]]:
-    """The pillar of every instance and its errors, and of one with a misspelt setting: line -> name -> answer."""
+    """The answers of all instances, and of one with a misspelt setting."""
     cases = {}
     for instance in kitchen.instances({"PATH": os.environ["PATH"]}):
         tree = tmp_path_factory.mktemp("kitchen")

@@ -1,4 +1,4 @@
-"""The orchestrations: their steps follow from the topology, and errors stop them before the first step."""
+"""The orchestrations: their steps follow from the topology, and errors stop them."""
 
 import pytest
 
@@ -332,10 +332,10 @@ def test_nothing_is_applied_without_a_topology(plans, name, words):
 
 
 def test_the_old_names_of_options_still_work_and_are_reported(plans):
-    report, *others = plans["old names"]["states"]
+    report, *steps_after = plans["old names"]["states"]
     assert report["function"] == "test.configurable_test_state"
     assert report["arguments"]["warnings"] == [
         "The pillar key absent is deprecated. Use skip instead.",
         "The pillar key patience is deprecated. Use timeout instead.",
     ]
-    assert others == plans["one skipped"]["states"]
+    assert steps_after == plans["one skipped"]["states"]

@@ -1,7 +1,8 @@
 """
 formulas/common/roles.yaml and releases.yaml are the only places for what they hold.
 
-A role, and settings of a release, are added to a copy of the repository, and nothing else is edited there.
+A role, and settings of a release, are added to a copy of the repository, and nothing else is edited
+there.
 """
 
 import shutil

@@ -1,4 +1,4 @@
-"""What holds for every node that the formulas make, as sentences over what the real Salt would run."""
+"""Rules for every node that the formulas render."""
 
 import re
 from fnmatch import fnmatch
@@ -7,7 +7,8 @@ import pytest
 
 from .cases import FORMULAS, NODES, SECRET
 
-# Which units read a file or directory that Salt lays down, and have to watch it. The longest pattern counts.
+# Which units read a file or directory that Salt lays down, and have to watch it. The longest
+# pattern counts.
 READERS = {
     "/etc/zookeeper/*": {"zookeeper"},
     "/etc/sysconfig/zookeeper": {"zookeeper"},
@@ -65,8 +66,8 @@ PACKAGES = {
 every_node = pytest.mark.parametrize("name", NODES)
 
 
-def of(answer: dict, *functions: str) -> list[dict]:
-    """The states of some functions (``cmd.run``) or of a whole module (``cmd``), in order."""
+def states_of(answer: dict, *functions: str) -> list[dict]:
+    """Return the states of some functions (``cmd.run``) or modules (``cmd``), in order."""
     return [
         state
         for state in answer["states"]
@@ -75,33 +76,33 @@ def of(answer: dict, *functions: str) -> list[dict]:
 
 
 def position(answer: dict, state_id: str) -> int:
-    """Where in the run a state comes."""
+    """Return the position of a state in the run."""
     return next(number for number, state in enumerate(answer["states"]) if state["id"] == state_id)
 
 
 def readers(path: str) -> set[str] | None:
-    """The units that read a path; None if nobody is known to."""
-    fitting = [pattern for pattern in READERS if fnmatch(path, pattern)]
-    return READERS[max(fitting, key=len)] if fitting else None
+    """Return the units that read a path, or None if the path is not in READERS."""
+    globs = [glob for glob in READERS if fnmatch(path, glob)]
+    return READERS[max(globs, key=len)] if globs else None
 
 
 def watched(service: dict, answer: dict) -> set[str]:
-    """The ids of the states that a service watches, those of a whole SLS included."""
-    found = set()
-    for kind, what in (
-        pair for item in service["requisites"].get("watch", []) for pair in item.items()
-    ):
-        for state in answer["states"]:
-            if (kind == "sls" and state["sls"] == what) or (
-                state["function"].startswith(f"{kind}.") and what in (state["id"], state["name"])
-            ):
-                found.add(state["id"])
-    return found
+    """Return the ids of the states that a service watches, also by the name of an SLS."""
+    requisites = service["requisites"].get("watch", [])
+    pairs = [pair for requisite in requisites for pair in requisite.items()]
+    return {state["id"] for state in answer["states"] if any(matches(state, *p) for p in pairs)}
+
+
+def matches(state: dict, kind: str, name: str) -> bool:
+    """Return whether a requisite, such as ``file: mesos-zk``, is about a state."""
+    if kind == "sls":
+        return state["sls"] == name
+    return state["function"].startswith(f"{kind}.") and name in (state["id"], state["name"])
 
 
 def running(answer: dict) -> dict[str, dict]:
-    """The services that are kept running: unit -> state."""
-    return {state["name"]: state for state in of(answer, "service.running")}
+    """Return the services that are kept running: unit -> state."""
+    return {state["name"]: state for state in states_of(answer, "service.running")}
 
 
 @every_node
@@ -113,60 +114,62 @@ def test_salt_finds_every_function_argument_and_requisite(rendered, name):
 def test_a_service_watches_all_it_reads(rendered, name):
     answer = rendered[name]
     for unit, service in running(answer).items():
-        seen = watched(service, answer)
-        for state in of(answer, "file.managed", "mesos.flags_managed"):
-            assert unit not in readers(state["name"]) or state["id"] in seen, (
+        watched_ids = watched(service, answer)
+        for state in states_of(answer, "file.managed", "mesos.flags_managed"):
+            assert unit not in readers(state["name"]) or state["id"] in watched_ids, (
                 f"{unit} does not watch {state['id']}"
             )
         if unit in PACKAGES:
-            assert PACKAGES[unit] in seen, f"{unit} does not watch {PACKAGES[unit]}"
+            assert PACKAGES[unit] in watched_ids, f"{unit} does not watch {PACKAGES[unit]}"
 
 
 @every_node
-def test_nothing_but_what_it_reads_restarts_a_service(rendered, name):
+def test_nothing_else_restarts_a_service(rendered, name):
     answer = rendered[name]
     for unit, service in running(answer).items():
         for state in answer["states"]:
             if state["id"] in watched(service, answer) and not state["function"].startswith("pkg."):
-                known = readers(state["name"]) | MAY_READ.get(state["name"], set())
-                assert unit in known, f"{unit} watches {state['id']}"
+                units = readers(state["name"]) | MAY_READ.get(state["name"], set())
+                assert unit in units, f"{unit} watches {state['id']}"
 
 
 @every_node
-def test_it_is_known_who_reads_each_file(rendered, name):
-    laid = [state["name"] for state in of(rendered[name], "file.managed", "mesos.flags_managed")]
-    assert [path for path in laid if readers(path) is None] == []
+def test_the_readers_of_every_file_are_known(rendered, name):
+    paths = [
+        state["name"] for state in states_of(rendered[name], "file.managed", "mesos.flags_managed")
+    ]
+    assert [path for path in paths if readers(path) is None] == []
 
 
 @every_node
-def test_a_service_comes_back_after_a_boot(rendered, name):
+def test_a_service_is_enabled_at_boot(rendered, name):
     for unit, service in running(rendered[name]).items():
         assert service["arguments"].get("enable") is True, unit
 
 
 @every_node
-def test_no_command_runs_unguarded(rendered, name):
-    for state in of(rendered[name], "cmd", "module"):
-        guards = {"onchanges", "creates", "unless", "onlyif"} & {
+def test_every_command_has_a_condition(rendered, name):
+    for state in states_of(rendered[name], "cmd", "module"):
+        conditions = {"onchanges", "creates", "unless", "onlyif"} & {
             *state["requisites"],
             *state["arguments"],
         }
-        assert guards, state["id"]
+        assert conditions, state["id"]
 
 
 @every_node
-def test_a_second_run_starts_no_process_for_nothing(rendered, name):
-    """``unless`` and ``onlyif`` cost one each time, even if all is well; ``onchanges`` costs none."""
-    for state in of(rendered[name], "cmd", "module"):
+def test_a_second_run_starts_no_process(rendered, name):
+    """``unless`` and ``onlyif`` start a process in every run; ``onchanges`` does not."""
+    for state in states_of(rendered[name], "cmd", "module"):
         assert "onchanges" in state["requisites"], state["id"]
 
 
 @every_node
-def test_a_file_says_who_manages_it(rendered, name):
+def test_a_file_names_the_sls_that_manages_it(rendered, name):
     answer = rendered[name]
-    for state in of(answer, "file.managed"):
+    for state in states_of(answer, "file.managed"):
         contents = answer["files"][state["name"]]["contents"]
-        # The others have no place for a comment.
+        # The formats of the others have no comments.
         if not re.search(r"(myid|\.json|/etc/mesos/zk|/etc/(marathon|chronos)/.*)$", state["name"]):
             assert f"Managed by Salt ({state['sls']})." in contents, state["name"]
 
@@ -179,7 +182,7 @@ def test_an_id_is_a_name(rendered, name):
 
 @every_node
 def test_a_file_has_an_owner_and_a_mode(rendered, name):
-    for state in of(rendered[name], "file.managed", "file.directory"):
+    for state in states_of(rendered[name], "file.managed", "file.directory"):
         arguments = state["arguments"]
         assert {"user", "group"} <= set(arguments), state["id"]
         assert isinstance(arguments["mode"], str) and re.fullmatch(
@@ -188,16 +191,16 @@ def test_a_file_has_an_owner_and_a_mode(rendered, name):
 
 
 @pytest.mark.parametrize("name", ["secrets", "secrets-marathon-1.4.13"])
-def test_secrets_stand_in_files_for_root_and_nowhere_else(rendered, name):
+def test_secrets_are_only_in_files_for_root(rendered, name):
     answer = rendered[name]
-    holding = {
+    secret_paths = {
         path for path, entry in answer["files"].items() if SECRET in entry.get("contents", "")
     }
-    assert holding, "the secrets of the case went nowhere"
-    for path in holding:
+    assert secret_paths, "no file has the secrets of the case"
+    for path in secret_paths:
         assert answer["files"][path]["mode"] == "0600", path
-    for state in of(answer, "file.managed"):
-        if state["name"] in holding:
+    for state in states_of(answer, "file.managed"):
+        if state["name"] in secret_paths:
             assert state["arguments"].get("show_changes") is False, state["id"]
     for state in answer["states"]:
         assert SECRET not in str(state), (
@@ -205,14 +208,14 @@ def test_secrets_stand_in_files_for_root_and_nowhere_else(rendered, name):
         )
 
 
-def test_secrets_of_apps_are_not_among_the_arguments_which_are_logged(rendered):
+def test_secrets_of_apps_are_not_in_the_arguments_of_states(rendered):
     assert "nor-those" in str(NODES["declared"]["pillar"]) and "nor-those" not in str(
         rendered["declared"]["states"]
     )
 
 
 @pytest.mark.parametrize(
-    "first, then",
+    "first, second",
     [
         ("firewall-reload", "docker-service"),
         ("firewall-service", "docker-service"),
@@ -229,22 +232,22 @@ def test_secrets_of_apps_are_not_among_the_arguments_which_are_logged(rendered):
         ("docker-service", "mesos-slave-service"),
     ],
 )
-def test_order_on_a_node_that_is_everything(rendered, first, then):
-    assert position(rendered["standalone"], first) < position(rendered["standalone"], then)
+def test_order_on_a_node_with_all_roles(rendered, first, second):
+    assert position(rendered["standalone"], first) < position(rendered["standalone"], second)
 
 
 @pytest.mark.parametrize(
-    "has, lacks", [("mesos-master", "mesos-slave"), ("mesos-slave", "mesos-master")]
+    "daemon, missing", [("mesos-master", "mesos-slave"), ("mesos-slave", "mesos-master")]
 )
-def test_the_daemon_of_the_role_that_a_node_lacks_is_dead_and_masked(rendered, has, lacks):
-    answer = rendered[has]
-    assert lacks in [state["name"] for state in of(answer, "service.masked")]
-    assert lacks in [state["name"] for state in of(answer, "service.dead")]
-    assert lacks not in running(answer)
+def test_the_daemon_of_a_role_that_a_node_does_not_have_is_masked(rendered, daemon, missing):
+    answer = rendered[daemon]
+    assert missing in [state["name"] for state in states_of(answer, "service.masked")]
+    assert missing in [state["name"] for state in states_of(answer, "service.dead")]
+    assert missing not in running(answer)
 
 
-def test_no_daemon_is_masked_where_both_roles_are(rendered):
-    assert of(rendered["standalone"], "service.masked", "service.dead") == []
+def test_no_daemon_is_masked_on_a_node_with_both_roles(rendered):
+    assert states_of(rendered["standalone"], "service.masked", "service.dead") == []
     assert {"mesos-master", "mesos-slave"} <= set(running(rendered["standalone"]))
 
 
@@ -252,10 +255,10 @@ def test_a_node_without_roles_gets_nothing(rendered):
     assert [state["function"] for state in rendered["no-roles"]["states"]] == ["test.nop"]
 
 
-def test_rendering_asks_nothing_but_settings():
-    """What an SLS renders to depends on grains, pillar and defaults alone, not on what the host looks like now."""
-    pure = {"pillar.get", "slsutil.merge", "slsutil.renderer", "cp.get_file_str"}
-    called = {}
+def test_rendering_is_pure():
+    """The result depends on grains, pillar and defaults alone, not on the host."""
+    allowed = {"pillar.get", "slsutil.merge", "slsutil.renderer", "cp.get_file_str"}
+    users_by_function = {}
     for path in (
         path
         for path in FORMULAS.glob("[a-z]*/**/*")
@@ -266,7 +269,7 @@ def test_rendering_asks_nothing_but_settings():
         if path.suffix != ".py":
             functions += re.findall(r"\bsalt\.(\w+\.\w+)\(", text)
         for function in functions:
-            called.setdefault(function, set()).add(path.relative_to(FORMULAS).parts[0])
-    assert {name: users for name, users in called.items() if name not in pure} == {
+            users_by_function.setdefault(function, set()).add(path.relative_to(FORMULAS).parts[0])
+    assert {name: users for name, users in users_by_function.items() if name not in allowed} == {
         "pkg.version": {"marathon"}
     }

@@ -1,5 +1,6 @@
 """
-The topology: what is derived from it for each minion, and that all errors in it are reported at once.
+The topology: what is derived from it for each minion, and that all errors in it are reported at
+once.
 
 What a node gets in the end is in the golden files ``ha-*`` and ``wide-*``.
 """
@@ -21,7 +22,8 @@ CHROOTS = {"mesos": "/mesos", "marathon": "/marathon", "chronos": "/chronos/stat
 AGENT_ROLES = ("mesos-slave", "docker")
 MASTER = "lxcm01.devops.test_master"
 
-# Name -> minion that does not match the topology, and its error: setting, value, a part of the message.
+# Name -> minion that does not match the topology, and its error: setting, value, a part of the
+# message.
 MINIONS = {
     "no entry": (
         member("lxc02", "172.31.250.66", topology=topology()),
@@ -72,8 +74,8 @@ MINIONS = {
 }
 
 
-def agents(count: int, named: bool) -> dict:
-    """Return the repository's topology with many agents: an entry each, or a glob for each rack of fifty."""
+def agents(count: int, by_name: bool) -> dict:
+    """Return the repository's topology with an entry for each agent, or a glob for fifty."""
     entries = {
         f"lxn{number:04}.devops.test": {
             "address": f"10.{number // 250}.{number % 250}.1",
@@ -88,11 +90,11 @@ def agents(count: int, named: bool) -> dict:
         }
         for number in range((count + 49) // 50)
     }
-    return topology(entries if named else racks)
+    return topology(entries if by_name else racks)
 
 
 def only(case: dict, part: str = "pillar", **keys) -> dict:
-    """Return a case that renders no states: only the pillar, or the messages of validation as well."""
+    """Return a case without states: only the pillar, or also the messages."""
     return {**case, "only": part, **keys}
 
 

@@ -1,4 +1,4 @@
-"""Topologies with errors: the one of the repository with a mistake in it, and files that hold no topology at all."""
+"""Topologies with errors, and files that are no topologies."""
 
 import copy
 import itertools
@@ -12,10 +12,11 @@ TOPOLOGY = ROOT / "pillar" / "topology.yaml"
 
 def topology(*changes: dict, **keys) -> dict:
     """
-    Return the repository's topology with changes: entries by the first label of their id, and further keys.
+    Return the repository's topology with changes: entries by the first label of their id, and
+    further keys.
 
-    ``topology({"lxcc01": {"zookeeper_id": 7, "address": None}}, allow_even=True)``: None removes a key or an entry. A
-    complete id or glob adds an entry.
+    ``topology({"lxcc01": {"zookeeper_id": 7, "address": None}}, allow_even=True)``: None removes a
+    key or an entry. A complete id or glob adds an entry.
     """
     contents = copy.deepcopy(yaml.safe_load(TOPOLOGY.read_text()))
     nodes = contents["nodes"]
@@ -107,7 +108,8 @@ ERRORS = {
                 "lxcc01",
                 "roles",
                 "zookeeper, mesos-master, marathon, chronos",
-                "there are no voting ZooKeeper servers, which zookeeper, mesos-master, mesos-slave, marathon, chronos cannot do",
+                "there are no voting ZooKeeper servers, which zookeeper, mesos-master, "
+                "mesos-slave, marathon, chronos cannot do",
             )
         ],
     ),
@@ -248,7 +250,7 @@ ERRORS = {
                 "lxcc02",
                 "roles",
                 "zookeper",
-                "no such role. Did you mean zookeeper? Known: zookeeper, mesos-master",
+                "no such role. Did you mean zookeeper? Known: zookeeper,",
             )
         ],
     ),
@@ -404,7 +406,10 @@ ALIAS_BOMB = (
     + "nodes: {a: *j}\n"
 )
 
-# Name -> contents of a file that is no topology, None if there is no file, and a part of one of its messages.
+HUGE = f"0x{'f' * 9000}"
+
+# Name -> contents of a file that is no topology, None if there is no file, and a part of one of its
+# messages.
 UNREADABLE = {
     "no file": (None, "no such file"),
     "nothing": ("", "should be a mapping with the key nodes"),
@@ -420,16 +425,20 @@ UNREADABLE = {
         "should be a mapping. Known: address,",
     ),
     "entries of all kinds": (
-        "nodes: {a: 1, b: x, c: [1], d: true, e: 1.5, f: 2024-01-01, 1.5: {}, null: {}, true: {}}\n",
+        "nodes: {a: 1, b: x, c: [1], d: true, e: 1.5, f: 2024-01-01, 1.5: {}, "
+        "null: {}, true: {}}\n",
         "Known: address,",
     ),
     "everything deeper": (
-        "nodes: {a: {address: {a: [{}]}, roles: {x: {}}, zookeeper_id: [[1]], zookeeper_observer: {}, [x, y]: 1}}\n",
+        "nodes: {a: {address: {a: [{}]}, roles: {x: {}}, zookeeper_id: [[1]], "
+        "zookeeper_observer: {}, [x, y]: 1}}\n",
         "unacceptable key",
     ),
     "values of all kinds": (
-        "nodes: {a: {address: {a: [{}]}, roles: {x: {}}, zookeeper_id: [[1]], zookeeper_observer: {}}}\n"
-        "ports: {zookeeper: {}, 7: 7, null: []}\nchroots: {mesos: [[]], marathon: .nan}\nadvertise: []\nallow_even: {}\n",
+        "nodes: {a: {address: {a: [{}]}, roles: {x: {}}, zookeeper_id: [[1]], "
+        "zookeeper_observer: {}}}\n"
+        "ports: {zookeeper: {}, 7: 7, null: []}\nchroots: {mesos: [[]], marathon: .nan}\n"
+        "advertise: []\nallow_even: {}\n",
         "should be a list of roles",
     ),
     "bytes and sets": (
@@ -439,7 +448,7 @@ UNREADABLE = {
     "a topology inside itself": ("nodes: &all {a: *all}\n", "no such key. Known: address,"),
     "alias bomb": (ALIAS_BOMB, "should be a mapping."),
     "huge numbers": (
-        f"nodes: {{a: {{address: 0x{'f' * 9000}, roles: [0x{'f' * 9000}]}}, ? 0x{'f' * 9000} : 1}}\n? 0x{'e' * 9000}\n: 1\n",
+        f"nodes: {{a: {{address: {HUGE}, roles: [{HUGE}]}}, ? {HUGE} : 1}}\n? {HUGE}e\n: 1\n",
         "too long",
     ),
     "a number that Python refuses": (

@@ -1,4 +1,7 @@
-"""kitchen.yml: its suites, what they need on each driver, and what is copied to a machine. No machine is needed."""
+"""kitchen.yml: its suites, what they need on each driver, and what is copied to a machine.
+
+No machine is needed.
+"""
 
 import dataclasses
 import os
@@ -160,9 +163,9 @@ def test_salt_comes_from_the_configured_mirror(instances):
         "SALT_LINE": "3008",
     }
     arguments = kitchen.prepare(instances(**environment)["docker-centos-7"]).split(" -s -- ")[1]
-    assert (
-        arguments
-        == "-R http://192.0.2.1/salt\\ one -G http://192.0.2.1/key -V http://vault.centos.org/7.9.2009 3008\n"
+    assert arguments == (
+        "-R http://192.0.2.1/salt\\ one -G http://192.0.2.1/key "
+        "-V http://vault.centos.org/7.9.2009 3008\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""conf/roster: salt-ssh gets hosts and roles from the topology, and errors stop it before it connects to a host."""
+"""conf/roster: hosts and roles come from the topology, and errors stop salt-ssh."""
 
 import json
 import re
@@ -131,7 +131,8 @@ def test_without_a_topology_hosts_yaml_lists_all_hosts(roster):
             NODES | {"lxb*.devops.test": {"address": "172.31.250.64/26", "roles": ["mesos-slvae"]}},
             None,
             [
-                "topology:nodes:lxb*.devops.test:roles = mesos-slvae: no such role. Did you mean mesos-slave?"
+                "topology:nodes:lxb*.devops.test:roles = mesos-slvae: "
+                "no such role. Did you mean mesos-slave?"
             ],
         ),
         (
@@ -176,7 +177,8 @@ def pythons(directory: Path, **versions: str | None) -> str:
     for name, version in versions.items():
         command = (
             version
-            and f'exec /usr/bin/python3 -c "import sys; sys.version_info = ({version}); exec(sys.argv.pop(1))" "$2"'
+            and f'exec /usr/bin/python3 -c "import sys; sys.version_info = ({version}); '
+            f'exec(sys.argv.pop(1))" "$2"'
         )
         (directory / name).write_text(f"#!/bin/sh\n{command or 'exit 127'}\n")
         (directory / name).chmod(0o755)

@@ -1,4 +1,7 @@
-"""Vagrantfile: real Vagrant reads it, with the repository's topology and with others. No machine boots, and no provider is needed."""
+"""Vagrantfile: real Vagrant reads it, with the repository's topology and with others.
+
+No machine boots, and no provider is needed.
+"""
 
 import json
 import os
@@ -68,9 +71,9 @@ def addresses(machines: dict[str, dict]) -> dict[str, str]:
 
 
 def test_there_is_a_machine_for_each_node_and_two_for_a_glob(cluster):
-    named = {id: entry["address"] for id, entry in TOPOLOGY["nodes"].items() if "*" not in id}
+    entries = {id: entry["address"] for id, entry in TOPOLOGY["nodes"].items() if "*" not in id}
     assert addresses(cluster) == {
-        **named,
+        **entries,
         "lxb001.devops.test": "172.31.250.65",
         "lxb002.devops.test": "172.31.250.66",
     }
@@ -147,7 +150,8 @@ def test_the_environment_sets_where_salt_comes_from(project):
     }
     for machine in project().machines(**environment).values():
         assert machine["command"].startswith(
-            "conf/install-salt -R 'http://mirror/salt' -G 'http://mirror/key' -V 'http://mirror/7.9' "
+            "conf/install-salt -R 'http://mirror/salt' -G 'http://mirror/key' "
+            "-V 'http://mirror/7.9' "
         )
         assert machine["command"].endswith(" stable 3008")
 

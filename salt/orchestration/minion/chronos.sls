@@ -1,4 +1,5 @@
-# On a node with Chronos: apply the formula, then wait until this node's Chronos responds and has a leader.
+# On a node with Chronos: apply the formula, then wait until this node's Chronos responds and has a
+# leader.
 
 {%- from "chronos/map.jinja" import chronos with context %}
 {%- from "orchestration/timeout.jinja" import timeout with context %}

@@ -1,4 +1,5 @@
-# On a node with Marathon: apply the formula, then wait until this node's Marathon responds and has a leader.
+# On a node with Marathon: apply the formula, then wait until this node's Marathon responds and has
+# a leader.
 
 {%- from "marathon/map.jinja" import marathon with context %}
 {%- from "orchestration/timeout.jinja" import timeout with context %}

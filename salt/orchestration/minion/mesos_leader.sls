@@ -1,4 +1,5 @@
-# On a Mesos master: wait for a leader that has recovered its registry. Without one, nothing that follows is applied.
+# On a Mesos master: wait for a leader that has recovered its registry. Without one, nothing that
+# follows is applied.
 
 {%- from "orchestration/timeout.jinja" import timeout with context %}
 

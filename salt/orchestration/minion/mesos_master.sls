@@ -1,4 +1,5 @@
-# On a Mesos master: apply the formula, then wait until this master is healthy, and for a leader once there are enough masters.
+# On a Mesos master: apply the formula, then wait until this master is healthy, and for a leader
+# once there are enough masters.
 
 {%- from "mesos/map.jinja" import mesos with context %}
 {%- from "orchestration/timeout.jinja" import timeout with context %}

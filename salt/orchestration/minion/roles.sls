@@ -1,4 +1,5 @@
-# On a minion: set the grain `roles` to what the topology assigns, and sync the modules and states of this tree.
+# On a minion: set the grain `roles` to what the topology assigns, and sync the modules and states
+# of this tree.
 # orchestration.roles applies it. By hand:  salt 'lxcc01*' state.apply orchestration.minion.roles
 
 {%- set errors = salt['slsutil.renderer']('salt://common/validation.py', ignore_roles=True) %}

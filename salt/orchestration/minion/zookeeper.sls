@@ -1,4 +1,5 @@
-# On a ZooKeeper server: apply the formula, then wait until this server is a member, once there are enough of them for a quorum.
+# On a ZooKeeper server: apply the formula, then wait until this server is a member, once there are
+# enough of them for a quorum.
 
 {%- from "zookeeper/map.jinja" import zookeeper with context %}
 {%- from "orchestration/timeout.jinja" import timeout with context %}

@@ -1,0 +1,62 @@
+"""Old names of settings still work, and Salt reports them."""
+
+import pytest
+
+from lab import SALT_LINES
+
+from .cases import single
+
+CASES = {
+    "new names": single("mesos-slave", "mesos", vendor="aventer", log_retention="3d"),
+    "old names": single("mesos-slave", "mesos", flavour="aventer", logs_kept="3d"),
+    "both names": {
+        **single("mesos-slave", "mesos", flavour="apache", vendor="aventer"),
+        "only": "faults",
+    },
+    "old name, invalid value": {
+        **single("mesos-slave", "mesos", flavour="vanilla"),
+        "only": "faults",
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def answers_by_line(render):
+    return render(CASES)
+
+
+@pytest.fixture(params=SALT_LINES)
+def answers(request, answers_by_line) -> dict[str, dict]:
+    return answers_by_line[request.param]
+
+
+def test_old_names_have_the_same_effect(answers):
+    old, new = answers["old names"], answers["new names"]
+    assert old["files"] == new["files"]
+    states = [state for state in old["states"] if state["id"] != "settings-are-deprecated"]
+    assert states == new["states"]
+
+
+def test_old_names_are_reported_with_the_new_ones(answers):
+    [report] = [
+        state
+        for state in answers["old names"]["states"]
+        if state["function"] == "test.configurable_test_state"
+    ]
+    assert report["arguments"] == {
+        "changes": False,
+        "warnings": [
+            "mesos:flavour is deprecated. Use mesos:vendor instead.",
+            "mesos:logs_kept is deprecated. Use mesos:log_retention instead.",
+        ],
+    }
+
+
+def test_both_names_at_once_are_an_error(answers):
+    [message] = answers["both names"]["faults"]
+    assert message.startswith("mesos:flavour = apache on lxdev01: the old name of mesos:vendor")
+
+
+def test_values_of_old_names_are_validated(answers):
+    [message] = answers["old name, invalid value"]["faults"]
+    assert message.startswith("mesos:vendor = vanilla on lxdev01: no such vendor. Known: ")
