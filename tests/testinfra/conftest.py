@@ -22,6 +22,9 @@ import testinfra.backend
 
 FORMULAS = Path(__file__).parents[2] / "formulas"
 
+# The longest that a daemon needs: one that started before its ZooKeeper is restarted.
+WAIT_SECONDS = 90
+
 testinfra.backend.BACKENDS["lab"] = "lab.testinfra_backend.LabBackend"
 
 
@@ -119,33 +122,49 @@ def agent(settings) -> dict:
     ]["slave"]
 
 
+@functools.cache
+def deadline_of(host) -> float:
+    """
+    Return when the tests of a node stop waiting: WAIT_SECONDS after the first of them had to wait.
+
+    All tests share it, so a node with a dead service costs this time once and not in every test.
+    """
+    return time.monotonic() + WAIT_SECONDS
+
+
+def wait_for(host, call, condition):
+    """Repeat a call until its result meets a condition or the deadline is over; return it."""
+    result = call()
+    while not condition(result) and time.monotonic() < deadline_of(host):
+        time.sleep(0.5)
+        result = call()
+    return result
+
+
 @pytest.fixture
 def get(host):
-    """Return the answer to the node's own curl within a minute; a JVM may need that to start."""
+    """Return a function: URL -> what the node's own curl gets, once something answers there."""
 
     def get(url: str) -> str:
-        deadline = time.monotonic() + 60
-        while True:
-            answer = host.run("curl --silent --show-error --fail --location --max-time 10 %s", url)
-            if answer.rc == 0:
-                return answer.stdout
-            assert time.monotonic() < deadline, f"{url}: {answer.stderr}"
-            time.sleep(0.5)
+        answer = wait_for(
+            host,
+            lambda: host.run("curl --silent --show-error --fail --location --max-time 10 %s", url),
+            lambda answer: answer.rc == 0,
+        )
+        assert answer.rc == 0, f"{url}: {answer.stderr}"
+        return answer.stdout
 
     return get
 
 
 @pytest.fixture
-def settled(get):
-    """Return the JSON of a URL once it meets a condition, or after a minute in any case."""
+def settled(host, get):
+    """
+    Return a function: URL, condition -> the URL's JSON.
 
-    def ask(url: str, condition) -> dict:
-        deadline = time.monotonic() + 60
-        while not condition(answer := json.loads(get(url))) and time.monotonic() < deadline:
-            time.sleep(0.5)
-        return answer
-
-    return ask
+    The JSON meets the condition, unless the deadline is over.
+    """
+    return lambda url, condition: wait_for(host, lambda: json.loads(get(url)), condition)
 
 
 @pytest.fixture
@@ -157,19 +176,12 @@ def listening(host) -> set[int]:
 
 @pytest.fixture
 def runs(host):
-    """
-    Assert that a unit runs and is enabled.
-
-    A daemon that started before its ZooKeeper has 90 seconds to be restarted.
-    """
+    """Return a function that waits until a unit runs, and asserts that it is enabled."""
 
     def check(unit: str) -> None:
-        service, deadline = host.service(unit), time.monotonic() + 90
-        while not service.is_running:
-            assert time.monotonic() < deadline, host.run(
-                "systemctl status --no-pager %s", unit
-            ).stdout
-            time.sleep(0.5)
+        service = host.service(unit)
+        is_running = wait_for(host, lambda: service.is_running, bool)
+        assert is_running, host.run("systemctl status --no-pager %s", unit).stdout
         assert service.is_enabled, unit
 
     return check
