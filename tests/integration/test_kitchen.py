@@ -72,7 +72,7 @@ class Machine:
         packed = io.BytesIO()
         with tarfile.open(fileobj=packed, mode="w") as archive:
             archive.add(tree, arcname=".")
-        assert self.ssh(f"tar -x -C {kitchen.PLACE}", input=packed.getvalue()).returncode == 0
+        assert self.ssh(f"tar -x -C {kitchen.ROOT_PATH}", input=packed.getvalue()).returncode == 0
 
     def converge(self, instance: kitchen.Instance, tree: Path) -> subprocess.CompletedProcess:
         """What ``kitchen converge`` does; what Salt says is its stdout."""
@@ -83,9 +83,7 @@ class Machine:
 
     def verify(self, instance: kitchen.Instance) -> subprocess.CompletedProcess:
         """What ``kitchen verify`` does."""
-        command, variables = kitchen.verify(
-            instance, {"hostname": self.address, "port": "22", "username": "root"}
-        )
+        command, variables = kitchen.verify(instance, kitchen.machine_state(instance))
         environment = os.environ | variables | {"KITCHEN_SSH_KEY": str(self.key)}
         return subprocess.run(
             command,
@@ -188,9 +186,7 @@ def test_a_suite_with_a_mistake_in_its_settings_fails_and_leaves_the_machine_as_
         "zookeeper:heep = 384" in converged.stdout and "Did you mean heap?" in converged.stdout
     ), converged.stdout
     assert machine.ssh("rpm -q mesosphere-zookeeper").returncode == 1
-    monkeypatch.setenv(
-        "PYTEST_ADDOPTS", "--exitfirst"
-    )  # each that waits for a service waits for a minute
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--exitfirst")
     verified = machine.verify(instance)
     assert verified.returncode == 1 and "1 failed" in verified.stdout, (
         verified.stdout + verified.stderr

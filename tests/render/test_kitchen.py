@@ -1,32 +1,53 @@
 """The settings of the suites in kitchen.yml, on each of their platforms."""
 
 import os
+from pathlib import Path
 
 import pytest
 import yaml
 
 from lab import kitchen
 
+# An existing machine whose sshd listens on another port than 22.
+PROXY = {"KITCHEN_DRIVER": "proxy", "KITCHEN_HOSTNAME": "192.0.2.11", "KITCHEN_PORT": "2222"}
+
 
 @pytest.fixture(scope="module")
 def answers(ruby, render, tmp_path_factory) -> dict[str, dict[str, dict]]:
-    """The answers of all instances, and of one with a misspelt setting."""
+    """The answers of all instances, of some on another port, and of one with a misspelt setting."""
     cases = {}
     for instance in kitchen.instances({"PATH": os.environ["PATH"]}):
-        tree = tmp_path_factory.mktemp("kitchen")
-        kitchen.sandbox(instance, tree)
-        grains = yaml.safe_load((tree / "etc/salt/grains").read_text())
-        cases[instance.name] = {
-            "id": instance.name,
-            "platform": kitchen.PLATFORMS[instance.platform],
-            "grains": grains,
-            "pillar_roots": [str(tree / "srv/pillar")],
-            "only": "faults",
-        }
+        cases[instance.name] = case(instance, tmp_path_factory.mktemp("kitchen"))
+    for instance in kitchen.instances({"PATH": os.environ["PATH"], **PROXY}):
+        if instance.suite == "standalone":
+            cases["another-port"] = case(instance, tmp_path_factory.mktemp("kitchen"))
     misspelt = tmp_path_factory.mktemp("misspelt")
-    for path in (tree / "srv/pillar").iterdir():
+    (pillar,) = cases["standalone-centos-7"]["pillar_roots"]
+    for path in Path(pillar).iterdir():
         (misspelt / path.name).write_text(path.read_text().replace("heap: 256", "heep: 256"))
-    return render({**cases, "misspelt": {**cases[instance.name], "pillar_roots": [str(misspelt)]}})
+    cases["misspelt"] = {**cases["standalone-centos-7"], "pillar_roots": [str(misspelt)]}
+    return render(cases)
+
+
+def case(instance: kitchen.Instance, tree: Path) -> dict:
+    """Lay out the sandbox of an instance, and return what is rendered of it."""
+    kitchen.sandbox(instance, tree)
+    return {
+        "id": instance.name,
+        "platform": kitchen.PLATFORMS[instance.platform],
+        "grains": yaml.safe_load((tree / "etc/salt/grains").read_text()),
+        "pillar_roots": [str(tree / "srv/pillar")],
+        "only": "faults",
+    }
+
+
+def test_the_firewall_keeps_the_port_open_that_kitchen_uses(answers):
+    for instances in answers.values():
+        firewall = instances["another-port"]["pillar"]["common"]["firewall"]
+        assert firewall == {
+            "clients": ["10.0.0.0/8"],
+            "extra": [{"port": 2222, "from": "everyone"}],
+        }
 
 
 def test_the_settings_of_all_suites_are_valid_on_all_their_platforms(answers):

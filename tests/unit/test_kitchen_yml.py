@@ -117,12 +117,27 @@ def test_every_command_of_another_user_than_root_uses_sudo(
     )
 
 
-def test_a_container_leaves_clock_and_firewall_to_its_host(instances):
-    assert instances()["docker-centos-7"].provisioner["pillars"]["driver.sls"] == {"common": {}}
-    contained = instances(KITCHEN_DRIVER="docker")["docker-centos-7"].provisioner["pillars"][
-        "driver.sls"
-    ]["common"]
-    assert contained == {"time": {"enabled": False}, "firewall": {"enabled": False}}
+NO_TIME_AND_NO_FIREWALL = {"time": {"enabled": False}, "firewall": {"enabled": False}}
+
+
+@pytest.mark.parametrize(
+    "environment, settings",
+    [
+        ({}, {}),
+        ({"KITCHEN_DRIVER": "docker"}, NO_TIME_AND_NO_FIREWALL),
+        (PROXY, {}),
+        ({**PROXY, "KITCHEN_PORT": "22"}, {}),
+        (
+            {**PROXY, "KITCHEN_PORT": "2222"},
+            {"firewall": {"extra": [{"port": 2222, "from": "everyone"}]}},
+        ),
+        ({"KITCHEN_PORT": "2222"}, {}),
+    ],
+    ids=["vagrant", "container", "machine", "port 22", "another port", "vagrant ignores the port"],
+)
+def test_a_driver_sets_clock_and_firewall(instances, environment, settings):
+    pillars = instances(**environment)["docker-centos-7"].provisioner["pillars"]
+    assert pillars["driver.sls"] == {"common": settings}
 
 
 def test_packages_come_from_the_configured_mirror(instances):
@@ -156,6 +171,27 @@ def test_packages_come_from_the_configured_mirror(instances):
     }
 
 
+@pytest.mark.parametrize(
+    "environment, aventer_key, docker_key",
+    [
+        ({"MIRROR_KEY": "http://192.0.2.1/a"}, "http://192.0.2.1/a", "http://192.0.2.1/a"),
+        (
+            {"MIRROR_KEY": "http://192.0.2.1/a", "DOCKER_KEY": "http://192.0.2.1/d"},
+            "http://192.0.2.1/a",
+            "http://192.0.2.1/d",
+        ),
+    ],
+)
+def test_the_packages_of_docker_can_have_a_key_of_their_own(
+    instances, environment, aventer_key, docker_key
+):
+    listed = instances(MIRROR="http://192.0.2.1", **environment)
+    platform = listed["docker-almalinux-9"].provisioner["pillars"]["platform.sls"]
+    repositories = platform["common"]["repositories"]
+    assert repositories["gpgkey"] == aventer_key
+    assert repositories["extra"]["docker-ce"]["gpgkey"] == docker_key
+
+
 def test_salt_comes_from_the_configured_mirror(instances):
     environment = {
         "SALT_REPO": "http://192.0.2.1/salt one",
@@ -174,6 +210,8 @@ def test_salt_comes_from_the_configured_mirror(instances):
     [
         ({"KITCHEN_DRIVER": "docked"}, ["KITCHEN_DRIVER = docked", "vagrant, docker, proxy"]),
         ({"KITCHEN_DRIVER": "proxy"}, ["KITCHEN_HOSTNAME is not set"]),
+        ({**PROXY, "KITCHEN_PORT": "ssh"}, ["KITCHEN_PORT = ssh: not a port"]),
+        ({**PROXY, "KITCHEN_PORT": "65536"}, ["KITCHEN_PORT = 65536: not a port"]),
     ],
 )
 def test_a_wrong_environment_is_refused(instances, environment, words):
@@ -252,16 +290,15 @@ def test_an_option_that_the_tests_do_not_support_is_refused(standalone, tmp_path
     unsupported = dataclasses.replace(
         standalone, provisioner={**standalone.provisioner, "vendor_repo": [{"type": "apt"}]}
     )
-    with pytest.raises(LabError, match="vendor_repo: not followed by the tests"):
+    with pytest.raises(LabError, match="vendor_repo: not supported by the tests"):
         kitchen.sandbox(unsupported, tmp_path)
     kitchen.sandbox(standalone, tmp_path)
 
 
-def test_the_verifier_connects_to_the_machine_of_the_driver(standalone):
-    command, variables = kitchen.verify(
-        standalone,
-        {"hostname": "192.0.2.11", "port": "2222", "username": "root", "ssh_key": "/key"},
-    )
+def test_the_verifier_connects_to_the_machine_of_the_driver(instances):
+    environment = {**PROXY, "KITCHEN_PORT": "2222"}
+    instance = instances(**environment)["standalone-centos-7"]
+    command, variables = kitchen.verify(instance, kitchen.machine_state(instance))
     assert "ssh://$KITCHEN_USERNAME@$KITCHEN_HOSTNAME:$KITCHEN_PORT" in command
     assert variables == {
         "KITCHEN_INSTANCE": "standalone-centos-7",
@@ -270,8 +307,32 @@ def test_the_verifier_connects_to_the_machine_of_the_driver(standalone):
         "KITCHEN_HOSTNAME": "192.0.2.11",
         "KITCHEN_PORT": "2222",
         "KITCHEN_USERNAME": "root",
-        "KITCHEN_SSH_KEY": "/key",
     }
+
+
+@pytest.mark.parametrize(
+    "environment, options",
+    [
+        ({}, []),
+        ({"KITCHEN_SSH_KEY": "/my keys/key"}, ["--ssh-identity-file=/my keys/key"]),
+    ],
+    ids=["no key", "a path with a space"],
+)
+def test_the_verifier_passes_the_key_as_one_argument(standalone, environment, options):
+    command, variables = kitchen.verify(standalone, kitchen.machine_state(standalone))
+    result = subprocess.run(
+        ["sh", "-c", command.replace(".venv/bin/pytest", "printf '%s\\n'")],
+        env={"PATH": os.environ["PATH"], **variables, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.splitlines() == [
+        "tests/testinfra",
+        "--hosts=ssh://root@192.0.2.11:22?controlpersist=2",
+        "--ssh-config=tests/kitchen/ssh_config",
+        *options,
+    ]
 
 
 def test_a_container_has_systemd_and_the_key_of_kitchen(ruby, tmp_path):
