@@ -48,6 +48,7 @@ ANYTHING = {
     envvar="LAB_NAME",
     help="one of several labs side by side; each but the default one has a network of its own",
 )
+@click.version_option(package_name="salt-mesos")
 def cli(name: str | None) -> None:
     """Hosts on this machine, and Salt on them."""
     if name:

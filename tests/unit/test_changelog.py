@@ -1,13 +1,27 @@
-"""CHANGELOG.md and the packaging metadata agree on the version."""
+"""CHANGELOG.md and the command ``lab`` show the version in pyproject.toml."""
 
 import re
 
+import pytest
+from click.testing import CliRunner
+
 from lab import ROOT
+from lab.cli import cli
 
 
-def test_the_newest_release_is_the_version_of_the_package():
+@pytest.fixture
+def version() -> str:
+    """The version in pyproject.toml."""
+    return re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)[1]
+
+
+def test_the_newest_release_in_the_changelog_is_the_version_of_the_package(version):
     changelog = (ROOT / "CHANGELOG.md").read_text()
-    releases = re.findall(r"^## \[(\d+\.\d+\.\d+)\] - \d{4}-\d\d-\d\d$", changelog, re.MULTILINE)
-    project = (ROOT / "pyproject.toml").read_text()
-    assert releases[0] == re.search(r'^version = "(.+)"$', project, re.MULTILINE)[1]
-    assert "## [Unreleased]" in changelog
+    headings = re.findall(r"^## (.+)$", changelog, re.MULTILINE)
+    assert headings[0] == "[Unreleased]"
+    assert re.fullmatch(rf"\[{re.escape(version)}\] - \d{{4}}-\d\d-\d\d", headings[1])
+
+
+def test_the_command_lab_shows_the_version_of_the_package(version):
+    result = CliRunner().invoke(cli, ["--version"], prog_name="lab")
+    assert (result.exit_code, result.output) == (0, f"lab, version {version}\n")
