@@ -30,7 +30,7 @@ from . import ROOT, LabError
 from .topology import merge
 
 FILE = ROOT / "kitchen.yml"
-ROOT_PATH = "/tmp/kitchen"  # of the tree on an instance
+KITCHEN_ROOT = "/tmp/kitchen"  # of the tree on an instance
 # The platform of the lab that stands in for a platform of kitchen.yml.
 PLATFORMS = {"centos-7": "el7", "almalinux-8": "el8", "almalinux-9": "el9"}
 PLUGINS = ("driver", "transport", "provisioner", "verifier")
@@ -182,11 +182,11 @@ def _write_pillar(options: dict, pillar: Path) -> None:
 
 def _write_minion(options: dict, folder: Path) -> None:
     """Write the configuration of a minion without a master, and its grains."""
-    srv = f"{ROOT_PATH}/srv"
+    srv = f"{KITCHEN_ROOT}/srv"
     minion = {
         "local": True,
         "state_top": "top.sls",
-        "root_dir": ROOT_PATH,
+        "root_dir": KITCHEN_ROOT,
         "file_roots": {"base": [f"{srv}/salt", f"{srv}/spm/salt"]},
         "pillar_roots": {"base": [f"{srv}/pillar", f"{srv}/spm/pillar"]},
     }
@@ -203,14 +203,14 @@ def write(path: Path, contents: dict) -> None:
 
 def prepare(instance: Instance) -> str:
     """Return the shell lines that run on an instance before the sandbox is copied."""
-    return f"mkdir -p '{ROOT_PATH}';\n{instance.provisioner['init_environment']}\n"
+    return f"mkdir -p '{KITCHEN_ROOT}';\n{instance.provisioner['init_environment']}\n"
 
 
 def converge(instance: Instance) -> str:
     """Return the shell line that runs on an instance after the sandbox is copied."""
     sudo = "sudo -E " if instance.provisioner["sudo"] else ""
     return (
-        f"{sudo}salt-call --state-output=changes --config-dir={ROOT_PATH}/etc/salt "
+        f"{sudo}salt-call --state-output=changes --config-dir={KITCHEN_ROOT}/etc/salt "
         "state.highstate --retcode-passthrough"
     )
 

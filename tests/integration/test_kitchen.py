@@ -72,7 +72,9 @@ class Machine:
         packed = io.BytesIO()
         with tarfile.open(fileobj=packed, mode="w") as archive:
             archive.add(tree, arcname=".")
-        assert self.ssh(f"tar -x -C {kitchen.ROOT_PATH}", input=packed.getvalue()).returncode == 0
+        assert (
+            self.ssh(f"tar -x -C {kitchen.KITCHEN_ROOT}", input=packed.getvalue()).returncode == 0
+        )
 
     def converge(self, instance: kitchen.Instance, tree: Path) -> subprocess.CompletedProcess:
         """What ``kitchen converge`` does; what Salt says is its stdout."""
