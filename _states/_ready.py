@@ -61,9 +61,15 @@ def wait_until_ready(name, subject, check, timeout, test):
             return ret
         seconds_left = deadline - time.monotonic()
         if seconds_left <= 0:
-            ret["comment"] = f"Waited {timeout:g} seconds for {subject}:\n{_indent(comment)}"
+            seconds = plural(timeout, "second")
+            ret["comment"] = f"Waited {seconds} for {subject}:\n{_indent(comment)}"
             return ret
         time.sleep(min(CHECK_INTERVAL, seconds_left))
+
+
+def plural(number, noun):
+    """Return a number with its noun: 1 agent, 2 agents."""
+    return f"{number:g} {noun}" if number == 1 else f"{number:g} {noun}s"
 
 
 def _is_timeout(value):

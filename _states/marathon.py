@@ -940,7 +940,8 @@ class _Waiter:
         if result == "unknown":  # it had ended before the first request
             problem = self._find_problem()
             return ("failed", problem) if problem else ("done", None)
-        goes_on = f"goes on after {self._marathon.timeout:g} seconds"
+        seconds = _ready.plural(self._marathon.timeout, "second")
+        goes_on = f"was still running after {seconds}"
         ending = {
             "timeout": goes_on,
             "cancelled": f"{deployment} was cancelled",

@@ -212,7 +212,7 @@ def _reason_for_no_leader(masters):
     """Return why there cannot be a leader yet, None if there should be one."""
     healthy = [master for master in masters if master["healthy"]]
     if len(healthy) * 2 <= len(masters):
-        return f"{len(healthy)} of {len(masters)} masters are healthy, too few to elect a leader"
+        return f"Healthy masters: {len(healthy)} of {len(masters)}, too few to elect a leader"
     # If a master does not tell whether its log has recovered (None), the log may be in use.
     is_new = all(master["log_recovered"] is False for master in healthy)
     if is_new and len(healthy) < len(masters):
@@ -267,17 +267,17 @@ def agents_registered(name, agents=None, count=None, url=None, timeout=120):
         missing = [hostname for hostname in names if hostname.lower() not in active]
         problems = [f"{hostname}: {_describe_agent(hostname, registered)}" for hostname in missing]
         if count is not None and len(active) < count:
-            problems.append(f"{len(active)} of at least {count} agents are active")
+            problems.append(f"active agents: {len(active)} of at least {count}")
         if problems:
             return False, "\n".join(problems)
         including = f", including {', '.join(names)}" if names else ""
-        return True, f"{len(active)} agents are active{including}"
+        return True, f"Active agents: {len(active)}{including}"
 
     subjects = []
     if names:
         subjects.append(f"the agents {', '.join(names)}")
     if count is not None:
-        subjects.append(f"{count} agents")
+        subjects.append(_ready.plural(count, "agent"))
     subject = " and ".join(subjects) or "no agents"
     return _ready.wait_until_ready(name, subject, check, timeout, __opts__["test"])
 
@@ -747,9 +747,8 @@ def agent_drained(
             seconds_left = deadline - time.monotonic()
             if seconds_left <= 0:
                 tasks = _describe_active_tasks(call, agent["id"])
-                raise CommandExecutionError(
-                    f"{name} is not drained after {timeout:g} seconds{tasks}"
-                )
+                seconds = _ready.plural(timeout, "second")
+                raise CommandExecutionError(f"{name} is not drained after {seconds}{tasks}")
             time.sleep(min(DRAIN_POLL_INTERVAL, seconds_left))
 
     def write(changes):
@@ -937,7 +936,7 @@ def _require_visible_frameworks(call, name, visible):
     hidden = sum(call("metrics", metrics).values()) - visible
     if hidden > 0:
         raise CommandExecutionError(
-            f"{hidden:g} frameworks are hidden from this user, and {name} may be one of them"
+            f"Frameworks hidden from this user: {hidden:g}. {name} may be one of them"
         )
 
 

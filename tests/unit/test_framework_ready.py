@@ -59,7 +59,7 @@ def test_available_fails_after_the_timeout_without_a_leader(salt, server, nobody
     result = salt(f"{server.name}.available", url=[nobody, leaderless.url], timeout=1)
     assert (result["result"], result["changes"]) == (False, {}), result
     heading, *errors = result["comment"].splitlines()
-    assert heading == f"Waited 1 seconds for a leader of {server.name.capitalize()}:"
+    assert heading == f"Waited 1 second for a leader of {server.name.capitalize()}:"
     assert (
         len(errors) == 2
         and errors[0].startswith(f"  GET {nobody}/")

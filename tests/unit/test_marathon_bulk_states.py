@@ -313,7 +313,7 @@ def test_a_deployment_that_cannot_end_says_which_app_and_why_and_what_to_do_and_
     assert list(changes) == ["/a", "/big"]
     deployment = here.call("deployments")[0]["id"]
     for part in (
-        "all: created: /a, /big, but its deployment goes on after 1.5 seconds",
+        "all: created: /a, /big, but its deployment was still running after 1.5 seconds",
         "/big: 0 of 1 instances run",
         "InsufficientCpus",
         f"marathon.cancel_deployment {deployment} undoes it",
@@ -322,7 +322,7 @@ def test_a_deployment_that_cannot_end_says_which_app_and_why_and_what_to_do_and_
     assert "/a: " not in said
     again = here.fails("apps_present", "all", apps=apps, wait=True, timeout=1)
     assert (
-        again.startswith("all is as declared, but its deployment goes on after 1 seconds")
+        again.startswith("all is as declared, but its deployment was still running after 1 second")
         and "/big: 0 of 1" in again
     )
 

@@ -545,7 +545,7 @@ def test_a_deployment_that_cannot_end_fails_the_state_with_its_app_and_reason_an
     ), answer
     deployment = here.call("deployments")[0]["id"]
     for part in (
-        "/big was created, but its deployment goes on after 1.5 seconds",
+        "/big was created, but its deployment was still running after 1.5 seconds",
         deployment,
         "/big: 0 of 1 instances run",
         "InsufficientCpus",
@@ -553,7 +553,9 @@ def test_a_deployment_that_cannot_end_fails_the_state_with_its_app_and_reason_an
     ):
         assert part in answer["comment"], answer["comment"]
     again = here.fails("app_present", "/big", config=config, wait=True, timeout=1)
-    assert again.startswith("/big is as declared, but its deployment goes on after 1 seconds")
+    assert again.startswith(
+        "/big is as declared, but its deployment was still running after 1 second"
+    )
     here.kept("app_present", "/big", config=config)
 
 

@@ -344,7 +344,7 @@ def test_leader_available_fails_without_a_leader_with_the_error_of_each_master(s
     assert fails(
         salt("mesos.leader_available", url=[nobody, blind.url], timeout=1)
     ).splitlines() == [
-        "Waited 1 seconds for a leader that has recovered:",
+        "Waited 1 second for a leader that has recovered:",
         f"  GET {nobody}/redirect: Connection refused",
         f"  GET {blind.url}/redirect: 503 No leader elected",
     ]
@@ -379,7 +379,7 @@ def test_the_first_of_three_masters_passes_alone(salt, cluster, nobody):
         )
     )
     assert comment == (
-        f"{master.url} is healthy. 1 of 3 masters are healthy, too few to elect a leader"
+        f"{master.url} is healthy. Healthy masters: 1 of 3, too few to elect a leader"
     )
 
 
@@ -510,9 +510,9 @@ def test_agents_registered_succeeds_by_host_name_and_by_count(salt, cluster):
     names = ["lxb001.devops.test", "LXB002.devops.test"]
     assert (
         passes(salt("mesos.agents_registered", agents=names, url=url, timeout=10))
-        == "2 agents are active, including lxb001.devops.test, LXB002.devops.test"
+        == "Active agents: 2, including lxb001.devops.test, LXB002.devops.test"
     )
-    assert passes(salt("mesos.agents_registered", True, count=2, url=url)) == "2 agents are active"
+    assert passes(salt("mesos.agents_registered", True, count=2, url=url)) == "Active agents: 2"
     passes(
         salt("mesos.agents_registered", agents="lxb001.devops.test", count=1, url=url, timeout=10)
     )
@@ -527,10 +527,10 @@ def test_agents_registered_lists_missing_agents(salt, cluster):
     assert fails(
         salt("mesos.agents_registered", agents=names, count=3, url=master.url, timeout=1)
     ).splitlines() == [
-        "Waited 1 seconds for the agents lxb001, lxb002, lxb003 and 3 agents:",
+        "Waited 1 second for the agents lxb001, lxb002, lxb003 and 3 agents:",
         "  lxb002: not registered",
         "  lxb003: not registered",
-        "  1 of at least 3 agents are active",
+        "  active agents: 1 of at least 3",
     ]
     assert salt("mesos.agents_registered", True, agents=names, url=master.url)["result"] is None
 

@@ -396,7 +396,7 @@ def test_a_draining_agent_is_not_drained_again_and_a_timeout_lists_its_tasks(pla
     monkeypatch.setattr(Listening, "_drain", lambda *arguments: None)
     cluster = place()
     comment = (
-        f"{HOSTS[0]} is not drained after 1 seconds. Its remaining tasks are web.1. "
+        f"{HOSTS[0]} is not drained after 1 second. Its remaining tasks are web.1. "
         "max_grace_period limits their time"
     )
     assert cluster.breaks("agent_drained", HOSTS[0], wait=True, timeout=1) == (
@@ -538,7 +538,7 @@ def test_a_framework_that_may_be_hidden_is_not_taken_for_absent(place):
     )
     assert (
         cluster.refused("framework_absent", "marathon", confirm=True)
-        == "1 frameworks are hidden from this user, and marathon may be one of them"
+        == "Frameworks hidden from this user: 1. marathon may be one of them"
     )
 
 

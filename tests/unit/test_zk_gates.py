@@ -244,7 +244,7 @@ def test_a_single_check_allows_more_than_a_second(salt, start_ensemble):
 def test_the_comment_has_the_last_status_of_each_server(salt, start_ensemble):
     ensemble = start_ensemble("follower", NOT_SERVING, DOWN)
     assert ensemble.available(salt, timeout=1)["comment"].splitlines() == [
-        "Waited 1 seconds for a leader and a majority of the ensemble:",
+        "Waited 1 second for a leader and a majority of the ensemble:",
         "  1 127.0.0.1: follower",
         "  2 127.0.0.2: not serving (This ZooKeeper instance is not currently serving requests)",
         "  3 127.0.0.3: unreachable (Connection refused)",
