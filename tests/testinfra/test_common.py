@@ -1,18 +1,20 @@
 """Every node: time, journal, kernel, repositories, firewall, and exactly its roles."""
 
 import configparser
+from pathlib import Path
 
 import pytest
+import yaml
 
-ROLES = ("chronos", "docker", "marathon", "mesos-master", "mesos-slave", "zookeeper")
+ROLES = yaml.safe_load((Path(__file__).parents[2] / "formulas/common/roles.yaml").read_text())
 
-# What all nodes have in common comes with any role; one without is left as it is.
+# Common settings come with any role. A node without a role is not changed.
 managed = pytest.mark.role(*ROLES)
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_service_runs_exactly_where_its_role_is(host, roles, agent, runs, role):
-    unit = agent["unit"] if role == "mesos-slave" else role
+    unit = agent["unit"] if role == "mesos-slave" else ROLES[role]["unit"]
     if role in roles:
         runs(unit)
     else:
