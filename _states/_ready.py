@@ -7,6 +7,7 @@ import time
 
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
+# All in seconds.
 CHECK_INTERVAL = 1
 REQUEST_TIMEOUT = 5
 MIN_REQUEST_TIMEOUT = 1
@@ -79,7 +80,7 @@ def _is_timeout(value):
 
 
 def _request_timeout(deadline):
-    """Return the timeout of a request, at least a second, or the last one could never succeed."""
+    """Return the timeout of the next request, long enough that the last one can succeed as well."""
     return max(MIN_REQUEST_TIMEOUT, min(REQUEST_TIMEOUT, deadline - time.monotonic()))
 
 

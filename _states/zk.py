@@ -1,5 +1,5 @@
 """
-States for ZooKeeper. Called zk, since Salt up to 3007 has a module ``zookeeper``.
+States for ZooKeeper. The name is zk because Salt up to 3007 has a module ``zookeeper``.
 """
 
 import importlib
@@ -67,10 +67,10 @@ def ensemble_available(name, servers, port=2181, myid=None, timeout=120, observe
         Any text.
 
     servers
-        Addresses of all servers by id.
+        Mapping of the ids of all servers to their addresses.
 
     port
-        Port for clients.
+        Port for clients, default 2181.
 
     myid
         The id of one server, for a readiness check on each of them: this server must respond, and
@@ -80,13 +80,14 @@ def ensemble_available(name, servers, port=2181, myid=None, timeout=120, observe
         must serve.
 
     timeout
-        Seconds to wait, 0 to check once.
+        Seconds to wait, default 120. 0 means to check once.
 
     observers
-        Ids of the servers that do not vote.
+        List of the ids of the servers that do not vote. Default: none.
 
-    A ``standalone`` server serves nobody but itself: it counts only if it is the only server. The
-    comment of a failed state has the last status of each server.
+    A server in mode ``standalone`` counts only if it is the only one in ``servers``: otherwise it
+    does not belong to the ensemble. The comment of a failed state has the last status of each
+    server.
     """
     problem = _argument_problem(servers, myid, observers)
     if problem:
@@ -108,7 +109,8 @@ def ensemble_available(name, servers, port=2181, myid=None, timeout=120, observe
         if modes[str(myid)] == "unreachable" or responding * 2 > len(voters):
             return False, comment
         reason = (
-            f"Server {myid} responds, as do {responding} of {len(voters)} voters: too few to serve"
+            f"Server {myid} responds. Responding voters: {responding} of {len(voters)}, too few "
+            "to serve"
         )
         return True, f"{reason}\n{comment}"
 

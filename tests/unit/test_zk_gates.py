@@ -254,7 +254,9 @@ def test_the_comment_has_the_last_status_of_each_server(salt, start_ensemble):
         == "Would wait for server 2 to serve:"
     )
     passed = start_ensemble(NOT_SERVING, DOWN, DOWN).available(salt, myid=1)["comment"]
-    assert passed.splitlines()[0] == "Server 1 responds, as do 1 of 3 voters: too few to serve"
+    assert (
+        passed.splitlines()[0] == "Server 1 responds. Responding voters: 1 of 3, too few to serve"
+    )
 
 
 @pytest.mark.parametrize(
