@@ -2,9 +2,10 @@
 # all settings with units and reasons, and formulas/<name>/pillar.example shows more of them. A key
 # that does not exist is an error.
 #
-# What nodes have to know of each other is derived from topology.yaml, beside this file, and is not
-# set here: servers, ids, quorum, zk:// URLs, addresses, the members of the firewall. Set `clients`,
-# who may use the APIs and web pages. By default nodes use the repositories that they have.
+# Servers, ids, quorum, zk:// URLs, addresses and the members of the firewall are derived from
+# topology.yaml, beside this file. Do not set them here. Set common:firewall:clients, the networks
+# that may use the APIs and web pages; by default everyone may. By default nodes use the yum
+# repositories that they have.
 
 # common:
 #   repositories:

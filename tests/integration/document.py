@@ -17,9 +17,9 @@ Words after ``console`` change how a block is run:
     verify      the block is repeated until all of it succeeds, or VERIFY_TIMEOUT is over
     refused     the last command must exit with a status other than 0
 
-Blocks run in the order of the document, with one exception: if a section (###) is divided (####), a
-part that has only ``verify`` blocks runs after each of the other parts, not in its own place. So a
-reader may follow either of the other parts, and then verify.
+Blocks run in the order of the document, with one exception: in a section (###) with subsections
+(####), a subsection that has only ``verify`` blocks runs after each of the other subsections. So a
+reader may follow any of the other subsections, and then verify.
 """
 
 import doctest
@@ -119,17 +119,17 @@ def _sections(parts: list[Part]) -> list[list[Part]]:
 def _headings(text: str) -> list[Part]:
     """Return a part for each heading, with its blocks."""
     parts = [Part(1, 1, "")]
-    fence, words, start, content = "", [], 0, []
+    fence, words, start, block_lines = "", [], 0, []
     for number, line in enumerate(text.splitlines(), 1):
-        mark = FENCE.fullmatch(line)
-        if not fence and mark:
-            fence, words, start, content = mark[1], mark[2].split(), number, []
-        elif fence and mark and not mark[2] and len(mark[1]) >= len(fence):
+        match = FENCE.fullmatch(line)
+        if not fence and match:
+            fence, words, start, block_lines = match[1], match[2].split(), number, []
+        elif fence and match and not match[2] and len(match[1]) >= len(fence):
             if words[:1] == ["console"]:
-                parts[-1].blocks.append(_block(start, words[1:], content))
+                parts[-1].blocks.append(_block(start, words[1:], block_lines))
             fence = ""
         elif fence:
-            content.append(line)
+            block_lines.append(line)
         elif heading := HEADING.fullmatch(line):
             parts.append(Part(number, len(heading[1]), heading[2].replace("`", "")))
     if fence:

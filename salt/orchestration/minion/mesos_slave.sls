@@ -1,5 +1,5 @@
-# On a Mesos slave: apply Docker, if the node has that role, and the formula. Then wait until the
-# leader lists this agent as active.
+# On a Mesos agent: install and start Docker, if the node has that role, and the agent. Then wait
+# until the leading master lists this agent as active.
 
 {%- from "orchestration/timeout.jinja" import timeout with context %}
 
