@@ -1,4 +1,4 @@
-# A scheduler of another name in the list of frameworks.
+# Chronos with another name in the list of frameworks.
 chronos:
   java_opts: -Xmx384m
   options:

@@ -1,4 +1,4 @@
-# Logs that are rotated, in the place of the journal.
+# Logs in files that are rotated, not in the journal.
 docker:
   options:
     log-driver: json-file

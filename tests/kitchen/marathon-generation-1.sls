@@ -1,4 +1,4 @@
-# Options in files below /etc/marathon/conf.
+# Generation 1: Marathon reads options from files below /etc/marathon/conf.
 marathon:
   version: 1.4.13
   options:

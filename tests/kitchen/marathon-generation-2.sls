@@ -1,4 +1,5 @@
-# Options in variables that the launcher reads; the package starts Marathon when it is installed.
+# Generation 2: the launcher reads options from variables, and installing the package starts
+# Marathon.
 marathon:
   version: 1.5.15
   options:

@@ -1,4 +1,4 @@
-# Options in variables that Marathon itself reads; an upgrade would leave it stopped.
+# Generation 3: Marathon itself reads options from variables, and an upgrade leaves it stopped.
 marathon:
   version: 1.8.244
   options:

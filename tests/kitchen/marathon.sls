@@ -1,4 +1,4 @@
-# The version that the formula takes by itself.
+# The default version of the formula.
 marathon:
   java_opts: -Xmx384m
   options:

@@ -1,4 +1,4 @@
-# A master that has a name, and keeps its logs longer.
+# A cluster with a name, and logs that are kept longer.
 mesos:
   log_retention: 60d
   master:

@@ -1,4 +1,4 @@
-# An agent that says what it is and offers what it is told to.
+# An agent with attributes, resources and isolation.
 mesos:
   slave:
     flags:

@@ -1,4 +1,4 @@
-# A cluster on one machine. What a laptop has to spare goes to each a little.
+# A cluster on one machine, with little memory for each daemon.
 common:
   firewall:
     clients:

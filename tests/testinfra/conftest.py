@@ -4,9 +4,9 @@ Tests of a running node, in the lab, in Vagrant or kitchen, or on your own machi
     pytest tests/testinfra --lab-host lxdev01
     pytest tests/testinfra --hosts=ssh://root@192.0.2.11
 
-The mark ``role`` of a test selects nodes by their grain ``roles``. Expected values are the formulas'
-defaults for the node's release of EL, merged with the pillar of the node. SALT_CALL sets another
-command than ``salt-call``, such as ``salt-call --config-dir /tmp/kitchen/etc/salt --local``.
+The mark ``role`` of a test selects nodes by their grain ``roles``. Expected values are the defaults
+of the formulas for the node's release of EL, merged with the pillar of the node. SALT_CALL replaces
+the command ``salt-call``: ``salt-call --config-dir /tmp/kitchen/etc/salt --local``.
 """
 
 import functools
@@ -41,7 +41,7 @@ def pytest_ignore_collect(config):
 
 
 def ask(host, question: str) -> object:
-    """Return what a node's own Salt answers."""
+    """Return the JSON that ``salt-call`` on a node prints."""
     return json.loads(
         host.check_output(f"{os.environ.get('SALT_CALL', 'salt-call')} {question} --out=json")
     )["local"]
@@ -49,20 +49,20 @@ def ask(host, question: str) -> object:
 
 @functools.cache
 def roles_of(host) -> frozenset[str]:
-    """Return the roles of a node, which its grains have as a list or as one string."""
+    """Return the roles of a node. The grain is a list or one string."""
     roles = ask(host, "--local grains.get roles")
     return frozenset(roles.split() if isinstance(roles, str) else roles)
 
 
 @functools.cache
 def pillar_of(host) -> dict:
-    """Return the pillar as the node has it; Salt 3008 would show asterisks."""
+    """Return the pillar of a node. Without ``unmask``, Salt 3008 shows asterisks."""
     return ask(host, "pillar.items unmask=True")
 
 
 @functools.cache
 def release_of(host) -> dict:
-    """Return the defaults that are others on the node's release of EL, by formula."""
+    """Return the settings of the node's release of EL, by formula."""
     releases = yaml.safe_load((FORMULAS / "common/releases.yaml").read_text())
     return releases[int(host.system_info.release.partition(".")[0])]["settings"]
 
@@ -79,7 +79,7 @@ def merge(defaults: dict, pillar: dict) -> dict:
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out the tests of roles that a node does not have: they say nothing about it."""
+    """Deselect the tests of roles that a node does not have."""
     selected, deselected = [], []
     for item in items:
         node = getattr(item, "callspec", None) and item.callspec.params.get("_testinfra_host")
@@ -103,7 +103,7 @@ def roles(host) -> frozenset[str]:
 
 @pytest.fixture
 def settings(host):
-    """The settings of a formula on this node, by its name."""
+    """Return a function: name of a formula -> its settings on this node."""
 
     def settings(formula: str) -> dict:
         defaults = yaml.safe_load((FORMULAS / formula / "defaults.yaml").read_text())
@@ -169,7 +169,7 @@ def settled(host, get):
 
 @pytest.fixture
 def listening(host) -> set[int]:
-    """The TCP ports that something on the node listens on."""
+    """The TCP ports of the node that are listened on."""
     sockets = host.check_output("ss --listening --numeric --tcp").splitlines()[1:]
     return {int(socket.split()[3].rpartition(":")[2]) for socket in sockets}
 
@@ -189,7 +189,7 @@ def runs(host):
 
 @pytest.fixture
 def unit_property(host):
-    """What systemd says of a unit: ``unit_property(unit, "KillMode")``."""
+    """Return a function: unit, property such as ``KillMode`` -> its value in systemd."""
     return lambda unit, name: host.check_output(
         "systemctl show --property %s %s", name, unit
     ).partition("=")[2]

@@ -22,7 +22,7 @@ def test_a_service_runs_exactly_where_its_role_is(host, roles, agent, runs, role
 
 
 @managed
-def test_the_clock_is_kept(host, settings, runs):
+def test_the_clock_is_synchronized(host, settings, runs):
     if settings("common")["time"]["enabled"]:
         runs("chronyd")
         for pool in settings("common")["time"]["pools"]:
@@ -39,7 +39,7 @@ def test_the_journal_survives_a_reboot(host):
 def test_kernel_parameters_have_their_values(host, settings):
     for name, value in settings("common")["sysctl"].items():
         path = f"/proc/sys/{name.replace('.', '/')}"
-        # In a container vm.* belongs to the machine below, and the file is read-only.
+        # In a container vm.* belongs to its host, and the file is read-only.
         if value is not None and host.run("test -w %s", path).rc == 0:
             assert host.check_output("cat %s", path) == str(value), name
 
@@ -55,7 +55,7 @@ def test_packages_are_verified(host, settings):
 
 
 def declared_rules(roles, settings) -> set[tuple[str, str]]:
-    """What the firewall of a node must let in: (port/protocol, network or 'everyone')."""
+    """Return what the firewall must let in: pairs of port/protocol and network or ``everyone``."""
     firewall, zookeeper, mesos = (
         settings("common")["firewall"],
         settings("zookeeper"),
@@ -86,7 +86,7 @@ def declared_rules(roles, settings) -> set[tuple[str, str]]:
 
 
 @managed
-def test_the_firewall_lets_in_what_the_roles_declare_and_no_more(host, roles, settings, runs):
+def test_the_firewall_lets_in_only_what_the_roles_declare(host, roles, settings, runs):
     firewall = settings("common")["firewall"]
     if not firewall["enabled"]:
         return
@@ -109,7 +109,7 @@ def test_the_firewall_lets_in_what_the_roles_declare_and_no_more(host, roles, se
 
 
 @managed
-def test_nothing_but_the_zone_opens_the_firewall(host, settings):
+def test_no_rule_is_only_in_the_running_firewall(host, settings):
     """A rule that was only added at run time would be lost with the next reload."""
     firewall = settings("common")["firewall"]
     if firewall["enabled"]:

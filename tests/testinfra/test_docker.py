@@ -14,7 +14,7 @@ def info(host) -> dict:
 
 @pytest.fixture
 def image(host):
-    """An image with nothing but the host's own echo in it; no registry is asked."""
+    """An image that contains only the host's echo. No registry is needed."""
     host.check_output(
         "tar --create --dereference --file - /bin/echo "
         "$(ldd /bin/echo | grep --only-matching '/lib[^ ]*') | docker import - probe"
@@ -39,7 +39,7 @@ def test_it_runs_containers(host, image):
 
 
 def test_it_starts_after_the_firewall(unit_property):
-    """Else firewalld, when it starts at boot, takes away the chains of the containers' ports."""
+    """If firewalld started later, it would remove the iptables chains of Docker."""
     assert "firewalld.service" in unit_property("docker", "After").split()
 
 
@@ -47,5 +47,5 @@ def test_nobody_reaches_it_over_the_network(listening):
     assert not listening & {2375, 2376}
 
 
-def test_containers_have_a_way_out(host):
+def test_packets_of_containers_are_forwarded(host):
     assert host.file("/proc/sys/net/ipv4/ip_forward").content_string == "1\n"

@@ -1,4 +1,4 @@
-"""A node with the role marathon, whichever era its package is of."""
+"""A node with the role marathon, of any generation of its package."""
 
 import re
 
@@ -58,6 +58,6 @@ def test_no_stray_file_is_taken_for_an_option(host):
         assert re.fullmatch(r"\??[a-z0-9_]+", name), name
 
 
-def test_tasks_are_run_by_somebody_who_exists_on_agents(host, marathon):
-    """By default Marathon would name its own user, which only its own package creates."""
+def test_the_user_that_runs_tasks_exists(host, marathon):
+    """By default it would be Marathon's own user, which only its package creates."""
     assert host.user(marathon["mesos_user"]).exists

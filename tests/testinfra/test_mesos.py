@@ -66,7 +66,7 @@ def test_it_runs_with_every_flag_that_is_declared(get, settings, daemon):
     "daemon", [pytest.param("master", marks=master), pytest.param("slave", marks=slave)]
 )
 def test_its_flag_directory_holds_nothing_but_flags(host, agent, daemon):
-    """What is left by rpm, editors or people would be an unknown flag, and fatal."""
+    """Any other file would be an unknown flag, and the daemon would not start."""
     directory = agent["flags"] if daemon == "slave" else "/etc/mesos-master"
     names = host.check_output("find %s -type f -printf '%%f\\n'", directory).splitlines()
     assert names
@@ -94,7 +94,7 @@ def test_the_master_has_activated_an_agent(settled, settings):
 
 @master
 def test_the_master_knows_the_leader(get, settings):
-    """``/state`` of a standby leads to the leader; without one it is 503."""
+    """A standby redirects ``/state`` to the leader. Without a leader it responds with 503."""
     assert json.loads(get(url(settings, "master", "/state")))["leader"].startswith("master@")
 
 

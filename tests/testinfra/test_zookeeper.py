@@ -11,8 +11,8 @@ def zookeeper(settings) -> dict:
 
 
 @pytest.fixture
-def say(host, zookeeper):
-    """What the server answers to a four-letter word."""
+def four_letter_word(host, zookeeper):
+    """Return a function: four-letter word -> the server's response."""
     shell = "exec 3<>/dev/tcp/localhost/%s && printf %s >&3 && cat <&3"
     return lambda word: host.check_output(
         "timeout 10 bash -c %s", shell % (zookeeper["client_port"], word)
@@ -37,8 +37,8 @@ def test_the_admin_server_leaves_marathon_its_port(host, zookeeper):
     assert zookeeper["client_port"] in ports and 8080 not in ports
 
 
-def test_it_knows_its_place(say, zookeeper):
-    mode = next(line for line in say("srvr").splitlines() if line.startswith("Mode: "))
+def test_its_mode_is_that_of_the_settings(four_letter_word, zookeeper):
+    mode = next(line for line in four_letter_word("srvr").splitlines() if line.startswith("Mode: "))
     if not zookeeper["servers"]:
         assert mode == "Mode: standalone"
     elif zookeeper["myid"] in zookeeper["observers"]:
@@ -48,13 +48,18 @@ def test_it_knows_its_place(say, zookeeper):
 
 
 @pytest.mark.parametrize("word", ["ruok", "stat", "mntr", "conf"])
-def test_it_answers_what_monitoring_asks(say, word):
-    assert say(word) not in ("", f"{word} is not executed because it is not in the whitelist.")
+def test_it_answers_the_words_that_monitoring_uses(four_letter_word, word):
+    assert four_letter_word(word) not in (
+        "",
+        f"{word} is not executed because it is not in the whitelist.",
+    )
 
 
-def test_it_reads_our_configuration(say, zookeeper):
-    """``conf`` says what the server runs with, which is the file only if it was restarted since."""
-    running = dict(line.partition("=")[::2] for line in say("conf").splitlines() if "=" in line)
+def test_it_runs_with_the_current_configuration(four_letter_word, zookeeper):
+    """``conf`` shows the settings of the running server, those of the file only after a restart."""
+    running = dict(
+        line.partition("=")[::2] for line in four_letter_word("conf").splitlines() if "=" in line
+    )
     assert int(running["clientPort"]) == zookeeper["client_port"]
     assert running["dataDir"].startswith(zookeeper["data_dir"])
     assert int(running["tickTime"]) == zookeeper["options"]["tickTime"]
@@ -69,7 +74,7 @@ def test_the_heap_is_bounded(host, zookeeper):
     )
 
 
-def test_a_member_has_the_id_of_the_table(host, zookeeper):
+def test_a_server_has_the_id_in_its_settings(host, zookeeper):
     myid = host.file(f"{zookeeper['data_dir']}/myid")
     if zookeeper["myid"]:
         assert myid.content_string.strip() == str(zookeeper["myid"])
