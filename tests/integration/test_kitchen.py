@@ -1,6 +1,6 @@
 """
 Every suite of kitchen.yml converges on a bare host over SSH and is verified, as by test-kitchen.
-Also tests the commands of Vagrant's provisioner.
+The commands of Vagrant's provisioner work as well.
 """
 
 import dataclasses
@@ -32,7 +32,7 @@ SUITES = [
 
 @dataclasses.dataclass
 class Machine:
-    """A host with a new disk: sshd, which knows a key, and the programs of Salt."""
+    """A host with a new disk, sshd with an authorized key, and Salt."""
 
     address: str
     key: Path
@@ -40,7 +40,7 @@ class Machine:
     platform: str
 
     def instance(self, suite: str) -> kitchen.Instance:
-        """A suite with the driver proxy, and packages from the lab."""
+        """Return a suite with the driver proxy, and packages from the lab."""
         signed = f"{network.REPOSITORY_URL}/RPM-GPG-KEY-lab"
         return next(
             instance
@@ -68,7 +68,7 @@ class Machine:
         )
 
     def copy(self, tree: Path) -> None:
-        """Put a tree where kitchen puts it."""
+        """Copy a tree to the directory of kitchen."""
         packed = io.BytesIO()
         with tarfile.open(fileobj=packed, mode="w") as archive:
             archive.add(tree, arcname=".")
@@ -77,14 +77,14 @@ class Machine:
         )
 
     def converge(self, instance: kitchen.Instance, tree: Path) -> subprocess.CompletedProcess:
-        """What ``kitchen converge`` does; what Salt says is its stdout."""
+        """Converge as ``kitchen converge`` does. The stdout of the result is Salt's output."""
         prepared = self.ssh(kitchen.prepare(instance))
         assert prepared.returncode == 0, prepared.stdout
         self.copy(tree)
         return self.ssh(kitchen.converge(instance), text=True)
 
     def verify(self, instance: kitchen.Instance) -> subprocess.CompletedProcess:
-        """What ``kitchen verify`` does."""
+        """Verify as ``kitchen verify`` does."""
         command, variables = kitchen.verify(instance, kitchen.machine_state(instance))
         environment = os.environ | variables | {"KITCHEN_SSH_KEY": str(self.key)}
         return subprocess.run(
@@ -100,13 +100,13 @@ class Machine:
 
 @pytest.fixture
 def platform() -> str:
-    """What the machine is; a test may say otherwise."""
+    """The platform of the machine. A test can replace it with a parameter."""
     return "centos-7"
 
 
 @pytest.fixture
 def machine(ruby, single, platform, tmp_path) -> Machine:
-    """A host that nobody has been at."""
+    """A bare host."""
     key = tmp_path / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
     current = cluster.running()
@@ -130,7 +130,7 @@ def machine(ruby, single, platform, tmp_path) -> Machine:
 
 @pytest.fixture
 def tree(tmp_path) -> Path:
-    """Where the sandbox is laid out."""
+    """The directory of the sandbox."""
     return tmp_path / "sandbox"
 
 
@@ -158,15 +158,14 @@ def test_a_suite_converges_and_verifies(machine, suite, tree):
 
 @pytest.mark.lines("3008")
 @pytest.mark.parametrize("platform", ["almalinux-8", "almalinux-9"])
-@pytest.mark.parametrize(
-    "suite", ["mesos-slave", "docker"]
-)  # the first has the roles of the other suites that there are packages for
-def test_so_does_one_on_a_newer_platform(machine, suite, tree):
+# mesos-slave has the roles of all other suites on these platforms.
+@pytest.mark.parametrize("suite", ["mesos-slave", "docker"])
+def test_a_suite_converges_on_el8_and_el9(machine, suite, tree):
     converges_and_verifies(machine, suite, tree)
 
 
 @pytest.mark.lines("3006")
-def test_so_does_the_one_that_has_all_roles_with_the_older_salt(machine, tree):
+def test_the_suite_with_all_roles_converges_with_salt_3006(machine, tree):
     instance = converges_and_verifies(machine, "standalone", tree)
     again = machine.ssh(kitchen.converge(instance), text=True)
     assert again.returncode == 0 and "(changed=" not in again.stdout, again.stdout
@@ -175,7 +174,7 @@ def test_so_does_the_one_that_has_all_roles_with_the_older_salt(machine, tree):
 # In the group of the suites: the verifier's ssh connection is shared by the name of the instance.
 @pytest.mark.xdist_group("kitchen-suites")
 @pytest.mark.lines("3008")
-def test_a_suite_with_a_mistake_in_its_settings_fails_and_leaves_the_machine_as_it_was(
+def test_a_suite_with_a_wrong_setting_fails_and_does_not_change_the_machine(
     machine, tree, monkeypatch
 ):
     instance = machine.instance("zookeeper")
@@ -195,7 +194,7 @@ def test_a_suite_with_a_mistake_in_its_settings_fails_and_leaves_the_machine_as_
     )
 
 
-# As CentOS 7 comes; the list of mirrors is off.
+# As CentOS 7 installs it. The mirror list no longer exists.
 CENTOS = """[base]
 name=CentOS
 mirrorlist=http://mirrorlist.centos.org/?release=$releasever&arch=$basearch&repo=os
@@ -239,7 +238,7 @@ def test_the_provisioner_of_vagrant_installs_a_salt_master_from_a_mirror(
     ).stdout.startswith("600\nls: ")
 
 
-def test_no_suite_is_left_out(ruby):
+def test_every_suite_of_kitchen_yml_is_tested(ruby):
     assert {instance.suite for instance in kitchen.instances({"PATH": os.environ["PATH"]})} == set(
         SUITES
     )
