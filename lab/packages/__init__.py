@@ -10,7 +10,7 @@ configuration files, units, scriptlets and launchers are those of the real packa
 ``build`` makes RPMs of them. There is no docker-storage-setup.
 """
 
-from .build import build_repository
+from .build import BuildError, build_repository, unpack
 from .table import DEBIAN_PACKAGES, VAULTS
 
-__all__ = ["DEBIAN_PACKAGES", "VAULTS", "build_repository"]
+__all__ = ["DEBIAN_PACKAGES", "VAULTS", "BuildError", "build_repository", "unpack"]

@@ -10,7 +10,7 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from . import table
 from .table import PACKAGES, Package
@@ -241,6 +241,17 @@ def _stage(package: Package, root: pathlib.Path, debs: pathlib.Path, scratch: pa
         _parent(root, path).symlink_to(target)
     for path, _owner in package.directories:
         _parent(root, path).mkdir(parents=True)
+
+
+def unpack(
+    names: Iterable[str], cache: pathlib.Path, target: pathlib.Path, report: Callable[[str], None]
+) -> None:
+    """Lay down the files of some packages below a directory, without RPMs. Raises BuildError."""
+    packages = [package for package in PACKAGES if package.name in names]
+    _download(cache / "debs", {deb for package in packages for deb, _, _ in package.debs}, report)
+    with tempfile.TemporaryDirectory(dir=cache) as scratch:
+        for package in packages:
+            _stage(package, target, cache / "debs", pathlib.Path(scratch))
 
 
 def _worded(package: Package, text: str) -> str:
