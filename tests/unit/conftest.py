@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import zookeeper_server
 
 from lab import ROOT, SALT_LINES, saltenv
 
@@ -236,6 +237,14 @@ def raw() -> Iterator[Callable[..., RawServer]]:
     yield start
     for server in servers:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def zookeeper(tmp_path_factory) -> Iterator[zookeeper_server.Server]:
+    """A real ZooKeeper server, which all tests share. Each uses znodes of its own."""
+    server = zookeeper_server.Server(tmp_path_factory.mktemp("zookeeper") / "server")
+    with zookeeper_server.serving([server]):
+        yield server
 
 
 @pytest.fixture
