@@ -33,10 +33,12 @@ from typing import NamedTuple
 
 import _http_settings
 import _text
+import _zookeeper_client
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
 importlib.reload(_text)
 importlib.reload(_http_settings)
+importlib.reload(_zookeeper_client)
 
 # Enough for thousands of agents in one response, the largest that these daemons send.
 MAX_BYTES = 64 * 1024 * 1024
@@ -568,15 +570,13 @@ class Client:
 
     def __init__(self, service, default_url, salt, context, profile=None, connection=()):
         self.service = service
-        self._salt = salt
         self._context = context
         self._settings = _http_settings.load(service, salt, profile, dict(connection))
         url = self._settings["url"]
         if url in (None, "", []):
             url = default_url
         if isinstance(url, str) and url.startswith("zk://"):
-            uses_tls = bool(self._settings["ca_bundle"] or self._settings["cert"])
-            self.urls = [_leader_in_zookeeper(service, url, salt, "https" if uses_tls else "http")]
+            self.urls = [_leader_in_zookeeper(service, url, self._settings)]
         else:
             self.urls, username, password = _http_settings.parse_urls(url)
             if username is not None and self._settings["username"] is None:
@@ -849,25 +849,29 @@ def _pause(delay, deadline):
 # --- the leader in ZooKeeper ---
 
 
-def _leader_in_zookeeper(service, url, salt, scheme):
+def _leader_in_zookeeper(service, url, settings):
     """Return the URL of the leader that is registered below a zk:// URL."""
     displayed_url = _text.redact_user(url)
-    if "zookeeper.get_children" not in salt:
-        raise SaltInvocationError(
-            f"url: {displayed_url} needs Salt's module zookeeper, which is not loaded. "
-            "Use http:// URLs"
-        )
-    path, options = _parse_zookeeper_url(url)
+    hosts, path, login = _http_settings.parse_zookeeper_url(url)
     try:
-        candidate = _first_candidate(service, path, options, salt)
-    except CommandExecutionError:
-        raise
-    except Exception as error:  # the module zookeeper passes on every exception of kazoo
-        reason = _text.first_line(_text.redact_user(str(error)))
-        raise Unreachable(f"{displayed_url}: {type(error).__name__} {reason}".rstrip()) from None
+        client = _zookeeper_client.Client(
+            hosts,
+            timeout=settings["retries"] * settings["retry_delay"],
+            session_timeout=settings["timeout"],
+            connect_timeout=settings["connect_timeout"],
+            login=login,
+        )
+        with client:
+            candidate = _first_candidate(service, path, client)
+    except _zookeeper_client.ZooKeeperError as error:
+        is_denied = isinstance(error, _zookeeper_client.NoAuth)
+        error_class = AccessDenied if is_denied else Unreachable
+        raise error_class(f"{displayed_url}: {_text.first_line(str(error))}") from None
     if candidate is None:
         raise NoLeader(f"{displayed_url}: there is no candidate for leadership")
     address = _candidate_address(candidate)
+    uses_tls = settings["ca_bundle"] or settings["cert"]
+    scheme = "https" if uses_tls else "http"
     try:
         return _http_settings.base_url(f"{scheme}://{address}")
     except SaltInvocationError:
@@ -877,41 +881,31 @@ def _leader_in_zookeeper(service, url, salt, scheme):
         ) from None
 
 
-def _parse_zookeeper_url(url):
-    """Return the path of a zk:// URL and the options for the functions of Salt's module."""
-    servers, _, path = url[len("zk://") :].partition("/")
-    login, _, hosts = servers.rpartition("@")
-    options = {"hosts": hosts}
-    if login:
-        username, _, password = login.partition(":")
-        options["scheme"] = "digest"
-        options["username"] = urllib.parse.unquote(username)
-        options["password"] = urllib.parse.unquote(password)
-    return path.strip("/"), options
-
-
-def _first_candidate(service, path, options, salt):
+def _first_candidate(service, path, client):
     """Return the data of the candidate with the lowest number, None if there is no candidate."""
     for subpath, pattern in ELECTION_NODES[service]:
-        directory = f"/{path}{subpath}"
-        matches = [re.fullmatch(pattern, name) for name in _children(salt, directory, options)]
-        candidates = [(match[1], match[0]) for match in matches if match]
-        if candidates:
-            name = min(candidates)[1]
-            return salt["zookeeper.get"](f"{directory}/{name}", **options)
+        directory = path + subpath
+        matches = [re.fullmatch(pattern, name) for name in _children(client, directory or "/")]
+        candidates = sorted((match[1], match[0]) for match in matches if match)
+        for _, name in candidates:
+            try:
+                return client.get(f"{directory}/{name}")[0]
+            except _zookeeper_client.NoNode:
+                pass  # This candidate has just resigned.
     return None
 
 
-def _children(salt, path, options):
-    """Return the names of the nodes below a path, none if the path does not exist."""
-    if "zookeeper.exists" in salt and not salt["zookeeper.exists"](path, **options):
+def _children(client, path):
+    """Return the names of the znodes below a path, none if the path does not exist."""
+    try:
+        return client.children(path)
+    except _zookeeper_client.NoNode:
         return []
-    return salt["zookeeper.get_children"](path, **options)
 
 
 def _candidate_address(data):
     """Return ``host:port`` from the data of a candidate, which Mesos writes as JSON."""
-    text = data.decode("utf-8", "replace") if isinstance(data, bytes) else str(data)
+    text = data.decode("utf-8", "replace")
     info = _parse_json(text)
     if not isinstance(info, dict):
         return text

@@ -15,9 +15,11 @@ import urllib.parse
 from collections.abc import Mapping
 
 import _text
+import _zookeeper_client
 from salt.exceptions import SaltInvocationError
 
 importlib.reload(_text)
+importlib.reload(_zookeeper_client)
 
 CONNECT_TIMEOUT = 5
 MAX_TIMEOUT = 3600
@@ -44,6 +46,7 @@ DEFAULTS = {
 # Settings whose values may be secrets, or may contain them.
 SECRET_SETTINGS = ("password", "token", "headers")
 URL_EXAMPLE = "Example: http://10.0.0.1:5050"
+ZOOKEEPER_URL_EXAMPLE = "Example: zk://10.0.0.1:2181,10.0.0.2:2181/path"
 
 CONNECTION_DOC = """
     Show which settings the functions of this module use. Sends no request.
@@ -58,9 +61,9 @@ CONNECTION_DOC = """
 
         * ``url``: one URL, several separated by commas, or a list. Each is ``http://`` (may be
           omitted) or ``https://``, with or without a path; or
-          ``zk://host1:2181,host2:2181/path``, where the leader is looked up in ZooKeeper if Salt's
-          module ``zookeeper`` is loaded. Default ``{default}``. The server that led last is tried
-          first, the others in this order.
+          ``zk://[user:password@]host1:2181,host2:2181/path``, where the leader is looked up in
+          ZooKeeper. Default ``{default}``. The server that led last is tried first, the others in
+          this order.
         * ``username``, ``password``: for Basic authentication. They may be part of the URL instead.
         * ``token``, ``auth_scheme``: sent as ``Authorization: Bearer TOKEN``, or as
           ``Authorization: token=TOKEN`` if the scheme is ``token=`` (DC/OS). Default scheme
@@ -368,6 +371,34 @@ def _is_server_url(url):
     if parts.scheme not in ("http", "https") or port == 0:
         return False
     return not parts.query and not parts.fragment and "@" not in parts.path
+
+
+def parse_zookeeper_url(url):
+    """
+    Return the parts of a zk:// URL: ``(hosts, path, login)``.
+
+    The hosts are text as in the URL. The path begins with a slash and does not end with one; that
+    of the root is empty. The login is ``(username, password)``, or None without a user.
+
+    Raises SaltInvocationError for an invalid URL. The message contains no password.
+    """
+    servers, _, path = url[len("zk://") :].partition("/")
+    user, at_sign, hosts = servers.rpartition("@")
+    username, colon, password = user.partition(":")
+    path = path.strip("/")
+    try:
+        _zookeeper_client.parse_hosts(hosts)
+    except ValueError:
+        is_valid = False
+    else:
+        has_login = bool(username and colon)
+        is_valid = "//" not in path and path.isprintable() and has_login == bool(at_sign)
+    if not is_valid:
+        raise SaltInvocationError(
+            f"url: {_text.redact_user(url)} is not a zk:// URL. {ZOOKEEPER_URL_EXAMPLE}"
+        )
+    login = (urllib.parse.unquote(username), urllib.parse.unquote(password)) if at_sign else None
+    return hosts, f"/{path}" if path else "", login
 
 
 # --- authentication and TLS ---

@@ -609,7 +609,6 @@ def test_a_single_agent_gets_credentials_only_if_it_is_trusted(salt, raw, nobody
         "http://r\u00f6t:sesame@10.0.0.1",
         {"http://root:sesame@h": 1},
         ["http://a:sesame@h", "http://b:sesame@h"],
-        "zk://root:sesame@10.0.0.1:2181/marathon",
     ],
 )
 def test_an_invalid_url_is_rejected_in_one_line(salt, url):
@@ -707,74 +706,6 @@ def test_a_secret_can_be_an_sdb_uri(salt, tmp_path, monkeypatch):
     pillar = {"mesos": {"url": "http://a", "api": {"token": "sdb://environment/HOME"}}}
     settings = salt.call("asking.settings", "mesos", pillar=pillar)
     assert settings["authentication"] == "bearer"
-
-
-@pytest.mark.parametrize(
-    "service, directory, nodes, expected",
-    [
-        (
-            "mesos",
-            "/mesos",
-            {
-                "json.info_0000000012": "",
-                "json.info_0000000009": '{"hostname": "h", "port": 1, "address": '
-                '{"hostname": "h", "ip": "10.0.0.9", "port": 5050}}',
-                "log_replicas": "",
-                "info_0000000001": "",
-            },
-            "http://10.0.0.9:5050",
-        ),
-        (
-            "mesos",
-            "/mesos",
-            {"json.info_0000000001": '{"hostname": "h9", "port": 5050, "ip": 16777343}'},
-            "http://h9:5050",
-        ),
-        (
-            "marathon",
-            "/m/leader-curator",
-            {"_c_zz-latch-0000000003": "10.0.0.3:8080", "_c_aa-latch-0000000004": ""},
-            "http://10.0.0.3:8080",
-        ),
-        ("marathon", "/m/leader", {"member_0000000003": "10.0.0.4:8080"}, "http://10.0.0.4:8080"),
-        (
-            "chronos",
-            "/c/state/candidate",
-            {"_c_zz-latch-0000000003": "10.0.0.5:4400"},
-            "http://10.0.0.5:4400",
-        ),
-    ],
-)
-def test_the_leader_in_a_zk_url_is_the_candidate_with_the_lowest_number(
-    salt, service, directory, nodes, expected
-):
-    path = {"mesos": "mesos", "marathon": "m", "chronos": "c/state"}[service]
-    login = {
-        "hosts": "10.0.0.1:2181,10.0.0.2:2181",
-        "scheme": "digest",
-        "username": "u",
-        "password": "p:w",
-    }
-    pillar = {"znodes": {directory: nodes}, "znodes_login": login}
-    settings = salt.call(
-        "asking.settings",
-        service,
-        pillar=pillar,
-        url=f"zk://u:p%3Aw@10.0.0.1:2181,10.0.0.2:2181/{path}",
-    )
-    assert settings["urls"] == [expected]
-
-
-def test_a_zk_url_without_candidates_is_an_error(salt):
-    for nodes in ({}, {"/mesos": {"log_replicas": ""}}):
-        with pytest.raises(
-            salt.Error,
-            match="CommandExecutionError: zk://10.0.0.1:2181/mesos: "
-            "there is no candidate for leadership",
-        ):
-            salt.call(
-                "asking.settings", "mesos", pillar={"znodes": nodes}, url="zk://10.0.0.1:2181/mesos"
-            )
 
 
 @pytest.mark.parametrize(
