@@ -1,0 +1,476 @@
+"""
+Turns: leases in ZooKeeper that let only some nodes of a cluster be disrupted at a time. A helper of
+the execution modules, not a module itself: Salt's loader skips names that begin with ``_``.
+
+Each class of nodes has a queue, the children of ``/salt-mesos/turns/<class>``. A node that wants a
+turn creates an ephemeral, sequential znode there, and has the turn when fewer znodes than the limit
+have a lower number. This needs no trust in clocks or in other nodes: a lower number can disappear,
+but not appear. ZooKeeper deletes the znode of a process that dies, after the session timeout.
+
+A node that leads lets nodes that do not lead go first: when it could have the turn and such a node
+waits, it deletes its znode and queues again. So a role is elected once, not once for each node.
+
+The data of a znode is JSON: ``host``, ``reason``, ``leads``, ``since`` (Unix seconds since the node
+waits) and ``acquired`` (since it has the turn, null while it waits).
+
+Operators can hold a host: ``/salt-mesos/held/<host>`` is a persistent znode with ``reason``,
+``since`` and ``expiry`` (Unix seconds) as JSON. A held host gets no turn.
+"""
+
+import contextlib
+import importlib
+import json
+import re
+import time
+
+import _text
+import _zookeeper_client
+from salt.exceptions import CommandExecutionError, SaltInvocationError
+
+importlib.reload(_text)
+importlib.reload(_zookeeper_client)
+
+CONTROL_NODES = "control-nodes"
+AGENTS = "agents"
+
+TURNS_PATH = "/salt-mesos/turns"
+HELD_PATH = "/salt-mesos/held"
+ZNODE_NAME = "turn-"
+
+POLL_INTERVAL = 0.5
+PROGRESS_INTERVAL = 10
+# Longer than the election of a ZooKeeper leader, so that a turn survives it.
+SESSION_TIMEOUT = 30
+WRITE_ATTEMPTS = 3
+
+
+class TurnError(CommandExecutionError):
+    """There is no turn, since ZooKeeper cannot be reached or refuses."""
+
+
+class TurnTimeout(TurnError):
+    """The turn did not come within the timeout."""
+
+
+class TurnLost(TurnError):
+    """The znode of a turn, or of a node that waits, was deleted."""
+
+
+class HostHeld(TurnError):
+    """An operator holds the host."""
+
+
+class Turns:
+    """
+    The turns of a cluster, as one of its hosts uses them.
+
+    hosts
+        The ZooKeeper servers: ``10.0.0.1:2181,10.0.0.2:2181``, or a list.
+
+    host
+        The minion id of this host.
+
+    login, tls
+        See ``_zookeeper_client.Client``.
+
+    acl
+        The ACL of all znodes, default anyone.
+
+    session_timeout
+        Seconds after which the turn of a process that died is given to the next node, default 30.
+    """
+
+    def __init__(
+        self,
+        hosts,
+        host,
+        login=None,
+        tls=None,
+        acl=_zookeeper_client.OPEN_ACL,
+        session_timeout=SESSION_TIMEOUT,
+    ):
+        self._hosts = hosts
+        self._host = host
+        self._acl = acl
+        self._options = {"login": login, "tls": tls, "session_timeout": session_timeout}
+
+    def acquire(self, turn_class, limit, reason, timeout, leads=False, progress=None):
+        """
+        Wait for a turn of this host. Returns a Lease, to be released after the disruption.
+
+        turn_class
+            ``control-nodes`` or ``agents``.
+
+        limit
+            How many hosts of the class may have a turn at the same time, at least 1.
+
+        reason
+            What the turn is for, in a few words. Others read it while they wait.
+
+        timeout
+            Seconds to wait, 0 to wait not at all.
+
+        leads
+            Whether this host leads ZooKeeper, Mesos or Marathon, so that hosts that wait and do not
+            lead go first.
+
+        progress
+            A function, called every 10 seconds of waiting with the seconds waited so far and the
+            list of ``holders``.
+
+        Raises HostHeld, TurnTimeout, TurnLost, TurnError if ZooKeeper cannot be reached, and
+        SaltInvocationError for invalid arguments.
+        """
+        _check_class(turn_class)
+        if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+            raise SaltInvocationError(f"limit: {limit!r} is not a number of hosts from 1")
+        with _salt_errors():
+            client = self._connect()
+            try:
+                lease = Lease(client, turn_class, self._host, reason, leads, self._acl)
+                self._wait(client, lease, limit, timeout, progress)
+                return lease
+            except BaseException:
+                client.close()
+                raise
+
+    def holders(self, turn_class):
+        """
+        Return the hosts that have a turn or wait for one, in the order of their queue.
+
+        Each is a mapping with ``host``, ``state`` (``holds`` or ``waits``), ``since`` (Unix
+        seconds, of that state), ``reason`` and ``leads``. Raises TurnError.
+        """
+        _check_class(turn_class)
+        with _salt_errors(), self._connect() as client:
+            return _holders(client, turn_class)
+
+    def hold(self, host, reason, expiry):
+        """
+        Keep a host from getting a turn, until a time in Unix seconds. Replaces an earlier hold.
+
+        Raises SaltInvocationError for a time that is over, and TurnError.
+        """
+        path = _held_path(host)
+        is_number = isinstance(expiry, (int, float)) and not isinstance(expiry, bool)
+        if not is_number or expiry <= time.time():
+            raise SaltInvocationError(
+                f"expiry: {expiry!r} is not a time in the future, in Unix seconds"
+            )
+        record = {"reason": reason, "since": int(time.time()), "expiry": expiry}
+        with _salt_errors(), self._connect() as client:
+            client.ensure_path(HELD_PATH, self._acl)
+            _write(client, path, record, self._acl)
+
+    def release_hold(self, host):
+        """Let a host get turns again. Returns whether it was held. Raises TurnError."""
+        path = _held_path(host)
+        with _salt_errors(), self._connect() as client:
+            is_held = _hold(client, path) is not None
+            with contextlib.suppress(_zookeeper_client.NoNode):
+                client.delete(path)
+            return is_held
+
+    def holds(self):
+        """
+        Return the hosts that are held: a mapping of host to ``reason``, ``since`` and ``expiry``.
+
+        Raises TurnError.
+        """
+        with _salt_errors(), self._connect() as client:
+            try:
+                hosts = sorted(client.children(HELD_PATH))
+            except _zookeeper_client.NoNode:
+                return {}
+            holds = {host: _hold(client, f"{HELD_PATH}/{host}") for host in hosts}
+            return {host: hold for host, hold in holds.items() if hold is not None}
+
+    # --- waiting ---
+
+    def _wait(self, client, lease, limit, timeout, progress):
+        """Queue a lease, and wait until it has its turn."""
+        start = time.monotonic()
+        next_progress = start + PROGRESS_INTERVAL
+        self._refuse_if_held(client)
+        lease.enqueue()
+        while not lease.is_first(limit):
+            waited = time.monotonic() - start
+            if waited >= timeout:
+                raise TurnTimeout(self._timeout_message(client, lease, timeout))
+            if progress is not None and time.monotonic() >= next_progress:
+                next_progress += PROGRESS_INTERVAL
+                progress(waited, _holders(client, lease.turn_class))
+            time.sleep(min(POLL_INTERVAL, timeout - waited))
+        self._refuse_if_held(client)
+        lease.confirm(time.monotonic() - start)
+
+    def _refuse_if_held(self, client):
+        hold = _hold(client, _held_path(self._host))
+        if hold is not None:
+            end = f"until {_utc(hold['expiry'])}" if hold["expiry"] else "until it is released"
+            raise HostHeld(f"{self._host} is held {end}: {hold['reason']}")
+
+    def _timeout_message(self, client, lease, timeout):
+        holders = [
+            f"{entry['host']} since {_utc(entry['since'])} ({entry['reason']})"
+            for entry in _holders(client, lease.turn_class)
+            if entry["state"] == "holds"
+        ]
+        message = (
+            f"{lease.turn_class}: the turn of {self._host} did not come within {timeout:g} seconds"
+        )
+        return f"{message}. {', '.join(holders)} has it" if holders else message
+
+    # --- ZooKeeper ---
+
+    def _connect(self):
+        try:
+            return _zookeeper_client.Client(self._hosts, **self._options)
+        except ValueError as error:
+            raise SaltInvocationError(f"hosts: {error}") from None
+
+
+class Lease:
+    """
+    A turn, or a place in its queue. Made by ``Turns.acquire``. A context manager, which releases
+    the turn at its end.
+
+    The attributes are ``turn_class``, ``waited`` (seconds) and ``waited_for``, the hosts that had
+    the turn meanwhile.
+    """
+
+    def __init__(self, client, turn_class, host, reason, leads, acl):
+        self.turn_class = turn_class
+        self.waited = 0.0
+        self.waited_for = []
+        self._client = client
+        self._acl = acl
+        self._directory = f"{TURNS_PATH}/{turn_class}"
+        self._name = None
+        self._data = {
+            "host": host,
+            "reason": reason,
+            "leads": bool(leads),
+            "since": int(time.time()),
+            "acquired": None,
+        }
+        self._noted_names = set()
+        self._released = False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.release()
+
+    def lost(self):
+        """
+        Return whether another host may have this turn by now.
+
+        That is so if the session has expired, if there was no contact to ZooKeeper for the session
+        timeout, or if the znode was deleted. A connection that broke and was restored in time does
+        no harm. May take as long as the session timeout if ZooKeeper does not respond.
+        """
+        try:
+            return self._client.exists(self._path) is None
+        except _zookeeper_client.SessionExpired:
+            return True
+        except _zookeeper_client.ZooKeeperError:
+            # After a release there are no pings any more.
+            return self._released or self._client.may_have_expired()
+
+    def release(self):
+        """
+        Give the turn back. Can be called again.
+
+        If ZooKeeper does not respond, the turn ends with the session, after the session timeout.
+        """
+        self._released = True
+        with contextlib.suppress(_zookeeper_client.ZooKeeperError):
+            self._client.delete(self._path)
+        self._client.close()
+
+    # --- for Turns ---
+
+    @property
+    def _path(self):
+        return f"{self._directory}/{self._name}"
+
+    def enqueue(self):
+        """Create the znode at the end of the queue."""
+        self._client.ensure_path(self._directory, self._acl)
+        path = self._client.create(
+            f"{self._directory}/{ZNODE_NAME}",
+            _encode(self._data),
+            ephemeral=True,
+            sequential=True,
+            acl=self._acl,
+        )
+        self._name = path.rpartition("/")[2]
+
+    def is_first(self, limit):
+        """
+        Return whether the turn has come. If so, and a host that does not lead would have to wait
+        for this one that leads, queues again instead. Raises TurnLost.
+        """
+        queue = _queue(self._client, self.turn_class)
+        if self._name not in queue:
+            raise TurnLost(
+                f"{self.turn_class}: the znode {self._path} was deleted while "
+                f"{self._data['host']} waited for its turn"
+            )
+        position = queue.index(self._name)
+        if position >= limit:
+            self._note_holders(queue[:limit])
+            return False
+        if not (self._data["leads"] and self._blocks_followers(queue[limit:])):
+            return True
+        with contextlib.suppress(_zookeeper_client.NoNode):
+            self._client.delete(self._path)
+        self.enqueue()
+        return False
+
+    def confirm(self, waited):
+        """Write that the turn has come."""
+        self.waited = waited
+        self._data["acquired"] = int(time.time())
+        for attempt in range(WRITE_ATTEMPTS):
+            try:
+                self._client.set(self._path, _encode(self._data))
+                return
+            except _zookeeper_client.NoNode:
+                raise TurnLost(f"{self.turn_class}: the znode {self._path} was deleted") from None
+            except _zookeeper_client.ConnectionLoss:
+                if attempt == WRITE_ATTEMPTS - 1:
+                    raise
+
+    def _blocks_followers(self, names):
+        """Return whether one of the znodes is of a host that waits and does not lead."""
+        entries = [_read(self._client, f"{self._directory}/{name}") for name in names]
+        return any(entry and not (entry.get("leads") or entry.get("acquired")) for entry in entries)
+
+    def _note_holders(self, names):
+        """Remember which hosts had a turn while this one waited. Each znode is noted once."""
+        for name in names:
+            if name in self._noted_names:
+                continue
+            entry = _read(self._client, f"{self._directory}/{name}")
+            if entry is None or not entry.get("acquired"):
+                continue
+            self._noted_names.add(name)
+            if entry.get("host") not in self.waited_for:
+                self.waited_for.append(entry.get("host"))
+
+
+@contextlib.contextmanager
+def _salt_errors():
+    """Turn errors of ZooKeeper into those of Salt."""
+    try:
+        yield
+    except _zookeeper_client.ZooKeeperError as error:
+        raise TurnError(f"ZooKeeper: {_text.first_line(str(error))}") from None
+
+
+# --- znodes ---
+
+
+def _check_class(turn_class):
+    if not isinstance(turn_class, str) or not re.fullmatch("[a-z][a-z0-9-]*", turn_class):
+        raise SaltInvocationError(
+            f"class: {turn_class!r} is not a class of nodes such as {CONTROL_NODES} or {AGENTS}"
+        )
+
+
+def _held_path(host):
+    if not isinstance(host, str) or not re.fullmatch(r"(?!\.{1,2}$)[!-.0-~]+", host):
+        raise SaltInvocationError(f"host: {host!r} is not a minion id")
+    return f"{HELD_PATH}/{host}"
+
+
+def _queue(client, turn_class):
+    """Return the names of the znodes of a class in the order of their numbers."""
+    try:
+        names = client.children(f"{TURNS_PATH}/{turn_class}")
+    except _zookeeper_client.NoNode:
+        return []
+    return sorted((name for name in names if re.search(r"\d{10}$", name)), key=_number)
+
+
+def _number(name):
+    return int(name[-10:])
+
+
+def _holders(client, turn_class):
+    holders = []
+    for name in _queue(client, turn_class):
+        entry = _read(client, f"{TURNS_PATH}/{turn_class}/{name}")
+        if entry is None:
+            continue
+        acquired = entry.get("acquired")
+        holders.append(
+            {
+                "host": entry.get("host", "unknown"),
+                "state": "holds" if acquired else "waits",
+                "since": acquired or entry.get("since"),
+                "reason": entry.get("reason", ""),
+                "leads": bool(entry.get("leads")),
+            }
+        )
+    return holders
+
+
+def _hold(client, path):
+    """Return ``reason``, ``since`` and ``expiry`` of a hold; None without one that is in force."""
+    record = _read(client, path)
+    if record is None:
+        return None
+    hold = {"reason": "", "since": None, "expiry": None, **record}
+    if isinstance(hold["expiry"], (int, float)) and hold["expiry"] <= time.time():
+        return None
+    return hold
+
+
+def _read(client, path):
+    """
+    Return the mapping in a znode, None without the znode.
+
+    An operator may have written other data by hand: such text is the reason.
+    """
+    try:
+        text = client.get(path)[0].decode("utf-8", "replace")
+    except _zookeeper_client.NoNode:
+        return None
+    try:
+        record = json.loads(text)
+    except ValueError:
+        record = None
+    return record if isinstance(record, dict) else {"reason": _text.first_line(text)}
+
+
+def _write(client, path, record, acl):
+    """Write a mapping to a znode, which is created if it does not exist."""
+    for attempt in range(WRITE_ATTEMPTS):
+        try:
+            if client.exists(path):
+                client.set(path, _encode(record))
+            else:
+                client.create(path, _encode(record), acl=acl)
+            return
+        except (
+            _zookeeper_client.ConnectionLoss,
+            _zookeeper_client.NodeExists,
+            _zookeeper_client.NoNode,
+        ):
+            if attempt == WRITE_ATTEMPTS - 1:
+                raise
+
+
+def _encode(record):
+    return json.dumps(record, sort_keys=True).encode()
+
+
+def _utc(seconds):
+    """Return a time for messages. The data of others may lack it."""
+    if not isinstance(seconds, (int, float)):
+        return "an unknown time"
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
