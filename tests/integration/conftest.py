@@ -9,18 +9,21 @@ longest begin first.
 import contextlib
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from cluster_lab import Lab
 
 from lab import SALT_LINES, instance, machine, network
 
+HERE = Path(__file__).parent
+
 # The fixtures below that are a lab of either Salt line.
 LABS = {"lab", "ha", "bare", "el", "entry_points", "single"}
 
 # Groups of tests, the longest first; others follow.
 LONGEST_FIRST = (
-    "test_ha-3008",
+    "ha-3008",
     "test_install-3006",
     "test_deploy-3008",
     "test_single-3008",
@@ -56,7 +59,7 @@ def pytest_sessionstart(session):
 def pytest_generate_tests(metafunc):
     for name in LABS & set(metafunc.fixturenames):
         only = metafunc.definition.get_closest_marker("lines")
-        metafunc.parametrize(name, only.args if only else SALT_LINES, indirect=True, scope="module")
+        metafunc.parametrize(name, only.args if only else SALT_LINES, indirect=True)
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
@@ -69,12 +72,16 @@ def pytest_collection_modifyitems(items):
 
 def group_of(item) -> str:
     """
-    Return the name of the lab that a test shares with others: its module and the Salt line.
+    Return the name of the lab that a test shares with others: its module, or the folder of several
+    modules, and the Salt line.
 
     The host by ssh comes after the one with a minion, with which it is compared.
     """
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
-    module = "test_single" if "by_ssh" in parameters else item.path.stem
+    folder = item.path.parent
+    module = item.path.stem if folder == HERE else folder.name
+    if "by_ssh" in parameters:
+        module = "test_single"
     lines = [str(value) for value in parameters.values() if value in SALT_LINES]
     fixtures = [name for name in item.fixturenames if name.endswith("_by_ssh")]
     return "-".join([module, *(lines or fixtures)])
@@ -140,10 +147,9 @@ def lab(request):
 
 # The same with Salt alone.
 single = fixture_of("single", "lxdev01", "--no-apply")
-# The eight hosts of the topology, converged by ``salt '*' state.apply``, and with Salt alone.
-ha = fixture_of("ha", "lxcm01")
+# The eight hosts of the topology, with Salt alone.
 bare = fixture_of("ha", "lxcm01", "--no-apply")
-# With Salt alone: a host like EL 8 and one like EL 9, each to have all roles; two hosts, of which
+# Also with Salt alone: a host like EL 8 and one like EL 9, each to have all roles; two hosts, of which
 # one is a Salt master.
 el = fixture_of("el", "lxel8", "--no-apply")
 entry_points = fixture_of("entry_points", "lxgit01", "--no-apply")

@@ -131,3 +131,28 @@ def modules_know_who_leads(lab) -> None:
         "follower",
         "leader",
     ]
+
+
+def running_tasks(app: str) -> list[dict]:
+    """The tasks of an app that run."""
+    leader = eventually(lambda: framework_leader(8080, "/v2/leader"))
+    tasks = get(leader, 8080, f"/v2/apps/{app}/tasks").json()["tasks"]
+    return [task for task in tasks if task["state"] == "TASK_RUNNING"]
+
+
+def served_pages(app: str) -> list[str]:
+    """What the tasks of an app answer on their published ports, at their agents' addresses."""
+    return [
+        requests.get(f"http://{task['host']}:{task['ports'][0]}/", timeout=5).text
+        for task in running_tasks(app)
+    ]
+
+
+def await_pages(app: str, instances: int = 1) -> list[str]:
+    """Wait until so many instances of an app answer, and return what."""
+    return eventually(lambda: len(bodies := served_pages(app)) == instances and bodies)
+
+
+def agent_host(ha, task: dict):
+    """The host on which a task runs."""
+    return ha.at({address: host for host, address in AGENTS.items()}[task["host"]])

@@ -1,0 +1,16 @@
+"""
+One lab for all files of this folder: the eight hosts, converged by ``salt '*' state.apply``.
+
+What these files test does not depend on the Salt line, so one is enough. With the other one,
+test_install.py converges the same hosts, and test_ssh.py does so by salt-ssh.
+"""
+
+import pytest
+
+from conftest import booted
+
+
+@pytest.fixture(scope="package")
+def ha(request):
+    with booted("ha", request.param, "lxcm01") as lab:
+        yield lab
