@@ -29,8 +29,8 @@ check: lint unit ## what needs no host, no root and no network: lint, unit and r
 unit: .venv/.made ## unit and rendering tests
 	.venv/bin/pytest --numprocesses auto --dist loadgroup -m "not root" tests/unit tests/render
 
-hosts: .venv/.made ## tests on real hosts, two labs at a time (root, Debian 12)
-	.venv/bin/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder \
+hosts: .venv/.made ## tests on real hosts, three labs at a time (root, Debian 12)
+	.venv/bin/pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder \
 	    -m "not alone" tests/integration
 	.venv/bin/pytest -m "alone or root" tests/unit tests/integration
 

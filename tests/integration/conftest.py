@@ -24,11 +24,13 @@ LABS = {"lab", "ha", "bare", "el", "entry_points", "single"}
 # Groups of tests, the longest first; others follow.
 LONGEST_FIRST = (
     "ha-3008",
-    "test_install-3006",
     "test_deploy-3008",
+    "test_install-3006",
+    "kitchen-suites",
     "test_single-3008",
     "test_single-3006",
-    "test_kitchen-3008",
+    "test_ssh-bare_by_ssh",
+    "test_entry_points-3006",
 )
 
 

@@ -54,13 +54,6 @@ def bare_by_ssh():
         yield lab
 
 
-@pytest.fixture(scope="module")
-def ha_by_ssh():
-    """The hosts of the table, converged by salt-ssh 3008."""
-    with booted("ha", "3008", "lxcc01", "--transport", "ssh") as lab:
-        yield lab
-
-
 def applied(lab: Lab, *args: str) -> dict[str, dict]:
     """``salt-ssh '*' state.apply``: the results by minion id."""
     done = lab.call("salt", "*", "state.apply", *args, "--out=json", "--static", "--no-color")
@@ -179,13 +172,4 @@ def test_the_examples_of_the_document_about_salt_ssh_work(bare_by_ssh):
 
 def test_so_made_the_second_run_changes_nothing_on_any_host(bare_by_ssh):
     results = applied(bare_by_ssh)
-    assert len(results) == 8 and changes(results) == {}
-
-
-def test_up_converges_all_hosts_of_the_table_without_a_minion(ha_by_ssh):
-    assert "Agents registered: 4 of 4" in ha_by_ssh.up_output
-
-
-def test_the_second_run_changes_nothing_on_any_host(ha_by_ssh):
-    results = applied(ha_by_ssh)
     assert len(results) == 8 and changes(results) == {}

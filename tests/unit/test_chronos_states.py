@@ -12,6 +12,9 @@ from lab.fakes.chronos.server import Chronos
 from lab.fakes.marathon.agents import Agents, agent
 from lab.fakes.wire.election import MemoryRoom
 
+# Both lines apply every state in test_states_test_mode.py.
+pytestmark = pytest.mark.lines("3008")
+
 VERSIONS = ["2.5.0", "3.0.2"]
 BEGIN = datetime(2030, 1, 31, 6, tzinfo=UTC)
 DAY = 86400

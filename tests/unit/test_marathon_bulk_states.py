@@ -10,6 +10,9 @@ from mesos_world import until
 
 from lab.fakes.marathon.server import Marathon
 
+# Both lines apply every state in test_states_test_mode.py.
+pytestmark = pytest.mark.lines("3008")
+
 OWNED = {"MANAGED_BY": "salt"}
 TOO_BIG = {**SMALL, "cpus": 100}
 

@@ -7,6 +7,9 @@ from marathon_world import SMALL, VERSIONS, started
 
 from lab.fakes.marathon.server import Marathon
 
+# Both lines apply every state in test_states_test_mode.py.
+pytestmark = pytest.mark.lines("3008")
+
 POD = {
     "containers": [
         {

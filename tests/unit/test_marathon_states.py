@@ -11,6 +11,9 @@ from mesos_world import until
 
 from lab.fakes.marathon.server import Marathon
 
+# Both lines apply every state in test_states_test_mode.py.
+pytestmark = pytest.mark.lines("3008")
+
 APPS = {
     "minimal": {"cmd": "sleep 3600"},
     "Docker bridge, old form": {

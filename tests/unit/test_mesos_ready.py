@@ -13,6 +13,9 @@ from lab.fakes.mesos.agent import Agent
 from lab.fakes.mesos.master import Master
 from lab.fakes.wire.election import MemoryRoom
 
+# Both lines apply every state in test_states_test_mode.py.
+pytestmark = pytest.mark.lines("3008")
+
 RECORDED = json.loads(Path(__file__).with_name("data").joinpath("mesos-1.11.0.json").read_text())
 
 

@@ -12,6 +12,9 @@ from mesos_world import HOSTS, Listening, World
 
 from lab.fakes.wire.http import Refusal
 
+# Both lines apply every state in test_states_test_mode.py.
+pytestmark = pytest.mark.lines("3008")
+
 OLD = ["1.4.3", "1.8.1"]
 NEW = ["1.9.0", "1.11.0"]
 NEW_YEAR = "2030-01-01T00:00:00Z"

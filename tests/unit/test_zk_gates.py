@@ -6,6 +6,9 @@ import time
 
 import pytest
 
+# Both lines apply every state in test_states_test_mode.py.
+pytestmark = pytest.mark.lines("3008")
+
 # The response of ZooKeeper 3.4.6.
 SERVES = b"""Zookeeper version: 3.4.6-1569965, built on 02/20/2014 09:09 GMT
 Latency min/avg/max: 0/1/25
