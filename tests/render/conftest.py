@@ -8,7 +8,7 @@ import yaml
 
 from lab import ROOT, SALT_LINES, plan
 
-from .cases import EQUIVALENT, ERRORS, NODES
+from .cases import EQUIVALENT, NODES
 
 
 @pytest.hookimpl(tryfirst=True)  # Before xdist.
@@ -22,8 +22,8 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def render(tmp_path_factory):
     """
-    Return a function: cases by name -> Salt line -> name of the case -> answer. Both lines render
-    at the same time.
+    Return a function: cases by name -> Salt line -> name of the case -> answer. The lines, by default
+    both, render at the same time.
 
     A case may have a ``topology``, as data, text or bytes, instead of the repository's, and
     ``settings`` with it instead of pillar/settings.sls.
@@ -45,13 +45,13 @@ def render(tmp_path_factory):
         (directory / "settings.sls").write_text(yaml.safe_dump(case.get("settings", {})))
         return {**case, "topology": None, "pillar_roots": [str(directory)], "site": True}
 
-    def run(cases: dict[str, dict]) -> dict[str, dict[str, dict]]:
+    def run(cases: dict[str, dict], lines=SALT_LINES) -> dict[str, dict[str, dict]]:
         complete_cases = [with_pillar_root(case) for case in cases.values()]
         with ThreadPoolExecutor() as pool:
-            answers = pool.map(lambda line: plan.render(line, complete_cases), SALT_LINES)
+            answers = pool.map(lambda line: plan.render(line, complete_cases), lines)
             return {
                 line: dict(zip(cases, line_answers, strict=True))
-                for line, line_answers in zip(SALT_LINES, answers, strict=True)
+                for line, line_answers in zip(lines, answers, strict=True)
             }
 
     return run
@@ -59,9 +59,8 @@ def render(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def answers(render) -> dict[str, dict[str, dict]]:
-    """Salt's answers for every node, and for all settings with errors."""
-    settings_cases = {name: case for name, (case, _) in [*EQUIVALENT.items(), *ERRORS.items()]}
-    return render({**NODES, **settings_cases})
+    """Salt's answers for every node, and for settings that are written in another way."""
+    return render({**NODES, **{name: case for name, (case, _) in EQUIVALENT.items()}})
 
 
 @pytest.fixture(params=SALT_LINES)
