@@ -1,4 +1,4 @@
-"""The jobs of Chronos as each version reads and writes them, what it makes of wrong ones included."""
+"""The jobs of Chronos as each version reads, refuses and returns them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ COUNTERS = {
     "lastSuccess": "",
     "lastError": "",
 }
-# What a job that depended on one that is deleted still has of its own.
-LEFT = """
-    name command executor executorFlags taskInfoData retries owner lastError lastSuccess cpus disk mem disabled softError uris fetch
-    highPriority successCount errorCount errorsSinceLastSuccess epsilon async
+# The fields that a job keeps when the job with a schedule that it depended on is deleted.
+FIELDS_WITHOUT_PARENT = """
+    name command executor executorFlags taskInfoData retries owner lastError lastSuccess cpus disk
+    mem disabled softError uris fetch highPriority successCount errorCount errorsSinceLastSuccess
+    epsilon async
 """
 OPERATORS = (("EQUALS", "0"), ("LIKE", "2.4"), ("UNLIKE", "2.5"))
 NAMES = (("3.0", r"[\w\.-]+"), ("2.5", r"[\w\s\.#_-]+"), ("0", r"[\w\s#_-]+"))
@@ -29,9 +30,9 @@ NAMES = (("3.0", r"[\w\.-]+"), ("2.5", r"[\w\s\.#_-]+"), ("0", r"[\w\s#_-]+"))
 
 class Failure(Exception):
     """
-    A request that fails: as Chronos 3 says it, with a kind of exception and a stack trace, or with the bare text.
+    A request that fails. Chronos 3 answers with exception and stack trace, Chronos 2 with the text.
 
-    ``mute`` are failures of which Chronos 2 tells the status alone.
+    For a ``mute`` failure Chronos 2 sends only the status.
     """
 
     def __init__(
@@ -45,14 +46,14 @@ class Failure(Exception):
         self.status, self.text, self.kind, self.mute = status, text, kind, mute
 
     def response(self, version: str) -> Response:
-        """Answer as a version does."""
+        """Return the response of a version."""
         if release(version) < release("3.0"):
             return answer(None if self.mute else self.text, self.status)
         message = self.text
         if self.kind:
             message = f"{self.kind}{': ' if message else ''}{message}" + "".join(
-                f"\n\tat {place}"
-                for place in (
+                f"\n\tat {frame}"
+                for frame in (
                     "scala.Predef$.require(Predef.scala:224)",
                     "java.lang.Thread.run(Thread.java:748)",
                 )
@@ -61,20 +62,20 @@ class Failure(Exception):
         return answer({"message": message, "status": status}, self.status)
 
 
-def required(true: Any, text: str, mute: bool = False) -> None:
-    """Refuse as Scala's ``require`` does."""
-    if not true:
+def required(condition: Any, text: str, mute: bool = False) -> None:
+    """Fail as Scala's ``require`` does."""
+    if not condition:
         raise Failure(400, f"requirement failed: {text}", mute=mute)
 
 
 class Null(Failure):
-    """Something was not there that had to be."""
+    """A required member is missing."""
 
     def __init__(self) -> None:
         super().__init__(500, "", "java.lang.NullPointerException", mute=True)
 
 
-# What Jackson makes of any value; null is none of those that are missing.
+# How Jackson converts values. A null is not a missing value.
 
 
 def _text(node: Any) -> str:
@@ -90,7 +91,7 @@ def _real(node: Any) -> float:
         return 0.0
 
 
-def _whole(node: Any) -> int:
+def _integer(node: Any) -> int:
     return int(_real(node))
 
 
@@ -107,11 +108,11 @@ def _items(node: Any) -> list[Any]:
 
 
 def _texts(node: Any) -> list[str]:
-    return [_text(each) for each in _items(node)]
+    return [_text(item) for item in _items(node)]
 
 
 class Field(NamedTuple):
-    """How a field is read, what it is if it is not there, the version that has it first, and the first without it."""
+    """How to read a field, its default, the first version with it, and the first without."""
 
     read: Callable[[Any], Any]
     default: Any
@@ -120,15 +121,15 @@ class Field(NamedTuple):
 
 
 def fields(version: str, options: dict[str, Any]) -> dict[str, Field]:
-    """Return the fields of a version, without those that say when the job runs."""
-    known = {
+    """Return the fields of a version, except schedule and parents."""
+    all_fields = {
         "command": Field(_text, ""),
         "shell": Field(_flag, True),
         "epsilon": Field(_text, f"PT{options.get('task_epsilon', 60)}S", until="3.0"),
         "executor": Field(_text, ""),
         "executorFlags": Field(_text, ""),
         "taskInfoData": Field(_text, "", "2.5"),
-        "retries": Field(_whole, 2),
+        "retries": Field(_integer, 2),
         "owner": Field(_text, ""),
         "ownerName": Field(_text, ""),
         "description": Field(_text, ""),
@@ -140,7 +141,7 @@ def fields(version: str, options: dict[str, Any]) -> dict[str, Field]:
         "disabled": Field(_flag, False),
         "softError": Field(_flag, False),
         "dataProcessingJobType": Field(_flag, False),
-        "fetch": Field(lambda node: [fetched(each, version) for each in _items(node)], [], "2.5"),
+        "fetch": Field(lambda node: [fetched(entry, version) for entry in _items(node)], [], "2.5"),
         "uris": Field(_texts, []),
         "environmentVariables": Field(_environment, []),
         "arguments": Field(_texts, []),
@@ -150,19 +151,19 @@ def fields(version: str, options: dict[str, Any]) -> dict[str, Field]:
         "container": Field(lambda node: container(node, version), None),
         "constraints": Field(lambda node: _constraints(node, version), []),
         **{
-            name: Field(_text if default == "" else _whole, default)
+            name: Field(_text if default == "" else _integer, default)
             for name, default in COUNTERS.items()
         },
     }
     return {
-        name: each
-        for name, each in known.items()
-        if release(each.since) <= release(version) < release(each.until)
+        name: field
+        for name, field in all_fields.items()
+        if release(field.since) <= release(version) < release(field.until)
     }
 
 
 def read(body: Any, version: str, options: dict[str, Any]) -> Job:
-    """Make a job of what was posted. Raises Failure for what no version survives."""
+    """Return the job in a request body. Raises Failure if it is invalid."""
     old = release(version) < release("3.0")
     if not isinstance(body, dict) or "name" not in body or (old and "command" not in body):
         raise Null
@@ -182,77 +183,77 @@ def read(body: Any, version: str, options: dict[str, Any]) -> Job:
 
 
 def fetched(node: Any, version: str) -> dict[str, Any]:
-    """Read an entry of ``fetch``; a bare URI is one, too."""
+    """Read an entry of ``fetch``, which may be just a URI."""
     node = node if isinstance(node, dict) else {"uri": node}
     names = release(version) >= release("3.0.1")
-    found = {
+    entry = {
         "uri": _text(node.get("uri", "")),
         "executable": _flag(node.get("executable", False)),
         "cache": _flag(node.get("cache", False)),
         "extract": _flag(node.get("extract", names)),
     }
     if names and node.get("output_file"):
-        found["output_file"] = _text(node["output_file"])
-    return found
+        entry["output_file"] = _text(node["output_file"])
+    return entry
 
 
 def container(node: Any, version: str) -> dict[str, Any] | None:
-    """Read a container: without an image Chronos 2 fails, and Chronos 3 does not see it."""
+    """Read a container. Without an image Chronos 2 fails, and Chronos 3 ignores it."""
     node = node if isinstance(node, dict) else {}
     if "image" not in node:
         if release(version) < release("3.0"):
             raise Null
         return None
     new = release(version) >= release("3.0")
-    found: dict[str, Any] = {
+    content: dict[str, Any] = {
         "type": _text(node.get("type", "DOCKER")).upper() if new else "docker",
         "image": _text(node["image"]),
         "network": _text(node.get("network", "HOST")).upper(),
     }
     if release(version) >= release("3.0.1"):
         if "networkName" in node:
-            found["networkName"] = _text(node["networkName"])
-        found["networkInfos"] = [_network(each) for each in _items(node.get("networkInfos"))]
-    found["volumes"] = [
+            content["networkName"] = _text(node["networkName"])
+        content["networkInfos"] = [_network(info) for info in _items(node.get("networkInfos"))]
+    content["volumes"] = [
         {
-            **{key: _text(each[key]) for key in ("hostPath", "containerPath") if key in each},
-            "mode": _text(each.get("mode", "RO")).upper(),
+            **{key: _text(volume[key]) for key in ("hostPath", "containerPath") if key in volume},
+            "mode": _text(volume.get("mode", "RO")).upper(),
         }
-        for each in _items(node.get("volumes"))
+        for volume in _items(node.get("volumes"))
     ]
     if release(version) >= release("2.5"):
-        found["parameters"] = [
-            {key: _text(each.get(key, "")) for key in ("key", "value")}
-            for each in _items(node.get("parameters"))
+        content["parameters"] = [
+            {key: _text(parameter.get(key, "")) for key in ("key", "value")}
+            for parameter in _items(node.get("parameters"))
         ]
-    found["forcePullImage"] = _flag(node.get("forcePullImage", False))
-    return found
+    content["forcePullImage"] = _flag(node.get("forcePullImage", False))
+    return content
 
 
 def _network(node: dict[str, Any]) -> dict[str, Any]:
-    shown = {"name": _text(node.get("name", "")), "labels": _items(node.get("labels"))}
+    network = {"name": _text(node.get("name", "")), "labels": _items(node.get("labels"))}
     ports = [
-        {key: _text(value) for key, value in each.items()}
-        for each in _items(node.get("portMappings"))
+        {key: _text(value) for key, value in mapping.items()}
+        for mapping in _items(node.get("portMappings"))
     ]
-    return {**shown, "portMappings": ports}
+    return {**network, "portMappings": ports}
 
 
 def _environment(node: Any) -> list[dict[str, str]]:
     return [
-        {"name": _text(each["name"]), "value": _text(each.get("value", ""))}
-        for each in _items(node)
+        {"name": _text(variable["name"]), "value": _text(variable.get("value", ""))}
+        for variable in _items(node)
     ]
 
 
 def _constraints(node: Any, version: str) -> list[list[str]]:
-    known = {name for name, since in OPERATORS if release(version) >= release(since)}
-    found = [_texts(each) for each in _items(node)]
-    return [each for each in found if len(each) == 3 and each[1] in known]
+    operators = {name for name, since in OPERATORS if release(version) >= release(since)}
+    constraints = [_texts(constraint) for constraint in _items(node)]
+    return [parts for parts in constraints if len(parts) == 3 and parts[1] in operators]
 
 
 def listed(job: Job) -> Job:
-    """Show a job as the list does: what is to be fetched in the old form and the new one."""
+    """Return a job as in the list of all jobs: with its files in both ``uris`` and ``fetch``."""
     if "fetch" not in job:
         return job
     uris = [entry["uri"] for entry in job["fetch"]] or job["uris"]
@@ -263,6 +264,6 @@ def listed(job: Job) -> Job:
 
 
 def valid_name(name: str, version: str) -> str | None:
-    """Return the form that names should have, None if this one has it."""
-    form = next(form for since, form in NAMES if release(version) >= release(since))
-    return None if re.fullmatch(form, name, re.ASCII) else form
+    """Return the pattern that a name must match, None if it does."""
+    pattern = next(pattern for since, pattern in NAMES if release(version) >= release(since))
+    return None if re.fullmatch(pattern, name, re.ASCII) else pattern

@@ -1,4 +1,4 @@
-"""The runs of Chronos' jobs: when they are due, on which agent, and what comes of them."""
+"""The runs of Chronos' jobs: when they are due, on which agent, and how they end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .schedule import Schedule, parse, stamp
 
 @dataclasses.dataclass
 class Run:
-    """One run of a job: waiting, or the task of an agent."""
+    """One run of a job: queued, or a task on an agent."""
 
     id: str
     job: str
@@ -26,15 +26,16 @@ class Run:
     due: float = 0.0  # seconds since 1970, not before
     begun: float = 0.0
     launched: bool = False
-    seen: bool = False
+    confirmed: bool = False
 
 
 class Runs(Framework):
     """
-    What Chronos does by itself.
+    The scheduler of Chronos.
 
-    ``loop`` is how many seconds its main loop sleeps at most; ``turn()`` does what that does, at once. ``ahead`` is how many
-    seconds its clock is ahead of ours, ``advance(seconds)`` sets it forward and does what is then due.
+    ``loop`` is how many seconds the main loop sleeps at most; ``turn()`` runs it once, immediately.
+    ``ahead`` is how many seconds its clock is ahead of the real one; ``advance(seconds)`` sets it
+    forward and starts the runs that are due by then.
     """
 
     loop = 1.0
@@ -43,7 +44,7 @@ class Runs(Framework):
     options: dict[str, Any]
 
     def prepare(self) -> None:
-        """Begin with nothing."""
+        """Start without jobs and runs."""
         self.jobs: dict[str, Job] = {}
         self.pending: dict[str, Job] = {}
         self.runs: dict[str, Run] = {}
@@ -57,17 +58,17 @@ class Runs(Framework):
         return release(self.version) >= release("3.0")
 
     def now(self) -> datetime:
-        """What Chronos takes for the time."""
+        """The time of Chronos' clock."""
         return datetime.now(UTC) + timedelta(seconds=self.ahead)
 
     def advance(self, seconds: float) -> None:
-        """Let that much time pass."""
+        """Set the clock forward, and run the main loop."""
         with self.lock:
             self.ahead += seconds
         self.turn()
 
     def turn(self) -> None:
-        """Take up new jobs, begin what is due, and keep what changed."""
+        """Load new jobs, queue the runs that are due, and save the changes."""
         with self.lock:
             if not self.leading:
                 return
@@ -83,7 +84,7 @@ class Runs(Framework):
                 self.save()
 
     def save(self) -> None:
-        """Leave everything to the next leader."""
+        """Save jobs and runs for the next leader."""
         raise NotImplementedError
 
     def schedule(self, job: Job) -> Schedule | None:
@@ -91,7 +92,7 @@ class Runs(Framework):
         return parse(job["schedule"], job["scheduleTimeZone"]) if "schedule" in job else None
 
     def _take_up(self) -> None:
-        # What only was written down becomes a job of the graph; one whose parents are not there is dropped without a word.
+        # New jobs were only saved until now. Those with missing parents are dropped silently.
         for job in sorted(self.pending.values(), key=lambda job: "parents" in job):
             if all(
                 parent in self.jobs or parent in self.pending for parent in job.get("parents", ())
@@ -107,15 +108,19 @@ class Runs(Framework):
         if schedule.start is None:
             schedule = schedule._replace(start=now)
         missed = max(1, schedule.missed(now))
-        # Chronos 3 takes all that it missed for one run, Chronos 2 does the last one alone, and counts all of them.
-        left = schedule.skipped(missed)
+        # For all missed runs Chronos starts one. Chronos 3 counts one, Chronos 2 all of them.
+        next_schedule = schedule.skipped(missed)
         if self.new and schedule.repeat > 0:
-            left = left._replace(repeat=schedule.repeat - 1)
-        job["schedule"], self.dirty = left.text, True
+            next_schedule = next_schedule._replace(repeat=schedule.repeat - 1)
+        job["schedule"], self.dirty = next_schedule.text, True
         self.enqueue(job, start)
 
     def settle(self, job: Job) -> None:
-        """Do what Chronos 2 does with a new schedule: skip what is over. A job of which nothing is left stays, and never runs."""
+        """
+        Skip the missed runs of a new schedule, as Chronos 2 does.
+
+        A job without runs left stays, and never runs.
+        """
         schedule = self.schedule(job)
         if self.new or job["disabled"] or not schedule or not schedule.start:
             return
@@ -126,7 +131,7 @@ class Runs(Framework):
             job["schedule"] = schedule.skipped(missed).text
 
     def advance_by_hand(self, job: Job) -> None:
-        """Count a run by hand as one of the schedule's, as Chronos 3 does."""
+        """Count a manual run as one of the schedule, as Chronos 3 does."""
         schedule = self.schedule(job)
         if self.new and schedule and schedule.repeat:
             schedule = schedule._replace(start=schedule.start or self.now())
@@ -135,7 +140,7 @@ class Runs(Framework):
     def enqueue(
         self, job: Job, due: datetime, arguments: str = "", attempt: int = 0, delay: float = 0.0
     ) -> None:
-        """Have a job run as soon as an agent has room for it."""
+        """Queue a run, to start as soon as an agent has enough resources."""
         self.number += 1
         id = f"ct:{int(due.timestamp() * 1000)}:{attempt}:{job['name']}:{arguments}"
         while id in self.runs:
@@ -144,11 +149,11 @@ class Runs(Framework):
         self.dirty = True
 
     def running(self, name: str) -> list[Run]:
-        """The runs of a job that have a task."""
+        """Return the runs of a job that have a task."""
         return [run for run in self.runs.values() if run.job == name and run.launched]
 
     def state(self, name: str) -> str:
-        """What a job does now, as Chronos says it."""
+        """Return the state of a job: ``idle``, ``queued`` or for example ``1 running``."""
         running = len(self.running(name))
         waiting = any(run.job == name for run in self.runs.values())
         return f"{running} running" if running else "queued" if waiting else "idle"
@@ -165,7 +170,7 @@ class Runs(Framework):
     # --- agents ---
 
     def offered(self) -> None:
-        """Launch what waits and fits."""
+        """Launch the queued runs for which an agent has enough resources."""
         with self.lock:
             role = str(self.options["mesos_role"] or "*")
             now = self.now().timestamp()
@@ -189,11 +194,11 @@ class Runs(Framework):
             return
 
     def updated(self, status: dict[str, Any]) -> None:
-        """Learn what became of a run."""
+        """Handle a status update of a task."""
         with self.lock:
             run = self.runs.get(status["task_id"]["value"])
-            if run and not run.seen:
-                run.seen = self.dirty = True
+            if run and not run.confirmed:
+                run.confirmed = self.dirty = True
             if status["state"] not in TERMINAL:
                 return
             self.runs.pop(status["task_id"]["value"], None)
@@ -214,11 +219,11 @@ class Runs(Framework):
             job["disabled"] = True
 
     def succeeded(self, job: Job) -> None:
-        """Count a success, and begin what waited for it."""
+        """Count a success, and queue the jobs that depend on it."""
         job["successCount"] += 1
         job["errorsSinceLastSuccess"] = 0
         job["lastSuccess"] = stamp(self.now())
-        self._tell_children(job)
+        self._notify_children(job)
 
     def _failed(self, job: Job, run: Run) -> None:
         if run.attempt < job["retries"] and (
@@ -230,12 +235,12 @@ class Runs(Framework):
         job["errorCount"] += 1
         job["errorsSinceLastSuccess"] += 1
         job["lastError"] = stamp(self.now())
-        most = int(str(self.options["disable_after_failures"]))
-        job["disabled"] = job["disabled"] or 0 < most <= job["errorsSinceLastSuccess"]
+        limit = int(str(self.options["disable_after_failures"]))
+        job["disabled"] = job["disabled"] or 0 < limit <= job["errorsSinceLastSuccess"]
         if job["softError"]:
-            self._tell_children(job)
+            self._notify_children(job)
 
-    def _tell_children(self, job: Job) -> None:
+    def _notify_children(self, job: Job) -> None:
         for child in self.jobs.values():
             if job["name"] in child.get("parents", ()):
                 done = self.done.setdefault(child["name"], [])
@@ -246,11 +251,11 @@ class Runs(Framework):
                     self.enqueue(child, self.now())
 
 
-def _fulfils(agent: dict[str, Any], field: str, operator: str, wanted: str) -> bool:
-    own = value(agent, field)
+def _fulfils(agent: dict[str, Any], field: str, operator: str, operand: str) -> bool:
+    attribute = value(agent, field)
     if operator == "EQUALS":
-        return own == wanted
-    like = own is not None and bool(re.fullmatch(wanted, own))
+        return attribute == operand
+    like = attribute is not None and bool(re.fullmatch(operand, attribute))
     return like if operator == "LIKE" else not like
 
 
@@ -267,16 +272,16 @@ def _task(
         command["arguments"] = arguments
     if job["runAsUser"]:
         command["user"] = job["runAsUser"]
-    told = {
+    job_variables = {
         "CHRONOS_JOB_NAME": job["name"],
         "CHRONOS_JOB_OWNER": job["owner"],
         "CHRONOS_JOB_RUN_ATTEMPT": str(run.attempt),
     }
-    variables = [{"name": name, "value": text} for name, text in told.items()]
+    variables = [{"name": name, "value": text} for name, text in job_variables.items()]
     command["environment"] = {"variables": [*variables, *job["environmentVariables"]]}
     uris = job.get("fetch") or [{"value": uri} for uri in job["uris"]]
     if uris:
-        command["uris"] = [{"value": each.get("uri", each.get("value"))} for each in uris]
+        command["uris"] = [{"value": entry.get("uri", entry.get("value"))} for entry in uris]
     task = {
         "task_id": {"value": run.id},
         "name": f"ChronosTask:{job['name']}",
@@ -289,23 +294,30 @@ def _task(
     return task
 
 
-def _container(given: dict[str, Any]) -> dict[str, Any]:
+def _container(container: dict[str, Any]) -> dict[str, Any]:
     """Return the ContainerInfo of a run."""
     volumes = [
-        {"host_path": each["hostPath"], "container_path": each["containerPath"], "mode": each["mode"]}
-        for each in given["volumes"] if "hostPath" in each
-    ]  # fmt: skip
-    if given["type"].upper() != "DOCKER":
+        {
+            "host_path": volume["hostPath"],
+            "container_path": volume["containerPath"],
+            "mode": volume["mode"],
+        }
+        for volume in container["volumes"]
+        if "hostPath" in volume
+    ]
+    if container["type"].upper() != "DOCKER":
         return {
             "type": "MESOS",
             "volumes": volumes,
-            "mesos": {"image": {"type": "DOCKER", "docker": {"name": given["image"]}}},
+            "mesos": {"image": {"type": "DOCKER", "docker": {"name": container["image"]}}},
         }
     return {
         "type": "DOCKER",
         "volumes": volumes,
         "docker": {
-            "image": given["image"], "network": given["network"], "parameters": given.get("parameters", []),
-            "force_pull_image": given["forcePullImage"],
+            "image": container["image"],
+            "network": container["network"],
+            "parameters": container.get("parameters", []),
+            "force_pull_image": container["forcePullImage"],
         },
-    }  # fmt: skip
+    }

@@ -1,4 +1,4 @@
-"""When the jobs of Chronos run: what a schedule says, and what Chronos makes of it with each run."""
+"""Schedules of Chronos: how they are read, and how each run changes them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ PERIOD = re.compile(
 
 
 class Schedule(NamedTuple):
-    """A schedule that was understood; ``repeat`` is -1 for one without end, ``start`` None for one that begins at once."""
+    """
+    A parsed schedule.
+
+    ``repeat`` is -1 for an unlimited number of runs, ``start`` is None to start immediately.
+    """
 
     repeat: int
     start: datetime | None
@@ -32,7 +36,7 @@ class Schedule(NamedTuple):
         return f"R{'' if self.repeat < 0 else self.repeat}/{start}/{_written(self.period)}"
 
     def after(self, times: int) -> datetime:
-        """Return when the run after so many others is."""
+        """Return the time of a later run: 0 for the next one, 1 for the one after it."""
         start = self.start or datetime.now(UTC)
         month = start.month - 1 + times * int(self.period["months"] + 12 * self.period["years"])
         year, month = start.year + month // 12, month % 12 + 1
@@ -43,7 +47,7 @@ class Schedule(NamedTuple):
         return (moved.astimezone(UTC) + exact).astimezone(start.tzinfo)
 
     def missed(self, now: datetime) -> int:
-        """Return how many runs lie before a time, the first one included."""
+        """Return how many runs were due before a time, including the first one."""
         begun, now = (self.start or now).astimezone(UTC), now.astimezone(UTC)
         length = (self.after(1).astimezone(UTC) - begun).total_seconds()
         if begun > now or length <= 0:
@@ -65,38 +69,39 @@ class Schedule(NamedTuple):
 
 
 def zone(name: str) -> tzinfo:
-    """Return the time zone of a name; what nobody knows is GMT, as in Java."""
+    """Return the time zone of a name. As in Java, an unknown name is GMT."""
     with contextlib.suppress(zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         return zoneinfo.ZoneInfo(name)
     return UTC
 
 
 def parse(text: str, zone_name: str) -> Schedule | None:
-    """Understand a schedule; None if it is none. A zone goes before the offset in the text, whose fields stay."""
-    found = FORM.search(text)
-    period = PERIOD.fullmatch(found[3]) if found else None
-    if not found or not period or not any(period.groups()):
+    """
+    Parse a schedule. Returns None if it is invalid.
+
+    A zone replaces the offset in the text; the local time stays.
+    """
+    match = FORM.search(text)
+    period = PERIOD.fullmatch(match[3]) if match else None
+    if not match or not period or not any(period.groups()):
         return None
     start = None
-    if found[2]:
+    if match[2]:
         try:
-            start = datetime.fromisoformat(found[2])
+            start = datetime.fromisoformat(match[2])
         except ValueError:
             return None
-        start = (
-            start.replace(tzinfo=zone(zone_name))
-            if zone_name
-            else start
-            if start.tzinfo
-            else start.replace(tzinfo=UTC)
-        )
+        if zone_name:
+            start = start.replace(tzinfo=zone(zone_name))
+        elif not start.tzinfo:
+            start = start.replace(tzinfo=UTC)
     return Schedule(
-        int(found[1]) if found[1] else -1, start, {unit: float(period[unit] or 0) for unit in UNITS}
+        int(match[1]) if match[1] else -1, start, {unit: float(period[unit] or 0) for unit in UNITS}
     )
 
 
 def stamp(moment: datetime) -> str:
-    """Write a time as Joda does."""
+    """Return a time as text, in the format of Joda."""
     text = moment.isoformat(timespec="milliseconds")
     return text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
 

@@ -1,4 +1,4 @@
-"""Chronos: one of several servers leads, the others pass every request on to it."""
+"""Chronos: one of several servers leads, the others forward every request to it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,18 @@ from ..wire.http import Request, Response, answer, route
 from ..wire.scallop import Known, OptionError, parse
 from ..wire.versions import release
 from . import options as chronos_options
-from .jobs import COUNTERS, LEFT, Failure, Job, Null, fields, listed, read, required, valid_name
+from .jobs import (
+    COUNTERS,
+    FIELDS_WITHOUT_PARENT,
+    Failure,
+    Job,
+    Null,
+    fields,
+    listed,
+    read,
+    required,
+    valid_name,
+)
 from .runs import Run, Runs
 from .schedule import parse as parse_schedule
 
@@ -41,7 +52,11 @@ PERCENTILES = {
 
 
 def zk_servers(text: str) -> str:
-    """Read ``h1:2181,h2:2181`` or ``zk://h1:2181,h2:2181/anything``; OptionError unless each entry is host:port."""
+    """
+    Return the servers of ``h1:2181,h2:2181`` or ``zk://h1:2181,h2:2181/path``.
+
+    Raises OptionError unless each entry is host:port.
+    """
     servers = text.removeprefix("zk://").partition("/")[0]
     for entry in servers.split(","):
         host, colon, port = entry.partition(":")
@@ -60,9 +75,10 @@ def api(
     without: type[Exception] = NotFound,
 ) -> Callable:
     """
-    Mark a method as ``http.route`` does, as one of the API under its prefix.
+    Mark a method as ``http.route`` does, with a path below the prefix of the API.
 
-    It runs with the daemon's lock, what it changed is kept, and only versions from ``since`` on and before ``until`` know it.
+    The method runs with the daemon's lock, and its changes are saved. Only versions from ``since``
+    on and before ``until`` have it; others raise ``without``.
     """
 
     def mark(function: Callable) -> Callable:
@@ -72,11 +88,11 @@ def api(
                 raise without
             try:
                 with self.lock:
-                    found = function(self, request, **captured)
+                    content = function(self, request, **captured)
                     if self.dirty:
                         self.dirty = False
                         self.save()
-                return answer(found, 204) if found is None else found
+                return answer(content, 204) if content is None else content
             except Failure as failure:
                 return failure.response(self.version)
 
@@ -87,10 +103,11 @@ def api(
 
 class Chronos(Runs):
     """
-    A Chronos of a given version, started with its command line.
+    A Chronos of a version, started with its command line.
 
-    ``room`` is where the Mesos masters of a unit test meet, ``servers`` where its Chronoses do; ``agents`` stand for a whole
-    Mesos. ``requests`` lists the last 1000 that this server was sent. Raises OptionError for options that are refused.
+    ``room`` is where the Mesos masters of a unit test elect a leader, ``servers`` where the servers
+    of Chronos do; ``agents`` replace a whole Mesos. ``requests`` has the last 1000 requests to this
+    server. Raises OptionError for invalid options.
     """
 
     def __init__(
@@ -140,15 +157,15 @@ class Chronos(Runs):
             **({"principal": principal} if principal else {}),
         }
 
-    # --- leading, and what it keeps ---
+    # --- election and storage ---
 
     def start(self) -> None:
-        """Serve, stand for election, and do what is due whenever this leads."""
+        """Serve requests, take part in the election, and run the main loop."""
         super().start()
         threading.Thread(target=self._turns, daemon=True).start()
 
     def stop(self) -> None:
-        """Stop both."""
+        """Stop the main loop and the server."""
         self._over.set()
         super().stop()
 
@@ -157,28 +174,30 @@ class Chronos(Runs):
             self.turn()
 
     def save(self) -> None:
-        """Leave everything to the next leader."""
+        """Save jobs and runs for the next leader."""
         with contextlib.suppress(KazooException):
             self._keep_id(self.framework_id)
 
     def _keep_id(self, framework_id: str | None) -> None:
-        kept = {
+        state = {
             name: getattr(self, name) for name in ("jobs", "pending", "done", "times", "number")
         }
         runs = [dataclasses.asdict(run) for run in self.runs.values()]
         self.group.store(
-            zlib.compress(json.dumps({"framework_id": framework_id, "runs": runs, **kept}).encode())
+            zlib.compress(
+                json.dumps({"framework_id": framework_id, "runs": runs, **state}).encode()
+            )
         )
 
     def _stored(self) -> str:
         with self.lock, contextlib.suppress(KazooException):
             record = self.group.load()
-            kept = json.loads(zlib.decompress(record)) if record else {}
-            framework_id = kept.pop("framework_id", None) or ""
-            # What no agent ever confirmed was not sent.
-            runs = [Run(**{**run, "launched": run["seen"]}) for run in kept.pop("runs", [])]
+            state = json.loads(zlib.decompress(record)) if record else {}
+            framework_id = state.pop("framework_id", None) or ""
+            # A task that no agent confirmed was not sent.
+            runs = [Run(**{**run, "launched": run["confirmed"]}) for run in state.pop("runs", [])]
             self.runs = {run.id: run for run in runs}
-            for name, value in kept.items():
+            for name, value in state.items():
                 setattr(self, name, value)
             return framework_id
         return ""
@@ -189,14 +208,14 @@ class Chronos(Runs):
                 super()._accepted(reply)
 
     def rewrite(self, path: str) -> str:
-        """Know the API under the prefix of this version only."""
+        """Accept the API only below the prefix of this version."""
         return path.replace(self.prefix, "/api/", 1) if path.startswith(self.prefix) else path
 
     def forestall(self, request: Request) -> Response | None:
         """
-        Ask for the password, and pass everything on to the leader.
+        Check the credentials, and forward the request to the leader.
 
-        As Chronos swallows what a leader says of an error, and still announces it, so does this.
+        As Chronos, this drops the body of the leader's errors, but not its Content-Length.
         """
         self.requests.append(
             Asked(
@@ -207,8 +226,8 @@ class Chronos(Runs):
             )
         )
         del self.requests[:-1000]
-        login, given = str(self.options["http_credentials"] or ""), request.authorization
-        if login and (given is None or f"{given.username}:{given.password}" != login):
+        credentials, login = str(self.options["http_credentials"] or ""), request.authorization
+        if credentials and (login is None or f"{login.username}:{login.password}" != credentials):
             response = page("Unauthorized", 401)
             response.headers["WWW-Authenticate"] = 'Basic realm="Mesosphere"'
             return response
@@ -223,21 +242,21 @@ class Chronos(Runs):
                 "Error proxying request to leader (maybe the leadership just changed?)", 500
             )
         if response.status_code >= 400:
-            announced = str(len(response.data))
+            content_length = str(len(response.data))
             response.data = b""
-            response.headers["Content-Length"] = announced
+            response.headers["Content-Length"] = content_length
         return response
 
-    # --- what it answers ---
+    # --- API ---
 
     @route("/ping")
     def ping(self, _request: Request) -> Any:
-        """Say that it lives, for the leader."""
+        """Answer that the leader is alive."""
         return "pong"
 
     @route("/metrics", "GET")
     def get_metrics(self, _request: Request) -> Any:
-        """Show the shape of metrics, empty."""
+        """Return empty metrics."""
         return {
             "version": "3.0.0",
             "gauges": {},
@@ -249,28 +268,33 @@ class Chronos(Runs):
 
     @api("leader", "GET", since="2.5")
     def get_leader(self, _request: Request) -> Any:
-        """Show who leads; 2.4 does not know this."""
+        """Return the leader; new in 2.5."""
         return {"leader": self.leader}
 
     def _all(self) -> list[Job]:
-        # As the order of a hash has nothing to do with that of names.
+        # The order of a hash map, not of the names.
         return sorted(self.jobs.values(), key=lambda job: zlib.crc32(job["name"].encode()))
 
     @api("jobs", "GET")
     def get_jobs(self, _request: Request) -> Any:
-        """Show all jobs."""
+        """Return all jobs."""
         return [listed(job) for job in self._all()]
 
     @api("jobs/summary", "GET", since="3.0")
     def get_summary(self, _request: Request) -> Any:
-        """Show all jobs in a line each."""
-        return {"jobs": [
+        """Return a summary of each job."""
+        summaries = [
             {
-                "name": job["name"], "status": self._status(job), "state": self.state(job["name"]),
-                "schedule": job.get("schedule", ""), "parents": job.get("parents", []), "disabled": job["disabled"],
+                "name": job["name"],
+                "status": self._status(job),
+                "state": self.state(job["name"]),
+                "schedule": job.get("schedule", ""),
+                "parents": job.get("parents", []),
+                "disabled": job["disabled"],
             }
             for job in self._all()
-        ]}  # fmt: skip
+        ]
+        return {"jobs": summaries}
 
     def _status(self, job: Job) -> str:
         if not job["lastSuccess"] and not job["lastError"]:
@@ -279,15 +303,15 @@ class Chronos(Runs):
 
     @api("jobs/search", "GET")
     def search(self, request: Request) -> Any:
-        """Show the jobs whose name or command has a text in it: ten of them, unless ``limit`` says otherwise."""
-        wanted = {key: request.args.get(key, "").lower() for key in ("name", "command", "any")}
+        """Return the jobs whose name or command contains a text; ``limit`` defaults to ten."""
+        texts = {key: request.args.get(key, "").lower() for key in ("name", "command", "any")}
 
         def fits(job: Job) -> bool:
             name, command = job["name"].lower(), job["command"].lower()
             return (
-                wanted["name"] in name
-                and wanted["command"] in command
-                and any(wanted["any"] in text for text in (name, command))
+                texts["name"] in name
+                and texts["command"] in command
+                and any(texts["any"] in text for text in (name, command))
             )
 
         offset, limit = (
@@ -295,13 +319,13 @@ class Chronos(Runs):
         )
         return [job for job in self._all() if fits(job)][offset : offset + limit]
 
-    def _job(self, name: str, mute: bool = False, what: str = "Job") -> Job:
-        required(name in self.jobs, f"{what} '{name}' not found", mute)
+    def _job(self, name: str, mute: bool = False, kind: str = "Job") -> Job:
+        required(name in self.jobs, f"{kind} '{name}' not found", mute)
         return self.jobs[name]
 
     @api("job/<name>", "GET", since="3.0", without=MethodNotAllowed)
     def get_job(self, _request: Request, name: str) -> Any:
-        """Show a job."""
+        """Return a job."""
         return self._job(name)
 
     @api("iso8601", "POST")
@@ -350,7 +374,7 @@ class Chronos(Runs):
             required(False, f"Job '{name}' does not have all parents defined!")
         if unknown and not is_new:
             raise Failure(500, "no such vertex in graph")
-        if name in self._above(job):
+        if name in self._ancestors(job):
             raise Failure(
                 500,
                 "",
@@ -361,12 +385,12 @@ class Chronos(Runs):
 
     @api("iso8601", "PUT", until="3.0", without=MethodNotAllowed)
     def put_scheduled(self, request: Request) -> Any:
-        """Do as POST does."""
+        """Do the same as POST."""
         return self.post_scheduled(request)
 
     @api("dependency", "PUT", until="3.0", without=MethodNotAllowed)
     def put_dependent(self, request: Request) -> Any:
-        """Do as POST does."""
+        """Do the same as POST."""
         return self.post_dependent(request)
 
     def _read(self, request: Request) -> Job:
@@ -378,8 +402,8 @@ class Chronos(Runs):
     def _check_new(self, job: Job) -> None:
         if job["name"] in self.jobs:
             return
-        form = valid_name(job["name"], self.version)
-        required(form is None, f"the job's name is invalid. Allowed names: '{form}'")
+        pattern = valid_name(job["name"], self.version)
+        required(pattern is None, f"the job's name is invalid. Allowed names: '{pattern}'")
         if job.get("fetch") and job["uris"]:
             raise Failure(400, "Use either uris or fetch, but not both", kind="", mute=True)
 
@@ -399,18 +423,18 @@ class Chronos(Runs):
                 400, f"Start date of schedule '{job['schedule']}' is too far in the past", kind=""
             )
 
-    def _above(self, job: Job) -> set[str]:
-        found: set[str] = set()
+    def _ancestors(self, job: Job) -> set[str]:
+        ancestors: set[str] = set()
         names = list(job.get("parents", ()))
         while names:
             name = names.pop()
-            if name not in found:
-                found.add(name)
+            if name not in ancestors:
+                ancestors.add(name)
                 names += self.jobs.get(name, {}).get("parents", ())
-        return found
+        return ancestors
 
     def _put(self, job: Job) -> None:
-        """Keep a job. A new one of Chronos 3 is only written down, until its main loop comes by."""
+        """Store a job. Chronos 3 only saves a new job, until the main loop loads it."""
         name, self.dirty = job["name"], True
         self.done.pop(name, None)
         if self.new and name not in self.jobs:
@@ -421,24 +445,23 @@ class Chronos(Runs):
 
     @api("job/<name>", "DELETE")
     def delete_job(self, _request: Request, name: str) -> Any:
-        """Delete a job, kill its tasks, and make others of those that depend on it."""
+        """Delete a job, kill its tasks, and change the jobs that depend on it."""
         job = self._job(name)
         self.kill(name)
         del self.jobs[name]
         self.pending.pop(name, None)
-        for child in [each for each in self.jobs.values() if name in each.get("parents", ())]:
+        for child in [child for child in self.jobs.values() if name in child.get("parents", ())]:
             if "parents" in job:
                 child["parents"] = sorted({*child["parents"], *job["parents"]} - {name})
                 continue
-            own = fields(self.version, self.options)
-            lost = {
+            defaults = {
                 key: field.default
-                for key, field in own.items()
+                for key, field in fields(self.version, self.options).items()
                 if key not in COUNTERS and key != "container"
             }
-            left = {key: child[key] for key in LEFT.split() if key in child}
+            retained = {key: child[key] for key in FIELDS_WITHOUT_PARENT.split() if key in child}
             schedule = {key: job[key] for key in ("schedule", "scheduleTimeZone")}
-            self.jobs[child["name"]] = {**lost, "runAsUser": "", **left, **schedule}
+            self.jobs[child["name"]] = {**defaults, "runAsUser": "", **retained, **schedule}
             self.done.pop(child["name"], None)
         self.dirty = True
 
@@ -453,7 +476,7 @@ class Chronos(Runs):
 
     @api("job/success/<name>", "PUT", since="2.5")
     def mark_success(self, _request: Request, name: str) -> Any:
-        """Count a success that nobody saw."""
+        """Count a success without a run."""
         if name in self.jobs:
             self.succeeded(self.jobs[name])
             self.dirty = True
@@ -464,12 +487,12 @@ class Chronos(Runs):
         """Kill the tasks of a job."""
         if name not in self.jobs and not self.new:
             raise Failure(500, "", mute=True)
-        self._job(name, what="JobSchedule")
+        self._job(name, kind="JobSchedule")
         self.kill(name)
 
     @api("task/<path:id>", "PUT", until="3.0", without=MethodNotAllowed)
     def end_task(self, request: Request, id: str) -> Any:
-        """Learn how the task of an asynchronous job ended."""
+        """Record how the task of an asynchronous job ended."""
         status = json.loads(request.get_data())["statusCode"]
         self.updated(
             {"task_id": {"value": id}, "state": "TASK_FAILED" if status else "TASK_FINISHED"}
@@ -483,27 +506,27 @@ class Chronos(Runs):
 
     @api("job/<name>/task/<path:id>/progress", "POST")
     def progress(self, _request: Request, name: str, id: str) -> Any:
-        """Take note of how far a task is, which only Cassandra would remember."""
+        """Accept the progress of a task, which only Cassandra would store."""
         required(name in self.jobs and id, f"Job '{name}' not found")
 
     @api("job/stat/<name>", "GET")
     def job_stat(self, _request: Request, name: str) -> Any:
-        """Show how long a job ran; the history is in a Cassandra that is not there."""
+        """Return the durations of a job. The history is empty, since it needs Cassandra."""
         self._job(name)
         times = self.times.get(name, [])
-        found = {label: self._percentile(times, label) for label in (*PERCENTILES, "mean")}
-        return {"histogram": {**found, "count": len(times)}, "taskStatHistory": []}
+        durations = {label: self._percentile(times, label) for label in (*PERCENTILES, "mean")}
+        return {"histogram": {**durations, "count": len(times)}, "taskStatHistory": []}
 
     @api("stats/<label>", "GET")
     def stats(self, _request: Request, label: str) -> Any:
-        """Show how long jobs ran, the longest first."""
+        """Return the durations of jobs, the longest first."""
         required(label in (*PERCENTILES, "mean"), f"unknown statistic {label}")
-        found = [
+        entries = [
             {"jobNameLabel": name, "time": self._percentile(times, label)}
             for name, times in self.times.items()
             if name in self.jobs
         ]
-        return sorted(found, key=lambda each: -each["time"])
+        return sorted(entries, key=lambda entry: -entry["time"])
 
     def _percentile(self, times: list[float], label: str) -> float:
         if not times:
@@ -514,7 +537,7 @@ class Chronos(Runs):
 
     @api("graph/dot", "GET")
     def dot(self, _request: Request) -> Any:
-        """Show who depends on whom, for Graphviz."""
+        """Return the dependencies, for Graphviz."""
         links = [
             f'  "{parent}" -> "{job["name"]}";'
             for job in self._all()
@@ -526,7 +549,7 @@ class Chronos(Runs):
 
     @api("graph/csv", "GET")
     def csv(self, _request: Request) -> Any:
-        """Show jobs and who depends on whom, a line each."""
+        """Return jobs and dependencies, a line each."""
         nodes = [
             f"node,{job['name']},{self._status(job)},{self.state(job['name'])}"
             for job in self._all()
@@ -540,7 +563,7 @@ class Chronos(Runs):
 
 
 def main(version: str) -> int:
-    """Be the program. Returns the exit status where it does not start."""
+    """Run the program. Returns the exit status if it does not start."""
     try:
         daemon = Chronos(sys.argv[1:], os.environ, version)
     except OptionError as error:
