@@ -184,10 +184,10 @@ def test_invalid_arguments_are_rejected_before_anything_is_sent(start_world):
     before = len(world.server.requests)
     for function, positional, options in (
         ("put_job", ("new", {"schedule": "daily"}), {}),
-        ("put_job", ("new", {"nosuch": 1}), {}),
+        ("put_job", ("new", {"comand": "true"}), {}),
         ("put_job", ("new", "text"), {}),
         ("put_job", ("hello", {"name": "other"}), {}),
-        ("put_job", ("hello", {"cpus": "1"}), {}),
+        ("put_job", ("hello", {"cpus": "many"}), {}),
         ("put_job", ("hello", {"schedule": SCHEDULE, "parents": ["hello"]}), {}),
         ("put_job", ("hello", {}), {"match": "nosuch"}),
         ("put_job", ("hello", {}), {"wait": -1}),
@@ -218,7 +218,7 @@ def test_invalid_arguments_are_rejected_before_anything_is_sent(start_world):
 def test_api_call_sends_any_request(start_world):
     world = start_world()
     prefix = {2: "/scheduler", 3: "/v1/scheduler"}[world.call("api_version")]
-    assert world.call("api_call", "GET", "/ping") == "pong"
+    assert world.call("api_call", "GET", "/ping") == "pong\n"
     jobs = world.call("api_call", "GET", f"{prefix}/jobs/search", params={"name": "report"})
     assert [job["name"] for job in jobs] == ["hello-report"]
     sent = {
@@ -340,7 +340,7 @@ def test_null_is_not_sent_and_a_resource_of_0_is_the_default(start_world):
         {"uris": ["http://10.0.0.1/a.tgz"]},
         {"fetch": [{"uri": "http://10.0.0.1/a.tgz", "extract": False}]},
         {"constraints": [["rack", "EQUALS", "r1"]]},
-        {"environmentVariables": {"B": 1, "A": True}},
+        {"environmentVariables": {"B": 1, "A": "true"}},
         {
             "container": {
                 "type": "docker",
@@ -567,7 +567,7 @@ def test_the_default_of_extract_depends_on_the_version(salt, version, extract):
 
 def test_a_container_is_the_same_in_lower_case_and_with_ports_as_text(salt):
     def canonical(kind, network, port):
-        info = {"portMappings": [{"hostPort": port, "containerPort": port}]}
+        info = {"name": "net", "portMappings": [{"hostPort": port, "containerPort": port}]}
         container = {"type": kind, "image": "busybox", "network": network, "networkInfos": [info]}
         return salt.call("chronos.canonical_job", {"container": container})["container"]
 

@@ -110,9 +110,10 @@ class Place(applying.Place):
         self.salt, self.server, self.agents, self.url = salt, server, agents, server.url
 
     def days(self, number):
-        """Let days pass, one by one."""
+        """Let days pass, one by one, and each run end before the next one."""
         for _ in range(number):
             self.server.advance(DAY)
+            until(lambda: not any(run.launched for run in self.server.runs.values()))
 
     def until_begin(self):
         self.server.advance((BEGIN - self.server.now()).total_seconds() + 60)

@@ -277,7 +277,7 @@ def test_a_marathon_that_loses_leadership_ends(marathon):
 
 def test_a_leading_chronos_answers_ping_jobs_and_leader(chronos, masters):
     server = chronos("--mesos_framework_name", "jobs")
-    assert get(server, "/ping").text == "pong"
+    assert get(server, "/ping").text == "pong\n"
     assert get(server, "/scheduler/jobs").json() == []
     assert get(server, "/scheduler/leader").json() == {"leader": server.address}
     assert frameworks(masters, 1)[0]["name"] == "jobs"

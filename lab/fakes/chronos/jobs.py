@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..wire.http import Response, answer
 from ..wire.versions import release
+from .pages import error_page
 
 Job = dict[str, Any]
+
+NULL_POINTER = "java.lang.NullPointerException"
+JSON_ERROR = "javax.servlet.ServletException: com.fasterxml.jackson.core.JsonParseException"
+NETWORKS = ("BRIDGE", "HOST", "USER")
+TYPES = ("DOCKER", "MESOS")
+MODES = ("RO", "RW")
+PROTOCOLS = ("IPv4", "IPv6")
 
 COUNTERS = {
     "successCount": 0,
@@ -25,7 +34,7 @@ FIELDS_WITHOUT_PARENT = """
     epsilon async
 """
 OPERATORS = (("EQUALS", "0"), ("LIKE", "2.4"), ("UNLIKE", "2.5"))
-NAMES = (("3.0", r"[\w\.-]+"), ("2.5", r"[\w\s\.#_-]+"), ("0", r"[\w\s#_-]+"))
+NAMES = (("3.0", r"([\w\.-]+)"), ("2.5", r"[\w\s\.#_-]+"), ("0", r"[\w\s#_-]+"))
 
 
 class Failure(Exception):
@@ -45,8 +54,8 @@ class Failure(Exception):
         super().__init__(text)
         self.status, self.text, self.kind, self.mute = status, text, kind, mute
 
-    def response(self, version: str) -> Response:
-        """Return the response of a version."""
+    def response(self, version: str, path: str = "") -> Response:
+        """Return the response of a version to a request for a path."""
         if release(version) < release("3.0"):
             return answer(None if self.mute else self.text, self.status)
         message = self.text
@@ -73,6 +82,34 @@ class Null(Failure):
 
     def __init__(self) -> None:
         super().__init__(500, "", "java.lang.NullPointerException", mute=True)
+
+
+class Unreadable(Failure):
+    """A body that cannot be deserialized. Chronos 3 answers with a page that has the reason."""
+
+    def __init__(self, reason: str = NULL_POINTER) -> None:
+        super().__init__(500, reason, mute=True)
+
+    def response(self, version: str, path: str = "") -> Response:
+        """Return the response of a version to a request for a path."""
+        if release(version) < release("3.0"):
+            return super().response(version, path)
+        return error_page(path, 500, self.text)
+
+
+def parse_body(text: str) -> Any:
+    """Parse JSON as Jackson does: text after it is ignored. An empty body is None."""
+    if not text.strip():
+        return None
+
+    def refuse_constant(name: str) -> Any:
+        raise ValueError(f"Non-standard token '{name}'")
+
+    try:
+        decoder = json.JSONDecoder(parse_constant=refuse_constant)
+        return decoder.raw_decode(text.lstrip())[0]
+    except ValueError as error:
+        raise Unreadable(f"{JSON_ERROR}: {error}") from error
 
 
 # How Jackson converts values. A null is not a missing value.
@@ -104,7 +141,29 @@ def _flag(node: Any) -> bool:
 
 
 def _items(node: Any) -> list[Any]:
+    if isinstance(node, dict):
+        return list(node.values())
     return node if isinstance(node, list) else []
+
+
+def _objects(node: Any) -> list[dict[str, Any]]:
+    for item in _items(node):
+        if not isinstance(item, dict):
+            java_class = "com.fasterxml.jackson.databind.node.TextNode"
+            raise Unreadable(f"scala.MatchError: {json.dumps(item)} (of class {java_class})")
+    return _items(node)
+
+
+def _required(node: dict[str, Any], name: str) -> Any:
+    if name not in node:
+        raise Unreadable
+    return node[name]
+
+
+def _choice(node: Any, words: tuple[str, ...]) -> str:
+    if _text(node) not in words:
+        raise Unreadable(f"java.util.NoSuchElementException: No value found for '{_text(node)}'")
+    return _text(node)
 
 
 def _texts(node: Any) -> list[str]:
@@ -141,9 +200,9 @@ def fields(version: str, options: dict[str, Any]) -> dict[str, Field]:
         "disabled": Field(_flag, False),
         "softError": Field(_flag, False),
         "dataProcessingJobType": Field(_flag, False),
-        "fetch": Field(lambda node: [fetched(entry, version) for entry in _items(node)], [], "2.5"),
+        "fetch": Field(lambda node: _fetch(node, version), [], "2.5"),
         "uris": Field(_texts, []),
-        "environmentVariables": Field(_environment, []),
+        "environmentVariables": Field(lambda node: _environment(node, version), []),
         "arguments": Field(_texts, []),
         "highPriority": Field(_flag, False),
         "runAsUser": Field(_text, str(options["user"])),
@@ -165,8 +224,10 @@ def fields(version: str, options: dict[str, Any]) -> dict[str, Field]:
 def read(body: Any, version: str, options: dict[str, Any]) -> Job:
     """Return the job in a request body. Raises Failure if it is invalid."""
     old = release(version) < release("3.0")
-    if not isinstance(body, dict) or "name" not in body or (old and "command" not in body):
+    if body is None or (old and "command" not in body):
         raise Null
+    if not isinstance(body, dict) or "name" not in body:
+        raise Unreadable
     job: Job = {"name": _text(body["name"])}
     for name, field in fields(version, options).items():
         job[name] = field.read(body[name]) if name in body else field.default
@@ -177,9 +238,14 @@ def read(body: Any, version: str, options: dict[str, Any]) -> Job:
     if "parents" in body:
         job["parents"] = sorted(set(_texts(body["parents"])))
     else:
-        job["schedule"] = _text(body["schedule"]) if "schedule" in body else ""
+        job["schedule"] = _text(body["schedule"]) if "schedule" in body else None
         job["scheduleTimeZone"] = _text(body.get("scheduleTimeZone", ""))
     return job
+
+
+def _fetch(node: Any, version: str) -> list[dict[str, Any]]:
+    entries = _objects(node) if release(version) >= release("3.0") else _items(node)
+    return [fetched(entry, version) for entry in entries]
 
 
 def fetched(node: Any, version: str) -> dict[str, Any]:
@@ -204,23 +270,24 @@ def container(node: Any, version: str) -> dict[str, Any] | None:
         if release(version) < release("3.0"):
             raise Null
         return None
-    new = release(version) >= release("3.0")
+    if release(version) >= release("3.0"):
+        return _container_3(node, version)
     content: dict[str, Any] = {
-        "type": _text(node.get("type", "DOCKER")).upper() if new else "docker",
+        "type": "docker",
         "image": _text(node["image"]),
         "network": _text(node.get("network", "HOST")).upper(),
+        "volumes": [
+            {
+                **{
+                    key: _text(volume[key])
+                    for key in ("hostPath", "containerPath")
+                    if key in volume
+                },
+                "mode": _text(volume.get("mode", "RO")).upper(),
+            }
+            for volume in _items(node.get("volumes"))
+        ],
     }
-    if release(version) >= release("3.0.1"):
-        if "networkName" in node:
-            content["networkName"] = _text(node["networkName"])
-        content["networkInfos"] = [_network(info) for info in _items(node.get("networkInfos"))]
-    content["volumes"] = [
-        {
-            **{key: _text(volume[key]) for key in ("hostPath", "containerPath") if key in volume},
-            "mode": _text(volume.get("mode", "RO")).upper(),
-        }
-        for volume in _items(node.get("volumes"))
-    ]
     if release(version) >= release("2.5"):
         content["parameters"] = [
             {key: _text(parameter.get(key, "")) for key in ("key", "value")}
@@ -230,16 +297,67 @@ def container(node: Any, version: str) -> dict[str, Any] | None:
     return content
 
 
-def _network(node: dict[str, Any]) -> dict[str, Any]:
-    network = {"name": _text(node.get("name", "")), "labels": _items(node.get("labels"))}
-    ports = [
-        {key: _text(value) for key, value in mapping.items()}
-        for mapping in _items(node.get("portMappings"))
+def _container_3(node: dict[str, Any], version: str) -> dict[str, Any]:
+    # The type is upper-cased before it is looked up, the network is not.
+    content: dict[str, Any] = {
+        "type": _choice(_text(node.get("type", "DOCKER")).upper(), TYPES),
+        "image": _text(node["image"]),
+        "network": _choice(node.get("network", "HOST"), NETWORKS),
+    }
+    if release(version) >= release("3.0.1"):
+        if "networkName" in node:
+            content["networkName"] = _text(node["networkName"])
+        content["networkInfos"] = [_network(info) for info in _objects(node.get("networkInfos"))]
+    content["volumes"] = [_volume(volume) for volume in _objects(node.get("volumes"))]
+    content["forcePullImage"] = _flag(node.get("forcePullImage", False))
+    content["parameters"] = _parameters(node.get("parameters"))
+    return content
+
+
+def _parameters(node: Any) -> list[dict[str, str]]:
+    return [
+        {key: _text(_required(entry, key)) for key in ("key", "value")} for entry in _objects(node)
     ]
-    return {**network, "portMappings": ports}
 
 
-def _environment(node: Any) -> list[dict[str, str]]:
+def _volume(node: dict[str, Any]) -> dict[str, Any]:
+    volume: dict[str, Any] = {}
+    if "hostPath" in node:
+        volume["hostPath"] = _text(node["hostPath"])
+    volume["containerPath"] = _text(_required(node, "containerPath"))
+    if "mode" in node:
+        volume["mode"] = _choice(_text(node["mode"]).upper(), MODES)
+    if "external" in node:
+        external = node["external"]
+        volume["external"] = {
+            "name": _text(_required(external, "name")),
+            "provider": _text(_required(external, "provider")),
+            "options": _parameters(external.get("options")),
+        }
+    return volume
+
+
+def _network(node: dict[str, Any]) -> dict[str, Any]:
+    network: dict[str, Any] = {"name": _text(_required(node, "name"))}
+    if "protocol" in node:
+        network["protocol"] = _choice(node["protocol"], PROTOCOLS)
+    network["labels"] = _parameters(node.get("labels"))
+    network["portMappings"] = [
+        {
+            **{key: str(_integer(_required(entry, key))) for key in ("hostPort", "containerPort")},
+            **({"protocol": _text(entry["protocol"])} if "protocol" in entry else {}),
+        }
+        for entry in _objects(node.get("portMappings"))
+    ]
+    return network
+
+
+def _environment(node: Any, version: str) -> list[dict[str, str]]:
+    if release(version) >= release("3.0"):
+        return [
+            {key: _text(_required(variable, key)) for key in ("name", "value")}
+            for variable in _objects(node)
+        ]
     return [
         {"name": _text(variable["name"]), "value": _text(variable.get("value", ""))}
         for variable in _items(node)
@@ -248,8 +366,29 @@ def _environment(node: Any) -> list[dict[str, str]]:
 
 def _constraints(node: Any, version: str) -> list[list[str]]:
     operators = {name for name, since in OPERATORS if release(version) >= release(since)}
-    constraints = [_texts(constraint) for constraint in _items(node)]
-    return [parts for parts in constraints if len(parts) == 3 and parts[1] in operators]
+    constraints = []
+    for constraint in _items(node):
+        parts = _texts(constraint)
+        if release(version) >= release("3.0"):
+            if len(parts) < 3:
+                raise Unreadable
+            parts = parts[:3]
+        if len(parts) == 3 and parts[1] in operators:
+            _check_pattern(parts)
+            constraints.append(parts)
+    return constraints
+
+
+def _check_pattern(constraint: list[str]) -> None:
+    if constraint[1] == "EQUALS":
+        return
+    try:
+        re.compile(constraint[2])
+    except re.error as error:
+        position = len(constraint[2])
+        raise Unreadable(
+            f"java.util.regex.PatternSyntaxException: Unclosed group near index {position}"
+        ) from error
 
 
 def listed(job: Job) -> Job:

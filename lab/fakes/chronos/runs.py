@@ -46,6 +46,7 @@ class Runs(Framework):
     def prepare(self) -> None:
         """Start without jobs and runs."""
         self.jobs: dict[str, Job] = {}
+        self.unloaded: dict[str, Job] = {}
         self.pending: dict[str, Job] = {}
         self.runs: dict[str, Run] = {}
         self.done: dict[str, list[str]] = {}
@@ -72,7 +73,11 @@ class Runs(Framework):
         with self.lock:
             if not self.leading:
                 return
-            self._take_up()
+            self._load_jobs()
+            if self._has_cycle():
+                self.say("Loading tasks or jobs failed. Exiting.")
+                self.stop()
+                return
             now = self.now()
             for job in list(self.jobs.values()):
                 schedule = self.schedule(job)
@@ -91,29 +96,59 @@ class Runs(Framework):
         """The schedule of a job, None if it has none."""
         return parse(job["schedule"], job["scheduleTimeZone"]) if "schedule" in job else None
 
-    def _take_up(self) -> None:
-        # New jobs were only saved until now. Those with missing parents are dropped silently.
-        for job in sorted(self.pending.values(), key=lambda job: "parents" in job):
-            if all(
-                parent in self.jobs or parent in self.pending for parent in job.get("parents", ())
-            ):
-                self.jobs[job["name"]] = job
-        self.dirty = self.dirty or bool(self.pending)
-        self.pending.clear()
+    def _load_jobs(self) -> None:
+        """
+        Load the jobs of the former leader, and new ones.
+
+        New jobs were only saved until now. One with missing parents stays saved until they exist.
+        """
+        self.dirty = self.dirty or bool(self.unloaded or self.pending)
+        self.jobs.update(self.unloaded)
+        self.unloaded = {}
+        while names := [name for name in self.pending if self._has_parents(self.pending[name])]:
+            for name in names:
+                self.jobs[name] = self.pending.pop(name)
+
+    def _has_parents(self, job: Job) -> bool:
+        return all(parent in self.jobs for parent in job.get("parents", ()))
+
+    def _has_cycle(self) -> bool:
+        """Return whether new jobs are their own ancestors, which ends Chronos for good."""
+        for name in self.pending:
+            ancestors, names = set(), [name]
+            while names:
+                job = self.pending.get(names.pop(), {})
+                parents = set(job.get("parents", ())) - ancestors
+                ancestors |= parents
+                names += parents
+            if name in ancestors:
+                return True
+        return False
 
     def _run_if_due(self, job: Job, schedule: Schedule, now: datetime) -> None:
         start = schedule.start or now
         if start > now:
             return
+        if self.new:
+            # The schedule moves when the run is launched.
+            if not self.is_queued(job["name"]):
+                self.enqueue(job, start)
+            return
         if schedule.start is None:
             schedule = schedule._replace(start=now)
-        missed = max(1, schedule.missed(now))
-        # For all missed runs Chronos starts one. Chronos 3 counts one, Chronos 2 all of them.
-        next_schedule = schedule.skipped(missed)
-        if self.new and schedule.repeat > 0:
-            next_schedule = next_schedule._replace(repeat=schedule.repeat - 1)
-        job["schedule"], self.dirty = next_schedule.text, True
+        # For all missed runs Chronos starts one, and Chronos 2 counts all of them.
+        job["schedule"] = schedule.skipped(max(1, schedule.missed(now))).text
+        self.dirty = True
         self.enqueue(job, start)
+
+    def _count_run(self, job: Job) -> None:
+        """Move the schedule of a job that is launched, as Chronos 3 does also for manual runs."""
+        schedule, now = self.schedule(job), self.now()
+        if not self.new or not schedule or schedule.repeat == 0:
+            return
+        schedule = schedule._replace(start=schedule.start or now)
+        next_schedule = schedule.skipped(schedule.missed_by_division(now))
+        job["schedule"] = next_schedule._replace(repeat=max(-1, schedule.repeat - 1)).text
 
     def settle(self, job: Job) -> None:
         """
@@ -130,13 +165,6 @@ class Runs(Framework):
         if missed:
             job["schedule"] = schedule.skipped(missed).text
 
-    def advance_by_hand(self, job: Job) -> None:
-        """Count a manual run as one of the schedule, as Chronos 3 does."""
-        schedule = self.schedule(job)
-        if self.new and schedule and schedule.repeat:
-            schedule = schedule._replace(start=schedule.start or self.now())
-            job["schedule"] = schedule.skipped(1).text
-
     def enqueue(
         self, job: Job, due: datetime, arguments: str = "", attempt: int = 0, delay: float = 0.0
     ) -> None:
@@ -152,6 +180,10 @@ class Runs(Framework):
         """Return the runs of a job that have a task."""
         return [run for run in self.runs.values() if run.job == name and run.launched]
 
+    def is_queued(self, name: str) -> bool:
+        """Return whether a run of a job waits for resources."""
+        return any(run.job == name and not run.launched for run in self.runs.values())
+
     def state(self, name: str) -> str:
         """Return the state of a job: ``idle``, ``queued`` or for example ``1 running``."""
         running = len(self.running(name))
@@ -163,7 +195,7 @@ class Runs(Framework):
         for run in [run for run in self.runs.values() if run.job == name]:
             if run.launched:
                 self.kill_task(run.id)
-            else:
+            elif not self.new:
                 del self.runs[run.id]
         self.dirty = True
 
@@ -190,6 +222,8 @@ class Runs(Framework):
             if isinstance(fits, str):
                 continue
             run.launched, run.begun, self.dirty = True, self.now().timestamp(), True
+            if not run.attempt:
+                self._count_run(job)
             self.launch(_task(run, job, agent, fits[0].resources))
             return
 
@@ -206,7 +240,8 @@ class Runs(Framework):
             if not run or not job:
                 return
             self.dirty = True
-            self._disable_if_used_up(job)
+            if not self.new or status["state"] == "TASK_FINISHED":
+                self._disable_if_used_up(job)
             if status["state"] == "TASK_FINISHED":
                 self.times.setdefault(job["name"], []).append(self.now().timestamp() - run.begun)
                 self.succeeded(job)
@@ -300,7 +335,7 @@ def _container(container: dict[str, Any]) -> dict[str, Any]:
         {
             "host_path": volume["hostPath"],
             "container_path": volume["containerPath"],
-            "mode": volume["mode"],
+            "mode": volume.get("mode", "RO"),
         }
         for volume in container["volumes"]
         if "hostPath" in volume

@@ -9,13 +9,14 @@ import zoneinfo
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import NamedTuple
 
-# Unanchored, as Chronos searches for it.
 FORM = re.compile(r"R([0-9]*)/(.*)/(P.*)")
 UNITS = ("years", "months", "weeks", "days", "hours", "minutes", "seconds")
 PERIOD = re.compile(
-    r"P(?:(?P<years>\d+)Y)?(?:(?P<months>\d+)M)?(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
-    r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?"
+    r"P(?:(?P<years>-?\d+)Y)?(?:(?P<months>-?\d+)M)?(?:(?P<weeks>-?\d+)W)?(?:(?P<days>-?\d+)D)?"
+    r"(?:T(?=.)(?:(?P<hours>-?\d+)H)?(?:(?P<minutes>-?\d+)M)?"
+    r"(?:(?P<seconds>-?\d+(?:\.\d+)?)S)?)?"
 )
+MAX_INTEGER = 2**31 - 1
 
 
 class Schedule(NamedTuple):
@@ -59,6 +60,18 @@ class Schedule(NamedTuple):
             times += 1
         return times
 
+    def missed_by_division(self, now: datetime) -> int:
+        """
+        Return how many runs were due before a time, as Chronos 3 counts them.
+
+        It divides by the length of the coming period, so months are counted imprecisely.
+        """
+        begin, now = (self.start or now).astimezone(UTC), now.astimezone(UTC)
+        length = (self.after(1).astimezone(UTC) - begin).total_seconds()
+        if begin > now or length <= 0:
+            return 0
+        return int((now - begin).total_seconds() / length) + 1
+
     def skipped(self, times: int) -> Schedule:
         """Return the schedule after so many runs."""
         return Schedule(
@@ -81,15 +94,16 @@ def parse(text: str, zone_name: str) -> Schedule | None:
 
     A zone replaces the offset in the text; the local time stays.
     """
-    match = FORM.search(text)
+    match = FORM.fullmatch(text)
     period = PERIOD.fullmatch(match[3]) if match else None
-    if not match or not period or not any(period.groups()):
+    if not match or not period or int(match[1] or 0) > MAX_INTEGER:
+        return None
+    if any(abs(float(number or 0)) > MAX_INTEGER for number in period.groups()):
         return None
     start = None
     if match[2]:
-        try:
-            start = datetime.fromisoformat(match[2])
-        except ValueError:
+        start = _parse_start(match[2])
+        if start is None:
             return None
         if zone_name:
             start = start.replace(tzinfo=zone(zone_name))
@@ -98,6 +112,23 @@ def parse(text: str, zone_name: str) -> Schedule | None:
     return Schedule(
         int(match[1]) if match[1] else -1, start, {unit: float(period[unit] or 0) for unit in UNITS}
     )
+
+
+def _parse_start(text: str) -> datetime | None:
+    """Parse a time as Joda does, which also takes a year, an ordinal date, or a time of day."""
+    if re.match(r"\d{8}", text) or not re.fullmatch(r"[-0-9TW:.,+Zz]*", text):
+        return None
+    if text.startswith("T"):
+        text = f"1970-01-01{text}"
+    elif re.fullmatch(r"\d{4}", text):
+        text += "-01-01"
+    try:
+        ordinal = re.fullmatch(r"(\d{4}-\d{3})(T.*)?", text)
+        if ordinal:
+            text = f"{datetime.strptime(ordinal[1], '%Y-%j').date()}{ordinal[2] or ''}"
+        return datetime.fromisoformat(text.replace("z", "Z"))
+    except ValueError:
+        return None
 
 
 def stamp(moment: datetime) -> str:

@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import json
 import os
+import re
 import socket
 import sys
 import threading
@@ -16,10 +17,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from kazoo.exceptions import KazooException
-from werkzeug.exceptions import MethodNotAllowed, NotFound
+from werkzeug.exceptions import (
+    HTTPException,
+    MethodNotAllowed,
+    NotAcceptable,
+    NotFound,
+    UnsupportedMediaType,
+)
 
 from ..marathon.agents import Agents, Direct
-from ..marathon.errors import page
 from ..marathon.server import Asked
 from ..wire.election import MemoryRoom, ZooKeeperUrl
 from ..wire.framework import native_library, serve
@@ -33,15 +39,32 @@ from .jobs import (
     Failure,
     Job,
     Null,
+    Unreadable,
     fields,
     listed,
+    parse_body,
     read,
     required,
     valid_name,
 )
+from .pages import CONTENT_TYPE, error_page
 from .runs import Run, Runs
 from .schedule import parse as parse_schedule
+from .schedule import stamp
 
+PROXY_ERROR = "Error proxying request to leader (maybe the leadership just changed?)"
+OLDEST_START = datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)
+TASK_ID = re.compile(r"ct:\d+:\d+:[^:]*:.*")
+# The paths of Chronos 3 below its prefix, and their methods.
+ALLOWED_METHODS = (
+    (r"|graph", ()),
+    (r"jobs(/summary|/search)?|leader|job/stat/[^/]+", ("HEAD", "GET")),
+    (r"stats/[^/]+|graph/(dot|csv)", ("HEAD", "GET")),
+    (r"iso8601|dependency|job/[^/]+/task/[^/]+/progress", ("POST",)),
+    (r"job/success/[^/]+", ("PUT",)),
+    (r"task/kill/[^/]+", ("DELETE",)),
+    (r"job/[^/]+", ("HEAD", "GET", "DELETE", "PUT")),
+)
 PERCENTILES = {
     "median": 0.5,
     "75thPercentile": 0.75,
@@ -88,13 +111,15 @@ def api(
                 raise without
             try:
                 with self.lock:
+                    if self.new:
+                        self.negotiate(request, path)
                     content = function(self, request, **captured)
                     if self.dirty:
                         self.dirty = False
                         self.save()
-                return answer(content, 204) if content is None else content
+                return self.response(content)
             except Failure as failure:
-                return failure.response(self.version)
+                return failure.response(self.version, request.path)
 
         return route(f"/api/{path}", *methods)(answered)
 
@@ -179,9 +204,8 @@ class Chronos(Runs):
             self._keep_id(self.framework_id)
 
     def _keep_id(self, framework_id: str | None) -> None:
-        state = {
-            name: getattr(self, name) for name in ("jobs", "pending", "done", "times", "number")
-        }
+        state = {name: getattr(self, name) for name in ("pending", "done", "times", "number")}
+        state["jobs"] = {**self.unloaded, **self.jobs}
         runs = [dataclasses.asdict(run) for run in self.runs.values()]
         self.group.store(
             zlib.compress(
@@ -199,6 +223,9 @@ class Chronos(Runs):
             self.runs = {run.id: run for run in runs}
             for name, value in state.items():
                 setattr(self, name, value)
+            if self.new:
+                # The main loop of a new leader sleeps before it loads anything.
+                self.unloaded, self.jobs = self.jobs, {}
             return framework_id
         return ""
 
@@ -207,15 +234,59 @@ class Chronos(Runs):
             if self.leading:
                 super()._accepted(reply)
 
+    # --- HTTP ---
+
+    def negotiate(self, request: Request, path: str) -> None:
+        """Refuse a request whose Accept or Content-Type does not match. Only Chronos 3 does."""
+        content_type = "text/plain" if path.startswith("graph/") else "application/json"
+        accepted = request.accept_mimetypes
+        if accepted and not accepted.best_match([content_type]):
+            raise NotAcceptable
+        if request.method == "POST" and request.mimetype != "application/json":
+            raise UnsupportedMediaType
+
+    def response(self, content: Any) -> Response:
+        """Return the response with a content; None is 204."""
+        if isinstance(content, Response):
+            return content
+        response = answer(content, 204 if content is None else 200)
+        if self.new and content is None:
+            response.headers["Content-Type"] = "application/json"
+        elif self.new and isinstance(content, str):
+            response.headers["Content-Type"] = "text/plain"
+        return response
+
+    def error(self, request: Request, error: HTTPException) -> Response:
+        """Answer a request without a route: below the prefix without a body, else with a page."""
+        if not self.new:
+            return super().error(request, error)
+        path = request.path.removeprefix(self.prefix)
+        if path == request.path:
+            if error.code == 405:
+                reason = f"HTTP method {request.method} is not supported by this URL"
+                return error_page(request.path, 405, reason)
+            return error_page(request.path, 404, "Not Found")
+        if error.code in (406, 415):
+            return answer(None, error.code)
+        for pattern, allowed in ALLOWED_METHODS:
+            if re.fullmatch(pattern, path.removesuffix("/")):
+                if request.method in allowed:
+                    break
+                return answer(None, 405, Allow=",".join((*allowed, "OPTIONS")))
+        return answer(None, 404)
+
     def rewrite(self, path: str) -> str:
         """Accept the API only below the prefix of this version."""
-        return path.replace(self.prefix, "/api/", 1) if path.startswith(self.prefix) else path
+        if path.startswith(self.prefix):
+            return path.replace(self.prefix, "/api/", 1)
+        # Only the API accepts a trailing slash.
+        return "" if self.new and path.endswith("/") and path != "/" else path
 
     def forestall(self, request: Request) -> Response | None:
         """
         Check the credentials, and forward the request to the leader.
 
-        As Chronos, this drops the body of the leader's errors, but not its Content-Length.
+        As Chronos, this drops the body of the leader's errors. Of a page it keeps the length.
         """
         self.requests.append(
             Asked(
@@ -228,31 +299,30 @@ class Chronos(Runs):
         del self.requests[:-1000]
         credentials, login = str(self.options["http_credentials"] or ""), request.authorization
         if credentials and (login is None or f"{login.username}:{login.password}" != credentials):
-            response = page("Unauthorized", 401)
-            response.headers["WWW-Authenticate"] = 'Basic realm="Mesosphere"'
+            response = error_page(request.path, 401, "Unauthorized")
+            response.headers["WWW-Authenticate"] = 'basic realm="Mesosphere"'
             return response
         if self.leading:
             return None
         try:
-            if self.leader in (None, self.address):
+            if self.leader in (None, self.address) or request.method == "PATCH":
                 raise OSError("no leader")
             response = self.forward(request)
         except OSError:
-            return answer(
-                "Error proxying request to leader (maybe the leadership just changed?)", 500
-            )
+            return error_page(request.path, 500, PROXY_ERROR)
         if response.status_code >= 400:
-            content_length = str(len(response.data))
+            is_page = response.content_type == CONTENT_TYPE or not self.new
+            content_length = str(len(response.data)) if is_page else "0"
             response.data = b""
             response.headers["Content-Length"] = content_length
         return response
 
     # --- API ---
 
-    @route("/ping")
+    @route("/ping", "GET")
     def ping(self, _request: Request) -> Any:
         """Answer that the leader is alive."""
-        return "pong"
+        return Response("pong\n", content_type="text/plain;charset=iso-8859-1")
 
     @route("/metrics", "GET")
     def get_metrics(self, _request: Request) -> Any:
@@ -283,6 +353,9 @@ class Chronos(Runs):
     @api("jobs/summary", "GET", since="3.0")
     def get_summary(self, _request: Request) -> Any:
         """Return a summary of each job."""
+        invalid_time = self._invalid_time()
+        if invalid_time:
+            raise Failure(400, f'Invalid format: "{invalid_time}"')
         summaries = [
             {
                 "name": job["name"],
@@ -296,6 +369,16 @@ class Chronos(Runs):
         ]
         return {"jobs": summaries}
 
+    def _invalid_time(self) -> str | None:
+        """Return the first time that is not one. Chronos parses them only if a job has both."""
+        for job in self._all():
+            times = (job["lastSuccess"], job["lastError"])
+            if all(times):
+                for time in times:
+                    if not time[:1].isdigit():
+                        return time
+        return None
+
     def _status(self, job: Job) -> str:
         if not job["lastSuccess"] and not job["lastError"]:
             return "fresh"
@@ -306,18 +389,19 @@ class Chronos(Runs):
         """Return the jobs whose name or command contains a text; ``limit`` defaults to ten."""
         texts = {key: request.args.get(key, "").lower() for key in ("name", "command", "any")}
 
-        def fits(job: Job) -> bool:
+        def matches(job: Job) -> bool:
             name, command = job["name"].lower(), job["command"].lower()
-            return (
-                texts["name"] in name
-                and texts["command"] in command
-                and any(texts["any"] in text for text in (name, command))
-            )
+            if texts["name"] in name and texts["command"] in command:
+                return True
+            # "any" only adds jobs that the other two have ruled out.
+            return bool(texts["any"]) and any(texts["any"] in text for text in (name, command))
 
-        offset, limit = (
-            int(request.args.get(key, default)) for key, default in (("offset", 0), ("limit", 10))
-        )
-        return [job for job in self._all() if fits(job)][offset : offset + limit]
+        try:
+            offset = int(request.args.get("offset", 0))
+            limit = int(request.args.get("limit", 10))
+        except ValueError:
+            raise NotFound from None
+        return [job for job in self._all() if matches(job)][offset : offset + max(0, limit)]
 
     def _job(self, name: str, mute: bool = False, kind: str = "Job") -> Job:
         required(name in self.jobs, f"{kind} '{name}' not found", mute)
@@ -333,17 +417,15 @@ class Chronos(Runs):
         """Create or replace a job with a schedule."""
         job = self._read(request)
         if "parents" in job:
-            raise Failure(
-                500,
-                "DependencyBasedJob cannot be cast to ScheduleBasedJob",
-                "java.lang.ClassCastException",
-                mute=True,
-            )
-        if not job["schedule"]:
+            raise Unreadable("java.lang.IllegalArgumentException: java.lang.ClassCastException")
+        if job["schedule"] is None or not (job["schedule"] or self.new):
             job["schedule"] = (
                 f"R1/{self.now():%Y-%m-%dT%H:%M:%S.000Z}/PT24H" if self.new else "R1//PT24H"
             )
         self._check_new(job)
+        if job["name"] not in self.jobs and job.get("fetch") and job["uris"]:
+            text = f"Tried to add both uri (deprecated) and fetch parameters on {job['name']}"
+            raise Failure(400, text, kind="", mute=True)
         self._check_schedule(job)
         self._put(job)
 
@@ -352,29 +434,23 @@ class Chronos(Runs):
         """Create or replace a job that runs after others."""
         job = self._read(request)
         if "parents" not in job:
-            raise Failure(
-                500,
-                "ScheduleBasedJob cannot be cast to DependencyBasedJob",
-                "java.lang.ClassCastException",
-                mute=True,
-            )
+            raise Unreadable("java.lang.IllegalArgumentException: argument type mismatch")
         self._check_new(job)
         is_new, name = job["name"] not in self.jobs, job["name"]
         if not job["parents"]:
-            raise Failure(
-                500 if is_new else 400,
-                f"Error, parent does not exist for {name}",
-                "java.lang.Exception",
-                mute=is_new,
-            )
+            text = "Error, parent does not exist"
+            required(is_new, text)
+            raise Failure(500, text, "java.lang.Exception", mute=True)
         unknown = [
             parent for parent in job["parents"] if parent not in self.jobs and parent != name
         ]
         if unknown and not self.new:
             required(False, f"Job '{name}' does not have all parents defined!")
         if unknown and not is_new:
-            raise Failure(500, "no such vertex in graph")
-        if name in self._ancestors(job):
+            required(False, f"JobSchedule {name} does not have all parents defined!")
+        if name in job["parents"] and not is_new:
+            raise Failure(400, "loops not allowed")
+        if name in self._ancestors(job) and not (self.new and is_new):
             raise Failure(
                 500,
                 "",
@@ -395,7 +471,8 @@ class Chronos(Runs):
 
     def _read(self, request: Request) -> Job:
         try:
-            return read(json.loads(request.get_data()), self.version, self.options)
+            body = parse_body(request.get_data(as_text=True))
+            return read(body, self.version, self.options)
         except (ValueError, AttributeError, TypeError, KeyError) as error:
             raise Null from error
 
@@ -404,8 +481,6 @@ class Chronos(Runs):
             return
         pattern = valid_name(job["name"], self.version)
         required(pattern is None, f"the job's name is invalid. Allowed names: '{pattern}'")
-        if job.get("fetch") and job["uris"]:
-            raise Failure(400, "Use either uris or fetch, but not both", kind="", mute=True)
 
     def _check_schedule(self, job: Job) -> None:
         schedule = parse_schedule(job["schedule"], job["scheduleTimeZone"])
@@ -413,15 +488,14 @@ class Chronos(Runs):
             raise Failure(
                 400, f"Cannot parse schedule '{job['schedule']}' (wtf bro)", kind="", mute=True
             )
-        oldest = (
-            self.now() - timedelta(days=365)
-            if self.version == "3.0.0"
-            else datetime(1970, 1, 1, tzinfo=UTC)
-        )
-        if self.new and schedule.start and schedule.start < oldest:
-            raise Failure(
-                400, f"Start date of schedule '{job['schedule']}' is too far in the past", kind=""
-            )
+        if not self.new or not schedule.start or job["name"] in self.jobs:
+            return
+        if self.version == "3.0.0" and schedule.start < self.now() - timedelta(days=365):
+            text = f"Start date of schedule '{job['schedule']}' is too far in the past"
+            raise Failure(400, text, kind="")
+        if schedule.start < OLDEST_START:
+            start = stamp(schedule.start)
+            raise Failure(400, f"Scheduled start date '{start}' is before 1970!", kind="")
 
     def _ancestors(self, job: Job) -> set[str]:
         ancestors: set[str] = set()
@@ -446,7 +520,7 @@ class Chronos(Runs):
     @api("job/<name>", "DELETE")
     def delete_job(self, _request: Request, name: str) -> Any:
         """Delete a job, kill its tasks, and change the jobs that depend on it."""
-        job = self._job(name)
+        job = self._job(name, kind="JobSchedule" if self.new else "Job")
         self.kill(name)
         del self.jobs[name]
         self.pending.pop(name, None)
@@ -470,7 +544,8 @@ class Chronos(Runs):
         """Run a job now."""
         job = self._job(name)
         arguments = request.args.get("arguments", "").replace(";", "")
-        self.advance_by_hand(job)
+        if self.new and (job["disabled"] or self.is_queued(name)):
+            return  # Answered with 204 all the same.
         self.enqueue(job, self.now(), arguments if release(self.version) >= release("2.5") else "")
         self.offered()
 
@@ -480,7 +555,9 @@ class Chronos(Runs):
         if name in self.jobs:
             self.succeeded(self.jobs[name])
             self.dirty = True
-        return answer(f'"marked job {name} as successful: {str(name in self.jobs).lower()}"', 200)
+        text = f"marked job {name} as successful: {str(name in self.jobs).lower()}"
+        # Chronos 3 sends bare text under the type of JSON.
+        return Response(text, content_type="application/json") if self.new else answer(f'"{text}"')
 
     @api("task/kill/<name>", "DELETE")
     def kill_tasks(self, _request: Request, name: str) -> Any:
@@ -490,7 +567,7 @@ class Chronos(Runs):
         self._job(name, kind="JobSchedule")
         self.kill(name)
 
-    @api("task/<path:id>", "PUT", until="3.0", without=MethodNotAllowed)
+    @api("task/<path:id>", "PUT", until="3.0")
     def end_task(self, request: Request, id: str) -> Any:
         """Record how the task of an asynchronous job ended."""
         status = json.loads(request.get_data())["statusCode"]
@@ -498,7 +575,7 @@ class Chronos(Runs):
             {"task_id": {"value": id}, "state": "TASK_FAILED" if status else "TASK_FINISHED"}
         )
 
-    @api("task/all", "DELETE", until="3.0", without=MethodNotAllowed)
+    @api("task/all", "DELETE", until="3.0")
     def kill_all(self, _request: Request) -> Any:
         """Kill all tasks."""
         for name in self.jobs:
@@ -507,24 +584,27 @@ class Chronos(Runs):
     @api("job/<name>/task/<path:id>/progress", "POST")
     def progress(self, _request: Request, name: str, id: str) -> Any:
         """Accept the progress of a task, which only Cassandra would store."""
-        required(name in self.jobs and id, f"Job '{name}' not found")
+        job = self._job(name, kind="JobSchedule" if self.new else "Job")
+        required(TASK_ID.fullmatch(id), f"Invalid task id format {id}")
+        text = f"JobSchedule '{name}' is not enabled to track data"
+        required(job["dataProcessingJobType"], text)
 
     @api("job/stat/<name>", "GET")
     def job_stat(self, _request: Request, name: str) -> Any:
         """Return the durations of a job. The history is empty, since it needs Cassandra."""
         self._job(name)
-        times = self.times.get(name, [])
+        times = [1000 * seconds for seconds in self.times.get(name, [])]
         durations = {label: self._percentile(times, label) for label in (*PERCENTILES, "mean")}
         return {"histogram": {**durations, "count": len(times)}, "taskStatHistory": []}
 
     @api("stats/<label>", "GET")
     def stats(self, _request: Request, label: str) -> Any:
         """Return the durations of jobs, the longest first."""
-        required(label in (*PERCENTILES, "mean"), f"unknown statistic {label}")
+        if label not in (*PERCENTILES, "mean", "count"):
+            return []
         entries = [
-            {"jobNameLabel": name, "time": self._percentile(times, label)}
-            for name, times in self.times.items()
-            if name in self.jobs
+            {"jobNameLabel": name, "time": self._percentile(self.times.get(name, []), label)}
+            for name in self.jobs
         ]
         return sorted(entries, key=lambda entry: -entry["time"])
 
@@ -533,23 +613,36 @@ class Chronos(Runs):
             return 0.0
         if label == "mean":
             return sum(times) / len(times)
+        if label == "count":
+            return float(len(times))
         return sorted(times)[min(len(times) - 1, int(PERCENTILES[label] * len(times)))]
 
     @api("graph/dot", "GET")
     def dot(self, _request: Request) -> Any:
         """Return the dependencies, for Graphviz."""
-        links = [
-            f'  "{parent}" -> "{job["name"]}";'
-            for job in self._all()
+        if not self.new:
+            links = [
+                f'  "{parent}" -> "{job["name"]}";'
+                for job in self._all()
+                for parent in job.get("parents", ())
+            ]
+            nodes = [f'  "{job["name"]}";' for job in self._all()]
+            return "\n".join(["digraph G {", *nodes, *links, "}", ""])
+        numbers = {name: number for number, name in enumerate(self.jobs, 1)}
+        edges = sorted(
+            (numbers[parent], numbers[name])
+            for name, job in self.jobs.items()
             for parent in job.get("parents", ())
-        ]
-        return "\n".join(
-            ["digraph G {", *(f'  "{job["name"]}";' for job in self._all()), *links, "}", ""]
         )
+        nodes = [f'  {number} [ label="{name}" ];' for name, number in numbers.items()]
+        links = [f"  {parent} -> {child};" for parent, child in edges]
+        return "\n".join(["digraph G {", *nodes, *links, "}", ""])
 
     @api("graph/csv", "GET")
     def csv(self, _request: Request) -> Any:
         """Return jobs and dependencies, a line each."""
+        if self._invalid_time():
+            return answer(None, 500)
         nodes = [
             f"node,{job['name']},{self._status(job)},{self.state(job['name'])}"
             for job in self._all()
@@ -559,7 +652,7 @@ class Chronos(Runs):
             for job in self._all()
             for parent in job.get("parents", ())
         ]
-        return "\n".join([*nodes, *links, ""])
+        return "".join(f"{line}\n" for line in (*nodes, *links))
 
 
 def main(version: str) -> int:
