@@ -5,7 +5,7 @@ order, unless its kind is in LEFT_OUT.
 Compared are status, the headers Content-Type, Allow and WWW-Authenticate, JSON with all types, text,
 and the first line of an error. What only Java decides is not: stack traces, hash codes, the
 explanation of a NullPointerException, and the position in a JsonParseException. The order of lists
-is that of a hash. Times are compared as times: "" or not.
+is that of a hash. Times are compared as times: "" or not, and those of launches without seconds.
 """
 
 import collections
@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from mesos_world import until
 
 from lab.fakes.chronos.server import Chronos
 from lab.fakes.marathon.agents import Agents, agent
@@ -31,28 +32,30 @@ CREDENTIALS = ("--http_credentials", "admin:s3cret")
 # Requests that were sent before the main loop of Chronos ran again.
 AT_ONCE = re.compile(
     r"write-create-get-at-once|write-child-at-once|.*pending-2|paths-jobs-after|noleader-.*-18"
+    r"|run-summary-at-once"
 )
 # Recordings that are not replayed: a pattern for their names by kind, and the reasons.
 LEFT_OUT = {
     "web": r".*-root(-good)?|read-logging|.*-metrics(-good)?|read-options-.*|.*-wadl|read-jobs-gzip",
     "encoded": r"paths-job-slash-in-name|paths-double-slash|read-head-ping",
     "order": r"read-search-(limit|offset)|fields-schedule-forms-summary",
-    "runs": r"run-summary-.*|run-csv-.*|run-later-.*|run-stats?(-.*)?|run-(child|jobs)-end"
-    r"|run-.*-get|run-(long-running|after-kill|dot-end)|again-(concurrent|single)-get",
-    "states": r"follower-csv|follower-jobs-end",
+    "runs": r"run-(summary|csv)-12s|run-summary-update-running|run-stat|run-stats-(99|median|mean)"
+    r"|again-(concurrent|single)-get",
+    "states": r"follower-csv|follower-jobs-end|run-jobs-end",
 }
 REASONS = {
     "web": "web pages, metrics of the JVM, and what fails without JAXB: no module asks for them",
     "encoded": "what the HTTP server of the fake does by itself: decoded paths, and HEAD",
     "order": "an extract of a list in the order of a hash",
-    "runs": "depend on the second in which Mesos offered resources; test_chronos_states.py covers "
-    "how runs change a job",
+    "runs": "durations, and runs that wait for an offer while others have had one",
     "states": "depend on runs that had not been offered resources",
 }
 JAVA_DETAILS = re.compile(
     r"(java\.lang\.NullPointerException|JsonParseException|ClassCastException).*"
 )
 TIMES = ("lastSuccess", "lastError")
+# The second in which a job was launched, or created without a schedule.
+LAUNCH_TIME = re.compile(r"18:19:\d\d\.\d{3}Z")
 SCHEDULE = "R/2030-01-01T00:00:00Z/PT24H"
 
 
@@ -109,16 +112,50 @@ def one(running) -> Scene:
 
 
 def run(running) -> Scene:
-    """A server with the time of the recordings."""
+    """A server with the time of the recordings. Mesos offers resources in certain seconds."""
     scene = Scene(running)
-    begin = datetime(2026, 11, 28, 18, 19, 24, tzinfo=UTC)
-    scene.server.advance((begin - scene.server.now()).total_seconds())
+    server, agents = scene.server, scene.agents
+    # Commands that the agents of the fake do not run.
+    outcomes = {"r8": "TASK_FAILED", "r12": "TASK_FINISHED"}
+
+    def set_clock(time: str) -> None:
+        moment = datetime.fromisoformat(f"2026-11-28T{time}+00:00")
+        server.advance((moment - server.now()).total_seconds())
+
+    def is_idle() -> bool:
+        runs = list(server.runs.values())
+        for job_run in runs:
+            if job_run.id in agents.tasks and job_run.job in outcomes:
+                agents.end(job_run.id, outcomes[job_run.job], "")
+        return all(job_run.job in ("r13", "r14") for job_run in runs)
+
+    def launch(*times: str) -> None:
+        agents.agents = [agent("127.0.0.10")]
+        for time in times:
+            set_clock(time)
+            until(is_idle)
+
+    def offer_nothing() -> None:
+        until(lambda: not any(job_run.job == "r13" for job_run in server.runs.values()))
+        agents.agents = [agent("127.0.0.10", {}, cpus=0.0)]
+        until(lambda: server.agents[0]["free"]["*"]["cpus"] == 0)
+
+    scene.before = {
+        "run-child": lambda: set_clock("18:19:27"),
+        "run-summary-12s": lambda: launch("18:19:28"),
+        "run-summary-35s": lambda: launch("18:19:38", "18:19:48", "18:20:01"),
+        "run-after-kill": offer_nothing,
+        "run-summary-end": lambda: set_clock("18:20:09"),
+    }
+    set_clock("18:19:24")
     return scene
 
 
 def fields(running) -> Scene:
     """A server that launches the only job whose start is in the past."""
-    scene = run(running)
+    scene = Scene(running)
+    moment = datetime(2026, 11, 28, 18, 19, tzinfo=UTC)
+    scene.server.advance((moment - scene.server.now()).total_seconds())
     scene.agents.hold = True
     scene.agents.agents = [agent("127.0.0.10")]
     return scene
@@ -285,7 +322,9 @@ def _firm(path: str, value):
     """Return what must be equal of a value."""
     if path.endswith(TIMES) and value[:2] == "20":
         return "a time"
-    return JAVA_DETAILS.sub(r"\1", value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return LAUNCH_TIME.sub("18:19", JAVA_DETAILS.sub(r"\1", value))
 
 
 # --- tests ---
