@@ -19,6 +19,7 @@ reload.
 
 import concurrent.futures
 import hashlib
+import html
 import http.client
 import importlib
 import json
@@ -247,11 +248,12 @@ class Response(NamedTuple):
         """
         Return the body in one line.
 
-        That is the title of an HTML page, the message of a JSON error, or the first line.
+        That is the title or the reason in an HTML page, the message of a JSON error, or the first
+        line.
         """
         text = self.text()
         if text.lstrip().startswith("<"):
-            text = _html_title(text)
+            text = _html_summary(text)
         elif "message" in self._error_content():
             text = str(self._error_content()["message"])
         reason_phrase = http.client.responses.get(self.status, "no explanation")
@@ -263,10 +265,15 @@ class Response(NamedTuple):
         return content if isinstance(content, dict) else {}
 
 
-def _html_title(page):
+def _html_summary(page):
     title = re.search("<title>(.*?)</title>", page, re.IGNORECASE | re.DOTALL)
-    without_tags = re.sub("<[^>]*>", " ", title[1] if title else page)
-    return " ".join(without_tags.split())
+    text = title[1] if title else page
+    # Jetty's title may be just "Error 500": then the reason is the first line of <pre>.
+    if re.fullmatch(r"\s*Error \d+\s*", text):
+        reason = re.search(r"<pre>\s*([^<\n]+)", page, re.IGNORECASE)
+        text = reason[1] if reason else text
+    without_tags = re.sub("<[^>]*>", " ", text)
+    return html.unescape(" ".join(without_tags.split()))
 
 
 def _describe_detail(detail):
