@@ -6,6 +6,7 @@ chronos, not a module itself: Salt's loader skips names that begin with ``_``. I
 the generation of the API.
 """
 
+import difflib
 import importlib
 import re
 import time
@@ -82,6 +83,14 @@ FETCH_DEFAULTS = {
     "extract": None,
     "output_file": "",
 }
+CONTAINER_TYPES = ("DOCKER", "MESOS")
+NETWORKS = ("BRIDGE", "HOST", "USER")
+VOLUME_MODES = ("RO", "RW")
+PROTOCOLS = ("IPv4", "IPv6")
+# How similar to a field, from 0 to 1, an unknown name must be to count as misspelt.
+MISSPELT_RATIO = 0.6
+MIN_ABBREVIATION = 3
+MAX_PORT = 65535
 CONTAINER_DEFAULTS = {
     "type": "DOCKER",
     "image": "",
@@ -149,10 +158,11 @@ def parse_schedule(argument, value):
 
 def validate(config, name=None):
     """
-    Return the fields of a job to send, without those that are null.
+    Return the fields of a job to send, without those that are null, and a list of warnings.
 
-    Chronos would take null for the text "null". Raises SaltInvocationError for unknown fields, and
-    for values that Chronos would drop or misunderstand.
+    Chronos would take null for the text "null". Fields that Chronos does not have are left out,
+    with a warning. Raises SaltInvocationError for misspelt fields, and for values that Chronos
+    would drop or misunderstand.
     """
     _arguments.require(
         isinstance(config, Mapping), "config", config, "a mapping of the job's fields"
@@ -162,37 +172,75 @@ def validate(config, name=None):
         raise SaltInvocationError(
             f"config: name is {fields['name']!r}, but the job is called {name!r}"
         )
-    _check_known_fields(fields)
+    warnings = []
+    fields = _without_unknown(fields, {*DEFAULTS, *COUNTERS, "name"}, "", warnings)
     fields.pop("name", None)
     variables = fields.get("environmentVariables")
     if isinstance(variables, Mapping):
         fields["environmentVariables"] = [
             {"name": key, "value": value} for key, value in variables.items()
         ]
+    for field, convert in _NESTED_FIELDS.items():
+        if field in fields:
+            fields[field] = convert(field, fields[field], warnings)
+    for field in fields:
+        if _FIELD_TYPES.get(field) in (_COUNT, _NUMBER):
+            fields[field] = _text_as_number(fields[field])
     _check_types(fields)
     _check_times(fields)
     _resolve_exclusive_fields(fields)
-    if "environmentVariables" in fields:
-        fields["environmentVariables"] = _variables_as_text(fields["environmentVariables"])
-    if "constraints" in fields:
-        fields["constraints"] = _constraints_as_text(fields["constraints"])
-    for field in ("fetch", "container"):
-        if field in fields:
-            fields[field] = _without_null(fields[field])
-    return fields
+    if fields.get("parents") and fields.pop("scheduleTimeZone", ""):
+        warnings.append("scheduleTimeZone: ignored, since a job with parents has no schedule")
+    return fields, warnings
 
 
-def _check_known_fields(fields):
-    allowed = {*DEFAULTS, *COUNTERS, "name"}
-    unknown = [str(field) for field in fields if field not in allowed]
-    if unknown:
-        raise SaltInvocationError(
-            f"config: {', '.join(unknown)}: no such field. A job has {', '.join(sorted(DEFAULTS))}"
-        )
+def _without_unknown(fields, known_names, path, warnings):
+    """
+    Return fields without those that Chronos does not have, and append warnings about these.
+
+    Raises SaltInvocationError for a name that looks like a misspelt field.
+    """
+    prefix = f"{path}." if path else ""
+    location = prefix or "config: "
+    supported = {}
+    for name, value in fields.items():
+        if name in known_names:
+            supported[name] = value
+            continue
+        similar_name = _similar_name(str(name), known_names)
+        if similar_name:
+            raise SaltInvocationError(
+                f"{location}{name}: there is no such field; is it {similar_name}?"
+            )
+        warnings.append(f"{prefix}{name}: ignored, since Chronos does not have this field")
+    return supported
+
+
+def _similar_name(name, known_names):
+    """Return the field of which a name is an abbreviation or another spelling, None without one."""
+    spelling = name.replace("_", "").replace("-", "").lower()
+    by_spelling = {known_name.lower(): known_name for known_name in sorted(known_names)}
+    for candidate in by_spelling:
+        if len(spelling) >= MIN_ABBREVIATION and candidate.startswith(spelling):
+            return by_spelling[candidate]
+    matches = difflib.get_close_matches(spelling, by_spelling, 1, MISSPELT_RATIO)
+    return by_spelling[matches[0]] if matches else None
+
+
+def _text_as_number(value):
+    """Return the number in a text, as Chronos reads it; any other value as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return int(value) if re.fullmatch(r"\d+", value, re.ASCII) else float(value)
+    except ValueError:
+        return value
 
 
 def _check_types(fields):
     for field, value in fields.items():
+        if field in _NESTED_FIELDS:
+            continue  # Checked when they were converted.
         is_valid, expected = _FIELD_TYPES.get(field, _TEXT)
         if not is_valid(value):
             quoted = _text.shorten(repr(value))
@@ -222,21 +270,6 @@ def _resolve_exclusive_fields(fields):
             del fields[field]
 
 
-def _without_null(value):
-    if isinstance(value, Mapping):
-        return {name: _without_null(item) for name, item in value.items() if item is not None}
-    if isinstance(value, list):
-        return [_without_null(item) for item in value if item is not None]
-    return value
-
-
-def _variables_as_text(variables):
-    return [
-        {"name": variable["name"], "value": _as_text(variable.get("value", ""))}
-        for variable in variables
-    ]
-
-
 def _constraints_as_text(constraints):
     return [[str(part) for part in constraint] for constraint in constraints]
 
@@ -257,13 +290,13 @@ def validate_all(jobs, current_jobs, generation, owner_name):
     fields_by_job, warnings, errors = {}, {}, []
     for name, config in jobs.items():
         try:
-            fields = validate(config, check_name(name))
+            fields, warnings[name] = validate(config, check_name(name))
             if owner_name and fields.setdefault("ownerName", owner_name) != owner_name:
                 raise SaltInvocationError(
                     f"ownerName: {fields['ownerName']!r} should be {owner_name!r}, "
                     "the argument owner_name"
                 )
-            warnings[name] = remove_unsupported_fields(fields, generation)
+            warnings[name] += remove_unsupported_fields(fields, generation)
             if name not in current_jobs:
                 check_new(name, fields, generation)
             fields_by_job[name] = fields
@@ -280,6 +313,15 @@ def remove_unsupported_fields(fields, generation):
     for name in ignored:
         del fields[name]
     return [f"{name}: ignored, since Chronos 3 does not have this field" for name in ignored]
+
+
+def counter_warnings(current, fields):
+    """Return warnings about declared counters, which are only sent for a new job."""
+    return [
+        f"{name}: ignored, since the job exists and Chronos counts its runs"
+        for name in COUNTERS
+        if name in fields and fields[name] != current.get(name)
+    ]
 
 
 def check_new(name, fields, generation):
@@ -314,7 +356,7 @@ def check_parents(name, parents, jobs):
         quoted = ", ".join(repr(parent) for parent in missing)
         raise _http_client.NotFound(
             f"parents: There is no job called {quoted}. "
-            f"Chronos 3 would accept {name!r} and silently drop it"
+            f"Chronos 3 would accept {name!r}, but hide it until they exist"
         )
     ancestors, queue = set(), list(parents)
     while queue:
@@ -436,7 +478,7 @@ def canonical(fields):
     if "constraints" in job:
         job["constraints"] = sorted(_constraints_as_text(job["constraints"]))
     if "environmentVariables" in job:
-        variables = _variables_as_text(job["environmentVariables"])
+        variables = job["environmentVariables"]
         job["environmentVariables"] = sorted(variables, key=lambda variable: variable["name"])
     if "container" in job:
         job["container"] = _canonical_container(job["container"])
@@ -464,10 +506,6 @@ def _canonical_network(network):
         for mapping in network.get("portMappings", [])
     ]
     return {"name": "", "labels": [], **network, "portMappings": port_mappings}
-
-
-def _as_text(value):
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 # --- differences ---
@@ -525,12 +563,25 @@ def _with_defaults(fields, current, replace):
         and name not in unused_fetch_fields
         and (name in current or name == "container")
     }
+    if fields.get("container"):
+        fields = {**fields, "container": {**CONTAINER_DEFAULTS, **fields["container"]}}
     return {**defaults, **fields}
 
 
+def _with_current_container(fields, current):
+    """Return fields whose container has what only that of the current job has."""
+    if not fields.get("container") or not (current or {}).get("container"):
+        return fields
+    return {**fields, "container": {**current["container"], **fields["container"]}}
+
+
 def diff(current, fields, match="equivalent"):
-    """Return how fields differ from a job on the server, as field to ``old`` and ``new``."""
-    new, old = canonical(fields), canonical(current or {})
+    """
+    Return how fields differ from a job on the server, as field to ``old`` and ``new``.
+
+    Neither omitted fields nor omitted members of the container differ.
+    """
+    new, old = canonical(_with_current_container(fields, current)), canonical(current or {})
     if current is None:
         return {name: {"old": None, "new": value} for name, value in new.items()}
     if "schedule" in new and "parents" in old:
@@ -590,8 +641,9 @@ def merge(current, fields, changes, replace, preserve_counters):
         base = {
             name: value
             for name, value in current.items()
-            if name in DEFAULTS and value not in (None, [], {})
+            if name not in COUNTERS and value not in (None, [], {})
         }
+        fields = _with_current_container(fields, current)
     if FETCH_FIELDS & set(fields):
         base.pop("uris", None)
         base.pop("fetch", None)
@@ -602,7 +654,7 @@ def merge(current, fields, changes, replace, preserve_counters):
     elif replace:
         base.update({name: current[name] for name in TIMING_FIELDS if name in current})
     without_counters = {name: value for name, value in fields.items() if name not in COUNTERS}
-    body = {"name": current["name"], **base, **without_counters}
+    body = {**base, "name": current["name"], **without_counters}
     for name in RESOURCES:
         if not body.get(name):
             body.pop(name, None)
@@ -676,53 +728,169 @@ def _is_parent_list(value):
     return is_text_list(value) and bool(value)
 
 
-def _is_variable(value):
-    if not isinstance(value, Mapping) or not set(value) <= {"name", "value"}:
-        return False
-    return is_text(value.get("name")) and isinstance(value.get("value", ""), (str, int, float))
+# --- what is in fields: converted, and checked where Chronos would fail or drop it ---
 
 
-def _is_constraint(value):
+def _invalid(path, expected, value=None):
+    """Return an error about a part of a field. A value that may be a secret is not passed."""
+    quoted = "its value" if value is None else _text.shorten(repr(value))
+    return SaltInvocationError(f"{path}: {quoted} should be {expected}")
+
+
+def _convert_text(path, value, _warnings):
+    """Return text; a whole number is accepted. YAML has already altered any other number."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not is_text(value):
+        raise _invalid(path, "text. Numbers and booleans need quotes")
+    return value
+
+
+def _convert_boolean(path, value, _warnings):
+    if not isinstance(value, bool):
+        raise _invalid(path, "true or false", value)
+    return value
+
+
+def _convert_port(path, value, _warnings):
+    port = _text_as_number(value)
+    if not is_count(port) or port > MAX_PORT:
+        raise _invalid(path, f"a port from 0 to {MAX_PORT}", value)
+    return port
+
+
+def _choice(*words):
+    """Return a converter of words whose case does not matter."""
+    by_lower_case = {word.lower(): word for word in words}
+
+    def convert(path, value, _warnings):
+        word = by_lower_case.get(str(value).lower())
+        if word is None:
+            raise _invalid(path, f"one of {', '.join(words)}", value)
+        return word
+
+    return convert
+
+
+def _list_of(convert_item):
+    """Return a converter of lists."""
+
+    def convert(path, value, warnings):
+        if not isinstance(value, list):
+            raise _invalid(path, "a list")
+        return [convert_item(f"{path}[{i}]", item, warnings) for i, item in enumerate(value)]
+
+    return convert
+
+
+def _mapping_of(required_names, **converters):
+    """Return a converter of mappings that leaves out members that are null or unknown."""
+
+    def convert(path, value, warnings):
+        if not isinstance(value, Mapping):
+            raise _invalid(path, f"a mapping with {', '.join(converters)}")
+        members = {name: item for name, item in value.items() if item is not None}
+        members = _without_unknown(members, set(converters), path, warnings)
+        for name in required_names:
+            if name not in members or members[name] == "":
+                raise _invalid(path, f"a mapping with {' and '.join(required_names)}")
+        return {
+            name: converters[name](f"{path}.{name}", item, warnings)
+            for name, item in members.items()
+        }
+
+    return convert
+
+
+def _convert_constraint(path, value, warnings):
     if not isinstance(value, list) or len(value) != 3:
-        return False
+        raise _invalid(path, "a list of attribute, operator and operand", value)
     attribute, operator, operand = value
-    if not is_text(attribute) or operator not in CONSTRAINT_OPERATORS:
-        return False
-    return isinstance(operand, (str, int, float))
+    if operator not in CONSTRAINT_OPERATORS:
+        operators = ", ".join(CONSTRAINT_OPERATORS)
+        raise _invalid(f"{path}[1]", f"one of Chronos' operators {operators}", operator)
+    return [
+        _convert_text(f"{path}[0]", attribute, warnings),
+        operator,
+        _convert_text(f"{path}[2]", operand, warnings),
+    ]
 
 
-def _is_fetch_entry(value):
-    if not isinstance(value, Mapping) or not set(value) <= set(FETCH_DEFAULTS):
-        return False
-    if not is_text(value.get("uri")) or not value["uri"]:
-        return False
-    flags = ("executable", "cache", "extract")
-    return all(isinstance(value.get(flag), (bool, type(None))) for flag in flags)
+def _convert_variable(path, value, warnings):
+    if isinstance(value, Mapping) and is_text(value.get("name")):
+        # Also a mapping of variables was converted to a list, so the index would not help.
+        path = f"environmentVariables.{value['name']}"
+    variable = _VARIABLE(path, value, warnings)
+    # Chronos rejects a variable without a value.
+    if isinstance(value, Mapping) and value.get("value", "") is None:
+        raise _invalid(path, "text; an empty one needs quotes")
+    return {"value": "", **variable}
 
 
-def _is_container(value):
+def _convert_container(path, value, warnings):
     if value == {}:
-        return True
-    if not isinstance(value, Mapping) or not set(value) <= set(CONTAINER_DEFAULTS):
-        return False
-    if not is_text(value.get("image")) or not value["image"]:
-        return False
-    texts = ("type", "network", "networkName")
-    if not all(isinstance(value.get(name), (str, type(None))) for name in texts):
-        return False
-    lists = ("volumes", "parameters", "networkInfos")
-    return all(value.get(name) is None or _is_mapping_list(value[name]) for name in lists)
+        return {}
+    return _CONTAINER(path, value, warnings)
 
 
-def _is_mapping(value):
-    return isinstance(value, Mapping)
+_VARIABLE = _mapping_of(("name",), name=_convert_text, value=_convert_text)
+_PARAMETERS = _list_of(_mapping_of(("key", "value"), key=_convert_text, value=_convert_text))
+_PORT_MAPPINGS = _list_of(
+    _mapping_of(
+        ("hostPort", "containerPort"),
+        hostPort=_convert_port,
+        containerPort=_convert_port,
+        protocol=_convert_text,
+    )
+)
+_CONTAINER = _mapping_of(
+    ("image",),
+    type=_choice(*CONTAINER_TYPES),
+    image=_convert_text,
+    network=_choice(*NETWORKS),
+    networkName=_convert_text,
+    networkInfos=_list_of(
+        _mapping_of(
+            ("name",),
+            name=_convert_text,
+            protocol=_choice(*PROTOCOLS),
+            labels=_PARAMETERS,
+            portMappings=_PORT_MAPPINGS,
+        )
+    ),
+    volumes=_list_of(
+        _mapping_of(
+            ("containerPath",),
+            hostPath=_convert_text,
+            containerPath=_convert_text,
+            mode=_choice(*VOLUME_MODES),
+            external=_mapping_of(
+                ("name", "provider"),
+                name=_convert_text,
+                provider=_convert_text,
+                options=_PARAMETERS,
+            ),
+        )
+    ),
+    parameters=_PARAMETERS,
+    forcePullImage=_convert_boolean,
+)
+_NESTED_FIELDS = {
+    "environmentVariables": _list_of(_convert_variable),
+    "constraints": _list_of(_convert_constraint),
+    "fetch": _list_of(
+        _mapping_of(
+            ("uri",),
+            uri=_convert_text,
+            executable=_convert_boolean,
+            cache=_convert_boolean,
+            extract=_convert_boolean,
+            output_file=_convert_text,
+        )
+    ),
+    "container": _convert_container,
+}
 
-
-def _is_list_of(is_valid):
-    return lambda value: isinstance(value, list) and all(map(is_valid, value))
-
-
-_is_mapping_list = _is_list_of(_is_mapping)
 
 # A function that checks the value, and what the value should be.
 _TEXT = (is_text, "text. Numbers and booleans need quotes")
@@ -730,7 +898,7 @@ _BOOLEAN = (_is_boolean, "true or false")
 _COUNT = (is_count, "a number of at least 0")
 _NUMBER = (is_number, "a number of at least 0")
 _TEXTS = (is_text_list, "a list of texts")
-# Fields that are not listed are text.
+# Fields that are neither listed nor in _NESTED_FIELDS are text.
 _FIELD_TYPES = {
     "shell": _BOOLEAN,
     "async": _BOOLEAN,
@@ -749,21 +917,4 @@ _FIELD_TYPES = {
     "arguments": _TEXTS,
     "uris": _TEXTS,
     "parents": (_is_parent_list, "a list of at least one name of a job"),
-    "environmentVariables": (
-        _is_list_of(_is_variable),
-        "a mapping, or a list of entries with name and value",
-    ),
-    "constraints": (
-        _is_list_of(_is_constraint),
-        "a list such as [[rack, EQUALS, r1]]. "
-        f"The operators of Chronos are {', '.join(CONSTRAINT_OPERATORS)}",
-    ),
-    "fetch": (
-        _is_list_of(_is_fetch_entry),
-        f"a list of entries with uri; their fields are {', '.join(FETCH_DEFAULTS)}",
-    ),
-    "container": (
-        _is_container,
-        f"a mapping with image; its fields are {', '.join(CONTAINER_DEFAULTS)}",
-    ),
 }

@@ -42,6 +42,11 @@ PREFIXES = {2: "/scheduler", 3: "/v1/scheduler"}
 # The limit for a search for all jobs; by default Chronos returns ten.
 SEARCH_LIMIT = 10**6
 POLL_INTERVAL = 0.2
+# For up to a second after an election the new leader of Chronos 3 returns an empty list of jobs.
+SETTLE_SECONDS = 2
+MAX_SETTLE_READS = 5
+# How long a list of jobs that was read can vouch for an empty one, in seconds.
+READING_MAX_AGE = 60
 MAX_WAIT = 3600
 PERCENTILES = (
     "99thPercentile",
@@ -204,10 +209,12 @@ def _generation_key(client):
 
 
 def _detect_generation(client):
-    response = client.get(f"{PREFIXES[3]}/jobs/summary", allow=(404, 405))
+    # Not jobs/summary: a single job with unreadable times makes that fail.
+    response = client.get(f"{PREFIXES[3]}/leader", allow=(404, 405))
     if response.status == 200:
         # Another web server may have a page for every path. Fail, so that this is not remembered.
-        _parse_summaries(response)
+        if "leader" not in response.json():
+            raise _unexpected_response(response)
         return 3
     _ping(client)
     return 2
@@ -302,6 +309,58 @@ def _jobs(client):
     return _parse_jobs(_request(client, "GET", "/jobs"))
 
 
+class _Reading(typing.NamedTuple):
+    """What a list of jobs contained. ``time`` is that of the monotonic clock, in seconds."""
+
+    leader: "str | None"
+    names: frozenset
+    time: float
+
+
+def _settled_jobs(client):
+    """
+    Return all jobs, to decide what to write or to report a job as missing.
+
+    For up to a second after an election, Chronos 3 returns an empty list. A job that is created
+    because it is missing from such a list loses its counters and runs immediately. Therefore an
+    empty list, or one that lacks jobs of the previous one, is read again after SETTLE_SECONDS, as
+    is any list after a change of leader. Raises CommandExecutionError if the lists keep differing.
+    """
+    if _generation(client) == 2:
+        return _jobs(client)
+    key = _reading_key(client)
+    for _ in range(MAX_SETTLE_READS):
+        previous, leader = __context__.get(key), _leader_url(client)
+        jobs = _jobs(client)
+        __context__[key] = _Reading(leader, frozenset(jobs), time.monotonic())
+        if not _may_be_incomplete(jobs, leader, previous):
+            return jobs
+        time.sleep(SETTLE_SECONDS)
+    raise CommandExecutionError(
+        "The list of jobs was different each time it was read, and may be incomplete. "
+        "Try again when Chronos has a leader that stays"
+    )
+
+
+def _reading_key(client):
+    return f"chronos.reading:{','.join(client.urls)}"
+
+
+def _may_be_incomplete(jobs, leader, previous):
+    if previous is None:
+        return not jobs
+    if leader != previous.leader or not previous.names <= jobs.keys():
+        return True
+    return not jobs and time.monotonic() - previous.time > READING_MAX_AGE
+
+
+def _forget_job(client, name):
+    """Do not expect a job that was deleted in the next list."""
+    reading = __context__.get(_reading_key(client))
+    if reading:
+        __context__[_reading_key(client)] = reading._replace(names=reading.names - {name})
+
+
 def _parse_jobs(response):
     jobs = response.json(list)
     with _parsing(response):
@@ -359,10 +418,10 @@ def _find_job(client, name):
         if job.get("name") != name:
             raise _unexpected_response(response)
         return _normalized(job)
-    # A server that does not lead forwards 400 without a message, which may have any reason.
-    if _means_missing(response.summary()) or name not in _summaries(client):
+    if _means_missing(response.summary()):
         return None
-    return _normalized(response.raise_for_status().json())
+    # A server that does not lead forwards 400 without a message, which may have any reason.
+    return _jobs(client).get(name)
 
 
 def job_exists(name, profile=None, **connection):
@@ -375,7 +434,9 @@ def job_exists(name, profile=None, **connection):
     profile, connection
         Connection settings, see ``chronos.connection``.
 
-    Returns True or False. Raises CommandExecutionError if Chronos cannot be queried.
+    Returns True or False. An empty list of jobs is read again after two seconds, since a leader
+    that was just elected has not loaded them. Raises CommandExecutionError if Chronos cannot be
+    queried.
 
     CLI Example:
 
@@ -383,7 +444,8 @@ def job_exists(name, profile=None, **connection):
 
         salt-call chronos.job_exists hello
     """
-    return _find_job(_client(profile, connection), _chronos_job.check_name(name)) is not None
+    client, name = _client(profile, connection), _chronos_job.check_name(name)
+    return _find_job(client, name) is not None or name in _settled_jobs(client)
 
 
 def jobs_summary(profile=None, **connection):
@@ -396,7 +458,8 @@ def jobs_summary(profile=None, **connection):
     Returns name to ``status`` (``success``, ``failure``, or ``fresh`` before the first run),
     ``state`` (``idle``, ``queued``, or for example ``1 running``), ``schedule``, ``parents`` and
     ``disabled``, sorted by name. Uses ``GET jobs/summary``, for Chronos 2 ``GET jobs`` and
-    ``GET graph/csv``.
+    ``GET graph/csv``. A job whose times Chronos cannot parse makes both fail: then the jobs alone
+    are used, and every state is ``unknown``.
 
     CLI Example:
 
@@ -408,12 +471,16 @@ def jobs_summary(profile=None, **connection):
 
 
 def _summaries(client):
-    response = _get_from_3(client, "/jobs/summary")
-    if response is not None:
-        return _parse_summaries(response)
-    nodes = _graph(client)
+    jobs = None
+    try:
+        response = _get_from_3(client, "/jobs/summary")
+        if response is not None:
+            return _parse_summaries(response)
+    except (_http_client.InvalidRequest, _http_client.ServerError):
+        jobs = _jobs(client)
+    nodes = _graph(client) if jobs is None else _graph_of(jobs)
     summaries = {}
-    for name, job in _jobs(client).items():
+    for name, job in (_jobs(client) if jobs is None else jobs).items():
         node = nodes.get(name, {})
         summaries[name] = {
             "status": node.get("status", "fresh"),
@@ -447,7 +514,7 @@ def search(name=None, command=None, any=None, limit=0, offset=0, profile=None, *
 
     limit, offset
         How many jobs to return at most, default 0 for all of them; and how many to skip, default 0.
-        The order is that of Chronos, not by name.
+        The order is that of Chronos, not by name; with ``any`` it is by name.
 
     profile, connection
         Connection settings, see ``chronos.connection``.
@@ -467,9 +534,22 @@ def search(name=None, command=None, any=None, limit=0, offset=0, profile=None, *
     for argument, value in (("limit", limit), ("offset", offset)):
         is_valid = _chronos_job.is_count(value) and value <= SEARCH_LIMIT
         _arguments.require(is_valid, argument, value, f"a number from 0 to {SEARCH_LIMIT}")
-    params = {**texts, "limit": limit or SEARCH_LIMIT, "offset": offset}
+    params = {"name": name, "command": command, "limit": limit or SEARCH_LIMIT, "offset": offset}
     client = _client(profile, connection)
-    return _parse_jobs(_request(client, "GET", "/jobs/search", params=params))
+    if any is None:
+        return _parse_jobs(_request(client, "GET", "/jobs/search", params=params))
+    # Chronos adds the jobs that match "any" to the others, instead of restricting the result.
+    params = {**params, "limit": SEARCH_LIMIT, "offset": 0}
+    jobs = _parse_jobs(_request(client, "GET", "/jobs/search", params=params))
+    matches = [job for job in jobs if _mentions(jobs[job], any)]
+    end = offset + limit if limit else None
+    return {job: jobs[job] for job in matches[offset:end]}
+
+
+def _mentions(job, text):
+    """Return whether the name or the command of a job contains a text. Case is ignored."""
+    texts = (job["name"], job.get("command", ""))
+    return text.lower() in "\n".join(texts).lower()
 
 
 def stats(percentile="99thPercentile", profile=None, **connection):
@@ -549,7 +629,9 @@ def graph(format="dict", profile=None, **connection):
         Connection settings, see ``chronos.connection``.
 
     Returns text; for ``dict`` name to ``status`` and ``state`` (see ``chronos.jobs_summary``),
-    ``parents`` and ``children``, sorted by name. Uses ``GET graph/csv`` and ``GET graph/dot``.
+    ``parents`` and ``children``, sorted by name. Uses ``GET graph/csv`` and ``GET graph/dot``. If
+    ``dict`` is not available from Chronos because a job has times that it cannot parse, it is made
+    from ``GET jobs``, and every state is ``unknown``.
 
     CLI Example:
 
@@ -566,7 +648,10 @@ def graph(format="dict", profile=None, **connection):
 
 
 def _graph(client):
-    response = _request(client, "GET", "/graph/csv")
+    try:
+        response = _request(client, "GET", "/graph/csv")
+    except (_http_client.InvalidRequest, _http_client.ServerError):
+        return _graph_of(_jobs(client))
     lines = sorted(line.split(",") for line in response.text().splitlines() if line)
     nodes = {}
     with _parsing(response):
@@ -579,6 +664,29 @@ def _graph(client):
             nodes[parent]["children"].append(child)
             nodes[child]["parents"].append(parent)
     return nodes
+
+
+def _graph_of(jobs):
+    """Return the graph of jobs without what only Chronos knows, their state."""
+    nodes = {}
+    for name, job in jobs.items():
+        nodes[name] = {
+            "status": _status(job),
+            "state": "unknown",
+            "parents": list(job.get("parents", [])),
+            "children": [child for child in jobs if name in jobs[child].get("parents", [])],
+        }
+    return nodes
+
+
+def _status(job):
+    """Return how the last run of a job ended, ``unknown`` if its times are not valid."""
+    success, error = job.get("lastSuccess", ""), job.get("lastError", "")
+    if not success and not error:
+        return "fresh"
+    if success and error and not (success[:1].isdigit() and error[:1].isdigit()):
+        return "unknown"
+    return "success" if success >= error else "failure"
 
 
 def children(name, profile=None, **connection):
@@ -781,7 +889,7 @@ def canonical_job(config, version=None):
     """
     is_valid = version is None or re.fullmatch(r"\d+\.\d+(\.\d+)?", str(version))
     _arguments.require(is_valid, "version", version, "a version such as 3.0.2")
-    job = _chronos_job.canonical(_chronos_job.validate(config))
+    job = _chronos_job.canonical(_chronos_job.validate(config)[0])
     if version is not None:
         numbers = tuple(int(part) for part in str(version).split("."))
         for entry in job.get("fetch", []):
@@ -822,7 +930,7 @@ def diff_job(name, config, replace=False, match="equivalent", profile=None, **co
     """
     _chronos_job.check_match(match)
     client = _client(profile, connection)
-    fields = _chronos_job.validate(config, _chronos_job.check_name(name))
+    fields, _ = _chronos_job.validate(config, _chronos_job.check_name(name))
     _chronos_job.remove_unsupported_fields(fields, _generation(client))
     return _chronos_job.changed_fields(_find_job(client, name), fields, replace, match)
 
@@ -831,8 +939,9 @@ def diff_job(name, config, replace=False, match="equivalent", profile=None, **co
 
 
 class _Plan(typing.NamedTuple):
-    """What put_jobs has to write. Each is a mapping by name of the job."""
+    """What put_jobs has to write: mappings by name of the job, and who led when they were read."""
 
+    leader: "str | None"
     current_jobs: Mapping
     fields_by_job: Mapping
     changes: Mapping
@@ -905,10 +1014,13 @@ def put_job(
         ``disk`` (MiB; 0 means the default of the server), ``retries``, ``environmentVariables`` (a
         list of ``name`` and ``value``, or a mapping), ``constraints`` (``[[rack, EQUALS, r1]]``),
         ``uris`` or ``fetch``, ``container``, ``runAsUser``, ``owner``, ``description``,
-        ``disabled`` and more. A field that is null counts as omitted.
+        ``disabled`` and more. A field that is null counts as omitted, also within ``container`` and
+        ``fetch``. A field that Chronos does not have is ignored with a warning, unless it looks
+        like a misspelt one.
 
     replace
-        Whether omitted fields get their defaults. Default False: they stay as they are.
+        Whether omitted fields get their defaults, also those of ``container``. Default False: they
+        stay as they are.
 
     preserve_counters
         Whether the numbers of successes and errors stay. Default True.
@@ -931,10 +1043,11 @@ def put_job(
     Returns ``created``, ``changes`` (as ``chronos.diff_job``; without any, nothing is sent),
     ``warnings`` (a list of messages) and ``job``, the resulting job.
 
-    Raises SaltInvocationError for unknown fields, and for values that Chronos would drop or
+    Raises SaltInvocationError for misspelt fields, and for values that Chronos would drop or
     misunderstand, before anything is sent. Raises CommandExecutionError for parents that do not
-    exist, and if the job does not exist in the end. Uses ``POST iso8601`` and ``POST dependency``;
-    with concurrent writes the last one wins.
+    exist, and if the job does not exist in the end. An empty list of jobs is read again after two
+    seconds, since a leader that was just elected has not loaded them. Uses ``POST iso8601`` and
+    ``POST dependency``; with concurrent writes the last one wins.
 
     CLI Example:
 
@@ -1077,7 +1190,7 @@ def put_jobs(
     _check_flags(purge=purge, test=test)
     _check_many(jobs, absent, owner_name, purge)
     client = _client(profile, connection)
-    generation, current_jobs = _generation(client), _jobs(client)
+    generation, current_jobs = _generation(client), _settled_jobs(client)
     fields_by_job, warnings, errors = _chronos_job.validate_all(
         jobs, current_jobs, generation, owner_name
     )
@@ -1096,7 +1209,9 @@ def put_jobs(
             changes[name] = options.changes(current, fields)
             body = options.body(name, current, fields, changes[name])
             warnings[name] += _chronos_job.schedule_warnings(body, generation)
-    plan = _Plan(current_jobs, fields_by_job, changes)
+        if current is not None:
+            warnings[name] += _chronos_job.counter_warnings(current, fields)
+    plan = _Plan(_leader_read(client), current_jobs, fields_by_job, changes)
     done = {
         "created": [],
         "changes": {},
@@ -1157,6 +1272,7 @@ def _check_many(jobs, absent, owner_name, purge):
 def _write_jobs(client, names, plan, options, done):
     """Write jobs, wait for them, and record in ``done`` what was changed."""
     bodies = {}
+    _check_new_jobs(client, [name for name in names if name not in plan.current_jobs], plan.leader)
     for name in names:
         current = None
         if name in plan.current_jobs:
@@ -1171,6 +1287,25 @@ def _write_jobs(client, names, plan, options, done):
     _check_written(client, bodies, plan.fields_by_job, options.wait, done)
 
 
+def _leader_read(client):
+    """Return who led when the jobs were read to be changed, None if it is unknown."""
+    reading = __context__.get(_reading_key(client))
+    return reading.leader if reading else None
+
+
+def _check_new_jobs(client, new_names, leader):
+    """Raise Conflict if jobs exist that are to be created, which a change of leader can reveal."""
+    if not new_names or _generation(client) == 2 or _leader_url(client) == leader:
+        return
+    jobs = _settled_jobs(client)
+    existing = [name for name in new_names if name in jobs]
+    if existing:
+        raise _http_client.Conflict(
+            f"{', '.join(existing)}: exists, although the former leader {leader} did not have it. "
+            "Apply the change again"
+        )
+
+
 def _raise_errors(field_errors, parent_errors):
     """Raise all errors at once, if there are any."""
     if parent_errors:
@@ -1181,13 +1316,13 @@ def _raise_errors(field_errors, parent_errors):
 
 def _put_job(name, config, options, profile, connection, may_be_new=True, may_exist=True):
     options.check()
-    fields = _chronos_job.validate(config, _chronos_job.check_name(name))
+    fields, warnings = _chronos_job.validate(config, _chronos_job.check_name(name))
     client = _client(profile, connection)
     generation = _generation(client)
-    warnings = _chronos_job.remove_unsupported_fields(fields, generation)
-    all_jobs = _jobs(client)
+    warnings += _chronos_job.remove_unsupported_fields(fields, generation)
+    all_jobs = _settled_jobs(client)
     # Unlike the job itself, the list has both uris and fetch, whichever was sent.
-    current = _find_job(client, name) if name in all_jobs else None
+    current = _get_job(client, name) if name in all_jobs else None
     if current is None and not may_be_new:
         raise _no_job(name)
     if current is not None and not may_exist:
@@ -1198,8 +1333,12 @@ def _put_job(name, config, options, profile, connection, may_be_new=True, may_ex
     changes = options.changes(current, fields)
     body = options.body(name, current, fields, changes)
     warnings += _chronos_job.schedule_warnings(body, generation)
+    if current is not None:
+        warnings += _chronos_job.counter_warnings(current, fields)
     if not changes:
         return {"created": False, "changes": {}, "warnings": warnings, "job": current}
+    if current is None:
+        _check_new_jobs(client, [name], _leader_read(client))
     job = _post(client, body, changes, options.wait) or _wait_for_job(client, name, options.wait)
     if job is None:
         raise CommandExecutionError(_explain_missing(client, name, body))
@@ -1245,7 +1384,12 @@ def _post(client, body, changes, wait):
     try:
         result = _request_about(client, "POST", endpoint, name, body=body, read_back=read_back)
     except _http_client.HttpError as error:
-        raise type(error)(f"{name}: {error}", **error.info) from None
+        # A server that does not lead may return an empty 400 although the leader stored the job.
+        has_no_reason = error.info["message"] in EMPTY_MESSAGES
+        job = read_back() if has_no_reason else None
+        if job is None:
+            raise type(error)(f"{name}: {error}", **error.info) from None
+        return job
     return result.read_back
 
 
@@ -1278,7 +1422,7 @@ def _explain_missing(client, name, body):
     if missing_parents:
         reason = (
             f"its parents {', '.join(missing_parents)} do not exist any more, "
-            "and Chronos silently drops such a job"
+            "and Chronos hides such a job until they do"
         )
     else:
         reason = "it was deleted by another client, or Chronos needs more time (argument wait)"
@@ -1317,7 +1461,7 @@ def delete_job(name, children="refuse", test=False, foreseen=None, profile=None,
     _arguments.require(children in ("refuse", "allow"), "children", children, "refuse or allow")
     _check_flags(test=test)
     client, name = _client(profile, connection), _chronos_job.check_name(name)
-    before = _jobs(client)
+    before = _settled_jobs(client)
     if name not in before:
         raise _no_job(name)
     parents_of = _chronos_job.parents_by_job(before, foreseen)
@@ -1338,6 +1482,7 @@ def delete_job(name, children="refuse", test=False, foreseen=None, profile=None,
         _request_about(
             client, "DELETE", path, name, read_back=lambda: _find_job(client, name) is None
         )
+        _forget_job(client, name)
         after = _jobs(client) if child_names else {}
     child_changes = {
         child: _chronos_job.differences(before.get(child, {}), after.get(child, {}))
@@ -1363,10 +1508,11 @@ def run_job(name, arguments=None, profile=None, **connection):
     profile, connection
         Connection settings, see ``chronos.connection``.
 
-    Returns True as soon as the run is queued. For Chronos 3 it counts as the next run of the
-    schedule, which moves on. Raises CommandExecutionError if there is no such job, and if the
-    response was lost, so that it is not known whether the job runs; see ``chronos.jobs_summary``.
-    Uses ``PUT job/NAME``.
+    Returns True as soon as the run is queued. For Chronos 3 it takes one repetition of the
+    schedule. Raises CommandExecutionError if there is no such job; if it is disabled, or a run of
+    it waits for resources already (Chronos 3), since Chronos would accept the request and run
+    nothing; and if the response was lost, so that it is not known whether the job runs; see
+    ``chronos.jobs_summary``. Uses ``PUT job/NAME``.
 
     CLI Example:
 
@@ -1390,9 +1536,22 @@ def run_job(name, arguments=None, profile=None, **connection):
     )
     if arguments:
         _require_2_5(client, "arguments for a single run")
+    _check_can_run(client, name)
     path = f"/job/{_http_client.quote(name)}"
     _request_about(client, "PUT", path, name, params={"arguments": arguments or None})
     return True
+
+
+def _check_can_run(client, name):
+    """Raise Conflict if Chronos would accept a run of a job, and then run nothing."""
+    if _get_job(client, name).get("disabled"):
+        raise _http_client.Conflict(
+            f"The job {name!r} is disabled, so Chronos would not run it. Enable it first"
+        )
+    if _generation(client) == 3 and _summaries(client).get(name, {}).get("state") == "queued":
+        raise _http_client.Conflict(
+            f"A run of {name!r} waits for resources already, and Chronos would drop another one"
+        )
 
 
 def mark_success(name, profile=None, **connection):

@@ -123,9 +123,9 @@ def job_present(
         new ``schedule`` enables a job without runs left, unless ``disabled`` is in ``config``.
 
     mode
-        ``merge`` (default): omitted fields stay as they are. ``replace``: omitted fields get their
-        defaults, except ``schedule`` or ``parents``, ``disabled``, and those whose default the
-        configuration of the server decides.
+        ``merge`` (default): omitted fields stay as they are, also those of ``container``. Lists are
+        declared as a whole. ``replace``: omitted fields get their defaults, except ``schedule`` or
+        ``parents``, ``disabled``, and those whose default the configuration of the server decides.
 
     match
         How to compare schedules. ``equivalent`` (default): the same period and phase, and unlimited
@@ -148,7 +148,8 @@ def job_present(
         Connection settings, see ``chronos.connection`` of the execution module.
 
     The comment warns of a start in the past: Chronos 3 immediately runs such a job, Chronos 2 skips
-    the missed runs.
+    the missed runs. It also names fields that Chronos does not have, and that are therefore
+    ignored; a field that looks misspelt is an error.
     """
     arguments = {
         "mode": mode,
@@ -331,8 +332,8 @@ def job_run(name, arguments=None, profile=None, **connection):
     ``onchanges`` has the same effect as ``watch``.
 
     name
-        Name of the job, which must exist when it is run. For Chronos 3 the run counts as the next
-        one of its schedule, which moves on.
+        Name of the job, which must exist when it is run. For Chronos 3 the run takes one repetition
+        of its schedule.
 
     arguments
         Text to append to its command for this run, instead of its own arguments, without ``;``.
@@ -341,7 +342,8 @@ def job_run(name, arguments=None, profile=None, **connection):
     profile, connection
         See ``chronos.job_present``.
 
-    The state does not wait until the run has finished.
+    The state does not wait until the run has finished. It fails if the job is disabled, or a run of
+    it waits for resources already: Chronos would accept the request and run nothing.
     """
     # For watch and listen Salt calls mod_watch; for onchanges this function, if there are changes.
     if __low__.get("onchanges") or __low__.get("onchanges_any"):

@@ -544,7 +544,7 @@ def test_all_errors_in_many_jobs_are_reported_at_once_and_nothing_is_sent(chrono
         "b: parents: 'b' would run after itself, via a",
         "c: parents: There is no job called 'hello'",
         "d: schedule: 'daily' is not a schedule",
-        "e: config: comand: no such field",
+        "e: config: comand: there is no such field",
         "f: config: a new job needs a schedule or parents",
         "h: parents: 'h' would run after itself",
     ):
@@ -754,7 +754,7 @@ def test_jobs_can_be_defined_in_files(chronos):
         (
             "job_present",
             {"config": {"comand": "x"}},
-            "x: config: comand: no such field. A job has ",
+            "x: config: comand: there is no such field; is it command?",
         ),
         (
             "job_present",
@@ -790,7 +790,7 @@ def test_jobs_can_be_defined_in_files(chronos):
         (
             "job_present",
             {"config": {**DAILY, "environmentVariables": {"PASSWORD": ["sesame"]}}},
-            "x: environmentVariables: its value should",
+            "x: environmentVariables.PASSWORD.value: its value should",
         ),
         (
             "job_present",
