@@ -1,6 +1,7 @@
 """The module chronos where a real Chronos 3.0.2 gives empty, late or misleading answers."""
 
 import json
+import threading
 
 import pytest
 from mesos_world import until
@@ -64,13 +65,14 @@ def places(request, salt, running):
 
 
 def successor(place):
-    """Let a server lead that has not loaded the jobs of the former leader yet."""
+    """Let a server lead that loads the jobs of the former leader a second later."""
     place.call("create_job", "hello", PAST)
     until(lambda: place.call("job", "hello")["successCount"] == 1)
-    former, place.server = place.server, place.start(loop=1)
+    former, place.server = place.server, place.start(loop=3600)
     former.stop()
     until(lambda: place.server.leading)
     assert place.call("jobs") == {}
+    threading.Timer(1, place.server.turn).start()
     return place.server
 
 
