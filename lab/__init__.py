@@ -1,23 +1,22 @@
 """
-The lab: hosts that run on this machine as a rack would hold them, each with systemd, a network
+The lab: hosts that run on this machine like servers in a rack, each with systemd, a network
 address and a disk.
 
     cli        the command ``lab``
-    machine    can this machine boot hosts, and what must be installed for it
-    topology   which hosts there are: a table of the lab's own, or the one in pillar
+    machine    whether this machine can boot hosts, and the packages that it needs for that
+    topology   the hosts: from a file of the lab, or from the topology in pillar
     rootfs     the disk image of a bare host: Debian underneath, CentOS 7 to Salt and yum
-    platforms  what differs from the image where a host looks like EL8 or EL9
+    platforms  the differences of hosts that look like EL8 or EL9
     saltenv    Salt for the hosts, as the vendor's packages lay it out, and for this machine
     packages   the yum repository
     server     serves the repository over HTTP
     network    the bridge between the hosts
-    cgroups    which processes belong to which host
+    cgroups    the processes of each host
     hosts      boot a host, run commands on it, cut its power or its network
-    snapshots  keep the disks of a converged lab, and boot others from them
     ssh        hosts without Salt, and salt-ssh, which brings it
     cluster    Salt on top: keys, pillar, roles, ``state.apply``
-    services   do the services answer, and who leads
-    plan       what each node would get, without any host
+    services   whether the services respond, and their leaders
+    plan       the states and files of each node, without any host
     steps      progress on the screen, output in logs
 
 Several labs can run side by side, each with a name and, but for the default one, a network

@@ -1,9 +1,9 @@
 """
 Which processes belong to a lab: those in the control group ``mesoslab/<lab>/<host>``.
 
-The kernel keeps this record, so it holds after any crash, and no process of anyone else can be in
-it. Both hierarchies are supported: version 2 (an ordinary Debian 12) and the separate controllers
-of version 1.
+The kernel keeps this record, so it survives any crash, and no other process can be in it. Both
+hierarchies are supported: version 2 (an ordinary Debian 12) and the separate controllers of
+version 1.
 """
 
 import contextlib

@@ -27,14 +27,14 @@ from . import (
     saltenv,
     services,
     ssh,
-    topology,
 )
 from .plan import command as plan
 from .steps import Report, Steps, locked
+from .topology import Host, Topology, check_bootable, newcomer
 
 console = Console(highlight=False, soft_wrap=True)
 BUILDER = "lab_up"  # a control group beside those of the hosts; no host can be called so
-ANYTHING = {
+PASS_THROUGH = {
     "ignore_unknown_options": True,
     "help_option_names": [],
     "allow_interspersed_args": False,
@@ -109,7 +109,7 @@ def up(
     machine.check()
     if repository and not repository.startswith(("http://", "https://")):
         raise LabError(f"--repo {repository}: not an http:// or https:// URL", code=2)
-    topology.check_bootable(cluster.load(name, transport))
+    check_bootable(cluster.load(name, transport))
     current = cluster.running()
     if current and (current.topology, current.salt, current.repository, current.transport) != (
         name,
@@ -133,40 +133,40 @@ def up(
         if not current:
             current = build(steps, name, line, repository, transport)
         current.connect()
-        table = current.table()
-        for host in table.hosts:
+        topology = current.load_topology()
+        for host in topology.hosts:
             if hosts.running(host.name) and not network.plugged(host.name):
                 network.plug(host.name)
         join(
             steps,
             current,
-            table,
-            [host for host in table.hosts if not hosts.has_disk(host.name)],
-            table.hosts,
+            topology,
+            [host for host in topology.hosts if not hosts.has_disk(host.name)],
+            topology.hosts,
         )
         if transport == "ssh":
-            console.print(f"  {ssh.python_said(line, current.python)}", markup=False)
-        elif not table.rows:
+            console.print(f"  {ssh.python_description(line, current.python)}", markup=False)
+        elif not topology.nodes:
             with steps.step("salt '*' saltutil.sync_all"):
-                cluster.salt(table, table.hosts, "saltutil.sync_all", log="sync")
+                cluster.salt(topology, topology.hosts, "saltutil.sync_all", log="sync")
         elif apply:
-            with steps.step("roles from the table, modules and states"):
-                summary = cluster.stamp_roles(table)
+            with steps.step("roles from the topology, modules and states"):
+                summary = cluster.assign_roles(topology)
             console.print(f"  {summary}", markup=False)
         if apply:
             with steps.step(f"{current.salt_command} '*' state.apply"):
-                summary = cluster.apply(current, table)
+                summary = cluster.apply(current, topology)
             console.print(f"  {summary}")
             with steps.step("services answer"):
-                answers = services.ask(table, cluster.READY_TIMEOUT)
+                answers = services.ask(topology, cluster.READY_TIMEOUT)
     if apply:
-        show(table, answers, repository)
-        if troubles := services.troubles(answers):
+        show(topology, answers, repository)
+        if problems := services.problems(answers):
             hint = f"`{instance.command} run HOST journalctl -u UNIT` shows why"
-            raise LabError("\n".join([*troubles, hint]))
-    deploy = f"run {table.master.name} salt-run state.orchestrate orchestration.deploy"
-    commands = ["status", "salt '*' state.apply test=True", f"run {table.master.name} COMMAND"]
-    if not apply and table.rows and transport == "minion":
+            raise LabError("\n".join([*problems, hint]))
+    deploy = f"run {topology.master.name} salt-run state.orchestrate orchestration.deploy"
+    commands = ["status", "salt '*' state.apply test=True", f"run {topology.master.name} COMMAND"]
+    if not apply and topology.nodes and transport == "minion":
         commands[1:] = [deploy]
     hints = [f"{instance.command} {command}" for command in commands]
     hints.append(f"{instance.command} down" if instance.isolated else "make down")
@@ -206,7 +206,7 @@ def build(steps: Steps, name: str, line: str, repository: str, transport: str) -
     current = cluster.Running(
         name, line, repository, str(image), str(env), str(rpms), layers, transport, python, tarball
     )
-    cluster.write_master_data(current.table())
+    cluster.write_master_data(current.load_topology())
     current.save()
     return current
 
@@ -214,21 +214,21 @@ def build(steps: Steps, name: str, line: str, repository: str, transport: str) -
 def join(
     steps: Steps,
     current: cluster.Running,
-    table: topology.Topology,
-    fresh: list[topology.Host],
-    targets: list[topology.Host],
+    topology: Topology,
+    fresh: list[Host],
+    targets: list[Host],
 ) -> None:
     """Install the disks of fresh hosts, boot the targets, and wait for their minions."""
     if fresh:
         with steps.step(f"disk{'s' * (len(fresh) > 1)} and keys"):
-            cluster.install(current, table, fresh)
+            cluster.install(current, topology, fresh)
     with steps.step(
         f"boot {targets[0].name if len(targets) == 1 else f'{len(targets)} hosts'}"
     ) as report:
         current.boot(targets, report)
     if current.transport == "minion":
         with steps.step("minions answer their master") as report:
-            cluster.await_minions(table, targets, report)
+            cluster.await_minions(topology, targets, report)
 
 
 def describe(current: cluster.Running) -> str:
@@ -238,20 +238,24 @@ def describe(current: cluster.Running) -> str:
     return f"topology {current.topology}, {salt}, packages from {source}"
 
 
-def show(table: topology.Topology, answers: list[services.Answer], repository: str) -> None:
+def show(topology: Topology, answers: list[services.Answer], repository: str) -> None:
     """Print each host with its roles, the state of their services, and the leaders."""
     with ThreadPoolExecutor() as pool:
         states = dict(
-            zip([host.name for host in table.hosts], pool.map(state_of, table.hosts), strict=True)
+            zip(
+                [host.name for host in topology.hosts],
+                pool.map(state_of, topology.hosts),
+                strict=True,
+            )
         )
     summary = Table("host", "role", "service", "answers")
-    for host in table.hosts:
+    for host in topology.hosts:
         state = states[host.name]
         description = [host.name, host.address] + (
             [] if state == "running" else [f"[red]{state}[/]"]
         )
         cells = [
-            (answer.role, answer.place, answer_text(answer))
+            (answer.role, answer.location, answer_text(answer))
             for answer in answers
             if answer.host == host
         ]
@@ -279,14 +283,14 @@ def show(table: topology.Topology, answers: list[services.Answer], repository: s
 def answer_text(answer: services.Answer) -> str:
     """Return the state of a service in its color."""
     text = answer.mode or ("yes" if answer.works else "no")
-    if not answer.fine:
+    if not answer.healthy:
         return f"[red]{text}[/]"
     if answer.mode in services.LEADING:
         return f"[bold green]{text}[/]"
     return f"[green]{text}[/]"
 
 
-def state_of(host: topology.Host) -> str:
+def state_of(host: Host) -> str:
     """Return the state of a host: running, degraded, cut (off the network), down."""
     state = hosts.systemd_state(host.name) or "down"
     return state if state == "down" or network.plugged(host.name) else "cut"
@@ -298,16 +302,16 @@ def start_hint() -> str:
     return f"Start one with `{command}`."
 
 
-def the_lab() -> tuple[cluster.Running, topology.Topology]:
+def running_lab() -> tuple[cluster.Running, Topology]:
     """Return the running lab and its topology, and move this process to its network."""
     current = cluster.running()
     if not current:
         raise LabError(f"No lab is running. {start_hint()}")
     network.join()
-    return current, current.table()
+    return current, current.load_topology()
 
 
-def on(host: topology.Host) -> topology.Host:
+def require_on(host: Host) -> Host:
     """Return a host that is on; LabError if it is off."""
     if not hosts.running(host.name):
         raise LabError(f"{host.name} is off; `lab start {host.name}` boots it")
@@ -342,18 +346,18 @@ def list_labs() -> None:
     if not names:
         console.print(f"No lab is running. {start_hint()}")
         return
-    table = Table("lab", "topology", "Salt", "packages", "hosts that are on")
+    rows = Table("lab", "topology", "Salt", "packages", "hosts that are on")
     for name in sorted(names):
         instance.name = name
         current = cluster.running()
         if current:
-            states = [hosts.running(host.name) for host in current.table().hosts]
+            states = [hosts.running(host.name) for host in current.load_topology().hosts]
             source = current.repository or "the lab"
             salt = f"{current.salt} by {current.transport}"
-            table.add_row(name, current.topology, salt, source, f"{sum(states)} of {len(states)}")
+            rows.add_row(name, current.topology, salt, source, f"{sum(states)} of {len(states)}")
         else:
-            table.add_row(name, "not known: started from another directory, or just now")
-    console.print(table)
+            rows.add_row(name, "not known: started from another directory, or just now")
+    console.print(rows)
 
 
 @cli.command()
@@ -362,20 +366,20 @@ def status() -> None:
     if not cluster.running():
         console.print(f"No lab is running. {start_hint()}")
         return
-    current, table = the_lab()
+    current, topology = running_lab()
     console.print(f"A lab is running: {describe(current)}.")
-    show(table, services.ask(table), current.repository)
+    show(topology, services.ask(topology), current.repository)
 
 
-@cli.command("exec", context_settings=ANYTHING)
+@cli.command("exec", context_settings=PASS_THROUGH)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def execute(command: tuple[str, ...]) -> None:
     """Run a command on this machine, on the network of the lab, such as: lab exec curl URL"""
-    the_lab()
+    running_lab()
     sys.exit(hosts.exit_code(subprocess.run(command, check=False)))
 
 
-@cli.command(context_settings=ANYTHING)
+@cli.command(context_settings=PASS_THROUGH)
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="ARGS...")
 def salt(words: tuple[str, ...]) -> None:
     """
@@ -383,23 +387,23 @@ def salt(words: tuple[str, ...]) -> None:
 
     Example: lab salt '*' test.ping --out=json
     """
-    current, table = the_lab()
-    sys.exit(hosts.exit_code(hosts.execute(table.master.name, [current.salt_command, *words])))
+    current, topology = running_lab()
+    sys.exit(hosts.exit_code(hosts.execute(topology.master.name, [current.salt_command, *words])))
 
 
-@cli.command(context_settings=ANYTHING)
+@cli.command(context_settings=PASS_THROUGH)
 @click.argument("name", metavar="HOST")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(name: str, command: tuple[str, ...]) -> None:
     """A command on a host, as root."""
-    sys.exit(hosts.exit_code(hosts.execute(the_lab()[1].host(name).name, list(command))))
+    sys.exit(hosts.exit_code(hosts.execute(running_lab()[1].host(name).name, list(command))))
 
 
 @cli.command()
 @click.argument("name", metavar="HOST")
 def kill(name: str) -> None:
     """Cut a host's power. Its disk stays."""
-    hosts.power_off(the_lab()[1].host(name).name)
+    hosts.power_off(running_lab()[1].host(name).name)
 
 
 @cli.command()
@@ -410,33 +414,33 @@ def start(name: str) -> None:
 
     For the Salt master, wait for the minions of all hosts.
     """
-    current, table = the_lab()
-    host = table.host(name)
+    current, topology = running_lab()
+    host = topology.host(name)
     with Steps(console) as steps:
         with steps.step(f"boot {host.name}"):
             current.boot([host])
         reachable = [
             candidate
-            for candidate in table.hosts
+            for candidate in topology.hosts
             if hosts.running(candidate.name) and network.plugged(candidate.name)
         ]
-        if table.master in reachable and current.transport == "minion":
+        if topology.master in reachable and current.transport == "minion":
             with steps.step("minions answer their master") as report:
-                cluster.await_minions(table, reachable if host.salt_master else [host], report)
+                cluster.await_minions(topology, reachable if host.salt_master else [host], report)
 
 
 @cli.command()
 @click.argument("name", metavar="HOST")
 def cut(name: str) -> None:
     """Take a host off the network; it goes on running."""
-    network.unplug(on(the_lab()[1].host(name)).name)
+    network.unplug(require_on(running_lab()[1].host(name)).name)
 
 
 @cli.command()
 @click.argument("name", metavar="HOST")
 def heal(name: str) -> None:
     """Put a host back on the network."""
-    network.plug(on(the_lab()[1].host(name)).name)
+    network.plug(require_on(running_lab()[1].host(name)).name)
 
 
 @cli.command()
@@ -447,46 +451,46 @@ def add(name: str) -> None:
 
     Example: lab add lxb005
     """
-    current, table = the_lab()
-    on(table.master)
-    id, address = topology.newcomer(table, name)
+    current, topology = running_lab()
+    require_on(topology.master)
+    id, address = newcomer(topology, name)
     current = dataclasses.replace(current, added=current.added | {id: address})
-    table = current.table()
-    topology.check_bootable(table)
+    topology = current.load_topology()
+    check_bootable(topology)
     current.save()
-    host = table.host(id)
+    host = topology.host(id)
     console.print(f"{id}, {address}: {', '.join(host.roles) or 'no role'}")
     with Steps(console) as steps:
-        join(steps, current, table, [host], [host])
-    console.print(advice(current, table, host), markup=False)
+        join(steps, current, topology, [host], [host])
+    console.print(advice(current, topology, host), markup=False)
 
 
 @cli.command()
 @click.argument("name", metavar="HOST")
 def replace(name: str) -> None:
     """Replace a host by a new machine: same name and address, a bare disk, a new key."""
-    current, table = the_lab()
-    host = table.host(name)
+    current, topology = running_lab()
+    host = topology.host(name)
     if host.salt_master:
         raise LabError(
             f"{host.name} is the Salt master, which has the keys of all hosts. "
             "It cannot be replaced; run `make down` and `make up` instead."
         )
-    on(table.master)
+    require_on(topology.master)
     with Steps(console) as steps:
         with steps.step(f"{host.name} off, its key forgotten"):
             hosts.power_off(host.name)
-            cluster.forget(current, table, host)
-        join(steps, current, table, [host], [host])
-    console.print(advice(current, table, host), markup=False)
+            cluster.forget(current, topology, host)
+        join(steps, current, topology, [host], [host])
+    console.print(advice(current, topology, host), markup=False)
 
 
-def advice(current: cluster.Running, table: topology.Topology, host: topology.Host) -> str:
+def advice(current: cluster.Running, topology: Topology, host: Host) -> str:
     """Return the commands that make a bare host a member of the cluster."""
     commands = [f"{instance.command} salt '{host.id}' state.apply"]
-    if current.transport == "minion" and table.rows:
+    if current.transport == "minion" and topology.nodes:
         orchestration = "salt-run state.orchestrate orchestration.roles"
-        commands.insert(0, f"{instance.command} run {table.master.name} {orchestration}")
+        commands.insert(0, f"{instance.command} run {topology.master.name} {orchestration}")
     return f"Next:  {' && '.join(commands)}"
 
 

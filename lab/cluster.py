@@ -25,10 +25,10 @@ from . import (
     rootfs,
     saltenv,
     ssh,
-    topology,
 )
 from .steps import Report
-from .topology import Host, Topology
+from .topology import Host, Topology, merge, pillar_of, write_empty_topology
+from .topology import load as read_topology
 
 SERVER = "package_server"  # a control group beside those of the hosts; no host can be called so
 PUBLISHER = 4505  # port of the Salt master that minions listen to
@@ -65,7 +65,7 @@ MASTER = {
 }
 
 # Where the pillar comes from, with either transport.
-FACTS = {
+PILLAR_SOURCES = {
     # The runners ask for the pillar of ID_master, which is nobody's.
     "ext_pillar": [{"cmd_yaml": "cat '/srv/lab/pillar/%s.yaml' 2>/dev/null || echo {}"}],
     # A topology in build/labs/NAME/table comes before the repository's: Salt joins the lists of all
@@ -88,8 +88,8 @@ def pillar_directory() -> Path:
     return instance.run / "pillar"
 
 
-def table_directory() -> Path:
-    """Return the pillar root that comes before the repository's; a table there replaces that."""
+def topology_directory() -> Path:
+    """Return the pillar root that takes precedence over the repository's."""
     return instance.run / "table"
 
 
@@ -132,7 +132,7 @@ class Running:
         """The command that enters hosts."""
         return "salt" if self.transport == "minion" else "salt-ssh"
 
-    def table(self) -> Topology:
+    def load_topology(self) -> Topology:
         """Return its topology, with the hosts that joined."""
         return load(self.topology, self.transport, self.added)
 
@@ -144,7 +144,7 @@ class Running:
         """
         network.create()
         if not cgroups.members(SERVER):
-            where = [
+            arguments = [
                 network.MACHINE,
                 str(network.REPOSITORY_PORT),
                 self.packages,
@@ -152,7 +152,7 @@ class Running:
             ]
             relayed = [self.repository] if self.repository else []
             hosts.spawn(
-                SERVER, [sys.executable, "-m", "lab.server", *where, *relayed], log="server"
+                SERVER, [sys.executable, "-m", "lab.server", *arguments, *relayed], log="server"
             )
         network.join()
 
@@ -161,7 +161,7 @@ class Running:
         started = {}
         for host in targets:
             binds = (
-                {saltenv.PLACE: Path(self.env)}
+                {saltenv.ENVIRONMENT_PATH: Path(self.env)}
                 if self.transport == "minion" or host.salt_master
                 else {}
             )
@@ -169,10 +169,10 @@ class Running:
                 binds |= {
                     "/srv/mesos": ROOT,
                     "/srv/lab/pillar": pillar_directory(),
-                    "/srv/lab/table": table_directory(),
+                    "/srv/lab/table": topology_directory(),
                 }
             if self.transport == "ssh" and host.salt_master:
-                binds |= {ssh.PLACE: ssh.home()} | (
+                binds |= {ssh.KEY_DIRECTORY: ssh.home()} | (
                     {ssh.RELENV: Path(self.relenv)} if self.relenv else {}
                 )
             elif self.python:
@@ -183,8 +183,8 @@ class Running:
 
 def load(name: str, transport: str, added: dict[str, str] | None = None) -> Topology:
     """Read a topology; by ssh, with the host that has salt-ssh."""
-    table = topology.load(name, added)
-    return ssh.enter(table) if transport == "ssh" else table
+    topology = read_topology(name, added)
+    return ssh.enter(topology) if transport == "ssh" else topology
 
 
 def running() -> Running | None:
@@ -219,28 +219,30 @@ def repository_pillar(repository: str, platform: str) -> dict:
     }
 
 
-def write_master_data(table: Topology) -> None:
+def write_master_data(topology: Topology) -> None:
     """Make the directories of pillar and topology that the Salt master reads besides ours."""
     pillar_directory().mkdir(parents=True)
-    if table.rows:
-        table_directory().mkdir()
+    if topology.nodes:
+        topology_directory().mkdir()
     else:
-        topology.write_no_table(table_directory(), Path("/srv/mesos"))
+        write_empty_topology(topology_directory(), Path("/srv/mesos"))
 
 
-def install(current: Running, table: Topology, targets: list[Host]) -> None:
+def install(current: Running, topology: Topology, targets: list[Host]) -> None:
     """
     Give hosts fresh disks and pillar, and all hosts their names.
 
     Keys are distributed beforehand: those of minions to the Salt master, those of hosts to ssh.
     """
     if current.transport == "ssh":
-        ssh.write_keys(table)
+        ssh.write_keys(topology)
         disks = [ssh.files(host, current.salt, current.python) for host in targets]
     else:
         with ThreadPoolExecutor() as pool:
             keys = list(pool.map(lambda _host: key_pair(Path(current.image)), targets))
-        disks = [minion(table, host, *pair) for host, pair in zip(targets, keys, strict=True)]
+        disks = [
+            minion_files(topology, host, *pair) for host, pair in zip(targets, keys, strict=True)
+        ]
     for host, files in zip(targets, disks, strict=True):
         units = (
             ["salt-minion", *["salt-master"] * host.salt_master]
@@ -253,22 +255,23 @@ def install(current: Running, table: Topology, targets: list[Host]) -> None:
                 if current.transport == "minion"
                 else ssh.OPTIONS | {"relenv": bool(current.relenv)}
             )
-            files["etc/salt/master.d/lab.conf"] = yaml.safe_dump(FACTS | options)
+            files["etc/salt/master.d/lab.conf"] = yaml.safe_dump(PILLAR_SOURCES | options)
             files["etc/salt/master.d/mesos.conf"] = (ROOT / "conf/master.d/mesos.conf").read_text()
         hosts.make_disk(host, files, units)
-        pillar = topology.merge(
-            repository_pillar(current.repository, host.platform), topology.pillar_of(table, host)
+        pillar = merge(
+            repository_pillar(current.repository, host.platform), pillar_of(topology, host)
         )
         (pillar_directory() / f"{host.id}.yaml").write_text(yaml.safe_dump(pillar))
     if current.transport == "ssh":
-        hosts.write(table.master.name, "etc/salt/hosts.yaml", ssh.roster_hosts(table))
+        hosts.write(topology.master.name, "etc/salt/hosts.yaml", ssh.roster_hosts(topology))
     else:
         for host, (_, public) in zip(targets, keys, strict=True):
-            hosts.write(table.master.name, f"etc/salt/pki/master/minions/{host.id}", public)
+            hosts.write(topology.master.name, f"etc/salt/pki/master/minions/{host.id}", public)
     names = "".join(
-        f"{host.address} {' '.join(dict.fromkeys([host.id, host.name]))}\n" for host in table.hosts
+        f"{host.address} {' '.join(dict.fromkeys([host.id, host.name]))}\n"
+        for host in topology.hosts
     )
-    for host in table.hosts:
+    for host in topology.hosts:
         if hosts.has_disk(host.name):
             hosts.write(
                 host.name,
@@ -277,16 +280,16 @@ def install(current: Running, table: Topology, targets: list[Host]) -> None:
             )
 
 
-def minion(table: Topology, host: Host, private: str, public: str) -> dict[str, str]:
+def minion_files(topology: Topology, host: Host, private: str, public: str) -> dict[str, str]:
     """Return the files of a host with a minion, and maybe the Salt master: path -> contents."""
     files = {
         "etc/salt/minion.d/lab.conf": yaml.safe_dump(
-            {"id": host.id, "master": table.master.address, **MINION}
+            {"id": host.id, "master": topology.master.address, **MINION}
         ),
         "etc/salt/pki/minion/minion.pem": private,
         "etc/salt/pki/minion/minion.pub": public,
     }
-    if not table.rows:
+    if not topology.nodes:
         files["etc/salt/grains"] = yaml.safe_dump({"roles": host.roles})
     if host.salt_master:
         files["etc/firewalld/zones/public.xml"] = MASTER_ZONE
@@ -308,27 +311,27 @@ def key_pair(image: Path) -> tuple[str, str]:
     return private.decode(), public.decode()
 
 
-def forget(current: Running, table: Topology, host: Host) -> None:
+def forget(current: Running, topology: Topology, host: Host) -> None:
     """Have those who enter a host forget it: its key, and what the Salt master knew of it."""
     if current.transport == "ssh":
         return ssh.forget(host)
     done = hosts.execute(
-        table.master.name,
+        topology.master.name,
         ["salt-key", "--yes", f"--delete={host.id}"],
         capture_output=True,
         text=True,
     )
     if done.returncode:
         raise LabError(
-            f"salt-key --delete={host.id} on {table.master.name}: "
+            f"salt-key --delete={host.id} on {topology.master.name}: "
             f"{done.stderr.strip() or done.stdout.strip()}"
         )
 
 
-def on_master(table: Topology, command: list[str], log: str) -> dict:
+def on_master(topology: Topology, command: list[str], log: str) -> dict:
     """Run a Salt command on the master and return its JSON output, empty if there is none."""
     command = [*command, "--out=json", "--no-color"]
-    done = hosts.execute(table.master.name, command, capture_output=True, text=True)
+    done = hosts.execute(topology.master.name, command, capture_output=True, text=True)
     (instance.logs / f"{log}.log").write_text(
         f"$ {' '.join(command)}\n{done.stdout}\n{done.stderr}"
     )
@@ -338,17 +341,19 @@ def on_master(table: Topology, command: list[str], log: str) -> dict:
     return {}
 
 
-def salt(table: Topology, targets: list[Host], *words: str, log: str) -> dict:
+def salt(topology: Topology, targets: list[Host], *words: str, log: str) -> dict:
     """
     Run ``salt`` on the master for some hosts, and return the answer of each minion.
 
     Raises LabError if there is no answer at all.
     """
-    target = ["*"] if targets == table.hosts else ["--list", ",".join(host.id for host in targets)]
+    target = (
+        ["*"] if targets == topology.hosts else ["--list", ",".join(host.id for host in targets)]
+    )
     # Sometimes salt looks for its job too early, and fails at once: "No return received".
     for _ in range(2):
         if answers := on_master(
-            table, ["salt", f"--timeout={SALT_TIMEOUT}", *target, *words, "--static"], log
+            topology, ["salt", f"--timeout={SALT_TIMEOUT}", *target, *words, "--static"], log
         ):
             return answers
     raise LabError(
@@ -356,10 +361,10 @@ def salt(table: Topology, targets: list[Host], *words: str, log: str) -> dict:
     )
 
 
-def await_minions(table: Topology, targets: list[Host], report: Report) -> None:
+def await_minions(topology: Topology, targets: list[Host], report: Report) -> None:
     """Wait until minions answer their master."""
     deadline = time.monotonic() + READY_TIMEOUT
-    while missing := [host.name for host in targets if not subscribed(table.master, host)]:
+    while missing := [host.name for host in targets if not subscribed(topology.master, host)]:
         report(f"waiting for {', '.join(missing)}")
         if time.monotonic() > deadline:
             raise LabError(
@@ -368,7 +373,7 @@ def await_minions(table: Topology, targets: list[Host], report: Report) -> None:
             )
         time.sleep(0.2)
     report("test.ping")
-    answers = salt(table, targets, "test.ping", log="ping")
+    answers = salt(topology, targets, "test.ping", log="ping")
     if silent := [host.name for host in targets if answers.get(host.id) is not True]:
         raise LabError(f"connected, but silent: {', '.join(silent)}", instance.logs / "ping.log")
 
@@ -387,14 +392,14 @@ def subscribed(master: Host, minion: Host) -> bool:
     return bool(connections & hosts.established(master.name))
 
 
-def stamp_roles(table: Topology) -> str:
+def assign_roles(topology: Topology) -> str:
     """
     Have the Salt master assign each minion its roles from the topology, as a user does.
 
     Return a summary. Raises LabError if it fails.
     """
     command = ["salt-run", "state.orchestrate", "orchestration.roles"]
-    output = on_master(table, command, "roles")
+    output = on_master(topology, command, "roles")
     output = output.get("data", output)
     states = next(iter(output.values()), None) if isinstance(output, dict) else None
     if not isinstance(states, dict):
@@ -411,25 +416,26 @@ def stamp_roles(table: Topology) -> str:
         raise LabError(
             f"{' '.join(command)} failed:\n  " + "\n  ".join(faults), instance.logs / "roles.log"
         )
-    counts = Counter(" ".join(host.roles) or "no role" for host in table.hosts)
+    counts = Counter(" ".join(host.roles) or "no role" for host in topology.hosts)
     return ", ".join(f"{count} x {roles}" for roles, count in counts.items())
 
 
-def apply(current: Running, table: Topology) -> str:
+def apply(current: Running, topology: Topology) -> str:
     """Run ``state.apply`` on all hosts and return a summary. LabError names each failed state."""
     if current.transport == "ssh":
-        targets = [host for host in table.hosts if host != ssh.ADMIN]
-        answers = on_master(table, [current.salt_command, "*", "state.apply", "--static"], "apply")
+        targets = [host for host in topology.hosts if host != ssh.ADMIN]
+        answers = on_master(
+            topology, [current.salt_command, "*", "state.apply", "--static"], "apply"
+        )
     else:
-        targets = table.hosts
+        targets = topology.hosts
         # Queued: if `salt` has to be called a second time, the first job may still run.
-        answers = salt(table, targets, "state.apply", "queue=True", log="apply")
+        answers = salt(topology, targets, "state.apply", "queue=True", log="apply")
     faults, changed, total = [], 0, 0
     for host in targets:
         states = answers.get(host.id, "no answer")
-        if (
-            isinstance(states, dict) and "stderr" in states
-        ):  # what salt-ssh has to say where Salt could not
+        # salt-ssh returns this where it could not run Salt.
+        if isinstance(states, dict) and "stderr" in states:
             states = states["stderr"].strip() or states["stdout"].strip()
         if not isinstance(states, dict):
             faults += [
@@ -446,8 +452,8 @@ def apply(current: Running, table: Topology) -> str:
         ]
     if faults:
         raise LabError("state.apply failed:\n  " + "\n  ".join(faults), instance.logs / "apply.log")
-    many = len(targets)
-    return f"{many} host{'s' * (many > 1)}, {total} states, {changed} changed"
+    hosts_text = "1 host" if len(targets) == 1 else f"{len(targets)} hosts"
+    return f"{hosts_text}, {total} states, {changed} changed"
 
 
 def environment(line: str, transport: str) -> str:

@@ -17,11 +17,11 @@ from . import LabError, cgroups, instance, network
 from .steps import Report
 from .topology import Host
 
-COMMANDS = "commands"  # the control group of what `execute` runs, below that of the host
-BOOT = 300  # seconds that hosts may take to boot
+COMMANDS = "commands"  # the control group of commands that `execute` runs, below the host's
+BOOT_TIMEOUT = 300  # seconds
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
 
-# $1 what the disk lies over, $2 directory of the host, the rest: systemd-nspawn and its arguments.
+# $1 lower directories of the disk, $2 directory of the host, then systemd-nspawn and its arguments.
 START = """
 mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root" &&
 shift 2 && exec "$@"
@@ -34,7 +34,7 @@ def disk(name: str) -> Path:
 
 
 def has_disk(name: str) -> bool:
-    """Whether a host was made already."""
+    """Whether a host has a disk."""
     return disk(name).exists()
 
 
@@ -102,7 +102,7 @@ def start(name: str, below: str, binds: dict[str, Path]) -> subprocess.Popen | N
     """
     if running(name):
         return None
-    cgroups.kill(name)  # what a crash left
+    cgroups.kill(name)  # processes that a crash left behind
     network.forget(name)
     home = disk(name)
     nspawn = [
@@ -118,12 +118,12 @@ def start(name: str, below: str, binds: dict[str, Path]) -> subprocess.Popen | N
         "--resolv-conf=off",
         "--timezone=off",
         f"--network-bridge={network.BRIDGE}",
-        # dockerd needs nearly all; the clock is this machine's and no host's business.
+        # dockerd needs nearly all; no host may set the clock of this machine.
         "--capability=all",
         "--drop-capability=CAP_SYS_TIME",
         "--system-call-filter=add_key keyctl bpf",
         f"--bind={home}/docker:/var/lib/docker",  # overlayfs cannot lie on overlayfs
-        *(f"--bind-ro={ours}:{theirs}:norbind" for theirs, ours in binds.items()),
+        *(f"--bind-ro={source}:{target}:norbind" for target, source in binds.items()),
     ]
     instance.logs.mkdir(parents=True, exist_ok=True)
     with console(name).open("a") as output:
@@ -141,11 +141,11 @@ def await_boot(
     started: dict[str, subprocess.Popen | None], report: Report = lambda _text: None
 ) -> None:
     """
-    Wait until the systemd of hosts that were started has started what it should.
+    Wait until the systemd of started hosts has started its units.
 
-    LabError, with the console's log of the first, if some do not get there within BOOT seconds.
+    LabError, with the log of the first console, if a host does not within BOOT_TIMEOUT seconds.
     """
-    deadline = time.monotonic() + BOOT
+    deadline = time.monotonic() + BOOT_TIMEOUT
     pending = dict(started)
     while pending:
         report(f"waiting for {', '.join(pending)}")
@@ -159,7 +159,7 @@ def await_boot(
 
 
 def console(name: str) -> Path:
-    """Return the log of what a host printed while it booted."""
+    """Return the log with the output of a host while it booted."""
     return instance.logs / f"console-{name}.log"
 
 
@@ -202,12 +202,12 @@ def established(name: str) -> set[tuple[str, str]]:
     Each is (local, remote) as hexadecimal addresses.
     """
     try:
-        table = Path(f"/proc/{leader(name)}/net/tcp").read_text().splitlines()[1:]
+        lines = Path(f"/proc/{leader(name)}/net/tcp").read_text().splitlines()[1:]
     except OSError:  # it is off
         return set()
     return {
         (local, remote)
-        for _, local, remote, state, *_ in (line.split() for line in table)
+        for _, local, remote, state, *_ in (line.split() for line in lines)
         if state == "01"
     }
 
@@ -249,7 +249,7 @@ def spawn(name: str, command: list[str], log: str) -> None:
 
 
 def power_off(name: str) -> None:
-    """Cut a host's power: nothing on it has a chance to tidy up."""
+    """Cut a host's power: its processes are killed without a chance to clean up."""
     cgroups.kill(name)
     network.forget(name)
 

@@ -1,4 +1,4 @@
-"""Whether this machine can boot hosts, and what must be installed for it."""
+"""Whether this machine can boot hosts, and the Debian packages that it needs for that."""
 
 import os
 import platform
@@ -17,7 +17,7 @@ DEBIAN_PACKAGES = [
     "python3-venv",
     "openssh-client",
 ]
-DISK = 4  # GiB that the cache and one host take, with some air
+MIN_FREE_DISK = 4  # GiB: the cache and one host, with some reserve
 CAP_NET_ADMIN, CAP_SYS_CHROOT, CAP_SYS_ADMIN, CAP_MKNOD = 12, 18, 21, 27  # linux/capability.h
 
 
@@ -54,13 +54,13 @@ def obstacles() -> list[str]:
             f"{BUILD} lies on {filesystem(BUILD.parent)}, "
             "which cannot carry a host's disk (overlayfs)"
         )
-    if shutil.disk_usage(BUILD.parent).free < DISK << 30 and not BUILD.exists():
-        problems.append(f"less than {DISK} GiB are free for {BUILD}")
+    if shutil.disk_usage(BUILD.parent).free < MIN_FREE_DISK << 30 and not BUILD.exists():
+        problems.append(f"less than {MIN_FREE_DISK} GiB are free for {BUILD}")
     return problems
 
 
 def distribution() -> tuple[str, str]:
-    """Return what /etc/os-release says: ID and VERSION_ID."""
+    """Return ID and VERSION_ID of /etc/os-release."""
     try:
         release = platform.freedesktop_os_release()
     except OSError:
@@ -84,7 +84,7 @@ def filesystem(path: Path) -> str:
 
 
 def install(report: Report) -> None:
-    """Install the Debian packages that the lab needs and that are not there."""
+    """Install the missing Debian packages that the lab needs."""
     with locked("apt"):
         missing = _missing_packages()
         if not missing:
@@ -107,7 +107,7 @@ def _missing_packages() -> list[str]:
 
 
 def check() -> None:
-    """Raise LabError with every obstacle and with what can be done instead."""
+    """Raise LabError with every obstacle and with the alternatives."""
     problems = obstacles()
     if problems:
         reasons = "".join(f"\n  - {reason}" for reason in problems)

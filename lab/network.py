@@ -1,10 +1,10 @@
 """
-The network: a bridge that this machine and all hosts of a lab are on. Nothing leads from it to
-other networks.
+The network: a bridge that this machine and all hosts of a lab are on. It has no route to other
+networks.
 
 The bridge of the default lab is on the machine's own network. That of any other lab is in a network
 namespace, which lives as long as the process HOLDER in the lab's control group: nothing is mounted
-for it, so nothing is left of it when the lab's processes are gone.
+for it, so it vanishes with the lab's processes.
 """
 
 import contextlib
@@ -54,7 +54,7 @@ def create() -> None:
 
 
 def _start_holder() -> None:
-    """Start the process that a namespace of its own belongs to, and wait until it has it."""
+    """Start the process that holds the network namespace, and wait until it has entered it."""
     holder = subprocess.Popen(
         ["unshare", "--net", "sleep", "infinity"],
         start_new_session=True,
@@ -63,9 +63,9 @@ def _start_holder() -> None:
         stderr=subprocess.DEVNULL,
         preexec_fn=lambda: cgroups.enter(HOLDER),
     )
-    own_namespace = os.readlink("/proc/self/ns/net")
+    machine_namespace = os.readlink("/proc/self/ns/net")
     deadline = time.monotonic() + HOLDER_TIMEOUT
-    while os.readlink(f"/proc/{holder.pid}/ns/net") == own_namespace:
+    while os.readlink(f"/proc/{holder.pid}/ns/net") == machine_namespace:
         if holder.poll() is not None or time.monotonic() > deadline:
             raise LabError("no network namespace can be made: unshare --net failed")
         time.sleep(0.01)

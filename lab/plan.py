@@ -14,7 +14,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from . import BUILD, ROOT, SALT_LINES, LabError, cluster, saltenv, topology
+from . import BUILD, ROOT, SALT_LINES, LabError, cluster, saltenv
+from .topology import load, merge, pillar_of, write_empty_topology
 
 PLAN = BUILD / "plan"
 
@@ -75,13 +76,13 @@ def open_ports(answer: dict) -> list[str]:
 
 def plan(name: str, line: str, console: Console) -> None:
     """Plan every node of a topology. Raises LabError if the topology or settings are invalid."""
-    table = topology.load(name)
+    topology = load(name)
     with (
-        console.status(f"rendering {len(table.hosts)} node(s) with Salt {line}"),
+        console.status(f"rendering {len(topology.hosts)} node(s) with Salt {line}"),
         tempfile.TemporaryDirectory() as scratch,
     ):
-        if not table.rows:
-            topology.write_no_table(Path(scratch), ROOT)
+        if not topology.nodes:
+            write_empty_topology(Path(scratch), ROOT)
         answers = render(
             line,
             [
@@ -91,27 +92,26 @@ def plan(name: str, line: str, console: Console) -> None:
                     "pillar_roots": [scratch],
                     "site": True,
                     "platform": host.platform,
-                    "pillar": topology.merge(
+                    "pillar": merge(
                         cluster.repository_pillar("", host.platform),
-                        topology.pillar_of(table, host),
+                        pillar_of(topology, host),
                     ),
                 }
-                for host in table.hosts
+                for host in topology.hosts
             ],
         )
     faults = {}
-    for host, answer in zip(table.hosts, answers, strict=True):
+    for host, answer in zip(topology.hosts, answers, strict=True):
         for fault in answer.get("errors") or answer["invalid"]:
-            faults.setdefault(
-                fault.replace(host.id, ""), f"{host.name}: {fault}"
-            )  # what all have in common is said once
+            # A message that differs only in the id of the host is reported once.
+            faults.setdefault(fault.replace(host.id, ""), f"{host.name}: {fault}")
     if faults:
         raise LabError("\n".join(faults.values()))
 
     summary = Table(title=f"Topology {name}, Salt {line}")
     for column in ("host", "roles", "states", "files", "services", "open ports"):
         summary.add_column(column, justify="right" if column in ("states", "files") else "left")
-    for host, answer in zip(table.hosts, answers, strict=True):
+    for host, answer in zip(topology.hosts, answers, strict=True):
         write(PLAN / host.name, answer)
         count = sum("contents" in entry for entry in answer["files"].values())
         summary.add_row(
@@ -123,9 +123,9 @@ def plan(name: str, line: str, console: Console) -> None:
             "\n".join(open_ports(answer)),
         )
     console.print(summary)
-    where = os.path.relpath(PLAN)
+    directory = os.path.relpath(PLAN)
     console.print(
-        f"States in order: {where}/HOST/states.txt, files: {where}/HOST/files/\n"
+        f"States in order: {directory}/HOST/states.txt, files: {directory}/HOST/files/\n"
         f"Next: make up TOPOLOGY={name} boots these hosts and applies the states."
     )
 

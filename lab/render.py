@@ -11,7 +11,7 @@ longer than rendering. A case is a minion::
      "only": "", "sls": []}
 
 ``pillar_roots`` are directories with pillar, which the pillar of the case overrides; with ``site``
-the repository's own follows them. ``installed`` are the answers of ``pkg.version``, ``sls`` is
+that of the repository follows them. ``installed`` are the answers of ``pkg.version``, ``sls`` is
 applied instead of top.sls. Only the id is required. The answer has ``pillar``, the pillar of the
 minion, and ``{"errors": [str, ...]}`` if rendering fails, else
 
@@ -90,14 +90,14 @@ PLATFORMS = {
 }
 
 # States that write whole files; all others edit, remove, or act on the files of packages.
-LAYS_FILES = {"file.managed", "file.directory", "mesos.flags_managed"}
+FILE_STATES = {"file.managed", "file.directory", "mesos.flags_managed"}
 
 REQUISITES = salt.state.STATE_REQUISITE_KEYWORDS | salt.state.STATE_REQUISITE_IN_KEYWORDS
 CONDITIONS = {"onlyif", "unless", "creates", "check_cmd"}
 
 # Valid keywords of functions that take any keyword: Salt itself does not notice a typing error
 # there. `reads` is not an argument of Salt's: it tells salt-ssh which files a template needs.
-ALSO_KNOWN = {
+EXTRA_KEYWORDS = {
     "file.directory": {"mode"},
     "file.managed": {"reads", "show_diff"},
     "pkg.installed": {"fromrepo", "enablerepo", "disablerepo", "disableexcludes", "setopt"},
@@ -107,8 +107,20 @@ ALSO_KNOWN = {
 
 # The state modules of Salt that the tree uses. Validation renders with pyobjects, which would load
 # all state modules, and execution modules with them.
-USED = {"cmd", "file", "grains", "module", "pkg", "saltmod", "saltutil", "service", "test"}
-UNUSED = sorted({path.stem for path in Path(salt.states.__path__[0]).glob("*.py")} - USED)
+USED_STATE_MODULES = {
+    "cmd",
+    "file",
+    "grains",
+    "module",
+    "pkg",
+    "saltmod",
+    "saltutil",
+    "service",
+    "test",
+}
+UNUSED_STATE_MODULES = sorted(
+    {path.stem for path in Path(salt.states.__path__[0]).glob("*.py")} - USED_STATE_MODULES
+)
 
 
 def minion_options(root: Path, scratch: Path) -> dict:
@@ -120,11 +132,11 @@ def minion_options(root: Path, scratch: Path) -> dict:
             "log_file": str(scratch / "minion.log"),
             "file_client": "local",
             "file_roots": {"base": [str(root / "salt"), str(root / "formulas")]},
-            # By name, as these two decide by looking at the machine whether they are wanted.
+            # By name: by default these two modules look at the machine to see whether they apply.
             "providers": {"pkg": "yumpkg", "service": "systemd_service"},
             "grains": dict(EL7),
             "id": "nobody",
-            "disable_states": UNUSED,
+            "disable_states": UNUSED_STATE_MODULES,
         }
     )
     for name in ("cachedir", "extension_modules"):
@@ -139,8 +151,8 @@ def compile_states(highstate, sls: list[str]) -> tuple[list[dict], list[str]]:
     high, errors = highstate.render_highstate(
         {"base": sls} if sls else highstate.top_matches(highstate.get_top())
     )
-    high, more = highstate.state.reconcile_extend(high)
-    errors += more
+    high, extend_errors = highstate.state.reconcile_extend(high)
+    errors += extend_errors
     errors += highstate.state.verify_high(high)
     if errors:
         return [], errors
@@ -156,8 +168,8 @@ def compile_states(highstate, sls: list[str]) -> tuple[list[dict], list[str]]:
 def faulty_arguments(state, chunk: dict) -> list[str]:
     """Return the error of one state: an unknown function, a missing or an unknown argument."""
     full = f"{chunk['state']}.{chunk['fun']}"
-    where = f"{chunk['__id__']} in {chunk['__sls__']}"
-    errors = [f"{where}: {error}" for error in state.verify_data(copy.deepcopy(chunk))]
+    location = f"{chunk['__id__']} in {chunk['__sls__']}"
+    errors = [f"{location}: {error}" for error in state.verify_data(copy.deepcopy(chunk))]
     if errors:
         return errors
     try:
@@ -168,29 +180,28 @@ def faulty_arguments(state, chunk: dict) -> list[str]:
             expected_extra_kws=salt.state.STATE_INTERNAL_KEYWORDS,
         )
     except salt.exceptions.SaltInvocationError as error:
-        return [f"{where}: {error}"]
+        return [f"{location}: {error}"]
     if full == "module.run":  # its keywords are the functions to run
         return []
-    known = {
+    parameters = {
         *inspect.signature(state.states[full]).parameters,
-        *ALSO_KNOWN.get(full, ()),
+        *EXTRA_KEYWORDS.get(full, ()),
         "__sls_included_from__",
     }
-    unknown = sorted(set(chunk) - known - salt.state.STATE_INTERNAL_KEYWORDS)
-    return [f"{where}: {full} reads no argument '{key}'" for key in unknown]
+    unknown = sorted(set(chunk) - parameters - salt.state.STATE_INTERNAL_KEYWORDS)
+    return [f"{location}: {full} reads no argument '{key}'" for key in unknown]
 
 
 def mocked_run(state, chunks: list[dict]) -> tuple[list[dict], list[str]]:
     """Return the states in the order in which Salt runs them, and the missing requisites."""
     # Salt evaluates conditions of states even in a mocked run; only the real node can answer them.
-    pretended = [
+    unconditional = [
         {key: value for key, value in copy.deepcopy(chunk).items() if key not in CONDITIONS}
         for chunk in chunks
     ]
-    state.mod_init.add(
-        "pkg"
-    )  # is not mocked: it loads every module there is, to have yum's metadata refreshed
-    results = state.call_chunks(pretended)
+    # mod_init is not mocked: that of pkg would load every module, to refresh yum's metadata.
+    state.mod_init.add("pkg")
+    results = state.call_chunks(unconditional)
     faults = [
         f"{tag}: {result['comment']}"
         for tag, result in results.items()
@@ -200,13 +211,13 @@ def mocked_run(state, chunks: list[dict]) -> tuple[list[dict], list[str]]:
     return sorted(chunks, key=lambda chunk: number[salt.state._gen_tag(chunk)]), faults
 
 
-def lay_files(state, chunks: list[dict], target: Path) -> list[str]:
+def write_files(state, chunks: list[dict], target: Path) -> list[str]:
     """Run the states that write files below a directory, as the current user; return the errors."""
     faults = []
     state.mocked = False
     for chunk in chunks:
         full = f"{chunk['state']}.{chunk['fun']}"
-        if full not in LAYS_FILES:
+        if full not in FILE_STATES:
             continue
         low = {
             key: value
@@ -227,14 +238,14 @@ def lay_files(state, chunks: list[dict], target: Path) -> list[str]:
 
 def read_back(target: Path, declared: set[str]) -> dict[str, dict]:
     """Return mode and contents by path below a directory; of directories only the declared ones."""
-    found = {}
+    files = {}
     for path in sorted(target.rglob("*")):
         name = f"/{path.relative_to(target)}"
         if path.is_file():
-            found[name] = {"mode": mode_of(path), "contents": path.read_text(encoding="utf-8")}
+            files[name] = {"mode": mode_of(path), "contents": path.read_text(encoding="utf-8")}
         elif name in declared:
-            found[name] = {"mode": mode_of(path)}
-    return found
+            files[name] = {"mode": mode_of(path)}
+    return files
 
 
 def mode_of(path: Path) -> str:
@@ -319,7 +330,7 @@ def render(options: dict, case: dict, root: Path, scratch: Path) -> dict:
         chunks, invalid = mocked_run(state, chunks)
     if not invalid:
         with tempfile.TemporaryDirectory(dir=scratch) as target:
-            invalid = lay_files(state, chunks, Path(target))
+            invalid = write_files(state, chunks, Path(target))
             files = read_back(Path(target), {chunk["name"] for chunk in chunks})
     return {
         "states": [describe(chunk) for chunk in chunks],
@@ -331,7 +342,7 @@ def render(options: dict, case: dict, root: Path, scratch: Path) -> dict:
 
 def main() -> None:
     """Answer every case of the request on stdin."""
-    logging.disable(logging.CRITICAL)  # what goes wrong stands in the answers
+    logging.disable(logging.CRITICAL)  # errors are in the answers
     os.umask(0o022)
     # The pyobjects renderer of 3006 would collect the grains of this machine, not of the node.
     salt.loader.grains = lambda opts, *_, **__: opts["grains"]

@@ -16,7 +16,7 @@ from . import BUILD
 from .steps import Report, cached, run
 
 REQUIREMENTS = Path(__file__).parent / "requirements"
-PLACE = "/opt/saltstack/salt"
+ENVIRONMENT_PATH = "/opt/saltstack/salt"
 
 # $1 image, $2 environment, $3 wheels, $4 its path in the image. The mounts end with the namespace.
 INSTALL = """
@@ -71,7 +71,18 @@ def host_env(line: str, image: Path, report: Report) -> Path:
     def build(target: Path) -> None:
         report("virtual environment")
         run(
-            ["unshare", "--mount", "sh", "-c", INSTALL, "sh", image, target, source, PLACE],
+            [
+                "unshare",
+                "--mount",
+                "sh",
+                "-c",
+                INSTALL,
+                "sh",
+                image,
+                target,
+                source,
+                ENVIRONMENT_PATH,
+            ],
             f"salt-{line}",
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
         )

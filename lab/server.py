@@ -2,7 +2,7 @@
 The package server of the lab: ``python -m lab.server ADDRESS PORT DIRECTORY IMAGES [URL]``.
 
 It serves the files of a directory, images for Docker below ``/v2/``, and another repository below
-``/relay/``. Hosts cannot leave their network, so the server relays a repository of the user's, with
+``/relay/``. Hosts cannot leave their network, so the server relays a repository of the user, with
 the proxy and the certificates of this machine.
 """
 
@@ -24,8 +24,8 @@ class Handler(SimpleHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"  # yum keeps one connection for all its files
 
-    def __init__(self, *args, images: str, relayed: str = "", **options):
-        self.images, self.relayed = images, relayed.rstrip("/")
+    def __init__(self, *args, images: str, upstream: str = "", **options):
+        self.images, self.upstream = images, upstream.rstrip("/")
         super().__init__(*args, **options)
 
     def translate_path(self, path: str) -> str:
@@ -39,16 +39,15 @@ class Handler(SimpleHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer a request."""
-        if not (self.relayed and self.path.startswith(RELAY)):
+        if not (self.upstream and self.path.startswith(RELAY)):
             return super().do_GET()
         try:
             with urllib.request.urlopen(
-                f"{self.relayed}/{self.path.removeprefix(RELAY)}", timeout=60
+                f"{self.upstream}/{self.path.removeprefix(RELAY)}", timeout=60
             ) as reply:
                 self.send_response(reply.status)
-                self.send_header(
-                    "Connection", "close"
-                )  # ends the body, as not every repository says its length
+                # Closing ends the body: not every repository sends Content-Length.
+                self.send_header("Connection", "close")
                 self.end_headers()
                 shutil.copyfileobj(reply, self.wfile)
         except urllib.error.HTTPError as error:
@@ -59,9 +58,10 @@ class Handler(SimpleHTTPRequestHandler):
 
 def main() -> None:
     """Serve until killed."""
-    address, port, directory, images, *relayed = sys.argv[1:]
-    handler = partial(Handler, directory=directory, images=images, relayed="".join(relayed))
-    with network.joined():  # it listens to the hosts; the relay asks from the machine's own network
+    address, port, directory, images, *upstream = sys.argv[1:]
+    handler = partial(Handler, directory=directory, images=images, upstream="".join(upstream))
+    # Only the listening socket is on the lab's network; the relay connects from the machine's.
+    with network.joined():
         server = ThreadingHTTPServer((address, int(port)), handler)
     server.serve_forever()
 

@@ -1,7 +1,8 @@
 """
-Whether the services of the hosts answer, and who leads.
+Whether the services of the hosts respond, and which of them are leaders.
 
-They are asked as clients do: over HTTP from this machine, ZooKeeper on its host.
+The checks send requests as a client does: over HTTP from this machine, or for ZooKeeper and
+Docker on the host itself.
 """
 
 import contextlib
@@ -17,11 +18,11 @@ from dataclasses import dataclass
 from . import LabError, hosts
 from .topology import Host, Topology
 
-TIMEOUT = 3  # seconds for one question: a host that is off the network answers none
-AT_ONCE = 16  # questions
+TIMEOUT = 3  # seconds for a request: a host that is off the network never responds
+MAX_CONNECTIONS = 16
 LEADING = ("leader", "standalone")
 
-# The network of the hosts is this machine's own; a proxy knows nothing of it.
+# The network of the hosts is local to this machine; a proxy cannot reach it.
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -31,18 +32,18 @@ class Answer:
 
     host: Host
     role: str
-    place: str
+    location: str
     works: bool = False
     mode: str = ""
 
     @property
-    def fine(self) -> bool:
-        """Whether it does what the cluster has it for; who leads is another question."""
+    def healthy(self) -> bool:
+        """Whether it works and is part of the cluster, as the leader or not."""
         return self.works and self.mode not in ("no leader", "not registered")
 
 
 def get(host: Host, port: int, path: str) -> str | None:
-    """Return what a URL of a host answers, None if it does not."""
+    """Return the body of a URL of a host, None if there is no response or an error."""
     try:
         with OPENER.open(f"http://{host.address}:{port}{path}", timeout=TIMEOUT) as reply:
             return reply.read().decode()
@@ -51,7 +52,7 @@ def get(host: Host, port: int, path: str) -> str | None:
 
 
 def on_host(host: Host, command: str) -> str | None:
-    """Return what a shell line on a host prints, None if it fails or takes long."""
+    """Return the output of a shell command on a host, None if it fails or times out."""
     with contextlib.suppress(LabError, subprocess.TimeoutExpired):
         done = hosts.execute(
             host.name, ["sh", "-c", command], capture_output=True, text=True, timeout=3 * TIMEOUT
@@ -60,8 +61,8 @@ def on_host(host: Host, command: str) -> str | None:
     return None
 
 
-def named_leader(host: Host, text: str | None) -> str:
-    """Say what a framework's server is that names the leader as host:port."""
+def framework_mode(host: Host, text: str | None) -> str:
+    """Return a server's mode from its response, which has the leader as host:port."""
     try:
         leader = json.loads(text or "{}")["leader"].rpartition(":")[0]
     except (ValueError, KeyError, AttributeError):
@@ -70,7 +71,7 @@ def named_leader(host: Host, text: str | None) -> str:
 
 
 def zookeeper(host: Host, port: int) -> tuple[bool, str]:
-    """The ports of ZooKeeper are for members of the cluster alone, so this machine cannot ask."""
+    """Run on the host: the firewall opens ZooKeeper's ports to members of the cluster only."""
     # Without a newline: ZooKeeper would close the connection without reading it, which may drop the
     # answer.
     response = on_host(host, f"printf srvr | nc -w 2 localhost {port}")
@@ -83,7 +84,7 @@ def zookeeper(host: Host, port: int) -> tuple[bool, str]:
 
 
 def mesos_master(host: Host, port: int) -> tuple[bool, str]:
-    """A standby redirects to the leader, if it knows one."""
+    """A standby redirects /state-summary to the leader, if there is one."""
     if get(host, port, "/health") is None:
         return False, ""
     metrics = json.loads(get(host, port, "/metrics/snapshot") or "{}")
@@ -93,7 +94,7 @@ def mesos_master(host: Host, port: int) -> tuple[bool, str]:
 
 
 def mesos_slave(host: Host, port: int) -> tuple[bool, str]:
-    """An agent works on without a master, for a while."""
+    """An agent keeps working without a master, for a while."""
     if get(host, port, "/health") is None:
         return False, ""
     metrics = json.loads(get(host, port, "/metrics/snapshot") or "{}")
@@ -101,9 +102,9 @@ def mesos_slave(host: Host, port: int) -> tuple[bool, str]:
 
 
 def marathon(host: Host, port: int) -> tuple[bool, str]:
-    """Every server answers, for the leader."""
+    """Every server forwards requests to the leader."""
     return (
-        (True, named_leader(host, get(host, port, "/v2/leader")))
+        (True, framework_mode(host, get(host, port, "/v2/leader")))
         if get(host, port, "/ping")
         else (False, "")
     )
@@ -113,7 +114,7 @@ def chronos(host: Host, port: int) -> tuple[bool, str]:
     """From 3.0 on the API has a version in its paths."""
     if not get(host, port, "/ping"):
         return False, ""
-    return True, named_leader(
+    return True, framework_mode(
         host, get(host, port, "/v1/scheduler/leader") or get(host, port, "/scheduler/leader")
     )
 
@@ -134,35 +135,37 @@ SERVICES: dict[str, tuple[int, bool, Callable[[Host, int], tuple[bool, str]], bo
 }
 
 
-def ask_one(topology: Topology, host: Host, role: str) -> Answer:
-    """Ask a service of a host."""
-    port, browsed, question, _ = SERVICES[role]
+def check_service(topology: Topology, host: Host, role: str) -> Answer:
+    """Check a service of a host."""
+    port, has_web_page, check, _ = SERVICES[role]
     port = topology.ports.get(role, port)
-    place = (
-        f"http://{host.address}:{port}" if browsed else f"{host.name}:{port}" if port else host.name
-    )
-    works, mode = question(host, port) if hosts.running(host.name) else (False, "")
-    return Answer(host, role, place, works, mode)
+    location = host.name
+    if has_web_page:
+        location = f"http://{host.address}:{port}"
+    elif port:
+        location = f"{host.name}:{port}"
+    works, mode = check(host, port) if hosts.running(host.name) else (False, "")
+    return Answer(host, role, location, works, mode)
 
 
 def ask(topology: Topology, timeout: float = 0) -> list[Answer]:
     """
-    Ask every service of every host, all at once.
+    Check all services of all hosts in parallel.
 
-    Repeat for up to ``timeout`` seconds while one does not answer or has no leader.
+    Repeat for up to ``timeout`` seconds while one does not respond or has no leader.
     """
     deadline = time.monotonic() + timeout
     pairs = [(host, role) for host in topology.hosts for role in host.roles if role in SERVICES]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(MAX_CONNECTIONS) as pool:
         while True:
-            answers = list(pool.map(lambda pair: ask_one(topology, *pair), pairs))
-            if not troubles(answers) or time.monotonic() > deadline:
+            answers = list(pool.map(lambda pair: check_service(topology, *pair), pairs))
+            if not problems(answers) or time.monotonic() > deadline:
                 return answers
             time.sleep(0.5)
 
 
 def leaders(answers: list[Answer]) -> dict[str, list[str]]:
-    """Return who leads: role -> names of hosts, for the roles that elect somebody. One is right."""
+    """Return the leaders, role -> names of hosts, of the roles that elect one."""
     return {
         role: [
             answer.host.name for answer in answers if answer.role == role and answer.mode in LEADING
@@ -172,14 +175,14 @@ def leaders(answers: list[Answer]) -> dict[str, list[str]]:
     }
 
 
-def troubles(answers: list[Answer]) -> list[str]:
-    """Say what keeps the cluster from being whole; an empty list if it is."""
-    problems = [
+def problems(answers: list[Answer]) -> list[str]:
+    """Return the problems of the cluster, a sentence each; empty if it is healthy."""
+    faults = [
         f"{answer.role} on {answer.host.name}: {answer.mode or 'no answer'}"
         for answer in answers
-        if not answer.fine
+        if not answer.healthy
     ]
-    return problems + [
+    return faults + [
         f"{role}: {'several leaders: ' + ', '.join(names) if names else 'no leader'}"
         for role, names in leaders(answers).items()
         if len(names) != 1

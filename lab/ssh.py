@@ -21,48 +21,49 @@ from .steps import cached, run
 from .topology import Host, Topology
 
 ADMIN = Host("admin.devops.test", "172.31.250.2", [], salt_master=True)
-PLACE = "/srv/lab/ssh"
+KEY_DIRECTORY = "/srv/lab/ssh"
 KEY = "id_ed25519"
 ENVIRONMENT_3006 = "ssh-3006"  # lab/requirements/salt-ssh-3006.txt
 RELENV = "/var/cache/salt/master/relenv/linux/x86_64/salt-relenv.tar.xz"
 
-# Of the configuration of salt-ssh what is the lab's own: keys, hosts that are all busy at once.
+# The lab's part of the configuration of salt-ssh: keys, and timeouts for hosts that are all busy.
 OPTIONS = {
-    "ssh_priv": f"{PLACE}/{KEY}",
-    "known_hosts_file": f"{PLACE}/known_hosts",
+    "ssh_priv": f"{KEY_DIRECTORY}/{KEY}",
+    "known_hosts_file": f"{KEY_DIRECTORY}/known_hosts",
     "ssh_timeout": 60,
     "ssh_max_procs": 16,
 }
 
-# dnf and firewalld have theirs in /usr/bin, as Debian has them; EL7's use Python 2.
+# dnf and firewalld use Debian's Python in /usr/bin; those of EL7 use Python 2.
 NO_PYTHON = "#!/bin/sh\necho 'python3: command not found' >&2\nexit 127\n"
 
-# What starts Salt in the tarball, as the vendor's has it.
+# Starts Salt in the tarball, as the vendor's script does.
 SALT_CALL = """#!/bin/sh
-exec "${0%/*}/bin/python3" -sE -c 'import sys; from salt.scripts import salt_call; sys.exit(salt_call())' "$@"
+code='import sys; from salt.scripts import salt_call; sys.exit(salt_call())'
+exec "${0%/*}/bin/python3" -sE -c "$code" "$@"
 """
 
 
 def home() -> Path:
-    """Return the directory with the keys; on ADMIN it is PLACE."""
+    """Return the directory with the keys; on ADMIN it is KEY_DIRECTORY."""
     return instance.run / "ssh"
 
 
-def enter(table: Topology) -> Topology:
+def enter(topology: Topology) -> Topology:
     """Return a topology managed by SSH: ADMIN comes first, and there is no Salt master."""
     return replace(
-        table, hosts=[ADMIN, *(replace(host, salt_master=False) for host in table.hosts)]
+        topology, hosts=[ADMIN, *(replace(host, salt_master=False) for host in topology.hosts)]
     )
 
 
-def write_keys(table: Topology) -> None:
+def write_keys(topology: Topology) -> None:
     """Make the key that all hosts accept, missing host keys, and the configuration of ``ssh``."""
     home().mkdir(mode=0o700, parents=True, exist_ok=True)
-    for path in [home() / KEY, *map(host_key, table.hosts)]:
+    for path in [home() / KEY, *map(host_key, topology.hosts)]:
         if not path.exists():
             run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", path.name, "-f", path], "ssh")
     host_keys = [
-        f"{host.address},{host.id},{host.name} {public(host_key(host))}" for host in table.hosts
+        f"{host.address},{host.id},{host.name} {public(host_key(host))}" for host in topology.hosts
     ]
     (home() / "known_hosts").write_text("".join(host_keys))
     (home() / "config").write_text(
@@ -70,13 +71,13 @@ def write_keys(table: Topology) -> None:
         f"  UserKnownHostsFile {home()}/known_hosts\n"
         "  StrictHostKeyChecking yes\n"
         + "".join(
-            f"Host {host.name} {host.id}\n  HostName {host.address}\n" for host in table.hosts
+            f"Host {host.name} {host.id}\n  HostName {host.address}\n" for host in topology.hosts
         )
     )
 
 
 def host_key(host: Host) -> Path:
-    """Return where the lab keeps a host's key."""
+    """Return the file with the private key of a host."""
     return home() / f"{host.name}_key"
 
 
@@ -86,7 +87,7 @@ def public(private: Path) -> str:
 
 
 def files(host: Host, line: str, python: str) -> dict[str, str]:
-    """Return what is on the disk of a host to begin with: path -> contents."""
+    """Return the first files on the disk of a host: path -> contents."""
     private = host_key(host)
     contents = {
         "etc/ssh/ssh_host_ed25519_key": private.read_text(),
@@ -94,7 +95,9 @@ def files(host: Host, line: str, python: str) -> dict[str, str]:
         "root/.ssh/authorized_keys": public(home() / KEY),
     }
     if host == ADMIN:
-        contents["usr/local/bin/salt-ssh"] = f'#!/bin/sh\nexec {saltenv.PLACE}/bin/salt-ssh "$@"\n'
+        contents["usr/local/bin/salt-ssh"] = (
+            f'#!/bin/sh\nexec {saltenv.ENVIRONMENT_PATH}/bin/salt-ssh "$@"\n'
+        )
         return contents | {
             f"etc/salt/{name}": (ROOT / "conf" / name).read_text()
             for name in ("roster", "master.d/ssh.conf")
@@ -106,13 +109,13 @@ def files(host: Host, line: str, python: str) -> dict[str, str]:
     return contents
 
 
-def roster_hosts(table: Topology) -> str:
-    """Return hosts.yaml of the roster: what the table that Salt reads does not name."""
-    unnamed = [host for host in table.hosts if host.id not in table.rows and host != ADMIN]
+def roster_hosts(topology: Topology) -> str:
+    """Return hosts.yaml of the roster: the hosts that are not nodes of Salt's topology."""
+    unnamed = [host for host in topology.hosts if host.id not in topology.nodes and host != ADMIN]
     return yaml.safe_dump(
         {
             host.id: host.address
-            if table.rows
+            if topology.nodes
             else {"host": host.address, "grains": {"roles": host.roles}}
             for host in unnamed
         }
@@ -148,8 +151,8 @@ def python36() -> str:
     return pythons[-1]
 
 
-def python_said(line: str, python: str) -> str:
-    """Say which Python the hosts have."""
+def python_description(line: str, python: str) -> str:
+    """Describe the Python of the hosts."""
     if line != "3006":
         return "The hosts have no python3; Salt brings its own (--relenv)."
     debian = "that of Debian underneath, as there is no 3.6 here (LAB_PYTHON36 names one)"
@@ -157,7 +160,7 @@ def python_said(line: str, python: str) -> str:
 
 
 def forget(host: Host) -> None:
-    """Throw the key of a host away, so that it gets another."""
+    """Delete the key of a host, so that it gets a new one."""
     for path in home().glob(f"{host_key(host).name}*"):
         path.unlink()
 
@@ -194,7 +197,7 @@ def relenv(image: Path, env: Path) -> Path:
         shutil.copy(image / "usr/bin/python3.11", home / "bin/python3")
         (home / "salt-call").write_text(SALT_CALL)
         (home / "salt-call").chmod(0o755)
-        # Not xz, whatever the name says: the image has none, and tar sees for itself what it is.
+        # gzip despite the name: the image has no xz, and tar detects the compression.
         with tarfile.open(target / Path(RELENV).name, "w:gz", compresslevel=1) as tarball:
             tarball.add(home, home.name)
         shutil.rmtree(home)

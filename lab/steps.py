@@ -20,7 +20,7 @@ from . import CACHE, LabError, cgroups, instance
 T = TypeVar("T")
 Report = Callable[[str], None]
 
-HEARTBEAT = 30  # seconds between signs of life where the output is no terminal
+HEARTBEAT = 30  # seconds between progress lines if the output is not a terminal
 
 
 class Steps:
@@ -53,7 +53,7 @@ class Steps:
 
     @contextmanager
     def step(self, title: str) -> Iterator[Report]:
-        """Time a piece of work. Yields a function that shows what it is at."""
+        """Time a step. Yields a function that shows a text for its current phase."""
         task = self.bar.add_task(title, total=None)
         start = self.running[title] = time.monotonic()
         mark = "[red]failed[/]"
@@ -66,14 +66,14 @@ class Steps:
             self.console.print(f"{title:<60} {time.monotonic() - start:6.1f} s  {mark}")
 
     def together(self, work: Mapping[str, Callable[[Report], T]]) -> list[T]:
-        """Run steps in parallel; return their results in order. Raise errors after all have ended."""
+        """Run steps in parallel; return results in order. Raise errors after all have ended."""
 
-        def one(title: str) -> T:
+        def run_step(title: str) -> T:
             with self.step(title) as report:
                 return work[title](report)
 
         with ThreadPoolExecutor() as pool:
-            return [future.result() for future in [pool.submit(one, title) for title in work]]
+            return [future.result() for future in [pool.submit(run_step, title) for title in work]]
 
 
 def run(command: list[str | Path], log: str, **options) -> None:
@@ -112,7 +112,7 @@ def cached(kind: str, recipe: bytes, build: Callable[[Path], None]) -> Path:
     """
     Return build/cache/<kind>-<hash of recipe>, built if it is not there.
 
-    What was built by an older recipe is deleted, unless other labs run, which may use it.
+    Builds of older recipes are deleted, unless other labs run, which may use them.
     """
     with locked(kind):
         target = CACHE / f"{kind}-{hashlib.sha256(recipe).hexdigest()[:12]}"

@@ -1,5 +1,5 @@
 """
-Topologies of the lab, ``tests/topologies/<name>.yaml``. Either with hosts of their own::
+Topologies of the lab, ``tests/topologies/<name>.yaml``, either with hosts::
 
     hosts:
       lxdev01:                       # id of its minion
@@ -13,8 +13,8 @@ Topologies of the lab, ``tests/topologies/<name>.yaml``. Either with hosts of th
 or with the nodes of the pillar's topology, to which the Salt master assigns their roles::
 
     table: pillar/topology.yaml      # below the repository
-    salt_master: lxcm01.devops.test  # a row of it
-    glob_hosts:                      # hosts that stand for its rows with globs
+    salt_master: lxcm01.devops.test  # a node of it
+    glob_hosts:                      # hosts for its nodes with globs
       lxb001.devops.test: 172.31.250.65
     pillar: {}                       # for all hosts
 
@@ -37,7 +37,7 @@ DIRECTORY = ROOT / "tests" / "topologies"
 
 @dataclass(frozen=True)
 class Host:
-    """One row of the table."""
+    """A host of the lab."""
 
     id: str
     address: str
@@ -57,14 +57,14 @@ class Topology:
     """
     A topology.
 
-    ``rows`` are the nodes of the pillar's topology, including globs, if this one refers to it.
-    A topology with ``hosts`` of its own has no rows.
+    ``nodes`` are those of the pillar's topology, including globs, if this one refers to it.
+    A topology with ``hosts`` has no nodes.
     """
 
     name: str
     hosts: list[Host]
     pillar: dict
-    rows: dict[str, dict] = field(default_factory=dict)
+    nodes: dict[str, dict] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -83,15 +83,15 @@ class Topology:
 
 
 def names() -> list[str]:
-    """Return the names of the topologies that there are."""
+    """Return the names of all topologies."""
     return sorted(path.stem for path in DIRECTORY.glob("*.yaml"))
 
 
 def load(name: str, added: dict[str, str] | None = None) -> Topology:
     """
-    Read a topology. ``added`` are further hosts that stand for rows with globs: id -> address.
+    Read a topology. ``added`` are further hosts for nodes with globs: id -> address.
 
-    Raises LabError with file and row if the topology does not exist or is invalid. Salt itself
+    Raises LabError with file and node if the topology does not exist or is invalid. Salt itself
     validates the rest, such as roles.
     """
     path = DIRECTORY / f"{name}.yaml"
@@ -100,50 +100,46 @@ def load(name: str, added: dict[str, str] | None = None) -> Topology:
     content = read(path)
     if "table" in content:
         check(path, content, {"table", "salt_master", "glob_hosts", "pillar"})
-        topology = from_table(path, content, added or {})
+        topology = from_pillar(path, content, added or {})
     else:
         check(path, content, {"hosts", "pillar"})
-        rows = content.get("hosts")
-        if not isinstance(rows, dict):
-            raise LabError(f"{path}: neither 'table' nor a mapping 'hosts'")
-        topology = Topology(
-            name, [host_of(path, id, row) for id, row in rows.items()], content.get("pillar") or {}
-        )
+        entries = content.get("hosts")
+        if not isinstance(entries, dict):
+            raise LabError(f"{path}: should have a mapping 'hosts', or 'table' with a path")
+        listed = [host_of(path, id, entry) for id, entry in entries.items()]
+        topology = Topology(name, listed, content.get("pillar") or {})
     if sum(host.salt_master for host in topology.hosts) != 1:
         raise LabError(f"{path}: exactly one host must be the Salt master")
     return topology
 
 
-def from_table(path: Path, content: dict, added: dict[str, str]) -> Topology:
-    """Return the topology that a file makes of the table that it names."""
+def from_pillar(path: Path, content: dict, added: dict[str, str]) -> Topology:
+    """Return the topology of a file that refers to the topology in pillar."""
     source = ROOT / content["table"]
-    table = read(source)
-    rows = table.get("nodes") or {}
-    if not isinstance(rows, dict):
+    pillar_topology = read(source)
+    nodes = pillar_topology.get("nodes") or {}
+    if not isinstance(nodes, dict):
         raise LabError(f"{source}: nodes: should be a mapping")
     master, common = content.get("salt_master"), content.get("pillar") or {}
-    if master not in rows:
-        raise LabError(f"{path}: salt_master: {master} is no row of {source}")
+    if master not in nodes:
+        raise LabError(f"{path}: salt_master: {master} is not a node of {source}")
 
-    def stands(source: Path, id: str, row: object, **settings) -> Host:
-        row = row if isinstance(row, dict) else {}
-        return host_of(
-            source,
-            id,
-            {
-                "address": row.get("address"),
-                "roles": row.get("roles") or [],
-                "salt_master": id == master,
-            }
-            | settings,
-        )
+    def host_of_node(source: Path, id: str, node: object, **settings) -> Host:
+        node = node if isinstance(node, dict) else {}
+        entry = {
+            "address": node.get("address"),
+            "roles": node.get("roles") or [],
+            "salt_master": id == master,
+        }
+        return host_of(source, id, entry | settings)
 
-    hosts = [stands(source, id, row) for id, row in rows.items() if not is_glob(id)]
+    hosts = [host_of_node(source, id, node) for id, node in nodes.items() if not is_glob(id)]
     for id, address in ((content.get("glob_hosts") or {}) | added).items():
-        if id not in rows:  # else it has become one with a row of its own
-            hosts.append(stands(path, id, rows[glob_of(id, rows, source)], address=address))
-    ports = table.get("ports")
-    return Topology(path.stem, hosts, common, rows, ports if isinstance(ports, dict) else {})
+        if id not in nodes:  # a node with this very id takes precedence over a glob
+            node = nodes[glob_of(id, nodes, source)]
+            hosts.append(host_of_node(path, id, node, address=address))
+    ports = pillar_topology.get("ports")
+    return Topology(path.stem, hosts, common, nodes, ports if isinstance(ports, dict) else {})
 
 
 def read(path: Path) -> dict:
@@ -160,17 +156,17 @@ def read(path: Path) -> dict:
 
 
 def check(path: Path, content: dict, allowed: set[str]) -> None:
-    """LabError if there are keys that nobody reads."""
+    """Raise LabError if there are unknown keys."""
     if unknown := sorted(map(str, content.keys() - allowed)):
         raise LabError(
             f"{path}: {', '.join(unknown)}: unknown. Known: {', '.join(sorted(allowed))}"
         )
 
 
-def host_of(path: Path, id: str, row: dict) -> Host:
-    """Return the host that a row describes. LabError if it does not."""
+def host_of(path: Path, id: str, entry: dict) -> Host:
+    """Return the host that an entry describes. LabError if the entry is invalid."""
     try:
-        parsed = Host(id=str(id), **row)
+        parsed = Host(id=str(id), **entry)
     except TypeError as error:
         raise LabError(f"{path}: {id}: {error}") from error
     roles = [parsed.roles] if isinstance(parsed.roles, str) else parsed.roles
@@ -185,14 +181,13 @@ def host_of(path: Path, id: str, row: dict) -> Host:
 
 
 def check_bootable(topology: Topology) -> None:
-    """LabError, with all reasons, if the hosts cannot be booted as they are in the table."""
+    """Raise LabError, with all reasons, if the hosts cannot be booted."""
     faults, owners = [], {"name": {}, "address": {network.MACHINE: "this machine"}}
     for host in topology.hosts:
-        if not re.fullmatch(
-            r"[a-z][a-z0-9-]{0,11}", host.name
-        ):  # vb-<name> must fit a network interface's 15 characters
+        # vb-<name> must fit a network interface's 15 characters.
+        if not re.fullmatch(r"[a-z][a-z0-9-]{0,11}", host.name):
             faults.append(
-                f"{host.id}: '{host.name}' is no name of a host: "
+                f"{host.id}: '{host.name}' is not a name of a host: "
                 "up to 12 lower-case letters, digits and hyphens"
             )
         try:
@@ -201,7 +196,7 @@ def check_bootable(topology: Topology) -> None:
             inside = False
         if not inside:
             faults.append(
-                f"{host.id}: {host.address} is no address of {network.NETWORK}, "
+                f"{host.id}: {host.address} is not an address of {network.NETWORK}, "
                 "the network of the lab"
             )
         for kind, value in (("name", host.name), ("address", host.address)):
@@ -215,19 +210,17 @@ def check_bootable(topology: Topology) -> None:
 
 
 def is_glob(id: str) -> bool:
-    """Whether the key of a row stands for many nodes."""
+    """Whether the id of a node is a glob, which matches the ids of many hosts."""
     return any(letter in str(id) for letter in "*?[")
 
 
-def glob_of(id: str, rows: dict, source: Path) -> str:
+def glob_of(id: str, nodes: dict, source: Path) -> str:
     """Return the one glob that matches an id. LabError if there is none or more than one."""
-    matches = [row for row in rows if is_glob(row) and fnmatch.fnmatchcase(id, row)]
+    matches = [glob for glob in nodes if is_glob(glob) and fnmatch.fnmatchcase(id, glob)]
     if len(matches) != 1:
-        globs = ", ".join(filter(is_glob, rows)) or "none"
-        raise LabError(
-            f"{id} matches {'several rows' if matches else 'no row'} of {source} with a glob: "
-            f"{', '.join(matches) or globs}"
-        )
+        globs = matches or list(filter(is_glob, nodes)) or ["none"]
+        count = "several globs" if matches else "no glob"
+        raise LabError(f"{id} matches {count} of {source}: {', '.join(globs)}")
     return matches[0]
 
 
@@ -239,46 +232,44 @@ def newcomer(topology: Topology, name: str) -> tuple[str, str]:
 
     A name without a domain gets that of the Salt master. LabError if there can be no such host.
     """
-    if not topology.rows:
+    if not topology.nodes:
         raise LabError(
-            f"topology {topology.name} has no table with globs that a further host could match"
+            f"topology {topology.name} has no nodes with globs that another host could match"
         )
     _, dot, domain = topology.master.id.partition(".")
     id = name if "." in name else f"{name}{dot}{domain}"
     for host in topology.hosts:
         if id == host.id or id.partition(".")[0] == host.name:
             raise LabError(f"the lab has a host {host.name} already")
-    glob = glob_of(id, topology.rows, Path("the table"))
+    glob = glob_of(id, topology.nodes, Path("the topology"))
     try:
-        candidates = ipaddress.ip_network(topology.rows[glob]["address"]).hosts()
+        candidates = ipaddress.ip_network(topology.nodes[glob]["address"]).hosts()
     except (KeyError, TypeError, ValueError) as error:
-        raise LabError(f"{glob}: its address is no network: {error}") from error
+        raise LabError(f"{glob}: its address is not a network: {error}") from error
     used = {host.address for host in topology.hosts} | {network.MACHINE}
     for address in candidates:
         if str(address) not in used:
             return id, str(address)
-    raise LabError(f"{glob}: no address is free in {topology.rows[glob]['address']}")
+    raise LabError(f"{glob}: no address is free in {topology.nodes[glob]['address']}")
 
 
-def write_no_table(directory: Path, repository: Path) -> None:
+def write_empty_topology(directory: Path, repository: Path) -> None:
     """Make a pillar root with an empty topology, to override the repository's own."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "topology.yaml").write_text("nodes: {}\n")
-    (directory / "topology.sls").symlink_to(
-        repository / "pillar/topology.sls"
-    )  # it reads the table that lies beside it
+    # topology.sls reads the topology.yaml beside it.
+    (directory / "topology.sls").symlink_to(repository / "pillar/topology.sls")
 
 
 def pillar_of(topology: Topology, host: Host) -> dict:
-    """Return the pillar of a host: the topology's, and its own on top."""
+    """Return the pillar of a host: that of the topology, overridden by that of the host."""
     return merge(topology.pillar, host.pillar)
 
 
-def merge(one: dict, other: dict) -> dict:
+def merge(base: dict, override: dict) -> dict:
     """Merge two mappings in depth. Where they differ, the second wins."""
-    both = {**one, **other}
-    return both | {
-        key: merge(one[key], other[key])
-        for key in one.keys() & other.keys()
-        if isinstance(one[key], dict) and isinstance(other[key], dict)
-    }
+    merged = {**base, **override}
+    for key in base.keys() & override.keys():
+        if isinstance(base[key], dict) and isinstance(override[key], dict):
+            merged[key] = merge(base[key], override[key])
+    return merged

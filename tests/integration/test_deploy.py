@@ -23,7 +23,7 @@ pytestmark = pytest.mark.lines("3008")
 @pytest.fixture
 def table(bare):
     """A way to serve another table than the repository's; None takes it back."""
-    place = cluster.table_directory()
+    place = cluster.topology_directory()
 
     def serve(contents: dict | str | None) -> None:
         for path in place.iterdir():

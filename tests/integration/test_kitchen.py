@@ -111,7 +111,7 @@ def machine(ruby, single, platform, tmp_path) -> Machine:
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
     current = cluster.running()
     host = dataclasses.replace(
-        current.table().host(HOST), salt_master=False, platform=kitchen.PLATFORMS[platform]
+        current.load_topology().host(HOST), salt_master=False, platform=kitchen.PLATFORMS[platform]
     )
     layers = platforms.layers(host.platform, Path(current.image), lambda _text: None)
     current = dataclasses.replace(current, layers=current.layers | {host.platform: layers})

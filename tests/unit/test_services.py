@@ -116,7 +116,7 @@ def test_a_cluster_is_healthy_if_all_work_and_each_service_has_one_leader():
         answer("one", "docker", True, ""),
     ]
     assert services.leaders(healthy) == {"zookeeper": ["one"]}
-    assert services.troubles(healthy) == []
+    assert services.problems(healthy) == []
 
 
 @pytest.mark.parametrize(
@@ -132,4 +132,4 @@ def test_a_cluster_is_healthy_if_all_work_and_each_service_has_one_leader():
     ],
 )
 def test_each_problem_is_named(answers, expected):
-    assert services.troubles([answer(*arguments) for arguments in answers]) == expected
+    assert services.problems([answer(*arguments) for arguments in answers]) == expected

@@ -85,7 +85,7 @@ def test_every_topology_of_the_repository_can_be_booted():
     [
         ({"nodes": "nodes: ["}, "table"),
         ({"nodes": "nodes: [a]\n"}, "nodes: should be a mapping"),
-        ({"nodes": {}}, "salt.example.org is no row"),
+        ({"nodes": {}}, "salt.example.org is not a node"),
         (
             {"options": OPTIONS | {"salt_master": "agent*.example.org"}},
             "exactly one host must be the Salt master",
@@ -93,11 +93,11 @@ def test_every_topology_of_the_repository_can_be_booted():
         ({"options": OPTIONS | {"glob_host": {}}}, "glob_host: unknown. Known: glob_hosts"),
         (
             {"options": OPTIONS | {"glob_hosts": {"lone.example.org": "172.31.250.65"}}},
-            "lone.example.org matches no row .*: agent",
+            "lone.example.org matches no glob .*: agent",
         ),
         (
             {"nodes": NODES | {"*1.example.org": {}}},
-            "agent1.example.org matches several rows .*: agent.*, .*1.example.org",
+            "agent1.example.org matches several globs .*: agent.*, .*1.example.org",
         ),
         (
             {"nodes": NODES | {"two.example.org": {"roles": {"a": "b"}}}},
@@ -146,8 +146,8 @@ def test_all_errors_of_hosts_are_reported_at_once(load):
     with pytest.raises(LabError) as refusal:
         topology.check_bootable(load(nodes))
     for words in (
-        "'a-name-too-long' is no name",
-        "10.0.0.1 is no address",
+        "'a-name-too-long' is not a name",
+        "10.0.0.1 is not an address",
         "name one is that of one.example.org",
         "address 172.31.250.10 is that of salt.example.org",
     ):
@@ -168,12 +168,12 @@ def test_an_impossible_host_is_refused(load, hosts):
     for added, name, words in (
         ({}, "agent1", "has a host agent1 already"),
         ({}, "agent1.example.com", "has a host agent1 already"),
-        ({}, "other", "other.example.org matches no row"),
+        ({}, "other", "other.example.org matches no glob"),
         (full, "agent7", "no address is free"),
     ):
         with pytest.raises(LabError, match=words):
             topology.newcomer(load(added=added), name)
-    with pytest.raises(LabError, match="has no table"):
+    with pytest.raises(LabError, match="has no nodes with globs"):
         topology.newcomer(
             hosts(one={"address": "172.31.250.11", "roles": [], "salt_master": True}), "two"
         )
