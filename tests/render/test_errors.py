@@ -9,7 +9,6 @@ import pytest
 
 from .cases import ERRORS, NODE
 
-
 LINE = "3008"
 
 
