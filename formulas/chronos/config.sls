@@ -26,7 +26,7 @@ chronos-environment:
     - context:
         sls: chronos.config
         variables: {{ plan.variables | json }}
-    - reads: [salt://common/systemd.jinja]
+    - reads: [salt://common/formats.jinja]
     - user: root
     - group: root
     - mode: '0644'
@@ -59,6 +59,7 @@ chronos-unit:
     - name: /etc/systemd/system/chronos.service.d/salt.conf
     - source: salt://common/files/unit.conf
     - template: jinja
+    - reads: [salt://common/formats.jinja]
     - context:
         sls: chronos.config
         service:

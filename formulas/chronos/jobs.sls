@@ -25,8 +25,8 @@ chronos-jobs:
   chronos.jobs_present:
     - jobs: {{ jobs | json(sort_keys=False) }}
     - absent: {{ absent | json }}
-    - mode: {{ deployment.mode }}
-    - match: {{ deployment.match }}
+    - mode: {{ deployment.mode | json }}
+    - match: {{ deployment.match | json }}
     - owner_name: {{ deployment.owner_name | json }}
-    - purge: {{ deployment.purge }}
+    - purge: {{ deployment.purge | json }}
 {%- endif %}

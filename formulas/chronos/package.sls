@@ -10,7 +10,7 @@ include:
 chronos-package:
   pkg.installed:
     - name: chronos
-    - version: '{{ chronos.version }}{{ "-" ~ chronos.release if chronos.release else "" }}'
+    - version: {{ (chronos.version ~ ('-' ~ chronos.release if chronos.release else '')) | json }}
     - require:
       - sls: common.repositories
       - pkg: java

@@ -15,7 +15,7 @@ firewall-package:
 
 firewall-zone:
   file.managed:
-    - name: /etc/firewalld/zones/{{ common.firewall.zone }}.xml
+    - name: {{ ('/etc/firewalld/zones/' ~ common.firewall.zone ~ '.xml') | json }}
     - source: salt://common/files/zone.xml
     - template: jinja
     - context:

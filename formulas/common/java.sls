@@ -7,6 +7,6 @@ include:
 
 java:
   pkg.installed:
-    - name: {{ common.java.package }}
+    - name: {{ common.java.package | json }}
     - require:
       - sls: common.repositories

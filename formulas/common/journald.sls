@@ -7,6 +7,7 @@ journald-config:
     - name: /etc/systemd/journald.conf.d/salt.conf
     - source: salt://common/files/journald.conf
     - template: jinja
+    - reads: [salt://common/formats.jinja]
     - context:
         journald: {{ common.journald | json }}
     - user: root

@@ -17,6 +17,7 @@ repositories-mesosphere:
     - name: /etc/yum.repos.d/mesosphere.repo
     - source: salt://common/files/mesosphere.repo
     - template: jinja
+    - reads: [salt://common/formats.jinja]
     - context:
         repositories: {{ repositories | json }}
     - user: root
@@ -45,6 +46,7 @@ repositories-vault:
 {%- endfor %}
     - source: salt://common/files/vault.repo
     - template: jinja
+    - reads: [salt://common/formats.jinja]
     - user: root
     - group: root
     - mode: '0644'
@@ -56,6 +58,7 @@ repositories-extra:
     - name: /etc/yum.repos.d/salt-extra.repo
     - source: salt://common/files/salt-extra.repo
     - template: jinja
+    - reads: [salt://common/formats.jinja]
     - context:
         repositories: {{ repositories | json }}
     - user: root

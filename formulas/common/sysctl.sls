@@ -7,6 +7,7 @@ sysctl-config:
     - name: /etc/sysctl.d/90-mesos.conf
     - source: salt://common/files/sysctl.conf
     - template: jinja
+    - reads: [salt://common/formats.jinja]
     - context:
         sysctl: {{ common.sysctl | json }}
     - user: root

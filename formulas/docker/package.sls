@@ -11,10 +11,10 @@ docker-conflicts:
 
 docker-package:
   pkg.installed:
-    - name: {{ docker.package }}
+    - name: {{ docker.package | json }}
 {%- if docker.version %}
     # The asterisk in front is for the epoch.
-    - version: '*{{ docker.version }}-{{ docker.release or "*" }}'
+    - version: {{ ('*' ~ docker.version ~ '-' ~ (docker.release or '*')) | json }}
 {%- endif %}
     - require:
       - sls: common.repositories

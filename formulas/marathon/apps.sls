@@ -16,10 +16,10 @@
 {%- set absent_groups = marathon.groups.items() | selectattr(1, 'none') | map('first') | list %}
 {%- set absent_apps = marathon.apps.items() | selectattr(1, 'none') | map('first') | list %}
 {%- macro waiting() %}
-    - force: {{ deployment.force }}
-    - wait: {{ deployment.wait }}
-    - timeout: {{ deployment.timeout }}
-    - wait_for_lock: {{ deployment.wait_for_lock }}
+    - force: {{ deployment.force | json }}
+    - wait: {{ deployment.wait | json }}
+    - timeout: {{ deployment.timeout | json }}
+    - wait_for_lock: {{ deployment.wait_for_lock | json }}
 {%- endmacro %}
 
 include:
@@ -45,15 +45,15 @@ marathon-groups:
 marathon-apps:
   marathon.apps_present:
     - apps: {{ apps | json(sort_keys=False) }}
-    - mode: {{ deployment.mode }}
-    - instances_managed: {{ deployment.instances_managed }}
-    - purge: {{ deployment.purge }}
+    - mode: {{ deployment.mode | json }}
+    - instances_managed: {{ deployment.instances_managed | json }}
+    - purge: {{ deployment.purge | json }}
     - owner: {{ deployment.owner | json }}
-    - force: {{ deployment.force }}
-    - wait: {{ deployment.wait }}
-    - timeout: {{ deployment.timeout }}
-    - rollback: {{ deployment.rollback }}
-    - wait_for_lock: {{ deployment.wait_for_lock }}
+    - force: {{ deployment.force | json }}
+    - wait: {{ deployment.wait | json }}
+    - timeout: {{ deployment.timeout | json }}
+    - rollback: {{ deployment.rollback | json }}
+    - wait_for_lock: {{ deployment.wait_for_lock | json }}
 {%- endif %}
 {%- if absent_apps %}
 

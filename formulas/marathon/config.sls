@@ -30,7 +30,7 @@ marathon-environment:
     - context:
         sls: marathon.config
         variables: {{ plan.variables | json }}
-    - reads: [salt://common/systemd.jinja]
+    - reads: [salt://common/formats.jinja]
     - user: root
     - group: root
     - mode: '0644'
@@ -56,6 +56,7 @@ marathon-unit:
     - name: /etc/systemd/system/marathon.service.d/salt.conf
     - source: salt://common/files/unit.conf
     - template: jinja
+    - reads: [salt://common/formats.jinja]
     - context:
         sls: marathon.config
         service:

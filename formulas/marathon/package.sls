@@ -12,7 +12,7 @@ marathon-package:
   pkg.installed:
     - name: marathon
 {%- if marathon.version != 'installed' %}
-    - version: '{{ marathon.version }}{{ "-" ~ marathon.release if marathon.release else "" }}'
+    - version: {{ (marathon.version ~ ('-' ~ marathon.release if marathon.release else '')) | json }}
 {%- endif %}
     - require:
       - sls: common.repositories

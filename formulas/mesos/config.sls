@@ -28,6 +28,7 @@ mesos-environment:
     - name: /etc/default/mesos
     - source: salt://mesos/files/environment.bash
     - template: jinja
+    - reads: [salt://common/formats.jinja]
     - context:
         sls: mesos.config
         open_files: {{ mesos.open_files | json }}

@@ -25,6 +25,6 @@ include:
 mesos-package:
   pkg.installed:
     - name: mesos
-    - version: '{{ mesos.version }}{{ "-" ~ mesos.release if mesos.release else "" }}'
+    - version: {{ (mesos.version ~ ('-' ~ mesos.release if mesos.release else '')) | json }}
     - require:
       - sls: common.repositories

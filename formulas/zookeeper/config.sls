@@ -10,9 +10,9 @@ include:
 zookeeper-data:
   file.directory:
     - names:
-      - {{ zookeeper.data_dir }}
+      - {{ zookeeper.data_dir | json }}
 {%- for directory in [zookeeper.data_log_dir, zookeeper.log_dir] if directory %}
-      - {{ directory }}
+      - {{ directory | json }}
 {%- endfor %}
     - user: {{ package.user }}
     - group: {{ package.user }}
@@ -25,15 +25,15 @@ zookeeper-data:
 # An existing id is never changed, only a missing one is written.
 zookeeper-myid-stays:
   zk.myid_stays:
-    - name: {{ zookeeper.data_dir }}/myid
-    - myid: {{ zookeeper.myid }}
+    - name: {{ (zookeeper.data_dir ~ '/myid') | json }}
+    - myid: {{ zookeeper.myid | json }}
     - require:
       - file: zookeeper-data
 
 zookeeper-myid:
   file.managed:
-    - name: {{ zookeeper.data_dir }}/myid
-    - contents: '{{ zookeeper.myid }}'
+    - name: {{ (zookeeper.data_dir ~ '/myid') | json }}
+    - contents: {{ zookeeper.myid | string | json }}
     - user: {{ package.user }}
     - group: {{ package.user }}
     - mode: '0644'
@@ -46,6 +46,7 @@ zookeeper-config:
     - name: {{ package.conf }}/zoo.cfg
     - source: salt://zookeeper/files/zoo.cfg
     - template: jinja
+    - reads: [salt://common/formats.jinja]
     - context:
         zookeeper: {{ zookeeper | json }}
     - user: root
@@ -59,6 +60,7 @@ zookeeper-environment:
     - name: {{ package.environment }}
     - source: salt://zookeeper/files/{{ package.template }}
     - template: jinja
+    - reads: [salt://common/formats.jinja]
     - context:
         zookeeper: {{ zookeeper | json }}
     - user: root

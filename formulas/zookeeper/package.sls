@@ -8,9 +8,10 @@ include:
 
 zookeeper-package:
   pkg.installed:
-    - name: {{ zookeeper.package }}
+    - name: {{ zookeeper.package | json }}
 {%- if zookeeper.version %}
-    - version: '{{ zookeeper.version }}{{ "-" ~ zookeeper.release if zookeeper.release else "" }}'
+{%- set version = zookeeper.version ~ ('-' ~ zookeeper.release if zookeeper.release else '') %}
+    - version: {{ version | json }}
 {%- endif %}
     - require:
       - sls: common.repositories
