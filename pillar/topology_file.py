@@ -161,7 +161,7 @@ class _Reader:
     def error(self, key, value, message):
         """Note an error of a key below ``topology``."""
         setting = f"topology:{_text(key)}" if key else "topology"
-        self.errors.append(_error(setting, value, message))
+        self.errors.append(_error(setting, self.checks.quoted(value), message))
 
     def read(self):
         contents = self._load()

@@ -28,7 +28,6 @@ def run():
     )
     return [
         *checks.version("version", settings["version"], "2.5.0"),
-        *checks.choice("launcher", settings["launcher"], ("auto", "old", "new")),
         *_addresses(plan["launcher"]),
         *_secrets(),
         *_jobs(),
@@ -89,10 +88,8 @@ def _jobs():
 
 
 def _deployment(deployment):
-    yield from checks.choice("deployment:mode", deployment.get("mode"), ("merge", "replace"))
-    yield from checks.choice("deployment:match", deployment.get("match"), ("equivalent", "period"))
     owner = deployment.get("owner_name")
-    if owner is not None and not (isinstance(owner, str) and owner.strip()):
+    if owner is not None and not owner.strip():
         yield "deployment:owner_name", owner, "should be text, or null."
     if deployment.get("purge") is True and owner is None:
         message = "needs owner_name: jobs of that owner are deleted once they are not declared."

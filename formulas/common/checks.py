@@ -10,10 +10,10 @@ default is a mapping never gets there: see common/settings.py.
 """
 
 import difflib
-import ipaddress
 import json
 import re
 from types import SimpleNamespace
+from typing import NamedTuple
 
 # In the name of a setting: its value is a secret, and no message shows it. Not so where a file is
 # named.
@@ -24,11 +24,28 @@ SECRET = re.compile(
 _SERVER = r"[\w.\[\]:-]+:\d+"
 ZOOKEEPER_SERVERS = re.compile(rf"{_SERVER}(,{_SERVER})*")
 ZOOKEEPER_URL = re.compile(rf"zk://([^\s@/]+:[^\s@]+@)?{_SERVER}(,{_SERVER})*/[^\s/]\S*")
-API_URL = re.compile(r"https?://[^\s/?#,]+(/\S*)?")
-VARIABLE = re.compile(r"[A-Za-z_]\w*")
 
 # The file of a definition, on Salt's file server.
 DEFINITION_FILE = re.compile(r"salt://\S+\.(json|ya?ml)(\?saltenv=\S+)?")
+
+# What YAML reads as something else than text, unless it is in quotes.
+NOT_TEXT = re.compile(
+    r"|~|null|true|false|yes|no|on|off|[-+]?(\d[\d_:]*\.?|\.\d)[\d_]*(e[-+]?\d+)?|0[xo][\da-f]+",
+    re.IGNORECASE,
+)
+
+MAX_VALUE_LENGTH = 80
+
+
+class Shown(str):
+    """A value that is text for a message already."""
+
+
+class Deprecated(NamedTuple):
+    """Not an error: the old name of a setting, and its name now."""
+
+    setting: str
+    name: str
 
 
 def run():
@@ -38,15 +55,52 @@ def run():
 
 def sentence(path, value, message, minion):
     """Return an error as one sentence, without the value of a secret."""
-    text = "(hidden)" if is_secret(str(path)) else hide_password(_text(value))
-    return f"{_text(path)} = {text[:80]} on {minion}: {message}"
+    text = "(hidden)" if is_secret(str(path)) else hide_password(value_text(value))
+    if len(text) > MAX_VALUE_LENGTH:
+        text = f"{text[:MAX_VALUE_LENGTH]}..."
+    return f"{_one_line(path)} = {text} on {minion}: {_one_line(message)}"
 
 
-def _text(value):
-    """Return a value on one line."""
+def value_text(value):
+    """Return a value on one line: text that YAML would read as something else, in quotes."""
+    if isinstance(value, Shown) or not isinstance(value, str):
+        return _one_line(value)
+    return _one_line(quoted(value))
+
+
+def quoted(value):
+    """Return text in quotes, if YAML would read it as something else; any other value as it is."""
+    if not isinstance(value, str) or not value.isprintable():
+        return value
+    if NOT_TEXT.fullmatch(value) or value != value.strip():
+        return "'{}'".format(value.replace("'", "''"))
+    return value
+
+
+def _one_line(value):
     if isinstance(value, str) and value.isprintable():
         return value
-    return json.dumps(value, default=str)
+    return as_json(value)
+
+
+def as_json(value):
+    """Return a value as JSON, without the secrets in it, and whatever it is."""
+    try:
+        return json.dumps(_without_secrets(value), default=str)
+    except (TypeError, ValueError):
+        # Names that are not text, or a number of more digits than Python writes.
+        return f"({type(value).__name__})"
+
+
+def _without_secrets(value):
+    if isinstance(value, list):
+        return [_without_secrets(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: "(hidden)" if is_secret(str(key)) else _without_secrets(item)
+        for key, item in value.items()
+    }
 
 
 def hide_password(text):
@@ -87,34 +141,34 @@ def is_port(value):
     return type(value) is int and 1 <= value <= 65535
 
 
-def is_port_setting(value):
-    """Return whether a setting can be a port: a number, also as text, or null."""
-    if isinstance(value, str) and value.isdecimal():
-        value = int(value)
-    return value is None or is_port(value)
-
-
 def is_number(value):
     """Return whether a value is a number that is not negative. ``True`` is not."""
     return type(value) in (int, float) and 0 <= value < float("inf")
 
 
-def is_network(value):
-    """Return whether a value is an address or a network, such as ``10.0.0.0/8``."""
-    try:
-        return isinstance(value, str) and bool(ipaddress.ip_network(value, strict=False))
-    except ValueError:
-        return False
+def number_in_quotes(value):
+    """Return the message for text that is a number without its quotes, or None."""
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}(\.[0-9]{1,18})?", value):
+        return f"{value} in quotes is text. Write it without quotes."
+    return None
 
 
-def is_api_url(value):
-    """Return whether a value is null, a URL, a list of URLs, or a ZooKeeper URL."""
-    if value is None:
-        return True
-    if isinstance(value, str) and re.fullmatch(r"zk://[^\s/]+/\S+", value):
-        return True
-    urls = value if isinstance(value, list) else [value]
-    return bool(urls) and all(isinstance(url, str) and API_URL.fullmatch(url) for url in urls)
+def word(value):
+    """Return a value as programs read it: true and false in small letters."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def is_json(value):
+    """Return whether a value can be written as JSON: no dates, and all names are text."""
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and is_json(item) for key, item in value.items())
+    if isinstance(value, list):
+        return all(is_json(item) for item in value)
+    if isinstance(value, str):
+        return not re.search(r"[\0\ud800-\udfff]", value)
+    if isinstance(value, (int, float)):
+        return abs(value) < float("inf") if isinstance(value, float) else abs(value) < 2**63
+    return value is None
 
 
 def choice(setting, value, words):
@@ -147,12 +201,3 @@ def zookeeper_url(setting, value, path):
     if isinstance(value, str) and not ZOOKEEPER_URL.fullmatch(value):
         example = f"zk://10.0.0.1:2181,10.0.0.2:2181{path}"
         yield setting, value, f"not a ZooKeeper URL. Example: {example}."
-
-
-def variables(path, values):
-    """Yield variables with an impossible name, or a value that is not one line."""
-    for name, value in values.items():
-        if not isinstance(name, str) or not VARIABLE.fullmatch(name):
-            yield f"{path}:{name}", value, "not the name of a variable."
-        elif isinstance(value, (dict, list)) or re.search(r"[\n\0]", str(value)):
-            yield f"{path}:{name}", value, "should be one line of text, or a number."

@@ -9,8 +9,6 @@ import re
 # Sections that the formula writes from settings of their own.
 OWN_SECTIONS = ("mesosphere", "mesosphere-noarch", "base", "updates", "extras")
 
-NETWORK_EXAMPLE = "Example: 10.0.0.0/8, or an address such as 10.0.0.1."
-
 
 def run():
     """Return the errors: setting, value, message."""
@@ -18,17 +16,11 @@ def run():
         *_repositories(settings["repositories"]),
         *_extra_repositories(checks.as_mapping(settings["repositories"].get("extra"))),
         *_time(settings["time"]),
-        *_networks(settings["firewall"]),
         *_rules(checks.as_list(settings["firewall"].get("extra"))),
     ]
 
 
 def _repositories(repositories):
-    for key in ("baseurl", "gpgkey", "proxy", "vault", "vault_gpgkey"):
-        url = repositories.get(key)
-        if url is not None and not re.fullmatch(r"\w+://\S+", str(url)):
-            message = "not a URL. Example: https://mirror.example.org/el/7."
-            yield f"repositories:{key}", url, message
     if repositories.get("vault"):
         yield from _vault(repositories["vault"])
     is_verified = repositories.get("gpgcheck") is True
@@ -56,12 +48,18 @@ def _vault(url):
 def _extra_repositories(repositories):
     for name, options in repositories.items():
         setting = f"repositories:extra:{name}"
-        addresses = {"baseurl", "mirrorlist", "metalink"} & set(checks.as_mapping(options))
+        # In pillar: one with an error of its own is not among the settings.
+        addresses = {"baseurl", "mirrorlist", "metalink"} & set(_pillar_options(name))
         if name in OWN_SECTIONS:
             yield setting, options, "baseurl or vault writes this section. Use another id."
         elif not addresses:
             message = "has no address. Needed: a mapping with baseurl, mirrorlist or metalink."
             yield setting, options, message
+
+
+def _pillar_options(name):
+    section = checks.as_mapping(__pillar__["common"]["repositories"])
+    return checks.as_mapping(checks.as_mapping(section.get("extra")).get(name))
 
 
 def _time(time):
@@ -70,22 +68,12 @@ def _time(time):
         yield "time:servers", [], message
 
 
-def _networks(firewall):
-    for key in ("clients", "members"):
-        networks = firewall.get(key)
-        if networks is not None and not isinstance(networks, list):
-            yield f"firewall:{key}", networks, "should be a list of networks, or null."
-        for network in checks.as_list(networks):
-            if not checks.is_network(network):
-                yield f"firewall:{key}", network, f"not a network. {NETWORK_EXAMPLE}"
-
-
 def _rules(rules):
     keys = ("port", "protocol", "from")
     for rule in rules:
         if not isinstance(rule, dict) or not {"port", "from"} <= set(rule) <= set(keys):
             message = f"not a rule. Known: {', '.join(keys)}; protocol may be left out."
-        elif not all(checks.is_port_setting(port) for port in str(rule["port"]).split("-")):
+        elif not _are_ports(rule["port"]):
             message = "not a port. Ports are numbers from 1 to 65535, or a range: 31000-32000."
         elif rule.get("protocol", "tcp") not in ("tcp", "udp", "sctp", "dccp"):
             message = "no such protocol. Known: tcp, udp, sctp, dccp."
@@ -94,3 +82,12 @@ def _rules(rules):
         else:
             continue
         yield "firewall:extra", rule, message
+
+
+def _are_ports(value):
+    """Return whether a value is a port, or a range of ports such as ``31000-32000``."""
+    match = re.fullmatch("([0-9]{1,5})(-([0-9]{1,5}))?", str(value))
+    if not match:
+        return False
+    begin, end = int(match.group(1)), int(match.group(3) or match.group(1))
+    return 1 <= begin <= end <= 65535

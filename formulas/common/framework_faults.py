@@ -28,7 +28,7 @@ OWN_VARIABLES = {
 
 def run():
     """Return the errors: setting, value, message."""
-    return [*_options(), *_variables(), *_lines(), *_definitions()]
+    return [*_options(), *_variables(), *_credentials(), *_definitions()]
 
 
 def _options():
@@ -45,12 +45,10 @@ def _options():
 
 def _option_error(name, value):
     """Return why the program would not start with an option, or None."""
-    if not isinstance(name, str) or not re.fullmatch("[a-z][a-z0-9_]*", name):
-        return "not the name of an option."
     if name in own_options:
         return f"use the setting {formula}:{name} instead."
-    if isinstance(value, (dict, list)) or value == "":
-        return "should be text, a number, true or false."
+    if value == "":
+        return "should be text, a number, true or false, and not empty."
     positive = re.sub("^disable_", "", name)
     is_flag = positive in toggles or name in switches
     if value is None or value is True and is_flag:
@@ -67,12 +65,8 @@ def _option_error(name, value):
 def _variables():
     """Yield variables that cannot be set, and those that are options or settings."""
     prefix = f"{formula.upper()}_"
-    errors = list(checks.variables("environment", settings["environment"]))
-    yield from errors
     for name, value in settings["environment"].items():
         path = f"environment:{name}"
-        if path in [setting for setting, *_ in errors]:
-            continue
         if name in OWN_VARIABLES:
             yield path, value, f"use the setting {formula}:{OWN_VARIABLES[name]} instead."
         elif name.startswith(prefix):
@@ -81,13 +75,18 @@ def _variables():
             yield path, value, f"an option. Use {formula}:{section}{option} instead."
 
 
-def _lines():
-    """Yield text with a line break, which would end the line of the file where it stands."""
-    texts = dict(settings)
-    texts.update({f"options:{name}": value for name, value in settings["options"].items()})
-    for path, value in texts.items():
-        if isinstance(value, str) and re.search(r"[\n\0]", value):
-            yield path, value, "should be one line."
+def _credentials():
+    """Yield credentials with which the program would serve without a password."""
+    credentials = settings["http_credentials"]
+    if credentials is not None and not re.fullmatch("[^:]+:[^:]+", credentials):
+        message = (
+            "should be user:password, neither part empty and no other colon. "
+            f"{formula.capitalize()} would serve without a password, or let nobody in."
+        )
+        yield "http_credentials", "(hidden)", message
+    for name in ("ssl_keystore_password", "mesos_authentication_secret"):
+        if settings[name] == "":
+            yield name, "(hidden)", "should not be empty. Leave it out, or set null."
 
 
 def _definitions():
@@ -124,3 +123,6 @@ def _names(path, value):
             message = f"YAML reads this name as {json.dumps(name)}. Put it in quotes."
             yield f"{path}:{name}", "(not shown)", message
         yield from _names(f"{path}:{name}", item)
+        is_leaf = not isinstance(item, (dict, list))
+        if is_leaf and item is not None and not checks.is_json(item):
+            yield f"{path}:{name}", "(not shown)", "cannot be JSON. Put a date in quotes."

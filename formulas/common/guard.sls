@@ -5,8 +5,9 @@
 # common.refuse, which is included if there are errors.
 
 {%- set node = salt['slsutil.renderer']('salt://common/settings.py') %}
-{%- set errors = salt['slsutil.renderer']('salt://common/validation.py', node=node) %}
-{%- if errors %}
+{%- set result = salt['slsutil.renderer'](
+      'salt://common/validation.py', node=node, details=True) %}
+{%- if result.errors %}
 
 include:
   - common.refuse
@@ -15,14 +16,14 @@ include:
 settings-are-known:
   test.nop:
     - name: 'roles: {{ node.roles | join(", ") or "none" }}'
-{%- if node.deprecated %}
+{%- if result.deprecated %}
 
 settings-are-deprecated:
   test.configurable_test_state:
     - name: 'pillar has settings by their old names'
     - changes: False
     - warnings:
-{%- for old, new in node.deprecated.items() %}
+{%- for old, new in result.deprecated.items() %}
       - {{ old }} is deprecated. Use {{ new }} instead.
 {%- endfor %}
 {%- endif %}

@@ -3,37 +3,39 @@
 The errors in the settings of this node, one sentence each. common.guard stops rendering if there
 are any.
 
-A setting is a key of a formula's defaults.yaml. A key in pillar that is not there is a typing
-error, a value of another type than the default's an oversight. A mapping that is empty in
-defaults.yaml, or an open section (common/settings.py), takes any key, since its keys are the
-program's own. What only one formula can know stands in its own faults.py.
+A setting is a key of a formula's types.yaml, and of its defaults.yaml. A key in pillar that is not
+there is a typing error, a value of another type an oversight. What only one formula can know stands
+in its own faults.py, which gets the settings without those that have such an error.
 
 Errors in pillar/topology.yaml come first, and nothing may contradict it: neither the grain
 ``roles`` nor a setting on which all nodes have to agree. Keywords: ``ignore_roles``, where the
 grain is about to be written; ``node``, what common/settings.py knows of this node, from callers
-that have it.
+that have it; ``details``, True for a mapping with the ``errors``, and the names in pillar that are
+``deprecated`` with those of today.
 """
 
 import difflib
 import functools
 import json
-import re
 
 ignore_roles = False
 node = None
-
-# What runs on the cluster: the faults.py of the formula checks what these mappings hold.
-DECLARATIONS = ("marathon:apps", "marathon:groups", "chronos:jobs", "mesos:quotas", "mesos:weights")
-
-TYPES = {bool: "true or false", int: "an integer", float: "a number", str: "text", list: "a list"}
+details = False
 
 
 def run():
     """Return the errors as sentences; an empty list if the settings are in order."""
-    errors = [*_topology(), *_pillar_keys(), *_system(), *_roles()]
+    reports = [*_topology(), *_pillar_keys(), *_system(), *_roles()]
     for formula in _formulas():
-        errors += _formula(formula)
-    return [_checks().sentence(*error, __grains__["id"]) for error in errors]
+        reports += _formula(formula)
+    deprecated = dict(_node()["deprecated"])
+    errors = []
+    for report in reports:
+        if isinstance(report, _checks().Deprecated):
+            deprecated[report.setting] = report.name
+        else:
+            errors.append(_checks().sentence(*report, __grains__["id"]))
+    return {"errors": errors, "deprecated": deprecated} if details else errors
 
 
 def _render(path, **keywords):
@@ -46,8 +48,18 @@ def _checks():
 
 
 @functools.cache
+def _types():
+    return _render("common/setting_types.py", checks=_checks())
+
+
+@functools.cache
+def _releases():
+    return _render("common/releases.yaml")
+
+
+@functools.cache
 def _node():
-    return node or _render("common/settings.py")
+    return node or _render("common/settings.py", releases=_releases())
 
 
 @functools.cache
@@ -75,8 +87,8 @@ def _topology():
     if "nodes" in topology:
         message = "the Salt master needs ids that end like this for orchestrations. Choose another."
         yield "grains:id", __grains__["id"], message
-    for error in topology.get("errors") or []:
-        yield tuple(error)
+    for setting, value, message in topology.get("errors") or []:
+        yield setting, _checks().Shown(value), message
     for setting, value in (topology.get("fixed") or {}).items():
         actual = _pillar_value(setting, value)
         is_unset = value == [] and actual is None
@@ -148,11 +160,38 @@ def _formula(name):
         return []
     if not isinstance(pillar, dict):
         return [(name, pillar, "should be a mapping of settings.")]
-    details = _render("common/settings.py", formula=name, overrides=pillar, details=True)
     current, errors = _without_old_names(name, pillar)
-    errors += _keys(name, current, details["defaults"], details["open_sections"])
-    own_errors = _render(f"{name}/faults.py", settings=details["settings"], checks=_checks())
-    return errors + [(f"{name}:{key}", value, message) for key, value, message in own_errors]
+    keywords = {"formula": name, "releases": _releases()}
+    result = _render("common/settings.py", overrides=pillar, details=True, **keywords)
+    type_errors = _type_errors(name, current, result["defaults"])
+    if type_errors:
+        valid = _types().without(current, {path for path, *_ in type_errors})
+        result = _render("common/settings.py", overrides=valid, details=True, **keywords)
+    for path, value, message in type_errors:
+        errors.append((":".join(str(key) for key in (name, *path)), value, message))
+    reports = _render(
+        f"{name}/faults.py", settings=result["settings"], checks=_checks(), roles=_assigned_roles()
+    )
+    for report in reports:
+        if isinstance(report, _checks().Deprecated):
+            setting, new = report
+            errors.append(_checks().Deprecated(f"{name}:{setting}", f"{name}:{new}"))
+        else:
+            setting, value, message = report
+            errors.append((f"{name}:{setting}", value, message))
+    return errors
+
+
+def _type_errors(name, pillar, defaults):
+    """Return the errors in names and types of settings: path below the formula, value, message."""
+    types = _render(f"{name}/types.yaml")
+    return list(_types().errors((), pillar, types, defaults))
+
+
+def _assigned_roles():
+    """Return the roles of this node: those of the topology, or else those of the grain."""
+    assigned = _assigned().get("roles")
+    return _node()["roles"] if assigned is None else assigned
 
 
 def _without_old_names(name, pillar):
@@ -168,62 +207,3 @@ def _without_old_names(name, pillar):
             errors.append((old, value, f"the old name of {new}, which is set as well. Remove it."))
         current.setdefault(new_key, value)
     return current, errors
-
-
-def _keys(path, values, defaults, open_sections, is_open=False):
-    """Yield unknown keys, wrong types, and impossible ports and URLs, at all depths."""
-    for key, value in values.items():
-        setting = f"{path}:{key}"
-        default = defaults.get(key)
-        message = _value_error(key, value, defaults, is_open)
-        if message:
-            yield setting, value, message
-        elif isinstance(value, dict) and setting not in DECLARATIONS:
-            is_section_open = is_open or not default or key in open_sections
-            yield from _keys(setting, value, default or {}, open_sections, is_section_open)
-
-
-def _value_error(key, value, defaults, is_open):
-    """Return what is wrong with one key and its value, or None."""
-    if key in defaults:
-        message = _type_error(value, defaults[key], is_open)
-        if message:
-            return message
-    elif not is_open:
-        return f"no such setting. {_checks().hint(key, defaults)}"
-    is_port = re.search("(^|_)port$", str(key), re.IGNORECASE)
-    if is_port and not _checks().is_port_setting(value):
-        return "not a port. A port is a number from 1 to 65535."
-    if key == "url" and not is_open and not _checks().is_api_url(value):
-        return "should be a URL, or a list of URLs. Example: http://10.0.0.1:5050."
-    return None
-
-
-def _type_error(value, default, is_open):
-    """Return what is wrong with the type of a value, or None.
-
-    In open sections null takes a key back.
-    """
-    if default is None or (value is None and is_open) or _has_type_of(default, value, is_open):
-        return None
-    if isinstance(default, dict):
-        hint = f" {_checks().hint(value, default)}" if default else ""
-        return f"should be a mapping.{hint}"
-    if value is None:
-        return f"has no value. Leave the key out for the default, {json.dumps(default)}."
-    return f"should be {TYPES[type(default)]}, as the default {json.dumps(default)}."
-
-
-def _has_type_of(default, value, is_open):
-    """Return whether a value has the type of the default."""
-    if isinstance(default, dict) or isinstance(value, dict):
-        return isinstance(default, dict) and isinstance(value, dict)
-    if isinstance(default, list):
-        # Not type(): Salt 3008 may have a kind of list of its own, which hides its values from
-        # logs.
-        return isinstance(value, list)
-    if is_open:
-        # The program reads text. Of words for a boolean, all programs know these two.
-        is_boolean = str(value).lower() in ("true", "false")
-        return not isinstance(value, list) and (type(default) is not bool or is_boolean)
-    return type(value) is type(default) or (type(default) is float and type(value) is int)

@@ -1,6 +1,12 @@
 #!py
 """The errors in the settings of Docker. common/validation.py renders this: see common/checks.py."""
 
+import difflib
+import ipaddress
+import re
+
+HOST_AND_PORT = re.compile(r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+
 # Flags of dockerd whose key in daemon.json has another name.
 DAEMON_JSON_KEYS = {
     "H": "hosts",
@@ -23,17 +29,56 @@ def run():
     """Return the errors: setting, value, message."""
     packages = __salt__["slsutil.renderer"]("salt://docker/versions.yaml", default_renderer="yaml")
     package = settings["package"]
-    errors = list(checks.choice("package", package, packages))
-    if errors or not isinstance(package, str):
-        return errors
     options = {name: value for name, value in settings["options"].items() if value is not None}
     return [
         *checks.optional_version("version", settings["version"], "1.13.1"),
         *_unit_options(package, packages[package]["unit_options"], options),
-        *_values(options),
+        *_names(options),
+        *_registries(options),
         *(_docker_1_13(options) if package == "docker" else ()),
         *_log_options(options.get("log-driver"), checks.as_mapping(options.get("log-opts"))),
     ]
+
+
+def _names(options):
+    """Yield misspelt options. dockerd does not start with an option that it does not know."""
+    types = __salt__["slsutil.renderer"]("salt://docker/types.yaml", default_renderer="yaml")
+    names = [name for name in types["options"] if not name.startswith("<")]
+    for name, value in options.items():
+        key = DAEMON_JSON_KEYS.get(name)
+        match = difflib.get_close_matches(name.replace("_", "-"), names, 1, cutoff=0.85)
+        if key:
+            yield f"options:{name}", value, f"a flag of dockerd. Its name in daemon.json is {key}."
+        elif name not in names and match:
+            yield f"options:{name}", value, f"no such option. Did you mean {match[0]}?"
+
+
+def _registries(options):
+    for registry in options.get("insecure-registries", []):
+        if not HOST_AND_PORT.fullmatch(registry) and not _is_network(registry):
+            message = (
+                "should be host:port or a network, without a scheme and a path. "
+                "Example: registry.example.org:5000."
+            )
+            yield "options:insecure-registries", registry, message
+    for mirror in options.get("registry-mirrors", []):
+        if not re.fullmatch(r"https?://[^\s/?#@]+/?", mirror):
+            message = (
+                "should be http:// or https:// and a host, without a path. "
+                "Example: https://mirror.example.org."
+            )
+            yield "options:registry-mirrors", mirror, message
+    for name in ("labels", "storage-opts", "exec-opts"):
+        for item in options.get(name, []):
+            if "=" not in item.strip("="):
+                yield f"options:{name}", item, "should be name=value."
+
+
+def _is_network(value):
+    try:
+        return "/" in value and bool(ipaddress.ip_network(value, strict=False))
+    except ValueError:
+        return False
 
 
 def _unit_options(package, names, options):
@@ -44,12 +89,6 @@ def _unit_options(package, names, options):
                 "dockerd does not start with an option in both places."
             )
             yield f"options:{name}", options[name], message
-
-
-def _values(options):
-    for name, value in options.items():
-        if value in ("true", "false"):
-            yield f"options:{name}", value, "is text, but dockerd needs a boolean: no quotes."
 
 
 def _docker_1_13(options):
@@ -70,7 +109,7 @@ def _docker_1_13(options):
 def _log_options(driver, options):
     for name, value in options.items():
         setting = f"options:log-opts:{name}"
-        if value is not None and not isinstance(value, str):
+        if not isinstance(value, str):
             yield setting, value, "should be text, dockerd takes nothing else here: quote it."
         elif name in ("max-size", "max-file") and driver not in ("json-file", "local"):
             message = (

@@ -24,6 +24,11 @@ ID = re.compile(r"/?[a-z0-9]([a-z0-9-]*[a-z0-9])?([./][a-z0-9]([a-z0-9-]*[a-z0-9
 GROUP_KEYS = ("apps", "groups", "dependencies", "purge")
 
 
+DEFAULT_MASTER = "zk://localhost:2181/mesos"
+
+roles = ()
+
+
 def run():
     """Return the errors: setting, value, message."""
     return [
@@ -64,6 +69,17 @@ def _urls():
     yield from checks.zookeeper_url("zk", settings["zk"], "/marathon")
     if isinstance(master, str) and not re.fullmatch(r"\S+", master):
         message = "not the URL of the Mesos masters. Example: zk://10.0.0.1:2181/mesos."
+        yield "master", master, message
+    mesos = checks.as_mapping(__pillar__.get("mesos"))
+    if (
+        {"mesos-master", "mesos-slave"} & set(roles)
+        and "zk" not in mesos
+        and master != DEFAULT_MASTER
+    ):
+        message = (
+            f"but mesos:zk is not set, so Mesos on this node would use {DEFAULT_MASTER}. "
+            "Set mesos:zk as well."
+        )
         yield "master", master, message
 
 
@@ -120,12 +136,11 @@ def _groups(groups):
 
 def _deployment(deployment):
     owner = deployment.get("owner")
-    yield from checks.choice("deployment:mode", deployment.get("mode"), ("merge", "replace"))
-    if isinstance(owner, str) and not owner.strip():
+    if not owner.strip():
         yield "deployment:owner", owner, "should not be empty: apps get it as a label."
     for key, minimum in (("timeout", 1), ("wait_for_lock", 0)):
         seconds = deployment.get(key)
-        if type(seconds) is int and not minimum <= seconds <= 3600:
+        if not minimum <= seconds <= 3600:
             message = f"should be a number of seconds from {minimum} to 3600."
             yield f"deployment:{key}", seconds, message
     if deployment.get("rollback") is True and deployment.get("wait") is False:

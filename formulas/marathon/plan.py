@@ -41,9 +41,9 @@ def run():
     flags = {}
     for name, value in _options(versions["toggles"]).items():
         if re.search("://[^/]*@", str(value)):
-            secrets[f"MARATHON_{name.upper()}"] = value
+            secrets[f"MARATHON_{str(name).upper()}"] = value
         elif row["options"] == "variables":
-            variables[f"MARATHON_{name.upper()}"] = "" if value is None else value
+            variables[f"MARATHON_{str(name).upper()}"] = "" if value is None else value
         elif value is None:
             flags[f"?{name}"] = True
         else:

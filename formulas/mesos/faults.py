@@ -1,6 +1,8 @@
 #!py
 """The errors in the settings of Mesos. common/validation.py renders this: see common/checks.py."""
 
+import functools
+import json
 import re
 
 # Flags for which there is another setting.
@@ -28,6 +30,37 @@ WRAPPER_VARIABLES = {
 }
 
 
+DURATION = r"[0-9]+(\.[0-9]+)?(ns|us|ms|secs|mins|hrs|days|weeks)"
+BYTES = r"[0-9]+(B|KB|MB|GB|TB)"
+NUMBER = r"-?[0-9]+(\.[0-9]+)?"
+RANGE = r"[0-9]+(-[0-9]+)?"
+RANGES = rf"\[\s*{RANGE}(\s*,\s*{RANGE})*\s*\]"
+SET = r"\{[^{};]*\}"
+ABSOLUTE_PATH = r"/[^\n]*"
+
+PORT_FLAGS = ("port", "advertise_port")
+
+# Type of a flag -> pattern of its text, and what it should be.
+FLAG_TYPES = {
+    "bool": ("true|false|0|1", "should be true or false."),
+    "int": ("-?[0-9]{1,18}", "should be an integer."),
+    "num": (NUMBER, "should be a number."),
+    "time": (DURATION, "not a duration. Example: 15secs, 5mins, 1hrs, 2days."),
+    "bytes": (BYTES, "not a size. Example: 512MB, 2GB."),
+    "path": (ABSOLUTE_PATH, "should be an absolute path."),
+    "file": (ABSOLUTE_PATH, "should be the absolute path of a file."),
+    "paths": (ABSOLUTE_PATH, "should be absolute paths: text with colons, or a list."),
+    "list": (".*", "should be a list of words, or text with commas."),
+    "string": (".*", "should be one line of text, or a number."),
+}
+
+RESOURCE_TYPES = {"SCALAR": "scalar", "RANGES": "ranges", "SET": "set"}
+
+DEFAULT_ZK = "zk://localhost:2181/mesos"
+
+roles = ()
+
+
 def run():
     """Return the errors: setting, value, message."""
     return [
@@ -38,28 +71,23 @@ def run():
         *_repeated_flags(),
         *_quotas(),
         *_weights(),
+        *_contradictions(),
     ]
-
-
-def _yaml(name):
-    return __salt__["slsutil.renderer"](f"salt://mesos/{name}", default_renderer="yaml")
 
 
 def _both_daemons():
     """Yield the errors in what both daemons share."""
     open_files, age = settings["open_files"], settings["log_retention"]
     yield from checks.version("version", settings["version"], "1.9.0")
-    yield from checks.choice("vendor", settings["vendor"], _yaml("versions.yaml"))
     yield from checks.zookeeper_url("zk", settings["zk"], "/mesos")
-    if type(open_files) is int and open_files < 1024:
+    if open_files < 1024:
         yield "open_files", open_files, "too few. A daemon needs at least 1024."
-    if isinstance(age, str) and not re.fullmatch(r"(\d+(us|ms|s|min|m|h|d|w))+", age):
+    if not re.fullmatch(r"([0-9]+(us|ms|s|min|m|h|d|w))+", age):
         yield "log_retention", age, "not an age. Example: 14d, or 12h."
     yield from _environment("environment", settings["environment"])
 
 
 def _environment(path, variables):
-    yield from checks.variables(path, variables)
     if "ULIMIT" in variables:
         message = "use the setting mesos:open_files instead."
         yield f"{path}:ULIMIT", variables["ULIMIT"], message
@@ -69,39 +97,145 @@ def _daemon(daemon):
     """Yield the errors in the section of one daemon."""
     section = settings[daemon]
     for name, value in section["flags"].items():
-        message = _flag_error(daemon, name, value)
-        if message:
-            yield f"{daemon}:flags:{name}", value, message
+        yield from _flag(daemon, name, value)
     for name in section["secrets"]:
         if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
             yield f"{daemon}:secrets:{name}", "(hidden)", "not the name of a flag."
+        else:
+            yield from _unknown_flag(daemon, "secrets", name, "(hidden)")
     yield from _environment(f"{daemon}:environment", section["environment"])
-    for key in ("attributes", "resources"):
-        yield from _entries(f"{daemon}:{key}", checks.as_mapping(section.get(key)))
-    resources = section.get("resources")
-    if resources is not None and not isinstance(resources, (dict, list, str)):
-        message = "should be a mapping, a list, text, or null."
-        yield f"{daemon}:resources", resources, message
+    if daemon == "slave":
+        yield from _attributes(section["attributes"])
+        yield from _resources(section["resources"])
     if "KillMode" in section["unit"]:
         message = "has to stay process, or tasks die with the agent."
         yield f"{daemon}:unit:KillMode", section["unit"]["KillMode"], message
 
 
-def _flag_error(daemon, name, value):
-    """Return what is wrong with a flag, or None."""
+# --- flags ---
+
+
+@functools.lru_cache(None)
+def _flags(daemon):
+    """Return what flags.py knows of a daemon, for the version in the settings."""
+    version = settings["version"]
+    if not isinstance(version, str) or not re.fullmatch(r"\d+\.\d+\.\d+", version):
+        version = "1.9.0"
+    return __salt__["slsutil.renderer"]("salt://mesos/flags.py", version=version, daemon=daemon)
+
+
+def _flag(daemon, name, value):
+    """Yield what is wrong with a flag."""
+    path = f"{daemon}:flags:{name}"
     if not isinstance(name, str) or not re.fullmatch(r"\??[A-Za-z][A-Za-z0-9_-]*", name):
-        return "not the name of a flag."
+        yield path, value, "not the name of a flag."
+        return
     if name in OWN_FLAGS[daemon]:
-        return f"use the setting {OWN_FLAGS[daemon][name]} instead."
-    if name.startswith("?") and value not in (True, False, None):
-        return "a flag with a question mark has no value: should be true or false."
+        yield path, value, f"use the setting {OWN_FLAGS[daemon][name]} instead."
+        return
+    unknown = list(_unknown_flag(daemon, "flags", name, value))
+    yield from unknown
+    if any(isinstance(error, tuple) and len(error) == 3 for error in unknown):
+        return
+    message = _flag_error(daemon, name, value)
+    if message:
+        yield path, value, message
+
+
+def _unknown_flag(daemon, section, name, value):
+    """Yield that a flag is not one of this version, or that its name is an old one."""
+    known_flags = _flags(daemon)
+    flags, since, removed = (known_flags[key] for key in ("flags", "since", "removed"))
+    plain = _plain_name(name)
+    path = f"{daemon}:{section}:{name}"
+    new_name = known_flags["aliases"].get(plain)
+    version = f"Mesos {settings['version']}"
+    if plain in flags or name == "?no-logger":
+        return
+    if new_name in flags:
+        yield checks.Deprecated(path, f"{daemon}:{section}:{new_name}")
+    elif plain in since:
+        # A default of the formula is left out where the version does not know it.
+        if (plain, value) != ("reconfiguration_policy", "additive"):
+            yield path, value, f"{version} does not have this flag, {since[plain]} is the first."
+    elif plain in removed:
+        yield path, value, f"{version} does not have this flag, {removed[plain]} was the last."
+    else:
+        match = checks.closest(plain, [*flags, *since])
+        question = f" Did you mean {match}?" if match else ""
+        yield path, value, f"no such flag of mesos-{daemon} {settings['version']}.{question}"
+
+
+def _plain_name(name):
+    """Return the name of a flag without ``?`` and ``no-``."""
+    return re.sub("^no-", "", name.lstrip("?").lower())
+
+
+def _flag_error(daemon, name, value):
+    """Return what is wrong with the value of a flag, or None."""
+    known_flags = _flags(daemon)
+    plain = _plain_name(name)
+    current_name = known_flags["aliases"].get(plain, plain)
+    flag_type = known_flags["flags"].get(plain) or known_flags["flags"].get(current_name)
+    if name.startswith("?"):
+        if value not in (True, False, None):
+            return "a flag with a question mark has no value: should be true or false."
+        is_flag = flag_type == "bool" or name == "?no-logger"
+        return None if is_flag else "needs a value: leave the question mark out."
     is_path = re.match("(file://)?/", str(value))
     if value is not None and checks.is_secret(name) and not is_path:
         return (
             "everyone can read the command line. "
             f"A secret belongs in mesos:{daemon}:secrets:{name}."
         )
-    return None
+    if value is None:
+        return None
+    if plain in PORT_FLAGS and not _is_port(value):
+        return "not a port. A port is a number from 1 to 65535."
+    return _value_error(flag_type, value)
+
+
+def _is_port(value):
+    text = checks.word(value)
+    return re.fullmatch("[0-9]{1,5}", text) is not None and 1 <= int(text) <= 65535
+
+
+def _value_error(flag_type, value):
+    """Return why a daemon would not take a value of a flag, or None."""
+    if isinstance(value, str) and re.fullmatch(r"file:///[^\n]+", value):
+        return None
+    if flag_type == "json":
+        return _json_error(value)
+    pattern, message = FLAG_TYPES[flag_type or "string"]
+    if isinstance(value, list) and flag_type in ("list", "paths"):
+        item_pattern = "[^,\\s]+" if flag_type == "list" else "/[^:\\n]*"
+        are_items = all(
+            isinstance(item, str) and re.fullmatch(item_pattern, item) for item in value
+        )
+        return None if are_items and value else message
+    is_scalar = isinstance(value, (str, int, float))
+    if is_scalar and re.fullmatch(pattern, checks.word(value)):
+        return None
+    if flag_type == "time" and re.fullmatch(NUMBER, str(value)):
+        return f"a duration needs a unit. Example: {value}secs."
+    if flag_type == "bytes" and re.fullmatch("[0-9]+", str(value)):
+        return f"a size needs a unit. Example: {value}MB."
+    return message
+
+
+def _json_error(value):
+    message = "should be a mapping or a list, JSON, or the path of a file with it."
+    if isinstance(value, (dict, list)):
+        return None if checks.is_json(value) else "cannot be JSON: put names and dates in quotes."
+    if not isinstance(value, str):
+        return message
+    if value.startswith("/"):
+        return None
+    try:
+        is_json = isinstance(json.loads(value), (dict, list))
+    except ValueError:
+        is_json = False
+    return None if is_json else message
 
 
 def _quorum(quorum):
@@ -110,14 +244,119 @@ def _quorum(quorum):
         yield "master:flags:quorum", quorum, message
 
 
-def _entries(path, entries):
-    """Yield attributes or resources that the wrapper could not put together."""
-    for name, value in entries.items():
-        if not isinstance(name, str) or not re.fullmatch(r"[^\s./:;~][^/:;~]*", name):
-            yield f"{path}:{name}", value, "not a name that an entry can have."
-        elif isinstance(value, dict) or not str(value) or re.search("[;\n]", str(value)):
-            message = "should be text without semicolons, a number, or a list of these."
-            yield f"{path}:{name}", value, message
+# --- attributes and resources ---
+
+
+def _attributes(attributes):
+    for name, value in attributes.items():
+        path = f"slave:attributes:{name}"
+        if not _is_entry_name(name):
+            yield path, value, "not a name that an attribute can have."
+        elif value is not None and not _is_attribute(value):
+            message = "should be a number, text without semicolons, or ranges: [31000-32000]."
+            yield path, value, message
+
+
+def _is_entry_name(name):
+    return isinstance(name, str) and re.fullmatch(r"[^\s./:;~][^/:;~\x00-\x1f]*", name)
+
+
+def _is_attribute(value):
+    if isinstance(value, list):
+        return _is_range_list(value)
+    if not _is_one_line(value):
+        return False
+    text = checks.word(value)
+    return not text.startswith(("[", "{")) or re.fullmatch(RANGES, text)
+
+
+def _is_one_line(value):
+    """Return whether a value is a number, or text that can be an entry of a list with ``;``."""
+    is_scalar = isinstance(value, (str, int)) or checks.is_number(value)
+    return is_scalar and re.fullmatch(r"[^;\x00-\x1f\x7f\ud800-\udfff]+", str(value)) is not None
+
+
+def _is_range_list(values):
+    return bool(values) and all(
+        not isinstance(value, bool)
+        and re.fullmatch(RANGE, str(value))
+        and _is_ascending(str(value))
+        for value in values
+    )
+
+
+def _is_ascending(text):
+    begin, _, end = text.partition("-")
+    return not end or int(begin) <= int(end)
+
+
+def _resources(resources):
+    """Yield the resources that no agent takes."""
+    path = "slave:resources"
+    if isinstance(resources, str) and resources.lstrip().startswith("["):
+        try:
+            resources = json.loads(resources)
+        except ValueError:
+            yield path, resources, "neither JSON nor text such as cpus:4;mem:8192."
+            return
+    if isinstance(resources, str):
+        pairs = [entry.strip().partition(":") for entry in resources.split(";")]
+        resources = {name.strip(): value.strip() for name, _, value in pairs}
+    if isinstance(resources, dict):
+        for name, value in resources.items():
+            message = _resource_error(name, value)
+            if message:
+                yield f"{path}:{name}", value, message
+    elif isinstance(resources, list):
+        for resource in resources:
+            if not _is_json_resource(resource):
+                message = "not a resource. Example: {name: cpus, type: SCALAR, scalar: {value: 4}}."
+                yield path, resource, message
+    elif resources is not None:
+        yield path, resources, "should be a mapping, a list, text, or null."
+
+
+def _resource_error(name, value):
+    """Return what is wrong with a resource, or None."""
+    if not _is_entry_name(name):
+        return "not a name that a resource can have."
+    if value is None:
+        return None
+    plain = name.partition("(")[0]
+    number = r"[0-9]+" if plain == "gpus" else r"[0-9]+(\.[0-9]+)?"
+    is_amount = not isinstance(value, bool) and re.fullmatch(number, str(value))
+    is_ranges = (
+        _is_range_list(value)
+        if isinstance(value, list)
+        else isinstance(value, str) and re.fullmatch(RANGES, value)
+    )
+    if plain in RESOURCES:
+        noun = "an integer" if plain == "gpus" else "a number"
+        return None if is_amount else f"should be {noun}, 0 or more."
+    if plain == "ports":
+        return None if is_ranges else "should be a list of ranges. Example: [31000-32000]."
+    if is_amount or is_ranges or _is_set(value):
+        return None
+    return "should be a number, a list of ranges ([1-9]), or a list of names."
+
+
+def _is_set(value):
+    if isinstance(value, list):
+        return bool(value) and all(
+            type(item) in (str, int) and re.fullmatch(r"[^\s,;{}\[\]]+", str(item))
+            for item in value
+        )
+    return isinstance(value, str) and re.fullmatch(SET, value) is not None
+
+
+def _is_json_resource(resource):
+    if not isinstance(resource, dict) or not checks.is_json(resource):
+        return False
+    key = RESOURCE_TYPES.get(str(resource.get("type")))
+    return isinstance(resource.get("name"), str) and isinstance(resource.get(key), dict)
+
+
+# --- flags that are set twice ---
 
 
 def _canonical(name, aliases):
@@ -153,7 +392,7 @@ def _daemon_flags(daemon, aliases):
 
 def _repeated_flags():
     """Yield flags that are set in several places, of which a daemon takes only one."""
-    aliases = _yaml("aliases.yaml")
+    aliases = {**_flags("master")["aliases"], **_flags("slave")["aliases"]}
     all_paths = {}
     for daemon in OWN_FLAGS:
         paths = {}
@@ -212,7 +451,8 @@ def _amounts(path, amounts, resources):
             )
             yield f"{path}:{name}", amount, message
         elif not checks.is_number(amount):
-            yield f"{path}:{name}", amount, "should be a number, 0 or more."
+            message = checks.number_in_quotes(amount) or "should be a number, 0 or more."
+            yield f"{path}:{name}", amount, message
 
 
 def _guarantees_above_limits(path, quota):
@@ -231,6 +471,7 @@ def _weights():
             yield f"weights:{role}", role, message
         if not checks.is_number(weight) or weight == 0:
             message = "should be a number above 0. 1 is as if there were none."
+            message = checks.number_in_quotes(weight) or message
             yield f"weights:{role}", weight, message
 
 
@@ -239,3 +480,27 @@ def _is_role(name):
     return isinstance(name, str) and all(
         re.fullmatch(r"(?!-|\.\.?$)[^\s\x08/]+", part) for part in name.split("/")
     )
+
+
+# --- settings that contradict each other ---
+
+
+def _contradictions():
+    """Yield settings of other formulas that look for ZooKeeper or the masters elsewhere."""
+    zk = settings["zk"].replace("//127.0.0.1:", "//localhost:")
+    if zk == DEFAULT_ZK or not checks.ZOOKEEPER_URL.fullmatch(zk):
+        return
+    for formula in ("marathon", "chronos"):
+        if formula in roles and "master" not in checks.as_mapping(__pillar__.get(formula)):
+            message = (
+                f"but {formula}:master is not set, so {formula.capitalize()} would look for the "
+                f"masters at {DEFAULT_ZK}. Set {formula}:master as well."
+            )
+            yield "zk", zk, message
+    servers = checks.as_mapping(__pillar__.get("zookeeper")).get("servers")
+    if "zookeeper" in roles and not servers and "," in zk:
+        message = (
+            "names several servers, but zookeeper:servers none, so this node would be a ZooKeeper "
+            "of its own. Set zookeeper:servers and zookeeper:myid."
+        )
+        yield "zk", zk, message

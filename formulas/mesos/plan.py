@@ -1,7 +1,8 @@
 #!py
 """
 The flags of one daemon of Mesos on this node, made from the settings. Keywords: ``settings``;
-``daemon``, master or slave; ``roles``, those of the node.
+``daemon``, master or slave; ``roles``, those of the node. The result has ``flags``, name -> value,
+and the ``aliases`` of flags, old name -> new name.
 
 Added to the flags in the settings are where ZooKeeper is, the paths of secrets, and, of the agent,
 its attributes, its resources, and what runs its containers.
@@ -9,26 +10,32 @@ its attributes, its resources, and what runs its containers.
 
 daemon, roles = "", ()
 
-# The first version that knows a flag of defaults.yaml. An older one would not start with it.
-FLAG_SINCE = {"reconfiguration_policy": (1, 5)}
+# What separates the items of a flag that is a list.
+SEPARATORS = {"list": ",", "paths": ":"}
 
 ZOOKEEPER_FILE = "file:///etc/mesos/zk"
 
 
 def run():
-    """Return the flags: name -> value."""
+    """Return the flags and their aliases."""
+    known_flags = __salt__["slsutil.renderer"](
+        "salt://mesos/flags.py", version=settings["version"], daemon=daemon
+    )
     section = settings[daemon]
     flags = {"zk": ZOOKEEPER_FILE} if daemon == "master" else _agent_flags()
-    version = tuple(int(part) for part in str(settings["version"]).split(".") if part.isdecimal())
     for name, value in section["flags"].items():
-        if FLAG_SINCE.get(name, ()) <= version:
-            flags[name] = value
+        # A flag of defaults.yaml that is newer than this version, which would not start with it.
+        if name in known_flags["since"]:
+            continue
+        separator = SEPARATORS.get(known_flags["flags"].get(name))
+        is_joined = separator and isinstance(value, list)
+        flags[name] = separator.join(str(item) for item in value) if is_joined else value
     for name, value in section["secrets"].items():
         if value is not None:
             flags[name] = f"file:///etc/mesos/{daemon}-secrets/{name}"
     if daemon == "slave":
         flags.update(attributes=section["attributes"], resources=section["resources"])
-    return flags
+    return {"flags": flags, "aliases": known_flags["aliases"]}
 
 
 def _agent_flags():

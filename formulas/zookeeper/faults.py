@@ -17,26 +17,16 @@ OWN_OPTIONS = {
 ID_HINT = "not an id. An id is a number from 1 to 255."
 
 
+roles = ()
+
+
 def run():
     """Return the errors: setting, value, message."""
-    return [*_package(), *_paths(), *_ports(), *_ensemble(), *_options()]
+    return [*_version(), *_ports(), *_ensemble(), *_options()]
 
 
-def _package():
-    packages = __salt__["slsutil.renderer"](
-        "salt://zookeeper/versions.yaml", default_renderer="yaml"
-    )
-    levels = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR")
-    yield from checks.choice("package", settings["package"], packages)
+def _version():
     yield from checks.optional_version("version", settings["version"], "3.4.6")
-    yield from checks.choice("log_level", settings["log_level"], levels)
-
-
-def _paths():
-    for key in ("data_dir", "data_log_dir", "log_dir"):
-        path = settings[key]
-        if path is not None and not str(path).startswith("/"):
-            yield key, path, "not an absolute path."
 
 
 def _ports():
@@ -44,11 +34,19 @@ def _ports():
     if len(ports) < 3:
         message = "client_port, peer_port and election_port must differ."
         yield "client_port", settings["client_port"], message
+    url = str(checks.as_mapping(__pillar__.get("mesos")).get("zk", "zk://localhost:2181/mesos"))
+    local_port = re.fullmatch(r"zk://([^@/]*@)?(localhost|127\.0\.0\.1):([0-9]+)/.*", url)
+    has_mesos = {"mesos-master", "mesos-slave"} & set(roles)
+    if has_mesos and local_port and local_port.group(3) != str(settings["client_port"]):
+        message = f"but Mesos looks for it at {url}, with another port. Set mesos:zk to this port as well."
+        yield "client_port", settings["client_port"], checks.hide_password(message)
 
 
 def _ensemble():
     servers, myid = settings["servers"], settings["myid"]
     ids = sorted((str(server) for server in servers), key=len)
+    if len(set(ids)) < len(ids):
+        yield "servers", ids, "the same id twice, as a number and as text. Keep one of them."
     if myid is not None and not _is_id(myid):
         yield "myid", myid, ID_HINT
     elif ids and str(myid) not in ids:
@@ -61,7 +59,7 @@ def _ensemble():
 
 
 def _is_id(value):
-    return str(value).isdecimal() and 1 <= int(value) <= 255
+    return re.fullmatch("[0-9]{1,3}", str(value)) is not None and 1 <= int(value) <= 255
 
 
 def _address(setting, address, addresses):
@@ -84,5 +82,3 @@ def _options():
         if name in OWN_OPTIONS or str(name).startswith("server."):
             setting = OWN_OPTIONS.get(name, "servers")
             yield f"options:{name}", value, f"use the setting zookeeper:{setting} instead."
-        elif isinstance(value, dict):
-            yield f"options:{name}", value, "should be text or a number: a line of zoo.cfg."

@@ -486,7 +486,7 @@ ERRORS = {
     ),
     "force that is text": (
         declared(mesos={"quotas": {"web": {"limits": {}, "force": "yes"}}}),
-        ["mesos:quotas:web:force = yes", "true or false"],
+        ["mesos:quotas:web:force = 'yes'", "true or false"],
     ),
     "limits without resources": (
         declared(mesos={"quotas": {"web": {"limits": 4}}}),

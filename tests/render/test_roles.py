@@ -82,7 +82,7 @@ def answers_by_line(tmp_path_factory) -> dict[str, dict[str, dict]]:
         "release with an error": {
             **marathon,
             "only": "faults",
-            "pillar": {"chronos": {"http_port": 1}},
+            "pillar": {"chronos": {"http_port": 0}},
         },
     }
     with pytest.MonkeyPatch.context() as patch:
@@ -139,7 +139,7 @@ def test_pillar_takes_precedence_over_the_settings_of_a_release(answers):
 
 def test_settings_are_validated_against_the_defaults_of_the_release(answers):
     [message] = answers["release with an error"]["faults"]
-    assert 'should be text, as the default "x"' in message
+    assert 'from 1 to 65535, as the default "x"' in message
 
 
 def test_the_top_file_assigns_every_role_its_states():

@@ -79,7 +79,7 @@ ERRORS = {
     ),
     "id that is text": (
         topology({"lxcc02": {"zookeeper_id": "2"}}),
-        [entry_error("lxcc02", "zookeeper_id", 2, "from 1 to 255")],
+        [entry_error("lxcc02", "zookeeper_id", "'2'", "from 1 to 255")],
     ),
     "id that is true": (
         topology({"lxcc02": {"zookeeper_id": True}}),
@@ -95,7 +95,7 @@ ERRORS = {
     ),
     "observer that is text": (
         topology({"lxcc01": {"zookeeper_observer": "yes"}}),
-        [entry_error("lxcc01", "zookeeper_observer", "yes", "true or false")],
+        [entry_error("lxcc01", "zookeeper_observer", "'yes'", "true or false")],
     ),
     # Members
     "two control nodes": (topology({"lxcc03": None}), [EVEN_SERVERS, EVEN_MASTERS]),
@@ -159,7 +159,7 @@ ERRORS = {
     ),
     "allow_even that is text": (
         topology(allow_even="yes"),
-        [key_error("allow_even", "yes", "true or false")],
+        [key_error("allow_even", "'yes'", "true or false")],
     ),
     # Addresses
     "no address": (
@@ -327,7 +327,7 @@ ERRORS = {
     ),
     "port that is text": (
         topology(ports={"marathon": "8080"}),
-        [key_error("ports:marathon", 8080, "from 1 to 65535")],
+        [key_error("ports:marathon", "'8080'", "from 1 to 65535")],
     ),
     "port that is nothing": (
         topology(ports={"marathon": None}),

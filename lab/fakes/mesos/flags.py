@@ -70,8 +70,7 @@ CHECKS: dict[str, Callable[[str], object]] = {
     "bytes": _pattern(r"\d+(B|KB|MB|GB|TB)", "Invalid bytes"),
     "time": seconds,
     "json": _json,
-    "path": lambda value: None,
-    "string": lambda value: None,
+    **dict.fromkeys(("file", "list", "path", "paths", "string"), lambda value: None),
 }
 
 
@@ -168,7 +167,7 @@ def _value(flag: Flag, plain: str, name: str, value: str | None, negated: bool) 
     elif value is None:
         raise FlagError(f"Failed to load non-boolean flag '{plain}': Missing value")
     try:
-        if value.startswith("file://") and flag.type != "path":
+        if value.startswith("file://") and flag.type != "file":
             value = _content(value.removeprefix("file://"))
         CHECKS[flag.type](value)
     except ValueError as error:

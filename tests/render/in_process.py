@@ -1,0 +1,165 @@
+"""
+Formulas without Salt, in this process: validation and the files of a node in milliseconds.
+
+``test_in_process.py`` compares the result with that of the real Salt.
+"""
+
+import copy
+import importlib.util
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import jinja2
+import yaml
+from jinja2.ext import Extension
+from jinja2.nodes import Assign, Call, Name
+
+from lab import ROOT
+
+FORMULAS = ROOT / "formulas"
+GRAINS = {"id": "lxdev01", "os": "CentOS", "os_family": "RedHat", "osmajorrelease": 7}
+# The SLS with the files of each formula.
+FILE_SLS = {
+    "common": ["repositories", "time", "sysctl", "journald", "firewall"],
+    "zookeeper": ["package", "config"],
+    "mesos": ["package", "config", "master.config", "slave.config"],
+    "marathon": ["package", "config", "apps"],
+    "chronos": ["package", "config", "jobs"],
+    "docker": ["package", "config"],
+}
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class ImportYaml(Extension):
+    """Salt's ``import_yaml``."""
+
+    tags = {"import_yaml"}
+
+    def parse(self, parser):
+        line = next(parser.stream).lineno
+        path = parser.parse_expression()
+        parser.stream.expect("name:as")
+        target = parser.parse_assign_target(name_only=True)
+        call = Call(Name("read_yaml", "load"), [path], [], None, None)
+        return Assign(target, call).set_lineno(line)
+
+
+def to_json(value, sort_keys=True):
+    """Return a value as Salt's filter ``json`` does."""
+    return json.dumps(value, sort_keys=sort_keys, ensure_ascii=False)
+
+
+def merge(base, settings):
+    """Merge two mappings as ``slsutil.merge`` does."""
+    merged = copy.deepcopy(base)
+    for key, value in copy.deepcopy(settings).items():
+        is_section = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = merge(merged[key], value) if is_section else value
+    return merged
+
+
+class Formulas:
+    """The formulas, each file read once."""
+
+    def __init__(self):
+        self.sources = {}
+        self.documents = {}
+        self.environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(FORMULAS),
+            extensions=["jinja2.ext.do", "jinja2.ext.loopcontrols", ImportYaml],
+            undefined=jinja2.StrictUndefined,
+            auto_reload=False,
+        )
+        self.environment.filters["json"] = to_json
+        self.environment.globals["read_yaml"] = self.read_yaml
+
+    def read_yaml(self, path):
+        """Return a YAML file of the formulas."""
+        if path not in self.documents:
+            self.documents[path] = yaml.load((FORMULAS / path).read_text(), LOADER)
+        return copy.deepcopy(self.documents[path])
+
+    def code(self, path):
+        """Return the compiled code of a Python file of the formulas."""
+        if path not in self.sources:
+            source = (FORMULAS / path).read_text()
+            self.sources[path] = compile(source, str(FORMULAS / path), "exec")
+        return self.sources[path]
+
+
+class Minion:
+    """A node with some grains and pillar."""
+
+    def __init__(self, formulas, pillar, roles=(), **grains):
+        self.formulas, self.pillar = formulas, pillar
+        self.grains = {**GRAINS, "roles": list(roles), **grains}
+        self.functions = {
+            "slsutil.renderer": self.render,
+            "slsutil.merge": merge,
+            "pillar.get": lambda name, default=None: pillar.get(name, default),
+            "pkg.version": lambda name: "",
+        }
+
+    def render(self, path, default_renderer=None, **keywords):
+        """Return what a file of the formulas renders to, as ``slsutil.renderer`` does."""
+        path = path.removeprefix("salt://")
+        if path.endswith(".yaml"):
+            return self.formulas.read_yaml(path)
+        spec = importlib.util.spec_from_loader(Path(path).stem, None)
+        module = importlib.util.module_from_spec(spec)
+        exec(self.formulas.code(path), module.__dict__)
+        context = {
+            "__salt__": self.functions,
+            "__grains__": self.grains,
+            "__pillar__": self.pillar,
+            **keywords,
+        }
+        module.__dict__.update(context)
+        return module.run()
+
+    def errors(self):
+        """Return the errors that validation reports."""
+        return self.render("common/validation.py")
+
+    def template(self, path, context):
+        """Return the text of a template."""
+        template = self.formulas.environment.get_template(path)
+        salt = {**self.functions, "slsutil.renderer": self.render}
+        grains = SimpleNamespace(**self.grains)
+        return template.render(salt=salt, grains=grains, pillar=self.pillar, **context)
+
+    def states(self, sls):
+        """Return the states of an SLS: id -> function -> arguments."""
+        path = sls.replace(".", "/") + ".sls"
+        return yaml.load(self.template(path, {"sls": sls}), LOADER)
+
+    def files(self, formula):
+        """Return the files of a formula, path -> text; flags of a directory are a mapping."""
+        files = {}
+        for name in FILE_SLS[formula]:
+            for declaration in self.states(f"{formula}.{name}").values():
+                if not isinstance(declaration, dict):
+                    continue
+                for function, arguments in declaration.items():
+                    files.update(self._files(function, arguments))
+        return files
+
+    def _files(self, function, arguments):
+        merged = {key: value for item in arguments for key, value in item.items()}
+        if function == "mesos.flags_managed":
+            yield merged["name"], merged.get("flags", {})
+        if function != "file.managed":
+            return
+        for item in merged.get("names", [merged.get("name")]):
+            [(path, own)] = item.items() if isinstance(item, dict) else [(item, [])]
+            options = {**merged, **{key: value for pair in own for key, value in pair.items()}}
+            yield path, self._contents(options)
+
+    def _contents(self, options):
+        if "source" not in options:
+            return options["contents"]
+        source = options["source"].removeprefix("salt://")
+        if "template" not in options:
+            return (FORMULAS / source).read_text()
+        return self.template(source, options.get("context") or {}) + "\n"
