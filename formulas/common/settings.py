@@ -25,7 +25,7 @@ details = False
 # Mappings with defaults that take any other key of the program as well.
 OPEN_SECTIONS = ("options", "flags", "environment", "sysctl", "journald")
 
-# What runs on the cluster: their names are not sorted, and checked elsewhere.
+# What runs on the cluster.
 DECLARATIONS = ("apps", "groups", "jobs", "quotas", "weights")
 
 # Formula -> setting that was renamed -> its name now.
@@ -102,24 +102,28 @@ def _repair(settings, base):
     return settings
 
 
-def _plain(value, sorts_names=True):
+def _plain(value, section=None, is_declared=False):
     """
-    Return a value that templates can write as JSON: no dates, and no names of several types where
-    they are sorted.
+    Return the value of a section that templates can write as JSON: without dates, and all names are
+    text, except in what runs on the cluster, whose names are not sorted.
 
     common.guard stops rendering for those, too.
     """
     if isinstance(value, dict):
-        are_numbers = all(type(key) is int for key in value)
+        is_declared = is_declared or section in DECLARATIONS
+        keeps_names = is_declared or _has_ids(value, section)
         return {
-            key if are_numbers or not sorts_names and _is_scalar(key) else str(key): _plain(
-                item, sorts_names and key not in DECLARATIONS
-            )
+            key if keeps_names and _is_scalar(key) else str(key): _plain(item, key, is_declared)
             for key, item in value.items()
         }
     if isinstance(value, list):
-        return [_plain(item, sorts_names) for item in value]
+        return [_plain(item, None, is_declared) for item in value]
     return value if _is_scalar(value) else str(type(value))
+
+
+def _has_ids(value, section):
+    """Return whether the names in a mapping are the ids of servers, which are numbers."""
+    return section == "servers" and all(type(key) is int for key in value)
 
 
 def _is_scalar(value):
@@ -128,11 +132,10 @@ def _is_scalar(value):
     return value is None or isinstance(value, (str, float))
 
 
-def _is_plain(value):
+def _is_plain(value, section=None):
     if isinstance(value, dict):
-        key_types = {type(key) for key in value}
-        is_sortable = len(key_types) < 2 and key_types <= {str, int}
-        return is_sortable and all(map(_is_plain, value.values()))
+        are_names = all(isinstance(key, str) for key in value) or _has_ids(value, section)
+        return are_names and all(_is_plain(item, key) for key, item in value.items())
     if isinstance(value, list):
         return all(map(_is_plain, value))
     return _is_scalar(value)

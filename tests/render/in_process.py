@@ -137,13 +137,16 @@ class Minion:
     def files(self, formula):
         """Return the files of a formula, path -> text; flags of a directory are a mapping."""
         files = {}
+        for function, arguments in self.declarations(formula):
+            files.update(self._files(function, arguments))
+        return files
+
+    def declarations(self, formula):
+        """Yield function and arguments of each state in the SLS of a formula that write files."""
         for name in FILE_SLS[formula]:
             for declaration in self.states(f"{formula}.{name}").values():
-                if not isinstance(declaration, dict):
-                    continue
-                for function, arguments in declaration.items():
-                    files.update(self._files(function, arguments))
-        return files
+                if isinstance(declaration, dict):
+                    yield from declaration.items()
 
     def _files(self, function, arguments):
         merged = {key: value for item in arguments for key, value in item.items()}

@@ -292,7 +292,7 @@ def test_settings_are_refused_in_one_line(name):
 def test_templates_add_no_error_of_their_own(name):
     pillar, _ = REFUSED[name]
     [formula] = pillar
-    Minion(FORMULAS, pillar, ROLES).files(formula)
+    assert list(Minion(FORMULAS, pillar, ROLES).declarations(formula))
 
 
 ZK = "zk://10.0.0.1:2181,10.0.0.2:2181,10.0.0.3:2181/mesos"

@@ -1,0 +1,167 @@
+"""
+Mutated pillar and topologies: each is refused in clear lines, or renders to files from which the
+programs read what was declared. FUZZ_SEED repeats a run, FUZZ_COUNT is the number of mutations.
+"""
+
+import copy
+import os
+import random
+import re
+import sys
+import types
+from collections import Counter
+
+import pytest
+import yaml
+
+from lab import ROOT
+
+from . import declared_files
+from .cases import ROLES
+from .in_process import LOADER, Formulas, Minion, merge
+from .mutations import mutate
+
+FIXED_SEED = 20_260_101
+COUNT = int(os.environ.get("FUZZ_COUNT", "1000"))
+FORMULAS = Formulas()
+EXAMPLES = ("common", "zookeeper", "mesos", "marathon", "chronos", "docker")
+# What is mutated, too: other packages, which read other files.
+VARIANTS = {
+    "zookeeper": {"package": "zookeeper"},
+    "mesos": {"vendor": "aventer", "version": "1.11.0"},
+    "marathon": {"version": "1.4.13"},
+    "docker": {
+        "package": "docker",
+        "version": None,
+        "options": {"data-root": None, "graph": "/srv/docker", "exec-opts": None},
+    },
+}
+# One in this many mutations is one of the topology.
+TOPOLOGY_SHARE = 5
+NODE = "lxcc01.devops.test"
+MESSAGE = re.compile(r"[^\n]+ = [^\n]* on [\w.]+: [^\n]+[.?]")
+
+
+def seeds() -> list[int]:
+    fixed = int(os.environ.get("FUZZ_SEED", FIXED_SEED))
+    return [fixed, random.SystemRandom().randrange(10**9)]
+
+
+def example(formula: str) -> dict:
+    path = ROOT / "formulas" / formula / "pillar.example"
+    pillar = yaml.load(path.read_text(), LOADER)
+    if formula == "mesos":
+        # The example has authentication at ZooKeeper's servers elsewhere.
+        pillar["mesos"]["zk"] = "zk://localhost:2181/mesos"
+    return pillar
+
+
+def documents() -> list[tuple[str, dict]]:
+    """Return formula and pillar of all that is mutated, apart from the topology."""
+    pairs = [(formula, example(formula)) for formula in EXAMPLES]
+    variants = [(name, merge(example(name), {name: keys})) for name, keys in VARIANTS.items()]
+    return pairs + variants
+
+
+def roles_of(formula: str) -> list[str]:
+    return {
+        "common": list(ROLES),
+        "mesos": ["mesos-master", "mesos-slave", "docker"],
+    }.get(formula, [formula])
+
+
+def result(minion: Minion, formulas: list[str], directory) -> str:
+    """Return ``refused``, or ``read back``. Raises AssertionError if neither is right."""
+    errors = minion.errors()
+    for error in errors:
+        assert MESSAGE.fullmatch(error), f"not a clear line: {error!r}"
+        assert "Traceback" not in error and len(error) < 2000
+    if errors:
+        for formula in formulas:
+            list(minion.declarations(formula))  # Templates add no error of their own.
+        return "refused"
+    for formula in formulas:
+        declared_files.check(minion, formula, directory)
+    return "read back"
+
+
+def topology_pillar(topology: dict, directory) -> dict:
+    """Return the pillar that pillar/topology.sls derives from a topology."""
+    (directory / "topology.yaml").write_text(yaml.dump(topology, allow_unicode=True))
+    source = (ROOT / "pillar/topology.sls").read_text()
+    code = compile(source.partition("\n")[2], "topology.sls", "exec")
+    link = directory / "topology.sls"
+    if not link.exists():
+        link.symlink_to(ROOT / "pillar/topology.sls")
+    namespace = {
+        "__file__": str(link),
+        "__opts__": {"id": NODE},
+        "__grains__": {"ipv4": ["127.0.0.1", "172.31.250.11"]},
+    }
+    exec(code, namespace)
+    return namespace["run"]()
+
+
+@pytest.fixture
+def salt_yaml(monkeypatch):
+    """The one function of Salt that topology_file.py imports."""
+    module = types.ModuleType("salt.utils.yaml")
+    module.safe_load = lambda text: yaml.load(text, LOADER)
+    for name in ("salt", "salt.utils"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    monkeypatch.setitem(sys.modules, "salt.utils.yaml", module)
+
+
+def value_at(document: object, path: tuple) -> object:
+    """Return the value at a path, or the mapping that has it no more."""
+    for key in path:
+        try:
+            document = document[key]
+        except (KeyError, IndexError, TypeError):
+            return document
+    return document
+
+
+def run_mutations(seed: int, directory) -> tuple[Counter, list[str]]:
+    """Return how often each result came, and the failures with their mutations."""
+    generator = random.Random(seed)
+    topology = yaml.load((ROOT / "pillar/topology.yaml").read_text(), LOADER)
+    pairs = documents()
+    counts, failures = Counter(), []
+    for number in range(COUNT):
+        if number % TOPOLOGY_SHARE == 0:
+            name, formulas = "topology", list(EXAMPLES)
+            mutated, path = mutate(topology, generator)
+        else:
+            name, document = generator.choice(pairs)
+            formulas = [name]
+            mutated, path = mutate(document, generator)
+        try:
+            if name == "topology":
+                pillar = topology_pillar(mutated, directory)
+                roles = pillar.get("topology", {}).get("roles", [])
+                minion = Minion(FORMULAS, pillar, roles, id=NODE)
+            else:
+                minion = Minion(FORMULAS, copy.deepcopy(mutated), roles_of(name))
+            counts[result(minion, formulas, directory)] += 1
+        except Exception as error:  # Any exception is a failure to be shown with its mutation.
+            kind = "wrong" if isinstance(error, AssertionError) else "traceback"
+            counts[kind] += 1
+            failures.append(
+                f"{kind}: {name} {path} {value_at(mutated, path)!r:.300}: {error!r:.400}"
+            )
+    return counts, failures
+
+
+@pytest.mark.parametrize("number", range(len(EXAMPLES) + len(VARIANTS)))
+def test_what_is_mutated_is_read_back(number, tmp_path):
+    formula, pillar = documents()[number]
+    assert result(Minion(FORMULAS, pillar, roles_of(formula)), [formula], tmp_path) == "read back"
+
+
+@pytest.mark.parametrize("seed", seeds(), ids=["fixed seed", "random seed"])
+def test_mutations_are_refused_or_read_back(seed, tmp_path, salt_yaml):
+    counts, failures = run_mutations(seed, tmp_path)
+    print(f"FUZZ_SEED={seed}: {dict(counts)}")
+    assert not failures, f"FUZZ_SEED={seed}\n" + "\n".join(failures[:20])
+    assert counts["refused"] > COUNT / 10 and counts["read back"] > COUNT / 10
