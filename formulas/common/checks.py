@@ -3,10 +3,11 @@
 The framework of validation: the checks that the faults.py of all formulas share, and
 pillar/topology_file.py with them.
 
-common/validation.py hands these functions to the faults.py of each formula as ``checks``, and its
-settings as ``settings``. What that returns is a list of errors: tuples of setting, value, and a
-sentence that says what is wrong and what would be right. A value of the wrong type where the
-default is a mapping never gets there: see common/settings.py.
+common/validation.py hands these functions to the faults.py of each formula as ``checks``, its
+settings as ``settings``, its types.yaml as ``types``, the roles of the node as ``roles``, and what
+common/settings.py knows of it as ``node``. What that returns is a list of errors: tuples of setting, value, and a
+sentence that says what is wrong and what would be right; or Deprecated. A value of the wrong type
+never gets there.
 """
 
 import difflib

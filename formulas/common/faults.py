@@ -10,6 +10,10 @@ import re
 OWN_SECTIONS = ("mesosphere", "mesosphere-noarch", "base", "updates", "extras")
 
 
+# What common/settings.py knows of this node.
+node = {}
+
+
 def run():
     """Return the errors: setting, value, message."""
     return [
@@ -33,7 +37,6 @@ def _repositories(repositories):
 
 
 def _vault(url):
-    node = __salt__["slsutil.renderer"]("salt://common/settings.py")
     name, major = __grains__.get("os"), __grains__.get("osmajorrelease")
     is_supported = __grains__.get("os_family") == "RedHat" and major in node["releases"]
     systems = node["release"]["systems"]

@@ -12,7 +12,7 @@ overrides  instead of the formula's pillar, which Salt 3008 masks outside of tem
 details    True: return ``settings``, with pillar as it is, and the ``defaults`` on this release
 
 Without ``formula`` the result is what is known of this node: its ``roles``, always as a list; its
-``release``, with what differs there; the numbers of all ``releases``; and the names of settings in
+``release``, with what differs there; all ``releases`` by number; and the names of settings in
 pillar that are ``deprecated``.
 """
 
@@ -43,7 +43,7 @@ def run():
         return {
             "roles": roles if isinstance(roles, list) else [roles],
             "release": release,
-            "releases": list(all_releases),
+            "releases": all_releases,
             "deprecated": _deprecated(),
         }
     on_release = _merge(

@@ -53,13 +53,8 @@ def _types():
 
 
 @functools.cache
-def _releases():
-    return _render("common/releases.yaml")
-
-
-@functools.cache
 def _node():
-    return node or _render("common/settings.py", releases=_releases())
+    return node or _render("common/settings.py")
 
 
 @functools.cache
@@ -161,16 +156,22 @@ def _formula(name):
     if not isinstance(pillar, dict):
         return [(name, pillar, "should be a mapping of settings.")]
     current, errors = _without_old_names(name, pillar)
-    keywords = {"formula": name, "releases": _releases()}
+    keywords = {"formula": name, "releases": _node()["releases"]}
     result = _render("common/settings.py", overrides=pillar, details=True, **keywords)
-    type_errors = _type_errors(name, current, result["defaults"])
+    types = _render(f"{name}/types.yaml")
+    type_errors = list(_types().errors((), current, types, result["defaults"]))
     if type_errors:
         valid = _types().without(current, {path for path, *_ in type_errors})
         result = _render("common/settings.py", overrides=valid, details=True, **keywords)
     for path, value, message in type_errors:
         errors.append((":".join(str(key) for key in (name, *path)), value, message))
     reports = _render(
-        f"{name}/faults.py", settings=result["settings"], checks=_checks(), roles=_assigned_roles()
+        f"{name}/faults.py",
+        settings=result["settings"],
+        checks=_checks(),
+        roles=_assigned_roles(),
+        types=types,
+        node=_node(),
     )
     for report in reports:
         if isinstance(report, _checks().Deprecated):
@@ -180,12 +181,6 @@ def _formula(name):
             setting, value, message = report
             errors.append((f"{name}:{setting}", value, message))
     return errors
-
-
-def _type_errors(name, pillar, defaults):
-    """Return the errors in names and types of settings: path below the formula, value, message."""
-    types = _render(f"{name}/types.yaml")
-    return list(_types().errors((), pillar, types, defaults))
 
 
 def _assigned_roles():

@@ -25,6 +25,10 @@ DAEMON_JSON_KEYS = {
 }
 
 
+# What types.yaml has.
+types = {}
+
+
 def run():
     """Return the errors: setting, value, message."""
     packages = __salt__["slsutil.renderer"]("salt://docker/versions.yaml", default_renderer="yaml")
@@ -42,7 +46,6 @@ def run():
 
 def _names(options):
     """Yield misspelt options. dockerd does not start with an option that it does not know."""
-    types = __salt__["slsutil.renderer"]("salt://docker/types.yaml", default_renderer="yaml")
     names = [name for name in types["options"] if not name.startswith("<")]
     for name, value in options.items():
         key = DAEMON_JSON_KEYS.get(name)

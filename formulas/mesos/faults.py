@@ -116,12 +116,16 @@ def _daemon(daemon):
 
 
 @functools.lru_cache(None)
-def _flags(daemon):
-    """Return what flags.py knows of a daemon, for the version in the settings."""
+def _all_flags():
+    """Return what flags.py knows of both daemons, for the version in the settings."""
     version = settings["version"]
-    if not isinstance(version, str) or not re.fullmatch(r"\d+\.\d+\.\d+", version):
+    if not re.fullmatch(r"\d+\.\d+\.\d+", version):
         version = "1.9.0"
-    return __salt__["slsutil.renderer"]("salt://mesos/flags.py", version=version, daemon=daemon)
+    return __salt__["slsutil.renderer"]("salt://mesos/flags.py", version=version)
+
+
+def _flags(daemon):
+    return _all_flags()[daemon]
 
 
 def _flag(daemon, name, value):

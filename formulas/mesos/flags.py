@@ -274,32 +274,36 @@ provisioners                       0.24 0.24 list
 resource_monitoring_interval       0.20 0.25 time
 """
 
-version, daemon = "", ""
+version = ""
 
 
 def run():
     """
-    Return the flags of a daemon. Keywords: ``version`` of Mesos, ``daemon``: master or slave.
+    Return the flags of each daemon, ``master`` and ``slave``. Keyword: ``version`` of Mesos.
 
-    The result has ``flags``, name -> type, of this version; ``since``, name -> first version, of
-    those that are newer; ``removed``, name -> last version; and ``aliases``, old name -> new name.
+    Of each: ``flags``, name -> type, of this version; ``since``, name -> first version, of those
+    that are newer; ``removed``, name -> last version; and ``aliases``, old name -> new name.
     """
-    tables = MASTER if daemon == "master" else AGENT + AGENT_FEATURES
+    return {
+        "master": _flags(MASTER, ""),
+        "slave": _flags(AGENT + AGENT_FEATURES, AGENT_REMOVED),
+    }
+
+
+def _flags(table, removed_table):
     flags, since, removed, aliases = {}, {}, {}, {}
     minor = _minor(version)
-    for line in filter(None, tables.splitlines()):
-        name, first, flag_type, _, *old_names = line.split()
-        for old_name in old_names:
-            aliases[old_name] = name
-        if _minor(first) <= minor:
+    for line in filter(None, table.splitlines()):
+        name, start, flag_type, _, *old_names = line.split()
+        aliases.update((old_name, name) for old_name in old_names)
+        if _minor(start) <= minor:
             flags[name] = flag_type
             continue
-        since[name] = first
-        for old_name in old_names:
-            flags[old_name] = flag_type
-    for line in AGENT_REMOVED.strip().splitlines() if daemon == "slave" else ():
-        name, first, end, flag_type = line.split()
-        if _minor(first) <= minor <= _minor(end):
+        since[name] = start
+        flags.update((old_name, flag_type) for old_name in old_names)
+    for line in filter(None, removed_table.splitlines()):
+        name, start, end, flag_type = line.split()
+        if _minor(start) <= minor <= _minor(end):
             flags[name] = flag_type
         else:
             removed[name] = end

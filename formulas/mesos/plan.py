@@ -18,9 +18,8 @@ ZOOKEEPER_FILE = "file:///etc/mesos/zk"
 
 def run():
     """Return the flags and their aliases."""
-    known_flags = __salt__["slsutil.renderer"](
-        "salt://mesos/flags.py", version=settings["version"], daemon=daemon
-    )
+    all_flags = __salt__["slsutil.renderer"]("salt://mesos/flags.py", version=settings["version"])
+    known_flags = all_flags[daemon]
     section = settings[daemon]
     flags = {"zk": ZOOKEEPER_FILE} if daemon == "master" else _agent_flags()
     for name, value in section["flags"].items():
