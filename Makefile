@@ -49,8 +49,9 @@ lint: .venv/.made ## ruff, yamllint, salt-lint, shellcheck, vagrant validate
 	    VAGRANT_HOME=build/vagrant/home VAGRANT_DOTFILE_PATH=build/vagrant/machines vagrant validate --ignore-provider; \
 	else echo "vagrant is not installed: nobody has looked at Vagrantfile"; fi
 
-docs: .venv/.made ## docs/functions.md and docs/states.md, from the docstrings
+docs: .venv/.made ## docs/functions.md, docs/states.md and docs/schema.json
 	.venv/bin/python docs/functions.py
+	.venv/bin/python docs/schema.py
 
 bench: .venv/.made ## what Salt costs: a table of many agents, a shell script that does the same, questions to a large cluster
 	.venv/bin/python tests/bench/render.py --salt $(SALT)

@@ -1,3 +1,4 @@
+# yaml-language-server: $schema=../docs/schema.json
 # Where this cluster differs from the defaults of the formulas. formulas/<name>/defaults.yaml lists
 # all settings with units and reasons, and formulas/<name>/pillar.example shows more of them. A key
 # that does not exist is an error.
