@@ -73,7 +73,7 @@ def _registries(options):
             yield "options:registry-mirrors", mirror, message
     for name in ("labels", "storage-opts", "exec-opts"):
         for item in options.get(name, []):
-            if "=" not in item.strip("="):
+            if "=" not in item or item.startswith("="):
                 yield f"options:{name}", item, "should be name=value."
 
 

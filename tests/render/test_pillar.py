@@ -236,6 +236,10 @@ REFUSED = {
         {"docker": {"options": {"dns": "10.0.0.1"}}},
         ["docker:options:dns = 10.0.0.1", "a list"],
     ),
+    "a label without a name": (
+        {"docker": {"options": {"labels": ["=a"]}}},
+        ["docker:options:labels = =a", "name=value"],
+    ),
     "a misspelt option of dockerd": (
         {"docker": {"options": {"registry-mirror": ["https://mirror.example.org"]}}},
         ["docker:options:registry-mirror ", "registry-mirrors"],
