@@ -304,7 +304,7 @@ def _resources(resources):
             yield path, resources, "neither JSON nor text such as cpus:4;mem:8192."
             return
     if isinstance(resources, str):
-        pairs = [entry.strip().partition(":") for entry in resources.split(";")]
+        pairs = [entry.partition(":") for entry in resources.split(";") if entry.strip()]
         resources = {name.strip(): value.strip() for name, _, value in pairs}
     if isinstance(resources, dict):
         for name, value in resources.items():

@@ -346,6 +346,22 @@ def test_a_flag_is_written_as_the_daemon_reads_it(name):
     assert loaded[flag] == expected
 
 
+@pytest.mark.parametrize(
+    "resources",
+    [
+        "cpus:4; mem:8192;ports:[31000-32000, 33000];",
+        '[{"name": "cpus", "type": "SCALAR", "scalar": {"value": 4}}]',
+        [{"name": "disks", "type": "SET", "set": {"item": ["a", "b"]}}],
+        {"cpus": 4.5, "mem(web)": "1024", "gpus": 1, "ports": [31000, "32000-33000"]},
+        {"tapes": 2, "disks": ["a", "b"], "slots": "[1-4]", "mem": None},
+        None,
+    ],
+)
+def test_resources_in_all_forms_of_mesos_are_accepted(resources):
+    pillar = {"mesos": {"slave": {"resources": resources}}}
+    assert Minion(FORMULAS, pillar, ["mesos-slave"]).errors() == []
+
+
 def test_the_old_name_of_a_flag_is_reported():
     pillar = {"mesos": {"master": {"flags": {"slave_ping_timeout": "20secs"}}}}
     node = Minion(FORMULAS, pillar, ["mesos-master"])
