@@ -512,4 +512,20 @@ ERRORS = {
         single("mesos-master", "mesos", master={"flags": {"credentials": '{"credentials": []}'}}),
         ["mesos:master:flags:credentials", "mesos:master:secrets:credentials"],
     ),
+    "credentials without a password": (
+        single("marathon", "marathon", http_credentials=SECRET),
+        ["marathon:http_credentials = (hidden)", "user:password"],
+    ),
+    "name that is a number in quotes": (
+        single("marathon", "marathon", options={"5": "x"}),
+        ["marathon:options:5 = x", "the name of an option"],
+    ),
+    "duration without a unit": (
+        single("mesos-master", "mesos", master={"flags": {"zk_session_timeout": 20}}),
+        ["mesos:master:flags:zk_session_timeout = 20", "20secs"],
+    ),
+    "masters that Marathon does not look for": (
+        node("marathon", pillar={"mesos": {"zk": "zk://10.0.0.1:2181/mesos"}}),
+        ["mesos:zk = zk://10.0.0.1:2181/mesos", "marathon:master is not set"],
+    ),
 }
