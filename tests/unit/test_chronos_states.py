@@ -219,7 +219,8 @@ def test_a_change_resets_schedule_and_counters_only_if_requested(chronos):
     chronos.changed("job_present", "x", config=DAILY)
     chronos.until_begin()
     chronos.days(3)
-    count = until(lambda: chronos.call("job", "x")["successCount"])
+    count = 4  # of the first day and of three more
+    until(lambda: chronos.call("job", "x")["successCount"] == count)
     anew = {"reset_schedule": True, "reset_counters": True}
     chronos.kept("job_present", "x", config=DAILY, **anew)
     with chronos.server.lock:

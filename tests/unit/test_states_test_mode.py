@@ -438,8 +438,9 @@ def test_the_example_of_each_state_runs_as_printed(salt, place, state):
             "__sls__": "unit",
             "__env__": "base",
         }
-    # Gates would wait for what is not there.
-    answers = salt.call("state.high", high, test=state in {state_of(case) for case in GATES})
+    # Gates would wait for what is not there, and flag directories are the machine's own.
+    harmless = state in {*(state_of(case) for case in GATES), "mesos.flags_managed"}
+    answers = salt.call("state.high", high, test=harmless)
     assert isinstance(answers, dict) and len(answers) == len(high), answers
     for answer in answers.values():
         assert answer["result"] is not False, answer
