@@ -15,6 +15,7 @@ deployment.
 
 import importlib
 import importlib.util
+import math
 import re
 import time
 from collections.abc import Mapping
@@ -319,7 +320,7 @@ def summary(profile=None, **connection):
     deploying = {name for entry in running for name in entry["affectedApps"]}
     pods = {}
     if _marathon_app.release(info["version"]) >= PODS_SINCE:
-        for entry in _read_json(client.get("/v2/pods::status"), required=("status",)):
+        for entry in _read_json(client.get("/v2/pods/::status"), required=("status",)):
             pods[entry["status"].lower()] = pods.get(entry["status"].lower(), 0) + 1
     return {
         "leader": info.get("leader"),
@@ -488,7 +489,9 @@ def app_versions(id, profile=None, **connection):
     profile, connection
         Connection settings: see ``marathon.connection``.
 
-    Returns a list of timestamps, the newest first. Uses ``GET /v2/apps/ID/versions``.
+    Returns a list of timestamps, the newest first. Marathon also lists the versions of a deleted
+    app with the same id, and for some time versions that do not exist but were queried. Uses ``GET
+    /v2/apps/ID/versions``.
 
     CLI Example:
 
@@ -502,7 +505,12 @@ def app_versions(id, profile=None, **connection):
         f"/v2/apps{_path(name)}/versions",
         f"There is no app called {name}",
     )
-    return _read_json(answer, "versions")
+    return _sorted_versions(_read_json(answer, "versions"))
+
+
+def _sorted_versions(versions):
+    """Return timestamps without duplicates, the newest first. Marathon returns them in any order."""
+    return sorted(set(map(str, versions)), reverse=True)
 
 
 def app_version(id, version, profile=None, **connection):
@@ -1147,7 +1155,8 @@ def rollback_app(id, version, force=False, profile=None, **connection):
     profile, connection
         Connection settings: see ``marathon.connection``.
 
-    Returns ``version``, ``deploymentId`` and ``created``.
+    Returns ``version``, ``deploymentId`` and ``created``. Raises CommandExecutionError if the app
+    has no such version.
 
     CLI Example:
 
@@ -1156,13 +1165,22 @@ def rollback_app(id, version, force=False, profile=None, **connection):
         salt-call marathon.rollback_app /web 2030-01-01T00:00:00.000Z
     """
     client, name, version = _client(profile, connection), _absolute_id(id), _time(version)
-    old_version = _app(client, name)["version"]
+    path = f"/v2/apps{_path(name)}"
+    _app(client, name)
 
     def read_back():
-        app = _app(client, name)
-        return app["version"] != old_version and _result(app)
+        # Another client may have changed the app instead, so its version is no evidence.
+        release, app = _release(client), _app(client, name)
+        target = client.get(f"{path}/versions/{_http_client.quote(version)}").json()
+        is_same = not _marathon_app.diff(app, target, release, "replace")
+        return is_same and _result(app)
 
-    return _change(client, "PUT", f"/v2/apps{_path(name)}", read_back, force, {"version": version})
+    try:
+        return _change(client, "PUT", path, read_back, force, {"version": version})
+    except _http_client.NotFound as error:
+        _app(client, name)
+        # Marathon's own message says that the app does not exist.
+        raise _http_client.NotFound(f"{name} has no version {version}", **error.info) from None
 
 
 # --- tasks ---
@@ -1249,15 +1267,14 @@ def kill_task(app, task, scale=False, wipe=False, force=False, profile=None, **c
     """
     client, name = _client(profile, connection), _absolute_id(app, "app")
     _arguments.require(isinstance(task, str) and task, "task", task, "the id of a task")
-    return _kill(
-        client,
-        "DELETE",
-        f"/v2/apps{_path(name)}/tasks/{_http_client.quote(task)}",
-        [task],
-        scale,
-        wipe,
-        force,
-    )
+    path = f"/v2/apps{_path(name)}/tasks/{_http_client.quote(task)}"
+    try:
+        return _kill(client, "DELETE", path, [task], scale, wipe, force)
+    except (_http_client.NotFound, _http_client.InvalidRequest, _http_client.ServerError) as error:
+        # For an id that Marathon cannot parse its response is 500.
+        if task in {entry["id"] for entry in _tasks(client, name)}:
+            raise
+        raise _http_client.NotFound(f"{name} has no task {task}", **error.info) from None
 
 
 def kill_tasks(app, host=None, scale=False, wipe=False, force=False, profile=None, **connection):
@@ -1582,18 +1599,50 @@ def update_group(id, config, purge=False, dry_run=False, force=False, profile=No
 
     def read_back():
         group = _group(client, name)
-        return group["version"] != current["version"] and _result(group)
+        return _is_group_as_declared(group, body, _release(client)) and _result(group)
 
     return _change(client, "PUT", path, read_back, force, body)
 
 
+def _is_group_as_declared(group, body, release):
+    """
+    Return whether a group is what a PUT of this body makes of it.
+
+    Its version says nothing: every group has the version of the whole tree, which changes with
+    anybody's change.
+    """
+    name = group["id"]
+    if "dependencies" in body:
+        dependencies = {_member_id(id, name) for id in body["dependencies"] or ()}
+        if dependencies != set(group.get("dependencies") or ()):
+            return False
+    if "enforceRole" in body and body["enforceRole"] != group.get("enforceRole"):
+        return False
+    for kind, is_same in (("apps", _is_app_as_declared), ("groups", _is_group_as_declared)):
+        if kind not in body:
+            continue
+        current = _by_id(group.get(kind) or ())
+        declared = {_member_id(member.get("id", ""), name): member for member in body[kind]}
+        if current.keys() != declared.keys():
+            return False
+        if not all(is_same(current[id], declared[id], release) for id in declared):
+            return False
+    return True
+
+
+def _is_app_as_declared(app, definition, release):
+    definition = {**definition, "id": app["id"]}
+    return not _marathon_app.diff(app, definition, release, "replace")
+
+
+def _member_id(id, group_id):
+    """Return the absolute form of an id in a group."""
+    id = str(id)
+    return id if id.startswith("/") else f"{group_id.rstrip('/')}/{id}"
+
+
 def _deleted_ids(current, config, name):
     """Return the ids of the apps, pods and groups that a PUT of this group would delete."""
-
-    def absolute_id(part):
-        text = str(part.get("id", ""))
-        return text if text.startswith("/") else f"{name.rstrip('/')}/{text}"
-
     deleted_ids = []
     for kind in ("apps", "groups"):
         if kind not in config:
@@ -1605,7 +1654,7 @@ def _deleted_ids(current, config, name):
             config[kind],
             "a list of mappings",
         )
-        listed_by_id = {absolute_id(member): member for member in config[kind]}
+        listed_by_id = {_member_id(member.get("id", ""), name): member for member in config[kind]}
         for member in current.get(kind) or ():
             if member["id"] not in listed_by_id:
                 deleted_ids += [member["id"]] if kind == "apps" else _ids_in(member)
@@ -1687,7 +1736,26 @@ def scale_group(id, factor, force=False, profile=None, **connection):
         factor,
         "a number above 0",
     )
-    return _change_group(id, {"scaleBy": factor}, force, profile, connection)
+    client, name = _client(profile, connection), _absolute_id(id)
+    instances = {
+        app_id: math.ceil(count * factor)
+        for app_id, count in _instances_in(_group(client, name)).items()
+    }
+
+    def read_back():
+        group = _group(client, name)
+        return _instances_in(group) == instances and _result(group)
+
+    return _change(client, "PUT", f"/v2/groups{_path(name)}", read_back, force, {"scaleBy": factor})
+
+
+def _instances_in(group):
+    """Return the number of instances of each app in a group and its subgroups."""
+    return {
+        app["id"]: app["instances"]
+        for subgroup in _group_and_subgroups(group)
+        for app in subgroup.get("apps") or ()
+    }
 
 
 def rollback_group(id, version, force=False, profile=None, **connection):
@@ -1707,7 +1775,8 @@ def rollback_group(id, version, force=False, profile=None, **connection):
     profile, connection
         Connection settings: see ``marathon.connection``.
 
-    Returns ``version``, ``deploymentId`` and ``created``.
+    Returns ``version``, ``deploymentId`` and ``created``. Raises CommandExecutionError if the group
+    has no such version.
 
     CLI Example:
 
@@ -1715,18 +1784,38 @@ def rollback_group(id, version, force=False, profile=None, **connection):
 
         salt-call marathon.rollback_group /shop 2030-01-01T00:00:00.000Z
     """
-    return _change_group(id, {"version": _time(version)}, force, profile, connection)
-
-
-def _change_group(id, body, force, profile, connection):
-    client, name = _client(profile, connection), _absolute_id(id)
-    old_version = _group(client, name, ["group.groups"])["version"]
+    client, name, version = _client(profile, connection), _absolute_id(id), _time(version)
+    path = f"/v2/groups{_path(name)}"
+    _group(client, name, ["group.groups"])
 
     def read_back():
-        group = _group(client, name, ["group.groups"])
-        return group["version"] != old_version and _result(group)
+        target = client.get(f"{path}/versions/{_http_client.quote(version)}").json()
+        group = _group(client, name)
+        return _is_same_group(group, target, _release(client)) and _result(group)
 
-    return _change(client, "PUT", f"/v2/groups{_path(name)}", read_back, force, body)
+    try:
+        return _change(client, "PUT", path, read_back, force, {"version": version})
+    except (_http_client.NotFound, _http_client.InvalidRequest) as error:
+        message = str(error.info.get("message"))
+        if "not available in version" not in message and "does not exist in" not in message:
+            raise
+        raise _http_client.NotFound(f"{name} has no version {version}", **error.info) from None
+
+
+def _is_same_group(group, target, release):
+    """Return whether two groups from Marathon contain the same, apart from their versions."""
+    return _group_contents(group, release) == _group_contents(target, release)
+
+
+def _group_contents(group, release):
+    contents = {}
+    for subgroup in _group_and_subgroups(group):
+        contents[subgroup["id"]] = sorted(subgroup.get("dependencies") or ())
+        for app in subgroup.get("apps") or ():
+            contents[app["id"]] = _marathon_app.canonical(app, release)
+        for pod in subgroup.get("pods") or ():
+            contents[pod["id"]] = _marathon_app.canonical_pod(pod, release)
+    return contents
 
 
 def group_versions(id="/", profile=None, **connection):
@@ -1739,7 +1828,8 @@ def group_versions(id="/", profile=None, **connection):
     profile, connection
         Connection settings: see ``marathon.connection``.
 
-    Returns a list of timestamps, in Marathon's order.
+    Returns a list of timestamps, the newest first. The version of a group changes with any change
+    in Marathon, so there may be many.
 
     CLI Example:
 
@@ -1749,7 +1839,8 @@ def group_versions(id="/", profile=None, **connection):
     """
     name = _absolute_id(id, root=True)
     path = "/v2/groups/versions" if name == "/" else f"/v2/groups{_path(name)}/versions"
-    return _get(_client(profile, connection), path, f"There is no group called {name}").json(list)
+    answer = _get(_client(profile, connection), path, f"There is no group called {name}")
+    return _sorted_versions(answer.json(list))
 
 
 # --- pods ---
@@ -2054,7 +2145,8 @@ def pod_status(id=None, profile=None, **connection):
         Connection settings: see ``marathon.connection``.
 
     Returns a mapping, or a list of them for all pods: ``id``, ``spec``, ``status`` (``STABLE``,
-    ``DEGRADED``, ``TERMINAL``), ``instances`` ... Uses ``GET /v2/pods/ID::status``.
+    ``DEGRADED``, ``TERMINAL``), ``instances`` ... Uses ``GET /v2/pods/ID::status``, and for all
+    pods ``GET /v2/pods/::status``.
 
     CLI Example:
 
@@ -2066,7 +2158,7 @@ def pod_status(id=None, profile=None, **connection):
     client = _client(profile, connection)
     if id is None:
         return sorted(
-            _read_json(client.get("/v2/pods::status"), required=("id",)),
+            _read_json(client.get("/v2/pods/::status"), required=("id",)),
             key=lambda status: status["id"],
         )
     return _pod_status(client, _absolute_id(id))
@@ -2087,7 +2179,8 @@ def pod_versions(id, profile=None, **connection):
     profile, connection
         Connection settings: see ``marathon.connection``.
 
-    Returns a list of timestamps. Uses ``GET /v2/pods/ID::versions``.
+    Returns a list of timestamps, the newest first; see ``marathon.app_versions``. Uses ``GET
+    /v2/pods/ID::versions``.
 
     CLI Example:
 
@@ -2096,11 +2189,12 @@ def pod_versions(id, profile=None, **connection):
         salt-call marathon.pod_versions /pod
     """
     name = _absolute_id(id)
-    return _get(
+    answer = _get(
         _client(profile, connection),
         f"/v2/pods{_path(name)}::versions",
         f"There is no pod called {name}",
-    ).json(list)
+    )
+    return _sorted_versions(answer.json(list))
 
 
 def kill_pod_instances(id, instances, wipe=False, profile=None, **connection):

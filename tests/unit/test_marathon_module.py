@@ -621,6 +621,117 @@ def test_a_group_loses_nothing_that_is_not_listed(world):
     until(lambda: not place.call("app_exists", "/shop/db"))
 
 
+def answer_with(place, method, path, status, content):
+    """Answer requests for a path with this status and JSON, after the server has processed them."""
+
+    def finish(response):
+        type(place.server).finish(place.server, response)
+        request = place.server.requests[-1]
+        if request.method == method and request.path == path:
+            response.status_code, response.data = status, json.dumps(content).encode()
+
+    place.server.finish = finish
+
+
+FIRST, SECOND, THIRD = (f"2030-01-01T00:00:00.00{number}Z" for number in (1, 2, 3))
+
+
+@pytest.mark.parametrize(
+    "function, id, path, key",
+    [
+        ("app_versions", "/web", "/v2/apps/web/versions", "versions"),
+        ("pod_versions", "/pod", "/v2/pods/pod::versions", None),
+        ("group_versions", "/shop", "/v2/groups/shop/versions", None),
+        ("group_versions", "/", "/v2/groups/versions", None),
+    ],
+)
+def test_versions_are_unique_and_the_newest_is_first(world, function, id, path, key):
+    place = world()
+    versions = [SECOND, FIRST, THIRD, SECOND]
+    answer_with(place, "GET", path, 200, {key: versions} if key else versions)
+    assert place.call(function, id) == [THIRD, SECOND, FIRST]
+
+
+def test_the_status_of_all_pods_has_a_path_of_its_own(world):
+    place = world()
+    assert [status["id"] for status in place.call("pod_status")] == ["/pod"]
+    assert sum(place.call("summary")["pods"].values()) == 1
+    assert {request.path for request in place.server.requests if "status" in request.path} == {
+        "/v2/pods/::status"
+    }
+
+
+def test_a_rollback_of_an_app_to_an_unknown_version_names_the_version(world):
+    place = world()
+    answer_with(place, "PUT", "/v2/apps/web", 404, {"message": "App '/web' does not exist"})
+    text = place.fails("rollback_app", "/web", FIRST)
+    assert text == f"CommandExecutionError: /web has no version {FIRST}"
+
+
+def test_a_rollback_of_a_group_to_an_unknown_version_is_not_found(world):
+    place = world()
+    message = f"Group /shop not available in version {FIRST}"
+    answer_with(place, "PUT", "/v2/groups/shop", 422, {"message": message})
+    assert place.fails("rollback_group", "/shop", FIRST) == (
+        f"CommandExecutionError: /shop has no version {FIRST}"
+    )
+    answer_with(place, "PUT", "/v2/groups/shop", 422, {"message": "Object is not valid"})
+    assert "Object is not valid" in place.fails("rollback_group", "/shop", FIRST)
+
+
+def test_a_task_with_a_malformed_id_is_not_found(world):
+    place = world()
+    message = "Failure(java.lang.IllegalArgumentException: Invalid UUID string: nosuch)"
+    answer_with(place, "DELETE", "/v2/apps/web/tasks/web.nosuch", 500, {"message": message})
+    assert place.fails("kill_task", "/web", "web.nosuch") == (
+        "CommandExecutionError: /web has no task web.nosuch"
+    )
+
+
+def lose_put(place, is_processed):
+    """Let the response to a PUT be lost, and the request too unless it is processed."""
+    server = place.server
+
+    def finish(response):
+        type(server).finish(server, response)
+        if server.requests[-1].method == "PUT":
+            if not is_processed:
+                # Another client changes something, which changes the version of every group.
+                server.tree = before.copy()
+                server.tree.touch("/shop", "2030-01-01T00:00:00.000Z")
+            response.status_code = 503
+            response.data = b'{"message": "Futures timed out after [5 seconds]"}'
+
+    before = server.tree.copy()
+    server.finish = finish
+
+
+GROUP_CHANGES = {
+    "update_group": [{"dependencies": ["/web"]}],
+    "scale_group": [2],
+    "rollback_group": [],
+}
+
+
+@pytest.mark.parametrize("function", GROUP_CHANGES)
+@pytest.mark.parametrize("is_processed", [True, False])
+def test_only_the_contents_of_a_group_prove_a_change_without_a_response(
+    world, function, is_processed
+):
+    place = world()
+    arguments = GROUP_CHANGES[function]
+    if function == "rollback_group":
+        arguments = [place.call("group_versions", "/shop")[0]]
+        place.call("scale_app", "/shop/cart", 2)
+        until(lambda: not place.call("deployments"))
+    lose_put(place, is_processed)
+    if is_processed:
+        assert place.call(function, "/shop", *arguments)["deploymentId"] is None
+    else:
+        text = place.fails(function, "/shop", *arguments)
+        assert text.startswith("CommandExecutionError: ") and "does not show the change" in text
+
+
 @pytest.mark.parametrize("version", [OLD, "1.4.13", NEW])
 def test_many_apps_are_compared_with_two_requests_and_changed_in_one_deployment(world, version):
     place = world(version=version)

@@ -175,7 +175,7 @@ class Pods:
         response.headers["Marathon-Deployment-Id"] = response.headers["Location"] = plan.id
         return response
 
-    @api("/v2/pods::status", "GET", since=(1, 4))
+    @api("/v2/pods/::status", "GET", since=(1, 4))
     def get_pod_statuses(self: Any, _request: Request) -> Any:
         """Show how the pods are."""
         return answer([self._status_of(pod) for _, pod in sorted(self.tree.pods.items())])
