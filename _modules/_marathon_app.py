@@ -170,7 +170,7 @@ OBJECTS = {
     "container": {
         "type": "containerType",
         "docker": "docker",
-        "appc": "any",
+        "appc": "appc",
         "linuxInfo": "any",
         "volumes": ["volume"],
         "portMappings": ["portMapping"],
@@ -185,6 +185,7 @@ OBJECTS = {
         "credential": "any",
         "pullConfig": "any",
     },
+    "appc": {"image": "text", "id": "text", "labels": "values", "forcePullImage": "flag"},
     "parameter": {"key": "text", "value": "text"},
     "portMapping": {
         "containerPort": "whole",
@@ -232,10 +233,14 @@ OBJECTS = {
         "ipProtocol": "text",
     },
     "command": {"value": "text"},
+    # An app names a port by its index, a pod by its endpoint.
+    "httpCheck": {"scheme": "text", "path": "text", "portIndex": "any", "endpoint": "text"},
+    "tcpCheck": {"portIndex": "any", "endpoint": "text"},
+    "execCheck": {"command": "podCommand"},
     "check": {
-        "http": "any",
-        "tcp": "any",
-        "exec": "any",
+        "http": "httpCheck",
+        "tcp": "tcpCheck",
+        "exec": "execCheck",
         "intervalSeconds": "number",
         "timeoutSeconds": "number",
         "delaySeconds": "number",
@@ -309,9 +314,9 @@ OBJECTS = {
         "labels": "values",
     },
     "podHealthCheck": {
-        "http": "any",
-        "tcp": "any",
-        "exec": "any",
+        "http": "httpCheck",
+        "tcp": "tcpCheck",
+        "exec": "execCheck",
         "maxConsecutiveFailures": "whole",
         "gracePeriodSeconds": "number",
         "intervalSeconds": "number",
@@ -356,8 +361,18 @@ SINCE = {
     "role": (1, 9),
     "resourceLimits": (1, 10),
 }
-# Lists that Marathon up to 1.4 returns as null.
-NULLABLE_LISTS = ("args", "acceptedResourceRoles")
+# Fields of pods and their containers, likewise.
+POD_SINCE = {"role": (1, 9)}
+POD_CONTAINER_SINCE = {"check": (1, 9), "resourceLimits": (1, 10)}
+# Mappings of settings. A merge keeps those that the definition does not mention.
+MERGED_FIELDS = (
+    "upgradeStrategy",
+    "unreachableStrategy",
+    "executorResources",
+    "residency",
+    "resourceLimits",
+)
+POD_MERGED_FIELDS = ("scheduling", "executorResources", "scaling")
 # Defaults that every version adds to a part of an app, whatever its other fields.
 ADDED_DEFAULTS = {
     "container": {"type": "DOCKER", "volumes": []},
@@ -417,7 +432,8 @@ def diff(current, desired, version, mode="merge", unset=()):
     "b"}}``.
 
     With mode ``merge`` only declared top-level fields are compared, and those that they exclude
-    (``args`` excludes ``cmd``); a missing subfield means its default. With ``replace`` all fields
+    (``args`` excludes ``cmd``). A missing setting of a strategy or of resources is kept (see
+    ``MERGED_FIELDS``); any other missing subfield means its default. With ``replace`` all fields
     are compared, except undeclared ``instances`` and ``role``. ``unset`` are top-level fields to
     remove.
 
@@ -743,6 +759,8 @@ def _modern_network(app, mode, address, version):
         network["name"] = name
     if mode != "host" and address.get("labels"):
         network["labels"] = address["labels"]
+    if version < (1, 5) and "groups" in address:
+        network["groups"] = _sorted(address["groups"])
     discovery = address.get("discovery")
     if discovery not in NO_DISCOVERY:
         container = app.setdefault("container", {"type": "MESOS"})
@@ -806,7 +824,6 @@ def _filled(app, version):
     )
     volumes = container["volumes"] if container else ()
     persistent = any("persistent" in volume for volume in volumes)
-    resident = persistent or "residency" in app or any("external" in volume for volume in volumes)
     filled = {
         "instances": 1,
         "cpus": 1,
@@ -843,7 +860,7 @@ def _filled(app, version):
     if not filled.get("tty"):
         filled.pop("tty", None)
     filled["upgradeStrategy"] = {
-        **(UPGRADE_RESIDENT if resident else UPGRADE),
+        **_default_upgrade(app),
         **app.get("upgradeStrategy", {}),
     }
     filled["networks"] = [_network(network) for network in app.get("networks") or HOST]
@@ -866,6 +883,13 @@ def _filled(app, version):
     if "executorResources" in app:
         filled["executorResources"] = {**EXECUTOR, **app["executorResources"]}
     return filled
+
+
+def _default_upgrade(app):
+    """Return the default upgradeStrategy, which depends on whether the app is resident."""
+    volumes = (app.get("container") or {}).get("volumes", ())
+    has_volume = any("persistent" in volume or "external" in volume for volume in volumes)
+    return UPGRADE_RESIDENT if has_volume or "residency" in app else UPGRADE
 
 
 def _max_launch_delay(version):
@@ -891,6 +915,8 @@ def _unreachable(strategy, persistent, version):
 
 def _network(definition):
     network = {"mode": "container", "labels": {}, **definition}
+    if not network.get("groups"):
+        network.pop("groups", None)
     if network["mode"] != "container":  # what Marathon drops
         network.pop("name", None)
     return {**network, "labels": {}} if network["mode"] == "host" else network
@@ -997,14 +1023,29 @@ def _combine(current, desired, version, mode, unset):
     _expect_mode(mode)
     for key in removed & definition.keys():
         raise ValueError(f"{key}: both given and to be unset")
-    base_fields = (
-        _kept_fields(base, definition)
-        if mode == "merge"
-        else {key: base[key] for key in ("id", "instances", "role") if key in base}
-    )
+    if mode == "merge":
+        base_fields = _kept_fields(base, definition)
+        _merge_settings(base, definition, MERGED_FIELDS)
+        _keep_network_groups(base, definition)
+    else:
+        base_fields = {key: base[key] for key in ("id", "instances", "role") if key in base}
     return {
         key: value for key, value in {**base_fields, **definition}.items() if key not in removed
     }
+
+
+def _merge_settings(base, definition, fields):
+    """Add to the declared mappings the current settings that they do not mention."""
+    for field in fields:
+        if isinstance(base.get(field), dict) and isinstance(definition.get(field), dict):
+            definition[field] = {**base[field], **definition[field]}
+
+
+def _keep_network_groups(base, definition):
+    """Add the current ``ipAddress.groups``, up to 1.4, unless others are declared."""
+    for old, new in zip(base.get("networks", ()), definition.get("networks", ())):
+        if "groups" in old and new.get("mode", "container") == "container":
+            new.setdefault("groups", old["groups"])
 
 
 def _expect_mode(mode):
@@ -1030,12 +1071,7 @@ def _kept_fields(base, definition):
 def _sendable(app, version):
     """Complete what Marathon wants complete, and return it in the form that the version knows."""
     if "upgradeStrategy" in app:
-        volumes = (app.get("container") or {}).get("volumes", ())
-        resident = any("persistent" in volume or "external" in volume for volume in volumes)
-        app["upgradeStrategy"] = {
-            **(UPGRADE_RESIDENT if resident else UPGRADE),
-            **app["upgradeStrategy"],
-        }
+        app["upgradeStrategy"] = {**_default_upgrade(app), **app["upgradeStrategy"]}
     if "networks" in app and _modes(app) != {"host"}:
         definitions = app.pop("portDefinitions", None)
         app.pop("requirePorts", None)
@@ -1064,12 +1100,13 @@ def _older(app, version):
             )
         elif mode == "container/bridge":
             raise ValueError("networks: container/bridge without Docker needs Marathon 1.5")
-        if mode == "container" or network.get("labels"):
+        if mode == "container" or network.get("labels") or network.get("groups"):
             if mappings and container == {"type": "MESOS"}:  # what ipAddress alone stands for
                 del app["container"]
             app["ipAddress"] = {
                 "labels": network.get("labels", {}),
                 **({"networkName": network["name"]} if "name" in network else {}),
+                **({"groups": network["groups"]} if "groups" in network else {}),
             }
             discovery = _discovery(mappings) if mappings else network.get("discovery")
             if discovery:
@@ -1176,15 +1213,12 @@ def _combine_pod(current, desired, mode, unset):
     _expect_mode(mode)
     for key in set(unset) & definition.keys():
         raise ValueError(f"{key}: both given and to be unset")
-    base_fields = (
-        base
-        if mode == "merge"
-        else {
-            key: base[key]
-            for key in ("id", "scaling", "role", "legacySharedCgroups")
-            if key in base
-        }
-    )
+    if mode == "merge":
+        base_fields = base
+        _merge_settings(base, definition, POD_MERGED_FIELDS)
+    else:
+        preserved = ("id", "scaling", "role", "legacySharedCgroups")
+        base_fields = {key: base[key] for key in preserved if key in base}
     return {key: value for key, value in {**base_fields, **definition}.items() if key not in unset}
 
 
@@ -1272,13 +1306,9 @@ def _pod_container(definition, in_container):
 
 def _app_errors(config, version):
     yield from _errors(config, "app", "")
+    config = _plain(config)
     declared = {key for key, value in config.items() if value}
-    for key in sorted(declared & SINCE.keys()):
-        if version < SINCE[key]:
-            yield (
-                f"{key}: needs Marathon {_version_text(SINCE[key])}; {_version_text(version)} "
-                "would take it in silence and lose it"
-            )
+    yield from _unsupported_fields(config, SINCE, version)
     yield from _id_errors(config, version)
     if declared >= {"cmd", "args"}:
         yield "cmd and args: give one of them"
@@ -1309,6 +1339,52 @@ def _app_errors(config, version):
             prepared(config, version)
         except ValueError as error:
             yield str(error)
+    yield from _ignored_settings(config, version)
+
+
+def _unsupported_fields(config, since, version, prefix=""):
+    """Yield an error for each declared field that only a later version has."""
+    for key in sorted(since):
+        if config.get(key) and version < since[key]:
+            yield (
+                f"{prefix}{key}: needs Marathon {_version_text(since[key])}; "
+                f"{_version_text(version)} ignores it"
+            )
+
+
+def _ignored_settings(config, version):
+    """Yield an error for each declared setting that the version accepts and does not store."""
+    if version >= (1, 5) and (config.get("ipAddress") or {}).get("groups"):
+        yield "ipAddress.groups: Marathon 1.5 and later ignore it; leave it out"
+    timeout = RESIDENCY["relaunchEscalationTimeoutSeconds"]
+    residency = config.get("residency") or {}
+    if version >= (1, 6) and residency.get("relaunchEscalationTimeoutSeconds", timeout) != timeout:
+        yield (
+            "residency.relaunchEscalationTimeoutSeconds: Marathon 1.6 and later ignore it; "
+            "leave it out"
+        )
+    container = config.get("container") or {}
+    if container.get("type") == "MESOS":
+        for key in ("privileged", "parameters"):
+            if _docker(config).get(key):
+                yield (
+                    f"container.docker.{key}: Marathon ignores it in a container of type MESOS; "
+                    "leave it out, or use type DOCKER"
+                )
+    elif container.get("linuxInfo"):
+        yield (
+            "container.linuxInfo: Marathon ignores it in a container of type DOCKER; "
+            "leave it out, or use type MESOS"
+        )
+    for number, check in enumerate(config.get("healthChecks") or ()):
+        stored = _health_check(check, version)
+        for key in ("delaySeconds", "ignoreHttp1xx", "ipProtocol"):
+            default = ADDED_DEFAULTS["healthCheck"].get(key)
+            if key not in stored and check.get(key, default) != default:
+                yield (
+                    f"healthChecks[{number}].{key}: Marathon {_version_text(version)} ignores it "
+                    f"with protocol {stored['protocol']}; leave it out"
+                )
 
 
 def _version_text(version):
@@ -1342,6 +1418,11 @@ def _container_errors(config, declared_fields, version):
 
 def _pod_errors(config, version):
     yield from _errors(config, "pod", "")
+    config = _plain(config)
+    yield from _unsupported_fields(config, POD_SINCE, version)
+    for number, container in enumerate(config.get("containers") or ()):
+        prefix = f"containers[{number}]."
+        yield from _unsupported_fields(container, POD_CONTAINER_SINCE, version, prefix)
     yield from _id_errors(config, version)
 
 
@@ -1417,13 +1498,8 @@ def _field_errors(fields, prefix, name, value):
     if name not in fields:
         near = difflib.get_close_matches(str(name), fields, 1)
         yield f"{prefix}{name}: there is no such field" + (f"; is it {near[0]}?" if near else "")
-    elif value is not None:
+    elif value is not None:  # null means the default, and Marathon itself returns it
         yield from _errors(value, fields[name], f"{prefix}{name}")
-    elif name not in NULLABLE_LISTS and (
-        isinstance(fields[name], list) or fields[name] in ("values", "environment")
-    ):
-        empty = "[]" if isinstance(fields[name], list) else "{}"
-        yield f"{prefix}{name}: nothing stands there; leave it out, or write {empty}"
 
 
 def _describe(value):

@@ -621,9 +621,7 @@ def test_a_field_that_is_given_is_meant_as_a_whole_and_one_that_is_not_stays():
     assert app.diff(current, {"labels": {"a": "1"}}, NEW) == {
         "/labels/b": {"old": "2", "new": None}
     }
-    assert app.diff(current, {"upgradeStrategy": {"minimumHealthCapacity": 0}}, NEW) == {
-        "/upgradeStrategy/maximumOverCapacity": {"old": 0, "new": 1}
-    }
+    assert app.diff(current, {"upgradeStrategy": {"minimumHealthCapacity": 0}}, NEW) == {}
     assert app.diff(current, {}, NEW) == {}
     assert app.diff(
         current, {"labels": {"a": "1", "b": "2"}, "cmd": "sleep 1000"}, NEW, "replace"
@@ -758,8 +756,6 @@ def test_a_date_is_the_text_that_was_written():
             "container.docker.imge: there is no such field; is it image?",
         ),
         ({"healthChecks": [{"grace": 1}]}, "healthChecks[0].grace: there is no such field"),
-        ({"env": None}, "env: nothing stands there; leave it out, or write {}"),
-        ({"healthChecks": None}, "healthChecks: nothing stands there; leave it out, or write []"),
         ({"env": ["A=1"]}, "env: a list should be a mapping"),
         ({"env": {"A": True}}, "env.A: true should be text; put it in quotes"),
         ({"env": {"A": 1.1}}, "env.A: 1.1 should be text; put it in quotes"),
@@ -857,8 +853,208 @@ def test_a_date_is_the_text_that_was_written():
         (None, "config: nothing should be a mapping, such as {cmd: sleep 100}"),
     ],
 )
-def test_what_is_surely_wrong_is_refused_in_one_line(config, message):
+def test_an_invalid_definition_is_refused_in_one_line(config, message):
     assert refused(config, "1.10.26") == message
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"env": None, "labels": None, "healthChecks": None, "fetch": None, "upgradeStrategy": None},
+        {"healthChecks": [{"protocol": None, "path": "/"}]},
+        {"container": {"type": None, "docker": {"image": "x", "network": None}, "volumes": None}},
+        {"unreachableStrategy": None, "readinessChecks": None, "residency": None, "check": None},
+        {"upgradeStrategy": {"minimumHealthCapacity": None, "maximumOverCapacity": 1}},
+    ],
+)
+def test_null_is_the_default(fields, version):
+    definition = {**WEB, **fields}
+    app.check(definition, version)
+    form = app.canonical(definition, version)
+    assert app.diff(form, definition, version, "replace") == {}
+    assert "null" not in json.dumps(app.prepared(definition, version))
+
+
+@pytest.mark.parametrize(
+    "config, message",
+    [
+        ({"check": {"http": "/health"}}, "app: check.http: text should be a mapping"),
+        ({"check": {"tcp": 80}}, "app: check.tcp: 80 should be a mapping"),
+        ({"check": {"exec": "true"}}, "app: check.exec: text should be a mapping"),
+        (
+            {"check": {"exec": {"command": "true"}}},
+            "app: check.exec.command: text should be a mapping",
+        ),
+        (
+            {"container": {"type": "MESOS", "appc": "x"}},
+            "app: container.appc: text should be a mapping",
+        ),
+    ],
+)
+def test_a_nested_value_of_the_wrong_type_is_refused(config, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        app.check(config, NEW)
+
+
+@pytest.mark.parametrize("key", ["http", "tcp", "exec"])
+def test_a_health_check_of_a_pod_of_the_wrong_type_is_refused(key):
+    for field in ("healthCheck", "check"):
+        pod = {"containers": [{"name": "web", field: {key: "/health"}}]}
+        message = f"pod: containers[0].{field}.{key}: text should be a mapping"
+        with pytest.raises(ValueError, match=re.escape(message)):
+            app.check_pod(pod, NEW)
+
+
+@pytest.mark.parametrize(
+    "config, version, path",
+    [
+        (
+            {"container": {"type": "MESOS", "docker": {"image": "x", "privileged": True}}},
+            NEW,
+            "container.docker.privileged",
+        ),
+        (
+            {
+                "container": {
+                    "type": "MESOS",
+                    "docker": {"image": "x", "parameters": [{"key": "a", "value": "b"}]},
+                }
+            },
+            "1.4.13",
+            "container.docker.parameters",
+        ),
+        (
+            {"container": {"docker": {"image": "x"}, "linuxInfo": {"seccomp": {}}}},
+            NEW,
+            "container.linuxInfo",
+        ),
+        ({"ipAddress": {"groups": ["backend"]}}, "1.5.15", "ipAddress.groups"),
+        (
+            {"residency": {"relaunchEscalationTimeoutSeconds": 10}},
+            "1.6.567",
+            "residency.relaunchEscalationTimeoutSeconds",
+        ),
+        (
+            {"healthChecks": [{"path": "/", "ignoreHttp1xx": True}]},
+            "1.5.15",
+            "healthChecks[0].ignoreHttp1xx",
+        ),
+        (
+            {"healthChecks": [{"path": "/", "delaySeconds": 3}]},
+            NEW,
+            "healthChecks[0].delaySeconds",
+        ),
+        (
+            {"healthChecks": [{"protocol": "TCP", "ipProtocol": "IPv6"}]},
+            NEW,
+            "healthChecks[0].ipProtocol",
+        ),
+    ],
+)
+def test_a_setting_that_the_version_ignores_is_refused(config, version, path):
+    assert refused({**WEB, **config}, version).startswith(f"{path}: Marathon ")
+
+
+def test_the_defaults_of_ignored_settings_are_accepted():
+    docker = {"image": "x", "privileged": False, "parameters": []}
+    app.check({**WEB, "container": {"type": "MESOS", "docker": docker}}, NEW)
+    app.check({**WEB, "healthChecks": [{"path": "/", "ignoreHttp1xx": False}]}, NEW)
+    app.check({**WEB, "residency": {"relaunchEscalationTimeoutSeconds": 3600}}, NEW)
+    app.check({**WEB, "ipAddress": {"groups": []}}, NEW)
+
+
+@pytest.mark.parametrize(
+    "pod, version, message",
+    [
+        ({"role": "web"}, NEW, "role: needs Marathon 1.9"),
+        (
+            {"containers": [{"check": {"exec": {"command": {"shell": "true"}}}}]},
+            NEW,
+            "containers[0].check: needs Marathon 1.9",
+        ),
+        (
+            {"containers": [{"resourceLimits": {"mem": 64}}]},
+            "1.9.109",
+            "containers[0].resourceLimits: needs Marathon 1.10",
+        ),
+    ],
+)
+def test_a_field_of_a_pod_that_the_version_ignores_is_refused(pod, version, message):
+    with pytest.raises(ValueError, match=re.escape(f"pod: {message}")):
+        app.check_pod(pod, version)
+    app.check_pod(pod, "1.10.26")
+
+
+@pytest.mark.parametrize("version", ["1.1.2", "1.3.14", "1.4.13"])
+def test_the_groups_of_an_address_are_sent_and_kept_unless_declared(version):
+    declared = {**WEB, "ipAddress": {"groups": ["web", "backend"]}}
+    app.check(declared, version)
+    assert app.prepared(declared, version)["ipAddress"]["groups"] == ["backend", "web"]
+    address = {"groups": ["backend", "web"], "labels": {}, "discovery": {"ports": []}}
+    current = {**WEB, "ipAddress": address}
+    assert app.diff(current, declared, version) == {}
+    labels = {"labels": {"team": "a"}}
+    assert app.diff(current, labels, version) == {"/labels/team": {"old": None, "new": "a"}}
+    for definition in (labels, {"ipAddress": {"labels": {"zone": "inner"}}}):
+        body = app.merged(current, definition, version)
+        assert body["ipAddress"]["groups"] == ["backend", "web"]
+    emptied = {"ipAddress": {"groups": []}}
+    assert app.diff(current, emptied, version) == {
+        "/networks/0/groups": {"old": ["backend", "web"], "new": None}
+    }
+    assert not app.merged(current, emptied, version)["ipAddress"]["groups"]
+
+
+@pytest.mark.parametrize("version", ["1.1.2", "1.3.14", "1.4.13", "1.5.15"])
+def test_an_app_with_residency_is_resident_without_a_volume_too(version):
+    declared = {
+        **WEB,
+        "residency": {"taskLostBehavior": "WAIT_FOREVER"},
+        "upgradeStrategy": {"minimumHealthCapacity": 1.0},
+    }
+    body = app.prepared(declared, version)
+    assert body["upgradeStrategy"] == {"minimumHealthCapacity": 1, "maximumOverCapacity": 0}
+    assert app.diff(body, declared, version) == app.diff(body, declared, version, "replace") == {}
+    half = {"upgradeStrategy": {"minimumHealthCapacity": 0.2}}
+    assert app.diff(body, half, version) == {
+        "/upgradeStrategy/minimumHealthCapacity": {"old": 1, "new": 0.2}
+    }
+    assert app.merged(body, half, version)["upgradeStrategy"] == {
+        "minimumHealthCapacity": 0.2,
+        "maximumOverCapacity": 0,
+    }
+
+
+def test_a_merge_keeps_the_settings_that_are_not_declared():
+    current = {
+        **WEB,
+        "executorResources": {"cpus": 0.5, "mem": 64, "disk": 10},
+        "resourceLimits": {"cpus": "unlimited", "mem": 256},
+        "unreachableStrategy": {"inactiveAfterSeconds": 60, "expungeAfterSeconds": 120},
+    }
+    declared = {
+        "executorResources": {"mem": 32},
+        "resourceLimits": {"mem": 512},
+        "unreachableStrategy": {"expungeAfterSeconds": 240},
+    }
+    body = app.merged(current, declared, "1.10.26")
+    assert body["executorResources"] == {"cpus": 0.5, "mem": 32, "disk": 10}
+    assert body["resourceLimits"] == {"cpus": "unlimited", "mem": 512}
+    assert body["unreachableStrategy"]["inactiveAfterSeconds"] == 60
+    assert app.diff(current, {"unreachableStrategy": "disabled"}, "1.10.26")
+    pod = {
+        **pod_returned("1.10.26", scaling={"kind": "fixed", "instances": 3}),
+        "executorResources": {"cpus": 0.5, "mem": 64, "disk": 10},
+    }
+    declared = {"executorResources": {"mem": 32}, "scheduling": {"killSelection": "OLDEST_FIRST"}}
+    body = app.merged_pod(pod, declared, "1.10.26")
+    assert body["executorResources"] == {"cpus": 0.5, "mem": 32, "disk": 10}
+    assert body["scheduling"]["backoff"] == pod["scheduling"]["backoff"]
+    assert app.diff_pod(pod, declared, "1.10.26").keys() == {
+        "/executorResources/mem",
+        "/scheduling/killSelection",
+    }
 
 
 def test_a_refusal_names_the_app_and_tells_no_values_of_env():
