@@ -56,6 +56,7 @@ DEPLOYMENTS_CONSISTENT_SINCE = (
     8,
 )  # before, a new deployment may not be listed yet
 FULL_UPDATE_SINCE = PODS_SINCE = (1, 4)
+ENFORCE_ROLE_SINCE = (1, 9)
 MAX_SINGLE_READS = 3  # read all apps in one request if there are more
 
 __func_alias__ = {"import_": "import"}
@@ -509,7 +510,7 @@ def app_versions(id, profile=None, **connection):
 
 
 def _sorted_versions(versions):
-    """Return timestamps without duplicates, the newest first. Marathon returns them in any order."""
+    """Return unique timestamps, the newest first. Marathon returns them in any order."""
     return sorted(set(map(str, versions)), reverse=True)
 
 
@@ -1508,7 +1509,8 @@ def create_group(id, config=None, force=False, profile=None, **connection):
         Id of the group, such as ``/shop``. The leading slash is optional.
 
     config
-        ``apps``, ``groups`` and ``dependencies``, a mapping as in Marathon's JSON. Default: an
+        ``apps``, ``groups``, ``dependencies`` and, from Marathon 1.9 on, ``enforceRole``, a mapping
+        as in Marathon's JSON. Default: an
         empty group.
 
     force
@@ -1529,12 +1531,24 @@ def create_group(id, config=None, force=False, profile=None, **connection):
     """
     client, name = _client(profile, connection), _absolute_id(id)
     body = _with_id(name, config or {})
+    _check_enforce_role(client, body)
 
     def read_back():
         group = _or_none(_group, client, name)
         return group and _result(group, created=True)
 
     return _change(client, "POST", "/v2/groups", read_back, force, body, created=True)
+
+
+def _check_enforce_role(client, config):
+    """Raise SaltInvocationError if the server would ignore the ``enforceRole`` of a group."""
+    if config.get("enforceRole") is None:
+        return
+    release = _release(client)
+    if release < ENFORCE_ROLE_SINCE:
+        raise SaltInvocationError(
+            f"config: enforceRole: needs Marathon 1.9; {'.'.join(map(str, release))} ignores it"
+        )
 
 
 def update_group(id, config, purge=False, dry_run=False, force=False, profile=None, **connection):
@@ -1546,7 +1560,8 @@ def update_group(id, config, purge=False, dry_run=False, force=False, profile=No
         Id of the group, such as ``/shop``. The leading slash is optional.
 
     config
-        ``apps``, ``groups`` and ``dependencies``, a mapping as in Marathon's JSON. A key that is
+        ``apps``, ``groups``, ``dependencies`` and, from Marathon 1.9 on, ``enforceRole``, a mapping
+        as in Marathon's JSON. A key that is
         missing is not changed.
 
     purge
@@ -1576,6 +1591,7 @@ def update_group(id, config, purge=False, dry_run=False, force=False, profile=No
     """
     client, name = _client(profile, connection), _absolute_id(id, root=True)
     body = _with_id(name, config)
+    _check_enforce_role(client, body)
     special = sorted({"scaleBy", "version"} & set(body))
     _arguments.require(
         not special,

@@ -6,6 +6,7 @@ begin with ``_``.
 
 import importlib
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import _declared
@@ -28,7 +29,8 @@ RUNTIME_FIELDS = (
     "version",
     "versionInfo",
 )
-GROUP_FIELDS = ("id", "apps", "groups", "dependencies")
+GROUP_FIELDS = ("id", "apps", "groups", "dependencies", "enforceRole")
+ENFORCE_ROLE_SINCE = [1, 9]
 # The label that says which owner an app of apps_present belongs to.
 OWNER_LABEL = "MANAGED_BY"
 MAX_IDS_IN_COMMENT = 10
@@ -43,10 +45,14 @@ class Declared(NamedTuple):
 
     dependencies
         Id of a group to the ids that it depends on, None if they are not declared.
+
+    enforce_role
+        Id of a group to its ``enforceRole``, only for groups that declare it.
     """
 
     apps: Mapping
     dependencies: Mapping
+    enforce_role: Mapping = MappingProxyType({})
 
 
 class Current:
@@ -62,6 +68,7 @@ class Current:
         self.version = None
         self.apps = {}
         self.groups = None
+        self.enforce_role = {}
         self.pods = {}
 
     def read_apps(self):
@@ -76,6 +83,7 @@ class Current:
         queue = [self._marathon.call("group", "/", embed=["group.groups", "group.pods"])]
         for group in queue:
             self.groups[group["id"]] = list(group.get("dependencies") or ())
+            self.enforce_role[group["id"]] = group.get("enforceRole")
             self.pods.update({pod["id"]: pod for pod in group.get("pods") or ()})
             queue += group.get("groups") or ()
 
@@ -160,11 +168,16 @@ class Apps:
         changes = {}
         for id, dependencies in self._declared.dependencies.items():
             if id not in self._current.groups:
-                changes[id] = {"/": {"old": None, "new": {"dependencies": dependencies or []}}}
+                fields = {"dependencies": dependencies or [], **self._enforce_role(id)}
+                changes[id] = {"/": {"old": None, "new": fields}}
                 continue
             old = self._current.groups[id]
             if dependencies is not None and set(dependencies) != set(old):
                 changes[id] = {"/dependencies": {"old": sorted(old), "new": sorted(dependencies)}}
+            enforce_role = self._current.enforce_role[id]
+            if self._declared.enforce_role.get(id, enforce_role) != enforce_role:
+                new = self._declared.enforce_role[id]
+                changes.setdefault(id, {})["/enforceRole"] = {"old": enforce_role, "new": new}
         if self._declared.apps:
             changes.update(
                 self._marathon.call(
@@ -176,6 +189,12 @@ class Apps:
                 )
             )
         return changes
+
+    def _enforce_role(self, id):
+        """Return the declared ``enforceRole`` of a group as a field, nothing if it has none."""
+        if id not in self._declared.enforce_role:
+            return {}
+        return {"enforceRole": self._declared.enforce_role[id]}
 
     def _check_dependencies(self, deletions):
         """
@@ -274,7 +293,7 @@ class Apps:
             id: change for id, change in differences.items() if id in self._declared.apps
         }
         for id in sorted(differences.keys() - app_changes.keys()):
-            self._send_group(id)
+            self._send_group(id, differences[id])
             changed[id] = differences[id]
         results = []
         if app_changes:
@@ -308,18 +327,23 @@ class Apps:
             again={"current": None},
         )
 
-    def _send_group(self, id):
+    def _send_group(self, id, changes):
         """
-        Create a group, or change its dependencies, which starts and stops nothing.
+        Create a group, or change its dependencies and role, which starts and stops nothing.
 
         Marathon creates the group of an app together with the app.
         """
-        config = {"dependencies": self._declared.dependencies[id] or []}
+        dependencies = self._declared.dependencies[id] or []
+        config = {"dependencies": dependencies, **self._enforce_role(id)}
         if id in self._current.groups:
-            self._marathon.send("update_group", id, config)
+            if "/dependencies" in changes:
+                self._marathon.send("update_group", id, {"dependencies": dependencies})
+            if "/enforceRole" in changes:
+                body = self._enforce_role(id)
+                self._marathon.call("api_call", "PATCH", f"/v2/groups{id}", body=body)
             return
         has_apps = any(is_in_group(app_id, id) for app_id in self._declared.apps)
-        if config["dependencies"] or not has_apps:
+        if dependencies or "enforceRole" in config or not has_apps:
             self._marathon.send("create_group", id, config)
 
     def _delete(self, id):
@@ -544,15 +568,16 @@ def flatten_group(id, config, load):
     """
     Return a declared group and its subgroups by id.
 
-    Each one has ``apps`` (id to fields), ``groups`` (id to fields) and ``dependencies`` (ids), None
-    for what is not declared.
+    Each one has ``apps`` (id to fields), ``groups`` (id to fields), ``dependencies`` (ids) and
+    ``enforceRole``, None for what is not declared.
     """
     unknown = sorted(map(str, config.keys() - set(GROUP_FIELDS)))
     if unknown:
         raise SaltInvocationError(
-            f"{id}: {', '.join(unknown)}: there is no such field; a group has apps, groups and "
-            "dependencies"
+            f"{id}: {', '.join(unknown)}: there is no such field; a group has apps, groups, "
+            "dependencies and enforceRole"
         )
+    _check_enforce_role(id, config.get("enforceRole"))
     dependencies = config.get("dependencies")
     if dependencies is not None:
         source = f"{id}: dependencies"
@@ -565,10 +590,36 @@ def flatten_group(id, config, load):
     groups = config.get("groups")
     if groups is not None:
         groups = load_members(groups, f"{id}: groups", load, id)
-    flat = {id: {"apps": apps, "groups": groups, "dependencies": dependencies}}
+    flat = {
+        id: {
+            "apps": apps,
+            "groups": groups,
+            "dependencies": dependencies,
+            "enforceRole": config.get("enforceRole"),
+        }
+    }
     for group_id, group in (groups or {}).items():
         flat.update(flatten_group(group_id, group, load))
     return flat
+
+
+def _check_enforce_role(id, value):
+    """Raise SaltInvocationError for an invalid ``enforceRole``; only top-level groups have one."""
+    if value is None:
+        return
+    require(isinstance(value, bool), f"{id}: enforceRole", value, "True or False")
+    if parent_id(id):
+        raise SaltInvocationError(f"{id}: enforceRole: only a group directly below / has it")
+
+
+def check_enforce_role_version(declared, version):
+    """Raise SaltInvocationError if a version of Marathon would ignore ``enforceRole``."""
+    if declared.enforce_role and list(version) < ENFORCE_ROLE_SINCE:
+        text = ".".join(map(str, version))
+        raise SaltInvocationError(
+            f"{next(iter(declared.enforce_role))}: enforceRole: needs Marathon 1.9; {text} "
+            "ignores it"
+        )
 
 
 def _with_absolute_dependencies(group_id, app):

@@ -570,6 +570,7 @@ def group_present(
     apps=None,
     groups=None,
     dependencies=None,
+    enforceRole=None,
     purge=False,
     force=False,
     wait=False,
@@ -616,6 +617,11 @@ def group_present(
         List of ids of apps and groups that start before this group. Ids without a leading slash are
         relative to the group. Default None: dependencies are not managed.
 
+    enforceRole
+        True: apps and pods below this group get its name as their ``role``. False: they get the
+        role of Marathon. Only for a group directly below ``/``; requires Marathon 1.9. Default
+        None: not managed.
+
     purge
         True: delete undeclared apps if ``apps`` is set, and undeclared subgroups with their
         contents if ``groups`` is set. Pods of the group itself are kept. Each deletion is in the
@@ -631,15 +637,23 @@ def group_present(
         _marathon_apps.require(isinstance(purge, bool), "purge", purge, "True or False")
         groups_by_id = _marathon_apps.flatten_group(
             _marathon_apps.absolute_id(name),
-            {"apps": apps, "groups": groups, "dependencies": dependencies},
+            {
+                "apps": apps,
+                "groups": groups,
+                "dependencies": dependencies,
+                "enforceRole": enforceRole,
+            },
             _load,
         )
-        declared = _marathon_apps.Declared({}, {})
+        declared = _marathon_apps.Declared({}, {}, {})
         for id, group in groups_by_id.items():
             declared.apps.update(group["apps"] or {})
             declared.dependencies[id] = group["dependencies"]
+            if group["enforceRole"] is not None:
+                declared.enforce_role[id] = group["enforceRole"]
         current = _marathon_apps.Current(marathon)
         current.read_apps()
+        _marathon_apps.check_enforce_role_version(declared, current.version)
         current.read_groups()
         for id in groups_by_id.keys() - current.groups.keys():
             marathon.call("group_exists", id)  # rejects an invalid id

@@ -222,7 +222,7 @@ def test_who_waits_returns_when_all_runs_and_fails_with_the_app_that_does_not(pl
         ({"apps": {"cart": {"cpus": 1}}}, "apps: /shop/cart: there is nothing to run"),
         (
             {"groups": {"jobs": {"app": {}}}},
-            "/shop/jobs: app: there is no such field; a group has apps, groups and dependencies",
+            "/shop/jobs: app: there is no such field; a group has apps, groups, dependencies and enforceRole",
         ),
         ({"groups": {"Jobs": {}}}, "id: '/shop/Jobs' should be small letters, digits"),
         ({"dependencies": "/db"}, "/shop: dependencies: '/db' should be a list of ids"),
@@ -318,6 +318,27 @@ def test_a_group_of_nothing_but_groups_is_deleted_and_waited_for(place):
     assert answer["result"] is True and sorted(answer["changes"]) == ["/a", "/a/b", "/a/b/c"], (
         answer
     )
+
+
+def test_a_group_enforces_its_role_from_1_9_on(place):
+    here = place("1.9.109")
+    assert here.told_and_changed("group_present", "/shop", enforceRole=True) == {
+        "/shop": {"/": {"old": None, "new": {"dependencies": [], "enforceRole": True}}}
+    }
+    assert here.changed("group_present", "/shop", enforceRole=False) == {
+        "/shop": {"/enforceRole": {"old": True, "new": False}}
+    }
+    here.kept("group_present", "/shop", enforceRole=False)
+    here.kept("group_present", "/shop")
+    comment = here.refused("group_present", "/shop/sub", enforceRole=True)
+    assert comment == "/shop/sub: enforceRole: only a group directly below / has it"
+    comment = here.refused("group_present", "/shop", enforceRole="yes")
+    assert comment == "/shop: enforceRole: 'yes' should be True or False"
+
+
+def test_a_role_that_marathon_would_not_enforce_is_refused_before_1_9(place):
+    comment = place("1.8.244").refused("group_present", "/shop", enforceRole=True)
+    assert comment == "/shop: enforceRole: needs Marathon 1.9; 1.8.244 ignores it"
 
 
 def test_a_lock_keeps_a_group_unless_it_is_forced(place):

@@ -732,6 +732,17 @@ def test_only_the_contents_of_a_group_prove_a_change_without_a_response(
         assert text.startswith("CommandExecutionError: ") and "does not show the change" in text
 
 
+def test_a_group_takes_enforce_role_from_1_9_on(world):
+    place = world(version=NEWEST)
+    place.call("create_group", "/new", {"enforceRole": True})
+    assert place.call("group", "/new")["enforceRole"] is True
+    place = world(version=NEW)
+    for function, id in (("create_group", "/new"), ("update_group", "/shop")):
+        text = place.fails(function, id, {"enforceRole": True})
+        assert "enforceRole: needs Marathon 1.9; 1.8.244 ignores it" in text
+    assert not place.call("group_exists", "/new")
+
+
 @pytest.mark.parametrize("version", [OLD, "1.4.13", NEW])
 def test_many_apps_are_compared_with_two_requests_and_changed_in_one_deployment(world, version):
     place = world(version=version)
