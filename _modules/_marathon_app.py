@@ -8,16 +8,14 @@ version, converts deprecated forms, and loses some fields. A plain comparison wo
 differences, and each update restarts all tasks. Therefore both sides are converted to a canonical
 form first:
 
-* the newer form, with every version: ``fetch``, not ``uris``; ``portDefinitions``, not ``ports``;
-``networks`` and
-  ``container.portMappings``, not ``ipAddress``, ``container.docker.network`` and
-  ``container.docker.portMappings``;
-* all defaults filled in; lists and mappings always there, if need be empty; single values without a
-default (``cmd``,
-  ``user``, ``container``, ...) left out if they are not given. ``null`` is the same as not given,
-  as it is to Marathon;
-* sets sorted, ids absolute, whole numbers without a fraction; what Marathon owns or ignores left
-out.
+* It has the newer fields with every version: ``fetch``, not ``uris``; ``portDefinitions``, not
+  ``ports``; ``networks`` and ``container.portMappings``, not ``ipAddress``,
+  ``container.docker.network`` and ``container.docker.portMappings``.
+* All defaults are filled in. Lists and mappings are always present, possibly empty. Single values
+  without a default (``cmd``, ``user``, ``container``, ...) are left out unless they are declared.
+  ``null`` means not declared, as it does for Marathon.
+* Sets are sorted, ids are absolute, whole numbers have no fraction. Fields that only Marathon sets,
+  or that it ignores, are left out.
 
 A version is a text such as ``1.5.0-SNAPSHOT`` or a tuple such as ``(1, 5, 0)``. Functions copy
 definitions and never modify their arguments.
@@ -410,7 +408,7 @@ def release(version):
     text = ".".join(map(str, version)) if isinstance(version, (tuple, list)) else str(version)
     match = re.match(r"v?(\d+)\.(\d+)(?:\.(\d+))?", text)
     if not match:
-        raise ValueError(f"{version!r} is no version of Marathon, such as 1.8.244")
+        raise ValueError(f"{version!r} is not a version of Marathon, such as 1.8.244")
     return tuple(int(number or 0) for number in match.groups())
 
 
@@ -484,7 +482,11 @@ def _is_same(value, current, kind):
     if isinstance(value, list):
         if not isinstance(current, list) or len(value) != len(current):
             return False
-        part = kind[0] if isinstance(kind, list) else "text" if kind == "constraint" else "any"
+        part = "any"
+        if isinstance(kind, list):
+            part = kind[0]
+        elif kind == "constraint":
+            part = "text"
         remaining = list(current)
         for item in value:
             index = 0
@@ -684,9 +686,8 @@ def _texts(value, kind):
     if kind in SCALARS and kind not in ("text", "portProtocol"):
         return value
     if kind == "portProtocol":
-        return (
-            "udp,tcp" if value == "tcp,udp" else value
-        )  # the one spelling that Marathon knows from 1.5 on
+        # Marathon from 1.5 on knows only this spelling.
+        return "udp,tcp" if value == "tcp,udp" else value
     if kind == "text":
         return _text(value)
     if kind == "constraint" and isinstance(value, list):
@@ -785,7 +786,7 @@ def _modes(app):
 
 
 def _settled(app, version):
-    """Leave in a whole app the ports that its network can have. Up to 1.4 nothing is made up."""
+    """Remove ports that the network of an app cannot have; from 1.5 on, add default ports."""
     modes = _modes(app)
     container = app.get("container")
     if modes == {"host"}:
@@ -1012,7 +1013,7 @@ def _readiness_check(check):
     return filled
 
 
-# --- two apps ---
+# --- merging and comparing apps ---
 
 
 def _combine(current, desired, version, mode, unset):
@@ -1022,7 +1023,7 @@ def _combine(current, desired, version, mode, unset):
     removed = {RENAMED_FIELDS.get(key, key) for key in unset}
     _expect_mode(mode)
     for key in removed & definition.keys():
-        raise ValueError(f"{key}: both given and to be unset")
+        raise ValueError(f"{key}: both declared and in unset")
     if mode == "merge":
         base_fields = _kept_fields(base, definition)
         _merge_settings(base, definition, MERGED_FIELDS)
@@ -1054,9 +1055,13 @@ def _expect_mode(mode):
 
 
 def _kept_fields(base, definition):
-    """Return of an app what can stay beside what is wanted."""
-    ruled_out = {"cmd"} if definition.get("args") else {"args"} if "cmd" in definition else set()
-    fields = {key: value for key, value in base.items() if key not in ruled_out}
+    """Return the current fields that the definition does not exclude."""
+    excluded_field = None
+    if definition.get("args"):
+        excluded_field = "cmd"
+    elif "cmd" in definition:
+        excluded_field = "args"
+    fields = {key: value for key, value in base.items() if key != excluded_field}
     if "networks" in definition:
         if _modes(definition) != {"host"}:
             fields.pop("portDefinitions", None)
@@ -1069,7 +1074,7 @@ def _kept_fields(base, definition):
 
 
 def _sendable(app, version):
-    """Complete what Marathon wants complete, and return it in the form that the version knows."""
+    """Return an app in the form of the version, with the fields that must be complete."""
     if "upgradeStrategy" in app:
         app["upgradeStrategy"] = {**_default_upgrade(app), **app["upgradeStrategy"]}
     if "networks" in app and _modes(app) != {"host"}:
@@ -1212,7 +1217,7 @@ def _combine_pod(current, desired, mode, unset):
     )
     _expect_mode(mode)
     for key in set(unset) & definition.keys():
-        raise ValueError(f"{key}: both given and to be unset")
+        raise ValueError(f"{key}: both declared and in unset")
     if mode == "merge":
         base_fields = base
         _merge_settings(base, definition, POD_MERGED_FIELDS)
@@ -1301,7 +1306,7 @@ def _pod_container(definition, in_container):
     return container
 
 
-# --- what is surely wrong ---
+# --- validation ---
 
 
 def _app_errors(config, version):
@@ -1311,23 +1316,26 @@ def _app_errors(config, version):
     yield from _unsupported_fields(config, SINCE, version)
     yield from _id_errors(config, version)
     if declared >= {"cmd", "args"}:
-        yield "cmd and args: give one of them"
+        yield "cmd and args: declare only one"
     if config.get("cmd") is not None and len(_text(config["cmd"])) < (
         2 if version >= (1, 5) else 1
     ):
-        yield "cmd: Marathon takes no command of a single character, or of none"
+        yield "cmd: Marathon requires a command of at least two characters"
     if declared >= {"uris", "fetch"}:
-        yield "uris and fetch: give one of them, best fetch"
+        yield "uris and fetch: declare only one, preferably fetch"
     if declared >= {"ports", "portDefinitions"} and config["ports"] != [
         entry.get("port", 0) for entry in config["portDefinitions"]
     ]:
-        yield "ports and portDefinitions: give one of them, best portDefinitions"
+        yield "ports and portDefinitions: declare only one, preferably portDefinitions"
     if config.get("ipAddress") is not None and declared & {"ports", "portDefinitions"}:
-        yield "ipAddress: an app with an address of its own has no ports or portDefinitions"
+        yield "ipAddress: an app with its own address cannot have ports or portDefinitions"
     yield from _container_errors(config, declared, version)
     for number, entry in enumerate(config.get("healthChecks") or ()):
         if (entry.get("protocol") == "COMMAND") != bool(entry.get("command")):
-            yield f"healthChecks[{number}]: protocol COMMAND and command belong together"
+            yield (
+                f"healthChecks[{number}]: protocol COMMAND requires command, and command requires "
+                "protocol COMMAND"
+            )
         if version < (1, 4) and entry.get("protocol", "").startswith("MESOS_"):
             yield f"healthChecks[{number}]: {entry['protocol']} needs Marathon 1.4"
     if version < (1, 3) and any(
@@ -1399,21 +1407,24 @@ def _container_errors(config, declared_fields, version):
     if "networks" in declared_fields and (network or config.get("ipAddress") is not None):
         yield (
             f"networks and {'container.docker.network' if network else 'ipAddress'}: "
-            "the new and the old way to say it; give one of them"
+            "two forms of the same setting; declare only one"
         )
     if network == "NONE" and version >= (1, 5):
-        yield "container.docker.network: NONE is not known from Marathon 1.5 on"
+        yield "container.docker.network: Marathon 1.5 and later do not support NONE"
     if docker.get("portMappings") and container.get("portMappings"):
         yield (
             "container.docker.portMappings and container.portMappings: "
-            "give one of them, best the latter"
+            "declare only one, preferably the latter"
         )
     if (
         config.get("container") is not None
         and container.get("type", "DOCKER") == "DOCKER"
         and not docker.get("image")
     ):
-        yield "container: one of type DOCKER, which is the default, has docker.image; is it MESOS?"
+        yield (
+            "container: type DOCKER, the default, needs docker.image; "
+            "set type: MESOS without an image"
+        )
 
 
 def _pod_errors(config, version):
@@ -1434,21 +1445,21 @@ def _id_errors(config, version):
     ]:
         segments = [segment for segment in str(identifier).split("/") if segment]
         if not segments:
-            yield f"{key}: {identifier!r} is no app; an id is such as /shop/cart"
+            yield f"{key}: {identifier!r} is not the id of an app, such as /shop/cart"
         elif {".", ".."} & set(segments):
             yield (
-                f"{key}: {identifier!r} is relative, and versions differ in to what; "
-                "write it from the root, such as /shop/cart"
+                f"{key}: {identifier!r} is relative, which versions of Marathon resolve "
+                "differently; write an absolute id such as /shop/cart"
             )
         elif not all(map(SEGMENT.fullmatch, segments)):
             yield (
-                f"{key}: {identifier!r} is no id: between slashes a-z, 0-9, "
-                "hyphens inside and dots, no upper case"
+                f"{key}: {identifier!r} is not a valid id: between slashes use a-z, 0-9, dots "
+                "and inner hyphens, no upper case"
             )
         elif key == "id" and version >= (1, 8) and segments[-1] in RESERVED:
             yield (
                 f"{key}: {identifier!r} ends with {segments[-1]}, "
-                "which Marathon 1.8 and later keep for themselves"
+                "which Marathon 1.8 and later reserve"
             )
 
 
@@ -1470,7 +1481,7 @@ def _errors(value, kind, path):
         if not fits(value):
             yield f"{path}: {_describe(value)} should be {should}"
         elif value not in CHOICES.get(kind, (value,)):
-            yield f"{path}: {value!r} is none of {', '.join(CHOICES[kind])}"
+            yield f"{path}: {value!r} is not one of {', '.join(CHOICES[kind])}"
     elif kind == "constraint":
         if not isinstance(value, (list, tuple)) or not 2 <= len(value) <= 3:
             yield (

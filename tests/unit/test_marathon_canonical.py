@@ -92,7 +92,7 @@ def test_a_version_is_three_numbers(text, numbers):
 
 @pytest.mark.parametrize("nonsense", ["", None, "latest", "1"])
 def test_what_is_no_version_is_refused(nonsense):
-    with pytest.raises(ValueError, match="is no version of Marathon"):
+    with pytest.raises(ValueError, match="is not a version of Marathon"):
         app.release(nonsense)
 
 
@@ -254,19 +254,19 @@ def test_ids_are_absolute(given, absolute):
 @pytest.mark.parametrize(
     "identifier, message",
     [
-        ("", "is no app"),
-        ("/", "is no app"),
+        ("", "is not the id of an app"),
+        ("/", "is not the id of an app"),
         ("/Web", "upper case"),
-        ("/shop/-x", "is no id"),
-        ("/shop_x", "is no id"),
+        ("/shop/-x", "is not a valid id"),
+        ("/shop_x", "is not a valid id"),
         ("../web", "is relative"),
-        ("/shop/tasks", "keep for themselves"),
-        ("versions", "keep for themselves"),
+        ("/shop/tasks", "reserve"),
+        ("versions", "reserve"),
     ],
 )
 def test_what_is_no_id_is_refused(identifier, message):
     assert message in refused({"id": identifier})
-    assert "keep" in message or message in refused({"dependencies": [identifier]})
+    assert "reserve" in message or message in refused({"dependencies": [identifier]})
 
 
 def test_before_1_8_an_app_may_be_called_tasks():
@@ -660,7 +660,7 @@ def test_what_is_to_be_unset_is_gone_from_what_is_sent_and_in_the_differences():
     )
     assert list(app.diff(current, WEB, NEW, unset=["user", "container"])) == ["/container", "/user"]
     assert "fetch" not in app.merged(returned("fetch", NEW), {}, NEW, unset=["uris"])
-    with pytest.raises(ValueError, match="cmd: both given and to be unset"):
+    with pytest.raises(ValueError, match="cmd: both declared and in unset"):
         app.merged(current, WEB, NEW, unset=["cmd"])
 
 
@@ -770,8 +770,8 @@ def test_a_date_is_the_text_that_was_written():
         ({"args": ["-v", True]}, "args[1]: true should be text; put it in quotes"),
         ({"args": "sleep 1"}, "args: text should be a list"),
         ({"cmd": True}, "cmd: true should be text; put it in quotes"),
-        ({"cmd": "x"}, "cmd: Marathon takes no command of a single character, or of none"),
-        ({"cmd": "sleep 1", "args": ["a"]}, "cmd and args: give one of them"),
+        ({"cmd": "x"}, "cmd: Marathon requires a command of at least two characters"),
+        ({"cmd": "sleep 1", "args": ["a"]}, "cmd and args: declare only one"),
         ({"cpus": "0.5"}, "cpus: text should be a number"),
         ({"mem": float("nan")}, "mem: NaN should be a number"),
         ({"instances": 1.5}, "instances: 1.5 should be a whole number"),
@@ -788,61 +788,64 @@ def test_a_date_is_the_text_that_was_written():
         ),
         (
             {"constraints": [["hostname", "UNIQ"]]},
-            "constraints[0]: 'UNIQ' is none of UNIQUE, CLUSTER, GROUP_BY, LIKE, UNLIKE, MAX_PER, IS",
+            "constraints[0]: 'UNIQ' is not one of UNIQUE, CLUSTER, GROUP_BY, LIKE, UNLIKE, MAX_PER, IS",
         ),
         (
             {"constraints": [["rack", "CLUSTER", True]]},
             "constraints[0]: true should be text; put it in quotes",
         ),
-        ({"uris": ["a"], "fetch": [{"uri": "a"}]}, "uris and fetch: give one of them, best fetch"),
+        (
+            {"uris": ["a"], "fetch": [{"uri": "a"}]},
+            "uris and fetch: declare only one, preferably fetch",
+        ),
         (
             {"ports": [80], "portDefinitions": [{"port": 81}]},
-            "ports and portDefinitions: give one of them, best portDefinitions",
+            "ports and portDefinitions: declare only one, preferably portDefinitions",
         ),
         ({"ports": ["80"]}, "ports[0]: text should be a whole number"),
         (
             {"ports": [80], "ipAddress": {}},
-            "ipAddress: an app with an address of its own has no ports or portDefinitions",
+            "ipAddress: an app with its own address cannot have ports or portDefinitions",
         ),
         (
             {"networks": [{"mode": "host"}], "ipAddress": {}},
-            "networks and ipAddress: the new and the old way to say it; give one of them",
+            "networks and ipAddress: two forms of the same setting; declare only one",
         ),
         (
             {
                 "networks": [{"mode": "host"}],
                 "container": {"docker": {"image": "x", "network": "HOST"}},
             },
-            "networks and container.docker.network: the new and the old way to say it; give one of them",
+            "networks and container.docker.network: two forms of the same setting; declare only one",
         ),
         (
             {"networks": [{"mode": "bridge"}]},
-            "networks[0].mode: 'bridge' is none of host, container, container/bridge",
+            "networks[0].mode: 'bridge' is not one of host, container, container/bridge",
         ),
         (
             {"container": {"docker": {"image": "x", "network": "NONE"}}},
-            "container.docker.network: NONE is not known from Marathon 1.5 on",
+            "container.docker.network: Marathon 1.5 and later do not support NONE",
         ),
         (
             {"container": {"docker": {"image": "x", "network": "bridge"}}},
-            "container.docker.network: 'bridge' is none of HOST, BRIDGE, USER, NONE",
+            "container.docker.network: 'bridge' is not one of HOST, BRIDGE, USER, NONE",
         ),
         (
             {"container": {"docker": {"image": "x", "portMappings": [{}]}, "portMappings": [{}]}},
-            "container.docker.portMappings and container.portMappings: give one of them, best the latter",
+            "container.docker.portMappings and container.portMappings: declare only one, preferably the latter",
         ),
         (
             {"container": {"volumes": []}},
-            "container: one of type DOCKER, which is the default, has docker.image; is it MESOS?",
+            "container: type DOCKER, the default, needs docker.image; set type: MESOS without an image",
         ),
         ({"container": "nginx"}, "container: text should be a mapping"),
         (
             {"healthChecks": [{"protocol": "COMMAND"}]},
-            "healthChecks[0]: protocol COMMAND and command belong together",
+            "healthChecks[0]: protocol COMMAND requires command, and command requires protocol COMMAND",
         ),
         (
             {"healthChecks": [{"protocol": "GRPC"}]},
-            "healthChecks[0].protocol: 'GRPC' is none of HTTP, HTTPS, TCP, COMMAND, MESOS_HTTP, MESOS_HTTPS, MESOS_TCP",
+            "healthChecks[0].protocol: 'GRPC' is not one of HTTP, HTTPS, TCP, COMMAND, MESOS_HTTP, MESOS_HTTPS, MESOS_TCP",
         ),
         ({"unreachableStrategy": "off"}, "unreachableStrategy: text should be a mapping"),
         (
@@ -1169,7 +1172,7 @@ def test_a_pod_that_is_sent_keeps_what_is_not_mentioned():
         **kept,
     }
     assert app.diff_pod(current, POD, "1.10.26") == {}
-    with pytest.raises(ValueError, match="labels: both given and to be unset"):
+    with pytest.raises(ValueError, match="labels: both declared and in unset"):
         app.merged_pod(current, {"labels": {}}, "1.10.26", unset=["labels"])
 
 
@@ -1215,11 +1218,11 @@ def test_the_constraints_of_a_pod_are_a_set():
         ),
         (
             {"scheduling": {"placement": {"constraints": [{"operator": "NEAR"}]}}},
-            "pod: scheduling.placement.constraints[0].operator: 'NEAR' is none of UNIQUE, CLUSTER, GROUP_BY, LIKE, UNLIKE, MAX_PER, IS",
+            "pod: scheduling.placement.constraints[0].operator: 'NEAR' is not one of UNIQUE, CLUSTER, GROUP_BY, LIKE, UNLIKE, MAX_PER, IS",
         ),
         (
             {"id": "/Pod"},
-            "pod: id: '/Pod' is no id: between slashes a-z, 0-9, hyphens inside and dots, no upper case",
+            "pod: id: '/Pod' is not a valid id: between slashes use a-z, 0-9, dots and inner hyphens, no upper case",
         ),
     ],
 )

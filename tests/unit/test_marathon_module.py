@@ -837,7 +837,7 @@ def test_what_would_have_nothing_to_run_is_refused_before_anything_is_sent(world
         ("diff_app", ("/web", {"user": "me"}, "merge", ["user"])),
     ):
         text = place.fails(function, *arguments)
-        assert "nothing to run" in text or "user: both given and to be unset" in text
+        assert "nothing to run" in text or "user: both declared and in unset" in text
     assert len(place.writes()) == before
 
 
