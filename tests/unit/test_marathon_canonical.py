@@ -91,7 +91,7 @@ def test_a_version_is_three_numbers(text, numbers):
 
 
 @pytest.mark.parametrize("nonsense", ["", None, "latest", "1"])
-def test_what_is_no_version_is_refused(nonsense):
+def test_an_invalid_version_is_refused(nonsense):
     with pytest.raises(ValueError, match="is not a version of Marathon"):
         app.release(nonsense)
 
@@ -101,7 +101,7 @@ def test_what_is_no_version_is_refused(nonsense):
 
 @pytest.mark.parametrize("mode", ["merge", "replace"])
 @pytest.mark.parametrize("case, version", possible())
-def test_what_marathon_makes_of_a_declaration_is_no_difference(case, version, mode):
+def test_a_declared_app_does_not_differ_from_its_response(case, version, mode):
     app.check(POSTED[case], version)
     assert app.diff(returned(case, version), POSTED[case], version, mode) == {}
 
@@ -110,19 +110,19 @@ def test_what_marathon_makes_of_a_declaration_is_no_difference(case, version, mo
     "case, version",
     [(case, version) for case in POSTED for version in VERSIONS if not returned(case, version)],
 )
-def test_what_a_version_would_lose_or_cannot_do_is_refused_with_the_version_that_can(case, version):
+def test_an_unsupported_field_is_refused_with_the_version_that_supports_it(case, version):
     assert re.search(r"needs Marathon 1\.\d", refused(POSTED[case], version))
 
 
 @pytest.mark.parametrize("case, version", possible())
-def test_one_label_changed_is_one_difference(case, version):
+def test_a_changed_label_is_one_difference(case, version):
     current = returned(case, version)
     desired = {**POSTED[case], "labels": {**POSTED[case].get("labels", {}), "owner": "b"}}
     assert app.diff(current, desired, version) == {"/labels/owner": {"old": None, "new": "b"}}
 
 
 @pytest.mark.parametrize("case, version", possible())
-def test_what_is_sent_is_what_is_desired_and_in_the_form_of_the_version(case, version):
+def test_the_body_is_the_desired_app_in_the_form_of_the_version(case, version):
     current, desired = returned(case, version), {**POSTED[case], "labels": {"owner": "b"}}
     for body in (app.merged(current, desired, version), app.prepared(desired, version)):
         assert app.diff(body, desired, version, "replace") == {}
@@ -137,7 +137,7 @@ def test_what_is_sent_is_what_is_desired_and_in_the_form_of_the_version(case, ve
 
 
 @pytest.mark.parametrize("case, version", possible())
-def test_what_is_sent_back_unchanged_changes_nothing(case, version):
+def test_a_response_that_is_sent_back_changes_nothing(case, version):
     current = returned(case, version)
     for body in (app.writable(current, version), app.merged(current, {}, version)):
         assert app.canonical(body, version) == app.canonical(current, version)
@@ -145,7 +145,7 @@ def test_what_is_sent_back_unchanged_changes_nothing(case, version):
 
 
 @pytest.mark.parametrize("case", POSTED)
-def test_configurations_are_copied_never_changed(case):
+def test_functions_do_not_modify_their_arguments(case):
     current, desired = returned(case, "1.10.26"), copy.deepcopy(POSTED[case])
     before = copy.deepcopy(current)
     app.canonical(desired, NEW)["labels"]["x"] = "y"
@@ -184,7 +184,7 @@ def test_defaults_are_those_of_the_version(version, delay, unreachable):
 
 
 @pytest.mark.parametrize("version, unreachable", [("1.4.8", (300, 5)), ("1.8.244", (0, 5))])
-def test_a_half_unreachable_strategy_has_the_other_half_by_default(version, unreachable):
+def test_a_partial_unreachable_strategy_is_completed_with_defaults(version, unreachable):
     form = app.canonical({**WEB, "unreachableStrategy": {"expungeAfterSeconds": 5}}, version)
     assert tuple(form["unreachableStrategy"].values()) == unreachable
 
@@ -200,7 +200,7 @@ def test_a_half_unreachable_strategy_has_the_other_half_by_default(version, unre
         ),
     ],
 )
-def test_an_app_with_a_volume_that_stays_is_upgraded_in_place(volume, unreachable, version):
+def test_an_app_with_a_persistent_volume_is_upgraded_in_place(volume, unreachable, version):
     form = app.canonical(
         {
             **WEB,
@@ -215,7 +215,7 @@ def test_an_app_with_a_volume_that_stays_is_upgraded_in_place(volume, unreachabl
     assert form["unreachableStrategy"] == unreachable
 
 
-def test_residency_is_nothing_any_more_from_1_6_on_and_a_field_before():
+def test_residency_is_compared_only_before_1_6():
     resident = {**POSTED["resident"], "residency": {"relaunchEscalationTimeoutSeconds": 10}}
     assert app.diff(returned("resident", "1.8.244"), resident, "1.8.244") == {}
     assert app.diff(returned("resident", "1.5.15"), resident, "1.5.15") == {
@@ -224,7 +224,7 @@ def test_residency_is_nothing_any_more_from_1_6_on_and_a_field_before():
     assert "residency" not in app.writable(returned("resident", "1.8.244"), "1.8.244")
 
 
-def test_a_profile_makes_a_persistent_volume_a_mount_from_1_8_on():
+def test_a_volume_with_a_profile_is_a_mount_from_1_8_on():
     volume = {"containerPath": "d", "mode": "RW", "persistent": {"size": 1, "profileName": "fast"}}
     for version, kind in (("1.7.236", "root"), ("1.8.244", "mount")):
         form = app.canonical({**WEB, "container": {"type": "MESOS", "volumes": [volume]}}, version)
@@ -264,7 +264,7 @@ def test_ids_are_absolute(given, absolute):
         ("versions", "reserve"),
     ],
 )
-def test_what_is_no_id_is_refused(identifier, message):
+def test_an_invalid_id_is_refused(identifier, message):
     assert message in refused({"id": identifier})
     assert "reserve" in message or message in refused({"dependencies": [identifier]})
 
@@ -277,7 +277,7 @@ def test_before_1_8_an_app_may_be_called_tasks():
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_port_0_is_whatever_marathon_assigned_and_any_other_is_that_port(version):
+def test_port_0_matches_any_assigned_port(version):
     current = returned("ports", version)
     assert app.diff(current, {"ports": [0, 8080]}, version) == {}
     assert app.diff(current, {"ports": [8081, 8080]}, version) == {
@@ -289,7 +289,7 @@ def test_a_port_0_is_whatever_marathon_assigned_and_any_other_is_that_port(versi
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_service_port_0_is_whatever_was_assigned_but_a_host_port_0_is_not(version):
+def test_service_port_0_matches_any_port_but_host_port_0_does_not(version):
     current = returned("docker bridge, old form", version)
     container = copy.deepcopy(POSTED["docker bridge, old form"]["container"])
     container["docker"]["portMappings"][0] |= {"servicePort": 0, "hostPort": 8080}
@@ -302,7 +302,7 @@ def test_a_service_port_0_is_whatever_was_assigned_but_a_host_port_0_is_not(vers
     }
 
 
-def test_ports_are_nameless_and_the_default_port_has_a_name():
+def test_only_the_default_port_has_a_name():
     assert app.canonical({"ports": [0]}, NEW)["portDefinitions"] == [
         {"port": 0, "protocol": "tcp", "labels": {}}
     ]
@@ -312,7 +312,7 @@ def test_ports_are_nameless_and_the_default_port_has_a_name():
     assert app.canonical({"portDefinitions": []}, NEW)["portDefinitions"] == []
 
 
-def test_a_network_of_its_own_brings_a_mapping_by_default_unless_there_are_explicitly_none():
+def test_a_container_network_has_a_default_mapping_unless_the_list_is_empty():
     form = app.canonical({**WEB, "networks": [{"mode": "container/bridge"}]}, NEW)
     assert form["container"] == {
         "type": "MESOS",
@@ -337,7 +337,7 @@ def test_a_network_of_its_own_brings_a_mapping_by_default_unless_there_are_expli
     assert "hostPort" not in form["container"]["portMappings"][0]
 
 
-def test_more_ports_than_mappings_are_mappings_on_a_network_of_its_own():
+def test_ports_without_a_mapping_become_mappings_on_a_container_network():
     docker = {"image": "x", "network": "BRIDGE", "portMappings": [{"containerPort": 80}]}
     config = {**WEB, "ports": [0, 0, 0], "container": {"docker": docker}}
     form = app.canonical(config, NEW)
@@ -345,7 +345,7 @@ def test_more_ports_than_mappings_are_mappings_on_a_network_of_its_own():
     assert app.canonical(app.prepared(config, NEW), NEW) == form
 
 
-def test_mappings_on_the_network_of_the_host_are_dropped_as_marathon_drops_them():
+def test_port_mappings_on_a_host_network_are_dropped():
     config = {
         **WEB,
         "container": {
@@ -355,7 +355,7 @@ def test_mappings_on_the_network_of_the_host_are_dropped_as_marathon_drops_them(
     assert "portMappings" not in app.canonical(config, NEW)["container"]
 
 
-def test_a_container_network_without_a_name_is_the_default_one():
+def test_a_container_network_without_a_name_is_the_default_network():
     current = returned("user network, new form", NEW)
     assert (
         app.diff(current, {"networks": [{"mode": "container", "labels": {"zone": "inner"}}]}, NEW)
@@ -366,14 +366,14 @@ def test_a_container_network_without_a_name_is_the_default_one():
     ) == {"/networks/0/name": {"old": "dcos", "new": "other"}}
 
 
-def test_the_bridge_of_mesos_has_a_name_that_means_it():
+def test_the_name_mesos_bridge_means_a_bridge_network():
     assert app.canonical({"ipAddress": {"networkName": "mesos-bridge"}}, NEW)["networks"] == [
         {"mode": "container/bridge", "labels": {}}
     ]
 
 
 @pytest.mark.parametrize("version", ["1.4.13", "1.8.244"])
-def test_another_network_takes_the_ports_of_the_old_one_away(version):
+def test_a_change_of_network_removes_the_old_ports(version):
     container = {"docker": {"image": "nginx:1.25"}, "portMappings": [{"containerPort": 80}]}
     current = returned("docker host", version)
     desired = {"networks": [{"mode": "container/bridge"}], "container": container}
@@ -396,7 +396,7 @@ def test_another_network_takes_the_ports_of_the_old_one_away(version):
     )
 
 
-def test_one_declaration_is_sent_to_each_line_in_the_form_that_it_knows():
+def test_the_same_app_is_sent_in_the_form_of_each_version():
     config = POSTED["docker bridge, new form"]
     older = app.prepared(config, "1.3.14")
     assert (
@@ -434,7 +434,7 @@ def test_one_declaration_is_sent_to_each_line_in_the_form_that_it_knows():
         ),
     ],
 )
-def test_what_the_older_form_cannot_say_is_refused_before_1_5(config, message):
+def test_networks_that_need_1_5_are_refused_before(config, message):
     app.check(config, NEW)
     assert message in refused(config, OLD)
 
@@ -446,12 +446,12 @@ def test_what_the_older_form_cannot_say_is_refused_before_1_5(config, message):
     "name, extract",
     [("a.tgz", True), ("a.tar.bz2", True), ("a.zip", True), ("a.jar", False), ("a", False)],
 )
-def test_a_uri_is_extracted_if_it_is_an_archive_and_what_is_fetched_always(name, extract):
+def test_uris_extract_only_archives_and_fetch_extracts_by_default(name, extract):
     assert app.canonical({"uris": [name]}, NEW)["fetch"][0]["extract"] is extract
     assert app.canonical({"fetch": [{"uri": name}]}, NEW)["fetch"][0]["extract"] is True
 
 
-def test_the_order_of_a_set_is_none_and_that_of_a_list_is_one():
+def test_the_order_matters_in_lists_and_not_in_sets():
     current = returned("health checks", NEW)
     assert (
         app.diff(current, {"healthChecks": POSTED["health checks"]["healthChecks"][::-1]}, NEW)
@@ -475,7 +475,7 @@ def test_the_order_of_a_set_is_none_and_that_of_a_list_is_one():
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("index", [None, 0])
-def test_the_first_port_is_the_one_that_is_checked_whether_it_is_told_or_not(index, version):
+def test_a_health_check_uses_the_first_port_by_default(index, version):
     told = {"protocol": "TCP", **({} if index is None else {"portIndex": index})}
     for answer in ({"protocol": "TCP", "portIndex": 0}, {"protocol": "TCP"}):
         assert app.diff({**WEB, "healthChecks": [answer]}, {"healthChecks": [told]}, version) == {}
@@ -494,7 +494,7 @@ def test_the_first_port_is_the_one_that_is_checked_whether_it_is_told_or_not(ind
 @pytest.mark.parametrize(
     "version, differs", [("1.3.14", True), ("1.4.13", True), ("1.5.15", False), ("1.10.26", False)]
 )
-def test_what_marathon_loses_of_a_check_is_no_difference(version, differs):
+def test_ignored_settings_of_a_health_check_are_not_differences(version, differs):
     current = {
         **WEB,
         "healthChecks": [
@@ -515,7 +515,7 @@ def test_what_marathon_loses_of_a_check_is_no_difference(version, differs):
     assert app.diff(current, {"healthChecks": [{"path": "/", "ipProtocol": "IPv6"}]}, version) == {}
 
 
-def test_the_checks_of_mesos_have_a_delay_and_a_protocol_of_addresses():
+def test_mesos_health_checks_have_delay_and_ip_protocol():
     current = {
         **WEB,
         "healthChecks": [
@@ -564,14 +564,12 @@ def test_a_mesos_container_stores_neither_privileged_nor_parameters():
         ("1.3.14", [], None, False),
     ],
 )
-def test_roles_of_which_marathon_accepts_none_are_those_that_it_made_of_them(
-    version, mine, theirs, differs
-):
+def test_accepted_roles_that_marathon_removes_are_not_differences(version, mine, theirs, differs):
     current = {**WEB, "role": "batch", "acceptedResourceRoles": theirs}
     assert bool(app.diff(current, {"acceptedResourceRoles": mine}, version)) is differs
 
 
-def test_a_role_counts_only_if_it_is_given():
+def test_a_role_is_compared_only_if_it_is_declared():
     current = {**WEB, "role": "*"}
     assert app.diff(current, WEB, "1.9.109") == app.diff(current, WEB, "1.9.109", "replace") == {}
     assert app.diff(current, {"role": "web"}, "1.9.109") == {"/role": {"old": "*", "new": "web"}}
@@ -611,7 +609,7 @@ def test_paths_are_json_pointers_to_the_deepest_difference():
     }
 
 
-def test_a_field_that_is_given_is_meant_as_a_whole_and_one_that_is_not_stays():
+def test_a_merge_replaces_declared_fields_and_keeps_undeclared_ones():
     current = {
         **WEB,
         "labels": {"a": "1", "b": "2"},
@@ -633,7 +631,7 @@ def test_a_field_that_is_given_is_meant_as_a_whole_and_one_that_is_not_stays():
 
 
 @pytest.mark.parametrize("mode", ["merge", "replace"])
-def test_instances_that_are_not_given_stay(mode):
+def test_undeclared_instances_are_kept(mode):
     current = {**returned("minimal", NEW), "instances": 7}
     assert app.diff(current, WEB, NEW, mode) == {}
     assert app.merged(current, WEB, NEW, mode=mode)["instances"] == 7
@@ -642,7 +640,7 @@ def test_instances_that_are_not_given_stay(mode):
     }
 
 
-def test_args_instead_of_a_command_rule_it_out_and_the_other_way_round():
+def test_args_and_cmd_replace_one_another():
     current = returned("minimal", NEW)
     assert app.diff(current, {"args": ["a"]}, NEW) == {
         "/args": {"old": [], "new": ["a"]},
@@ -652,7 +650,7 @@ def test_args_instead_of_a_command_rule_it_out_and_the_other_way_round():
     assert "args" not in app.merged(returned("args", OLD), {"cmd": "sleep 1000"}, OLD)
 
 
-def test_what_is_to_be_unset_is_gone_from_what_is_sent_and_in_the_differences():
+def test_unset_fields_are_not_sent_and_are_differences():
     current = {**returned("docker host", NEW), "user": "nobody"}
     assert (
         app.merged(current, WEB, NEW, unset=["user", "container"]).keys() & {"user", "container"}
@@ -664,7 +662,7 @@ def test_what_is_to_be_unset_is_gone_from_what_is_sent_and_in_the_differences():
         app.merged(current, WEB, NEW, unset=["cmd"])
 
 
-def test_what_marathon_would_lose_is_sent_again():
+def test_fields_that_a_partial_update_loses_are_sent_again():
     current = {**returned("executor and limits", "1.10.26"), "instances": 4}
     body = app.merged(current, {"labels": {"a": "b"}}, "1.10.26")
     assert (
@@ -676,7 +674,7 @@ def test_what_marathon_would_lose_is_sent_again():
 @pytest.mark.parametrize(
     "before", [{}, {"executorResources": {"cpus": 0.1, "mem": 32, "disk": 10}}]
 )
-def test_executor_resources_alone_are_no_difference_as_marathon_sees_none(before):
+def test_executor_resources_alone_are_not_a_difference(before):
     current = {**returned("minimal", NEW), **before}
     wanted = {"executorResources": {"cpus": 0.5}}
     assert app.diff(current, wanted, NEW) == {}
@@ -689,7 +687,7 @@ def test_executor_resources_alone_are_no_difference_as_marathon_sees_none(before
     }
 
 
-def test_a_mode_that_is_none_is_refused():
+def test_an_invalid_mode_is_refused():
     for function in (app.diff, app.diff_pod):
         with pytest.raises(ValueError, match="neither merge nor replace"):
             function(WEB, WEB, NEW, "patch")
@@ -698,7 +696,7 @@ def test_a_mode_that_is_none_is_refused():
 # --- what is sent ---
 
 
-def test_half_an_upgrade_strategy_is_completed():
+def test_a_partial_upgrade_strategy_is_completed():
     half = {"upgradeStrategy": {"minimumHealthCapacity": 0.2}}
     assert app.prepared(half, NEW)["upgradeStrategy"] == {
         "minimumHealthCapacity": 0.2,
@@ -710,7 +708,7 @@ def test_half_an_upgrade_strategy_is_completed():
     }
 
 
-def test_numbers_become_text_where_marathon_wants_text():
+def test_numbers_in_text_fields_become_text():
     sent = app.prepared(
         {
             "env": {"PORT": 8080, "KEY": {"secret": "a"}},
@@ -731,13 +729,13 @@ def test_numbers_become_text_where_marathon_wants_text():
     }
 
 
-def test_an_empty_list_of_roles_is_not_sent_as_marathon_refuses_it():
+def test_an_empty_list_of_roles_is_not_sent():
     assert app.prepared({"cmd": "sleep 1", "acceptedResourceRoles": []}, "1.3.14") == {
         "cmd": "sleep 1"
     }
 
 
-def test_a_date_is_the_text_that_was_written():
+def test_a_date_is_sent_as_it_was_written():
     assert app.prepared({"env": {"SINCE": datetime.date(2030, 1, 31)}}, NEW) == {
         "env": {"SINCE": "2030-01-31"}
     }
@@ -1060,14 +1058,14 @@ def test_a_merge_keeps_the_settings_that_are_not_declared():
     }
 
 
-def test_a_refusal_names_the_app_and_tells_no_values_of_env():
+def test_a_refusal_names_the_app_and_hides_the_values_of_env():
     with pytest.raises(ValueError) as caught:
         app.check({"env": {"PASSWORD": ["s3cret"]}}, NEW, where="/shop/db")
     assert str(caught.value) == "/shop/db: env.PASSWORD: a list should be text; put it in quotes"
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_what_marathon_returns_is_never_refused(version):
+def test_a_response_of_marathon_is_never_refused(version):
     app.check(returned("minimal", version), version)
     app.check(app.writable(returned("docker bridge, old form", version), version), version)
     app.check(
@@ -1140,7 +1138,7 @@ def pod_returned(version, **changed):
 @pytest.mark.parametrize(
     "version", [version for version in VERSIONS if app.release(version) >= (1, 4)]
 )
-def test_what_marathon_makes_of_a_pod_is_no_difference(version, mode):
+def test_a_declared_pod_does_not_differ_from_its_response(version, mode):
     app.check_pod(POD, version)
     current = pod_returned(version)
     assert app.diff_pod(current, POD, version, mode) == {}
@@ -1152,7 +1150,7 @@ def test_what_marathon_makes_of_a_pod_is_no_difference(version, mode):
     )
 
 
-def test_a_pod_that_is_sent_keeps_what_is_not_mentioned():
+def test_an_update_of_a_pod_keeps_undeclared_fields():
     current = pod_returned(
         "1.10.26",
         legacySharedCgroups=True,
@@ -1176,7 +1174,7 @@ def test_a_pod_that_is_sent_keeps_what_is_not_mentioned():
         app.merged_pod(current, {"labels": {}}, "1.10.26", unset=["labels"])
 
 
-def test_a_pod_with_a_volume_that_stays_is_upgraded_in_place():
+def test_a_pod_with_a_persistent_volume_is_upgraded_in_place():
     config = {**POD, "volumes": [{"name": "data", "persistent": {"size": 10}}]}
     scheduling = app.canonical_pod(config, NEW)["scheduling"]
     assert scheduling["upgrade"] == {"minimumHealthCapacity": 0.5, "maximumOverCapacity": 0}
@@ -1188,7 +1186,7 @@ def test_a_pod_with_a_volume_that_stays_is_upgraded_in_place():
     }
 
 
-def test_an_endpoint_of_a_pod_has_a_host_port_unless_the_network_is_its_own():
+def test_an_endpoint_has_a_host_port_except_on_a_container_network():
     assert app.canonical_pod(POD, NEW)["containers"][0]["endpoints"][0]["hostPort"] == 0
     own = {**POD, "networks": [{"mode": "container"}]}
     assert "hostPort" not in app.canonical_pod(own, NEW)["containers"][0]["endpoints"][0]
@@ -1226,7 +1224,7 @@ def test_the_constraints_of_a_pod_are_a_set():
         ),
     ],
 )
-def test_what_is_surely_wrong_with_a_pod_is_refused(config, message):
+def test_an_invalid_pod_is_refused(config, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         app.check_pod(config, NEW)
 
@@ -1256,7 +1254,7 @@ def variants(value):
 
 
 @pytest.mark.parametrize("case, version", possible())
-def test_what_surely_stands_is_neither_refused_nor_different(case, version):
+def test_an_app_that_stands_is_neither_refused_nor_different(case, version):
     current = returned(case, version)
     whole = {name: value for name, value in current.items() if name not in app.RUNTIME_FIELDS}
     for desired in (POSTED[case], whole):
@@ -1266,7 +1264,7 @@ def test_what_surely_stands_is_neither_refused_nor_different(case, version):
                 assert app.diff(current, each, version) == {}, each
 
 
-def test_what_is_written_in_the_newer_form_surely_stands_and_all_else_needs_a_look():
+def test_only_apps_in_the_newer_form_stand_without_a_full_comparison():
     standing = {
         case
         for case in POSTED
@@ -1284,7 +1282,7 @@ def test_what_is_written_in_the_newer_form_surely_stands_and_all_else_needs_a_lo
     }
 
 
-def test_what_marathon_shows_and_nobody_gave_needs_a_look_unless_it_always_adds_it():
+def test_only_defaults_that_marathon_always_adds_stand():
     port = {"containerPort": 80, "protocol": "tcp", "labels": {}}
     shown = {
         **WEB,
@@ -1304,7 +1302,7 @@ def test_what_marathon_shows_and_nobody_gave_needs_a_look_unless_it_always_adds_
         assert app.stands(shown, desired, app.release(NEW)) is stands
 
 
-def test_a_constraint_that_an_old_marathon_shows_with_an_empty_value_is_no_difference_to_who_changes_something_else():
+def test_an_empty_constraint_value_from_an_old_marathon_is_not_a_difference():
     current = {**WEB, "constraints": [["hostname", "UNIQUE", ""]], "labels": {}}
     assert app.diff(current, {"labels": {"team": "a"}}, OLD) == {
         "/labels/team": {"old": None, "new": "a"}
@@ -1338,7 +1336,7 @@ def some_apps(count):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_of_any_app_the_canonical_form_is_its_own_and_differs_from_nothing(version):
+def test_the_canonical_form_of_any_app_is_stable(version):
     for made in some_apps(200):
         form = app.canonical(made, version)
         assert app.canonical(form, version) == form
@@ -1411,7 +1409,7 @@ class Server:
 
 
 @pytest.mark.parametrize("version", LINES)
-def test_an_app_or_pod_that_was_posted_differs_in_nothing_from_what_the_server_says_of_it(
+def test_a_posted_app_or_pod_does_not_differ_from_the_response_of_the_fake(
     version, running, record_property
 ):
     local = ["--http_address", "127.0.0.1", "--http_port", "0", "--hostname", "127.0.0.1"]
