@@ -14,8 +14,11 @@ TERMINAL = {"true": "TASK_FINISHED", "exit 0": "TASK_FINISHED", "false": "TASK_F
 
 
 def agent(hostname: str, attributes: dict[str, Any] | None = None, **free: Any) -> Agent:
-    """Make an agent: 4 CPUs, 4 GiB of memory, 10 GiB of disk and the ports 31000 to 32000, unless ``free`` says otherwise."""
-    has = {
+    """
+    Make an agent with 4 CPUs, 4 GiB of memory, 10 GiB of disk and ports 31000-32000. ``free``
+    overrides these resources.
+    """
+    resources = {
         "cpus": 4.0,
         "mem": 4096.0,
         "disk": 10240.0,
@@ -27,16 +30,17 @@ def agent(hostname: str, attributes: dict[str, Any] | None = None, **free: Any) 
         "id": f"id-of-{hostname}",
         "hostname": hostname,
         "attributes": attributes or {},
-        "free": {"*": has},
+        "free": {"*": resources},
     }
 
 
 class Agents:
     """
-    A Mesos of some agents, spoken to in the protocol of ``peers.py`` but without a network.
+    A Mesos with some agents. It speaks the protocol of ``peers.py`` without a network.
 
-    What is launched runs at once; the commands ``true``, ``false`` and ``exit N`` end at once, as on the fake of an
-    agent. ``hold = True`` leaves all launched tasks staged, ``fail(id)`` ends one. ``tasks`` has the last status of each.
+    A launched task runs at once. The commands ``true``, ``false`` and ``exit N`` end at once, as on
+    the fake agent. With ``hold = True`` launched tasks stay staged; ``fail(id)`` ends a task.
+    ``tasks`` has the last status of each task.
     """
 
     def __init__(self, *agents: Agent) -> None:
@@ -47,16 +51,16 @@ class Agents:
         self._infos: dict[str, dict[str, Any]] = {}
         self._lock = threading.RLock()
 
-    def answer(self, told: dict[str, Any]) -> dict[str, Any]:
-        """Take what a framework tells, and return what the master would."""
+    def answer(self, report: dict[str, Any]) -> dict[str, Any]:
+        """Process a framework's report, and return the reply of the master."""
         with self._lock:
-            for info in told.get("launch", []):
+            for info in report.get("launch", []):
                 id = info["task_id"]["value"]
                 if id not in self.tasks:
                     self.launched.append(info)
                     self._infos[id] = info
                     self._set(id, "TASK_STAGING")
-            for id in told.get("kill", []):
+            for id in report.get("kill", []):
                 if id in self._infos:
                     self.end(id, "TASK_KILLED", "Killed")
             if not self.hold:
@@ -65,7 +69,8 @@ class Agents:
                         self._run(id)
             return copy.deepcopy({
                 "id": "framework-in-memory", "master": {"pid": "master@memory"},
-                "agents": [{**each, "free": self._free(each)} for each in self.agents], "tasks": list(self.tasks.values()),
+                "agents": [{**agent, "free": self._free(agent)} for agent in self.agents],
+                "tasks": list(self.tasks.values()),
             })  # fmt: skip
 
     def fail(self, id: str, message: str = "Command exited with status 1") -> None:
@@ -93,21 +98,22 @@ class Agents:
             )
 
     def _set(self, id: str, state: str, message: str = "") -> None:
-        where = self.tasks[id]["agent_id"] if id in self.tasks else self._infos[id]["agent_id"]
+        agent_id = self.tasks[id]["agent_id"] if id in self.tasks else self._infos[id]["agent_id"]
         self.tasks[id] = {
-            "task_id": {"value": id}, "state": state, "agent_id": where, "timestamp": time.time(), "message": message,
+            "task_id": {"value": id}, "state": state, "agent_id": agent_id,
+            "timestamp": time.time(), "message": message,
         }  # fmt: skip
 
-    def _free(self, of: Agent) -> dict[str, Any]:
-        free = copy.deepcopy(of["free"])
+    def _free(self, agent: Agent) -> dict[str, Any]:
+        free = copy.deepcopy(agent["free"])
         for info in self._infos.values():
-            if info["agent_id"]["value"] == of["id"]:
+            if info["agent_id"]["value"] == agent["id"]:
                 reserve(free, info["resources"])
         return free
 
 
 class Direct:
-    """Stands where ``peers.Registration`` does, and keeps a framework registered with agents in memory."""
+    """Replace ``peers.Registration``: keep a framework registered with agents in memory."""
 
     def __init__(
         self, agents: Agents, describe: Callable[[], Any], accepted: Callable[[Any], None]
@@ -117,16 +123,16 @@ class Direct:
         self._wake, self._stopped = threading.Event(), False
 
     def start(self) -> None:
-        """Begin to register."""
+        """Start to register."""
         threading.Thread(target=self._run, daemon=True).start()
 
     def stop(self) -> None:
-        """Stop that."""
+        """Stop registering."""
         self._stopped = True
         self._wake.set()
 
     def wake(self) -> None:
-        """Tell the agents now."""
+        """Send a report to the agents now."""
         self._wake.set()
 
     def _run(self) -> None:

@@ -1,4 +1,4 @@
-"""The routes of apps."""
+"""Routes of apps."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..wire.http import Request, answer
-from . import fields, rules
-from . import shown as marathon_shown
+from . import fields, rules, views
 from .errors import Refused, api, body, flag, invalid, missing
 from .normal import App, absolute, complete, translate
 from .tree import Tree, parsed
 
-# What a name in ``embed`` shows.
+# Members that a value of ``embed`` adds.
 EMBED = {
     "tasks": {"tasks", "deployments"},
     "failures": {"tasks", "deployments", "lastTaskFailure"},
@@ -26,14 +25,17 @@ TERM = r"((?:\\.|[-A-Za-z0-9_.])+)"
 SELECTOR = re.compile(
     rf"\s*{TERM}\s*(?:(==|!=)\s*{TERM}|(in|notin)\s*\(\s*((?:{TERM}\s*(?:,\s*)?)*)\))?\s*(?:,|$)"
 )
-LOST_BY_UPDATES = (
+DROPPED_BY_UPDATES = (
     "executorResources",
     "resourceLimits",
-)  # a partial update forgets them, a fault of Marathon
+)  # a partial update drops these fields, a bug of Marathon
 
 
 def selector(text: str) -> Callable[[dict[str, str]], bool]:
-    """Read a selector of labels, such as ``tier==web, env in (a, b)``; refuses what is none."""
+    """
+    Return a function that tests labels against a selector such as ``tier==web, env in (a, b)``.
+    Raises Refused if the selector is invalid.
+    """
     checks: list[tuple[str, str, list[str]]] = []
     position = 0
     while position < len(text.rstrip()):
@@ -44,14 +46,15 @@ def selector(text: str) -> Callable[[dict[str, str]], bool]:
         label, equals, value, member, members = match.groups()[:5]
         values = [value] if equals else re.findall(TERM, members or "")
         checks.append(
-            (_plain(label), equals or member or "", [_plain(each) for each in values if each])
+            (_plain(label), equals or member or "", [_plain(item) for item in values if item])
         )
         position = match.end()
 
     def matches(labels: dict[str, str]) -> bool:
         return all(
-            label in labels and (not how or (labels[label] in values) == (how in ("==", "in")))
-            for label, how, values in checks
+            label in labels
+            and (not operator or (labels[label] in values) == (operator in ("==", "in")))
+            for label, operator, values in checks
         )
 
     return matches
@@ -62,83 +65,86 @@ def _plain(term: str) -> str:
 
 
 def embedded(names: Iterable[str]) -> set[str]:
-    """Resolve what ``embed`` names, whatever the prefix."""
+    """Resolve the values of ``embed``; their prefix is ignored."""
     plain = {re.sub(r"^(group\.apps\.|apps\.|app\.)", "", name) for name in names}
     return set().union(*(EMBED.get(name, set()) for name in plain))
 
 
 class Apps:
-    """The part of Marathon that shows and changes apps."""
+    """Marathon's API for apps."""
 
-    # --- how they are shown ---
+    # --- JSON of apps ---
 
-    def app_shown(self: Any, app: App, embed: set[str] = frozenset()) -> dict[str, Any]:
-        """Show an app with what shall be embedded."""
-        path, shown = app["id"], marathon_shown.app(app, self.line)
+    def app_view(self: Any, app: App, embed: set[str] = frozenset()) -> dict[str, Any]:
+        """Return the JSON of an app with the embedded members."""
+        path, view = app["id"], views.app(app, self.line)
         if "counts" in embed:
-            shown |= self.counts(path)
+            view |= self.counts(path)
         if "deployments" in embed:
-            shown["deployments"] = [
+            view["deployments"] = [
                 {"id": plan.id} for plan in self.plans if path in plan.affected("app")
             ]
         if "tasks" in embed:
-            shown["tasks"] = self.tasks_of(path)
+            view["tasks"] = self.task_views(path)
         if "lastTaskFailure" in embed and path in self.failures:
-            shown["lastTaskFailure"] = self.failures[path]
+            view["lastTaskFailure"] = self.failures[path]
         if "readiness" in embed:
-            shown["readinessCheckResults"] = []
+            view["readinessCheckResults"] = []
         if "taskStats" in embed:
             counts = {
                 name.removeprefix("tasks").lower(): count
                 for name, count in self.counts(path).items()
             }
-            shown["taskStats"] = (
+            view["taskStats"] = (
                 {"totalSummary": {"stats": {"counts": counts}}} if any(counts.values()) else {}
             )
-        return shown
+        return view
 
-    def shown_spec(self: Any, path: str) -> dict[str, Any]:
-        """Show an app or a pod, nothing embedded."""
+    def spec_view(self: Any, path: str) -> dict[str, Any]:
+        """Return the JSON of an app or a pod, without embedded members."""
         app = self.tree.apps.get(path)
-        return self.app_shown(app) if app else marathon_shown.pod(self.tree.pods[path])
+        return self.app_view(app) if app else views.pod(self.tree.pods[path])
 
-    def known_app(self: Any, id: str) -> App:
-        """Return an app by its id; refuses where there is none."""
+    def find_app(self: Any, id: str) -> App:
+        """Return an app by its id. Raises Refused (404) if it does not exist."""
         app = self.tree.apps.get(absolute(id))
         if app is None:
             raise missing("App", absolute(id))
         return app
 
-    # --- how they are read ---
+    # --- parsing ---
 
-    def app_read(self: Any, given: Any, path: str | None = None, group: str = "/") -> App:
-        """Make a new app of JSON; refuses one that is none. ``path`` is its id, whatever the JSON says."""
-        if isinstance(given, dict) and path is not None:
-            given = {**given, "id": path}
-        app = fields.read_app(given, self.line, creates=True)
+    def new_app(self: Any, definition: Any, path: str | None = None, group: str = "/") -> App:
+        """
+        Make an app from JSON. ``path`` overrides the id in the JSON. Raises Refused if it is
+        invalid.
+        """
+        if isinstance(definition, dict) and path is not None:
+            definition = {**definition, "id": path}
+        app = fields.read_app(definition, self.line, creates=True)
         app["id"] = absolute(app["id"], group)
-        return self._app_kept(translate(app, self.settings, update=False))
+        return self._completed(translate(app, self.settings, update=False))
 
-    def app_updated(self: Any, old: App, given: Any) -> App:
-        """Merge JSON into an app, top level by top level."""
-        update = fields.read_app(given, self.line)
+    def updated_app(self: Any, old: App, definition: Any) -> App:
+        """Merge JSON into an app. Members of the top level are replaced as a whole."""
+        update = fields.read_app(definition, self.line)
         if "version" in update:
-            return self._app_back(old["id"], update)
+            return self._rolled_back(old["id"], update)
         update = translate(update, self.settings, update=True)
-        kept = {
+        current = {
             name: value
             for name, value in old.items()
-            if name not in LOST_BY_UPDATES and name not in ("version", "versionInfo")
+            if name not in DROPPED_BY_UPDATES and name not in ("version", "versionInfo")
         }
-        return self._app_kept({**kept, **update, "id": old["id"]})
+        return self._completed({**current, **update, "id": old["id"]})
 
-    def _app_kept(self: Any, app: App) -> App:
+    def _completed(self: Any, app: App) -> App:
         settings = self.settings_for(app["id"])
         full = complete({name: value for name, value in app.items() if name != "version"}, settings)
         invalid(rules.of_app(full, settings))
         return full
 
-    def _app_back(self: Any, path: str, update: App) -> App:
+    def _rolled_back(self: Any, path: str, update: App) -> App:
         """Return an app as it was in an earlier version."""
         if set(update) - {"id", "version"}:
             invalid([("/", "The 'version' field may only be combined with the 'id' field.")])
@@ -148,39 +154,37 @@ class Apps:
         }
 
     def app_at(self: Any, path: str, version: str) -> App:
-        """Return an app in a version; refuses where there is none."""
+        """Return an app in a version. Raises Refused (404) if there is no such version."""
         if parsed(version) is None:
             raise Refused(
                 422, f"Invalid timestamp provided '{version}'. Expecting ISO-8601 datetime string."
             )
         versions = self.versions["apps"].get(path, {})
-        found = next(
-            (app for name, app in versions.items() if parsed(name) == parsed(version)), None
-        )
-        if found is None:
-            raise missing("App", path, version)
-        return found
+        for name, app in versions.items():
+            if parsed(name) == parsed(version):
+                return app
+        raise missing("App", path, version)
 
-    # --- what it answers ---
+    # --- routes ---
 
     @api("/v2/apps", "GET")
     def get_apps(self: Any, request: Request) -> Any:
-        """Show the apps that match."""
+        """List the apps that match the query."""
         cmd, id, label = (request.args.get(name, "") for name in ("cmd", "id", "label"))
         matches = selector(label) if label else lambda _labels: True
         embed = {"counts", "deployments"} | embedded(request.args.getlist("embed"))
-        found = [
-            self.app_shown(app, embed)
+        apps = [
+            self.app_view(app, embed)
             for path, app in sorted(self.tree.apps.items())
             if cmd.lower() in str(app.get("cmd") or "").lower()
             and id.lower() in path.lower()
             and matches(app["labels"])
         ]
-        return answer({"apps": found})
+        return answer({"apps": apps})
 
     @api("/v2/apps/<path:id>", "GET")
     def get_app(self: Any, request: Request, id: str) -> Any:
-        """Show one app, or all below a group."""
+        """Return one app, or all apps below a group (``/group/*``)."""
         embed = {"counts", "deployments", "tasks", "lastTaskFailure"} | embedded(
             request.args.getlist("embed")
         )
@@ -191,85 +195,92 @@ class Apps:
             return answer(
                 {
                     "*": [
-                        self.app_shown(self.tree.apps[path], embed)
+                        self.app_view(self.tree.apps[path], embed)
                         for path in self.tree.below(group, self.tree.apps)
                     ]
                 }
             )
-        return answer({"app": self.app_shown(self.known_app(id), embed)})
+        return answer({"app": self.app_view(self.find_app(id), embed)})
 
     @api("/v2/apps", "POST")
     def create_app(self: Any, request: Request) -> Any:
         """Create an app."""
-        app, version = self.app_read(body(request)), self.clock.now()
+        app, version = self.new_app(body(request)), self.clock.now()
         path = app["id"]
         if path in self.tree.apps:
             raise Refused(409, f"An app with id [{path}] already exists.")
         tree = self.tree.copy()
         tree.put("apps", app, version, self.enforces_roles)
         plan = self.deploy(tree, version, flag(request, "force"))
-        shown = marathon_shown.app(plan.target.apps[path], self.line)
-        shown.pop("versionInfo")
-        shown |= dict.fromkeys(("tasksStaged", "tasksRunning", "tasksHealthy", "tasksUnhealthy"), 0)
+        view = views.app(plan.target.apps[path], self.line)
+        view.pop("versionInfo")
+        view |= dict.fromkeys(("tasksStaged", "tasksRunning", "tasksHealthy", "tasksUnhealthy"), 0)
         if self.line < (1, 6):
-            shown["tasks"] = []
-        response = self.changed(plan, 201, {**shown, "deployments": [{"id": plan.id}]})
+            view["tasks"] = []
+        response = self.changed(plan, 201, {**view, "deployments": [{"id": plan.id}]})
         response.headers["Location"] = f"{request.host_url}v2/apps{path}"
         return response
 
     def _update(
-        self: Any, request: Request, changes: dict[str, Any], whole: bool, creates: bool
+        self: Any, request: Request, changes: dict[str, Any], replaces: bool, creates: bool
     ) -> tuple[Any, bool]:
-        """Update several apps at once. Returns the deployment, and whether an app is new."""
+        """
+        Update several apps in one deployment. Return the deployment, and whether an app was
+        created.
+        """
         tree, version, new = self.tree.copy(), self.clock.now(), False
-        for path, given in changes.items():
+        for path, definition in changes.items():
             old = self.tree.apps.get(path)
             if old is None and not creates:
                 raise missing("App", path)
             app = (
-                self.app_read(given, path) if old is None or whole else self.app_updated(old, given)
+                self.new_app(definition, path)
+                if old is None or replaces
+                else self.updated_app(old, definition)
             )
             tree.put("apps", app, version, self.enforces_roles)
             new = new or old is None
         return self.deploy(tree, version, flag(request, "force")), new
 
-    def _whole(self: Any, request: Request) -> bool:
-        """Whether a PUT replaces all of an app; before 1.4 none does."""
+    def _is_replacement(self: Any, request: Request) -> bool:
+        """Return whether a PUT replaces the whole app. Before 1.4 every update is partial."""
         return self.line >= (1, 4) and not flag(request, "partialUpdate", True)
 
     @api("/v2/apps/<path:id>", "PUT")
     def put_app(self: Any, request: Request, id: str) -> Any:
-        """Update an app, or create it."""
-        plan, new = self._update(request, {absolute(id): body(request)}, self._whole(request), True)
+        """Update or create an app."""
+        plan, new = self._update(
+            request, {absolute(id): body(request)}, self._is_replacement(request), True
+        )
         return self.changed(plan, 201 if new else 200)
 
     @api("/v2/apps/<path:id>", "PATCH", since=(1, 4))
     def patch_app(self: Any, request: Request, id: str) -> Any:
-        """Update an app that is there."""
+        """Update an existing app."""
         return self.changed(self._update(request, {absolute(id): body(request)}, False, False)[0])
 
-    def _several(self: Any, request: Request) -> dict[str, Any]:
-        given = fields.read(["any"], body(request), self.line)
-        if not all(isinstance(app, dict) and isinstance(app.get("id"), str) for app in given):
+    def _updates(self: Any, request: Request) -> dict[str, Any]:
+        updates = fields.read(["any"], body(request), self.line)
+        if not all(isinstance(app, dict) and isinstance(app.get("id"), str) for app in updates):
             raise Refused(422, "requirement failed: App Update must have app id set")
-        return {absolute(app["id"]): app for app in given}
+        return {absolute(app["id"]): app for app in updates}
 
     @api("/v2/apps", "PUT")
     def put_apps(self: Any, request: Request) -> Any:
-        """Update several apps, or create them."""
+        """Update or create several apps."""
         return self.changed(
-            self._update(request, self._several(request), self._whole(request), True)[0]
+            self._update(request, self._updates(request), self._is_replacement(request), True)[0]
         )
 
     @api("/v2/apps", "PATCH", since=(1, 4))
     def patch_apps(self: Any, request: Request) -> Any:
-        """Update several apps that are there."""
-        return self.changed(self._update(request, self._several(request), False, False)[0])
+        """Update several existing apps."""
+        return self.changed(self._update(request, self._updates(request), False, False)[0])
 
     @api("/v2/apps/<path:id>", "DELETE")
     def delete_app(self: Any, request: Request, id: str) -> Any:
-        """Delete an app. It is forced unless the request says otherwise."""
-        path, tree, version = self.known_app(id)["id"], self.tree.copy(), self.clock.now()
+        """Delete an app. ``force`` is true by default."""
+        path, tree, version = self.find_app(id)["id"], self.tree.copy(), self.clock.now()
         del tree.apps[path]
         self._touch_parent(tree, path, version)
         return self.changed(self.deploy(tree, version, flag(request, "force", True)))
@@ -281,7 +292,7 @@ class Apps:
     @api("/v2/apps/<path:id>/restart", "POST")
     def restart_app(self: Any, request: Request, id: str) -> Any:
         """Replace all tasks of an app."""
-        path = self.known_app(id)["id"]
+        path = self.find_app(id)["id"]
         restart = frozenset({path})
         return self.changed(
             self.deploy(self.tree.copy(), self.clock.now(), flag(request, "force"), restart)
@@ -291,10 +302,10 @@ class Apps:
     def get_app_versions(self: Any, _request: Request, id: str) -> Any:
         """Show the versions of an app, the newest first."""
         return answer(
-            {"versions": sorted(self.versions["apps"][self.known_app(id)["id"]], reverse=True)}
+            {"versions": sorted(self.versions["apps"][self.find_app(id)["id"]], reverse=True)}
         )
 
     @api("/v2/apps/<path:id>/versions/<version>", "GET")
     def get_app_version(self: Any, _request: Request, id: str, version: str) -> Any:
-        """Show an app as it was."""
-        return answer(marathon_shown.app(self.app_at(absolute(id), version), self.line))
+        """Return an app in an earlier version."""
+        return answer(views.app(self.app_at(absolute(id), version), self.line))

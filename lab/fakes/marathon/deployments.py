@@ -1,4 +1,4 @@
-"""Deployments: from one tree to another in steps, which proceed as tasks come and go."""
+"""Deployments lead from one tree to another in steps, which proceed as tasks start and end."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from .tree import (
 
 
 class Action(NamedTuple):
-    """One action of a step: Start, Stop, Scale or Restart of an app or pod."""
+    """One action of a step: Start, Stop, Scale or Restart an app or a pod."""
 
     verb: str
     kind: str  # app or pod
     path: str
 
-    def shown(self) -> dict[str, Any]:
-        """Return what the API says of it."""
+    def view(self) -> dict[str, Any]:
+        """Return the JSON of the action."""
         return {
             "action": f"{self.verb}{'Application' if self.kind == 'app' else 'Pod'}",
             self.kind: self.path,
@@ -40,7 +40,7 @@ class Action(NamedTuple):
 
 @dataclasses.dataclass
 class Plan:
-    """A deployment: what was, what shall be, and how far it is."""
+    """A deployment: the original tree, the target, and the current step."""
 
     id: str
     version: str
@@ -50,38 +50,38 @@ class Plan:
     step: int = 0
 
     def affected(self, kind: str = "") -> set[str]:
-        """Return the ids of the apps or pods that it changes."""
+        """Return the ids of the apps or pods that the deployment changes."""
         return {action.path for step in self.steps for action in step if kind in ("", action.kind)}
 
     def current(self) -> list[Action]:
-        """Return the actions of the step that it is at."""
+        """Return the actions of the current step."""
         return self.steps[self.step] if self.step < len(self.steps) else []
 
-    def shown(self) -> dict[str, Any]:
-        """Return what the API says of it."""
+    def view(self) -> dict[str, Any]:
+        """Return the JSON of the deployment."""
         return {
             "id": self.id,
             "version": self.version,
             "affectedApps": sorted(self.affected("app")),
             "affectedPods": sorted(self.affected("pod")),
-            "steps": steps_shown(self.steps),
+            "steps": step_views(self.steps),
             "currentActions": [
-                {**action.shown(), "readinessCheckResults": []} for action in self.current()
+                {**action.view(), "readinessCheckResults": []} for action in self.current()
             ],
             "currentStep": self.step + 1,
             "totalSteps": len(self.steps),
         }
 
 
-def steps_shown(steps: list[list[Action]]) -> list[dict[str, Any]]:
-    """Return what the API says of steps."""
-    return [{"actions": [action.shown() for action in step]} for step in steps]
+def step_views(steps: list[list[Action]]) -> list[dict[str, Any]]:
+    """Return the JSON of steps."""
+    return [{"actions": [action.view() for action in step]} for step in steps]
 
 
 def plan_steps(
     original: Tree, target: Tree, restart: frozenset[str] = frozenset()
 ) -> list[list[Action]]:
-    """Stop what goes, start what comes, then scale and restart what depends on nothing first."""
+    """Plan the steps: stop, start, then scale and restart, dependencies first."""
 
     def action(verb: str, path: str) -> Action:
         return Action(verb, "pod" if path in target.pods or path in original.pods else "app", path)
@@ -95,7 +95,7 @@ def plan_steps(
 
     @functools.cache
     def depth(path: str) -> int:
-        return 1 + max((depth(each) for each in needed[path]), default=0)
+        return 1 + max((depth(needed_path) for needed_path in needed[path]), default=0)
 
     levels: dict[int, list[Action]] = {}
     for path, spec in sorted(new.items()):
@@ -110,7 +110,7 @@ def plan_steps(
 
 
 class Deployments:
-    """The part of Marathon that changes its tree."""
+    """Marathon's API for deployments, and their progress."""
 
     def deploy(
         self: Any,
@@ -121,27 +121,27 @@ class Deployments:
         kill: tuple[str, ...] = (),
     ) -> Plan:
         """
-        Make a tree the one that shall be; refuses one that breaks rules, or that others are at work at.
+        Start a deployment to a target tree. Raises Refused if the tree is invalid or locked.
 
         restart
-            Apps and pods that are restarted although nothing changed.
+            Apps and pods to restart although their definition did not change.
 
         kill
-            Ids of instances that go first.
+            Ids of instances to kill first.
         """
-        running = int(self.options.get("max_running_deployments") or 10**9)
-        if self.line >= (1, 6) and len(self.plans) >= running:
-            raise Refused(403, CROWDED.format(running))
+        limit = int(self.options.get("max_running_deployments") or 10**9)
+        if self.line >= (1, 6) and len(self.plans) >= limit:
+            raise Refused(403, CROWDED.format(limit))
         target = self._settled(target, version, restart)
         plan = Plan(
             str(uuid.uuid4()), version, self.tree, target, plan_steps(self.tree, target, restart)
         )
-        conflicts = [other for other in self.plans if other.affected() & plan.affected()]
+        conflicts = [conflict for conflict in self.plans if conflict.affected() & plan.affected()]
         if conflicts and not force:
-            raise Refused(409, LOCKED, deployments=[{"id": other.id} for other in conflicts])
-        for other in conflicts:
-            self.plans.remove(other)
-            self.tell("deployment_failed", id=other.id)
+            raise Refused(409, LOCKED, deployments=[{"id": conflict.id} for conflict in conflicts])
+        for conflict in conflicts:
+            self.plans.remove(conflict)
+            self.tell("deployment_failed", id=conflict.id)
         self.tree = target
         self.remember(version)
         self.tell("group_change_success", groupId="/", version=version)
@@ -152,14 +152,14 @@ class Deployments:
         return plan
 
     def dry(self: Any, target: Tree, version: str) -> list[dict[str, Any]]:
-        """Return the steps that a deployment would have."""
-        return steps_shown(plan_steps(self.tree, self._settled(target, version)))
+        """Return the steps of a deployment without starting it."""
+        return step_views(plan_steps(self.tree, self._settled(target, version)))
 
     def _settled(
         self: Any, target: Tree, version: str, restart: frozenset[str] = frozenset()
     ) -> Tree:
-        """Return a tree with ports and versions given, after a look at the rules."""
-        taken = {
+        """Validate a tree, and return it with assigned service ports and versions."""
+        used_ports = {
             entry[name]
             for path, app in target.apps.items()
             if app is self.tree.apps.get(path)
@@ -175,7 +175,7 @@ class Deployments:
                     continue
                 if kind == "apps":
                     try:
-                        spec = assign_ports(copy.deepcopy(spec), old, taken, *bounds)
+                        spec = assign_ports(copy.deepcopy(spec), old, used_ports, *bounds)
                     except PortsExhausted:
                         text = (
                             f"All ports in the range [{bounds[0]}-{bounds[1]}) are already in use"
@@ -183,16 +183,19 @@ class Deployments:
                         raise Refused(500, text) from None
                 among[path] = versioned(spec, old, version, path in restart)
         invalid(rules.of_tree(settled.specs(), settled.groups, settled.dependencies()))
-        most = int(self.options.get("max_apps") or 10**9)
-        if len(settled.apps) > most:
-            text = f"This Marathon instance may only handle up to {most} Apps! (Override with command line option --max_apps)"
+        max_apps = int(self.options.get("max_apps") or 10**9)
+        if len(settled.apps) > max_apps:
+            text = (
+                f"This Marathon instance may only handle up to {max_apps} Apps! "
+                "(Override with command line option --max_apps)"
+            )
             invalid([("/", text)])
         return settled
 
     # --- progress ---
 
     def advance(self: Any) -> None:
-        """Take every deployment as far as it goes now, and let tasks be started and killed."""
+        """Advance every deployment as far as possible, and start and kill tasks."""
         again = True
         while again:
             again = False
@@ -211,7 +214,7 @@ class Deployments:
             self.save()
 
     def _done(self: Any, plan: Plan, action: Action) -> bool:
-        """Set about an action, and return whether it is done."""
+        """Carry out an action. Return whether it is complete."""
         path = action.path
         if action.verb == "Start":
             self.goals.setdefault(path, 0)
@@ -221,15 +224,17 @@ class Deployments:
             self.instances_killed([instance.id for instance in self.instances_of(path)])
             return not self.instances_of(path)
         spec = plan.target.spec(path)
-        wanted = instances(spec)
-        self.goals[path] = wanted
-        found = self.instances_of(path)
-        if action.verb == "Restart" and any(one.version != config_version(spec) for one in found):
+        goal = instances(spec)
+        self.goals[path] = goal
+        running = self.instances_of(path)
+        if action.verb == "Restart" and any(
+            instance.version != config_version(spec) for instance in running
+        ):
             return False
-        return len(found) == wanted and all(self.is_ready(one) for one in found)
+        return len(running) == goal and all(self.is_ready(instance) for instance in running)
 
     def replaces(self: Any, path: str) -> bool:
-        """Whether the instances of an app or pod are being replaced by newer ones now."""
+        """Return whether a deployment is replacing the instances of an app or pod."""
         return any(
             action.verb == "Restart" and action.path == path
             for plan in self.plans
@@ -237,33 +242,39 @@ class Deployments:
         )
 
     def limits(self: Any, path: str) -> tuple[int, int]:
-        """Return (fewest healthy, most) instances that an app or pod that is being replaced may have."""
+        """
+        Return how many instances of a restarting app or pod must be healthy, and how many may
+        exist.
+        """
         return capacity(self.tree.spec(path))
 
-    # --- what it answers ---
+    # --- routes ---
 
     def changed(self: Any, plan: Plan, status: int = 200, body: Any = None) -> Response:
-        """Answer with a deployment."""
-        given = {"version": plan.version, "deploymentId": plan.id} if body is None else body
-        response = answer(given, status)
+        """Make the response to a change that started a deployment."""
+        content = {"version": plan.version, "deploymentId": plan.id} if body is None else body
+        response = answer(content, status)
         response.headers["Marathon-Deployment-Id"] = plan.id
         return response
 
     @api("/v2/deployments", "GET")
     def get_deployments(self: Any, _request: Request) -> Any:
-        """Show what is being deployed. Before 1.8 the newest may not be there yet: ``late`` more times."""
-        shown = [plan.shown() for plan in self.plans]
+        """
+        List the deployments. Before 1.8 the newest may be missing at first (``late`` counts how
+        often).
+        """
+        views = [plan.view() for plan in self.plans]
         if self.late and self.line < (1, 8):
             self.late -= 1
-            shown = shown[:-1]
+            views = views[:-1]
         if self.line < (1, 4):
-            for each in shown:
-                del each["affectedPods"]
-        return answer(shown)
+            for view in views:
+                del view["affectedPods"]
+        return answer(views)
 
     @api("/v2/deployments/<id>", "DELETE")
     def delete_deployment(self: Any, request: Request, id: str) -> Any:
-        """Cancel a deployment: with a new one that takes everything back or, forced, just so."""
+        """Cancel a deployment. With ``force`` just drop it; otherwise start one that reverts it."""
         plan = next((plan for plan in self.plans if plan.id == id), None)
         if plan is None:
             raise missing_plan(id)
@@ -283,7 +294,7 @@ class Deployments:
         return self.changed(self.deploy(self._reverted(plan), self.clock.now(), force=True))
 
     def _reverted(self: Any, plan: Plan) -> Tree:
-        """Return the tree without what a deployment changed."""
+        """Return the tree without the changes of a deployment."""
         tree = self.tree.copy()
         for kind in ("apps", "pods"):
             among, before = getattr(tree, kind), getattr(plan.original, kind)
@@ -301,5 +312,5 @@ class Deployments:
 
 
 def missing_plan(id: str) -> Refused:
-    """There is no such deployment."""
+    """Make the error for a deployment that does not exist."""
     return Refused(404, f"DeploymentPlan {id} does not exist")

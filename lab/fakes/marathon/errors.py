@@ -1,4 +1,4 @@
-"""What Marathon says where it refuses, and how a route of its API is declared."""
+"""Marathon's error responses, and the decorator of its API routes."""
 
 from __future__ import annotations
 
@@ -16,24 +16,26 @@ LOCKED = (
     "View details at '/v2/deployments/<DEPLOYMENT_ID>'."
 )
 CROWDED = (
-    "Max number ({}) of running deployments is achieved. Wait for existing deployments to complete or cancel one"
-    "using force=true parameter. You can increase max deployment number by using --max_running_deployments parameter "
+    "Max number ({}) of running deployments is achieved. Wait for existing deployments to complete "
+    "or cancel one"
+    "using force=true parameter. You can increase max deployment number by using "
+    "--max_running_deployments parameter "
     "but be advised that this can have negative effects on the performance."
 )
 
-Errors = list[tuple[str, str]]  # (path, what is wrong there)
+Errors = list[tuple[str, str]]  # pairs of path and message
 Line = tuple[int, ...]  # such as (1, 4)
 
 
 class Refused(Refusal):
-    """A request that is answered with an error: ``message`` and what else its JSON says."""
+    """An error response: ``message`` and further members of its JSON."""
 
-    def __init__(self, status: int, message: str, **more: Any) -> None:
-        super().__init__(status, {"message": message, **more})
+    def __init__(self, status: int, message: str, **members: Any) -> None:
+        super().__init__(status, {"message": message, **members})
 
 
 def details(errors: Errors) -> list[dict[str, Any]]:
-    """Group errors by their path."""
+    """Group errors by path."""
     grouped: dict[str, list[str]] = {}
     for path, text in errors:
         grouped.setdefault(path, []).append(text)
@@ -41,44 +43,48 @@ def details(errors: Errors) -> list[dict[str, Any]]:
 
 
 def invalid(errors: Errors) -> None:
-    """Refuse an object that breaks rules, if there are errors."""
+    """Raise Refused for an object that breaks rules, if there are errors."""
     if errors:
         raise Refused(422, "Object is not valid", details=details(errors))
 
 
 def misshapen(errors: Errors, line: Line) -> None:
-    """Refuse JSON of the wrong shape or types, if there are errors."""
+    """Raise Refused for JSON of a wrong shape or type, if there are errors."""
     if errors:
         raise Refused(422 if line >= (1, 5) else 400, "Invalid JSON", details=details(errors))
 
 
 def missing(kind: str, name: str, version: str | None = None) -> Refused:
-    """There is no such app, pod, group, task ..."""
+    """Make the error for an app, pod, group or task that does not exist."""
     return Refused(
         404, f"{kind} '{name}' does not exist" + (f" in version {version}" if version else "")
     )
 
 
 def page(text: str, status: int) -> Response:
-    """An error as Jetty shows it, in HTML."""
-    html = f"<html><head><title>Error {status} {text}</title></head><body><h2>HTTP ERROR {status}</h2></body></html>\n"
+    """Make an error page as Jetty does, in HTML."""
+    html = (
+        f"<html><head><title>Error {status} {text}</title></head>"
+        f"<body><h2>HTTP ERROR {status}</h2></body></html>\n"
+    )
     return Response(html, status, content_type="text/html;charset=iso-8859-1")
 
 
 def api(path: str, *methods: str, since: Line = (0,)) -> Callable:
     """
-    Mark a method as ``http.route`` does, as one of Marathon's API.
+    Mark a method as a route of Marathon's API, as ``http.route`` does.
 
-    It runs with the daemon's lock, and only versions from ``since`` on know it.
+    The method runs while the lock of the daemon is held. Versions before ``since`` do not have the
+    route.
     """
 
     def mark(function: Callable) -> Callable:
         @functools.wraps(function)
-        def answered(self: Any, request: Request, *given: str, **captured: str) -> Any:
+        def answered(self: Any, request: Request, *arguments: str, **captured: str) -> Any:
             if self.line < since:
                 raise MethodNotAllowed if methods == ("PATCH",) else NotFound
             with self.lock:
-                return function(self, request, *given, **captured)
+                return function(self, request, *arguments, **captured)
 
         return route(path, *methods)(answered)
 
@@ -86,12 +92,12 @@ def api(path: str, *methods: str, since: Line = (0,)) -> Callable:
 
 
 def flag(request: Request, name: str, default: bool = False) -> bool:
-    """Read a boolean of the query as Java does: anything but ``true`` is false."""
+    """Read a boolean of the query as Java does: everything but ``true`` is false."""
     return request.args.get(name, str(default)).lower() == "true"
 
 
 def body(request: Request) -> Any:
-    """Read the JSON of a request."""
+    """Parse the JSON of a request."""
     text = request.get_data()
     if not text.strip():
         raise Refused(
@@ -106,6 +112,6 @@ def body(request: Request) -> Any:
 
 
 def unique(names: Iterable[Any]) -> bool:
-    """Whether none is there twice; those that are None do not count."""
-    given = [name for name in names if name is not None]
-    return len(given) == len(set(given))
+    """Return whether no name is repeated. None does not count."""
+    present = [name for name in names if name is not None]
+    return len(present) == len(set(present))

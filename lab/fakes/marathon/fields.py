@@ -1,7 +1,8 @@
-"""The fields of Marathon's apps, groups and pods as data, and a reader that takes JSON apart by them.
+"""
+Schemas of Marathon's apps, groups and pods, and a reader that checks JSON against them.
 
-What a version does not know is dropped, ``null`` is the same as nothing, and a value of the wrong type or one that is
-missing is an error with the path and the text of Marathon's JSON library.
+A field that a version does not know is dropped. ``null`` equals a missing field. A wrong type or a
+missing field is an error with the path and the text of Marathon's JSON library.
 """
 
 from __future__ import annotations
@@ -10,27 +11,33 @@ from typing import Any
 
 from .errors import Errors, Line, misshapen
 
-# A name that ends in "!" must be there. Types: a word, see ``_scalar``; (a, b) one of these words; [x] an array of x;
-# {...} an object, {"*": x} one with any names.
+# A name that ends in "!" is required. Types: a word is explained in ``_scalar``; (a, b) is an enum;
+# [x] an array of x; {...} an object; {"*": x} an object with any names.
 Schema = Any
 
 NETWORK = {"mode": ("container", "container/bridge", "host"), "name": "string", "labels": "strings"}
 PORT_MAPPING = {
-    "containerPort": "port", "hostPort": "port", "servicePort": "port", "protocol": "string", "name": "string",
+    "containerPort": "port", "hostPort": "port", "servicePort": "port", "protocol": "string",
+    "name": "string",
     "labels": "strings", "networkNames": ["string"],
 }  # fmt: skip
 PERSISTENT = {
-    "size!": "natural", "maxSize": "natural", "type": "string", "profileName": "string", "constraints": [["string"]],
+    "size!": "natural", "maxSize": "natural", "type": "string", "profileName": "string",
+    "constraints": [["string"]],
 }  # fmt: skip
 VOLUME = {
-    "containerPath": "string", "hostPath": "string", "mode": ("RO", "RW"), "persistent": PERSISTENT, "secret": "string",
+    "containerPath": "string", "hostPath": "string", "mode": ("RO", "RW"),
+    "persistent": PERSISTENT, "secret": "string",
     "external": {
-        "size": "natural", "name": "string", "provider": "string", "options": "strings", "shared": "boolean",
+        "size": "natural", "name": "string", "provider": "string", "options": "strings",
+        "shared": "boolean",
     },
 }  # fmt: skip
 DOCKER = {
-    "image!": "string", "network": ("BRIDGE", "HOST", "NONE", "USER"), "portMappings": [PORT_MAPPING], "privileged": "boolean",
-    "parameters": [{"key!": "string", "value!": "string"}], "forcePullImage": "boolean", "credential": "any",
+    "image!": "string", "network": ("BRIDGE", "HOST", "NONE", "USER"),
+    "portMappings": [PORT_MAPPING], "privileged": "boolean",
+    "parameters": [{"key!": "string", "value!": "string"}], "forcePullImage": "boolean",
+    "credential": "any",
     "pullConfig": {"secret!": "string"},
 }  # fmt: skip
 HEALTH_CHECK = {
@@ -45,69 +52,89 @@ CHECK = {
     "timeoutSeconds": "natural", "delaySeconds": "natural",
 }  # fmt: skip
 READINESS_CHECK = {
-    "name": "string", "protocol": ("HTTP", "HTTPS"), "path": "string", "portName": "string", "intervalSeconds": "natural",
-    "timeoutSeconds": "natural", "httpStatusCodesForReady": ["natural"], "preserveLastResponse": "boolean",
+    "name": "string", "protocol": ("HTTP", "HTTPS"), "path": "string", "portName": "string",
+    "intervalSeconds": "natural",
+    "timeoutSeconds": "natural", "httpStatusCodesForReady": ["natural"],
+    "preserveLastResponse": "boolean",
 }  # fmt: skip
 ARTIFACT = {
-    "uri!": "string", "extract": "boolean", "executable": "boolean", "cache": "boolean", "destPath": "string",
+    "uri!": "string", "extract": "boolean", "executable": "boolean", "cache": "boolean",
+    "destPath": "string",
     "outputFile": "string",
 }  # fmt: skip
 IP_ADDRESS = {
     "groups": ["string"], "labels": "strings", "networkName": "string",
-    "discovery": {"ports": [{"number!": "port", "name!": "string", "protocol!": "string", "labels": "strings"}]},
+    "discovery": {"ports": [{"number!": "port", "name!": "string", "protocol!": "string",
+    "labels": "strings"}]},
 }  # fmt: skip
 APP = {
-    "id": "string", "cmd": "string", "args": ["string"], "user": "string", "env": "env", "instances": "natural",
+    "id": "string", "cmd": "string", "args": ["string"], "user": "string", "env": "env",
+    "instances": "natural",
     "cpus": "amount", "mem": "amount", "disk": "amount", "gpus": "natural", "executor": "string",
-    "constraints": [["string"]], "uris": ["string"], "fetch": [ARTIFACT], "storeUrls": ["string"], "ports": ["port"],
-    "portDefinitions": [{"port": "port", "protocol": "string", "name": "string", "labels": "strings"}],
-    "requirePorts": "boolean", "backoffSeconds": "amount", "backoffFactor": "amount", "maxLaunchDelaySeconds": "amount",
+    "constraints": [["string"]], "uris": ["string"], "fetch": [ARTIFACT], "storeUrls": ["string"],
+    "ports": ["port"],
+    "portDefinitions": [{"port": "port", "protocol": "string", "name": "string",
+    "labels": "strings"}],
+    "requirePorts": "boolean", "backoffSeconds": "amount", "backoffFactor": "amount",
+    "maxLaunchDelaySeconds": "amount",
     "container": {
-        "type": ("DOCKER", "MESOS"), "docker": DOCKER, "volumes": [VOLUME], "portMappings": [PORT_MAPPING], "appc": "any",
+        "type": ("DOCKER", "MESOS"), "docker": DOCKER, "volumes": [VOLUME],
+        "portMappings": [PORT_MAPPING], "appc": "any",
         "linuxInfo": "any",
     },
-    "healthChecks": [HEALTH_CHECK], "readinessChecks": [READINESS_CHECK], "check": CHECK, "dependencies": ["string"],
+    "healthChecks": [HEALTH_CHECK], "readinessChecks": [READINESS_CHECK], "check": CHECK,
+    "dependencies": ["string"],
     "upgradeStrategy": {"minimumHealthCapacity!": "number", "maximumOverCapacity!": "number"},
-    "unreachableStrategy": "unreachable", "killSelection": ("YOUNGEST_FIRST", "OLDEST_FIRST"), "labels": "strings",
+    "unreachableStrategy": "unreachable", "killSelection": ("YOUNGEST_FIRST", "OLDEST_FIRST"),
+    "labels": "strings",
     "acceptedResourceRoles": ["string"], "ipAddress": IP_ADDRESS, "networks": [NETWORK],
     "residency": {"relaunchEscalationTimeoutSeconds": "natural", "taskLostBehavior": "string"},
-    "secrets": {"*": {"source!": "string"}}, "taskKillGracePeriodSeconds": "amount", "tty": "boolean",
+    "secrets": {"*": {"source!": "string"}}, "taskKillGracePeriodSeconds": "amount",
+    "tty": "boolean",
     "executorResources": {"cpus": "amount", "mem": "amount", "disk": "amount"}, "role": "string",
     "resourceLimits": {"cpus": "any", "mem": "any"}, "version": "string",
 }  # fmt: skip
 
-# The first version that knows a field, where that is not the first at all.
+# The first version that has a field, if older versions do not have it.
 SINCE = {
-    "gpus": (1, 3), "secrets": (1, 3), "taskKillGracePeriodSeconds": (1, 3), "unreachableStrategy": (1, 4),
-    "killSelection": (1, 4), "networks": (1, 5), "tty": (1, 5), "executorResources": (1, 6), "check": (1, 8),
+    "gpus": (1, 3), "secrets": (1, 3), "taskKillGracePeriodSeconds": (1, 3),
+    "unreachableStrategy": (1, 4),
+    "killSelection": (1, 4), "networks": (1, 5), "tty": (1, 5), "executorResources": (1, 6),
+    "check": (1, 8),
     "role": (1, 9), "resourceLimits": (1, 10),
 }  # fmt: skip
 
 GROUP = {
-    "id": "string", "apps": [APP], "groups": ["group"], "dependencies": ["string"], "scaleBy": "number",
+    "id": "string", "apps": [APP], "groups": ["group"], "dependencies": ["string"],
+    "scaleBy": "number",
     "version": "string", "enforceRole": "boolean",
 }  # fmt: skip
 
 RESOURCES = {"cpus": "amount", "mem": "amount", "disk": "amount", "gpus": "natural"}
 POD = {
-    "id!": "string", "labels": "strings", "version": "string", "user": "string", "environment": "env",
+    "id!": "string", "labels": "strings", "version": "string", "user": "string",
+    "environment": "env",
     "containers!": [
         {
-            "name!": "string", "exec": "any", "resources!": RESOURCES, "image": "any", "artifacts": [ARTIFACT],
+            "name!": "string", "exec": "any", "resources!": RESOURCES, "image": "any",
+            "artifacts": [ARTIFACT],
             "endpoints": [
                 {
-                    "name!": "string", "containerPort": "port", "hostPort": "port", "protocol": ["string"],
+                    "name!": "string", "containerPort": "port", "hostPort": "port",
+                    "protocol": ["string"],
                     "labels": "strings", "networkNames": ["string"],
                 }
             ],
             "healthCheck": "any", "check": "any", "volumeMounts": [
                 {"name!": "string", "mountPath!": "string", "readOnly": "boolean"}
             ],
-            "user": "string", "environment": "env", "labels": "strings", "lifecycle": "any", "tty": "boolean",
+            "user": "string", "environment": "env", "labels": "strings", "lifecycle": "any",
+            "tty": "boolean",
             "linuxInfo": "any", "resourceLimits": "any",
         }
     ],
-    "secrets": {"*": {"source!": "string"}}, "volumes": ["any"], "networks": [NETWORK], "linuxInfo": "any",
+    "secrets": {"*": {"source!": "string"}}, "volumes": ["any"], "networks": [NETWORK],
+    "linuxInfo": "any",
     "scaling": {"kind": "string", "instances": "natural"},
     "scheduling": {
         "backoff": {"backoff": "amount", "backoffFactor": "amount", "maxLaunchDelay": "amount"},
@@ -121,27 +148,27 @@ POD = {
 
 
 def read(schema: Schema, value: Any, line: Line) -> Any:
-    """Take a value apart. Refuses what has not the right shape."""
+    """Read a value by its schema. Raises Refused if its shape is wrong."""
     errors: Errors = []
-    found = _read(schema, value, "", errors, line)
+    content = _read(schema, value, "", errors, line)
     misshapen(errors, line)
-    return found
+    return content
 
 
 def read_app(value: Any, line: Line, creates: bool = False) -> dict[str, Any]:
-    """Take an app, or the update of one, apart."""
+    """Read an app, or an update of an app."""
     schema = {**APP, "id!": "string"} if creates else APP
-    return read(_known(schema, line), value, line)
+    return read(_fields_of(schema, line), value, line)
 
 
-def _known(schema: dict[str, Schema], line: Line) -> dict[str, Schema]:
-    """Return the fields of an app that a version knows."""
+def _fields_of(schema: dict[str, Schema], line: Line) -> dict[str, Schema]:
+    """Return the fields of an app that a version has."""
     return {name: kind for name, kind in schema.items() if SINCE.get(name, (0,)) <= line}
 
 
 def _read(schema: Schema, value: Any, path: str, errors: Errors, line: Line) -> Any:
     if schema == "group":
-        schema = {**GROUP, "apps": [_known(APP, line)]}
+        schema = {**GROUP, "apps": [_fields_of(APP, line)]}
     if isinstance(schema, list):
         if not isinstance(value, list):
             errors.append((path, "error.expected.jsarray"))
@@ -159,17 +186,17 @@ def _read(schema: Schema, value: Any, path: str, errors: Errors, line: Line) -> 
                 name: _read(schema["*"], item, f"{path}/{name}", errors, line)
                 for name, item in value.items()
             }
-        found = {}
+        members = {}
         for name, kind in schema.items():
             plain = name.rstrip("!")
-            given = value.get(plain)
-            if given is not None:
-                found[plain] = _read(kind, given, f"{path}/{plain}", errors, line)
+            item = value.get(plain)
+            if item is not None:
+                members[plain] = _read(kind, item, f"{path}/{plain}", errors, line)
             elif name != plain and (
                 line >= (1, 5) or plain not in ("minimumHealthCapacity", "maximumOverCapacity")
             ):
                 errors.append((f"{path}/{plain}", "error.path.missing"))
-        return found
+        return members
     return _scalar(schema, value, path, errors, line)
 
 

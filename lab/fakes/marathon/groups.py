@@ -1,67 +1,73 @@
-"""The routes of groups."""
+"""Routes of groups."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ..wire.http import Request, answer
-from . import fields, rules, shown
+from . import fields, rules, views
 from .apps import embedded
 from .errors import Refused, api, body, flag, invalid, missing
 from .normal import absolute, parent
 from .tree import Tree, instances, parsed, with_instances
 
+
+def not_child(path: str, group: str) -> str:
+    """Return the message for an id outside of its group."""
+    return f"Identifier {path} is not child of {group}. Hint: use relative paths."
+
+
 DEFAULT_EMBED = {"group.groups", "group.apps", "group.pods"}
 
 
 class Groups:
-    """The part of Marathon that shows and changes groups."""
+    """Marathon's API for groups."""
 
-    def group_shown(self: Any, tree: Tree, path: str, embed: set[str]) -> dict[str, Any]:
-        """Show a group of a tree."""
-        wanted = {name.removeprefix("group.") for name in embed} & {"groups", "apps", "pods"}
+    def group_view(self: Any, tree: Tree, path: str, embed: set[str]) -> dict[str, Any]:
+        """Return the JSON of a group in a tree."""
+        kinds = {name.removeprefix("group.") for name in embed} & {"groups", "apps", "pods"}
         inner = embedded(name for name in embed if name.startswith("group.apps."))
-        return shown.group(path, tree, self.line, wanted, lambda app: self.app_shown(app, inner))
+        return views.group(path, tree, self.line, kinds, lambda app: self.app_view(app, inner))
 
     @api("/v2/groups", "GET")
     def get_root(self: Any, request: Request) -> Any:
-        """Show everything."""
+        """Return the root group."""
         return self._group(request, "/")
 
     @api("/v2/groups/<path:id>", "GET")
     def get_group(self: Any, request: Request, id: str) -> Any:
-        """Show a group."""
+        """Return a group."""
         return self._group(request, absolute(id))
 
     def _group(self: Any, request: Request, path: str) -> Any:
         if path not in self.tree.groups:
             raise missing("Group", path)
         embed = set(request.args.getlist("embed")) or DEFAULT_EMBED
-        return answer(self.group_shown(self.tree, path, embed))
+        return answer(self.group_view(self.tree, path, embed))
 
     @api("/v2/groups/apps", "GET")
     def get_root_apps(self: Any, request: Request) -> Any:
-        """Show the apps of all groups."""
+        """List the apps of all groups."""
         return self.get_group_apps(request, "/")
 
     @api("/v2/groups/<path:id>/apps", "GET")
     def get_group_apps(self: Any, _request: Request, id: str) -> Any:
-        """Show the apps of a group and of those in it."""
+        """List the apps of a group and its subgroups."""
         path = absolute(id)
         if path not in self.tree.groups:
             raise missing("Group", path)
         return answer(
-            [self.app_shown(self.tree.apps[name]) for name in self.tree.below(path, self.tree.apps)]
+            [self.app_view(self.tree.apps[name]) for name in self.tree.below(path, self.tree.apps)]
         )
 
     @api("/v2/groups/versions", "GET")
     def get_root_versions(self: Any, request: Request) -> Any:
-        """Show the versions of everything."""
+        """List the versions of the root group."""
         return self.get_group_versions(request, "/")
 
     @api("/v2/groups/<path:id>/versions", "GET")
     def get_group_versions(self: Any, _request: Request, id: str) -> Any:
-        """Show the versions in which there was a group, the newest first."""
+        """List the versions in which a group existed."""
         path = absolute(id)
         if path not in self.tree.groups:
             raise missing("Group", path)
@@ -69,17 +75,17 @@ class Groups:
 
     @api("/v2/groups/versions/<version>", "GET")
     def get_root_version(self: Any, request: Request, version: str) -> Any:
-        """Show everything as it was."""
+        """Return the root group in an earlier version."""
         return self.get_group_version(request, "/", version)
 
     @api("/v2/groups/<path:id>/versions/<version>", "GET")
     def get_group_version(self: Any, _request: Request, id: str, version: str) -> Any:
-        """Show a group as it was."""
+        """Return a group in an earlier version."""
         path = absolute(id)
         tree = self._tree_at(version)
         if tree is None or path not in tree.groups:
             raise missing("Group", path)
-        return answer(self.group_shown(tree, path, DEFAULT_EMBED))
+        return answer(self.group_view(tree, path, DEFAULT_EMBED))
 
     def _tree_at(self: Any, version: str) -> Tree | None:
         if parsed(version) is None:
@@ -98,104 +104,113 @@ class Groups:
     @api("/v2/groups/<path:id>", "POST")
     def create_group(self: Any, request: Request, id: str) -> Any:
         """Create a group."""
-        path, given = self._named(request, absolute(id))
+        path, definition = self._read_group(request, absolute(id))
         if path in self.tree.groups:
             raise Refused(409, f"Group {path} is already created. Use PUT to change this group.")
         if path in self.tree.apps:
             raise Refused(409, f"An app with the path {path} already exists.")
-        response = self.changed(self._deploy_group(request, path, given), 201)
+        response = self.changed(self._deploy_group(request, path, definition), 201)
         response.headers["Location"] = path
         return response
 
     @api("/v2/groups", "PUT")
     def put_root(self: Any, request: Request) -> Any:
-        """Change the group that the body names, or everything."""
+        """Change the group that the body names, by default the root group."""
         return self.put_group(request, "/")
 
     @api("/v2/groups/<path:id>", "PUT")
     def put_group(self: Any, request: Request, id: str) -> Any:
-        """Replace what is in a group as far as the body names it, scale it, or take it back to a version."""
-        path, given = self._named(request, absolute(id))
+        """
+        Replace the parts of a group that the body has, scale it, or roll it back to a version.
+        """
+        path, definition = self._read_group(request, absolute(id))
         if flag(request, "dryRun"):
             version = self.clock.now()
-            return answer({"steps": self.dry(self._changed_tree(path, given, version), version)})
-        return self.changed(self._deploy_group(request, path, given))
+            return answer(
+                {"steps": self.dry(self._changed_tree(path, definition, version), version)}
+            )
+        return self.changed(self._deploy_group(request, path, definition))
 
-    def _named(self: Any, request: Request, path: str) -> tuple[str, dict[str, Any]]:
-        given = fields.read("group", body(request), self.line)
-        path = absolute(given["id"], path) if "id" in given else path
+    def _read_group(self: Any, request: Request, path: str) -> tuple[str, dict[str, Any]]:
+        definition = fields.read("group", body(request), self.line)
+        path = absolute(definition["id"], path) if "id" in definition else path
         invalid([("/id", text) for text in rules.of_id(path, (1, 7))])
-        return path, given
+        return path, definition
 
-    def _deploy_group(self: Any, request: Request, path: str, given: dict[str, Any]) -> Any:
+    def _deploy_group(self: Any, request: Request, path: str, definition: dict[str, Any]) -> Any:
         version = self.clock.now()
         return self.deploy(
-            self._changed_tree(path, given, version), version, flag(request, "force")
+            self._changed_tree(path, definition, version), version, flag(request, "force")
         )
 
-    def _changed_tree(self: Any, path: str, given: dict[str, Any], version: str) -> Tree:
+    def _changed_tree(self: Any, path: str, definition: dict[str, Any], version: str) -> Tree:
         tree = self.tree.copy()
-        special = {"scaleBy", "version"} & set(given)
-        if special and set(given) - {"id", "enforceRole"} != special or len(special) > 1:
+        special = {"scaleBy", "version"} & set(definition)
+        if special and set(definition) - {"id", "enforceRole"} != special or len(special) > 1:
             text = "You cannot use version and scaleBy together, or with anything else"
             invalid([("/", text)])
         if special and path not in tree.groups:
             raise missing("Group", path)
-        if "scaleBy" in given:
+        if "scaleBy" in definition:
             for kind in (tree.apps,):
                 for name in tree.below(path, kind):
                     kind[name] = with_instances(
-                        kind[name], max(int(-(-instances(kind[name]) * given["scaleBy"] // 1)), 0)
+                        kind[name],
+                        max(int(-(-instances(kind[name]) * definition["scaleBy"] // 1)), 0),
                     )
-        elif "version" in given:
-            then = self._tree_at(given["version"])
+        elif "version" in definition:
+            then = self._tree_at(definition["version"])
             if then is None or path not in then.groups:
-                raise Refused(404, f"Group '{path}' does not exist in version {given['version']}")
+                raise Refused(
+                    404, f"Group '{path}' does not exist in version {definition['version']}"
+                )
             tree.remove(path)
             for kind in ("apps", "pods", "groups"):
                 among, before = getattr(tree, kind), getattr(then, kind)
                 among.update({name: before[name] for name in tree.below(path, before)})
             tree.groups[path] = then.groups[path]
         else:
-            self._restructure(tree, path, given, version)
+            self._restructure(tree, path, definition, version)
         tree.touch(path, version, self.enforces_roles)
         return tree
 
-    def _restructure(self: Any, tree: Tree, path: str, given: dict[str, Any], version: str) -> None:
-        """Replace the apps and groups of a group where they are given; its pods stay."""
+    def _restructure(
+        self: Any, tree: Tree, path: str, definition: dict[str, Any], version: str
+    ) -> None:
+        """Replace the apps and subgroups of a group if they are given. Pods stay."""
         tree.touch(path, version, self.enforces_roles)
-        if "dependencies" in given:
+        if "dependencies" in definition:
             tree.groups[path] = {
                 **tree.groups[path],
-                "dependencies": [absolute(name, path) for name in given["dependencies"]],
+                "dependencies": [absolute(name, path) for name in definition["dependencies"]],
             }
-        if "enforceRole" in given and self.line >= (1, 9):
+        if "enforceRole" in definition and self.line >= (1, 9):
             if parent(path) != "/" or path == "/":
                 invalid([("/enforceRole", "enforceRole can only be set for top-level groups")])
-            tree.groups[path] = {**tree.groups[path], "enforceRole": given["enforceRole"]}
-        if "apps" in given:
+            tree.groups[path] = {**tree.groups[path], "enforceRole": definition["enforceRole"]}
+        if "apps" in definition:
             for name in tree.inside(path, tree.apps):
                 del tree.apps[name]
-            for app in given["apps"]:
+            for app in definition["apps"]:
                 if "id" not in app:
                     text = {"path": "/apps(0)/id", "errors": ["error.path.missing"]}
                     raise Refused(
                         422 if self.line >= (1, 5) else 400, "Invalid JSON", details=[text]
                     )
-                full = self.app_read(app, group=path)
+                full = self.new_app(app, group=path)
                 if parent(full["id"]) != path:
                     invalid(
                         [
                             (
                                 "/apps(0)/id",
-                                f"Identifier {full['id']} is not child of {path}. Hint: use relative paths.",
+                                not_child(full["id"], path),
                             )
                         ]
                     )
                 tree.apps[full["id"]] = full
-        if "groups" in given:
-            named = {}
-            for index, group in enumerate(given["groups"]):
+        if "groups" in definition:
+            inner_groups = {}
+            for index, group in enumerate(definition["groups"]):
                 if "id" not in group:
                     invalid([(f"/groups({index})/id", "must not be empty")])
                 inner = absolute(group["id"], path)
@@ -204,21 +219,21 @@ class Groups:
                         [
                             (
                                 f"/groups({index})/id",
-                                f"Identifier {inner} is not child of {path}. Hint: use relative paths.",
+                                not_child(inner, path),
                             )
                         ]
                     )
-                named[inner] = group
+                inner_groups[inner] = group
             for name in tree.inside(path, tree.groups):
-                if name not in named:
+                if name not in inner_groups:
                     tree.remove(name)
-            for name, group in named.items():
+            for name, group in inner_groups.items():
                 self._restructure(tree, name, group, version)
 
     @api("/v2/groups/<path:id>", "PATCH", since=(1, 9))
     def patch_group(self: Any, request: Request, id: str) -> Any:
-        """Change whether a group's role is enforced."""
-        path, given = (
+        """Change ``enforceRole`` of a group."""
+        path, update = (
             absolute(id),
             fields.read({"enforceRole!": "boolean"}, body(request), self.line),
         )
@@ -227,19 +242,19 @@ class Groups:
         if parent(path) != "/":
             invalid([("/", "not a top-level path")])
         tree = self.tree.copy()
-        tree.groups[path] = {**tree.groups[path], "enforceRole": given["enforceRole"]}
+        tree.groups[path] = {**tree.groups[path], "enforceRole": update["enforceRole"]}
         self.tree = tree
         self.save()
         return answer(None)
 
     @api("/v2/groups", "DELETE")
     def delete_root(self: Any, request: Request) -> Any:
-        """Delete everything."""
+        """Delete all groups, apps and pods."""
         return self.delete_group(request, "/")
 
     @api("/v2/groups/<path:id>", "DELETE")
     def delete_group(self: Any, request: Request, id: str) -> Any:
-        """Delete a group with all that is in it."""
+        """Delete a group with its content."""
         path, tree, version = absolute(id), self.tree.copy(), self.clock.now()
         if path not in tree.groups:
             raise missing("Group", path)

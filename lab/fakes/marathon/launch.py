@@ -1,4 +1,4 @@
-"""From an app or a pod to what Mesos is told of a task: its command, container, ports and health check."""
+"""Make the TaskInfo for Mesos from an app or pod: command, container, ports and health check."""
 
 from __future__ import annotations
 
@@ -20,22 +20,33 @@ def task_info(
     Return the TaskInfo of a task.
 
     container
-        The name of its container, of a pod's task.
+        Name of the container, for a task of a pod.
 
     ports, resources
-        What it gets of the agent.
+        What the agent provides.
 
     user
-        Whom it runs as where neither app nor container says so.
+        User if neither app nor container has one.
     """
-    of_pod = next((each for each in spec.get("containers", []) if each["name"] == container), None)
-    command = _pod_command(of_pod) if of_pod else _app_command(spec)
-    given = (
-        {**spec.get("environment", {}), **of_pod.get("environment", {})} if of_pod else spec["env"]
+    pod_container = next(
+        (
+            container_spec
+            for container_spec in spec.get("containers", [])
+            if container_spec["name"] == container
+        ),
+        None,
+    )
+    command = _pod_command(pod_container) if pod_container else _app_command(spec)
+    environment = (
+        {**spec.get("environment", {}), **pod_container.get("environment", {})}
+        if pod_container
+        else spec["env"]
     )
     variables = {
-        "MARATHON_APP_ID": spec["id"], "MARATHON_APP_VERSION": spec["version"], "MESOS_TASK_ID": id, "HOST": agent["hostname"],
-        **_port_variables(spec, ports), **{name: text for name, text in given.items() if isinstance(text, str)},
+        "MARATHON_APP_ID": spec["id"], "MARATHON_APP_VERSION": spec["version"],
+        "MESOS_TASK_ID": id, "HOST": agent["hostname"],
+        **_port_variables(spec, ports), **{name: text for name,
+        text in environment.items() if isinstance(text, str)},
     }  # fmt: skip
     command["environment"] = {
         "variables": [{"name": name, "value": text} for name, text in variables.items()]
@@ -47,15 +58,17 @@ def task_info(
             "executable": entry["executable"],
             "cache": entry["cache"],
         }
-        for entry in (of_pod.get("artifacts", []) if of_pod else spec.get("fetch", []))
+        for entry in (
+            pod_container.get("artifacts", []) if pod_container else spec.get("fetch", [])
+        )
     ]
-    user = (of_pod or {}).get("user") or spec.get("user") or user
+    user = (pod_container or {}).get("user") or spec.get("user") or user
     if user:
         command["user"] = user
-    labels = {**spec.get("labels", {}), **(of_pod or {}).get("labels", {})}
+    labels = {**spec.get("labels", {}), **(pod_container or {}).get("labels", {})}
     name = ".".join(reversed(spec["id"].strip("/").split("/")))
-    run_in = _pod_container(of_pod) if of_pod else _app_container(spec, ports)
-    check = _pod_check(of_pod, ports) if of_pod else _app_check(spec, ports)
+    container_info = _pod_container(pod_container) if pod_container else _app_container(spec, ports)
+    check = _pod_check(pod_container, ports) if pod_container else _app_check(spec, ports)
     grace = spec.get("taskKillGracePeriodSeconds")
     return {
         "task_id": {"value": id},
@@ -69,7 +82,7 @@ def task_info(
             "name": name,
             "ports": {"ports": [{"number": port, "protocol": "tcp"} for port in ports]},
         },
-        **({"container": run_in} if run_in else {}),
+        **({"container": container_info} if container_info else {}),
         **({"health_check": check} if check else {}),
         **({"kill_policy": {"grace_period": {"nanoseconds": int(grace * 1e9)}}} if grace else {}),
     }
@@ -89,7 +102,9 @@ def _pod_command(container: dict[str, Any]) -> dict[str, Any]:
 
 
 def _command(shell: str | None, arguments: list[str], image: bool) -> dict[str, Any]:
-    """An image may have a program of its own, which the arguments are for."""
+    """
+    Return a CommandInfo. Without a shell, the arguments may belong to the entrypoint of an image.
+    """
     if shell is not None:
         return {"shell": True, "value": shell}
     program = {"value": arguments[0]} if arguments and not image else {}
@@ -100,32 +115,36 @@ def _command(shell: str | None, arguments: list[str], image: bool) -> dict[str, 
 
 
 def host_ports(app: App, ports: list[int]) -> list[int | None]:
-    """Return the port on the agent of each port definition or mapping of an app, None where it has none there."""
+    """
+    Return the host port of each port definition or mapping of an app; None if it has no host port.
+    """
     if is_host(app):
         return list(ports)
-    left = iter(ports)
-    return [next(left, None) if "hostPort" in entry else None for entry in mappings(app)]
+    remaining = iter(ports)
+    return [next(remaining, None) if "hostPort" in entry else None for entry in mappings(app)]
 
 
 def _port_variables(spec: App, ports: list[int]) -> dict[str, str]:
     if not ports:
         return {}
-    found = {"PORT": str(ports[0]), "PORTS": ",".join(map(str, ports))}
-    found |= {f"PORT{index}": str(port) for index, port in enumerate(ports)}
+    variables = {"PORT": str(ports[0]), "PORTS": ",".join(map(str, ports))}
+    variables |= {f"PORT{index}": str(port) for index, port in enumerate(ports)}
     if "containers" in spec:
-        return found
+        return variables
     entries = (spec.get("portDefinitions") or []) if is_host(spec) else mappings(spec)
     for entry, port in zip(entries, host_ports(spec, ports), strict=False):
-        asked = entry.get("containerPort") or entry.get("port")
-        if port and asked:
-            found[f"PORT_{asked}"] = str(port)
+        number = entry.get("containerPort") or entry.get("port")
+        if port and number:
+            variables[f"PORT_{number}"] = str(port)
         if port and entry.get("name"):
-            found[f"PORT_{entry['name'].upper().replace('-', '_')}"] = str(port)
-    return found
+            variables[f"PORT_{entry['name'].upper().replace('-', '_')}"] = str(port)
+    return variables
 
 
 def _inner_ports(app: App, ports: list[int]) -> list[int | None]:
-    """The port that the task itself listens to, for each port of the app: a Docker container has its own."""
+    """
+    Return the port that the task listens on, for each port. A Docker container has its own ports.
+    """
     outer = host_ports(app, ports)
     if is_host(app) or (app.get("container") or {}).get("type") != "DOCKER":
         return outer
@@ -138,24 +157,29 @@ def _inner_ports(app: App, ports: list[int]) -> list[int | None]:
 
 
 def _app_container(app: App, ports: list[int]) -> dict[str, Any] | None:
-    given = app.get("container")
-    if not given:
+    container = app.get("container")
+    if not container:
         return None
-    docker = given.get("docker") or {}
+    docker = container.get("docker") or {}
     volumes = [
-        {"host_path": each["hostPath"], "container_path": each["containerPath"], "mode": each["mode"]}
-        for each in given.get("volumes", []) if "hostPath" in each
+        {"host_path": volume["hostPath"], "container_path": volume["containerPath"],
+        "mode": volume["mode"]}
+        for volume in container.get("volumes", []) if "hostPath" in volume
     ]  # fmt: skip
-    if given["type"] != "DOCKER":
-        return {"type": given["type"], "volumes": volumes, **_image(docker.get("image"))}
+    if container["type"] != "DOCKER":
+        return {"type": container["type"], "volumes": volumes, **_image(docker.get("image"))}
     published = [
         {"host_port": port, "container_port": inner, "protocol": protocol}
-        for entry, port, inner in zip(mappings(app), host_ports(app, ports), _inner_ports(app, ports), strict=True) if port
+        for entry, port, inner in zip(
+            mappings(app), host_ports(app, ports), _inner_ports(app, ports), strict=True
+        ) if port
         for protocol in (entry.get("protocol") or "tcp").split(",")
     ] if not is_host(app) else []  # fmt: skip
-    named = next((each["name"] for each in app.get("networks") or [] if each.get("name")), None)
+    network_name = next(
+        (entry["name"] for entry in app.get("networks") or [] if entry.get("name")), None
+    )
     bridged = docker.get("network") == "BRIDGE" or any(
-        each["mode"] == "container/bridge" for each in app.get("networks") or []
+        entry["mode"] == "container/bridge" for entry in app.get("networks") or []
     )
     return {
         "type": "DOCKER",
@@ -168,7 +192,7 @@ def _app_container(app: App, ports: list[int]) -> dict[str, Any] | None:
             "parameters": docker.get("parameters", []),
             "force_pull_image": docker.get("forcePullImage", False),
         },
-        **({"network_infos": [{"name": named}]} if named else {}),
+        **({"network_infos": [{"name": network_name}]} if network_name else {}),
     }
 
 
@@ -181,12 +205,12 @@ def _image(name: str | None) -> dict[str, Any]:
     return {"mesos": {"image": {"type": "DOCKER", "docker": {"name": name}}}} if name else {}
 
 
-# --- health checks: those that Mesos makes ---
+# --- health checks that Mesos runs ---
 
 
 def _app_check(app: App, ports: list[int]) -> dict[str, Any] | None:
     check = next(
-        (each for each in app["healthChecks"] if each["protocol"] not in MARATHON_CHECKS), None
+        (entry for entry in app["healthChecks"] if entry["protocol"] not in MARATHON_CHECKS), None
     )
     if check is None:
         return None
@@ -225,7 +249,9 @@ def _pod_check(container: dict[str, Any], ports: list[int]) -> dict[str, Any] | 
 
 def _times(check: dict[str, Any]) -> dict[str, Any]:
     return {
-        "delay_seconds": check.get("delaySeconds", 15), "interval_seconds": check.get("intervalSeconds", 60),
-        "timeout_seconds": check.get("timeoutSeconds", 20), "grace_period_seconds": check.get("gracePeriodSeconds", 300),
+        "delay_seconds": check.get("delaySeconds", 15),
+        "interval_seconds": check.get("intervalSeconds", 60),
+        "timeout_seconds": check.get("timeoutSeconds", 20),
+        "grace_period_seconds": check.get("gracePeriodSeconds", 300),
         "consecutive_failures": check.get("maxConsecutiveFailures", 3),
     }  # fmt: skip

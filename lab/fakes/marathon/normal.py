@@ -1,6 +1,8 @@
-"""How Marathon turns an app as it is given into the app as it keeps it: old fields into new ones, defaults, what gets lost.
+"""
+Make the canonical form of an app: translate deprecated fields, add defaults, drop lost fields.
 
-Since 1.5 an app is kept in its canonical form alone; older versions keep the old fields of networks and ports.
+Since 1.5 Marathon stores the canonical form only. Older versions store the old fields of networks
+and ports.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ DEFAULT_MAPPING = {
     "labels": {},
 }
 READINESS = {
-    "name": "readinessCheck", "protocol": "HTTP", "path": "/", "portName": "http-api", "intervalSeconds": 30,
+    "name": "readinessCheck", "protocol": "HTTP", "path": "/", "portName": "http-api",
+    "intervalSeconds": 30,
     "timeoutSeconds": 10, "httpStatusCodesForReady": [200], "preserveLastResponse": False,
 }  # fmt: skip
 RESIDENCY = {"relaunchEscalationTimeoutSeconds": 3600, "taskLostBehavior": "WAIT_FOREVER"}
@@ -31,7 +34,7 @@ TRANSIENT = ("version", "uris", "ports", "ipAddress", "storeUrls")
 
 
 class Settings(NamedTuple):
-    """What the configuration of a Marathon means for apps."""
+    """The configuration of a Marathon that affects apps."""
 
     release: tuple[int, ...]
     default_network: str | None = None
@@ -48,7 +51,7 @@ class Settings(NamedTuple):
 
 
 def absolute(path: str, base: str = "/") -> str:
-    """Resolve an id against a group; no slash at the end, ``.`` and ``..`` as in paths."""
+    """Resolve an id against a group: no slash at the end; ``.`` and ``..`` work as in paths."""
     full = path if path.startswith("/") else f"{base}/{path}"
     parts: list[str] = []
     for part in full.split("/"):
@@ -60,17 +63,17 @@ def absolute(path: str, base: str = "/") -> str:
 
 
 def parent(path: str) -> str:
-    """Return the group that an id is in."""
+    """Return the group of an id."""
     return absolute(path.rpartition("/")[0])
 
 
 def default_launch_delay(line: Line) -> int:
-    """Return maxLaunchDelaySeconds, where it is not given."""
+    """Return the default of maxLaunchDelaySeconds."""
     return 3600 if line < (1, 8) else 300
 
 
 def default_unreachable(release: tuple[int, ...], resident: bool) -> Any:
-    """Return unreachableStrategy, where it is not given."""
+    """Return the default of unreachableStrategy."""
     if resident:
         early = (1, 4) <= release < (1, 4, 2)
         return (
@@ -82,16 +85,17 @@ def default_unreachable(release: tuple[int, ...], resident: bool) -> Any:
     }  # fmt: skip
 
 
-# --- the fields that are deprecated since 1.5 ---
+# --- fields deprecated since 1.5 ---
 
 
-def translate(given: App, settings: Settings, update: bool) -> App:
+def translate(definition: App, settings: Settings, update: bool) -> App:
     """
-    Turn the deprecated fields of an app, or of an update of one, into canonical ones; nothing is filled in.
+    Translate deprecated fields of an app, or of an update of an app. No defaults are added.
 
-    Refuses mixtures of both. Before 1.5 only ``uris`` and ``ports`` are translated.
+    Raises Refused if old and new fields are mixed. Before 1.5 only ``uris`` and ``ports`` are
+    translated.
     """
-    app = copy.deepcopy(given)
+    app = copy.deepcopy(definition)
     _check_given(app, settings.line)
     if app.get("uris"):
         app["fetch"] = [{"uri": uri, "extract": uri.endswith(ARCHIVES)} for uri in app["uris"]]
@@ -99,9 +103,9 @@ def translate(given: App, settings: Settings, update: bool) -> App:
         app["portDefinitions"] = [{"port": port, "protocol": "tcp"} for port in app["ports"]]
     if settings.line >= (1, 5):
         _translate_networks(app, settings)
-        if not update and not is_host(app) and (wanted := len(app.get("portDefinitions", []))):
+        if not update and not is_host(app) and (count := len(app.get("portDefinitions", []))):
             mappings = app.setdefault("container", {"type": "MESOS"}).setdefault("portMappings", [])
-            mappings += [{} for _ in range(wanted - len(mappings))]
+            mappings += [{} for _ in range(count - len(mappings))]
     elif app.get("ipAddress") is not None:
         app["ipAddress"] = {
             "groups": [],
@@ -125,10 +129,10 @@ def translate(given: App, settings: Settings, update: bool) -> App:
 
 
 def _check_given(app: App, line: Line) -> None:
-    """Refuse what excludes each other, and what is lost in the canonical form."""
+    """Raise Refused if fields exclude each other, or if the canonical form would drop them."""
     container, docker = app.get("container") or {}, (app.get("container") or {}).get("docker") or {}
     ports, definitions = app.get("ports"), app.get("portDefinitions")
-    given = [port for port in ports or [] if port != 0]
+    fixed_ports = [port for port in ports or [] if port != 0]
     both_artifacts = bool(app.get("uris") and app.get("fetch"))
     both_ports = bool(
         ports and definitions and ports != [entry.get("port", 0) for entry in definitions]
@@ -137,13 +141,13 @@ def _check_given(app: App, line: Line) -> None:
     if line < (1, 5):
         misshapen(
             [
-                ("", f"You cannot specify both {what}")
-                for what, wrong in (
+                ("", f"You cannot specify both {fields}")
+                for fields, conflict in (
                     ("uris and fetch fields", both_artifacts),
                     ("an IP address and ports", address_and_ports),
                     ("ports and port definitions", both_ports),
                 )
-                if wrong
+                if conflict
             ]
             + [("/acceptedResourceRoles", "set must not be empty")]
             * (app.get("acceptedResourceRoles") == []),
@@ -154,7 +158,7 @@ def _check_given(app: App, line: Line) -> None:
         (both_artifacts, "/uris", "may not be set in conjunction with fetch"),
         (both_ports, "/", "cannot specify both ports and port definitions"),
         (address_and_ports, "/", "cannot specify both an IP address and port"),
-        (len(given) != len(set(given)), "/", "ports must be unique"),
+        (len(fixed_ports) != len(set(fixed_ports)), "/", "ports must be unique"),
         (app.get("acceptedResourceRoles") == [], "/acceptedResourceRoles", "must not be empty"),
         (
             docker.get("network") and app.get("networks"),
@@ -172,7 +176,7 @@ def _check_given(app: App, line: Line) -> None:
             "cannot specify both portMappings and docker.portMappings",
         ),
     )
-    invalid([(path, text) for wrong, path, text in rules if wrong])
+    invalid([(path, text) for conflict, path, text in rules if conflict])
 
 
 def _translate_networks(app: App, settings: Settings) -> None:
@@ -217,11 +221,11 @@ def _translate_networks(app: App, settings: Settings) -> None:
         raise Refused(422, f"unsupported docker network type {network}")
 
 
-# --- what can be asked of an app, old or new ---
+# --- properties of an app, canonical or not ---
 
 
 def is_host(app: App) -> bool:
-    """Whether the app uses the network of its host."""
+    """Return whether the app uses the host network."""
     if app.get("networks"):
         return all(network.get("mode", "container") == "host" for network in app["networks"])
     docker = (app.get("container") or {}).get("docker") or {}
@@ -237,20 +241,20 @@ def mappings(app: App) -> list[dict[str, Any]]:
 
 
 def service_ports(app: App) -> list[tuple[dict[str, Any], str]]:
-    """Return where the service ports of an app stand: an entry and the name in it."""
+    """Return the places of an app's service ports: pairs of an entry and the name of its member."""
     if mappings(app):
         return [(entry, "servicePort") for entry in mappings(app)]
     return [(entry, "port") for entry in app.get("portDefinitions") or []]
 
 
 def is_resident(app: App) -> bool:
-    """Whether the app has persistent volumes, or external ones."""
+    """Return whether the app has persistent volumes."""
     volumes = (app.get("container") or {}).get("volumes", [])
     return any("persistent" in volume for volume in volumes)
 
 
 def has_external(app: App) -> bool:
-    """Whether the app has external volumes."""
+    """Return whether the app has external volumes."""
     return any("external" in volume for volume in (app.get("container") or {}).get("volumes", []))
 
 
@@ -258,16 +262,18 @@ def has_external(app: App) -> bool:
 
 
 def complete(app: App, settings: Settings) -> App:
-    """Fill in every default, and lose what Marathon loses. Of what is complete already nothing changes."""
-    line, given = settings.line, copy.deepcopy(app)
-    resident = is_resident(given)
+    """Add all defaults, and drop the fields that Marathon drops. The function is idempotent."""
+    line, definition = settings.line, copy.deepcopy(app)
+    resident = is_resident(definition)
     full: App = {
-        "instances": 1, "cpus": 1.0, "mem": 128.0, "disk": 0.0, "gpus": 0, "executor": "", "env": {}, "constraints": [],
-        "fetch": [], "backoffSeconds": 1, "backoffFactor": 1.15, "maxLaunchDelaySeconds": default_launch_delay(line),
+        "instances": 1, "cpus": 1.0, "mem": 128.0, "disk": 0.0, "gpus": 0, "executor": "",
+        "env": {}, "constraints": [],
+        "fetch": [], "backoffSeconds": 1, "backoffFactor": 1.15,
+        "maxLaunchDelaySeconds": default_launch_delay(line),
         "healthChecks": [], "readinessChecks": [], "dependencies": [], "labels": {}, "secrets": {},
         "requirePorts": False, "killSelection": "YOUNGEST_FIRST",
         "unreachableStrategy": default_unreachable(settings.release, resident),
-        **given,
+        **definition,
     }  # fmt: skip
     for name in ("backoffSeconds", "maxLaunchDelaySeconds", "taskKillGracePeriodSeconds"):
         if name in full:
@@ -276,7 +282,8 @@ def complete(app: App, settings: Settings) -> App:
     full["constraints"] = [[text for text in entry if text != ""] for entry in full["constraints"]]
     capacity = (0.5, 0) if resident or has_external(full) else (1, 1)
     full["upgradeStrategy"] = {
-        "minimumHealthCapacity": capacity[0], "maximumOverCapacity": capacity[1], **full.get("upgradeStrategy", {})
+        "minimumHealthCapacity": capacity[0], "maximumOverCapacity": capacity[1],
+        **full.get("upgradeStrategy", {})
     }  # fmt: skip
     if isinstance(full["unreachableStrategy"], dict):
         full["unreachableStrategy"] = {
@@ -319,7 +326,7 @@ def complete(app: App, settings: Settings) -> App:
 
 
 def health_check(check: dict[str, Any], line: Line) -> dict[str, Any]:
-    """Complete a health check: Marathon's own forget their delay and, since 1.5, ``ignoreHttp1xx``."""
+    """Add the defaults of a health check, and drop the members that its protocol does not have."""
     full = {
         "protocol": "HTTP", "gracePeriodSeconds": 300, "intervalSeconds": 60, "timeoutSeconds": 20,
         "maxConsecutiveFailures": 3, **check,
@@ -390,20 +397,20 @@ def _complete_networks(app: App, settings: Settings) -> None:
 
 
 def _artifact(entry: dict[str, Any], release: tuple[int, ...]) -> dict[str, Any]:
-    """Fill in an entry of fetch. The name of the file was called outputFile at first, and is not known before that."""
-    known = (
+    """Add the defaults of an artifact. Its file name was called outputFile before 1.4.6."""
+    name_field = (
         "outputFile"
         if (1, 3) <= release < (1, 4, 6)
         else "destPath"
         if release >= (1, 4, 6)
         else None
     )
-    kept = {
+    fields = {
         name: value
         for name, value in entry.items()
-        if name not in ("outputFile", "destPath") or name == known
+        if name not in ("outputFile", "destPath") or name == name_field
     }
-    return {"extract": True, "executable": False, "cache": False, **kept}
+    return {"extract": True, "executable": False, "cache": False, **fields}
 
 
 def _mapping(entry: dict[str, Any], bridged: bool) -> dict[str, Any]:
@@ -423,12 +430,12 @@ def _complete_container(container: dict[str, Any], release: tuple[int, ...]) -> 
     if docker := container.get("docker"):
         defaults = {"forcePullImage": False, "privileged": False, "parameters": []}
         lost = defaults if container["type"] == "MESOS" else {}
-        kept = {
+        fields = {
             name: value
             for name, value in docker.items()
             if name == "forcePullImage" or name not in lost
         }
-        container["docker"] = {**defaults, **kept}
+        container["docker"] = {**defaults, **fields}
 
 
 def _volume(volume: dict[str, Any], release: tuple[int, ...]) -> dict[str, Any]:
@@ -463,10 +470,10 @@ def _complete_old_networks(app: App, line: Line) -> None:
                 "forcePullImage": False,
             }
             if container["type"] == "MESOS":
-                kept = {
+                fields = {
                     name: docker[name] for name in ("image", "forcePullImage") if name in docker
                 }
-                container["docker"] = {"credential": None, "forcePullImage": False, **kept}
+                container["docker"] = {"credential": None, "forcePullImage": False, **fields}
             else:
                 container["docker"] = {**defaults, **docker}
                 container["docker"]["portMappings"] = [
@@ -482,10 +489,13 @@ def _complete_old_networks(app: App, line: Line) -> None:
 
 
 def _sanitise_roles(app: App, settings: Settings) -> None:
-    """Drop accepted roles that the app's own excludes, as 1.9 does; 1.10 does it only where told to."""
+    """
+    Drop accepted roles that the role of the app excludes. 1.10 does so only with a deprecated
+    feature.
+    """
     roles = app.get("acceptedResourceRoles")
-    told = settings.line == (1, 9) or "sanitize_accepted_resource_roles" in settings.deprecated
-    if roles and told:
+    sanitises = settings.line == (1, 9) or "sanitize_accepted_resource_roles" in settings.deprecated
+    if roles and sanitises:
         app["acceptedResourceRoles"] = [role for role in roles if role in ("*", app["role"])] or [
             "*"
         ]

@@ -1,4 +1,4 @@
-"""Where instances go: constraints, roles, resources and ports of the agents that the master shows."""
+"""Match instances with agents: constraints, roles, resources and ports."""
 
 from __future__ import annotations
 
@@ -7,21 +7,26 @@ from typing import Any, NamedTuple
 
 from .normal import App, is_host, mappings
 
-Agent = dict[str, Any]  # as in the protocol of peers.py
-Free = dict[str, dict[str, Any]]  # what an agent has left, by role
+Agent = dict[str, Any]  # see the protocol of peers.py
+Free = dict[str, dict[str, Any]]  # free resources of an agent, by role
 
 REASONS = (
-    "UnfulfilledRole", "UnfulfilledConstraint", "NoCorrespondingReservationFound", "AgentMaintenance",
-    "InsufficientCpus", "InsufficientMemory", "InsufficientDisk", "InsufficientGpus", "InsufficientPorts",
+    "UnfulfilledRole", "UnfulfilledConstraint", "NoCorrespondingReservationFound",
+    "AgentMaintenance",
+    "InsufficientCpus", "InsufficientMemory", "InsufficientDisk", "InsufficientGpus",
+    "InsufficientPorts",
     "DeclinedScarceResources",
 )  # fmt: skip
-LACKING = {
-    "cpus": "InsufficientCpus", "mem": "InsufficientMemory", "disk": "InsufficientDisk", "gpus": "InsufficientGpus",
+INSUFFICIENT = {
+    "cpus": "InsufficientCpus", "mem": "InsufficientMemory", "disk": "InsufficientDisk",
+    "gpus": "InsufficientGpus",
 }  # fmt: skip
 
 
 class Part(NamedTuple):
-    """What one task of an instance needs: its container's name (None of an app), resources, and host ports."""
+    """
+    Requirements of one task: name of the container (None for an app), resources and host ports.
+    """
 
     name: str | None
     resources: dict[str, float]
@@ -29,14 +34,14 @@ class Part(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """Where a part gets its resources: v1 resources and the ports, in the order of the part's."""
+    """Resources for a part: v1 resources, and the ports in the order of the part."""
 
     resources: list[dict[str, Any]]
     ports: list[int]
 
 
 def parts(spec: App) -> list[Part]:
-    """Return what the tasks of an app or a pod need."""
+    """Return the requirements of the tasks of an app or pod."""
     if "containers" in spec:
         return [
             Part(
@@ -60,7 +65,7 @@ def parts(spec: App) -> list[Part]:
 
 
 def constraints(spec: App) -> list[tuple[str, str, str | None]]:
-    """Return the constraints of an app or a pod as (field, operator, value)."""
+    """Return the constraints of an app or pod as (field, operator, value)."""
     if "containers" not in spec:
         return [
             (entry[0], entry[1].upper(), entry[2] if len(entry) > 2 else None)
@@ -74,75 +79,90 @@ def constraints(spec: App) -> list[tuple[str, str, str | None]]:
 
 
 def value(agent: Agent, field: str) -> str | None:
-    """Return what an agent has of a constraint's field, None if nothing."""
+    """Return an agent's value for the field of a constraint, None if it has none."""
     if field in ("hostname", "@hostname"):
         return agent["hostname"]
-    found = agent.get("attributes", {}).get(field)
-    return None if found is None else f"{found:g}" if isinstance(found, int | float) else str(found)
+    attribute = agent.get("attributes", {}).get(field)
+    return (
+        None
+        if attribute is None
+        else f"{attribute:g}"
+        if isinstance(attribute, int | float)
+        else str(attribute)
+    )
 
 
-def allowed(agent: Agent, others: list[Agent], wanted: list[tuple[str, str, str | None]]) -> bool:
-    """Whether an agent fulfils constraints, where the other instances are on these agents."""
-    return all(_fulfils(agent, others, *constraint) for constraint in wanted)
+def allowed(
+    agent: Agent, used_agents: list[Agent], constraints: list[tuple[str, str, str | None]]
+) -> bool:
+    """
+    Return whether an agent meets the constraints, if the other instances run on ``used_agents``.
+    """
+    return all(_fulfils(agent, used_agents, *constraint) for constraint in constraints)
 
 
 def _fulfils(
-    agent: Agent, others: list[Agent], field: str, operator: str, limit: str | None
+    agent: Agent, used_agents: list[Agent], field: str, operator: str, limit: str | None
 ) -> bool:
-    own = value(agent, field)
+    agent_value = value(agent, field)
     if operator == "UNLIKE":
-        return own is None or not re.fullmatch(limit or "", own)
-    if own is None:
+        return agent_value is None or not re.fullmatch(limit or "", agent_value)
+    if agent_value is None:
         return False
-    taken = [value(other, field) for other in others]
+    used_values = [value(used_agent, field) for used_agent in used_agents]
     if operator == "UNIQUE":
-        return own not in taken
+        return agent_value not in used_values
     if operator == "CLUSTER":
-        return own == limit if limit else not taken or own == taken[0]
+        return agent_value == limit if limit else not used_values or agent_value == used_values[0]
     if operator == "LIKE":
-        return bool(re.fullmatch(limit or "", own))
+        return bool(re.fullmatch(limit or "", agent_value))
     if operator == "IS":
-        return own == limit
+        return agent_value == limit
     if operator == "MAX_PER":
-        return taken.count(own) < int(limit or 0)
-    # GROUP_BY: as even as possible over the groups that are known, or that the value says there are
-    counts = {each: taken.count(each) for each in {*taken, own}}
-    least = 0 if limit and len(set(taken)) < int(limit) else min(counts.values())
-    return counts[own] == least
+        return used_values.count(agent_value) < int(limit or 0)
+    # GROUP_BY: spread evenly over the groups. The value may tell how many groups exist.
+    counts = {
+        used_value: used_values.count(used_value) for used_value in {*used_values, agent_value}
+    }
+    least = 0 if limit and len(set(used_values)) < int(limit) else min(counts.values())
+    return counts[agent_value] == least
 
 
-def roles(spec: App, own: str, accepted: list[str]) -> list[str]:
-    """Return from which roles an app or a pod takes resources: its own first. ``accepted`` is what it accepts by default."""
-    placement = spec["scheduling"].get("placement", {}) if "containers" in spec else spec
-    named = placement.get("acceptedResourceRoles") or accepted or [own, "*"]
-    return sorted(named, key=lambda each: each == "*")
-
-
-def take(free: Free, wanted: list[Part], among: list[str], user: str) -> list[Fit] | str:
+def roles(spec: App, own_role: str, accepted: list[str]) -> list[str]:
     """
-    Take what the parts need out of what an agent has; where it has not, return why, and nothing is taken.
+    Return the roles whose resources an app or pod uses, its own first. ``accepted`` is the default.
+    """
+    placement = spec["scheduling"].get("placement", {}) if "containers" in spec else spec
+    names = placement.get("acceptedResourceRoles") or accepted or [own_role, "*"]
+    return sorted(names, key=lambda role: role == "*")
+
+
+def take(free: Free, parts: list[Part], among: list[str], user: str) -> list[Fit] | str:
+    """
+    Take the resources of all parts from an agent. Returns the reason if the agent lacks something;
+    then nothing is taken.
 
     among
-        The roles whose resources may be taken.
+        Roles whose resources may be taken.
 
     user
-        The role that uses them.
+        Role that uses the resources.
     """
     if not any(role in free for role in among):
         return "UnfulfilledRole"
-    left = {
+    remaining = {
         role: {**free[role], "ports": _numbers(free[role].get("ports", []))}
         for role in among
         if role in free
     }
     fits = []
-    for part in wanted:
+    for part in parts:
         resources = []
         for name, amount in part.resources.items():
-            for role, has in left.items():
-                used = min(amount, has.get(name, 0))
+            for role, available in remaining.items():
+                used = min(amount, available.get(name, 0))
                 if used > 0:
-                    has[name] = round(has[name] - used, 3)
+                    available[name] = round(available[name] - used, 3)
                     amount = round(amount - used, 3)
                     resources.append(
                         _resource(
@@ -150,46 +170,50 @@ def take(free: Free, wanted: list[Part], among: list[str], user: str) -> list[Fi
                         )
                     )
             if amount > 0:
-                return LACKING[name]
+                return INSUFFICIENT[name]
         ports = []
         for port in part.ports:
             role = next(
                 (
                     role
-                    for role, has in left.items()
-                    if (port in has["ports"] if port else has["ports"])
+                    for role, available in remaining.items()
+                    if (port in available["ports"] if port else available["ports"])
                 ),
                 None,
             )
             if role is None:
                 return "InsufficientPorts"
-            number = port or min(left[role]["ports"])
-            left[role]["ports"].remove(number)
+            number = port or min(remaining[role]["ports"])
+            remaining[role]["ports"].remove(number)
             ports.append(number)
             ranges = {"range": [{"begin": number, "end": number}]}
             resources.append(_resource("ports", {"type": "RANGES", "ranges": ranges}, role, user))
         fits.append(Fit(resources, ports))
-    for role, has in left.items():
-        free[role] = {**has, "ports": [[number, number] for number in sorted(has["ports"])]}
+    for role, available in remaining.items():
+        free[role] = {
+            **available,
+            "ports": [[number, number] for number in sorted(available["ports"])],
+        }
     return fits
 
 
 def reserve(free: Free, resources: list[dict[str, Any]]) -> None:
-    """Take resources out of what an agent has."""
+    """Subtract resources from the free resources of an agent."""
     for resource in resources:
-        has = free.get(resource.get("reservations", [{"role": "*"}])[-1]["role"], {})
+        resources_of_role = free.get(resource.get("reservations", [{"role": "*"}])[-1]["role"], {})
         if "ranges" in resource:
             used = {
                 number
-                for each in resource["ranges"]["range"]
-                for number in range(each["begin"], each["end"] + 1)
+                for interval in resource["ranges"]["range"]
+                for number in range(interval["begin"], interval["end"] + 1)
             }
-            has["ports"] = [
-                [number, number] for number in sorted(_numbers(has.get("ports", [])) - used)
+            resources_of_role["ports"] = [
+                [number, number]
+                for number in sorted(_numbers(resources_of_role.get("ports", [])) - used)
             ]
         else:
-            has[resource["name"]] = round(
-                has.get(resource["name"], 0) - resource["scalar"]["value"], 3
+            resources_of_role[resource["name"]] = round(
+                resources_of_role.get(resource["name"], 0) - resource["scalar"]["value"], 3
             )
 
 
@@ -197,6 +221,6 @@ def _numbers(ranges: list[list[int]]) -> set[int]:
     return {number for begin, end in ranges for number in range(begin, end + 1)}
 
 
-def _resource(name: str, what: dict[str, Any], role: str, user: str) -> dict[str, Any]:
+def _resource(name: str, content: dict[str, Any], role: str, user: str) -> dict[str, Any]:
     reserved = {} if role == "*" else {"reservations": [{"type": "STATIC", "role": role}]}
-    return {"name": name, **what, **reserved, "allocation_info": {"role": user}}
+    return {"name": name, **content, **reserved, "allocation_info": {"role": user}}

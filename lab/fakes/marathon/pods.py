@@ -1,4 +1,4 @@
-"""The routes of pods."""
+"""Routes of pods."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import re
 from typing import Any
 
 from ..wire.http import Request, answer
-from . import fields, rules
-from . import shown as marathon_shown
+from . import fields, rules, views
 from .errors import Refused, api, body, flag, invalid, missing
 from .normal import App, absolute, default_launch_delay, default_unreachable
 from .tree import at, instances, parsed
@@ -17,19 +16,21 @@ POD = re.compile(r".+\.(instance-|marathon-)[^.]+")
 STATES = {"TASK_STAGING": "STAGING", "TASK_STARTING": "STAGING", "TASK_RUNNING": "STABLE"}
 
 
-def complete_pod(given: App, settings: Any) -> App:
-    """Fill in the defaults of a pod."""
-    pod = copy.deepcopy(given)
+def complete_pod(definition: App, settings: Any) -> App:
+    """Add the defaults of a pod."""
+    pod = copy.deepcopy(definition)
     pod["id"] = absolute(pod["id"])
     resident = any("persistent" in volume for volume in pod.get("volumes", []))
     scheduling = pod.get("scheduling", {})
     least, over = (0.5, 0) if resident else (1, 1)
     pod["scheduling"] = {
         "backoff": {
-            "backoff": 1, "backoffFactor": 1.15, "maxLaunchDelay": default_launch_delay(settings.line),
+            "backoff": 1, "backoffFactor": 1.15,
+            "maxLaunchDelay": default_launch_delay(settings.line),
             **scheduling.get("backoff", {}),
         },
-        "upgrade": {"minimumHealthCapacity": least, "maximumOverCapacity": over, **scheduling.get("upgrade", {})},
+        "upgrade": {"minimumHealthCapacity": least, "maximumOverCapacity": over,
+        **scheduling.get("upgrade", {})},
         "killSelection": scheduling.get("killSelection", "YOUNGEST_FIRST"),
         "unreachableStrategy": default_unreachable(settings.release, resident),
     }  # fmt: skip
@@ -94,17 +95,17 @@ def complete_pod(given: App, settings: Any) -> App:
 
 
 class Pods:
-    """The part of Marathon that shows and changes pods."""
+    """Marathon's API for pods."""
 
-    def pod_read(self: Any, request: Request, path: str | None = None) -> App:
-        """Make a pod of a request; refuses what is none."""
-        given = fields.read(fields.POD, body(request), self.line)
-        own = absolute(given["id"])
-        if path is not None and own != path:
-            raise Refused(400, f"'{path}' does not match definition's id ('{given['id']}')")
+    def read_pod(self: Any, request: Request, path: str | None = None) -> App:
+        """Read the pod in a request. Raises Refused if it is invalid."""
+        definition = fields.read(fields.POD, body(request), self.line)
+        pod_id = absolute(definition["id"])
+        if path is not None and pod_id != path:
+            raise Refused(400, f"'{path}' does not match definition's id ('{definition['id']}')")
         pod = complete_pod(
-            {name: value for name, value in given.items() if name != "version"},
-            self.settings_for(own),
+            {name: value for name, value in definition.items() if name != "version"},
+            self.settings_for(pod_id),
         )
         errors = [("/id", text) for text in rules.of_id(pod["id"], self.line)]
         names = [container["name"] for container in pod["containers"]]
@@ -115,8 +116,8 @@ class Pods:
         invalid(errors)
         return pod
 
-    def known_pod(self: Any, id: str) -> App:
-        """Return a pod by its id; refuses where there is none."""
+    def find_pod(self: Any, id: str) -> App:
+        """Return a pod by its id. Raises Refused (404) if it does not exist."""
         pod = self.tree.pods.get(absolute(id))
         if pod is None:
             raise missing("Pod", absolute(id))
@@ -124,26 +125,26 @@ class Pods:
 
     @api("/v2/pods", "HEAD", since=(1, 4))
     def have_pods(self: Any, _request: Request) -> Any:
-        """Say that there are pods."""
+        """Report that this version supports pods."""
         return answer(None)
 
     @api("/v2/pods", "GET", since=(1, 4))
     def get_pods(self: Any, _request: Request) -> Any:
-        """Show the pods."""
-        return answer([marathon_shown.pod(pod) for _, pod in sorted(self.tree.pods.items())])
+        """List the pods."""
+        return answer([views.pod(pod) for _, pod in sorted(self.tree.pods.items())])
 
     @api("/v2/pods/<path:id>", "GET", since=(1, 4))
     def get_pod(self: Any, _request: Request, id: str) -> Any:
-        """Show a pod. That there is none is said in JSON within JSON."""
+        """Return a pod."""
         path = absolute(id)
         if path not in self.tree.pods:
             raise Refused(404, f'{{"message": "pod with {path} does not exist"}}')
-        return answer(marathon_shown.pod(self.tree.pods[path]))
+        return answer(views.pod(self.tree.pods[path]))
 
     @api("/v2/pods", "POST", since=(1, 4))
     def create_pod(self: Any, request: Request) -> Any:
         """Create a pod."""
-        pod = self.pod_read(request)
+        pod = self.read_pod(request)
         if pod["id"] in self.tree.specs():
             raise Refused(409, f"A pod with id [{pod['id']}] already exists.")
         return self._put_pod(request, pod, 201)
@@ -151,15 +152,15 @@ class Pods:
     @api("/v2/pods/<path:id>", "PUT", since=(1, 4))
     def put_pod(self: Any, request: Request, id: str) -> Any:
         """Replace a pod."""
-        pod = self.pod_read(request, absolute(id))
-        self.known_pod(id)
+        pod = self.read_pod(request, absolute(id))
+        self.find_pod(id)
         return self._put_pod(request, pod, 200)
 
     def _put_pod(self: Any, request: Request, pod: App, status: int) -> Any:
         tree, version = self.tree.copy(), self.clock.now()
         tree.put("pods", pod, version, self.enforces_roles)
         plan = self.deploy(tree, version, flag(request, "force"))
-        response = self.changed(plan, status, marathon_shown.pod(plan.target.pods[pod["id"]]))
+        response = self.changed(plan, status, views.pod(plan.target.pods[pod["id"]]))
         if status == 201:
             response.headers["Location"] = pod["id"]
         return response
@@ -167,7 +168,7 @@ class Pods:
     @api("/v2/pods/<path:id>", "DELETE", since=(1, 4))
     def delete_pod(self: Any, request: Request, id: str) -> Any:
         """Delete a pod."""
-        path, tree, version = self.known_pod(id)["id"], self.tree.copy(), self.clock.now()
+        path, tree, version = self.find_pod(id)["id"], self.tree.copy(), self.clock.now()
         del tree.pods[path]
         self._touch_parent(tree, path, version)
         plan = self.deploy(tree, version, flag(request, "force"))
@@ -177,24 +178,24 @@ class Pods:
 
     @api("/v2/pods/::status", "GET", since=(1, 4))
     def get_pod_statuses(self: Any, _request: Request) -> Any:
-        """Show how the pods are."""
+        """List the status of all pods."""
         return answer([self._status_of(pod) for _, pod in sorted(self.tree.pods.items())])
 
     @api("/v2/pods/<path:id>::status", "GET", since=(1, 4))
     def get_pod_status(self: Any, _request: Request, id: str) -> Any:
-        """Show how a pod is."""
-        return answer(self._status_of(self.known_pod(id)))
+        """Return the status of a pod."""
+        return answer(self._status_of(self.find_pod(id)))
 
     def _status_of(self: Any, pod: App) -> dict[str, Any]:
-        found = [self._instance_status(pod, one) for one in self.instances_of(pod["id"])]
-        stable = sum(one["status"] == "STABLE" for one in found)
+        statuses = [self._instance_status(pod, status) for status in self.instances_of(pod["id"])]
+        stable = sum(status["status"] == "STABLE" for status in statuses)
         now = self.clock.now()
         return {
             "id": pod["id"],
-            "spec": marathon_shown.pod(pod),
+            "spec": views.pod(pod),
             "status": "STABLE" if stable >= instances(pod) else "DEGRADED",
             "statusSince": now,
-            "instances": found,
+            "instances": statuses,
             "terminationHistory": [],
             "lastUpdated": now,
             "lastChanged": pod["version"],
@@ -205,59 +206,66 @@ class Pods:
         containers = []
         for task in instance.tasks.values():
             container = next(
-                (each for each in pod["containers"] if each["name"] == task.container), {}
+                (entry for entry in pod["containers"] if entry["name"] == task.container), {}
             )
             since = at(task.started or task.staged)
             allocated = iter(task.ports)
             endpoints = [
                 {
-                    "name": each["name"],
-                    **({"allocatedHostPort": next(allocated, 0)} if "hostPort" in each else {}),
+                    "name": entry["name"],
+                    **({"allocatedHostPort": next(allocated, 0)} if "hostPort" in entry else {}),
                 }
-                for each in container.get("endpoints", [])
+                for entry in container.get("endpoints", [])
             ]
             containers.append(
                 {
-                    "name": task.container, "status": task.state, "statusSince": since, "containerId": task.id,
-                    "endpoints": endpoints, "conditions": [], "resources": container.get("resources", {}),
+                    "name": task.container, "status": task.state, "statusSince": since,
+                    "containerId": task.id,
+                    "endpoints": endpoints, "conditions": [],
+                    "resources": container.get("resources", {}),
                     "lastUpdated": since, "lastChanged": since,
                 }
             )  # fmt: skip
         states = {STATES.get(task.state, "DEGRADED") for task in instance.tasks.values()}
         status = "TERMINAL" if instance.killed else states.pop() if len(states) == 1 else "DEGRADED"
         resources = {
-            name: sum(each["resources"][name] for each in pod["containers"])
+            name: sum(entry["resources"][name] for entry in pod["containers"])
             + pod["executorResources"].get(name, 0)
             for name in ("cpus", "mem", "disk", "gpus")
         }
         return {
-            "id": instance.id, "status": status, "statusSince": min(each["statusSince"] for each in containers),
-            "conditions": [], "agentHostname": instance.agent["hostname"], "agentId": instance.agent["id"],
+            "id": instance.id, "status": status,
+            "statusSince": min(entry["statusSince"] for entry in containers),
+            "conditions": [], "agentHostname": instance.agent["hostname"],
+            "agentId": instance.agent["id"],
             "resources": resources, "networks": [], "containers": containers, "localVolumes": [],
-            "specReference": f"/v2/pods{pod['id']}::versions/{instance.version}", "lastUpdated": now, "lastChanged": now,
+            "specReference": f"/v2/pods{pod['id']}::versions/{instance.version}",
+            "lastUpdated": now, "lastChanged": now,
         }  # fmt: skip
 
     @api("/v2/pods/<path:id>::versions", "GET", since=(1, 4))
     def get_pod_versions(self: Any, _request: Request, id: str) -> Any:
-        """Show the versions of a pod, the newest first."""
-        return answer(sorted(self.versions["pods"][self.known_pod(id)["id"]], reverse=True))
+        """List the versions of a pod."""
+        return answer(sorted(self.versions["pods"][self.find_pod(id)["id"]], reverse=True))
 
     @api("/v2/pods/<path:id>::versions/<version>", "GET", since=(1, 4))
     def get_pod_version(self: Any, _request: Request, id: str, version: str) -> Any:
-        """Show a pod as it was."""
+        """Return a pod in an earlier version."""
         versions = self.versions["pods"].get(absolute(id), {})
-        found = next(
-            (pod for name, pod in versions.items() if parsed(name) == parsed(version)), None
-        )
-        if found is None:
-            raise missing("Pod", absolute(id))
-        return answer(marathon_shown.pod(found))
+        for name, pod in versions.items():
+            if parsed(name) == parsed(version):
+                return answer(views.pod(pod))
+        raise missing("Pod", absolute(id))
 
     @api("/v2/pods/<path:id>::instances/<instance>", "DELETE", since=(1, 4))
     def kill_pod_instance(self: Any, _request: Request, id: str, instance: str) -> Any:
-        """Kill one instance of a pod."""
+        """Kill instance_ instance of a pod."""
         self._check_ids([instance])
-        chosen = [one for one in self.instances_of(self.known_pod(id)["id"]) if one.id == instance]
+        chosen = [
+            instance_
+            for instance_ in self.instances_of(self.find_pod(id)["id"])
+            if instance_.id == instance
+        ]
         if not chosen:
             raise missing("Task", instance)
         return answer(self._kill_instances(chosen)[0])
@@ -269,7 +277,11 @@ class Pods:
         self._check_ids(ids)
         return answer(
             self._kill_instances(
-                [one for one in self.instances_of(self.known_pod(id)["id"]) if one.id in ids]
+                [
+                    instance
+                    for instance in self.instances_of(self.find_pod(id)["id"])
+                    if instance.id in ids
+                ]
             )
         )
 
@@ -285,13 +297,13 @@ class Pods:
         )
 
     def _kill_instances(self: Any, chosen: list[Any]) -> list[dict[str, Any]]:
-        shown = [
+        views = [
             {
-                "instanceId": {"idString": one.id},
-                "agentInfo": {"host": one.agent["hostname"], "agentId": one.agent["id"]},
+                "instanceId": {"idString": instance.id},
+                "agentInfo": {"host": instance.agent["hostname"], "agentId": instance.agent["id"]},
             }
-            for one in chosen
+            for instance in chosen
         ]
-        self.instances_killed([one.id for one in chosen])
+        self.instances_killed([instance.id for instance in chosen])
         self.advance()
-        return shown
+        return views

@@ -1,4 +1,4 @@
-"""The launch queue: what waits for offers, why it is not started, and the delay after failures."""
+"""The launch queue: specs that wait for offers, the reasons, and the delay after failures."""
 
 from __future__ import annotations
 
@@ -13,43 +13,45 @@ from .tree import at, config_version
 
 
 class Queue:
-    """The part of Marathon that waits."""
+    """Marathon's API for the launch queue."""
 
     def delay(self: Any, spec: App) -> None:
-        """Let an app or pod wait longer after each failure."""
+        """Increase the launch delay of an app or pod after a failure."""
         policy = spec["scheduling"]["backoff"] if "containers" in spec else spec
-        first = policy["backoff"] if "containers" in spec else policy["backoffSeconds"]
-        most = policy["maxLaunchDelay"] if "containers" in spec else policy["maxLaunchDelaySeconds"]
+        initial_delay = policy["backoff"] if "containers" in spec else policy["backoffSeconds"]
+        max_delay = (
+            policy["maxLaunchDelay"] if "containers" in spec else policy["maxLaunchDelaySeconds"]
+        )
         config, seconds, _ = self.delays.get(spec["id"], ("", 0.0, 0.0))
         seconds = min(
             seconds * policy["backoffFactor"]
             if config == config_version(spec) and seconds
-            else first,
-            most,
+            else initial_delay,
+            max_delay,
         )
         self.delays[spec["id"]] = (config_version(spec), seconds, time.time() + seconds)
 
     def delay_left(self: Any, path: str) -> float:
-        """Return the seconds that an app or pod still waits; a new configuration does not."""
+        """Return the remaining launch delay in seconds. A new configuration has no delay."""
         config, _, until = self.delays.get(path, ("", 0.0, 0.0))
         spec = self.tree.spec(path)
         return max(until - time.time(), 0.0) if spec and config == config_version(spec) else 0.0
 
     @api("/v2/queue", "GET")
     def get_queue(self: Any, request: Request) -> Any:
-        """Show what waits to be started."""
+        """List the specs that wait for a launch."""
         unused = "lastUnusedOffers" in request.args.getlist("embed")
         return answer(
             {"queue": [self._queued(path, count, unused) for path, count in self.queue.items()]}
         )
 
     def _queued(self: Any, path: str, count: int, unused: bool) -> dict[str, Any]:
-        wait, left = self.waits[path], self.delay_left(path)
+        wait, seconds_left = self.waits[path], self.delay_left(path)
         pod = path in self.tree.pods
-        shown: dict[str, Any] = {
+        view: dict[str, Any] = {
             "count": count,
-            "delay": {"timeLeftSeconds": int(left), "overdue": left == 0},
-            "pod" if pod else "app": self.shown_spec(path),
+            "delay": {"timeLeftSeconds": int(seconds_left), "overdue": seconds_left == 0},
+            "pod" if pod else "app": self.spec_view(path),
         }
         if self.line >= (1, 4):
             funnel, passed = [], wait.get("seen", 0)
@@ -58,8 +60,8 @@ class Queue:
                 funnel.append({"reason": reason, "declined": declined, "processed": passed})
                 passed -= declined
             unused_count = wait["processed"] if "unused" in wait else 0
-            shown["since"] = at(wait["since"])
-            shown["processedOffersSummary"] = {
+            view["since"] = at(wait["since"])
+            view["processedOffersSummary"] = {
                 "processedOffersCount": wait["processed"],
                 "unusedOffersCount": unused_count,
                 **({"lastUnusedOfferAt": at(wait["unused"])} if "unused" in wait else {}),
@@ -68,17 +70,17 @@ class Queue:
                 "rejectSummaryLaunchAttempt": funnel,
             }
             if unused:
-                shown["lastUnusedOffers"] = [
+                view["lastUnusedOffers"] = [
                     {"offer": offer(agent), "reason": [reason], "timestamp": at(wait["unused"])}
                     for agent, reason in wait["offers"].values()
                 ]
         if self.line >= (1, 9):
-            shown["role"] = (self.tree.spec(path) or {}).get("role", self.settings.role)
-        return shown
+            view["role"] = (self.tree.spec(path) or {}).get("role", self.settings.role)
+        return view
 
     @api("/v2/queue/<path:id>/delay", "DELETE")
     def reset_delay(self: Any, _request: Request, id: str) -> Any:
-        """Let an app or pod wait no longer."""
+        """Reset the launch delay of an app or pod."""
         path = absolute(id)
         if path not in self.queue:
             raise Refused(404, f"Application {path} not found in tasks queue.")
@@ -88,7 +90,7 @@ class Queue:
 
 
 def offer(agent: dict[str, Any]) -> dict[str, Any]:
-    """Show an agent's resources as an offer."""
+    """Return the JSON of an agent's resources as an offer."""
     resources = []
     for role, free in agent["free"].items():
         for name, value in free.items():
@@ -106,6 +108,7 @@ def offer(agent: dict[str, Any]) -> dict[str, Any]:
         {"name": name, "text": str(value)} for name, value in agent.get("attributes", {}).items()
     ]
     return {
-        "id": f"{agent['id']}-O", "agentId": agent["id"], "hostname": agent["hostname"], "resources": resources,
+        "id": f"{agent['id']}-O", "agentId": agent["id"], "hostname": agent["hostname"],
+        "resources": resources,
         "attributes": attributes,
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a leading Marathon leaves to the next one: a text for the group's record, and back."""
+"""Serialize the state of a leading Marathon for the next leader."""
 
 from __future__ import annotations
 
@@ -12,53 +12,59 @@ from .tasks import Instance, Task
 from .tree import Tree
 
 
-def store(kept: dict[str, Any]) -> bytes:
+def store(state: dict[str, Any]) -> bytes:
     """
-    Write down a framework's id, tree, versions, history, plans, instances, delays and failures.
+    Serialize framework id, tree, versions, history, plans, instances, delays and failures.
 
-    Trees name apps and pods by their versions, as Marathon's own do: their definitions stand in ``versions``.
+    Trees refer to apps and pods by version, as Marathon's own do. ``versions`` has their
+    definitions.
     """
     plans = [
-        {**_fields(plan), "original": _named(plan.original), "target": _named(plan.target)}
-        for plan in kept["plans"]
+        {
+            **_fields(plan),
+            "original": _references(plan.original),
+            "target": _references(plan.target),
+        }
+        for plan in state["plans"]
     ]
     record = {
-        **kept,
-        "tree": _named(kept["tree"]),
-        "history": [[version, _named(tree)] for version, tree in kept["history"]],
+        **state,
+        "tree": _references(state["tree"]),
+        "history": [[version, _references(tree)] for version, tree in state["history"]],
         "plans": plans,
-        "instances": [dataclasses.asdict(instance) for instance in kept["instances"]],
+        "instances": [dataclasses.asdict(instance) for instance in state["instances"]],
     }
     return zlib.compress(json.dumps(record).encode())
 
 
 def load(record: bytes) -> dict[str, Any]:
-    """Read what ``store`` wrote; nothing of an empty record."""
+    """Parse the output of ``store``. An empty record has no state."""
     if not record:
         return {}
-    kept = json.loads(zlib.decompress(record))
-    versions = kept["versions"]
-    kept["tree"] = _tree(kept["tree"], versions)
-    kept["history"] = [(version, _tree(tree, versions)) for version, tree in kept["history"]]
-    kept["plans"] = [
+    state = json.loads(zlib.decompress(record))
+    versions = state["versions"]
+    state["tree"] = _tree(state["tree"], versions)
+    state["history"] = [(version, _tree(tree, versions)) for version, tree in state["history"]]
+    state["plans"] = [
         Plan(**{
-            **plan, "original": _tree(plan["original"], versions), "target": _tree(plan["target"], versions),
+            **plan, "original": _tree(plan["original"], versions), "target": _tree(plan["target"],
+            versions),
             "steps": [[Action(*action) for action in step] for step in plan["steps"]],
         })
-        for plan in kept["plans"]
+        for plan in state["plans"]
     ]  # fmt: skip
-    kept["instances"] = [
-        Instance(**{**one, "tasks": {id: Task(**task) for id, task in one["tasks"].items()}})
-        for one in kept["instances"]
+    state["instances"] = [
+        Instance(**{**fields, "tasks": {id: Task(**task) for id, task in fields["tasks"].items()}})
+        for fields in state["instances"]
     ]
-    return kept
+    return state
 
 
 def _fields(plan: Plan) -> dict[str, Any]:
     return {field.name: getattr(plan, field.name) for field in dataclasses.fields(plan)}
 
 
-def _named(tree: Tree) -> dict[str, Any]:
+def _references(tree: Tree) -> dict[str, Any]:
     return {
         "apps": {path: app["version"] for path, app in tree.apps.items()},
         "pods": {path: pod["version"] for path, pod in tree.pods.items()},
@@ -66,11 +72,11 @@ def _named(tree: Tree) -> dict[str, Any]:
     }
 
 
-def _tree(named: dict[str, Any], versions: dict[str, dict[str, Any]]) -> Tree:
+def _tree(references: dict[str, Any], versions: dict[str, dict[str, Any]]) -> Tree:
     return Tree(
         *(
-            {path: versions[kind][path][version] for path, version in named[kind].items()}
+            {path: versions[kind][path][version] for path, version in references[kind].items()}
             for kind in ("apps", "pods")
         ),
-        named["groups"],
+        references["groups"],
     )

@@ -1,4 +1,4 @@
-"""What Marathon refuses in an app or a group that has the right shape."""
+"""Validation of apps and groups whose JSON has the right shape."""
 
 from __future__ import annotations
 
@@ -15,11 +15,17 @@ SEGMENT = (
 RESERVED = ("restart", "tasks", "versions", ".", "..")
 OPERATORS = ("UNIQUE", "CLUSTER", "GROUP_BY", "LIKE", "UNLIKE", "MAX_PER", "IS")
 NO_COMMAND = "AppDefinition must either contain one of 'cmd' or 'args', and/or a 'container'."
-INDEX = "Health check port indices must address an element of the ports array or container port mappings."
+INDEX = (
+    "Health check port indices must address an element of the ports array or container port "
+    "mappings."
+)
+NETWORK_MIX = (
+    "May specify a single host network, single bridge network, or else 1-to-n container networks"
+)
 
 
 def of_id(path: str, line: Line) -> list[str]:
-    """Return what is wrong with the id of an app, pod or group."""
+    """Return the errors of the id of an app, pod or group."""
     parts = [part for part in path.split("/") if part]
     errors = []
     if not all(re.fullmatch(SEGMENT[1:-1], part) for part in parts):
@@ -32,7 +38,7 @@ def of_id(path: str, line: Line) -> list[str]:
 
 
 def of_app(app: App, settings: Settings) -> Errors:
-    """Return what is wrong with a complete app."""
+    """Return the errors of a complete app."""
     line = settings.line
     errors: Errors = [("/id", text) for text in of_id(app["id"], line)]
     if app["id"] == "/":
@@ -85,23 +91,24 @@ def of_app(app: App, settings: Settings) -> Errors:
 
 
 def of_constraint(entry: list[str]) -> list[str]:
-    """Return what is wrong with one constraint of an app."""
+    """Return the errors of one constraint of an app."""
     if not 2 <= len(entry) <= 3:
         return ["Each constraint must have either 2 or 3 fields"]
     field, operator, value = (*entry, None)[:3]
     if not field:
         return ["illegal constraint specification"]
     operator = operator.upper()
-    whole = value is not None and re.fullmatch(r"[+-]?\d+", value)
+    integer = value is not None and re.fullmatch(r"[+-]?\d+", value)
     if operator not in OPERATORS:
         return [
-            "operator must be one of the following UNIQUE, CLUSTER, GROUP_BY, LIKE, MAX_PER, UNLIKE or IS"
+            "operator must be one of the following UNIQUE, CLUSTER, GROUP_BY, LIKE, MAX_PER, "
+            "UNLIKE or IS"
         ]
     if operator == "UNIQUE" and value is not None:
         return ["UNIQUE does not accept a value"]
-    if operator == "GROUP_BY" and value is not None and not whole:
+    if operator == "GROUP_BY" and value is not None and not integer:
         return ["GROUP BY must define an integer value or else no value at all"]
-    if operator == "MAX_PER" and not whole:
+    if operator == "MAX_PER" and not integer:
         return ["MAX_PER requires an integer value"]
     if operator in ("LIKE", "UNLIKE"):
         if value is None:
@@ -133,8 +140,7 @@ def _of_ports(app: App) -> Errors:
                 )
     networks = app.get("networks", [])
     if len(networks) > 1 and any(network["mode"] != "container" for network in networks):
-        text = "May specify a single host network, single bridge network, or else 1-to-n container networks"
-        errors.append(("/networks", text))
+        errors.append(("/networks", NETWORK_MIX))
     if any(network["mode"] == "container/bridge" and "name" in network for network in networks):
         errors.append(("/networks", "Bridge networks may not have names"))
     return errors
@@ -207,7 +213,10 @@ def _of_roles(app: App, settings: Settings) -> Errors:
                 )
             )
         elif not isinstance(value, str) and value < app[name]:
-            text = f"resource limit must be greater than or equal to requested resource ({float(app[name])})"
+            text = (
+                "resource limit must be greater than or equal to requested resource "
+                f"({float(app[name])})"
+            )
             errors.append((f"/resourceLimits/{name}", text))
     return errors
 
@@ -216,31 +225,31 @@ def of_tree(
     specs: dict[str, Any], groups: Iterable[str], dependencies: dict[str, list[str]]
 ) -> Errors:
     """
-    Return what is wrong with a whole tree.
+    Return the errors of a whole tree.
 
     specs
         Apps and pods by id.
 
     groups
-        The ids of the groups.
+        Ids of the groups.
 
     dependencies
-        What depends on what, by id of apps and groups.
+        Dependencies of each app and pod, by id.
     """
     groups = set(groups)
     errors: Errors = []
     if set(specs) & groups:
         errors.append(("/", "Groups and Applications may not have the same identifier."))
     for path, needed in dependencies.items():
-        seen: set[str] = set()
+        visited: set[str] = set()
         ahead = list(needed)
         while ahead:
             step = ahead.pop()
             if step == path:
                 errors.append(("/", "Dependency graph has cyclic dependencies."))
                 return errors
-            if step not in seen:
-                seen.add(step)
+            if step not in visited:
+                visited.add(step)
                 ahead += dependencies.get(step, [])
     for path in specs:
         if parent(path) not in groups:

@@ -1,4 +1,4 @@
-"""Marathon: one of several servers leads, the others pass every request on to it."""
+"""A fake Marathon. One of several servers leads; the others proxy requests to it."""
 
 from __future__ import annotations
 
@@ -39,19 +39,25 @@ from .tree import Clock, Tree
 # The oldest libmesos that a version accepts, newest first.
 LIBMESOS = (("1.7.0", "1.5.0"), ("1.5.0", "1.1.0"), ("0", "0"))
 
-# The options that /v2/info shows, and those that it calls otherwise.
-SHOWN = """
-    access_control_allow_origin checkpoint decline_offer_duration default_network_name env_vars_prefix executor
+# Options in /v2/info, and the names that differ there.
+INFO_OPTIONS = """
+    access_control_allow_origin checkpoint decline_offer_duration default_network_name
+    env_vars_prefix executor
     failover_timeout framework_name ha hostname launch_tokens launch_token_refresh_interval
     leader_proxy_connection_timeout leader_proxy_read_timeout local_port_max local_port_min master
-    max_instances_per_offer mesos_bridge_name mesos_heartbeat_failure_threshold mesos_heartbeat_interval
-    mesos_leader_ui_url mesos_role mesos_user new_group_enforce_role min_revive_offers_interval offer_matching_timeout
-    on_elected_prepare_timeout reconciliation_initial_delay reconciliation_interval revive_offers_for_new_apps
-    revive_offers_repetitions scale_apps_initial_delay scale_apps_interval store_cache task_launch_confirm_timeout
-    task_launch_timeout task_lost_expunge_initial_delay task_lost_expunge_interval task_reservation_timeout webui_url
+    max_instances_per_offer mesos_bridge_name mesos_heartbeat_failure_threshold
+    mesos_heartbeat_interval
+    mesos_leader_ui_url mesos_role mesos_user new_group_enforce_role min_revive_offers_interval
+    offer_matching_timeout
+    on_elected_prepare_timeout reconciliation_initial_delay reconciliation_interval
+    revive_offers_for_new_apps
+    revive_offers_repetitions scale_apps_initial_delay scale_apps_interval store_cache
+    task_launch_confirm_timeout
+    task_launch_timeout task_lost_expunge_initial_delay task_lost_expunge_interval
+    task_reservation_timeout webui_url
     maintenance_mode
 """
-CALLED = {
+INFO_NAMES = {
     "launch_tokens": "launch_token",
     "leader_proxy_connection_timeout": "leader_proxy_connection_timeout_ms",
     "leader_proxy_read_timeout": "leader_proxy_read_timeout_ms",
@@ -59,7 +65,7 @@ CALLED = {
 
 
 class Asked(NamedTuple):
-    """A request that a server was sent."""
+    """A request that a server received."""
 
     method: str
     path: str
@@ -69,17 +75,27 @@ class Asked(NamedTuple):
 
 class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework):
     """
-    A Marathon of a given version, started with its command line.
+    A Marathon of a version, started with its command line.
 
-    From 1.5.10 on the environment counts, too: ``MARATHON_X=y`` is ``--x y``, an empty one the bare ``--x``.
-    ``room`` is where the Mesos masters of a unit test meet, ``servers`` where its Marathons do; ``agents`` stand for a
-    whole Mesos. ``requests`` lists the last 1000 that this server was sent; ``late`` is how often it still does not show the newest
-    deployment, which versions before 1.8 may do. Raises OptionError for options that are refused.
+    Since 1.5.10 the environment is read, too: ``MARATHON_X=y`` means ``--x y``, an empty value
+    means ``--x``. Raises OptionError for invalid options.
+
+    room
+        Where the Mesos masters of a unit test are elected.
+
+    servers
+        Where the Marathons of a unit test are elected.
+
+    agents
+        Agents in memory, instead of a Mesos.
+
+    ``requests`` has the last 1000 requests. ``late`` is how many more times the newest deployment
+    is missing in the list, which happens before 1.8.
     """
 
     lost_leadership = 103
     no_zookeeper = 100
-    pause = 0.25  # seconds between two looks for a leader
+    pause = 0.25  # seconds between two searches for a leader
 
     def __init__(
         self,
@@ -92,8 +108,8 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
     ) -> None:
         self.version, self.line = version, release(version)[:2]
         environment = dict(environment or {})
-        known = Known.of(marathon_options, version)
-        self.options = parse([*arguments, *self._from_environment(environment)], known)
+        known_options = Known.of(marathon_options, version)
+        self.options = parse([*arguments, *self._from_environment(environment)], known_options)
         if self.options["master"] is None and not room and not agents:
             raise OptionError("Required option 'master' not found")
         if not self.options["http"]:
@@ -131,7 +147,7 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
         self.requests: list[Asked] = []
         self.late = 0
         self.followers: list[queue.Queue[dict[str, Any] | None]] = []
-        self.clock, self.told, self.touched = Clock(), set[str](), False
+        self.clock, self.reported, self.touched = Clock(), set[str](), False
         self.tree = Tree()
         self.versions: dict[str, dict[str, dict[str, Any]]] = {"apps": {}, "pods": {}}
         self.history: list[tuple[str, Tree]] = []
@@ -171,7 +187,10 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
         }
 
     def settings_for(self, path: str) -> Settings:
-        """Return the settings for an app or pod: its group at the top is a role, too, or even the only one."""
+        """
+        Return the settings for an app or pod. Its top-level group is an allowed role, or the only
+        one.
+        """
         top = "/" + path.split("/")[1]
         group = self.tree.groups.get(top) if top != path else None
         if self.line < (1, 9) or group is None:
@@ -180,65 +199,67 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
             return self.settings._replace(role=top[1:], roles=(top[1:],))
         return self.settings._replace(roles=(*self.settings.roles, top[1:]))
 
-    # --- what it keeps, and what it has of Mesos ---
+    # --- state, and the exchange with Mesos ---
 
     def remember(self, version: str) -> None:
-        """Add the tree to the history, and what is in it to the versions."""
-        most = int(str(self.options["zk_max_versions"]))
-        self.history = [*self.history, (version, self.tree)][-most:]
-        named: dict[str, dict[str, set[str]]] = {"apps": {}, "pods": {}}
+        """Add the tree to the history, and its definitions to the versions."""
+        max_versions = int(str(self.options["zk_max_versions"]))
+        self.history = [*self.history, (version, self.tree)][-max_versions:]
+        referenced: dict[str, dict[str, set[str]]] = {"apps": {}, "pods": {}}
         trees = [tree for _, tree in self.history] + [
             tree for plan in self.plans for tree in (plan.original, plan.target)
         ]
-        for kind, kept in self.versions.items():
+        for kind, definitions in self.versions.items():
             for path, spec in getattr(self.tree, kind).items():
-                kept.setdefault(path, {})[spec["version"]] = spec
+                definitions.setdefault(path, {})[spec["version"]] = spec
             for tree in trees:
                 for path, spec in getattr(tree, kind).items():
-                    named[kind].setdefault(path, set()).add(spec["version"])
-            for path in list(kept):
-                kept[path] = {
+                    referenced[kind].setdefault(path, set()).add(spec["version"])
+            for path in list(definitions):
+                definitions[path] = {
                     name: spec
-                    for name, spec in kept[path].items()
-                    if name in named[kind].get(path, ())
+                    for name, spec in definitions[path].items()
+                    if name in referenced[kind].get(path, ())
                 }
-                if not kept[path]:
-                    del kept[path]
+                if not definitions[path]:
+                    del definitions[path]
 
     def save(self) -> None:
-        """Leave everything to the next leader."""
+        """Store the state for the next leader."""
         self.touched = False
         with contextlib.suppress(KazooException):
             self._keep_id(self.framework_id)
 
     def _keep_id(self, framework_id: str | None) -> None:
         names = ("tree", "versions", "history", "plans", "goals", "delays", "failures")
-        kept = {name: getattr(self, name) for name in names}
+        state = {name: getattr(self, name) for name in names}
         self.group.store(
             store(
-                {"framework_id": framework_id, **kept, "instances": list(self.instances.values())}
+                {"framework_id": framework_id, **state, "instances": list(self.instances.values())}
             )
         )
 
     def _stored(self) -> str:
         with self.lock, contextlib.suppress(KazooException):
-            kept = load(self.group.load())
-            framework_id = kept.pop("framework_id", None) or ""
-            instances = kept.pop("instances", [])
-            # What no master ever confirmed was not sent, or is a stranger that gets killed.
+            state = load(self.group.load())
+            framework_id = state.pop("framework_id", None) or ""
+            instances = state.pop("instances", [])
+            # Drop instances that no master confirmed. Their tasks are unknown, and will be killed.
             self.instances = {
-                one.id: one for one in instances if all(task.seen for task in one.tasks.values())
+                instance.id: instance
+                for instance in instances
+                if all(task.reported for task in instance.tasks.values())
             }
-            for name, value in kept.items():
+            for name, value in state.items():
                 setattr(self, name, value)
             return framework_id
         return ""
 
     def describe(self) -> dict[str, Any]:
-        """Return what the Mesos master is told."""
+        """Return the report to the Mesos master."""
         with self.lock:
             described = super().describe()
-            self.told = {info["task_id"]["value"] for info in described["launch"]}
+            self.reported = {info["task_id"]["value"] for info in described["launch"]}
             return described
 
     def _accepted(self, reply: dict[str, Any]) -> None:
@@ -246,28 +267,28 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
             if self.leading:
                 super()._accepted(reply)
 
-    def tell(self, event: str, **what: Any) -> None:
-        """Tell those who follow the events."""
+    def tell(self, event: str, **members: Any) -> None:
+        """Send an event to the subscribers."""
         for follower in list(self.followers):
-            follower.put({"eventType": event, "timestamp": self.clock.now(), **what})
+            follower.put({"eventType": event, "timestamp": self.clock.now(), **members})
 
     def start(self) -> None:
-        """Serve, stand for election, and look after the health of tasks."""
+        """Serve, take part in the election, and run health checks."""
         super().start()
         if not self.in_memory:
             threading.Thread(target=self.watch_health, daemon=True).start()
 
     def stop(self) -> None:
-        """Leave, and end the streams of events."""
+        """Leave the election, and end the event streams."""
         self.over.set()
         for follower in list(self.followers):
             follower.put(None)
         super().stop()
 
-    # --- leading ---
+    # --- leader and proxy ---
 
     def forestall(self, request: Request) -> Response | None:
-        """Ask for the password, and pass everything on to the leader, whatever it is."""
+        """Check the credentials, and proxy to the leader."""
         query, body = request.query_string.decode(), request.get_data(as_text=True)
         self.requests.append(Asked(request.method, request.path, query, body))
         del self.requests[:-1000]
@@ -276,8 +297,8 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
             or self.environment.get("MESOSPHERE_HTTP_CREDENTIALS", "")
         )
         if login:
-            given = request.authorization
-            if given is None or f"{given.username}:{given.password}" != login:
+            credentials = request.authorization
+            if credentials is None or f"{credentials.username}:{credentials.password}" != login:
                 response = page("Unauthorized", 401)
                 response.headers["WWW-Authenticate"] = f'Basic realm="{self.options["http_realm"]}"'
                 return response
@@ -307,35 +328,35 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
         return response
 
     def rewrite(self, path: str) -> str:
-        """Take several slashes for one, as clients write them that add an absolute id to a path."""
+        """Merge repeated slashes. Clients that append an absolute id to a path send them."""
         return re.sub("/+", "/", path)
 
     def finish(self, response: Response) -> None:
-        """Say who the leader is."""
+        """Add the header with the leader."""
         if self.leading:
             response.headers["X-Marathon-Leader"] = f"http://{self.address}"
 
-    # --- what it answers ---
+    # --- routes ---
 
     @route("/ping")
     def ping(self, request: Request) -> Any:
-        """Say that it lives, for the leader."""
-        wanted = request.accept_mimetypes
+        """Answer ``pong``."""
+        accepted = request.accept_mimetypes
         if (
-            wanted
-            and not wanted.accept_json
-            and "text/plain" not in wanted
-            and "text/html" not in wanted
+            accepted
+            and not accepted.accept_json
+            and "text/plain" not in accepted
+            and "text/html" not in accepted
         ):
             return answer(None, 204)
         response = answer("pong")
-        if wanted.best_match(["text/plain", "application/json"]) == "application/json":
+        if accepted.best_match(["text/plain", "application/json"]) == "application/json":
             response.data, response.content_type = b'"pong"', "application/json"
         return response
 
     @route("/metrics", "GET")
     def get_metrics(self, _request: Request) -> Any:
-        """Show the shape of metrics, empty."""
+        """Return metrics that are all empty."""
         return {
             "version": "4.0.0",
             "gauges": {},
@@ -347,19 +368,21 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
 
     @route("/v2/info", "GET")
     def get_info(self, _request: Request) -> Any:
-        """Show version, leader and configuration."""
+        """Return version, leader and configuration."""
         options = {
             name: int(value) if isinstance(value, str) and value.isdigit() else value
             for name, value in self.options.items()
         }
         config = {
-            CALLED.get(name, name): options[name] for name in SHOWN.split() if name in options
+            INFO_NAMES.get(name, name): options[name]
+            for name in INFO_OPTIONS.split()
+            if name in options
         }
         zk = {
             name: options[name]
             for name in ("zk", "zk_timeout", "zk_session_timeout", "zk_max_versions")
         }
-        if self.line >= (1, 7):  # older ones show the password
+        if self.line >= (1, 7):  # older versions expose the password
             zk["zk"] = re.sub("//[^@/]*@", "//xxxxxxxx:xxxxxxxx@", zk["zk"])
             config["master"] = config["master"] and re.sub(
                 "//[^@/]*@", "//xxxxxxxx:xxxxxxxx@", str(config["master"])
@@ -381,7 +404,7 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
 
     @route("/v2/events", "GET")
     def get_events(self, request: Request) -> Any:
-        """Stream what happens from now on, until the client is gone."""
+        """Stream events until the client disconnects."""
         if "text/event-stream" not in request.accept_mimetypes.values():
             return answer({"message": "Method Not Allowed"}, 405)
         follower: queue.Queue[dict[str, Any] | None] = queue.Queue()
@@ -408,12 +431,12 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
 
     @api("/v2/leader", "GET")
     def get_leader(self, _request: Request) -> Any:
-        """Show who leads."""
+        """Return the leader."""
         return answer({"leader": self.leader})
 
     @api("/v2/leader", "DELETE")
     def abdicate(self, _request: Request) -> Any:
-        """Give up leading, which ends the process a moment later."""
+        """Give up leadership. The process ends a moment later."""
         timer = threading.Timer(0.05, self.end, (self.lost_leadership, "Abdicating"))
         timer.daemon = True
         timer.start()
@@ -421,11 +444,11 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
 
     @api("/v2/plugins", "GET")
     def get_plugins(self, _request: Request) -> Any:
-        """Show the plugins: none."""
+        """List the plugins: none."""
         return answer({"plugins": []})
 
     def error(self, request: Request, error: Any) -> Response:
-        """Answer what no route takes: 404, from 1.6 on 500."""
+        """Respond to a path without a route: 404, since 1.6 500."""
         if error.code == 404:
             if self.line >= (1, 6):
                 return answer({"message": "URI not found"}, 500)
@@ -434,7 +457,7 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
 
 
 def main(version: str) -> int:
-    """Be the program. Returns the exit status where it does not start."""
+    """Run the program. Returns its exit status."""
     refused = 112 if release(version) >= release("1.6") else 1
     try:
         daemon = Marathon(sys.argv[1:], os.environ, version)

@@ -1,4 +1,4 @@
-"""The groups of a Marathon with all that is in them, and what it remembers of earlier versions."""
+"""The groups of a Marathon with their apps and pods, and their versions."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from .normal import App, mappings, parent, service_ports
 
 
 class Clock:
-    """Gives timestamps as Marathon writes them, each later than the one before."""
+    """Makes timestamps as Marathon writes them, each later than the previous one."""
 
     def __init__(self) -> None:
-        self.last = datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)
+        self.latest = datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)
 
     def now(self) -> str:
         """Return a new timestamp."""
-        self.last = max(
+        self.latest = max(
             datetime.datetime.now(datetime.timezone.utc),
-            self.last + datetime.timedelta(milliseconds=1),
+            self.latest + datetime.timedelta(milliseconds=1),
         )
-        return stamp(self.last)
+        return stamp(self.latest)
 
 
 def stamp(when: datetime.datetime) -> str:
-    """Write a time as ``2026-01-31T23:59:59.999Z``."""
+    """Format a time as ``2026-01-31T23:59:59.999Z``."""
     return when.strftime("%Y-%m-%dT%H:%M:%S.") + f"{when.microsecond // 1000:03}Z"
 
 
 def at(seconds: float) -> str:
-    """Write the seconds of ``time.time()``."""
+    """Format seconds since the epoch as a timestamp."""
     return stamp(datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc))
 
 
 def parsed(text: str) -> datetime.datetime | None:
-    """Read a timestamp; None if it is none."""
+    """Parse a timestamp. Returns None if it is invalid."""
     try:
         return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
@@ -46,18 +46,18 @@ def parsed(text: str) -> datetime.datetime | None:
 
 @dataclasses.dataclass
 class Tree:
-    """Apps, pods and groups by their ids. What is in the mappings is replaced, never changed."""
+    """Apps, pods and groups by id. Values of the mappings are replaced, never changed."""
 
     apps: dict[str, App] = dataclasses.field(default_factory=dict)
     pods: dict[str, App] = dataclasses.field(default_factory=dict)
     groups: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
 
     def copy(self) -> Tree:
-        """Return a tree that can be changed."""
+        """Return a copy whose mappings can be changed."""
         return Tree(dict(self.apps), dict(self.pods), dict(self.groups))
 
     def spec(self, path: str) -> App | None:
-        """Return an app or a pod."""
+        """Return an app or pod."""
         return self.apps.get(path) or self.pods.get(path)
 
     def specs(self) -> dict[str, App]:
@@ -66,7 +66,7 @@ class Tree:
 
     @staticmethod
     def inside(path: str, among: Iterable[str]) -> list[str]:
-        """Return the ids that are directly in a group."""
+        """Return the ids directly in a group."""
         return sorted(name for name in among if name != "/" and parent(name) == path)
 
     @staticmethod
@@ -76,7 +76,7 @@ class Tree:
         return sorted(name for name in among if name != "/" and name.startswith(prefix))
 
     def touch(self, path: str, version: str, enforce_role: bool = False) -> None:
-        """Give a group and those that it is in a new version; those that are not there come into being."""
+        """Give a group and its parents a new version. Missing groups are created."""
         while True:
             new = {
                 "dependencies": [],
@@ -88,7 +88,10 @@ class Tree:
             path = parent(path)
 
     def put(self, kind: str, spec: App, version: str, enforce_role: bool = False) -> None:
-        """Put an app or a pod (``kind`` is ``apps`` or ``pods``); an empty group of the same id makes room."""
+        """
+        Put an app or pod (``kind`` is ``apps`` or ``pods``). It replaces an empty group of the same
+        id.
+        """
         path = spec["id"]
         if path in self.groups and not self.below(path, [*self.groups, *self.specs()]):
             del self.groups[path]
@@ -96,7 +99,7 @@ class Tree:
         self.touch(parent(path), version, enforce_role)
 
     def remove(self, path: str) -> None:
-        """Remove a group and all below it; of ``/`` only what is below."""
+        """Remove a group and everything below it. The root group itself stays."""
         for among in (self.apps, self.pods, self.groups):
             for name in self.below(path, among):
                 del among[name]
@@ -104,63 +107,67 @@ class Tree:
             self.groups.pop(path, None)
 
     def dependencies(self) -> dict[str, list[str]]:
-        """Return what each app and pod depends on, by the ids of apps and pods; groups are resolved."""
+        """
+        Return the dependencies of each app and pod by id. A group stands for its apps and pods.
+        """
         specs = self.specs()
-        found = {}
+        dependencies_by_path = {}
         for path, spec in specs.items():
-            named = list(spec.get("dependencies", []))
+            names = list(spec.get("dependencies", []))
             group = parent(path)
             while True:
-                named += self.groups.get(group, {}).get("dependencies", [])
+                names += self.groups.get(group, {}).get("dependencies", [])
                 if group == "/":
                     break
                 group = parent(group)
-            found[path] = [
-                each
-                for name in named
-                for each in ([name] if name in specs else self.below(name, specs))
-                if each != path
+            dependencies_by_path[path] = [
+                needed
+                for name in names
+                for needed in ([name] if name in specs else self.below(name, specs))
+                if needed != path
             ]
-        return found
+        return dependencies_by_path
 
 
 def instances(spec: App) -> int:
-    """Return how many instances an app or a pod shall have."""
+    """Return the number of instances of an app or pod."""
     return spec["scaling"]["instances"] if "containers" in spec else spec["instances"]
 
 
 def with_instances(spec: App, count: int) -> App:
-    """Return an app or a pod with another number of instances."""
+    """Return an app or pod with a different number of instances."""
     if "containers" in spec:
         return {**spec, "scaling": {**spec["scaling"], "instances": count}}
     return {**spec, "instances": count}
 
 
 def config_version(spec: App) -> str:
-    """Return since when an app or pod is as it is but for the number of its instances."""
+    """Return the version of the last change that was more than scaling."""
     return spec.get("versionInfo", {}).get("lastConfigChangeAt", spec["version"])
 
 
 def _comparable(spec: App) -> App:
-    """What makes a new version where it differs; Marathon forgot executorResources of apps here."""
+    """
+    Return the members whose change makes a new version. Marathon ignores executorResources of apps.
+    """
     ignored = {"version", "versionInfo", "residency"} | (
         set() if "containers" in spec else {"executorResources"}
     )
     return {name: value for name, value in spec.items() if name not in ignored}
 
 
-def same(one: App, other: App) -> bool:
-    """Whether two definitions are the same to Marathon."""
-    return _comparable(one) == _comparable(other)
+def same(spec: App, previous: App) -> bool:
+    """Return whether Marathon regards two definitions as equal."""
+    return _comparable(spec) == _comparable(previous)
 
 
-def scaled(one: App, other: App) -> bool:
-    """Whether two definitions differ in nothing but the number of instances."""
-    return same(with_instances(one, 0), with_instances(other, 0))
+def scaled(spec: App, previous: App) -> bool:
+    """Return whether two definitions differ only in the number of instances."""
+    return same(with_instances(spec, 0), with_instances(previous, 0))
 
 
 def versioned(spec: App, old: App | None, version: str, restart: bool = False) -> App:
-    """Return a definition with its version: the old definition, if nothing changed."""
+    """Return a definition with its version: the old definition if nothing changed."""
     if old is not None and same(old, spec) and not restart:
         return old
     change = (
@@ -174,14 +181,14 @@ def versioned(spec: App, old: App | None, version: str, restart: bool = False) -
 
 
 class PortsExhausted(Exception):
-    """There is no free service port any more."""
+    """There is no free service port."""
 
 
-def assign_ports(app: App, old: App | None, taken: set[int], lowest: int, highest: int) -> App:
-    """Return an app with numbers for its service ports 0: those that it had, in their order, then free ones."""
-    own = {entry[name] for entry, name in service_ports(app)}
-    had = [entry[name] for entry, name in service_ports(old)] if old else []
-    reused = [port for port in had if port not in own and lowest <= port <= highest]
+def assign_ports(app: App, old: App | None, used_ports: set[int], lowest: int, highest: int) -> App:
+    """Replace service ports 0: first by the previous ports of the app, then by free ones."""
+    app_ports = {entry[name] for entry, name in service_ports(app)}
+    old_ports = [entry[name] for entry, name in service_ports(old)] if old else []
+    reused = [port for port in old_ports if port not in app_ports and lowest <= port <= highest]
     places = service_ports(app)
     for entry, name in places:
         if not entry[name]:
@@ -189,15 +196,16 @@ def assign_ports(app: App, old: App | None, taken: set[int], lowest: int, highes
                 entry[name] = reused.pop(0)
             else:
                 entry[name] = next(
-                    (port for port in range(lowest, highest) if port not in taken | own), 0
+                    (port for port in range(lowest, highest) if port not in used_ports | app_ports),
+                    0,
                 )
                 if not entry[name]:
                     raise PortsExhausted
-            own.add(entry[name])
-    taken |= own
+            app_ports.add(entry[name])
+    used_ports |= app_ports
     if mappings(app) and app.get(
         "portDefinitions"
-    ):  # up to 1.4 an app has both, with the same numbers
+    ):  # up to 1.4 an app has both, with the same ports
         ports = [entry[name] for entry, name in places]
         defined = app["portDefinitions"] + [{"protocol": "tcp", "labels": {}}] * (
             len(ports) - len(app["portDefinitions"])
@@ -209,16 +217,16 @@ def assign_ports(app: App, old: App | None, taken: set[int], lowest: int, highes
 
 
 def capacity(spec: App) -> tuple[int, int]:
-    """Return (fewest healthy, most at all) instances while an app or pod is replaced."""
+    """Return the least healthy and the largest total number of instances during a restart."""
     upgrade = spec["scheduling"]["upgrade"] if "containers" in spec else spec["upgradeStrategy"]
-    wanted = instances(spec)
-    least = math.ceil(wanted * upgrade["minimumHealthCapacity"])
-    most = wanted + math.floor(wanted * upgrade["maximumOverCapacity"])
-    if least == most and most:  # it would never end
+    count = instances(spec)
+    minimum = math.ceil(count * upgrade["minimumHealthCapacity"])
+    maximum = count + math.floor(count * upgrade["maximumOverCapacity"])
+    if minimum == maximum and maximum:  # otherwise the restart would never end
         strategy = spec["scheduling"] if "containers" in spec else spec
         return (
-            (least - 1, most)
+            (minimum - 1, maximum)
             if strategy["unreachableStrategy"] == "disabled"
-            else (least, most + 1)
+            else (minimum, maximum + 1)
         )
-    return least, most
+    return minimum, maximum
