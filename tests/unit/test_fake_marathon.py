@@ -487,7 +487,11 @@ def test_an_upgrade_strategy_with_one_half_is_completed_up_to_1_4_and_refused_si
     message, details = idle(NEW).refused(upgradeStrategy=half)
     assert (message, details) == (
         "Invalid JSON",
-        {"/upgradeStrategy/maximumOverCapacity": ["error.path.missing"]},
+        {
+            "/upgradeStrategy/maximumOverCapacity": [
+                "'maximumOverCapacity' is undefined on object: {\"minimumHealthCapacity\":0.5}"
+            ]
+        },
     )
 
 
@@ -508,42 +512,36 @@ def test_fields_that_a_version_does_not_know_are_dropped(idle):
 @pytest.mark.parametrize(
     "given, path, text",
     [
-        ({"id": "/Web"}, "/id", "must fully match regular expression"),
         ({"id": "/x/tasks"}, "/id", "must not end with any of the following reserved keywords"),
         ({"id": "/"}, "/", "must not be root"),
         ({"args": ["a"]}, "/", "AppDefinition must either contain one of 'cmd' or 'args'"),
         ({"cmd": None}, "/", "AppDefinition must either contain one of 'cmd' or 'args'"),
         ({"cmd": "x"}, "/", "must not be an empty string"),
         (
-            {"upgradeStrategy": {"minimumHealthCapacity": 2, "maximumOverCapacity": 1}},
-            "/upgradeStrategy/minimumHealthCapacity",
-            "got 2.0",
-        ),
-        (
             {"constraints": [["rack"]]},
-            "/constraints(0)",
+            "/constraints",
             "Each constraint must have either 2 or 3 fields",
         ),
-        ({"constraints": [["rack", "NEAR"]]}, "/constraints(0)", "operator must be one of"),
+        ({"constraints": [["rack", "NEAR"]]}, "/constraints", "operator must be one of"),
         (
             {"constraints": [["rack", "MAX_PER", "x"]]},
-            "/constraints(0)",
+            "/constraints",
             "MAX_PER requires an integer value",
         ),
-        ({"constraints": [["rack", "LIKE"]]}, "/constraints(0)", "LIKE and UNLIKE require"),
+        ({"constraints": [["rack", "LIKE"]]}, "/constraints", "LIKE and UNLIKE require"),
         (
             {"constraints": [["rack", "LIKE", "("]]},
-            "/constraints(0)",
+            "/constraints",
             "is not a valid regular expression",
         ),
         (
             {"constraints": [["rack", "UNIQUE", "x"]]},
-            "/constraints(0)",
+            "/constraints",
             "UNIQUE does not accept a value",
         ),
         (
             {"constraints": [["rack", "GROUP_BY", "x"]]},
-            "/constraints(0)",
+            "/constraints",
             "GROUP BY must define an integer",
         ),
         (
@@ -557,7 +555,6 @@ def test_fields_that_a_version_does_not_know_are_dropped(idle):
             "cannot specify both ports and port definitions",
         ),
         ({"ports": [1, 1]}, "/", "ports must be unique"),
-        ({"networks": [{"mode": "container"}]}, "/networks(0)", "no network name specified"),
         (
             {
                 "networks": [{"mode": "host"}],
@@ -571,26 +568,11 @@ def test_fields_that_a_version_does_not_know_are_dropped(idle):
             "/",
             "must not specify both networks and ipAddress",
         ),
-        (
-            {
-                "container": {
-                    "portMappings": [{}],
-                    "docker": {"image": "n", "portMappings": [{}], "network": "BRIDGE"},
-                }
-            },
-            "/container",
-            "cannot specify both portMappings and docker.portMappings",
-        ),
         ({"container": {"type": "DOCKER"}}, "/container/docker", "not defined"),
         (
             {"healthChecks": [{"portIndex": 4}]},
             "/healthChecks(0)",
             "Health check port indices must address",
-        ),
-        (
-            {"healthChecks": [{"protocol": "COMMAND"}]},
-            "/healthChecks(0)",
-            "command must be defined",
         ),
         (
             {"readinessChecks": [{"portName": "none"}]},
@@ -618,6 +600,39 @@ def test_an_app_that_breaks_a_rule_is_refused_with_its_path(idle, given, path, t
 
 
 @pytest.mark.parametrize(
+    "definition, path, text",
+    [
+        ({"id": "/Web"}, "/id", "must fully match regular expression"),
+        (
+            {"upgradeStrategy": {"minimumHealthCapacity": 2, "maximumOverCapacity": 1}},
+            "/upgradeStrategy/minimumHealthCapacity",
+            "got 2.0",
+        ),
+        ({"networks": [{"mode": "container"}]}, "/networks(0)", "no network name specified"),
+        (
+            {
+                "container": {
+                    "portMappings": [{}],
+                    "docker": {"image": "n", "portMappings": [{}], "network": "BRIDGE"},
+                }
+            },
+            "/container",
+            "cannot specify both portMappings and docker.portMappings",
+        ),
+        (
+            {"healthChecks": [{"protocol": "COMMAND"}]},
+            "/healthChecks(0)",
+            "command must be defined",
+        ),
+    ],
+)
+def test_1_7_refuses_with_its_own_texts(idle, definition, path, text):
+    message, details = idle("1.7.236").refused(**definition)
+    assert message == "Object is not valid"
+    assert text in details[path][0]
+
+
+@pytest.mark.parametrize(
     "given, path, text",
     [
         ({"cmd": 5}, "/cmd", "error.expected.jsstring"),
@@ -626,9 +641,7 @@ def test_an_app_that_breaks_a_rule_is_refused_with_its_path(idle, given, path, t
         ({"args": "a"}, "/args", "error.expected.jsarray"),
         ({"container": []}, "/container", "error.expected.jsobject"),
         ({"requirePorts": "yes"}, "/requirePorts", "error.expected.jsboolean"),
-        ({"env": {"PORT": 8080}}, "/env/PORT", "error.expected.jsstring"),
         ({"labels": {"a": 1}}, "/labels/a", "error.expected.jsstring"),
-        ({"fetch": [{}]}, "/fetch(0)/uri", "error.path.missing"),
         (
             {"constraints": [["rack", "MAX_PER", 2]]},
             "/constraints(0)(2)",
@@ -640,6 +653,28 @@ def test_an_app_that_breaks_a_rule_is_refused_with_its_path(idle, given, path, t
 def test_json_of_the_wrong_shape_is_400_up_to_1_4_and_422_since(idle, given, path, text):
     for version, status in ((OLD, 400), (NEW, 422)):
         assert idle(version).refused(status, **given) == ("Invalid JSON", {path: [text]})
+
+
+@pytest.mark.parametrize(
+    "definition, path, old_text, new_text",
+    [
+        (
+            {"env": {"PORT": 8080}},
+            "/env/PORT",
+            "error.expected.jsstring",
+            "error.expected.jsobject",
+        ),
+        (
+            {"fetch": [{}]},
+            "/fetch(0)/uri",
+            "error.path.missing",
+            "'uri' is undefined on object: {}",
+        ),
+    ],
+)
+def test_1_8_words_some_errors_of_json_differently(idle, definition, path, old_text, new_text):
+    assert idle(OLD).refused(400, **definition) == ("Invalid JSON", {path: [old_text]})
+    assert idle(NEW).refused(422, **definition) == ("Invalid JSON", {path: [new_text]})
 
 
 def test_old_and_new_fields_together_are_refused_by_every_version(idle):
@@ -1603,19 +1638,40 @@ def test_instances_of_a_pod_are_killed_and_replaced(start):
     client.ask("DELETE", "/v2/pods/pod::instances", ["nonsense"], 422)
 
 
+def test_an_unknown_pod_is_created_by_put(idle):
+    client = idle()
+    client.ask("PUT", "/v2/pods/pod", POD, 200)
+    assert client.get("/v2/pods/pod")["id"] == "/pod"
+
+
+def test_the_statuses_of_all_pods_need_a_slash_in_the_path(idle):
+    client = idle()
+    assert client.get("/v2/pods/::status") == []
+    message = client.ask("GET", "/v2/pods::status", status=500)
+    assert message == {"message": "URI not found"}
+
+
+def test_a_health_check_may_name_an_endpoint_without_a_host_port(start):
+    client = start()
+    container = {
+        **POD["containers"][0],
+        "endpoints": [{"name": "http", "containerPort": 80}],
+        "healthCheck": {"http": {"endpoint": "http", "path": "/"}},
+    }
+    networks = [{"mode": "container", "name": "dcos"}]
+    client.ask("POST", "/v2/pods", {**POD, "containers": [container], "networks": networks}, 201)
+    client.until(lambda: client.mesos.launched, "the launch")
+    assert client.mesos.launched[0]["health_check"]["http"]["port"] == 80
+
+
 def test_that_there_is_no_pod_is_said_in_json_within_json(idle):
     client = idle()
     assert json.loads(client.get("/v2/pods/none", status=404)["message"]) == {
         "message": "pod with /none does not exist"
     }
-    for method, path in (
-        ("PUT", "/v2/pods/pod"),
-        ("DELETE", "/v2/pods/pod"),
-        ("GET", "/v2/pods/pod::status"),
-    ):
-        assert client.ask(method, path, POD if method == "PUT" else None, 404) == {
-            "message": "Pod '/pod' does not exist"
-        }
+    for method, path in (("DELETE", "/v2/pods/pod"), ("GET", "/v2/pods/pod::status")):
+        message = {"message": "Pod '/pod' does not exist"}
+        assert client.ask(method, path, status=404) == message
     assert (
         "does not match definition's id ('/pod')"
         in client.ask("PUT", "/v2/pods/other", POD, 400)["message"]

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..wire.http import Request, answer
-from . import fields, rules, views
-from .errors import Refused, api, body, flag, invalid, missing
+from . import fields, raml, rules, views
+from .errors import Refused, api, body, flag, invalid, misshapen, missing
 from .normal import App, absolute, complete, translate
 from .tree import Tree, parsed
 
@@ -114,7 +114,7 @@ class Apps:
 
     # --- parsing ---
 
-    def new_app(self: Any, definition: Any, path: str | None = None, group: str = "/") -> App:
+    def app_read(self: Any, definition: Any, path: str | None = None, group: str = "/") -> App:
         """
         Make an app from JSON. ``path`` overrides the id in the JSON. Raises Refused if it is
         invalid.
@@ -122,6 +122,8 @@ class Apps:
         if isinstance(definition, dict) and path is not None:
             definition = {**definition, "id": path}
         app = fields.read_app(definition, self.line, creates=True)
+        if self.line == (1, 8) and path is None:
+            misshapen(raml.of_new_id(app["id"]), self.line)
         app["id"] = absolute(app["id"], group)
         return self._completed(translate(app, self.settings, update=False))
 
@@ -205,21 +207,28 @@ class Apps:
     @api("/v2/apps", "POST")
     def create_app(self: Any, request: Request) -> Any:
         """Create an app."""
-        app, version = self.new_app(body(request)), self.clock.now()
+        app, version = self.app_read(body(request)), self.clock.now()
         path = app["id"]
         if path in self.tree.apps:
             raise Refused(409, f"An app with id [{path}] already exists.")
         tree = self.tree.copy()
         tree.put("apps", app, version, self.enforces_roles)
         plan = self.deploy(tree, version, flag(request, "force"))
-        view = views.app(plan.target.apps[path], self.line)
+        view = views.app(self._created_app(plan.target.apps[path], app), self.line)
         view.pop("versionInfo")
         view |= dict.fromkeys(("tasksStaged", "tasksRunning", "tasksHealthy", "tasksUnhealthy"), 0)
-        if self.line < (1, 6):
+        if self.line < (1, 6) or self.line == (1, 8):
             view["tasks"] = []
         response = self.changed(plan, 201, {**view, "deployments": [{"id": plan.id}]})
-        response.headers["Location"] = f"{request.host_url}v2/apps{path}"
+        prefix = "" if self.line >= (1, 8) else "v2/apps/"
+        response.headers["Location"] = f"{request.host_url}{prefix}{path[1:]}"
         return response
+
+    def _created_app(self: Any, stored: App, app: App) -> App:
+        """Return a new app for the response. Since 1.8 it has port 0, not assigned ports."""
+        if self.line < (1, 8):
+            return stored
+        return {**app, "version": stored["version"], "versionInfo": stored["versionInfo"]}
 
     def _update(
         self: Any, request: Request, changes: dict[str, Any], replaces: bool, creates: bool
@@ -234,7 +243,7 @@ class Apps:
             if old is None and not creates:
                 raise missing("App", path)
             app = (
-                self.new_app(definition, path)
+                self.app_read(definition, path)
                 if old is None or replaces
                 else self.updated_app(old, definition)
             )

@@ -7,8 +7,10 @@ missing field is an error with the path and the text of Marathon's JSON library.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from . import raml
 from .errors import Errors, Line, misshapen
 
 # A name that ends in "!" is required. Types: a word is explained in ``_scalar``; (a, b) is an enum;
@@ -75,7 +77,7 @@ APP = {
     "ports": ["port"],
     "portDefinitions": [{"port": "port", "protocol": "string", "name": "string",
     "labels": "strings"}],
-    "requirePorts": "boolean", "backoffSeconds": "amount", "backoffFactor": "amount",
+    "requirePorts": "boolean", "backoffSeconds": "amount", "backoffFactor": "factor",
     "maxLaunchDelaySeconds": "amount",
     "container": {
         "type": ("DOCKER", "MESOS"), "docker": DOCKER, "volumes": [VOLUME],
@@ -137,7 +139,7 @@ POD = {
     "linuxInfo": "any",
     "scaling": {"kind": "string", "instances": "natural"},
     "scheduling": {
-        "backoff": {"backoff": "amount", "backoffFactor": "amount", "maxLaunchDelay": "amount"},
+        "backoff": {"backoff": "amount", "backoffFactor": "factor", "maxLaunchDelay": "amount"},
         "upgrade": {"minimumHealthCapacity": "number", "maximumOverCapacity": "number"},
         "placement": {"constraints": ["any"], "acceptedResourceRoles": ["string"]},
         "killSelection": ("YOUNGEST_FIRST", "OLDEST_FIRST"), "unreachableStrategy": "unreachable",
@@ -158,7 +160,12 @@ def read(schema: Schema, value: Any, line: Line) -> Any:
 def read_app(value: Any, line: Line, creates: bool = False) -> dict[str, Any]:
     """Read an app, or an update of an app."""
     schema = {**APP, "id!": "string"} if creates else APP
-    return read(_fields_of(schema, line), value, line)
+    if creates:
+        del schema["id"]
+    app = read(_fields_of(schema, line), value, line)
+    if line == (1, 8):
+        misshapen(raml.of_app(app), line)
+    return app
 
 
 def _fields_of(schema: dict[str, Schema], line: Line) -> dict[str, Schema]:
@@ -195,9 +202,37 @@ def _read(schema: Schema, value: Any, path: str, errors: Errors, line: Line) -> 
             elif name != plain and (
                 line >= (1, 5) or plain not in ("minimumHealthCapacity", "maximumOverCapacity")
             ):
-                errors.append((f"{path}/{plain}", "error.path.missing"))
+                errors.append((f"{path}/{plain}", _undefined(plain, kind, value, line)))
         return members
     return _scalar(schema, value, path, errors, line)
+
+
+def _env_error(path: str, value: Any) -> tuple[str, str]:
+    """Return the error of an environment variable that is neither a text nor a secret."""
+    if isinstance(value, dict) and "secret" not in value:
+        return f"{path}/secret", "error.path.missing"
+    return path, "error.expected.jsobject"
+
+
+def _unreachable(value: Any, path: str, errors: Errors) -> Any:
+    """Read an unreachableStrategy. Marathon reads any string as ``disabled``."""
+    if isinstance(value, str):
+        return "disabled"
+    if not isinstance(value, dict):
+        errors.append((path, "error.expected.jsobject"))
+        return value
+    for name in ("inactiveAfterSeconds", "expungeAfterSeconds"):
+        seconds = value.get(name)
+        if isinstance(seconds, int | float) and seconds < 0:
+            errors.append((f"{path}/{name}", "error.min"))
+    return value
+
+
+def _undefined(name: str, kind: Schema, value: dict[str, Any], line: Line) -> str:
+    """Return the message for a missing required member. Since 1.8 it contains the object."""
+    if line < (1, 8) or not isinstance(kind, str) or name in value:
+        return "error.path.missing"
+    return f"'{name}' is undefined on object: {json.dumps(value, separators=(',', ':'))}"
 
 
 def _scalar(kind: str | tuple[str, ...], value: Any, path: str, errors: Errors, line: Line) -> Any:
@@ -219,14 +254,21 @@ def _scalar(kind: str | tuple[str, ...], value: Any, path: str, errors: Errors, 
         errors.append((path, "error.expected.jsstring"))
     elif kind == "boolean" and not isinstance(value, bool):
         errors.append((path, "error.expected.jsboolean"))
-    elif kind in ("number", "amount", "natural", "port"):
+    elif kind in ("number", "amount", "factor", "natural", "port"):
         if not number:
             errors.append((path, "error.expected.jsnumber"))
         elif kind in ("natural", "port") and value != int(value):
             errors.append((path, "error.expected.int"))
-        elif line >= (1, 5) and kind != "number" and value < 0:
+        elif (
+            line >= (1, 5)
+            and kind == "factor"
+            and value < 1
+            or line >= (1, 5)
+            and kind != "number"
+            and value < 0
+        ):
             errors.append((path, "error.min"))
-        elif line >= (1, 5) and kind == "port" and value > 65535:
+        elif line >= (1, 5) and kind == "port" and value > 65535 and path[:7] != "/ports(":
             errors.append((path, "error.max"))
         elif kind in ("natural", "port"):
             return int(value)
@@ -238,8 +280,12 @@ def _scalar(kind: str | tuple[str, ...], value: Any, path: str, errors: Errors, 
                 secret = (
                     kind == "env" and isinstance(item, dict) and isinstance(item.get("secret"), str)
                 )
-                if not isinstance(item, str) and not secret:
+                if isinstance(item, str) or secret:
+                    continue
+                if kind == "env" and line == (1, 8):
+                    errors.append(_env_error(f"{path}/{name}", item))
+                else:
                     errors.append((f"{path}/{name}", "error.expected.jsstring"))
-    elif kind == "unreachable" and value != "disabled" and not isinstance(value, dict):
-        errors.append((path, "error.expected.jsobject"))
+    elif kind == "unreachable":
+        return _unreachable(value, path, errors)
     return value

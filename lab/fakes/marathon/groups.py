@@ -197,7 +197,7 @@ class Groups:
                     raise Refused(
                         422 if self.line >= (1, 5) else 400, "Invalid JSON", details=[text]
                     )
-                full = self.new_app(app, group=path)
+                full = self.app_read(app, group=path)
                 if parent(full["id"]) != path:
                     invalid(
                         [

@@ -227,6 +227,16 @@ def _app_check(app: App, ports: list[int]) -> dict[str, Any] | None:
     }
 
 
+def _endpoint_port(container: dict[str, Any], name: str, ports: list[int]) -> int:
+    """Return the host port of an endpoint. Without one, the container port is checked."""
+    remaining = iter(ports)
+    for endpoint in container.get("endpoints", []):
+        host_port = next(remaining) if "hostPort" in endpoint else None
+        if endpoint["name"] == name:
+            return host_port or endpoint.get("containerPort", 0)
+    return 0
+
+
 def _pod_check(container: dict[str, Any], ports: list[int]) -> dict[str, Any] | None:
     check = container.get("healthCheck")
     if not check:
@@ -239,8 +249,7 @@ def _pod_check(container: dict[str, Any], ports: list[int]) -> dict[str, Any] | 
             **_times(check),
         }
     kind = "http" if "http" in check else "tcp"
-    names = [entry["name"] for entry in container.get("endpoints", []) if "hostPort" in entry]
-    port = ports[names.index(check[kind]["endpoint"])]
+    port = _endpoint_port(container, check[kind]["endpoint"], ports)
     if kind == "tcp":
         return {"type": "TCP", "tcp": {"port": port}, **_times(check)}
     scheme, path = check["http"].get("scheme", "HTTP").lower(), check["http"].get("path", "/")

@@ -361,6 +361,9 @@ def _complete_networks(app: App, settings: Settings) -> None:
         network = {"mode": "container", **entry}
         if network["mode"] == "container" and "name" not in network:
             if not settings.default_network:
+                if settings.line >= (1, 8):
+                    text = "Network name must be specified when container network is selected."
+                    invalid([("/networks", text)])
                 text = "no network name specified and no default network defined"
                 invalid([(f"/networks({index})", text)])
             network["name"] = settings.default_network

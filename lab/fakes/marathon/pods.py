@@ -151,9 +151,8 @@ class Pods:
 
     @api("/v2/pods/<path:id>", "PUT", since=(1, 4))
     def put_pod(self: Any, request: Request, id: str) -> Any:
-        """Replace a pod."""
+        """Replace a pod, or create it."""
         pod = self.read_pod(request, absolute(id))
-        self.find_pod(id)
         return self._put_pod(request, pod, 200)
 
     def _put_pod(self: Any, request: Request, pod: App, status: int) -> Any:

@@ -12,7 +12,7 @@ from .normal import App, Settings, is_resident, mappings, parent, service_ports
 SEGMENT = (
     r"^(([a-z0-9]|[a-z0-9][a-z0-9\-]*[a-z0-9])\.)*([a-z0-9]|[a-z0-9][a-z0-9\-]*[a-z0-9])|(\.|\.\.)$"
 )
-RESERVED = ("restart", "tasks", "versions", ".", "..")
+RESERVED = ("restart", "tasks", "versions")
 OPERATORS = ("UNIQUE", "CLUSTER", "GROUP_BY", "LIKE", "UNLIKE", "MAX_PER", "IS")
 NO_COMMAND = "AppDefinition must either contain one of 'cmd' or 'args', and/or a 'container'."
 INDEX = (
@@ -41,6 +41,8 @@ def of_app(app: App, settings: Settings) -> Errors:
     """Return the errors of a complete app."""
     line = settings.line
     errors: Errors = [("/id", text) for text in of_id(app["id"], line)]
+    if app["id"] == "/" and line == (1, 8):
+        errors.insert(0, ("/id", "Path must contain at least one path element"))
     if app["id"] == "/":
         errors.append(("/", "must not be root"))
     has_cmd, has_args = "cmd" in app, bool(app.get("args"))
@@ -70,13 +72,14 @@ def of_app(app: App, settings: Settings) -> Errors:
                 (f"/upgradeStrategy/{name}", f"got {float(value)}, expected between 0.0 and 1.0")
             )
     errors += [
-        (f"/constraints({index})", text)
+        ("/constraints" if line >= (1, 8) else f"/constraints({index})", text)
         for index, entry in enumerate(app["constraints"])
         for text in of_constraint(entry)
     ]
     errors += (
         _of_ports(app) + _of_health_checks(app) + _of_container(app) + _of_roles(app, settings)
     )
+    errors += _of_unreachable(app["unreachableStrategy"])
     if is_resident(app) and app["unreachableStrategy"] != "disabled":
         errors.append(("/", "unreachableStrategy must be disabled for resident tasks"))
     if app["secrets"] and "secrets" not in settings.features:
@@ -88,6 +91,20 @@ def of_app(app: App, settings: Settings) -> Errors:
     if app["labels"].get("MARATHON_SINGLE_INSTANCE_APP") == "true" and app["instances"] > 1:
         errors.append(("/", "Single instance app may only have one instance"))
     return errors
+
+
+def _of_unreachable(strategy: Any) -> Errors:
+    """Return the errors of an unreachableStrategy."""
+    if not isinstance(strategy, dict):
+        return []
+    inactive, expunge = strategy["inactiveAfterSeconds"], strategy["expungeAfterSeconds"]
+    if inactive <= expunge:
+        return []
+    text = (
+        f"inactiveAfterSeconds ({inactive}) must be less or equal to expungeAfterSeconds, "
+        f"which is {expunge}"
+    )
+    return [("/unreachableStrategy/inactiveAfterSeconds", text)]
 
 
 def of_constraint(entry: list[str]) -> list[str]:
@@ -141,6 +158,10 @@ def _of_ports(app: App) -> Errors:
     networks = app.get("networks", [])
     if len(networks) > 1 and any(network["mode"] != "container" for network in networks):
         errors.append(("/networks", NETWORK_MIX))
+    if any(network["mode"] == "host" and "name" in network for network in networks):
+        errors.append(("/networks", "Host networks may not have names or labels"))
+    if not unique(network.get("name") for network in networks):
+        errors.append(("/networks", "Duplicate networks are not allowed"))
     if any(network["mode"] == "container/bridge" and "name" in network for network in networks):
         errors.append(("/networks", "Bridge networks may not have names"))
     return errors
@@ -163,8 +184,12 @@ def _of_health_checks(app: App) -> Errors:
     readiness = app["readinessChecks"]
     names = {entry.get("name") for entry in (mappings(app) or app.get("portDefinitions") or [])}
     if len(readiness) > 1:
-        errors.append(("/readinessChecks", f"size: got {len(readiness)}, expected 1 or less"))
+        errors.append(("/readinessChecks/size", f"got {len(readiness)}, expected 1 or less"))
     for index, check in enumerate(readiness):
+        interval, timeout = check["intervalSeconds"], check["timeoutSeconds"]
+        if timeout >= interval:
+            path = f"/readinessChecks({index})/timeoutSeconds"
+            errors.append((path, f"got {timeout}, expected less than {interval}"))
         if check["portName"] not in names:
             text = f"No port definition reference for portName {check['portName']}"
             errors.append((f"/readinessChecks({index})/portName", text))
@@ -182,6 +207,7 @@ def _of_container(app: App) -> Errors:
             errors.append((f"{path}/mode", "error.path.missing"))
         if not volume.get("containerPath"):
             errors.append((f"{path}/containerPath", "must not be empty"))
+        errors += _of_persistent(volume, path)
     if container["type"] == "DOCKER" and "docker" not in container:
         errors.append(("/container/docker", "not defined"))
     if container["type"] == "DOCKER" and app["gpus"] > 0:
@@ -191,9 +217,32 @@ def _of_container(app: App) -> Errors:
     return errors
 
 
+def _of_persistent(volume: dict[str, Any], path: str) -> Errors:
+    """Return the errors of a persistent volume."""
+    if "persistent" not in volume:
+        return []
+    errors: Errors = []
+    persistent, container_path = volume["persistent"], volume.get("containerPath") or ""
+    if container_path in (".", ".."):
+        errors.append((f"{path}/containerPath", "can not be one of (.,..)"))
+    if "/" in container_path:
+        errors.append((f"{path}/containerPath", 'value must not contain "/"'))
+    if persistent["size"] <= 0:
+        errors.append(
+            (f"{path}/persistent/size", f"got {persistent['size']}, expected more than 0")
+        )
+    if volume.get("mode") != "RW":
+        errors.append((f"{path}/mode", "does not equal RW"))
+    if "maxSize" in persistent and persistent["type"] != "mount":
+        errors.append((f"{path}/persistent", "Only mount volumes can have maxSize"))
+    return errors
+
+
 def _of_roles(app: App, settings: Settings) -> Errors:
     errors: Errors = []
     accepted = app.get("acceptedResourceRoles")
+    if "" in (accepted or []):
+        errors.append(("/acceptedResourceRoles", 'A role name must not be "".'))
     if settings.line >= (1, 9) and app["role"] not in settings.roles:
         errors.append(("/role", f"is not one of ({','.join(settings.roles)})"))
     if settings.line >= (1, 10) and accepted and set(accepted) - {"*", app["role"]}:

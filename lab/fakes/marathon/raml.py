@@ -1,0 +1,109 @@
+"""Rules that Marathon 1.8 takes from its RAML types, and checks before all others.
+
+Source: responses recorded from Marathon 1.8.244.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .errors import Errors, Refused
+
+MAX_INT = 2**31 - 1
+LABEL = r"([a-z0-9]|[a-z0-9][a-z0-9\-]*[a-z0-9])"
+APP_ID = re.compile(rf"/?((({LABEL}\.)*{LABEL}|\.\.)?/*)+")
+PORT_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+EXECUTOR = re.compile(r"(//cmd)|(/?[^/ ]+(/[^/ ]+)*)|")
+PROTOCOLS = ("tcp", "udp", "udp,tcp")
+TASK_LOST_BEHAVIORS = ("WAIT_FOREVER", "RELAUNCH_AFTER_TIMEOUT")
+CHECK_KINDS = ("http", "tcp", "exec")
+
+
+def of_app(app: dict[str, Any]) -> Errors:
+    """
+    Return the errors of an app whose members have the right types.
+
+    Raises Refused (500) for combinations that Marathon does not expect.
+    """
+    errors: Errors = []
+    if app.get("cmd") == "":
+        errors.append(("/cmd", "error.minLength"))
+    if app.get("instances", 0) > MAX_INT:
+        errors.append(("/instances", "error.expected.int"))
+    if not EXECUTOR.fullmatch(app.get("executor", "")):
+        errors.append(("/executor", "error.pattern"))
+    behavior = app.get("residency", {}).get("taskLostBehavior", TASK_LOST_BEHAVIORS[0])
+    if behavior not in TASK_LOST_BEHAVIORS:
+        errors.append(("/residency/taskLostBehavior", "error.unknown.enum.literal"))
+    for name in ("maximumOverCapacity", "minimumHealthCapacity"):
+        share = app.get("upgradeStrategy", {}).get(name, 0)
+        if share < 0:
+            errors.append((f"/upgradeStrategy/{name}", "error.min"))
+        if share > 1:
+            errors.append((f"/upgradeStrategy/{name}", "error.max"))
+    errors += _of_ports(app) + _of_empty_texts(app)
+    _check_combinations(app)
+    return errors
+
+
+def of_new_id(app_id: str) -> Errors:
+    """Return the errors of the id of an app that is created by POST."""
+    if not app_id:
+        return [("/id", "error.minLength")]
+    return [] if APP_ID.fullmatch(app_id) else [("/id", "error.pattern")]
+
+
+def _of_ports(app: dict[str, Any]) -> Errors:
+    """Return the errors of protocols and names of ports."""
+    container, address = app.get("container", {}), app.get("ipAddress", {})
+    lists = {
+        "/portDefinitions": app.get("portDefinitions", []),
+        "/container/portMappings": container.get("portMappings", []),
+        "/ipAddress/discovery/ports": address.get("discovery", {}).get("ports", []),
+    }
+    errors: Errors = []
+    for path, entries in lists.items():
+        for index, entry in enumerate(entries):
+            if entry.get("protocol", "tcp") not in PROTOCOLS:
+                errors.append((f"{path}({index})/protocol", "error.unknown.enum.literal"))
+            if not PORT_NAME.fullmatch(entry.get("name", "default")):
+                errors.append((f"{path}({index})/name", "error.pattern"))
+    return errors
+
+
+def _of_empty_texts(app: dict[str, Any]) -> Errors:
+    """Return the errors of members that must not be empty."""
+    errors: Errors = []
+    for index, artifact in enumerate(app.get("fetch", [])):
+        if artifact["uri"] == "":
+            errors.append((f"/fetch({index})/uri", "error.minLength"))
+    for name, secret in app.get("secrets", {}).items():
+        if secret["source"] == "":
+            errors.append((f"/secrets/{name}/source", "error.minLength"))
+    if app.get("container", {}).get("docker", {}).get("image") == "":
+        errors.append(("/container/docker/image", "error.minLength"))
+    for index, check in enumerate(app.get("readinessChecks", [])):
+        if check.get("httpStatusCodesForReady") == []:
+            path = f"/readinessChecks({index})/httpStatusCodesForReady"
+            errors.append((path, "error.minLength"))
+    return errors
+
+
+def _check_combinations(app: dict[str, Any]) -> None:
+    """Raise Refused (500) for combinations of members that Marathon fails to convert."""
+    for check in app.get("healthChecks", []):
+        protocol, has_command = check.get("protocol", "HTTP"), "command" in check
+        if protocol == "COMMAND" and not has_command:
+            raise Refused(500, "illegal protocol COMMAND for non-command health check")
+        if protocol != "COMMAND" and has_command:
+            raise Refused(500, f"illegal protocol {protocol} specified with command")
+    if "check" in app and sum(kind in app["check"] for kind in CHECK_KINDS) != 1:
+        text = "illegal RAML Check: expected one of http, tcp or exec checks"
+        raise Refused(500, text)
+    container = app.get("container", {})
+    docker = container.get("docker", {})
+    if docker.get("network") == "NONE":
+        raise Refused(500, "unsupported docker network type NONE")
+    if docker.get("portMappings") and container.get("portMappings"):
+        raise Refused(500, "cannot specify both portMappings and docker.portMappings")
