@@ -8,7 +8,7 @@ from lab.fakes.marathon import options as marathon_options
 from lab.fakes.marathon.server import Marathon
 from lab.fakes.mesos import flag_data as mesos_flags
 from lab.fakes.mesos.flags import FlagError, known, load, seconds
-from lab.fakes.wire.scallop import Known, OptionError, parse
+from lab.fakes.wire.scallop import KnownOptions, OptionError, parse
 
 
 def master(*arguments, version="1.9.0", **environment):
@@ -134,7 +134,7 @@ def test_durations_have_units():
 
 
 def marathon(*arguments, version="1.8.244"):
-    return parse(arguments, Known.of(marathon_options, version))
+    return parse(arguments, KnownOptions.of(marathon_options, version))
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,9 @@ def test_chronos_refuses_doubled_and_unknown_options():
     with pytest.raises(OptionError, match="Unknown option 'cassandra_user'"):
         Chronos(["--cassandra_user", "x"], version="2.4.0")
     assert (
-        parse(["--cassandra_user", "x"], Known.of(chronos_options, "2.5.0"))["cassandra_user"]
+        parse(["--cassandra_user", "x"], KnownOptions.of(chronos_options, "2.5.0"))[
+            "cassandra_user"
+        ]
         == "x"
     )
 

@@ -30,7 +30,7 @@ from ..marathon.server import Asked
 from ..wire.election import MemoryRoom, ZooKeeperUrl
 from ..wire.framework import native_library, serve
 from ..wire.http import Request, Response, answer, route
-from ..wire.scallop import Known, OptionError, parse
+from ..wire.scallop import KnownOptions, OptionError, parse
 from ..wire.versions import release
 from . import options as chronos_options
 from .jobs import (
@@ -145,7 +145,7 @@ class Chronos(Runs):
         agents: Agents | None = None,
     ) -> None:
         self.version = version
-        self.options = parse(arguments, Known.of(chronos_options, version))
+        self.options = parse(arguments, KnownOptions.of(chronos_options, version))
         self.prefix = "/v1/scheduler/" if self.new else "/scheduler/"
         self.requests: list[Asked] = []
         self.prepare()

@@ -20,7 +20,7 @@ from kazoo.exceptions import KazooException
 from ..wire.election import MemoryRoom, ZooKeeperUrl
 from ..wire.framework import Framework, native_library, serve
 from ..wire.http import Request, Response, answer, route
-from ..wire.scallop import Known, OptionError, parse
+from ..wire.scallop import KnownOptions, OptionError, parse
 from ..wire.versions import release
 from . import options as marathon_options
 from .agents import Agents, Direct
@@ -108,7 +108,7 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
     ) -> None:
         self.version, self.line = version, release(version)[:2]
         environment = dict(environment or {})
-        known_options = Known.of(marathon_options, version)
+        known_options = KnownOptions.of(marathon_options, version)
         self.options = parse([*arguments, *self._from_environment(environment)], known_options)
         if self.options["master"] is None and not room and not agents:
             raise OptionError("Required option 'master' not found")

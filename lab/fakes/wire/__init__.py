@@ -1,1 +1,1 @@
-"""What more than one fake daemon uses: HTTP, elections, registration of peers."""
+"""Code shared by the fake daemons: HTTP, leader election and registration with the master."""

@@ -1,4 +1,8 @@
-"""Health checks as Marathon and the executors of Mesos make them: each function returns what is wrong, nothing if all is well."""
+"""
+Health checks as Marathon and the Mesos executors run them.
+
+Each function returns an error message, or an empty string if the check passes.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import ssl
 import urllib.error
 import urllib.request
 
-# A task is asked at its own address, and its certificate may be anyone's.
+# Checks connect to the task directly, without a proxy, and do not verify its certificate.
 OPENER = urllib.request.build_opener(
     urllib.request.ProxyHandler({}),
     urllib.request.HTTPSHandler(context=ssl._create_unverified_context()),
@@ -16,25 +20,25 @@ OPENER = urllib.request.build_opener(
 
 
 def http_fault(url: str, timeout: float) -> str:
-    """Whether a URL answers with a status from 200 to 399."""
+    """Check that a URL responds with a status from 200 to 399. ``timeout`` is in seconds."""
     try:
         with OPENER.open(url, timeout=timeout):
             return ""
     except urllib.error.HTTPError as error:
         return f"Unexpected HTTP response code: {error.code}"
     except (OSError, http.client.HTTPException) as error:
-        return _words(error)
+        return _message(error)
 
 
 def tcp_fault(host: str, port: int, timeout: float) -> str:
-    """Whether a port takes a connection."""
+    """Check that a port accepts a connection. ``timeout`` is in seconds."""
     try:
         socket.create_connection((host, port), timeout).close()
     except OSError as error:
-        return _words(error)
+        return _message(error)
     return ""
 
 
-def _words(error: Exception) -> str:
+def _message(error: Exception) -> str:
     reason = getattr(error, "reason", error)
     return getattr(reason, "strerror", None) or str(reason) or type(reason).__name__

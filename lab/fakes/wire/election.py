@@ -1,6 +1,7 @@
-"""Who leads: a group of candidates, of whom the one that joined first leads until it is gone.
+"""Leader election: the candidate that joined its group first leads until it leaves.
 
-``ZooKeeperGroup`` keeps it in ZooKeeper as the real daemons do, ``MemoryGroup`` in the process, for unit tests.
+``ZooKeeperGroup`` elects in ZooKeeper as the real daemons do. ``MemoryGroup`` elects in memory, for
+unit tests.
 """
 
 from __future__ import annotations
@@ -18,17 +19,15 @@ from kazoo.client import KazooClient, KazooState
 from kazoo.exceptions import ConnectionLoss, KazooException, NoNodeError
 from kazoo.security import make_acl, make_digest_acl
 
-logging.getLogger("kazoo").setLevel(
-    logging.CRITICAL
-)  # an absent ZooKeeper is ordinary here, and said by the daemons
+# The daemons themselves report that ZooKeeper cannot be reached; in tests this is common.
+logging.getLogger("kazoo").setLevel(logging.CRITICAL)
 
-Members = list[
-    tuple[str, bytes]
-]  # (node name, what the candidate says of itself), the leader first
+# Pairs of node name and candidate data, the leader first.
+Members = list[tuple[str, bytes]]
 
 
 class Group(Protocol):
-    """What a daemon needs of its group: the members, none where the group cannot be seen, and its own entry."""
+    """Interface of a group: its members (empty if disconnected) and the node of this daemon."""
 
     members: Members
     node: str | None
@@ -43,12 +42,12 @@ class Group(Protocol):
 
 
 def leader(group: Group) -> bytes | None:
-    """What the leader says of itself, None if there is none."""
+    """Return the data of the leader, None if there is no leader."""
     return group.members[0][1] if group.members else None
 
 
 def leads(group: Group) -> bool:
-    """Whether the own entry is the first."""
+    """Return whether the node of this daemon is the first."""
     return bool(group.members) and group.members[0][0] == group.node
 
 
@@ -61,7 +60,7 @@ class ZooKeeperUrl(NamedTuple):
 
     @classmethod
     def parse(cls, url: str) -> ZooKeeperUrl:
-        """Take a URL apart; ValueError if it is none."""
+        """Parse a URL. Raises ValueError if it does not begin with ``zk://``."""
         if not url.startswith("zk://"):
             raise ValueError("Expecting 'zk://' at the beginning of the URL")
         servers, _, path = url.removeprefix("zk://").partition("/")
@@ -71,29 +70,30 @@ class ZooKeeperUrl(NamedTuple):
 
 class ZooKeeperGroup:
     """
-    A group below a path in ZooKeeper: one ephemeral node with a number for each candidate.
+    A group below a path in ZooKeeper: one ephemeral sequential node for each candidate.
 
     url
-        Where ZooKeeper is; the path in it is the group's.
+        The ZooKeeper servers and the path of the group.
 
     prefix
-        How the own node's name begins, such as ``json.info_``.
+        Prefix of this daemon's node name, such as ``json.info_``.
 
     like
-        What the names of all members contain (None: the prefix); other children of the path are no members.
+        Text that the names of all members contain, the prefix if None. Other children of the path
+        are not members.
 
     data
-        What to join with; None only looks on.
+        Content of this daemon's node. None watches the group without joining it.
 
     changed
-        Called, from a thread of the group's own, whenever members came or went. Losing ZooKeeper for longer than
-        the session lasts empties the group; the own entry is then gone too, and joins anew when ZooKeeper is back.
+        Called from the group's thread whenever the members change. When the session expires the
+        group becomes empty; the daemon joins again once ZooKeeper is back.
 
     timeout
-        Of the session, in seconds.
+        Session timeout in seconds.
 
-    The number decides, not the name. ``load`` and ``store`` keep one record for the group outside its path: the
-    fake daemons' substitute for the replicated log.
+    The lowest sequence number leads, whatever the rest of the node name is. ``load`` and ``store``
+    keep one record for the group outside its path. It replaces the replicated log.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class ZooKeeperGroup:
         self._stopped = threading.Event()
 
     def start(self) -> None:
-        """Begin to connect, and keep trying."""
+        """Connect in a thread, with retries."""
         threading.Thread(target=self._run, daemon=True).start()
 
     def stop(self) -> None:
@@ -147,13 +147,13 @@ class ZooKeeperGroup:
         return "/lab-fakes" + self.url.path
 
     def _run(self) -> None:
-        """Connect, join, look on until the session is lost; then all over again."""
+        """Connect, join and watch until the session is lost, then start again."""
         while not self._stopped.is_set():
             self._wake.clear()
             try:
                 self._connect()
                 self._watch()
-            except KazooException:  # ZooKeeper went away in the middle
+            except KazooException:  # the connection was lost
                 self._stopped.wait(0.5)
             self._close()
             self.node = None
@@ -175,7 +175,8 @@ class ZooKeeperGroup:
         self._client = client
         client.add_listener(lambda _state: self._wake.set())
         connected = client.start_async()
-        # A server that just starts may swallow the first words, and kazoo would wait for an answer all session long.
+        # A server that is starting may drop the first request. kazoo would then wait for the
+        # response for a whole session timeout.
         if not connected.wait(3) or self._stopped.is_set():
             raise KazooException("no answer")
         client.ensure_path(self.url.path)
@@ -186,24 +187,24 @@ class ZooKeeperGroup:
             self.node = created.rpartition("/")[2]
 
     def _watch(self) -> None:
-        """Follow the members until the session is over, or ZooKeeper was away for as long as a session lasts."""
+        """Update the members until the session is lost or the session timeout passes."""
         client = self._client
-        seen = time.monotonic()
+        connected_at = time.monotonic()
         while not self._stopped.is_set() and client:
             self._wake.clear()
             if client.state == KazooState.CONNECTED:
-                seen = time.monotonic()
+                connected_at = time.monotonic()
                 with contextlib.suppress(ConnectionLoss):
-                    self._look(client)
+                    self._read_members(client)
                     self._wake.wait()
-                    seen = time.monotonic()
-            elif client.state == KazooState.LOST or time.monotonic() > seen + self.timeout:
+                    connected_at = time.monotonic()
+            elif client.state == KazooState.LOST or time.monotonic() > connected_at + self.timeout:
                 return
             else:
                 self._wake.wait(0.2)
 
-    def _look(self, client: KazooClient) -> None:
-        """See who the members are now, and be woken when that changes."""
+    def _read_members(self, client: KazooClient) -> None:
+        """Read the members, and set a watch that wakes this thread when they change."""
         names = client.get_children(self.url.path, watch=lambda _event: self._wake.set())
         members: Members = []
         for name in sorted(names, key=lambda name: name[-10:]):
@@ -219,7 +220,7 @@ class ZooKeeperGroup:
         if client:
             ending = threading.Thread(target=_end, args=(client,), daemon=True)
             ending.start()
-            ending.join(1)  # more than it takes, but for a server that does not answer
+            ending.join(1)  # takes longer only if the server does not respond
 
 
 def _end(client: KazooClient) -> None:
@@ -228,7 +229,7 @@ def _end(client: KazooClient) -> None:
 
 
 class MemoryRoom:
-    """Where candidates meet who share a process. With a path their record outlives it, in that file."""
+    """The groups of one process. With a ``path``, their record is stored in that file."""
 
     def __init__(self, path: pathlib.Path | None = None) -> None:
         self.groups: list[MemoryGroup] = []
@@ -237,7 +238,7 @@ class MemoryRoom:
         self.counter = 0
 
     def tell(self) -> None:
-        """Show every group its members."""
+        """Update the members of every group."""
         members = [
             (g.node, g.data) for g in self.groups if g.node is not None and g.data is not None
         ]
@@ -247,7 +248,7 @@ class MemoryRoom:
 
 
 class MemoryGroup:
-    """A group in the memory of the process; what it means stands at ``ZooKeeperGroup``."""
+    """A group in memory, with the interface of ``ZooKeeperGroup``."""
 
     def __init__(
         self, room: MemoryRoom, data: bytes | None, changed: Callable[[], None] = lambda: None
@@ -257,7 +258,7 @@ class MemoryGroup:
         self.node: str | None = None
 
     def start(self) -> None:
-        """Join."""
+        """Join the group."""
         if self.data is not None:
             self.node = f"{self.room.counter:010}"
             self.room.counter += 1
@@ -265,7 +266,7 @@ class MemoryGroup:
         self.room.tell()
 
     def stop(self) -> None:
-        """Leave."""
+        """Leave the group."""
         if self in self.room.groups:
             self.room.groups.remove(self)
             self.node, self.members = None, []

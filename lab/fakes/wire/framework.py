@@ -1,4 +1,4 @@
-"""What Marathon and Chronos have in common: one of several servers leads, the others pass requests on to it."""
+"""Shared code of Marathon and Chronos: one server leads, the others forward requests to it."""
 
 from __future__ import annotations
 
@@ -23,28 +23,33 @@ from .http import HttpDaemon, Request, Response, answer
 from .peers import Registration
 from .task_states import TERMINAL
 
-HOP = {"connection", "content-length", "date", "host", "server", "transfer-encoding"}
+HOP_HEADERS = {"connection", "content-length", "date", "host", "server", "transfer-encoding"}
+NATIVE_LIBRARIES = (
+    "/usr/local/lib/libmesos.so",
+    "/usr/lib/libmesos.so",
+    "/usr/lib64/libmesos.so",
+)
 
 
 class Framework(HttpDaemon):
     """
-    A scheduler with an HTTP server. Subclasses say where the election takes place and describe themselves.
+    A scheduler with an HTTP server. Subclasses implement ``info``.
 
     host, port
-        Where HTTP binds; ``hostname`` is what the others are told.
+        Address that the HTTP server binds to. ``hostname`` is advertised to the other servers.
 
     master
-        Where the Mesos masters are (``zk://...`` or ``host:port``), or the room where those of a unit test meet.
+        URL of the Mesos masters (``zk://...`` or ``host:port``), or the room of a unit test.
 
     election
-        Where ZooKeeper is and the path in it, or a room.
+        ZooKeeper URL with the path of the election, or a room.
 
-    ``exit`` is called with a status where the server ends by itself.
+    ``exit`` is called with the exit status when the server ends by itself.
     """
 
     lost_leadership = 1
     no_zookeeper = 1
-    beat = 2.0  # seconds between two words to the Mesos master
+    beat = 2.0  # seconds between two registrations with the Mesos master
 
     def __init__(
         self,
@@ -82,7 +87,7 @@ class Framework(HttpDaemon):
 
     @property
     def address(self) -> str:
-        """What this server is known by to the others."""
+        """The ``host:port`` that this server advertises to the others."""
         return f"{self.hostname}:{self.port}"
 
     @property
@@ -96,7 +101,7 @@ class Framework(HttpDaemon):
         raise NotImplementedError
 
     def describe(self) -> dict[str, Any]:
-        """Return what the Mesos master is told."""
+        """Return the registration that is sent to the Mesos master."""
         info = {
             **self.info(),
             **({"id": {"value": self.framework_id}} if self.framework_id else {}),
@@ -105,41 +110,42 @@ class Framework(HttpDaemon):
         pid = (
             f"scheduler-{id(self):x}@{self.environment.get('LIBPROCESS_IP', self.hostname)}:{port}"
         )
-        who = {
+        registration = {
             "info": info,
             "pid": pid,
             "version": "",
             "capabilities": ["TASK_KILLING_STATE", "PARTITION_AWARE"],
         }
-        return {**who, "launch": list(self._launches.values()), "kill": sorted(self._kills)}
+        launches = list(self._launches.values())
+        return {**registration, "launch": launches, "kill": sorted(self._kills)}
 
     # --- tasks ---
 
     def launch(self, task: dict[str, Any]) -> None:
-        """Have a TaskInfo run on the agent that it names; what becomes of it comes to ``updated``."""
+        """Launch a TaskInfo on the agent it names. ``updated`` receives its status updates."""
         self._launches[task["task_id"]["value"]] = task
         self.registration.wake()
 
     def kill_task(self, task_id: str) -> None:
-        """Have a task killed; that it is comes to ``updated``."""
+        """Kill a task. ``updated`` receives its status updates."""
         self._kills.add(task_id)
         self.registration.wake()
 
     def offered(self) -> None:
-        """React to ``self.agents``, what is free on each agent, being known anew; in a thread of the registration's."""
+        """Handle new offers in ``self.agents``. Called in the thread of the registration."""
 
     def updated(self, status: dict[str, Any]) -> None:
-        """React to the last status of a task. The same may come again, and all come again to a new leader."""
+        """Handle the last status of a task. Updates repeat, and a new leader receives all of them."""
 
     def _removed(self, text: str) -> None:
         self.end(1, text)
 
     def say(self, text: str) -> None:
-        """Log a line, on stdout as the JVM's loggers do."""
+        """Log a line to stdout, as the loggers of the JVM do."""
         print(f"[{time.strftime('%Y-%m-%d %H:%M:%S')}] INFO  {text} (fake)", flush=True)
 
     def end(self, status: int, reason: str) -> None:
-        """End with a status."""
+        """Log the reason and exit with a status."""
         self.ended = reason
         print(
             f"[{time.strftime('%Y-%m-%d %H:%M:%S')}] ERROR {reason} (fake)",
@@ -149,7 +155,7 @@ class Framework(HttpDaemon):
         self.exit(status)
 
     def start(self) -> None:
-        """Serve and stand for election; ends where ZooKeeper cannot be reached in time."""
+        """Serve and join the election. Exit if ZooKeeper cannot be reached within its timeout."""
         super().start()
         data = self.address.encode()
         if isinstance(self.election, MemoryRoom):
@@ -165,7 +171,7 @@ class Framework(HttpDaemon):
         self.group.start()
 
     def stop(self) -> None:
-        """Leave the election, the masters and the network."""
+        """Leave the election, stop registering and close the sockets."""
         self.leading = False
         self.registration.stop()
         self.group.stop()
@@ -188,7 +194,7 @@ class Framework(HttpDaemon):
             self.end(self.lost_leadership, "Lost leadership")
 
     def _drive(self) -> None:
-        """Listen where the scheduler driver would: LIBPROCESS_PORT, or none of our business."""
+        """Listen on LIBPROCESS_PORT, if set, as the scheduler driver does."""
         port = int(self.environment.get("LIBPROCESS_PORT", "0"))
         if port and not self._driver:
             host = self.environment.get("LIBPROCESS_IP", "0.0.0.0")
@@ -221,17 +227,21 @@ class Framework(HttpDaemon):
     def _keep_id(self, framework_id: str) -> None:
         self.group.store(framework_id.encode())
 
-    # --- passing on ---
+    # --- forwarding ---
 
     def forward(self, request: Request, **headers: str) -> Response:
-        """Pass a request on to the leader; OSError where that does not work."""
+        """Forward a request to the leader. Raises OSError if the leader cannot be reached."""
         query = f"?{request.query_string.decode()}" if request.query_string else ""
-        sent = {name: value for name, value in request.headers.items() if name.lower() not in HOP}
+        forwarded = {
+            name: value
+            for name, value in request.headers.items()
+            if name.lower() not in HOP_HEADERS
+        }
         body = request.get_data() or None
         onward = urllib.request.Request(
             f"http://{self.leader}{request.path}{query}", body, method=request.method
         )
-        for name, value in {**sent, **headers}.items():
+        for name, value in {**forwarded, **headers}.items():
             onward.add_header(name, value)
         try:
             reply = urllib.request.urlopen(onward, timeout=10)
@@ -242,27 +252,28 @@ class Framework(HttpDaemon):
             response.status_code = reply.status
             response.data = reply.read()
             for name, value in reply.headers.items():
-                if name.lower() not in HOP:
+                if name.lower() not in HOP_HEADERS:
                     response.headers[name] = value
         return response
 
 
 def native_library() -> str | None:
-    """Return the version of libmesos that a scheduler on this host would load, None if there is none."""
-    paths = [os.environ.get("MESOS_NATIVE_JAVA_LIBRARY") or os.environ.get("MESOS_NATIVE_LIBRARY")]
-    for path in (
-        paths
-        if paths[0]
-        else ["/usr/local/lib/libmesos.so", "/usr/lib/libmesos.so", "/usr/lib64/libmesos.so"]
-    ):
-        found = pathlib.Path(path or "")
-        if found.exists():
-            return found.resolve().name.removeprefix("libmesos-").removesuffix(".so")
+    """Return the version of the libmesos that a scheduler on this host loads, None without one."""
+    variable = os.environ.get("MESOS_NATIVE_JAVA_LIBRARY") or os.environ.get("MESOS_NATIVE_LIBRARY")
+    for name in [variable] if variable else NATIVE_LIBRARIES:
+        path = pathlib.Path(name)
+        if path.exists():
+            return path.resolve().name.removeprefix("libmesos-").removesuffix(".so")
     return None
 
 
-def serve(daemon: Framework, taken: int) -> int:
-    """Serve until killed. Returns the exit status: ``taken`` where the address is, else that of a JVM after SIGTERM."""
+def serve(daemon: Framework, bind_error_status: int) -> int:
+    """
+    Serve until SIGTERM.
+
+    Returns the exit status: ``bind_error_status`` if the address is in use, else that of a JVM
+    after SIGTERM.
+    """
     done = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: done.set())
     daemon.exit = os._exit
@@ -270,7 +281,7 @@ def serve(daemon: Framework, taken: int) -> int:
         daemon.start()
     except OSError as error:
         print(f"java.net.BindException: {error}", file=sys.stderr)
-        return taken
+        return bind_error_status
     done.wait()
     daemon.stop()
     return 128 + signal.SIGTERM

@@ -1,4 +1,4 @@
-"""Routes and a small threaded HTTP server: what every fake is made of."""
+"""Routes and a small threaded HTTP server, the base of every fake daemon."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 
-def route(*given: str, **marks: Any) -> Callable:
+def route(*paths_and_methods: str, **marks: Any) -> Callable:
     """
-    Mark a method as the answer to paths, in Werkzeug's syntax (``/v2/apps/<path:id>``), by some methods; none: by any.
+    Route requests to a method.
 
-    ``marks`` are kept for the daemon to read in ``intercept`` (such as ``local=True``).
+    Paths are in Werkzeug's syntax (``/v2/apps/<path:id>``). Without HTTP methods, any is accepted.
+    The daemon receives ``marks`` in ``intercept`` (such as ``local=True``).
     """
-    methods = tuple(each for each in given if not each.startswith("/"))
+    methods = tuple(text for text in paths_and_methods if not text.startswith("/"))
 
     def mark(function: Callable) -> Callable:
-        for path in given:
+        for path in paths_and_methods:
             if path not in methods:
                 function.__dict__.setdefault("routes", []).append((path, methods or None))
         function.__dict__.setdefault("marks", {}).update(marks)
@@ -32,7 +33,11 @@ def route(*given: str, **marks: Any) -> Callable:
 
 
 def answer(body: Any = None, status: int = 200, **headers: str) -> Response:
-    """Make a response: JSON of anything, text/plain of a string; of None an empty body without a Content-Type."""
+    """
+    Return a response: text/plain for a string, JSON for other values.
+
+    None is an empty body without a Content-Type.
+    """
     if body is None:
         response = Response(b"", status)
         del response.headers["Content-Type"]
@@ -48,7 +53,7 @@ def answer(body: Any = None, status: int = 200, **headers: str) -> Response:
 
 
 class Refusal(Exception):
-    """A request is refused: raised by what works on it, and answered with this status and text."""
+    """An error response with this status and text; request handlers raise it."""
 
     def __init__(self, status: int, text: str | None = None, **headers: str) -> None:
         super().__init__(text or "")
@@ -56,18 +61,19 @@ class Refusal(Exception):
 
 
 class _Handler(WSGIRequestHandler):
-    """Werkzeug's handler without its log on stderr: daemons write their own."""
+    """Werkzeug's handler without its log on stderr, as the daemons have their own logs."""
 
-    def log(self, *_args: Any, **_named: Any) -> None:
+    def log(self, *_args: Any, **_kwargs: Any) -> None:
         pass
 
 
 class HttpDaemon:
     """
-    A daemon that answers HTTP. Subclasses mark methods with ``route``; these take the Werkzeug request and what the
-    path captured, and return a Response or anything that ``answer`` takes.
+    An HTTP server. Subclasses mark their request handlers with ``route``.
 
-    ``start()`` binds (port 0: any free one) and serves in threads, ``stop()`` ends that; ``url`` is where it answers.
+    A handler takes the Werkzeug request and the values captured from the path. It returns a
+    Response or a body for ``answer``. ``start()`` binds (port 0: a free port) and serves in
+    threads.
     """
 
     routes: ClassVar[Map]
@@ -90,16 +96,16 @@ class HttpDaemon:
 
     @property
     def url(self) -> str:
-        """Where the daemon answers, such as ``http://127.0.0.1:5050``."""
+        """The URL of the daemon, such as ``http://127.0.0.1:5050``."""
         return f"http://{self.host}:{self.port}"
 
     def start(self) -> None:
-        """Bind and serve; OSError if the address is taken."""
+        """Bind and serve. Raises OSError if the address is in use."""
         try:
             self._server = make_server(
                 self.host, self.port, self._serve, threaded=True, request_handler=_Handler
             )
-        except SystemExit as error:  # Werkzeug ends the process where the port is taken
+        except SystemExit as error:  # raised by Werkzeug if the port is in use
             raise OSError(
                 f"Failed to bind on {self.host}:{self.port}: Address already in use"
             ) from error
@@ -114,26 +120,26 @@ class HttpDaemon:
         """Stop serving and free the port."""
         if self._server:
             self._server.shutdown()
-            self._thread.join()  # it closes the socket; until then the port is taken
+            self._thread.join()  # this thread closes the socket
             self._server = None
 
     def rewrite(self, path: str) -> str:
-        """Return the path that is to be looked up instead, such as ``/state`` for ``/master/state``."""
+        """Return the path to route, such as ``/state`` for ``/master/state``."""
         return path
 
     def forestall(self, request: Request) -> Response | None:
-        """Answer whatever the path is; None lets the request pass to its route."""
+        """Respond before the request is routed. None continues with its route."""
         return None
 
     def intercept(self, request: Request, marks: dict[str, Any]) -> Any:
-        """Answer in the place of the route whose marks these are; None lets it pass."""
+        """Respond instead of the handler with these marks. None continues with the handler."""
         return None
 
     def finish(self, response: Response) -> None:
-        """Add what belongs to every response."""
+        """Add the headers that every response has."""
 
     def error(self, request: Request, error: HTTPException) -> Response:
-        """Answer a request that no route takes."""
+        """Respond to a request without a matching route."""
         return answer(f"{error.code} {error.name}.", error.code or 500)
 
     def _serve(self, environ: dict, start_response: Callable) -> Any:

@@ -1,7 +1,8 @@
-"""How agents and frameworks stay registered with the leading master.
+"""Registration of agents and frameworks with the leading master.
 
-The real ones speak libprocess messages and a stream of events; the fake daemons post what they are to ``/fake/agents``
-or ``/fake/frameworks``, again and again. A peer that is not heard of for some seconds is disconnected.
+The real daemons use libprocess messages and an event stream. The fake daemons periodically post
+their description to ``/fake/agents`` or ``/fake/frameworks``. The master treats a peer as
+disconnected after some seconds without a post.
 """
 
 from __future__ import annotations
@@ -21,22 +22,22 @@ class Registration:
     Keeps one peer registered.
 
     master
-        ``zk://...`` or ``host:port``, as agents and frameworks are given it.
+        ``zk://...`` or ``host:port``, the form that the flags of agents and frameworks have.
 
     path
-        Where to post to.
+        Path at the master to post to.
 
     describe
-        Returns what to post.
+        Returns the description to post.
 
     accepted
-        Called with the answer whenever a master took it.
+        Called with the master's response after each successful post.
 
     refused
-        Called with the text whenever the leader wants this peer to end (status 410).
+        Called with the master's message if the leader shuts this peer down (status 410).
 
     room
-        Where the masters of a unit test meet, instead of ``master``.
+        The room of a unit test's masters, used instead of ``master``.
 
     beat
         Seconds between two posts.
@@ -52,13 +53,11 @@ class Registration:
         room: MemoryRoom | None = None,
         beat: float = 2.0,
     ) -> None:
-        self.master, self.path, self.describe, self.accepted, self.refused = (
-            master,
-            path,
-            describe,
-            accepted,
-            refused,
-        )
+        self.master = master
+        self.path = path
+        self.describe = describe
+        self.accepted = accepted
+        self.refused = refused
         self.beat = beat
         self._wake = threading.Event()
         self._stopped = False
@@ -71,30 +70,34 @@ class Registration:
             )
 
     def start(self) -> None:
-        """Begin to look for the leader and to register."""
+        """Start detecting the leader and registering with it."""
         if self._group:
             self._group.start()
         threading.Thread(target=self._run, daemon=True).start()
 
     def stop(self) -> None:
-        """Stop registering, without a word to the master."""
+        """Stop registering without notifying the master."""
         self._stopped = True
         self._wake.set()
         if self._group:
             self._group.stop()
 
     def wake(self) -> None:
-        """Post at once: there is news."""
+        """Post immediately, as the description has changed."""
         self._wake.set()
 
     def leave(self) -> None:
-        """Tell the master good-bye, and stop."""
+        """Unregister from the master and stop."""
         self._stopped = True
         self.post("DELETE")
         self.stop()
 
     def leader(self) -> dict[str, Any] | None:
-        """Return the leading master's MasterInfo, None if there is none; of one given as ``host:port`` just that."""
+        """
+        Return the MasterInfo of the leader, None without a leader.
+
+        For a master given as ``host:port`` it only has the address.
+        """
         if self._group is None:
             host, _, port = self.master.removeprefix("master@").rpartition(":")
             return {"hostname": host, "address": {"ip": host, "port": int(port)}}
@@ -102,7 +105,7 @@ class Registration:
         return json.loads(data) if data else None
 
     def post(self, method: str = "POST") -> bool:
-        """Tell the leader once; whether it accepted."""
+        """Post once to the leader. Returns whether it accepted."""
         info = self.leader()
         if info is None:
             return False
@@ -120,7 +123,7 @@ class Registration:
             if error.code == 410:
                 self.refused(error.read().decode())
         except (OSError, ValueError):
-            pass  # a leader that died or does not lead yet; there will be another beat
+            pass  # the leader died or was not elected yet; the next beat tries again
         return False
 
     def _run(self) -> None:

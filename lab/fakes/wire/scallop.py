@@ -1,6 +1,7 @@
-"""Options of Marathon and Chronos: what the scallop library makes of a command line.
+"""Command lines of Marathon and Chronos, parsed as the scallop library does.
 
-An option takes exactly one value and may be given once; a toggle takes none and has a ``disable_`` form.
+An option takes exactly one value and may occur once. A toggle takes no value and has a
+``disable_`` form.
 """
 
 from __future__ import annotations
@@ -12,32 +13,32 @@ from .versions import release
 
 
 class OptionError(Exception):
-    """The command line is refused; the text is scallop's."""
+    """The command line is invalid. The message is scallop's."""
 
 
-class Known(NamedTuple):
-    """What a version knows: options and toggles with their defaults, and which options take an integer."""
+class KnownOptions(NamedTuple):
+    """Options and toggles of a version with defaults, and the names of integer options."""
 
     options: Mapping[str, str | None]
     toggles: Mapping[str, bool]
     numbers: Collection[str]
 
     @classmethod
-    def of(cls, table: object, version: str) -> Known:
-        """Read the tables of ``marathon_options`` or ``chronos_options``."""
+    def of(cls, definitions: object, version: str) -> KnownOptions:
+        """Read the options of a version from the module ``options`` of Marathon or Chronos."""
         options: dict[str, str | None] = {}
         toggles: dict[str, bool] = {}
-        gone = set(_until(table.REMOVED, version))
-        for entry in _until(table.OPTIONS, version):
+        removed = set(_until(definitions.REMOVED, version))
+        for entry in _until(definitions.OPTIONS, version):
             name, equals, default = entry.partition("=")
             options[name] = default if equals else None
-        for entry in _until(table.TOGGLES, version):
+        for entry in _until(definitions.TOGGLES, version):
             name, _, default = entry.partition("=")
             toggles[name] = default == "on"
         return cls(
-            {name: default for name, default in options.items() if name not in gone},
-            {name: default for name, default in toggles.items() if name not in gone},
-            table.NUMBERS.split(),
+            {name: default for name, default in options.items() if name not in removed},
+            {name: default for name, default in toggles.items() if name not in removed},
+            definitions.NUMBERS.split(),
         )
 
 
@@ -47,47 +48,51 @@ def _until(groups: Mapping[str, str], version: str) -> Iterable[str]:
             yield from names.split()
 
 
-def parse(arguments: Iterable[str], known: Known) -> dict[str, str | bool | None]:
+def parse(arguments: Iterable[str], known_options: KnownOptions) -> dict[str, str | bool | None]:
     """
-    Read a command line.
+    Parse a command line.
 
-    Returns the value of every option and toggle. Raises OptionError for anything unknown, doubled, of the wrong type,
-    for a value too many and for one that is missing.
+    Returns the value of every option and toggle. Raises OptionError for an unknown or repeated
+    option, and for a value of the wrong type, an excess value or a missing one.
     """
-    given: dict[str, list[str | None]] = {}
-    waiting: list[
-        str | None
-    ] = []  # the values of the last option, ending with None while its value is to come
+    values_by_name: dict[str, list[str | None]] = {}
+    # The values of the latest option. They end with None while its value has not been read yet.
+    pending: list[str | None] = []
     for argument in arguments:
         if argument.startswith("--"):
             name, equals, value = argument[2:].partition("=")
-            if name not in known.options and name.removeprefix("disable_") not in known.toggles:
+            toggle = name.removeprefix("disable_")
+            if name not in known_options.options and toggle not in known_options.toggles:
                 raise OptionError(f"Unknown option '{name}'")
-            given.setdefault(name, []).append(value if equals else None)
-            waiting = given[name] if name in known.options else []
-        elif waiting and waiting[-1] is None:
-            waiting[-1] = argument
+            values_by_name.setdefault(name, []).append(value if equals else None)
+            pending = values_by_name[name] if name in known_options.options else []
+        elif pending and pending[-1] is None:
+            pending[-1] = argument
         else:
             raise OptionError(f"Excess arguments provided: '{argument}'")
 
-    found: dict[str, str | bool | None] = {**known.options, **known.toggles}
-    for name, values in given.items():
+    settings: dict[str, str | bool | None] = {
+        **known_options.options,
+        **known_options.toggles,
+    }
+    for name, values in values_by_name.items():
         toggle = name.removeprefix("disable_")
-        if name in known.options:
-            found[name] = _one(name, values, known)
-        elif len(values) > 1 or (name != toggle and toggle in given):
+        if name in known_options.options:
+            settings[name] = _single_value(name, values, known_options)
+        elif len(values) > 1 or (name != toggle and toggle in values_by_name):
             raise OptionError(f"Bad arguments for option '{toggle}' - it should be given once")
         else:
-            found[toggle] = name == toggle
-    return found
+            settings[toggle] = name == toggle
+    return settings
 
 
-def _one(name: str, values: list[str | None], known: Known) -> str:
-    """Return the one value of an option."""
-    shown = " ".join(value or "" for value in values)
+def _single_value(name: str, values: list[str | None], known_options: KnownOptions) -> str:
+    """Return the value of an option. Raises OptionError unless there is exactly one."""
+    arguments = " ".join(value or "" for value in values)
     if len(values) != 1 or values[0] is None:
         text = "you should provide exactly one argument for this option"
-        raise OptionError(f"Bad arguments for option '{name}': '{shown}' - {text}")
-    if name in known.numbers and not values[0].lstrip("-").isdigit():
-        raise OptionError(f"Bad arguments for option '{name}': '{shown}' - wrong arguments format")
+        raise OptionError(f"Bad arguments for option '{name}': '{arguments}' - {text}")
+    if name in known_options.numbers and not values[0].lstrip("-").isdigit():
+        text = "wrong arguments format"
+        raise OptionError(f"Bad arguments for option '{name}': '{arguments}' - {text}")
     return values[0]

@@ -1,4 +1,4 @@
-"""The states of a task in the API of Mesos."""
+"""Task states of the Mesos API."""
 
 TERMINAL = {
     "TASK_FINISHED",
