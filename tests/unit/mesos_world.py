@@ -20,7 +20,7 @@ READS = ("GET_", "LIST_", "READ_")
 class Listening(Master):
     """A master that records its writes in ``heard``: types of v1 calls, or method and path."""
 
-    patience = 3600.0  # the framework of a test sends no heartbeats
+    disconnect_timeout = 3600.0  # the framework of a test sends no heartbeats
 
     def __init__(self, *arguments):
         super().__init__(*arguments)

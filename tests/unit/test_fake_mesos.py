@@ -461,7 +461,7 @@ def test_an_agent_does_not_know_a_masters_paths(cluster, path):
 
 def test_an_agent_that_falls_silent_is_inactive_and_then_gone(cluster):
     master = cluster.master("--agent_ping_timeout=1secs", "--max_agent_ping_timeouts=1")
-    master.patience = 0.3
+    master.disconnect_timeout = 0.3
     agent = cluster.agent()
     until(lambda: agent.id)
     agent.stop()

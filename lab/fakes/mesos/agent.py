@@ -1,4 +1,4 @@
-"""The Mesos agent: offers what its flags say to the leading master, and keeps its identity in its work directory."""
+"""The Mesos agent: registers its resources with the leader; its work directory stores its ID."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .executor import Pretend, container
 from .processes import Processes
 from .tasks import Task
 
-# What an agent says that it can do, by the version that it came with.
+# Capabilities of an agent with the version that introduced them.
 CAPABILITIES = (
     ("1.2.0", "MULTI_ROLE"),
     ("1.4.0", "HIERARCHICAL_ROLE"),
@@ -30,9 +30,9 @@ CAPABILITIES = (
     ("1.10.0", "TASK_RESOURCE_LIMITS"),
 )
 
-# What the executor of a command has for itself.
+# Resources of the command executor itself.
 EXECUTOR = resources.resources("cpus:0.1;mem:32")
-# What must stay as it was, or the agent must be told to start as a new one.
+# Mesos' message if the AgentInfo differs from the recovered one.
 INCOMPATIBLE = """Failed to perform recovery: Incompatible agent info detected.{hint}
 ------------------------------------------------------------
 Old agent info:
@@ -52,13 +52,13 @@ If these changes are meant, set the `--reconfiguration_policy` flag to a more pe
 
 
 class Agent(MesosDaemon):
-    """An agent that only pretends to run its tasks. Its master is what ``--master`` says, or the one that leads in a ``room``."""
+    """An agent that simulates its tasks. It finds its master by ``--master`` or in a ``room``."""
 
     program = "mesos-slave"
     process = "slave(1)"
     table = flag_data.AGENT
     required = ("work_dir",)
-    beat = 2.0  # seconds between two words to the master
+    beat = 2.0  # seconds between two registrations with the master
     executes: ClassVar[type[Pretend]] = Pretend
 
     def __init__(
@@ -77,7 +77,7 @@ class Agent(MesosDaemon):
         self.attributes, self.resources = self._offer()
         self.id: str | None = None
         self.master: dict[str, Any] | None = None
-        self._told: list[dict[str, Any]] = []
+        self._reports: list[dict[str, Any]] = []
         try:
             self.registration = Registration(
                 master,
@@ -93,7 +93,7 @@ class Agent(MesosDaemon):
         self.executor = self.executes(self.ip, self.flags, self.registration.wake)
 
     def _offer(self) -> tuple[list[dict], list[dict]]:
-        """Read attributes and resources; what the flag leaves out is taken from the machine."""
+        """Read attributes and resources. Resources missing in the flag are detected."""
         try:
             attributes = resources.attributes(self.flags.get("attributes", ""))
         except ValueError as error:
@@ -102,14 +102,13 @@ class Agent(MesosDaemon):
             offered = resources.resources(self.flags.get("resources", ""))
         except ValueError as error:
             raise Exit(f"Failed to determine agent resources: {error}") from error
-        named = {entry["name"] for entry in offered}
-        offered += [
-            entry for entry in resources.detected(str(self.work_dir)) if entry["name"] not in named
-        ]
+        names = {entry["name"] for entry in offered}
+        detected = resources.detected(str(self.work_dir))
+        offered += [entry for entry in detected if entry["name"] not in names]
         return attributes, offered
 
     def info(self) -> dict[str, Any]:
-        """Return the AgentInfo, without an id as long as no master gave one."""
+        """Return the AgentInfo, without an ID until a master has assigned one."""
         return {
             "hostname": self.hostname,
             "port": self.port,
@@ -119,23 +118,23 @@ class Agent(MesosDaemon):
         }
 
     def capabilities(self) -> list[str]:
-        """Return what this version can do."""
+        """Return the capabilities of this version."""
         return [name for since, name in CAPABILITIES if self.since(since)]
 
     def describe(self) -> dict[str, Any]:
-        """Return what the master is told."""
+        """Return the registration that is sent to the master."""
         info = {**self.info(), "checkpoint": True}
-        self._told = self.executor.reports()
-        who = {
+        self._reports = self.executor.reports()
+        return {
             "info": info,
             "pid": self.pid,
             "version": self.version,
             "capabilities": self.capabilities(),
+            "tasks": self._reports,
         }
-        return {**who, "tasks": self._told}
 
     def start(self) -> None:
-        """Serve, recover what an earlier run left, and register; Exit if that run was of another agent."""
+        """Serve, recover the previous run and register. Raises Exit if its AgentInfo differs."""
         super().start()
         self.log.write("INFO", f"Agent attributes: {[resources.plain(a) for a in self.attributes]}")
         try:
@@ -146,18 +145,18 @@ class Agent(MesosDaemon):
         self.registration.start()
 
     def stop(self) -> None:
-        """Stop registering and serving; the master will notice."""
+        """Stop registering and serving, without unregistering."""
         self.registration.stop()
         self.executor.stop()
         super().stop()
 
     def unregister(self) -> None:
-        """Tell the master good-bye and end, as SIGUSR1 asks for."""
+        """Unregister from the master and exit, as on SIGUSR1."""
         self.registration.leave()
         self._refused("Received SIGUSR1 signal; unregistering and shutting down")
 
     def _refused(self, reason: str) -> None:
-        """End, and the tasks with it, as an agent does that is not wanted any more."""
+        """Kill all tasks and exit, as an agent does when the master shuts it down."""
         self.executor.kill_all()
         self.end(reason)
 
@@ -165,7 +164,7 @@ class Agent(MesosDaemon):
 
     @property
     def latest(self) -> pathlib.Path:
-        """The link to the directory of the current identity."""
+        """The link to the directory of the current agent ID."""
         return self.work_dir / "meta" / "slaves" / "latest"
 
     def _recover(self) -> None:
@@ -177,13 +176,10 @@ class Agent(MesosDaemon):
         new = {**self.info(), "id": old["id"]}
         if old != new and not (self._additive() and _grew(old, new)):
             hint = HINT if "reconfiguration_policy" in self.flags else ""
-            shown = {
-                "old": json.dumps(old),
-                "new": json.dumps(new),
-                "work_dir": self.work_dir,
-                "hint": hint,
-            }
-            raise Exit(INCOMPATIBLE.format(**shown))
+            message = INCOMPATIBLE.format(
+                old=json.dumps(old), new=json.dumps(new), work_dir=self.work_dir, hint=hint
+            )
+            raise Exit(message)
         self.id = old["id"]["value"]
         self.executor.recover(self.id)
         self.log.write("INFO", f"Recovered agent {self.id}")
@@ -201,32 +197,32 @@ class Agent(MesosDaemon):
             self.latest.unlink(missing_ok=True)
             self.latest.symlink_to(directory)
             self.log.write("INFO", f"Registered with master; given agent ID {self.id}")
-        self.executor.told(self._told)
+        self.executor.acknowledge(self._reports)
         for info in reply.get("run", ()):
             self.executor.start(info)
         for key in reply.get("kill", ()):
             self.executor.kill(tuple(key))
 
-    # --- what it answers ---
+    # --- API ---
 
     @property
     def tasks(self) -> list[Task]:
-        """All tasks that it still knows of."""
+        """All tasks that the agent has not forgotten yet."""
         return list(self.executor.tasks.values())
 
     @property
     def files(self) -> dict[str, pathlib.Path]:
-        """The files that can be read over HTTP: the log, and those of its tasks."""
-        found = (path for task in self.tasks for path in self.executor.sandbox(task).glob("*"))
-        return {**super().files, **{str(path): path for path in found if path.is_file()}}
+        """The files that can be read over HTTP: the log and the sandboxes of the tasks."""
+        paths = (path for task in self.tasks for path in self.executor.sandbox(task).glob("*"))
+        return {**super().files, **{str(path): path for path in paths if path.is_file()}}
 
     def allocated(self) -> list[dict[str, Any]]:
-        """What its tasks hold."""
+        """Return the resources that are allocated to tasks."""
         return [entry for task in self.tasks for entry in task.allocated]
 
     @route("/state")
     def get_state(self, _request: Request) -> Any:
-        """Show the agent; ``id`` is empty and there is no ``master_hostname`` until it registered."""
+        """Return the agent. Before registration ``id`` is empty and ``master_hostname`` missing."""
         reserved = resources.reserved(self.resources)
         free = [entry for entry in self.resources if resources.role(entry) == "*"]
         return {
@@ -263,42 +259,39 @@ class Agent(MesosDaemon):
         }
 
     def _framework(self, id_: str) -> dict[str, Any]:
-        mine = [task for task in self.tasks if task.key[0] == id_]
-        info = mine[0].info.get("framework", {})
-        shown = {
-            key: info[key]
-            for key in ("name", "user", "failover_timeout", "checkpoint", "role", "roles")
-            if key in info
+        tasks = [task for task in self.tasks if task.key[0] == id_]
+        info = tasks[0].info.get("framework", {})
+        fields = ("name", "user", "failover_timeout", "checkpoint", "role", "roles")
+        return {
+            "id": id_,
+            "hostname": info.get("hostname", ""),
+            **{key: info[key] for key in fields if key in info},
+            "executors": [self._executor(task) for task in tasks if not task.over],
+            "completed_executors": [self._executor(task) for task in tasks if task.over],
         }
-        executors = {
-            over: [self._executor(task) for task in mine if task.over == over]
-            for over in (False, True)
-        }
-        ends = {"executors": executors[False], "completed_executors": executors[True]}
-        return {"id": id_, "hostname": info.get("hostname", ""), **shown, **ends}
 
     def _executor(self, task: Task) -> dict[str, Any]:
-        shown, found = [task.v0()], self._container(task)
+        tasks, container_info = [task.v0()], self._container(task)
         return {
             "id": task.key[1],
-            "name": found["executor_name"],
+            "name": container_info["executor_name"],
             "source": task.key[1],
-            "container": found["container_id"],
+            "container": container_info["container_id"],
             "directory": str(self.executor.sandbox(task)),
             "resources": resources.totals(resources.plus(EXECUTOR, task.allocated)),
             "role": task.role,
-            "tasks": [] if task.over else shown,
-            "completed_tasks": shown if task.over else [],
+            "tasks": [] if task.over else tasks,
+            "completed_tasks": tasks if task.over else [],
             "queued_tasks": [],
         }
 
     @staticmethod
     def _container(task: Task) -> dict[str, Any]:
-        """A container as the older endpoints show it."""
-        held = resources.amounts(
+        """Return a container as the v0 endpoints do."""
+        amounts = resources.amounts(
             resources.plus(EXECUTOR, map(resources.modern, task.info["resources"]))
         )
-        cpus, mem = held["cpus"], int(held["mem"]) * 2**20
+        cpus, mem = amounts["cpus"], int(amounts["mem"]) * 2**20
         command = task.info.get("command", {}).get("value", "")
         return {
             "container_id": container(task),
@@ -319,7 +312,7 @@ class Agent(MesosDaemon):
 
     @route("/containers")
     def get_containers(self, _request: Request) -> Any:
-        """Show the containers of the tasks that run."""
+        """Return the containers of the running tasks."""
         return [
             {**self._container(task), "status": _container_status(task)}
             for task in self.tasks
@@ -328,33 +321,36 @@ class Agent(MesosDaemon):
 
     @route("/monitor/statistics")
     def get_statistics(self, _request: Request) -> Any:
-        """Show what executors use: their limits, as they only pretend."""
-        shown = [self._container(task) for task in self.tasks if not task.over]
-        return [
-            {key: value for key, value in each.items() if key != "container_id"} for each in shown
-        ]
+        """Return the resource usage of the executors, which only has their limits."""
+        statistics = [self._container(task) for task in self.tasks if not task.over]
+        for entry in statistics:
+            del entry["container_id"]
+        return statistics
 
     @route("/containerizer/debug")
     def get_debug(self, _request: Request) -> Any:
-        """Show what the containerizer waits for: nothing."""
+        """Return the pending operations of the containerizer, always none."""
         return {"pending": []}
 
     def metrics(self) -> dict[str, float]:
-        """Return what the agent measures."""
+        """Return the metrics of the agent."""
         total, used = resources.totals(self.resources), resources.totals(self.allocated())
-        found = {"slave/registered": float(self.master is not None), **super().metrics()}
+        metrics = {"slave/registered": float(self.master is not None), **super().metrics()}
         for name in resources.SCALARS:
-            found[f"slave/{name}_total"], found[f"slave/{name}_used"] = total[name], used[name]
-            found[f"slave/{name}_percent"] = used[name] / total[name] if total[name] else 0.0
-        found["slave/frameworks_active"] = float(
+            metrics[f"slave/{name}_total"] = total[name]
+            metrics[f"slave/{name}_used"] = used[name]
+            metrics[f"slave/{name}_percent"] = used[name] / total[name] if total[name] else 0.0
+        metrics["slave/frameworks_active"] = float(
             len({task.key[0] for task in self.tasks if not task.over})
         )
-        found["slave/executors_running"] = found["slave/tasks_running"] = float(
+        metrics["slave/executors_running"] = metrics["slave/tasks_running"] = float(
             sum(not task.over for task in self.tasks)
         )
-        found["slave/tasks_failed"] = float(sum(task.state == "TASK_FAILED" for task in self.tasks))
-        found["slave/recovery_errors"] = 0.0
-        return found
+        metrics["slave/tasks_failed"] = float(
+            sum(task.state == "TASK_FAILED" for task in self.tasks)
+        )
+        metrics["slave/recovery_errors"] = 0.0
+        return metrics
 
     def call_agent(self, _request: Request, _call: dict) -> Any:
         """GET_AGENT"""
@@ -362,21 +358,21 @@ class Agent(MesosDaemon):
 
     def call_containers(self, _request: Request, _call: dict) -> Any:
         """GET_CONTAINERS"""
-        shown = []
+        containers = []
         for task in self.tasks:
             if not task.over:
-                found = self._container(task)
-                shown.append(
+                container_info = self._container(task)
+                containers.append(
                     {
                         "framework_id": task.info["framework_id"],
                         "executor_id": {"value": task.key[1]},
-                        "executor_name": found["executor_name"],
-                        "container_id": {"value": found["container_id"]},
+                        "executor_name": container_info["executor_name"],
+                        "container_id": {"value": container_info["container_id"]},
                         "container_status": _container_status(task),
-                        "resource_statistics": found["statistics"],
+                        "resource_statistics": container_info["statistics"],
                     }
                 )
-        return {"get_containers": {"containers": shown}}
+        return {"get_containers": {"containers": containers}}
 
     def call_tasks(self, _request: Request, _call: dict) -> Any:
         """GET_TASKS"""
@@ -414,7 +410,7 @@ class Agent(MesosDaemon):
 
 
 class WorkingAgent(Agent):
-    """An agent that runs its tasks."""
+    """An agent that really runs its tasks."""
 
     executes = Processes
 
@@ -427,15 +423,16 @@ def _container_status(task: Task) -> dict[str, Any]:
 
 
 def _grew(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    """Whether nothing of the old info went away: what ``--reconfiguration_policy=additive`` allows."""
+    """Return whether ``--reconfiguration_policy=additive`` allows the change."""
     before, after = resources.totals(old["resources"]), resources.totals(new["resources"])
-    more = all(
+    has_resources = all(
         after.get(name) == value or after.get(name, 0.0) >= value for name, value in before.items()
     )
-    kept = all(attribute in new["attributes"] for attribute in old["attributes"])
-    return more and kept and all(old[key] == new[key] for key in ("hostname", "port", "id"))
+    has_attributes = all(attribute in new["attributes"] for attribute in old["attributes"])
+    same_identity = all(old[key] == new[key] for key in ("hostname", "port", "id"))
+    return has_resources and has_attributes and same_identity
 
 
 def ready(agent: Agent) -> None:
-    """Unregister at SIGUSR1."""
+    """Unregister on SIGUSR1."""
     signal.signal(signal.SIGUSR1, lambda _number, _frame: agent.unregister())

@@ -1,4 +1,4 @@
-"""HTTP authentication and authorization of Mesos daemons, by the flags of the real ones."""
+"""HTTP authentication and authorization of Mesos daemons, configured by their flags."""
 
 from __future__ import annotations
 
@@ -13,32 +13,33 @@ from ..wire.http import Refusal, Request, Response, answer
 
 
 def _credentials(flag: str | None) -> dict[str, str]:
-    """Read ``--credentials``: JSON, inline or in a file, or a file with a principal and a secret a line."""
+    """Read ``--credentials``: JSON, its file, or a file with a principal and a secret per line."""
     if not flag:
         return {}
     text = flag if flag.startswith("{") else pathlib.Path(flag.removeprefix("file://")).read_text()
     if text.lstrip().startswith("{"):
-        return {each["principal"]: each["secret"] for each in json.loads(text)["credentials"]}
+        credentials = json.loads(text)["credentials"]
+        return {entry["principal"]: entry["secret"] for entry in credentials}
     return dict(line.split(None, 1) for line in text.splitlines() if line.strip())
 
 
 class Access:
     """
-    Who may do what.
+    Credentials and access control lists of a daemon.
 
     side
-        ``master`` or ``agent``, as in the names of realms.
+        ``master`` or ``agent``, a part of the realm names.
 
     flags
-        The daemon's.
+        Flags of the daemon.
     """
 
     def __init__(self, side: str, flags: Mapping[str, str]) -> None:
         self.side = side
-        self.known = _credentials(
+        self.secrets = _credentials(
             flags.get("credentials") if side == "master" else flags.get("http_credentials")
         )
-        self.asks = {
+        self.protected_realms = {
             realm
             for realm in ("readonly", "readwrite")
             if flags.get(f"authenticate_http_{realm}") == "true"
@@ -47,15 +48,19 @@ class Access:
         self.acls: dict[str, Any] = json.loads(acls) if acls.startswith("{") else {}
 
     def unauthorized(self, request: Request, realm: str | None) -> Response | None:
-        """Answer 401 unless the request needs no credentials or brings good ones; these name ``request.environ["principal"]``."""
-        if realm not in self.asks:
+        """
+        Return a 401 response unless the credentials are valid or not required.
+
+        Sets ``request.environ["principal"]`` for valid credentials.
+        """
+        if realm not in self.protected_realms:
             return None
         kind, _, value = request.headers.get("Authorization", "").partition(" ")
         try:
             principal, _, secret = base64.b64decode(value, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
             principal, secret = "", ""
-        if kind == "Basic" and principal in self.known and self.known[principal] == secret:
+        if kind == "Basic" and principal in self.secrets and self.secrets[principal] == secret:
             request.environ["principal"] = principal
             return None
         return answer(
@@ -63,7 +68,7 @@ class Access:
         )
 
     def may(self, request: Request, action: str) -> bool:
-        """Whether the rules allow an action: the first that speaks of this principal counts."""
+        """Return whether the first ACL that matches the principal allows an action."""
         principal = request.environ.get("principal")
         for rule in self.acls.get(action, ()):
             principals = rule["principals"]
@@ -73,6 +78,6 @@ class Access:
         return bool(self.acls.get("permissive", True))
 
     def demand(self, request: Request, action: str) -> None:
-        """Refuse with 403 what the rules do not allow."""
+        """Raise a 403 Refusal unless the ACLs allow an action."""
         if not self.may(request, action):
             raise Refusal(403, "403 Forbidden.")

@@ -1,4 +1,4 @@
-"""What changes the cluster at the leading master: the writing calls of the v1 API and the endpoints before it."""
+"""Write access to the leading master: the v0 endpoints and the writing calls of the v1 API."""
 
 from __future__ import annotations
 
@@ -18,31 +18,32 @@ ACCEPTED = 202
 
 
 def _reserve_fault(entry: dict[str, Any], principal: str | None) -> str | None:
-    """What is wrong with a resource that is to be reserved."""
-    last = entry.get("reservations", [{}])[-1]
-    if last.get("type") != "DYNAMIC":
+    """Return why a resource cannot be reserved, in the master's words; None if it can."""
+    reservation = entry.get("reservations", [{}])[-1]
+    if reservation.get("type") != "DYNAMIC":
         return f"Resource {resources.text([entry])} is not dynamically reserved"
-    if principal and "principal" not in last:
+    if principal and "principal" not in reservation:
         return (
-            f"A reserve operation was attempted by principal '{principal}', but there is a reserved resource in the request "
-            "with no principal set"
+            f"A reserve operation was attempted by principal '{principal}', but there is a "
+            "reserved resource in the request with no principal set"
         )
-    if principal and last["principal"] != principal:
+    if principal and reservation["principal"] != principal:
         return (
-            f"A reserve operation was attempted by authenticated principal '{principal}', which does not match a reserved "
-            f"resource in the request with principal '{last['principal']}'"
+            f"A reserve operation was attempted by authenticated principal '{principal}', which "
+            "does not match a reserved resource in the request with principal "
+            f"'{reservation['principal']}'"
         )
     return None
 
 
 class Calls(Views):
-    """A part of ``Master``."""
+    """Mixin of ``Master``."""
 
     # --- weights and quota ---
 
     @route("/weights", realm="readwrite")
     def weights_endpoint(self, request: Request) -> Any:
-        """Show weights or set some."""
+        """Return the weights (GET) or update some (PUT)."""
         allow_only(request, "GET", "PUT")
         if request.method == "GET":
             return self.weights.infos()
@@ -58,23 +59,24 @@ class Calls(Views):
             self._store()
 
     def call_weights(self, _request: Request, _call: dict) -> Any:
-        """GET_WEIGHTS; without any there is not even the member."""
+        """GET_WEIGHTS. Without weights the response has no ``get_weights``."""
         return {"get_weights": {"weight_infos": self.weights.infos()}} if self.weights else {}
 
     @route("/quota", "/quota/<path:role>", realm="readwrite")
     def quota_endpoint(self, request: Request, role: str | None = None) -> Any:
-        """Show all quotas, set one, remove one."""
+        """Return all quotas (GET), set one (POST) or remove one (DELETE)."""
         allow_only(request, "GET", "POST", "DELETE")
         if request.method == "GET":
             return self.quotas.status(self.since("1.9.0"))
         if request.method == "POST":
-            asked = read_json(request, "Failed to parse set quota request JSON '{body}': ")
-            return self.call_set_quota(request, {"quota_request": asked})
+            quota_request = read_json(request, "Failed to parse set quota request JSON '{body}': ")
+            return self.call_set_quota(request, {"quota_request": quota_request})
         path = f"/master{self.rewrite(request.path)}"
         if role is None:
             raise Refusal(
                 400,
-                f"Failed to parse remove quota request for path '{path}': expected 3 tokens, found 2 tokens",
+                f"Failed to parse remove quota request for path '{path}': "
+                "expected 3 tokens, found 2 tokens",
             )
         if role not in self.quotas:
             raise Refusal(
@@ -106,13 +108,13 @@ class Calls(Views):
             self._store()
 
     def call_remove_quota(self, request: Request, call: dict) -> Any:
-        """REMOVE_QUOTA, which ends the master if there is none to remove, as with the real one."""
+        """REMOVE_QUOTA. Without a quota to remove, the master crashes as the real one does."""
         self.access.demand(request, "update_quotas")
         with self.lock:
             if call["role"] not in self.quotas:
                 self.ended = "terminate called after throwing an instance of 'std::out_of_range'"
                 self.log.write("FATAL", self.ended)
-                # A thread of its own, as a server cannot stop in the middle of an answer; and no answer is to be sent.
+                # Exit in a thread, as a server cannot stop while handling a request.
                 threading.Thread(target=self.exit, args=(-6,), daemon=True).start()
                 self.hang_up(request)
             del self.quotas[call["role"]]
@@ -122,7 +124,7 @@ class Calls(Views):
 
     @route("/maintenance/schedule", realm="readwrite")
     def schedule_endpoint(self, request: Request) -> Any:
-        """Show the schedule or replace all of it."""
+        """Return the schedule (GET) or replace it (POST)."""
         allow_only(request, "GET", "POST")
         if request.method == "GET":
             return self._seen_schedule(request)
@@ -148,7 +150,7 @@ class Calls(Views):
 
     @route("/maintenance/status", realm="readonly")
     def status_endpoint(self, request: Request) -> Any:
-        """Show which machines are draining and down."""
+        """Return the machines that are draining or down."""
         allow_only(request, "GET")
         return self.maintenance.status()
 
@@ -169,7 +171,7 @@ class Calls(Views):
         return self.call_stop_maintenance(request, {"machines": read_json(request)})
 
     def call_start_maintenance(self, request: Request, call: dict) -> Any:
-        """START_MAINTENANCE: the agents of these machines end, and so do their tasks."""
+        """START_MAINTENANCE: removes the agents of the machines with their tasks."""
         self.access.demand(request, "start_maintenances")
         with self.lock:
             self.maintenance.start(call.get("machines", []))
@@ -191,15 +193,15 @@ class Calls(Views):
 
     # --- agents ---
 
-    def _known(self, id_: str) -> bool:
+    def _is_known(self, id_: str) -> bool:
         return id_ in self.agents or id_ in self.recovered_agents or id_ in self.unreachable
 
     def call_drain(self, request: Request, call: dict) -> Any:
-        """DRAIN_AGENT: also of one that is drained already, which then begins anew."""
+        """DRAIN_AGENT. A drained agent starts draining again."""
         self.access.demand(request, "drain_agents")
         id_ = call["agent_id"]["value"]
         with self.lock:
-            if not self._known(id_):
+            if not self._is_known(id_):
                 raise Refusal(400, "Unknown agent")
             agent = self.agents.get(id_)
             if (
@@ -231,7 +233,7 @@ class Calls(Views):
         """DEACTIVATE_AGENT"""
         self.access.demand(request, "deactivate_agents")
         with self.lock:
-            if not self._known(call["agent_id"]["value"]):
+            if not self._is_known(call["agent_id"]["value"]):
                 raise Refusal(400, "Unknown agent")
             self.deactivated.add(call["agent_id"]["value"])
             self._store()
@@ -250,11 +252,11 @@ class Calls(Views):
             self._store()
 
     def call_mark_gone(self, request: Request, call: dict) -> Any:
-        """MARK_AGENT_GONE: for ever."""
+        """MARK_AGENT_GONE, which is permanent."""
         self.access.demand(request, "mark_agents_gone")
         id_ = call["agent_id"]["value"]
         with self.lock:
-            if id_ not in self.gone and not self._known(id_):
+            if id_ not in self.gone_agents and not self._is_known(id_):
                 raise Refusal(404, f"Agent '{id_}' not found")
             self._mark_gone(id_)
 
@@ -279,8 +281,8 @@ class Calls(Views):
 
     # --- reservations and volumes ---
 
-    def _form(self, request: Request, name: str, words: str) -> tuple[str, list[dict[str, Any]]]:
-        """Agent and resources of one of the endpoints before the v1 API."""
+    def _form(self, request: Request, name: str, prefix: str) -> tuple[str, list[dict[str, Any]]]:
+        """Return the agent ID and the resources of a request to a v0 endpoint."""
         allow_only(request, "POST")
         if "slaveId" not in request.form:
             raise Refusal(400, "Missing 'slaveId' query parameter in the request body")
@@ -288,19 +290,22 @@ class Calls(Views):
             raise Refusal(400, f"Missing '{name}' query parameter in the request body")
         text = request.form[name]
         try:
-            found = json.loads(text)
+            entries = json.loads(text)
         except json.JSONDecodeError as error:
-            rest = text[error.pos :][1:] if text[error.pos :].startswith("n") else text[error.pos :]
+            # The parser of Mesos consumes an "n" as the start of null.
+            remainder = text[error.pos :].removeprefix("n")
             raise Refusal(
                 400,
-                f"{words} '{name}' query parameter in the request body: syntax error at line 1 near: {rest}",
+                f"{prefix} '{name}' query parameter in the request body: "
+                f"syntax error at line 1 near: {remainder}",
             ) from error
-        if not isinstance(found, list):
+        if not isinstance(entries, list):
             raise Refusal(
                 400,
-                f"{words} '{name}' query parameter in the request body: Unexpected JSON type parsed",
+                f"{prefix} '{name}' query parameter in the request body: "
+                "Unexpected JSON type parsed",
             )
-        return request.form["slaveId"], found
+        return request.form["slaveId"], entries
 
     @route("/reserve", realm="readwrite")
     def reserve_endpoint(self, request: Request) -> Any:
@@ -309,7 +314,7 @@ class Calls(Views):
 
     @route("/unreserve", realm="readwrite")
     def unreserve_endpoint(self, request: Request) -> Any:
-        """Take reservations back."""
+        """Unreserve resources of an agent."""
         return self._unreserve(request, *self._form(request, "resources", "Error parsing"))
 
     @route("/create-volumes", realm="readwrite")
@@ -341,22 +346,22 @@ class Calls(Views):
     def _operate(
         self,
         agent_id: str,
-        taken: list[dict[str, Any]],
-        given: list[dict[str, Any]],
-        shown: list[dict[str, Any]],
+        consumed: list[dict[str, Any]],
+        converted: list[dict[str, Any]],
+        reported: list[dict[str, Any]],
     ) -> Response:
-        """Turn resources of an agent into others; 409 where they are not free."""
+        """Convert free resources of an agent; 409 with ``reported`` if they are not free."""
         with self.lock:
             agent = self.agents[agent_id]
             free = resources.minus(agent.total, map(resources.modern, self.allocated(agent)))
             try:
-                resources.minus(free, taken)
+                resources.minus(free, consumed)
             except ValueError:
                 raise Refusal(
-                    409, f"{resources.text(free)} does not contain {resources.text(shown)}"
+                    409, f"{resources.text(free)} does not contain {resources.text(reported)}"
                 ) from None
             agent.total = self.totals[agent_id] = resources.plus(
-                resources.minus(agent.total, taken), given
+                resources.minus(agent.total, consumed), converted
             )
             self._store()
         return answer(None, ACCEPTED)
@@ -364,53 +369,60 @@ class Calls(Views):
     def _agent_for(
         self, agent_id: str, entries: list[dict[str, Any]]
     ) -> tuple[str, list[dict[str, Any]]]:
-        """How the master calls an agent in its errors, and the resources in their newer form."""
+        """Return the agent's name in error messages, and the resources in the newer form."""
         agent = self.agents.get(agent_id)
         if agent is None:
             raise Refusal(400, "No agent found with specified ID")
         return f"agent {agent_id} at {agent.pid} ({agent.info['hostname']})", [
-            resources.modern(each) for each in entries
+            resources.modern(entry) for entry in entries
         ]
 
     def _reserve(self, request: Request, agent_id: str, entries: list[dict[str, Any]]) -> Any:
-        name, wanted = self._agent_for(agent_id, entries)
-        for entry in wanted:
+        name, requested = self._agent_for(agent_id, entries)
+        for entry in requested:
             if fault := _reserve_fault(entry, request.environ.get("principal")):
                 raise Refusal(400, f"Invalid RESERVE operation on {name}: {fault}")
-        plain = [resources.unreserved(entry) for entry in wanted]
-        return self._operate(agent_id, plain, wanted, plain)
+        plain = [resources.unreserved(entry) for entry in requested]
+        return self._operate(agent_id, plain, requested, plain)
 
     def _unreserve(self, _request: Request, agent_id: str, entries: list[dict[str, Any]]) -> Any:
-        _, wanted = self._agent_for(agent_id, entries)
+        _, requested = self._agent_for(agent_id, entries)
         return self._operate(
-            agent_id, wanted, [resources.unreserved(entry) for entry in wanted], wanted
+            agent_id, requested, [resources.unreserved(entry) for entry in requested], requested
         )
 
     def _create(self, _request: Request, agent_id: str, entries: list[dict[str, Any]]) -> Any:
-        name, wanted = self._agent_for(agent_id, entries)
-        if any("reservations" not in entry for entry in wanted):
-            text = "Invalid resources: Invalid DiskInfo: Persistent volumes cannot be created from unreserved resources"
+        name, requested = self._agent_for(agent_id, entries)
+        if any("reservations" not in entry for entry in requested):
+            text = (
+                "Invalid resources: Invalid DiskInfo: "
+                "Persistent volumes cannot be created from unreserved resources"
+            )
             raise Refusal(400, f"Invalid CREATE operation on {name}: {text}")
-        plain = [{key: value for key, value in entry.items() if key != "disk"} for entry in wanted]
-        return self._operate(agent_id, plain, wanted, plain)
+        plain = [
+            {key: value for key, value in entry.items() if key != "disk"} for entry in requested
+        ]
+        return self._operate(agent_id, plain, requested, plain)
 
     def _destroy(self, _request: Request, agent_id: str, entries: list[dict[str, Any]]) -> Any:
-        _, wanted = self._agent_for(agent_id, entries)
-        there = self.agents[agent_id].total
-        if not all(any(resources.same(entry, each) for each in there) for entry in wanted):
+        _, requested = self._agent_for(agent_id, entries)
+        total = self.agents[agent_id].total
+        if not all(any(resources.same(entry, volume) for entry in total) for volume in requested):
             raise Refusal(400, "Invalid DESTROY operation: Persistent volumes not found")
-        plain = [{key: value for key, value in entry.items() if key != "disk"} for entry in wanted]
-        return self._operate(agent_id, wanted, plain, wanted)
+        plain = [
+            {key: value for key, value in entry.items() if key != "disk"} for entry in requested
+        ]
+        return self._operate(agent_id, requested, plain, requested)
 
-    # --- all of them ---
+    # --- common ---
 
     def _wait_for_registry(self) -> None:
-        """What is to be written waits for the registry, without an answer."""
+        """Block a write until the registry is recovered."""
         while not self.recovered and self.leading and not self.ended:
             time.sleep(0.1)
 
     def hang_up(self, request: Request) -> None:
-        """Close the connection without an answer."""
+        """Close the connection without a response."""
         request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
         raise ConnectionAbortedError
 

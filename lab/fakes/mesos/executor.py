@@ -1,4 +1,4 @@
-"""What an agent does with the tasks that it is told to run."""
+"""Executors of an agent's tasks; this one only simulates them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from .tasks import Task
 
-# Commands that end at once, and how; all others run until they are killed.
+# Commands that end immediately, with their state. All others run until they are killed.
 ENDS = {
     "true": "TASK_FINISHED",
     "exit 0": "TASK_FINISHED",
@@ -23,13 +23,13 @@ ENDS = {
 
 class Pretend:
     """
-    Runs nothing: a task is said to run from the start, and to be killed when that is asked for.
+    Simulates tasks: reports a task as running once started, and as killed on request.
 
     address, flags
-        The agent's.
+        Address and flags of the agent.
 
     changed
-        Called whenever there is news of a task.
+        Called after each status update.
     """
 
     def __init__(self, address: str, flags: Mapping[str, str], changed: Callable[[], None]) -> None:
@@ -39,7 +39,7 @@ class Pretend:
         self.lock = threading.RLock()
 
     def start(self, info: dict[str, Any]) -> None:
-        """Begin with a task, unless it was begun."""
+        """Start a task, unless it was started before."""
         with self.lock:
             task = Task(info)
             if task.key not in self.tasks:
@@ -48,7 +48,7 @@ class Pretend:
                 self.launch(task)
 
     def launch(self, task: Task) -> None:
-        """Bring a task that is starting to run."""
+        """Launch a task that is in TASK_STARTING."""
         self.say(task, "TASK_RUNNING")
         command = task.info.get("command", {}).get("value", "").strip()
         if command in ENDS:
@@ -59,16 +59,16 @@ class Pretend:
             )
 
     def adopt(self, info: dict[str, Any], statuses: list[dict[str, Any]]) -> None:
-        """Take a task over with what was said of it."""
+        """Add a task with its statuses."""
         with self.lock:
             task = Task(info, list(statuses))
             self.tasks[task.key] = task
 
     def recover(self, agent_id: str | None) -> None:
-        """Take up the tasks that the agent of this id had before it was restarted; end those of all others."""
+        """Recover the tasks of the agent with this ID, and kill the tasks of other agents."""
 
     def kill(self, key: tuple[str, str]) -> None:
-        """Have a task end, if it runs."""
+        """Kill a task, unless it is over."""
         with self.lock:
             task = self.tasks.get(key)
             if task and not task.over:
@@ -76,23 +76,23 @@ class Pretend:
                 self.terminate(task)
 
     def kill_all(self) -> None:
-        """Have all tasks end."""
+        """Kill all tasks."""
         for key in list(self.tasks):
             self.kill(key)
 
     def terminate(self, task: Task) -> None:
-        """Bring a task to its end."""
+        """Terminate a task."""
         self.say(task, "TASK_KILLED", "Command terminated with signal Terminated")
 
     def reports(self) -> list[dict[str, Any]]:
-        """What the master is told."""
+        """Return all tasks with their statuses, for the master."""
         with self.lock:
             return [
                 {"info": task.info, "statuses": list(task.statuses)} for task in self.tasks.values()
             ]
 
-    def told(self, reports: list[dict[str, Any]]) -> None:
-        """Forget the tasks of whose end the master knows now; the agent shows the last ones as completed."""
+    def acknowledge(self, reports: list[dict[str, Any]]) -> None:
+        """Forget tasks whose end the master has received; the latest stay as completed tasks."""
         with self.lock:
             over = [
                 task
@@ -103,33 +103,34 @@ class Pretend:
                 self.forget(task)
 
     def forget(self, task: Task) -> None:
-        """Let go of a task that is over."""
+        """Forget a task that is over."""
         del self.tasks[task.key]
 
     def stop(self) -> None:
-        """Let go of everything, as the agent ends."""
+        """Release all resources, as the agent exits."""
 
     def sandbox(self, task: Task) -> pathlib.Path:
-        """Where a task has its files."""
-        framework, id = (each.replace("/", "_") for each in task.key)
+        """Return the sandbox directory of a task."""
+        framework, id = (part.replace("/", "_") for part in task.key)
         executor = (
             self.work_dir / "slaves" / task.agent_id / "frameworks" / framework / "executors" / id
         )
         return executor / "runs" / container(task)
 
     def say(
-        self, task: Task, state: str, message: str | None = None, address: str = "", **more: Any
+        self, task: Task, state: str, message: str | None = None, address: str = "", **fields: Any
     ) -> None:
-        """Add a status; with an address that is the task's own from now on."""
+        """Add a status. ``address`` is the task's IP address, if it differs from the agent's."""
         with self.lock:
-            where = (
+            container_status = (
                 task.statuses[-1]["container_status"]
                 if task.statuses
                 else {"container_id": {"value": str(uuid.uuid4())}}
             )
             if address or not task.statuses:
-                found = {"protocol": "IPv4", "ip_address": address or self.address}
-                where = {**where, "network_infos": [{"ip_addresses": [found]}]}
+                ip_address = {"protocol": "IPv4", "ip_address": address or self.address}
+                network_infos = [{"ip_addresses": [ip_address]}]
+                container_status = {**container_status, "network_infos": network_infos}
             task.statuses.append(
                 {
                     "task_id": task.info["task_id"],
@@ -140,13 +141,13 @@ class Pretend:
                     "executor_id": {"value": task.info["task_id"]["value"]},
                     "timestamp": time.time(),
                     "uuid": base64.b64encode(uuid.uuid4().bytes).decode(),
-                    **more,
-                    "container_status": where,
+                    **fields,
+                    "container_status": container_status,
                 }
             )
         self.changed()
 
 
 def container(task: Task) -> str:
-    """The id of a task's container."""
+    """Return the ID of a task's container."""
     return task.statuses[0]["container_status"]["container_id"]["value"]

@@ -1,4 +1,4 @@
-"""Maintenance: the schedule of a cluster, and which machines are draining or down."""
+"""Maintenance of a cluster: the schedule and the modes of the machines."""
 
 from __future__ import annotations
 
@@ -12,24 +12,23 @@ Machine = dict[str, str]
 
 
 def key(machine: Machine) -> tuple[str, str]:
-    """What makes two ids the same machine: host names compare without case, and what is left out is empty."""
+    """Return the identity of a machine: the host name without case, and the IP address."""
     return machine.get("hostname", "").lower(), machine.get("ip", "")
 
 
-def shown(machine: Machine) -> str:
-    """The id as the master writes it."""
+def format_machine(machine: Machine) -> str:
+    """Return the MachineID as the master writes it."""
     return json.dumps(machine, separators=(",", ":"))
 
 
-def _nanoseconds(given: dict[str, Any]) -> dict[str, int]:
-    return {
-        "nanoseconds": int(float(given["nanoseconds"]))
-        if isinstance(given["nanoseconds"], str)
-        else int(given["nanoseconds"])
-    }
+def _nanoseconds(info: dict[str, Any]) -> dict[str, int]:
+    value = info["nanoseconds"]
+    if isinstance(value, str):
+        value = float(value)
+    return {"nanoseconds": int(value)}
 
 
-def _checked(machines: list[Machine], seen: set[tuple[str, str]]) -> None:
+def _checked(machines: list[Machine], keys: set[tuple[str, str]]) -> None:
     for machine in machines:
         if not any(key(machine)):
             raise Refusal(400, "Both 'hostname' and 'ip' for a machine are empty")
@@ -38,44 +37,45 @@ def _checked(machines: list[Machine], seen: set[tuple[str, str]]) -> None:
                 ipaddress.IPv4Address(machine["ip"])
             except ValueError:
                 raise Refusal(400, f"Failed to parse IPv4: {machine['ip']}") from None
-        if key(machine) in seen:
-            raise Refusal(400, f"Machine '{shown(machine)}' appears more than once in the schedule")
-        seen.add(key(machine))
+        if key(machine) in keys:
+            text = f"Machine '{format_machine(machine)}' appears more than once in the schedule"
+            raise Refusal(400, text)
+        keys.add(key(machine))
 
 
 class Maintenance:
-    """The schedule and the modes of machines. ``known`` spells ids as the master heard of them first."""
+    """The schedule and the modes of machines. ``ids`` has the first spelling of each MachineID."""
 
     def __init__(self) -> None:
         self.windows: list[dict[str, Any]] = []
         self.down: set[tuple[str, str]] = set()
-        self.known: dict[tuple[str, str], Machine] = {}
+        self.ids: dict[tuple[str, str], Machine] = {}
 
     def load(self, record: dict[str, Any]) -> None:
-        """Take over what is in the registry."""
+        """Load the state from the registry."""
         self.windows = record.get("windows", [])
-        self.down = {tuple(each) for each in record.get("down", [])}
-        self.known = {}
+        self.down = {tuple(machine) for machine in record.get("down", [])}
+        self.ids = {}
         for window in self.windows:
             for machine in window["machine_ids"]:
-                self.known.setdefault(key(machine), machine)
+                self.ids.setdefault(key(machine), machine)
 
     def record(self) -> dict[str, Any]:
-        """What goes into the registry."""
+        """Return the state for the registry."""
         return {"windows": self.windows, "down": sorted(self.down)}
 
-    def meet(self, machine: Machine) -> None:
-        """Hear of a machine from its agent."""
-        self.known.setdefault(key(machine), machine)
+    def add(self, machine: Machine) -> None:
+        """Add the machine of a registered agent."""
+        self.ids.setdefault(key(machine), machine)
 
     @property
     def scheduled(self) -> set[tuple[str, str]]:
-        """All machines of the schedule."""
+        """The keys of all machines in the schedule."""
         return {key(machine) for window in self.windows for machine in window["machine_ids"]}
 
     def replace(self, schedule: dict[str, Any]) -> None:
-        """Replace the whole schedule."""
-        seen: set[tuple[str, str]] = set()
+        """Replace the schedule."""
+        keys: set[tuple[str, str]] = set()
         windows = []
         for window in schedule.get("windows", []):
             if not window.get("machine_ids"):
@@ -85,26 +85,28 @@ class Maintenance:
                 unavailability["duration"] = _nanoseconds(window["unavailability"]["duration"])
                 if unavailability["duration"]["nanoseconds"] < 0:
                     raise Refusal(400, "Unavailability 'duration' is negative")
-            _checked(window["machine_ids"], seen)
+            _checked(window["machine_ids"], keys)
             windows.append({"machine_ids": window["machine_ids"], "unavailability": unavailability})
-        for machine in sorted(self.down - seen):
+        for machine in sorted(self.down - keys):
             raise Refusal(
                 400,
-                f"Machine '{shown(self.known[machine])}' is deactivated and cannot be removed from the schedule",
+                f"Machine '{format_machine(self.ids[machine])}' is deactivated "
+                "and cannot be removed from the schedule",
             )
         self.windows = windows
         for window in windows:
             for machine in window["machine_ids"]:
-                self.known.setdefault(key(machine), machine)
+                self.ids.setdefault(key(machine), machine)
 
     def _machines(self, machines: list[Machine]) -> None:
         if not machines:
             raise Refusal(400, "List of machines is empty")
         _checked(machines, set())
         for machine in machines:
-            if key(machine) not in self.known:
+            if key(machine) not in self.ids:
                 raise Refusal(
-                    400, f"Machine '{shown(machine)}' is not part of a maintenance schedule"
+                    400,
+                    f"Machine '{format_machine(machine)}' is not part of a maintenance schedule",
                 )
 
     def start(self, machines: list[Machine]) -> None:
@@ -114,17 +116,20 @@ class Maintenance:
             if key(machine) in self.down or key(machine) not in self.scheduled:
                 raise Refusal(
                     400,
-                    f"Machine '{shown(machine)}' is not in DRAINING mode and cannot be brought down",
+                    f"Machine '{format_machine(machine)}' is not in DRAINING mode "
+                    "and cannot be brought down",
                 )
         self.down |= {key(machine) for machine in machines}
 
     def stop(self, machines: list[Machine]) -> None:
-        """Bring machines up again; they leave the schedule."""
+        """Bring machines up and remove them from the schedule."""
         self._machines(machines)
         for machine in machines:
             if key(machine) not in self.down:
                 raise Refusal(
-                    400, f"Machine '{shown(machine)}' is not in DOWN mode and cannot be brought up"
+                    400,
+                    f"Machine '{format_machine(machine)}' is not in DOWN mode "
+                    "and cannot be brought up",
                 )
         ended = {key(machine) for machine in machines}
         self.down -= ended
@@ -139,9 +144,9 @@ class Maintenance:
         return {"windows": self.windows} if self.windows else {}
 
     def status(self) -> dict[str, Any]:
-        """Return which machines are draining and down."""
-        draining = [{"id": self.known[each]} for each in sorted(self.scheduled - self.down)]
-        down = [self.known[each] for each in sorted(self.down)]
+        """Return the machines that are draining or down."""
+        draining = [{"id": self.ids[machine]} for machine in sorted(self.scheduled - self.down)]
+        down = [self.ids[machine] for machine in sorted(self.down)]
         return {
             **({"draining_machines": draining} if draining else {}),
             **({"down_machines": down} if down else {}),

@@ -1,4 +1,8 @@
-"""The Mesos master: leads or redirects, knows its agents, frameworks and their tasks; what it shows is in ``views.py``."""
+"""
+The Mesos master: leader election, registration of agents and frameworks, and their tasks.
+
+``views.py`` reads this state for the APIs, ``calls.py`` changes it.
+"""
 
 from __future__ import annotations
 
@@ -39,16 +43,23 @@ from .quota import Quotas, Weights
 from .tasks import Task
 from .views import Views
 
-# What a master says that it can do, by the version that it came with.
+# Capabilities of a master with the version that introduced them.
 CAPABILITIES = (("1.5.0", "AGENT_UPDATE"), ("1.9.0", "AGENT_DRAINING"), ("1.9.0", "QUOTA_V2"))
 
 
 @dataclasses.dataclass
 class Peer:
     """
-    An agent or a framework: its info as v1 shows it, and when it was heard of (monotonic seconds).
+    An agent or a framework.
 
-    Of an agent ``total`` is what it has, with what was reserved since it came; ``drain`` how it is drained.
+    info
+        The AgentInfo or FrameworkInfo of the v1 API.
+
+    heard
+        Time of the latest registration in monotonic seconds.
+
+    total
+        Resources of an agent, including the reservations made by operators.
     """
 
     info: dict[str, Any]
@@ -63,39 +74,39 @@ class Peer:
 
     @property
     def id(self) -> str:
-        """The id as text."""
+        """The ID of the agent or framework."""
         return self.info["id"]["value"]
 
 
-def next_state(own: str, states: Iterable[str], quorum: int, initialize: bool = True) -> str:
+def next_state(state: str, states: Iterable[str], quorum: int, initialize: bool = True) -> str:
     """
-    Return what a replica of the log becomes next, by the rules of the real one (apache/mesos, src/log/recover.cpp).
+    Return the next state of a log replica, by the rules of apache/mesos, src/log/recover.cpp.
 
-    own
-        Its state: EMPTY (a new disk), STARTING or VOTING.
+    state
+        State of the replica: EMPTY (a new disk), STARTING or VOTING.
 
     states
-        Those of all replicas that answer, itself among them.
+        States of all replicas that respond, including this one.
 
     quorum, initialize
         The flags ``quorum`` and ``log_auto_initialize``.
 
-    A new log begins in two steps, as nobody may vote while another one is still EMPTY: that one would see neither a
-    quorum that votes nor a log that is new, and be stuck. Where a former lone master votes and all others are EMPTY, they
-    are stuck indeed.
+    A new log starts in two steps. No replica may vote while another one is EMPTY: that one would
+    see neither a voting quorum nor a new log, and never recover. This does happen when a master
+    that ran alone votes and all other replicas are EMPTY.
     """
-    found, everyone = collections.Counter(states), 2 * quorum - 1
-    if own == "VOTING" or found["VOTING"] >= quorum:
+    counts, replicas = collections.Counter(states), 2 * quorum - 1
+    if state == "VOTING" or counts["VOTING"] >= quorum:
         return "VOTING"
-    if initialize and own == "EMPTY" and found["EMPTY"] + found["STARTING"] >= everyone:
+    if initialize and state == "EMPTY" and counts["EMPTY"] + counts["STARTING"] >= replicas:
         return "STARTING"
-    if initialize and own == "STARTING" and found["STARTING"] + found["VOTING"] >= everyone:
+    if initialize and state == "STARTING" and counts["STARTING"] + counts["VOTING"] >= replicas:
         return "VOTING"
-    return own
+    return state
 
 
 def _replica_state(address: str) -> str:
-    """Ask the master at ``ip:port`` for the state of its replica; empty if it does not say."""
+    """Return the replica state of the master at ``ip:port``, empty without a valid response."""
     try:
         with urllib.request.urlopen(f"http://{address}/fake/replica", timeout=1) as response:
             return json.load(response)["state"]
@@ -104,13 +115,13 @@ def _replica_state(address: str) -> str:
 
 
 class Master(Calls, Views, MesosDaemon):
-    """A master. With ``--zk`` it elects in ZooKeeper, with a ``room`` in memory, else it leads alone."""
+    """A master. It is elected in ZooKeeper with ``--zk``, in a ``room``, or else leads alone."""
 
     program = "mesos-master"
     process = "master"
     table = flag_data.MASTER
-    patience = 6.0  # seconds without a word until a peer is disconnected
-    pause = 1.0  # seconds until the other replicas of the log are asked again
+    disconnect_timeout = 6.0  # seconds without a registration until a peer is disconnected
+    pause = 1.0  # seconds between two requests to the other replicas of the log
 
     def __init__(
         self,
@@ -132,7 +143,7 @@ class Master(Calls, Views, MesosDaemon):
         self.completed_frameworks: list[Peer] = []
         self.tasks: dict[tuple[str, str], Task] = {}
         self.unreachable: dict[str, dict[str, Any]] = {}
-        self.gone: set[str] = set()
+        self.gone_agents: set[str] = set()
         self.totals: dict[str, list[dict[str, Any]]] = {}
         self.deactivated: set[str] = set()
         self.drains: dict[str, dict[str, Any]] = {}
@@ -145,7 +156,7 @@ class Master(Calls, Views, MesosDaemon):
         self._wake, self._stopped = threading.Event(), threading.Event()
 
     def _checked(self) -> ZooKeeperUrl | None:
-        """Refuse flags that do not fit together; return where ZooKeeper is."""
+        """Raise Exit for flags that contradict each other. Returns the ZooKeeper URL."""
         replicated = self.replicated
         if replicated and "work_dir" not in self.flags:
             raise Exit("--work_dir needed for replicated log based registry")
@@ -166,10 +177,10 @@ class Master(Calls, Views, MesosDaemon):
 
     @property
     def replicated(self) -> bool:
-        """Whether the registry is in a replicated log."""
+        """Whether the registry is stored in the replicated log."""
         return self.flags["registry"] == "replicated_log"
 
-    # --- leading ---
+    # --- leadership ---
 
     @property
     def leading(self) -> bool:
@@ -177,7 +188,7 @@ class Master(Calls, Views, MesosDaemon):
         return self.elected_time is not None
 
     def info(self) -> dict[str, Any]:
-        """Return the MasterInfo as it stands in ZooKeeper."""
+        """Return the MasterInfo that is stored in ZooKeeper."""
         port = int(self.pid.rpartition(":")[2])
         return {
             "address": {"hostname": self.hostname, "ip": self.ip, "port": port},
@@ -191,11 +202,11 @@ class Master(Calls, Views, MesosDaemon):
         }
 
     def capabilities(self) -> list[str]:
-        """Return what this version can do."""
+        """Return the capabilities of this version."""
         return [name for since, name in CAPABILITIES if self.since(since)]
 
     def start(self) -> None:
-        """Serve and stand for election."""
+        """Serve and join the election."""
         record = self._lock_log()
         super().start()
         data = json.dumps(self.info(), separators=(",", ":")).encode()
@@ -225,7 +236,7 @@ class Master(Calls, Views, MesosDaemon):
             self._lock.close()
 
     def _lock_log(self) -> pathlib.Path | None:
-        """Take the replicated log's place for this process alone; return where the record of a lone master stands."""
+        """Lock the directory of the log. Returns the registry file used without ZooKeeper."""
         if not self.replicated:
             return None
         directory = self._state_file.parent
@@ -241,14 +252,13 @@ class Master(Calls, Views, MesosDaemon):
         return directory / "registry.json"
 
     def _changed(self) -> None:
-        """React to members of the election that came or went."""
-        first = leader(self.group)
-        if first and first != self._followed:
-            found = json.loads(first)
-            self.log.write(
-                "INFO", f"The newly elected leader is {found['pid']} with id {found['id']}"
-            )
-        self._followed = first
+        """Handle a change of the election's members."""
+        data = leader(self.group)
+        if data and data != self._followed:
+            info = json.loads(data)
+            text = f"The newly elected leader is {info['pid']} with id {info['id']}"
+            self.log.write("INFO", text)
+        self._followed = data
         if leads(self.group) and not self.leading:
             self.elected_time = time.time()
             self.log.write("INFO", "Elected as the leading master!")
@@ -260,7 +270,7 @@ class Master(Calls, Views, MesosDaemon):
         if self.replicas:
             self._wake.set()
         elif len(self.group.members) >= (int(self.flags.get("quorum", 1)) if self.zk else 1):
-            # Masters of a unit test and those without a log ask nobody; there each candidate is a replica.
+            # Masters in a unit test or without a log: each candidate counts as a replica.
             self._become("VOTING")
             self._recover()
 
@@ -269,31 +279,29 @@ class Master(Calls, Views, MesosDaemon):
         return pathlib.Path(self.flags["work_dir"], "replicated_log", "replica")
 
     def _become(self, state: str) -> None:
-        """Put the local replica of the log into a state, which a restart does not change."""
+        """Set the state of the local log replica and store it on disk."""
         with self.lock:
             if not self.replicated or state == self.replica:
                 return
-            beside = self._state_file.with_suffix(".new")
-            beside.write_text(state)
-            beside.replace(
-                self._state_file
-            )  # a master that is killed in the middle must not find half a word
+            # Replace the file atomically, in case the master is killed while writing.
+            new_file = self._state_file.with_suffix(".new")
+            new_file.write_text(state)
+            new_file.replace(self._state_file)
             self.log.write("INFO", f"Replica status changed from {self.replica} to {state}")
             self.replica = state
 
     def _replicate(self) -> None:
-        """Ask the other replicas, until this one votes and the registry is read if this master leads."""
+        """Ask the other replicas until this one votes and a leader has recovered the registry."""
         while not self._stopped.is_set():
             self._wake.wait(self.pause)
             self._wake.clear()
             if self.replica != "VOTING" or (self.leading and not self.recovered):
-                with contextlib.suppress(
-                    KazooException
-                ):  # ZooKeeper went away in the middle; asked again soon
+                # The connection to ZooKeeper may be lost; the next iteration tries again.
+                with contextlib.suppress(KazooException):
                     self._ask_replicas()
 
     def _ask_replicas(self) -> None:
-        # A master that was killed and is back has two nodes for a while: its old session has not ended yet.
+        # A restarted master has two nodes until its old session expires.
         replicas = (
             {data.decode().partition("@")[2] for _, data in self.replicas.members}
             if self.replicas
@@ -306,9 +314,8 @@ class Master(Calls, Views, MesosDaemon):
         )
         if state != self.replica:
             if state == "STARTING":
-                self.group.store(
-                    b"{}"
-                )  # a new log knows no agents; nobody votes yet, so that nobody has written any
+                # A new log has no agents. No replica votes yet, so nothing has been written.
+                self.group.store(b"{}")
             self._become(state)
             self._wake.set()
         elif state == "VOTING" and states.count("VOTING") >= quorum:
@@ -316,40 +323,40 @@ class Master(Calls, Views, MesosDaemon):
 
     @route("/fake/replica", "GET", local=True, realm=None)
     def get_replica(self, _request: Request) -> Any:
-        """Tell the other masters the state of the local replica of the log."""
+        """Return the state of the local log replica to the other masters."""
         return {"state": self.replica}
 
     def _recover(self) -> None:
-        """Read the registry, if this master leads and has not done so."""
+        """Recover the registry, if this master leads and has not recovered it yet."""
         if not self.leading or self.recovered:
             return
         record = json.loads(self.group.load() or b"{}")
         with self.lock:
             if self.recovered:
                 return
-            known = record.get("agents", {})
+            agents = record.get("agents", {})
             self.recovered_agents = {
-                id_: info for id_, info in known.items() if id_ not in self.agents
+                id_: info for id_, info in agents.items() if id_ not in self.agents
             }
-            self.totals, self.gone = record.get("totals", {}), set(record.get("gone", ()))
-            self.deactivated, self.drains = (
-                set(record.get("deactivated", ())),
-                record.get("drains", {}),
-            )
+            self.totals = record.get("totals", {})
+            self.gone_agents = set(record.get("gone", ()))
+            self.deactivated = set(record.get("deactivated", ()))
+            self.drains = record.get("drains", {})
             self.weights.update(record.get("weights", {}))
             self.quotas.update(record.get("quotas", {}))
             self.maintenance.load(record.get("maintenance", {}))
             self.recovered = True
-        self.log.write("INFO", f"Recovered {len(known)} agents from the registry")
+        self.log.write("INFO", f"Recovered {len(agents)} agents from the registry")
 
     def _fetched(self) -> None:
+        """Exit if the registry has not been recovered within ``registry_fetch_timeout``."""
         if self.leading and not self.recovered:
             timeout = self.flags["registry_fetch_timeout"]
             text = f"Failed to recover registrar: Failed to perform fetch within {timeout}"
             self.end(f"Recovery failed: {text}")
 
     def intercept(self, request: Request, marks: dict[str, Any]) -> Response | None:
-        """Ask for credentials, and redirect what only the leader answers."""
+        """Require credentials, and redirect requests that only the leader handles."""
         if denied := super().intercept(request, marks):
             return denied
         if marks.get("local") or self.leading:
@@ -361,76 +368,76 @@ class Master(Calls, Views, MesosDaemon):
         return answer(None, 307, Location=f"{target}/master{self.rewrite(request.path)}{query}")
 
     def location(self) -> str | None:
-        """Return the leader as a Location without a scheme, None if there is no leader."""
-        first = leader(self.group)
-        if first is None:
+        """Return the leader as a Location without a scheme, None without a leader."""
+        data = leader(self.group)
+        if data is None:
             return None
-        found = json.loads(first)
-        return f"//{found['hostname']}:{found['port']}"
+        info = json.loads(data)
+        return f"//{info['hostname']}:{info['port']}"
 
     @route("/redirect", local=True, realm=None)
     def redirect(self, request: Request) -> Response:
-        """Point to the leader, also where that is this master."""
+        """Redirect to the leader, even if it is this master."""
         if request.path.endswith("/"):
             return answer("404 Not Found.", 404)
         target = self.location()
-        return (
-            answer("No leader elected", 503)
-            if target is None
-            else answer(None, 307, Location=target)
-        )
+        if target is None:
+            return answer("No leader elected", 503)
+        return answer(None, 307, Location=target)
 
     # --- peers ---
 
     @route("/fake/agents", "POST", realm=None)
     def post_agent(self, request: Request) -> Any:
-        """Take an agent in or hear of it again; answers its id, what it is to run and what to kill."""
+        """Register an agent. Responds with its ID and the tasks to run and to kill."""
         if not self.recovered:
             return answer("Master has not finished recovery", 503)
         body = json.loads(request.get_data())
         with self.lock:
             self._sweep()
-            known = body["info"].get("id", {}).get("value")
-            id_ = known or f"{self.id}-S{next(self._agent_numbers)}"
+            registered_id = body["info"].get("id", {}).get("value")
+            id_ = registered_id or f"{self.id}-S{next(self._agent_numbers)}"
             info = {**body["info"], "id": {"value": id_}}
-            if id_ in self.gone:
+            if id_ in self.gone_agents:
                 return answer(f"Agent {id_} has been marked gone", 410)
             machine = _machine(info, body["pid"])
             if key(machine) in self.maintenance.down:
                 return answer("Machine is `DOWN`", 410)
-            self.maintenance.meet(machine)
+            self.maintenance.add(machine)
             before = self.agents.get(id_)
             if before is None:
-                word = "Re-registered" if known else "Registered"
+                word = "Re-registered" if registered_id else "Registered"
                 self.log.write("INFO", f"{word} agent {id_} at {body['pid']} ({info['hostname']})")
-            peer = self.agents[id_] = self._peer(before, info, body, bool(known))
+            peer = self.agents[id_] = self._peer(before, info, body, bool(registered_id))
             peer.total = self.totals.get(id_) or info["resources"]
             self.unreachable.pop(id_, None)
-            reports = [Task(each["info"], each["statuses"]) for each in body.get("tasks", ())]
-            for each in reports:
-                self._reported(each)
-            running = {each.key for each in reports if not each.over}
+            tasks = [Task(task["info"], task["statuses"]) for task in body.get("tasks", ())]
+            for task in tasks:
+                self._reported(task)
+            running = {task.key for task in tasks if not task.over}
             self._drain(id_, set(running))
-            if id_ in self.gone:
+            if id_ in self.gone_agents:
                 return answer(f"Agent {id_} has been marked gone", 410)
             if self.recovered_agents.pop(id_, None) or before is None or before.info != info:
                 self._store()
-            mine = [task for task in self.tasks.values() if task.agent_id == id_ and not task.over]
-            # What was given up here, as its framework was removed, may still run there.
-            given_up = [key for key in running if self.tasks[key].over]
+            agent_tasks = [
+                task for task in self.tasks.values() if task.agent_id == id_ and not task.over
+            ]
+            # Tasks of a removed framework are over at the master but may still run on the agent.
+            orphans = [key for key in running if self.tasks[key].over]
         return {
             "id": id_,
-            # Also what is killed before it began, or nobody would ever say that it ended.
+            # Includes tasks killed before their start, as only the agent can report their end.
             "run": [
                 {**task.info, "framework": self.frameworks[task.key[0]].info}
-                for task in mine
+                for task in agent_tasks
                 if not task.statuses and task.key[0] in self.frameworks
             ],
-            "kill": [*(task.key for task in mine if task.killing), *given_up],
+            "kill": [*(task.key for task in agent_tasks if task.killing), *orphans],
         }
 
     def _reported(self, report: Task) -> None:
-        """Take what an agent says of a task; after a failover the task may be news, too."""
+        """Add the statuses of a reported task, which may be unknown after a failover."""
         task = self.tasks.setdefault(report.key, Task(report.info, list(report.statuses)))
         for status in report.statuses:
             if status not in task.statuses:
@@ -439,7 +446,7 @@ class Master(Calls, Views, MesosDaemon):
             task.statuses.append(report.statuses[-1])
 
     def _drain(self, id_: str, running: set[tuple[str, str]]) -> None:
-        """Go on with draining an agent that was just heard of: kill what runs; where nothing does, it is drained."""
+        """Continue draining an agent: kill its running tasks, or mark it drained without any."""
         drain = self.drains.get(id_)
         if not drain or drain["state"] == "DRAINED":
             return
@@ -454,14 +461,14 @@ class Master(Calls, Views, MesosDaemon):
             self._store()
 
     def _mark_gone(self, id_: str) -> None:
-        self.gone.add(id_)
+        self.gone_agents.add(id_)
         self._forget(id_, "TASK_GONE_BY_OPERATOR", "Agent was marked gone by an operator")
         self._store()
 
-    def _forget(self, id_: str, state: str, why: str) -> None:
-        """Let go of an agent, whose tasks end in a state."""
-        known = self.agents.get(id_)
-        message = f"Agent {known.info['hostname']} removed: {why}" if known else why
+    def _forget(self, id_: str, state: str, reason: str) -> None:
+        """Remove an agent. Its tasks end in the given state."""
+        agent = self.agents.get(id_)
+        message = f"Agent {agent.info['hostname']} removed: {reason}" if agent else reason
         self.agents.pop(id_, None)
         self.recovered_agents.pop(id_, None)
         self.unreachable.pop(id_, None)
@@ -473,7 +480,7 @@ class Master(Calls, Views, MesosDaemon):
 
     @route("/fake/agents", "DELETE", realm=None)
     def delete_agent(self, request: Request) -> Any:
-        """Let an agent go that unregisters (SIGUSR1)."""
+        """Remove an agent that unregisters (SIGUSR1)."""
         with self.lock:
             self._forget(
                 json.loads(request.get_data())["info"].get("id", {}).get("value"),
@@ -485,16 +492,16 @@ class Master(Calls, Views, MesosDaemon):
 
     @route("/fake/frameworks", "POST", realm=None)
     def post_framework(self, request: Request) -> Any:
-        """Take a framework in or hear of it again; answers its id, what agents have to offer, and how its tasks are."""
+        """Register a framework. Responds with its ID, the offers and the statuses of its tasks."""
         if not self.recovered:
             return answer("Master has not finished recovery", 503)
         body = json.loads(request.get_data())
         with self.lock:
             self._sweep()
-            known = body["info"].get("id", {}).get("value")
-            if known in {each.id for each in self.completed_frameworks}:
+            registered_id = body["info"].get("id", {}).get("value")
+            if registered_id in {framework.id for framework in self.completed_frameworks}:
                 return answer("Framework has been removed", 410)
-            id_ = known or f"{self.id}-{next(self._framework_numbers):04}"
+            id_ = registered_id or f"{self.id}-{next(self._framework_numbers):04}"
             before = self.frameworks.get(id_)
             if before is None:
                 self.log.write(
@@ -502,15 +509,15 @@ class Master(Calls, Views, MesosDaemon):
                     f"Subscribed framework '{body['info']['name']}' ({id_}) at {body['pid']}",
                 )
             self.frameworks[id_] = self._peer(
-                before, {**body["info"], "id": {"value": id_}}, body, bool(known)
+                before, {**body["info"], "id": {"value": id_}}, body, bool(registered_id)
             )
             for info in body.get("launch", ()):
                 self._launch({**info, "framework_id": {"value": id_}})
             for task_id in body.get("kill", ()):
                 if (id_, task_id) in self.tasks:
                     self.tasks[id_, task_id].killing = True
-            mine = [task for task in self.tasks.values() if task.key[0] == id_]
-            over = [task for task in mine if task.over][-100:]
+            tasks = [task for task in self.tasks.values() if task.key[0] == id_]
+            over = [task for task in tasks if task.over][-100:]
             return {
                 "id": id_,
                 "master": self.info(),
@@ -519,13 +526,13 @@ class Master(Calls, Views, MesosDaemon):
                 ],
                 "tasks": [
                     task.statuses[-1]
-                    for task in [*over, *mine]
+                    for task in [*over, *tasks]
                     if task.statuses and (not task.over or task in over)
                 ],
             }
 
     def _launch(self, info: dict[str, Any]) -> None:
-        """Take a new task; one that does not fit its agent is an error at once."""
+        """Add a new task. It fails with TASK_ERROR if it does not fit its agent."""
         task = Task(info)
         if task.key in self.tasks:
             return
@@ -534,43 +541,44 @@ class Master(Calls, Views, MesosDaemon):
         try:
             if agent is None or not self.usable(agent):
                 raise ValueError("Agent is not available")
-            wanted = resources.amounts(info["resources"])
+            required = resources.amounts(info["resources"])
             free = resources.amounts(
                 resources.minus(agent.total, map(resources.modern, self.allocated(agent)))
             )
-            if any(value > free.get(name, 0) for name, value in wanted.items()):
+            if any(value > free.get(name, 0) for name, value in required.items()):
                 raise ValueError(
-                    f"Task uses more resources {resources.words(wanted)} than available {resources.words(free)}"
+                    f"Task uses more resources {resources.words(required)} than available "
+                    f"{resources.words(free)}"
                 )
         except ValueError as error:
             task.update(_status(task, "TASK_ERROR", str(error)))
 
     def usable(self, agent: Peer) -> bool:
-        """Whether an agent's resources are offered."""
+        """Return whether the resources of an agent are offered."""
         return (
             self.active(agent)
             and key(_machine(agent.info, agent.pid)) not in self.maintenance.scheduled
         )
 
     def allocated(self, agent: Peer) -> list[dict[str, Any]]:
-        """What tasks hold of an agent."""
-        held: list[dict[str, Any]] = []
+        """Return the resources of an agent that are allocated to tasks."""
+        allocated: list[dict[str, Any]] = []
         for task in self.tasks.values():
             if task.agent_id == agent.id:
-                held += task.allocated
-        return held
+                allocated += task.allocated
+        return allocated
 
     def _offer(self, agent: Peer) -> dict[str, Any]:
-        """What is free on an agent, by the role that it is reserved for."""
-        held = self.allocated(agent)
+        """Return the free resources of an agent by the role they are reserved for."""
+        allocated = self.allocated(agent)
         free = resources.minus(
-            agent.total, [resources.modern(each) for each in held if "scalar" in each]
+            agent.total, [resources.modern(entry) for entry in allocated if "scalar" in entry]
         )
-        taken = {
+        used_ports = {
             port
-            for each in held
-            if "ranges" in each
-            for part in each["ranges"]["range"]
+            for entry in allocated
+            if "ranges" in entry
+            for part in entry["ranges"]["range"]
             for port in range(part["begin"], part["end"] + 1)
         }
         by_role: dict[str, dict[str, Any]] = {}
@@ -579,8 +587,8 @@ class Master(Calls, Views, MesosDaemon):
             if "scalar" in entry:
                 amounts[entry["name"]] = amounts.get(entry["name"], 0.0) + entry["scalar"]["value"]
             elif entry["name"] == "ports":
-                amounts["ports"] = resources.free_ranges(entry["ranges"]["range"], taken)
-        attributes = {each["name"]: resources.plain(each) for each in agent.info["attributes"]}
+                amounts["ports"] = resources.free_ranges(entry["ranges"]["range"], used_ports)
+        attributes = {entry["name"]: resources.plain(entry) for entry in agent.info["attributes"]}
         return {
             "id": agent.id,
             "hostname": agent.info["hostname"],
@@ -613,7 +621,7 @@ class Master(Calls, Views, MesosDaemon):
                 **{id_: agent.info for id_, agent in self.agents.items()},
             },
             "totals": self.totals,
-            "gone": sorted(self.gone),
+            "gone": sorted(self.gone_agents),
             "deactivated": sorted(self.deactivated),
             "drains": self.drains,
             "weights": self.weights,
@@ -627,14 +635,14 @@ class Master(Calls, Views, MesosDaemon):
         self.group.store(json.dumps(record).encode())
 
     def _heard(self, peer: Peer) -> bool:
-        return time.monotonic() - peer.heard < self.patience
+        return time.monotonic() - peer.heard < self.disconnect_timeout
 
     def active(self, peer: Peer) -> bool:
-        """Whether a framework is connected; whether an agent is, and was not deactivated."""
+        """Return whether a peer is connected and not deactivated."""
         return self._heard(peer) and peer.id not in self.deactivated
 
     def _sweep(self) -> None:
-        """Forget agents that were silent for all pings, and frameworks whose failover timeout passed."""
+        """Mark silent agents unreachable, and complete frameworks past their failover timeout."""
         now = time.monotonic()
         limit = seconds(self.flags["agent_ping_timeout"]) * int(
             self.flags["max_agent_ping_timeouts"]
@@ -651,11 +659,13 @@ class Master(Calls, Views, MesosDaemon):
                     )
             self._store()
         for id_, framework in list(self.frameworks.items()):
-            if now - framework.heard > self.patience + framework.info.get("failover_timeout", 0.0):
+            if now - framework.heard > self.disconnect_timeout + framework.info.get(
+                "failover_timeout", 0.0
+            ):
                 self.complete(id_)
 
     def complete(self, framework_id: str) -> None:
-        """Remove a framework; its tasks are killed."""
+        """Remove a framework and kill its tasks."""
         framework = self.frameworks.pop(framework_id)
         framework.unregistered = time.time()
         self.completed_frameworks.append(framework)
@@ -672,24 +682,24 @@ class Master(Calls, Views, MesosDaemon):
                 )
 
     def registered(self) -> tuple[list[Peer], list[Peer]]:
-        """Return the agents and the frameworks that the master has now."""
+        """Return the agents and the frameworks that are registered now."""
         with self.lock:
             self._sweep()
             return list(self.agents.values()), list(self.frameworks.values())
 
 
 def _machine(info: dict[str, Any], pid: str) -> dict[str, str]:
-    """The id of the machine that an agent runs on."""
+    """Return the MachineID of an agent."""
     return {"hostname": info["hostname"], "ip": pid.partition("@")[2].rpartition(":")[0]}
 
 
 def _status(
     task: Task, state: str, message: str, reason: str = "REASON_TASK_INVALID"
 ) -> dict[str, Any]:
-    """What the master itself says of a task."""
-    who = {"task_id": task.info["task_id"], "agent_id": task.info["agent_id"]}
+    """Return a task status whose source is the master."""
     return {
-        **who,
+        "task_id": task.info["task_id"],
+        "agent_id": task.info["agent_id"],
         "state": state,
         "source": "SOURCE_MASTER",
         "timestamp": time.time(),

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypedDict
 
 from ..wire.checks import OPENER, http_fault, tcp_fault
-from .containers import Docker, Unlaunched
+from .containers import Docker, LaunchError
 from .executor import Pretend, container
 from .flags import seconds
 from .tasks import Task
@@ -135,7 +135,7 @@ class Processes(Pretend):
     def _live(self, task: Task) -> None:
         try:
             self._begin(task)
-        except Unlaunched as error:
+        except LaunchError as error:
             self.say(
                 task,
                 "TASK_FAILED",
@@ -146,7 +146,7 @@ class Processes(Pretend):
             self._follow(task)
 
     def _begin(self, task: Task) -> None:
-        """Make all that a task needs, and start its supervisor. Raises Unlaunched."""
+        """Make all that a task needs, and start its supervisor. Raises LaunchError."""
         sandbox, identity = self.sandbox(task), self._identity(task)
         sandbox.mkdir(parents=True, exist_ok=True)
         for path in (sandbox / "stdout", sandbox / "stderr"):
@@ -205,11 +205,11 @@ class Processes(Pretend):
         return order
 
     def _contain(self, task: Task, order: Order, sandbox: pathlib.Path, grace: float) -> None:
-        """Turn an order into one that runs a container, if the task asks for that. Raises Unlaunched where no containerizer does."""
+        """Turn an order into one that runs a container, if the task asks for that. Raises LaunchError where no containerizer does."""
         wanted, known = task.info["container"], self.flags["containerizers"]
         if wanted["type"] == "DOCKER" and "docker" in known.split(","):
             self.docker.pull(wanted["docker"])
-            variables = {**self._variables(task), "MESOS_SANDBOX": self.docker.mapped}
+            variables = {**self._variables(task), "MESOS_SANDBOX": self.docker.mapped_directory}
             order.update(
                 {
                     "command": self.docker.run(task, str(sandbox), list(variables)),
@@ -221,7 +221,7 @@ class Processes(Pretend):
                 }
             )
         elif wanted["type"] != "MESOS" or "image" in wanted.get("mesos", {}):
-            raise Unlaunched(
+            raise LaunchError(
                 f"None of the enabled containerizers ({known}) could create a container for the provided TaskInfo/ExecutorInfo message"
             )
 
@@ -237,14 +237,14 @@ class Processes(Pretend):
         }
 
     def _identity(self, task: Task) -> list[Any]:
-        """Whom a task runs as: user, group and other groups; nothing if that is who the agent is. Raises Unlaunched."""
+        """Whom a task runs as: user, group and other groups; nothing if that is who the agent is. Raises LaunchError."""
         name = task.info["command"].get("user") or task.info.get("framework", {}).get("user")
         if not name or os.geteuid() or self.flags["switch_user"] != "true":
             return []
         try:
             user = pwd.getpwnam(name)
         except KeyError as error:
-            raise Unlaunched(
+            raise LaunchError(
                 f"Failed to get user information for '{name}': No such user"
             ) from error
         others = [group.gr_gid for group in grp.getgrall() if name in group.gr_mem]
@@ -395,7 +395,7 @@ def _write(path: pathlib.Path, content: Any) -> None:
 
 
 def _fetch(entry: dict[str, Any], sandbox: pathlib.Path) -> None:
-    """Bring a file into a sandbox, and unpack it if that is wanted. Raises Unlaunched."""
+    """Bring a file into a sandbox, and unpack it if that is wanted. Raises LaunchError."""
     uri = entry["value"]
     target = sandbox / pathlib.PurePath(urllib.parse.urlsplit(uri).path).name
     try:
@@ -405,7 +405,7 @@ def _fetch(entry: dict[str, Any], sandbox: pathlib.Path) -> None:
         ):
             shutil.copyfileobj(source, file)
     except (OSError, ValueError) as error:
-        raise Unlaunched(f"Failed to fetch all URIs for container: {uri}: {error}") from error
+        raise LaunchError(f"Failed to fetch all URIs for container: {uri}: {error}") from error
     if entry.get("executable"):
         target.chmod(0o755)
     elif entry.get("extract", True):

@@ -1,4 +1,4 @@
-"""Resources and attributes of agents: from the text of a flag to the JSON of the APIs."""
+"""Resources and attributes of agents: parsing of flags, arithmetic, and JSON for the APIs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NAME = re.compile(r"([^()]+)(?:\(([^()]+)\))?")
 
 
 def _value(text: str) -> dict[str, Any]:
-    """Turn ``4``, ``[31000-32000,8080-8080]``, ``{a,b}`` or ``r1`` into the type and value of the APIs."""
+    """Parse ``4``, ``[31000-32000,8080-8080]``, ``{a,b}`` or ``r1`` into a typed value."""
     text = text.strip()
     if text.startswith("["):
         bounds = [part.split("-") for part in text.strip("[]").split(",")]
@@ -34,7 +34,7 @@ def _value(text: str) -> dict[str, Any]:
 
 
 def plain(entry: dict[str, Any]) -> Any:
-    """Return the value of a resource or attribute as the older endpoints show it: a float or text."""
+    """Return the value of a resource or attribute as the v0 endpoints do: a float or text."""
     if entry["type"] == "SCALAR":
         return entry["scalar"]["value"]
     if entry["type"] == "RANGES":
@@ -45,21 +45,21 @@ def plain(entry: dict[str, Any]) -> Any:
 
 
 def attributes(text: str) -> list[dict[str, Any]]:
-    """Read ``rack:r1;ssd:1``; ValueError, in the agent's words, where there is no colon."""
-    found = []
+    """Parse ``rack:r1;ssd:1``. Raises ValueError with the agent's message without a colon."""
+    entries = []
     for pair in filter(None, re.split("[;\n]", text)):
         name, colon, value = pair.partition(":")
         if not colon:
             raise ValueError(f"Invalid attribute key:value pair '{pair}'")
-        found.append({"name": name.strip(), **_value(value)})
-    return found
+        entries.append({"name": name.strip(), **_value(value)})
+    return entries
 
 
 def resources(text: str) -> list[Resource]:
-    """Read ``cpus:4;mem(web):512`` or JSON; ValueError, in the agent's words, if it is neither."""
+    """Parse ``cpus:4;mem(web):512`` or JSON. Raises ValueError with the agent's message."""
     if text.startswith("["):
         return json.loads(text)
-    found = []
+    entries = []
     for pair in filter(None, re.split("[;\n]", text)):
         name, colon, value = pair.partition(":")
         match = NAME.fullmatch(name.strip())
@@ -70,12 +70,12 @@ def resources(text: str) -> list[Resource]:
             raise ValueError(f"Bad type for resource {match[1]} value {value.strip()} type TEXT")
         if match[2] and match[2] != "*":
             resource["reservations"] = [{"type": "STATIC", "role": match[2]}]
-        found.append(resource)
-    return found
+        entries.append(resource)
+    return entries
 
 
 def detected(work_dir: str) -> list[Resource]:
-    """Return what an agent offers of this machine where its flag does not say: less what Mesos leaves to the system."""
+    """Return the resources of this machine, without the share that Mesos leaves to the system."""
     disk = os.statvfs(work_dir)
     disk_mib = disk.f_blocks * disk.f_frsize // 2**20
     mem_mib = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20
@@ -88,111 +88,124 @@ def detected(work_dir: str) -> list[Resource]:
 
 
 def role(resource: Resource) -> str:
-    """Return the role that a resource is reserved for, ``*`` for none."""
+    """Return the role that a resource is reserved for, ``*`` if unreserved."""
     return resource.get("reservations", [{"role": "*"}])[-1]["role"]
 
 
 def full(entries: Iterable[Resource]) -> list[Resource]:
-    """Add the role and the older form of a reservation, as the masters' APIs do; what is held is summed by role."""
-    found: list[Resource] = []
+    """
+    Return resources as the master's APIs do, with ``role`` and the older form of a reservation.
+
+    Allocated scalars are summed by role.
+    """
+    combined: list[Resource] = []
     for entry in entries:
-        held = entry.get("allocation_info")
-        at = next(
-            (
-                each
-                for each in found
-                if held and same(each, entry) and each.get("allocation_info") == held
-            ),
-            None,
-        )
-        if at and "scalar" in entry:
-            at["scalar"] = {"value": round(at["scalar"]["value"] + entry["scalar"]["value"], 3)}
+        allocation = entry.get("allocation_info")
+        matches = [
+            match
+            for match in combined
+            if allocation and same(match, entry) and match.get("allocation_info") == allocation
+        ]
+        if matches and "scalar" in entry:
+            _add_scalar(matches[0], entry)
         else:
-            found.append({**entry, "role": role(entry), **_reservation(entry)})
-    return found
+            combined.append({**entry, "role": role(entry), **_reservation(entry)})
+    return combined
+
+
+def _add_scalar(total: Resource, entry: Resource) -> None:
+    """Add the value of a scalar to another, rounded to three digits as Mesos does."""
+    total["scalar"] = {"value": round(total["scalar"]["value"] + entry["scalar"]["value"], 3)}
 
 
 def _reservation(entry: Resource) -> dict[str, Any]:
-    last = entry.get("reservations", [{}])[-1]
-    if last.get("type") != "DYNAMIC":
+    reservation = entry.get("reservations", [{}])[-1]
+    if reservation.get("type") != "DYNAMIC":
         return {}
-    return {
-        "reservation": {key: value for key, value in last.items() if key in ("principal", "labels")}
-    }
+    fields = ("principal", "labels")
+    return {"reservation": {key: value for key, value in reservation.items() if key in fields}}
 
 
 def modern(entry: Resource) -> Resource:
-    """Turn ``role`` and ``reservation``, the older form, into ``reservations``."""
-    found = {
+    """Convert ``role`` and ``reservation``, the older form, to ``reservations``."""
+    resource = {
         key: value
         for key, value in entry.items()
         if key not in ("role", "reservation", "allocation_info")
     }
     if "reservation" in entry:
-        found["reservations"] = [{"type": "DYNAMIC", "role": entry["role"], **entry["reservation"]}]
+        reservation = {"type": "DYNAMIC", "role": entry["role"], **entry["reservation"]}
+        resource["reservations"] = [reservation]
     elif entry.get("role", "*") != "*" and "reservations" not in entry:
-        found["reservations"] = [{"type": "STATIC", "role": entry["role"]}]
+        resource["reservations"] = [{"type": "STATIC", "role": entry["role"]}]
     if "scalar" in entry:
-        found["scalar"] = {"value": float(entry["scalar"]["value"])}
-    return found
+        resource["scalar"] = {"value": float(entry["scalar"]["value"])}
+    return resource
 
 
 def unreserved(entry: Resource) -> Resource:
-    """The same without its last reservation, and without a volume on it."""
-    kept = {key: value for key, value in entry.items() if key not in ("reservations", "disk")}
-    left = entry.get("reservations", [])[:-1]
-    return {**kept, **({"reservations": left} if left else {})}
+    """Return a resource without its last reservation and without its volume."""
+    resource = {key: value for key, value in entry.items() if key not in ("reservations", "disk")}
+    reservations = entry.get("reservations", [])[:-1]
+    return {**resource, **({"reservations": reservations} if reservations else {})}
 
 
-def same(one: Resource, other: Resource) -> bool:
-    """Whether two differ in their amount only."""
-    return all(one.get(key) == other.get(key) for key in ("name", "reservations", "disk"))
+def same(entry: Resource, candidate: Resource) -> bool:
+    """Return whether two resources differ at most in their values."""
+    return all(entry.get(key) == candidate.get(key) for key in ("name", "reservations", "disk"))
 
 
-def plus(entries: Iterable[Resource], more: Iterable[Resource]) -> list[Resource]:
-    """Sum two lists of resources."""
-    found = [dict(entry) for entry in entries]
-    for extra in more:
-        at = next((entry for entry in found if same(entry, extra) and "scalar" in entry), None)
-        if at is None:
-            found.append(dict(extra))
+def plus(entries: Iterable[Resource], addends: Iterable[Resource]) -> list[Resource]:
+    """Add two lists of resources."""
+    sums = [dict(entry) for entry in entries]
+    for addend in addends:
+        matches = [entry for entry in sums if same(entry, addend) and "scalar" in entry]
+        if matches:
+            _add_scalar(matches[0], addend)
         else:
-            at["scalar"] = {"value": round(at["scalar"]["value"] + extra["scalar"]["value"], 3)}
-    return found
+            sums.append(dict(addend))
+    return sums
 
 
-def minus(entries: Iterable[Resource], less: Iterable[Resource]) -> list[Resource]:
-    """Take away; ValueError, in the master's words, where it is not there. Ranges are left as they are."""
-    found = [dict(entry) for entry in entries]
-    for taken in less:
-        if "scalar" not in taken:
+def minus(entries: Iterable[Resource], subtrahends: Iterable[Resource]) -> list[Resource]:
+    """
+    Subtract scalars; ranges are not changed.
+
+    Raises ValueError with the master's message if the entries do not contain the subtrahends.
+    """
+    differences = [dict(entry) for entry in entries]
+    for subtrahend in subtrahends:
+        if "scalar" not in subtrahend:
             continue
-        at = next((entry for entry in found if same(entry, taken)), None)
-        if at is None or round(at["scalar"]["value"] - taken["scalar"]["value"], 3) < 0:
-            raise ValueError(f"{text(entries)} does not contain {text([taken])}")
-        at["scalar"] = {"value": round(at["scalar"]["value"] - taken["scalar"]["value"], 3)}
-    return [entry for entry in found if entry.get("scalar", {"value": 1})["value"] > 0]
+        match = next((entry for entry in differences if same(entry, subtrahend)), None)
+        minuend = match["scalar"]["value"] if match else 0.0
+        difference = round(minuend - subtrahend["scalar"]["value"], 3)
+        if match is None or difference < 0:
+            raise ValueError(f"{text(entries)} does not contain {text([subtrahend])}")
+        match["scalar"] = {"value": difference}
+    return [entry for entry in differences if entry.get("scalar", {"value": 1})["value"] > 0]
 
 
 def text(entries: Iterable[Resource]) -> str:
-    """Return resources as the master writes them: ``cpus:2; disk(reservations: [(DYNAMIC,web)])[vol-1:data]:50``."""
+    """
+    Format resources as the master does.
+
+    For example ``cpus:2; disk(reservations: [(DYNAMIC,web)])[vol-1:data]:50``.
+    """
     return "; ".join(f"{_label(entry)}:{_amount(entry)}" for entry in entries)
 
 
 def _label(entry: Resource) -> str:
-    held = [
+    label = entry["name"]
+    reservations = [
         ",".join(filter(None, (r["type"], r["role"], r.get("principal"))))
         for r in entry.get("reservations", [])
     ]
-    label = entry["name"] + (
-        f"(reservations: [{','.join(f'({each})' for each in held)}])" if held else ""
-    )
-    disk = entry.get("disk")
-    return (
-        f"{label}[{disk['persistence']['id']}:{disk['volume']['container_path']}]"
-        if disk
-        else label
-    )
+    if reservations:
+        label += f"(reservations: [{','.join(f'({fields})' for fields in reservations)}])"
+    if disk := entry.get("disk"):
+        label += f"[{disk['persistence']['id']}:{disk['volume']['container_path']}]"
+    return label
 
 
 def _amount(entry: Resource) -> str:
@@ -201,7 +214,7 @@ def _amount(entry: Resource) -> str:
 
 
 def amounts(entries: Iterable[Resource]) -> dict[str, float]:
-    """Sum scalars up, those only that are there: ``{"cpus": 0.5, "mem": 64.0}``, by name."""
+    """Sum scalars by name, without zeros: ``{"cpus": 0.5, "mem": 64.0}``."""
     total: dict[str, float] = {}
     for entry in entries:
         if "scalar" in entry:
@@ -212,12 +225,12 @@ def amounts(entries: Iterable[Resource]) -> dict[str, float]:
 
 
 def words(quantities: dict[str, float]) -> str:
-    """Return amounts as the master writes them: ``cpus:9; mem:4608``, and ``{}`` for none."""
+    """Format quantities as the master does: ``cpus:9; mem:4608``, or ``{}`` if empty."""
     return "; ".join(f"{name}:{value:g}" for name, value in sorted(quantities.items())) or "{}"
 
 
 def totals(entries: Iterable[Resource]) -> dict[str, Any]:
-    """Sum scalars up, as in ``{"disk": 4096.0, "mem": 2560.0, "gpus": 0.0, "cpus": 5.0, "ports": "[31000-32000]"}``."""
+    """Sum scalars by name, with zeros: ``{"disk": 0.0, "cpus": 5.0, "ports": "[31000-32000]"}``."""
     total: dict[str, Any] = dict.fromkeys(SCALARS, 0.0)
     for entry in entries:
         value = plain(entry)
@@ -228,7 +241,7 @@ def totals(entries: Iterable[Resource]) -> dict[str, Any]:
 
 
 def reserved(entries: list[Resource]) -> dict[str, list[Resource]]:
-    """Group what is reserved by role."""
+    """Group the reserved resources by role."""
     by_role: dict[str, list[Resource]] = {}
     for entry in entries:
         if role(entry) != "*":
@@ -236,15 +249,15 @@ def reserved(entries: list[Resource]) -> dict[str, list[Resource]]:
     return by_role
 
 
-def free_ranges(ranges: Iterable[dict[str, int]], taken: set[int]) -> list[list[int]]:
-    """Return what is left of ranges: ``[[31000, 31004], [31006, 32000]]``."""
-    found: list[list[int]] = []
-    for each in ranges:
-        begin = each["begin"]
-        for port in sorted(port for port in taken if each["begin"] <= port <= each["end"]):
+def free_ranges(ranges: Iterable[dict[str, int]], used_ports: set[int]) -> list[list[int]]:
+    """Return the ranges of free ports: ``[[31000, 31004], [31006, 32000]]``."""
+    free: list[list[int]] = []
+    for bounds in ranges:
+        begin, end = bounds["begin"], bounds["end"]
+        for port in sorted(port for port in used_ports if bounds["begin"] <= port <= end):
             if port > begin:
-                found.append([begin, port - 1])
+                free.append([begin, port - 1])
             begin = port + 1
-        if begin <= each["end"]:
-            found.append([begin, each["end"]])
-    return found
+        if begin <= end:
+            free.append([begin, end])
+    return free

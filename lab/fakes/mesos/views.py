@@ -1,4 +1,4 @@
-"""What the leading master shows of itself, its agents, frameworks, tasks and roles: the older endpoints and the v1 API."""
+"""Read access to the leading master: the v0 endpoints and the reading calls of the v1 API."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .tasks import Task, counts
 if TYPE_CHECKING:
     from .master import Peer
 
-DEFAULT_LIMIT = 100  # tasks that /tasks shows unless told otherwise
+DEFAULT_LIMIT = 100  # tasks that /tasks returns without the parameter "limit"
 
 
 def _nanoseconds(at: float) -> dict[str, int]:
@@ -22,7 +22,7 @@ def _nanoseconds(at: float) -> dict[str, int]:
 
 
 def _by_role(entries: Iterable[dict[str, Any]]) -> Iterable[tuple[str, dict[str, Any]]]:
-    """The roles that hold an entry: the one that it is allocated to or reserved for, and those above it."""
+    """Yield each entry with its role (of the allocation, else the reservation) and its parents."""
     for entry in entries:
         role = entry.get("allocation_info", {}).get("role") or resources.role(entry)
         parts = role.split("/")
@@ -31,21 +31,22 @@ def _by_role(entries: Iterable[dict[str, Any]]) -> Iterable[tuple[str, dict[str,
 
 
 def _summed(entries: Iterable[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    held: dict[str, list[dict[str, Any]]] = {}
+    """Return the amounts of resources by role."""
+    entries_by_role: dict[str, list[dict[str, Any]]] = {}
     for role, entry in _by_role(entries):
-        held.setdefault(role, []).append(entry)
-    return {role: resources.amounts(each) for role, each in held.items()}
+        entries_by_role.setdefault(role, []).append(entry)
+    return {role: resources.amounts(entries) for role, entries in entries_by_role.items()}
 
 
 class Views:
-    """A part of ``Master``."""
+    """Mixin of ``Master``."""
 
     # --- agents ---
 
     def agent(self, agent: Peer) -> dict[str, Any]:
-        """Show an agent as ``/state`` does."""
+        """Return an agent as ``/state`` does."""
         info, total = agent.info, agent.total
-        shown = {
+        summary = {
             "id": agent.id,
             "hostname": info["hostname"],
             "port": info["port"],
@@ -64,16 +65,16 @@ class Views:
             "capabilities": agent.capabilities,
         }
         if agent.reregistered:
-            shown["reregistered_time"] = agent.reregistered
+            summary["reregistered_time"] = agent.reregistered
         if self.since("1.9.0"):
-            shown["deactivated"] = agent.id in self.deactivated
+            summary["deactivated"] = agent.id in self.deactivated
         if drain := self.drains.get(agent.id):
-            shown["drain_info"] = {"state": drain["state"], "config": drain["config"]}
-            shown["estimated_drain_start_time_seconds"] = drain["start"]
-        return shown
+            summary["drain_info"] = {"state": drain["state"], "config": drain["config"]}
+            summary["estimated_drain_start_time_seconds"] = drain["start"]
+        return summary
 
     def agent_in_full(self, agent: Peer) -> dict[str, Any]:
-        """Show an agent as ``/slaves`` does."""
+        """Return an agent as ``/slaves`` does."""
         total = agent.total
         return {
             **self.agent(agent),
@@ -87,8 +88,8 @@ class Views:
             "offered_resources_full": [],
         }
 
-    def recovered_agents_shown(self) -> list[dict[str, Any]]:
-        """Show the agents that the registry knows and that did not come back yet."""
+    def recovered_agent_summaries(self) -> list[dict[str, Any]]:
+        """Return the agents of the registry that have not reregistered yet."""
         return [
             {
                 "id": id_,
@@ -101,13 +102,15 @@ class Views:
 
     @route("/slaves")
     def get_agents(self, request: Request) -> Any:
-        """Show the agents, or the one that ``slave_id`` names."""
-        wanted = request.args.get("slave_id")
-        agents = [agent for agent in self.registered()[0] if wanted in (None, agent.id)]
+        """Return the agents, or the one whose ID is ``slave_id``."""
+        agent_id = request.args.get("slave_id")
+        agents = [agent for agent in self.registered()[0] if agent_id in (None, agent.id)]
         return {
             "slaves": [self.agent_in_full(agent) for agent in agents],
             "recovered_slaves": [
-                each for each in self.recovered_agents_shown() if wanted in (None, each["id"])
+                summary
+                for summary in self.recovered_agent_summaries()
+                if agent_id in (None, summary["id"])
             ],
         }
 
@@ -121,7 +124,7 @@ class Views:
         }
 
     def _agent_v1(self, agent: Peer) -> dict[str, Any]:
-        shown = {
+        entry = {
             "agent_info": agent.info,
             "active": self.active(agent),
             "version": agent.version,
@@ -130,32 +133,33 @@ class Views:
             "total_resources": resources.full(agent.total),
             "capabilities": [{"type": name} for name in agent.capabilities],
         }
-        if held := self.allocated(agent):
-            shown["allocated_resources"] = resources.full(held)
+        if allocated := self.allocated(agent):
+            entry["allocated_resources"] = resources.full(allocated)
         if agent.reregistered:
-            shown["reregistered_time"] = _nanoseconds(agent.reregistered)
+            entry["reregistered_time"] = _nanoseconds(agent.reregistered)
         if self.since("1.9.0"):
-            shown["deactivated"] = agent.id in self.deactivated
+            entry["deactivated"] = agent.id in self.deactivated
         if drain := self.drains.get(agent.id):
-            shown["drain_info"] = {"state": drain["state"], "config": drain["config"]}
-            shown["estimated_drain_start_time"] = {"nanoseconds": int(drain["start"]) * 10**9}
-        return shown
+            entry["drain_info"] = {"state": drain["state"], "config": drain["config"]}
+            entry["estimated_drain_start_time"] = {"nanoseconds": int(drain["start"]) * 10**9}
+        return entry
 
     # --- frameworks and tasks ---
 
-    def seen_frameworks(self, request: Request) -> tuple[list[Peer], list[Peer]]:
-        """The frameworks, and those that ended, that who asks may see."""
+    def visible_frameworks(self, request: Request) -> tuple[list[Peer], list[Peer]]:
+        """Return the registered and the completed frameworks that the principal may view."""
         if not self.access.may(request, "view_frameworks"):
             return [], []
         return self.registered()[1], self.completed_frameworks
 
     def tasks_of(self, framework: Peer) -> list[Task]:
-        """All tasks of a framework."""
+        """Return all tasks of a framework."""
         return [task for task in self.tasks.values() if task.key[0] == framework.id]
 
     def framework_summary(self, framework: Peer) -> dict[str, Any]:
-        """Show a framework as ``/state-summary`` does, without its tasks."""
-        info, lives = framework.info, not framework.unregistered and self.active(framework)
+        """Return a framework as ``/state-summary`` does, without its tasks."""
+        info = framework.info
+        active = not framework.unregistered and self.active(framework)
         used = resources.totals(
             entry for task in self.tasks_of(framework) for entry in task.allocated
         )
@@ -167,16 +171,16 @@ class Views:
             "capabilities": framework.capabilities,
             "hostname": info.get("hostname", ""),
             "webui_url": info.get("webui_url", ""),
-            "active": lives,
-            "connected": lives,
+            "active": active,
+            "connected": active,
             "recovered": False,
         }
 
     def framework(self, framework: Peer) -> dict[str, Any]:
-        """Show a framework as ``/state`` does."""
+        """Return a framework as ``/state`` does."""
         info, tasks = framework.info, self.tasks_of(framework)
         summary = self.framework_summary(framework)
-        shown = {
+        entry = {
             **summary,
             "user": info["user"],
             "failover_timeout": info.get("failover_timeout", 0.0),
@@ -196,14 +200,14 @@ class Views:
             ],
         }
         if "principal" in info:
-            shown["principal"] = info["principal"]
+            entry["principal"] = info["principal"]
         if "labels" in info:
-            shown["labels"] = info["labels"]["labels"]
+            entry["labels"] = info["labels"]["labels"]
         if framework.reregistered and framework.reregistered != framework.registered:
-            shown["reregistered_time"] = framework.reregistered
+            entry["reregistered_time"] = framework.reregistered
         if self.since("1.11.0"):
-            shown["offer_constraints"] = {}
-        return shown
+            entry["offer_constraints"] = {}
+        return entry
 
     @staticmethod
     def _executor(task: Task) -> dict[str, Any]:
@@ -221,72 +225,78 @@ class Views:
 
     @route("/frameworks")
     def get_frameworks(self, request: Request) -> Any:
-        """Show the frameworks, or the one that ``framework_id`` names."""
-        wanted = request.args.get("framework_id")
-        shown = [
-            [self.framework(each) for each in some if wanted in (None, each.id)]
-            for some in self.seen_frameworks(request)
-        ]
+        """Return the frameworks, or the one whose ID is ``framework_id``."""
+        framework_id = request.args.get("framework_id")
+        registered, completed = (
+            [
+                self.framework(framework)
+                for framework in frameworks
+                if framework_id in (None, framework.id)
+            ]
+            for frameworks in self.visible_frameworks(request)
+        )
         return {
-            "frameworks": shown[0],
-            "completed_frameworks": shown[1],
+            "frameworks": registered,
+            "completed_frameworks": completed,
             "unregistered_frameworks": [],
         }
 
     def call_frameworks(self, request: Request, _call: dict) -> Any:
         """GET_FRAMEWORKS"""
-        now, over = (
-            [self._framework_v1(each) for each in some] for some in self.seen_frameworks(request)
+        registered, completed = (
+            [self._framework_v1(framework) for framework in frameworks]
+            for frameworks in self.visible_frameworks(request)
         )
-        return {"get_frameworks": {"frameworks": now, "completed_frameworks": over}}
+        return {"get_frameworks": {"frameworks": registered, "completed_frameworks": completed}}
 
     def _framework_v1(self, framework: Peer) -> dict[str, Any]:
-        lives = not framework.unregistered and self.active(framework)
-        shown = {
+        active = not framework.unregistered and self.active(framework)
+        entry = {
             "framework_info": framework.info,
-            "active": lives,
-            "connected": lives,
+            "active": active,
+            "connected": active,
             "recovered": False,
             "registered_time": _nanoseconds(framework.registered),
             "reregistered_time": _nanoseconds(framework.reregistered or framework.registered),
         }
         if framework.unregistered:
-            shown["unregistered_time"] = _nanoseconds(framework.unregistered)
-        if held := [entry for task in self.tasks_of(framework) for entry in task.allocated]:
-            shown["allocated_resources"] = resources.full(held)
+            entry["unregistered_time"] = _nanoseconds(framework.unregistered)
+        if allocated := [part for task in self.tasks_of(framework) for part in task.allocated]:
+            entry["allocated_resources"] = resources.full(allocated)
         if self.since("1.11.0"):
-            shown["offer_constraints"] = {}
-        return shown
+            entry["offer_constraints"] = {}
+        return entry
 
-    def seen_tasks(self, request: Request) -> list[Task]:
-        """The tasks of the frameworks that who asks may see, oldest first."""
-        seen = {each.id for some in self.seen_frameworks(request) for each in some}
-        found = [task for task in self.tasks.values() if task.key[0] in seen]
+    def visible_tasks(self, request: Request) -> list[Task]:
+        """Return the tasks of the frameworks that the principal may view, oldest first."""
+        registered, completed = self.visible_frameworks(request)
+        framework_ids = {framework.id for framework in (*registered, *completed)}
+        tasks = [task for task in self.tasks.values() if task.key[0] in framework_ids]
         return sorted(
-            found, key=lambda task: task.statuses[0]["timestamp"] if task.statuses else time.time()
+            tasks, key=lambda task: task.statuses[0]["timestamp"] if task.statuses else time.time()
         )
 
     @route("/tasks")
     def get_tasks(self, request: Request) -> Any:
-        """Show tasks, the newest first, a page of them."""
-        found = [
+        """Return a page of tasks, by default the newest first."""
+        tasks = [
             task
-            for task in self.seen_tasks(request)
+            for task in self.visible_tasks(request)
             if request.args.get("framework_id") in (None, task.key[0])
             and request.args.get("task_id") in (None, task.key[1])
         ]
         if request.args.get("order") != "asc":
-            found.reverse()
+            tasks.reverse()
         limit = request.args.get("limit", DEFAULT_LIMIT, int)
         offset = request.args.get("offset", 0, int)
-        return {"tasks": [task.v0() for task in found[offset : offset + limit]]}
+        return {"tasks": [task.v0() for task in tasks[offset : offset + limit]]}
 
     def call_tasks(self, request: Request, _call: dict) -> Any:
         """GET_TASKS"""
         return {"get_tasks": self._tasks_v1(request)}
 
     def _tasks_v1(self, request: Request) -> dict[str, Any]:
-        tasks = self.seen_tasks(request)
+        tasks = self.visible_tasks(request)
         return {
             "tasks": [
                 task.v1() for task in tasks if not task.over and task.state != "TASK_UNREACHABLE"
@@ -297,7 +307,7 @@ class Views:
 
     def call_executors(self, request: Request, _call: dict) -> Any:
         """GET_EXECUTORS"""
-        shown = [
+        executors = [
             {
                 "executor_info": {
                     **task.info["executor"],
@@ -305,21 +315,21 @@ class Views:
                 },
                 "agent_id": task.info["agent_id"],
             }
-            for task in self.seen_tasks(request)
+            for task in self.visible_tasks(request)
             if not task.over and "executor" in task.info
         ]
-        return {"get_executors": {"executors": shown}}
+        return {"get_executors": {"executors": executors}}
 
-    # --- all at once ---
+    # --- state ---
 
     @route("/state")
     def get_state(self, request: Request) -> Any:
-        """Show the master, its agents and frameworks."""
+        """Return the master, its agents and frameworks."""
         agents = self.registered()[0]
-        frameworks, completed = self.seen_frameworks(request)
+        frameworks, completed = self.visible_frameworks(request)
         active = sum(map(self.active, agents))
         info = self.info()
-        shown = {
+        state = {
             **self.build(),
             "start_time": self.start_time,
             "elected_time": self.elected_time,
@@ -334,14 +344,14 @@ class Views:
             "leader_info": {key: info[key] for key in ("id", "pid", "port", "hostname")},
             **({"cluster": self.flags["cluster"]} if "cluster" in self.flags else {}),
             "slaves": [self.agent(agent) for agent in agents],
-            "recovered_slaves": self.recovered_agents_shown(),
+            "recovered_slaves": self.recovered_agent_summaries(),
             "frameworks": [self.framework(framework) for framework in frameworks],
             "completed_frameworks": [self.framework(framework) for framework in completed],
             "orphan_tasks": [],
             "unregistered_frameworks": [],
         }
         if self.access.may(request, "view_flags"):
-            shown.update(
+            state.update(
                 flags=self.flags,
                 **{
                     key: self.flags[key]
@@ -349,7 +359,7 @@ class Views:
                     if key in self.flags
                 },
             )
-        return shown
+        return state
 
     def call_state(self, request: Request, call: dict) -> Any:
         """GET_STATE"""
@@ -364,25 +374,25 @@ class Views:
 
     @route("/state-summary")
     def get_summary(self, request: Request) -> Any:
-        """Show agents and frameworks with the numbers of their tasks."""
+        """Return agents and frameworks with the numbers of their tasks."""
         agents = self.registered()[0]
-        frameworks = self.seen_frameworks(request)[0]
-        tasks = [task for each in self.registered()[1] for task in self.tasks_of(each)]
+        frameworks = self.visible_frameworks(request)[0]
+        tasks = [task for framework in self.registered()[1] for task in self.tasks_of(framework)]
 
         def of_agent(agent: Peer) -> dict[str, Any]:
-            mine = [task for task in tasks if task.agent_id == agent.id]
+            agent_tasks = [task for task in tasks if task.agent_id == agent.id]
             return {
                 **self.agent(agent),
-                **counts(mine),
-                "framework_ids": sorted({task.key[0] for task in mine}),
+                **counts(agent_tasks),
+                "framework_ids": sorted({task.key[0] for task in agent_tasks}),
             }
 
         def of_framework(framework: Peer) -> dict[str, Any]:
-            mine = self.tasks_of(framework)
+            framework_tasks = self.tasks_of(framework)
             return {
                 **self.framework_summary(framework),
-                **counts(mine),
-                "slave_ids": sorted({task.agent_id for task in mine}),
+                **counts(framework_tasks),
+                "slave_ids": sorted({task.agent_id for task in framework_tasks}),
             }
 
         return {
@@ -393,9 +403,11 @@ class Views:
         }
 
     def call_master(self, _request: Request, _call: dict) -> Any:
-        """GET_MASTER; its enum has no QUOTA_V2, so that this one comes out empty."""
-        known = [{} if name == "QUOTA_V2" else {"type": name} for name in self.capabilities()]
-        info = {**self.info(), "capabilities": known}
+        """GET_MASTER. The enum of capabilities lacks QUOTA_V2, so this entry is empty."""
+        capabilities = [
+            {} if name == "QUOTA_V2" else {"type": name} for name in self.capabilities()
+        ]
+        info = {**self.info(), "capabilities": capabilities}
         return {
             "get_master": {
                 "master_info": info,
@@ -405,13 +417,13 @@ class Views:
         }
 
     def call_operations(self, _request: Request, _call: dict) -> Any:
-        """GET_OPERATIONS; those of operators are not in it."""
+        """GET_OPERATIONS, which does not contain the operations of operators."""
         return {"get_operations": {}}
 
     # --- roles ---
 
     def capacity(self) -> dict[str, float]:
-        """All that agents have."""
+        """Return the total resources of all agents."""
         return resources.amounts(entry for agent in self.agents.values() for entry in agent.total)
 
     def _allocated(self) -> dict[str, dict[str, float]]:
@@ -426,54 +438,55 @@ class Views:
         )
 
     def consumed(self) -> dict[str, dict[str, float]]:
-        """What counts against the quota of each role: what its tasks hold, and what is reserved for it besides."""
-        reserved_held = [
+        """Return what counts against quota by role: allocations and unallocated reservations."""
+        allocated_reservations = [
             entry
             for task in self.tasks.values()
             for entry in task.allocated
             if "reservations" in entry
         ]
-        held = _summed(reserved_held)
+        allocated = _summed(allocated_reservations)
         total = self._allocated()
         for role, amounts in self._reserved().items():
-            mine = total.setdefault(role, {})
+            consumed = total.setdefault(role, {})
             for name, value in amounts.items():
-                mine[name] = round(mine.get(name, 0) + value - held.get(role, {}).get(name, 0), 3)
+                unallocated = value - allocated.get(role, {}).get(name, 0)
+                consumed[name] = round(consumed.get(name, 0) + unallocated, 3)
         return {
             role: {name: value for name, value in sorted(amounts.items()) if value}
             for role, amounts in total.items()
         }
 
     def _roles(self) -> Mapping[str, list[str]]:
-        """All roles that something is known of, and the frameworks of each."""
-        found: dict[str, list[str]] = {}
+        """Return the framework IDs by role, for roles with a framework, resources or settings."""
+        frameworks_by_role: dict[str, list[str]] = {}
         for framework in self.registered()[1]:
             for role in framework.info.get("roles") or [framework.info.get("role", "*")]:
-                found.setdefault(role, []).append(framework.id)
-        set_ = {
+                frameworks_by_role.setdefault(role, []).append(framework.id)
+        roles_with_quota = {
             role for role, quota in self.quotas.items() if quota["guarantees"] or quota["limits"]
         }
-        for role in (*self._allocated(), *self._reserved(), *self.weights, *set_):
-            found.setdefault(role, [])
-        for role in list(found):
+        for role in (*self._allocated(), *self._reserved(), *self.weights, *roles_with_quota):
+            frameworks_by_role.setdefault(role, [])
+        for role in list(frameworks_by_role):
             for depth in range(1, role.count("/") + 1):
-                found.setdefault("/".join(role.split("/")[:depth]), [])
-        return dict(sorted(found.items()))
+                frameworks_by_role.setdefault("/".join(role.split("/")[:depth]), [])
+        return dict(sorted(frameworks_by_role.items()))
 
     @route("/roles")
     def get_roles(self, request: Request) -> Any:
-        """Show the roles with weight, quota and what they hold."""
+        """Return the roles with their weight, quota and resources."""
         allocated, reserved, consumed = self._allocated(), self._reserved(), self.consumed()
 
         def role(name: str, frameworks: list[str]) -> dict[str, Any]:
             quota = self.quotas.get(name, {"guarantees": {}, "limits": {}})
-            shown = {"role": name, "guarantee": quota["guarantees"]}
+            quota_info = {"role": name, "guarantee": quota["guarantees"]}
             if self.since("1.9.0"):
-                shown.update(limit=quota["limits"], consumed=consumed.get(name, {}))
+                quota_info.update(limit=quota["limits"], consumed=consumed.get(name, {}))
             return {
                 "name": name,
                 "weight": self.weights.get(name, 1.0),
-                "quota": shown,
+                "quota": quota_info,
                 "resources": allocated.get(name, {}),
                 "allocated": allocated.get(name, {}),
                 "offered": {},
@@ -481,45 +494,44 @@ class Views:
                 "frameworks": frameworks,
             }
 
-        return {"roles": [role(name, frameworks) for name, frameworks in self._seen_roles(request)]}
+        return {"roles": [role(*entry) for entry in self._visible_roles(request)]}
 
-    def _seen_roles(self, request: Request) -> list[tuple[str, list[str]]]:
-        # Frameworks are not filtered here: roles are seen by those who may see roles.
+    def _visible_roles(self, request: Request) -> list[tuple[str, list[str]]]:
+        # Frameworks are not filtered here; Mesos authorizes roles independently.
         return list(self._roles().items())
 
     def call_roles(self, request: Request, _call: dict) -> Any:
         """GET_ROLES"""
         allocated = self._allocated()
-        shown = []
-        for name, frameworks in self._seen_roles(request):
-            held = [
-                {"name": each, "type": "SCALAR", "scalar": {"value": value}}
-                for each, value in allocated.get(name, {}).items()
+        roles = []
+        for name, frameworks in self._visible_roles(request):
+            scalars = [
+                {"name": resource, "type": "SCALAR", "scalar": {"value": value}}
+                for resource, value in allocated.get(name, {}).items()
             ]
-            shown.append(
+            roles.append(
                 {
                     "name": name,
                     "weight": self.weights.get(name, 1.0),
                     **(
-                        {"frameworks": [{"value": each} for each in frameworks]}
-                        if frameworks
-                        else {}
+                        {"frameworks": [{"value": id_} for id_ in frameworks]} if frameworks else {}
                     ),
-                    **({"resources": held} if held else {}),
+                    **({"resources": scalars} if scalars else {}),
                 }
             )
-        return {"get_roles": {"roles": shown} if shown else {}}
+        return {"get_roles": {"roles": roles} if roles else {}}
 
     # --- metrics ---
 
     def metrics(self) -> dict[str, float]:
-        """Return what the master measures; a standby has no peers."""
+        """Return the metrics of the master. A standby has no agents and frameworks."""
         agents, frameworks = self.registered() if self.leading else ([], [])
         connected = sum(map(self._heard, agents))
-        active, lively = sum(map(self.active, agents)), sum(map(self.active, frameworks))
+        active = sum(map(self.active, agents))
+        active_frameworks = sum(map(self.active, frameworks))
         total = resources.totals(entry for agent in agents for entry in agent.total)
         used = resources.totals(entry for agent in agents for entry in self.allocated(agent))
-        found = {
+        metrics = {
             "master/elected": float(self.leading),
             "master/uptime_secs": time.time() - self.start_time,
             "master/slaves_active": active,
@@ -527,10 +539,10 @@ class Views:
             "master/slaves_disconnected": len(agents) - connected,
             "master/slaves_inactive": len(agents) - active,
             "master/slaves_unreachable": len(self.unreachable),
-            "master/frameworks_active": lively,
-            "master/frameworks_connected": lively,
-            "master/frameworks_disconnected": len(frameworks) - lively,
-            "master/frameworks_inactive": len(frameworks) - lively,
+            "master/frameworks_active": active_frameworks,
+            "master/frameworks_connected": active_frameworks,
+            "master/frameworks_disconnected": len(frameworks) - active_frameworks,
+            "master/frameworks_inactive": len(frameworks) - active_frameworks,
             "master/recovery_slave_removals": 0,
             "master/slave_removals": len(self.unreachable),
             "master/event_queue_messages": 0,
@@ -540,17 +552,17 @@ class Views:
             **super().metrics(),
         }
         if self.replicated:
-            found["registrar/log/recovered"] = self.replica == "VOTING"
+            metrics["registrar/log/recovered"] = self.replica == "VOTING"
         for name in resources.SCALARS:
-            found[f"master/{name}_total"] = total[name]
-            found[f"master/{name}_used"] = used[name]
-            found[f"master/{name}_percent"] = used[name] / total[name] if total[name] else 0.0
+            metrics[f"master/{name}_total"] = total[name]
+            metrics[f"master/{name}_used"] = used[name]
+            metrics[f"master/{name}_percent"] = used[name] / total[name] if total[name] else 0.0
         number = counts(self.tasks.values())
         for state in STATES:
-            found[f"master/tasks_{state.removeprefix('TASK_').lower()}"] = number[state]
-        return {name: float(value) for name, value in found.items()}
+            metrics[f"master/tasks_{state.removeprefix('TASK_').lower()}"] = number[state]
+        return {name: float(value) for name, value in metrics.items()}
 
     @route("/master/version", local=True, realm=None)
     def no_version(self, _request: Request) -> Any:
-        """The version has one path only."""
+        """Respond with 404: libprocess serves the version only as ``/version``."""
         return answer("404 Not Found.", 404)

@@ -135,7 +135,7 @@ class Framework(HttpDaemon):
         """Handle new offers in ``self.agents``. Called in the thread of the registration."""
 
     def updated(self, status: dict[str, Any]) -> None:
-        """Handle the last status of a task. Updates repeat, and a new leader receives all of them."""
+        """Handle the last status of a task. Statuses repeat; a new leader receives all of them."""
 
     def _removed(self, text: str) -> None:
         self.end(1, text)
