@@ -1,4 +1,4 @@
-"""What the Mesos master and agent have in common: flags, log, address, version, metrics and the v1 API."""
+"""Shared code of the Mesos master and agent: flags, log, address, metrics and the v1 API."""
 
 from __future__ import annotations
 
@@ -52,13 +52,16 @@ class Abort(Exception):
 def allow_only(request: Request, *methods: str) -> None:
     """Refuse other methods, as libprocess does."""
     if request.method not in methods:
-        shown = ", ".join(f"'{method}'" for method in methods)
-        text = f"405 Method Not Allowed. Expecting one of {{ {shown} }}, but received '{request.method}'."
+        expected = ", ".join(f"'{method}'" for method in methods)
+        text = (
+            f"405 Method Not Allowed. Expecting one of {{ {expected} }}, "
+            f"but received '{request.method}'."
+        )
         raise Refusal(405, text, Allow=", ".join(methods))
 
 
 def read_json(request: Request, before: str = "") -> Any:
-    """The body as JSON. Refuses what is none in the words of the real one, after ``before`` with the body in it."""
+    """Return the JSON body. Raises Refusal with the parser's message, prefixed by ``before``."""
     body = request.get_data(as_text=True)
     try:
         return json.loads(body)
@@ -70,8 +73,9 @@ def read_json(request: Request, before: str = "") -> Any:
 
 class Log:
     """
-    The log as glog writes it: every line to stderr, and with a directory also to ``<program>.INFO`` there, which is a
-    link to the file of this run; from the first warning or error on there is such a file for those, too.
+    A log in the format of glog. Lines go to stderr and, with a directory, to one file per severity.
+
+    The link ``<program>.<severity>`` points to the file of this run.
     """
 
     def __init__(self, program: str, directory: str | None) -> None:
@@ -91,7 +95,8 @@ class Log:
                 self._files[level].write(line)
 
     def _open(self, level: str, now: datetime.datetime) -> Any:
-        name = f"{self.program}.{socket.gethostname()}.root.log.{level}.{now:%Y%m%d-%H%M%S}.{os.getpid()}"
+        host = socket.gethostname()
+        name = f"{self.program}.{host}.root.log.{level}.{now:%Y%m%d-%H%M%S}.{os.getpid()}"
         directory = pathlib.Path(self.directory or "")
         directory.mkdir(parents=True, exist_ok=True)
         file = (directory / name).open("a", buffering=1)
@@ -104,10 +109,10 @@ class Log:
 
 class MesosDaemon(HttpDaemon):
     """
-    A master or an agent of a given version, started with a command line and an environment.
+    A master or an agent, started with a command line and an environment.
 
-    Raises FlagError for flags that are refused, and Exit or Abort for settings that are. ``exit`` is called where the
-    daemon ends by itself; as long as nobody replaces it that only stops the daemon and leaves the reason in ``ended``.
+    Raises FlagError for invalid flags, and Exit or Abort for invalid settings. ``exit`` is called
+    when the daemon ends by itself. By default it stops the daemon; ``ended`` has the reason.
     """
 
     program: ClassVar[str]
@@ -124,8 +129,8 @@ class MesosDaemon(HttpDaemon):
     ):
         self.version = version
         environment = environment or {}
-        known = mesos_flags.known(self.table, version)
-        self.flags = mesos_flags.load(known, arguments, environment, self.required)
+        known_flags = mesos_flags.known(self.table, version)
+        self.flags = mesos_flags.load(known_flags, arguments, environment, self.required)
         self.log = Log(self.program, self.flags.get("log_dir"))
         self.log.write("INFO", f"Version: {version}, a fake")
         bound = self.flags.get("ip") or environment.get("LIBPROCESS_IP")
@@ -182,11 +187,11 @@ class MesosDaemon(HttpDaemon):
         return self.access.unauthorized(request, marks.get("realm", "readonly"))
 
     def rewrite(self, path: str) -> str:
-        """Take ``/master/state`` or ``/slave(1)/state`` for ``/state``; what other processes answer has one path."""
-        rest = path.removeprefix(f"/{self.process}/")
-        return (
-            path if rest == path or rest.startswith(("version", "metrics", "fake")) else f"/{rest}"
-        )
+        """Map ``/master/state`` to ``/state``. Endpoints of other processes have one path only."""
+        endpoint = path.removeprefix(f"/{self.process}/")
+        if endpoint == path or endpoint.startswith(("version", "metrics", "fake")):
+            return path
+        return f"/{endpoint}"
 
     # --- what both answer ---
 
@@ -272,8 +277,8 @@ class MesosDaemon(HttpDaemon):
         """The files that can be read over HTTP: the log."""
         if not self.log.directory:
             return {}
-        here = pathlib.Path(self.log.directory, f"{self.program}.INFO").resolve()
-        return {f"/{self.process.partition('(')[0]}/log": here}
+        log_file = pathlib.Path(self.log.directory, f"{self.program}.INFO").resolve()
+        return {f"/{self.process.partition('(')[0]}/log": log_file}
 
     @route("/files/debug", local=True)
     def get_files(self, _request: Request) -> Any:
@@ -356,9 +361,9 @@ class MesosDaemon(HttpDaemon):
         try:
             call = json.loads(body)
         except json.JSONDecodeError as error:
-            rest = body[error.pos :]
+            remainder = body[error.pos :]
             return answer(
-                f"Failed to parse body into JSON: syntax error at line 1 near: {rest}", 400
+                f"Failed to parse body into JSON: syntax error at line 1 near: {remainder}", 400
             )
         if not isinstance(call, dict):
             return answer("Failed to convert JSON into Call protobuf: Expecting a JSON object", 400)
@@ -418,7 +423,7 @@ def _own_address() -> str:
 def run(
     daemon: type[MesosDaemon], version: str, ready: Callable[[Any], None] = lambda _daemon: None
 ) -> int:
-    """Be the program: serve as sys.argv and the environment say, until killed. Returns the status of a failed start."""
+    """Run the daemon until it is killed. Returns the exit status of a failed start."""
     arguments = sys.argv[1:]
     log = Log(daemon.program, None)
     if "--version" in arguments:

@@ -1,4 +1,4 @@
-"""Tasks that really run: commands as processes, Docker tasks as containers. They outlive the agent, which takes them up again."""
+"""Tasks that really run, as processes or Docker containers, and survive restarts of the agent."""
 
 from __future__ import annotations
 
@@ -29,11 +29,12 @@ from .tasks import Task
 SUPERVISOR = pathlib.Path(__file__).with_name("supervisor.py")
 GRACE = 3.0  # seconds between SIGTERM and SIGKILL, where a task has no policy of its own
 OVERTIME = 30.0  # seconds that Docker gets besides, to stop a container
-OWN = ("LIBPROCESS_", "MESOS_", "GLOG_")  # variables of the agent that are no task's business
+# Prefixes of the agent's variables that tasks do not inherit.
+AGENT_PREFIXES = ("LIBPROCESS_", "MESOS_", "GLOG_")
 
 
 class Order(TypedDict):
-    """What a supervisor is told: what to run, as whom, how it is ended, and whose lock shows that an agent is there."""
+    """Input of a supervisor. The lock on the file ``agent`` shows that an agent is running."""
 
     command: list[str]
     executable: str | None  # where it is not the first word of the command
@@ -43,11 +44,11 @@ class Order(TypedDict):
     stop: list[str]  # a command that ends it; none: SIGTERM
     grace: float  # seconds from there to SIGKILL
     agent: str
-    patience: float  # seconds without an agent
+    recovery_timeout: float  # seconds without an agent until the task is stopped
 
 
 class Processes(Pretend):
-    """Runs tasks, each under a supervisor of its own. What the agent has to know of them after a restart stands in its directory."""
+    """Runs each task under a supervisor, and stores its state for a restart of the agent."""
 
     def __init__(self, address: str, flags: Mapping[str, str], changed: Callable[[], None]) -> None:
         super().__init__(address, flags, changed)
@@ -74,21 +75,21 @@ class Processes(Pretend):
         )
 
     def _keep(self, task: Task) -> None:
-        kept = {
+        record = {
             "info": task.info,
             "statuses": task.statuses,
             "killing": task.killing,
             "supervisor": self._supervisors.get(task.key),
         }
-        _write(self.record(task), kept)
+        _write(self.record(task), record)
 
     def say(
-        self, task: Task, state: str, message: str | None = None, address: str = "", **more: Any
+        self, task: Task, state: str, message: str | None = None, address: str = "", **fields: Any
     ) -> None:
         """Add a status, and write it down before anybody hears of it."""
         with self.lock:
             if not self._stopped:
-                super().say(task, state, message, address, **more)
+                super().say(task, state, message, address, **fields)
                 self._keep(task)
 
     def forget(self, task: Task) -> None:
@@ -99,15 +100,15 @@ class Processes(Pretend):
             self.record(task).with_suffix(suffix).unlink(missing_ok=True)
 
     def recover(self, agent_id: str | None) -> None:
-        """Take up the tasks that the agent of this id had before it was restarted; end those of all others."""
+        """Recover the tasks of the agent with this ID, and stop the tasks of other agents."""
         for record in sorted((self.work_dir / "meta" / "slaves").glob("*/runs/*.json")):
             owner = record.parent.parent
             if owner.is_symlink():
                 continue
-            kept = json.loads(record.read_text())
-            task = Task(kept["info"], kept["statuses"], kept["killing"])
-            if kept["supervisor"]:
-                self._supervisors[task.key] = tuple(kept["supervisor"])
+            state = json.loads(record.read_text())
+            task = Task(state["info"], state["statuses"], state["killing"])
+            if state["supervisor"]:
+                self._supervisors[task.key] = tuple(state["supervisor"])
             if owner.name != agent_id:
                 self._ask_to_end(task)
                 record.unlink()
@@ -123,7 +124,7 @@ class Processes(Pretend):
         threading.Thread(target=self._live, args=(task,), daemon=True).start()
 
     def terminate(self, task: Task) -> None:
-        """Ask a task's supervisor to end it; one that has none yet is asked as soon as it is there."""
+        """Signal the supervisor of a task. A missing one is signalled once it has started."""
         self._keep(task)
         self._ask_to_end(task)
 
@@ -184,7 +185,9 @@ class Processes(Pretend):
 
     def _order(self, task: Task, sandbox: pathlib.Path, identity: list[Any]) -> Order:
         command, variables = task.info["command"], self._variables(task)
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(OWN)}
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith(AGENT_PREFIXES)
+        }
         policy = task.info.get("kill_policy", {}).get("grace_period", {})
         grace = policy["nanoseconds"] / 1e9 if policy else GRACE
         order: Order = {
@@ -198,17 +201,17 @@ class Processes(Pretend):
             "stop": [],
             "grace": grace,
             "agent": str(self._lock_file),
-            "patience": seconds(self.flags["recovery_timeout"]),
+            "recovery_timeout": seconds(self.flags["recovery_timeout"]),
         }
         if "container" in task.info:
             self._contain(task, order, sandbox, grace)
         return order
 
     def _contain(self, task: Task, order: Order, sandbox: pathlib.Path, grace: float) -> None:
-        """Turn an order into one that runs a container, if the task asks for that. Raises LaunchError where no containerizer does."""
-        wanted, known = task.info["container"], self.flags["containerizers"]
-        if wanted["type"] == "DOCKER" and "docker" in known.split(","):
-            self.docker.pull(wanted["docker"])
+        """Make an order run a container, if the task has one. Raises LaunchError if unsupported."""
+        container_info, enabled = task.info["container"], self.flags["containerizers"]
+        if container_info["type"] == "DOCKER" and "docker" in enabled.split(","):
+            self.docker.pull(container_info["docker"])
             variables = {**self._variables(task), "MESOS_SANDBOX": self.docker.mapped_directory}
             order.update(
                 {
@@ -220,24 +223,25 @@ class Processes(Pretend):
                     "grace": grace + OVERTIME,
                 }
             )
-        elif wanted["type"] != "MESOS" or "image" in wanted.get("mesos", {}):
+        elif container_info["type"] != "MESOS" or "image" in container_info.get("mesos", {}):
             raise LaunchError(
-                f"None of the enabled containerizers ({known}) could create a container for the provided TaskInfo/ExecutorInfo message"
+                f"None of the enabled containerizers ({enabled}) could create a container for "
+                "the provided TaskInfo/ExecutorInfo message"
             )
 
     def _variables(self, task: Task) -> dict[str, str]:
         """What a task is told in its environment, besides where it is."""
-        given = task.info["command"].get("environment", {}).get("variables", [])
+        variables = task.info["command"].get("environment", {}).get("variables", [])
         return {
             "MESOS_FRAMEWORK_ID": task.key[0],
             "MESOS_EXECUTOR_ID": task.key[1],
             "MESOS_TASK_ID": task.key[1],
             "MESOS_SLAVE_ID": task.agent_id,
-            **{each["name"]: each["value"] for each in given},
+            **{variable["name"]: variable["value"] for variable in variables},
         }
 
     def _identity(self, task: Task) -> list[Any]:
-        """Whom a task runs as: user, group and other groups; nothing if that is who the agent is. Raises LaunchError."""
+        """Return UID, GID and groups of a task, empty for the agent's user. Raises LaunchError."""
         name = task.info["command"].get("user") or task.info.get("framework", {}).get("user")
         if not name or os.geteuid() or self.flags["switch_user"] != "true":
             return []
@@ -247,12 +251,12 @@ class Processes(Pretend):
             raise LaunchError(
                 f"Failed to get user information for '{name}': No such user"
             ) from error
-        others = [group.gr_gid for group in grp.getgrall() if name in group.gr_mem]
-        return [user.pw_uid, user.pw_gid, others] if user.pw_uid else []
+        groups = [group.gr_gid for group in grp.getgrall() if name in group.gr_mem]
+        return [user.pw_uid, user.pw_gid, groups] if user.pw_uid else []
 
     @contextlib.contextmanager
     def _watched(self, task: Task) -> Iterator[int | None]:
-        """Yield what a select returns of when a task's supervisor has ended; None if it has, or was never there."""
+        """Yield a descriptor, readable once the supervisor ends; None without a supervisor."""
         pid, began = self._supervisors.get(task.key, (0, ""))
         try:
             watched = os.pidfd_open(pid) if pid else None
@@ -322,11 +326,11 @@ class Processes(Pretend):
     def _fault(self, task: Task, check: dict[str, Any]) -> str:
         """What is wrong with a task, nothing if it is well."""
         timeout = check["timeout_seconds"]
-        # A container is asked for the port that it has itself, at the address of its own if there is one.
-        own = task.statuses[-1]["container_status"]["network_infos"][0]["ip_addresses"][0][
+        # A container with its own IP address is checked there, on its own port.
+        address = task.statuses[-1]["container_status"]["network_infos"][0]["ip_addresses"][0][
             "ip_address"
         ]
-        host = own if own != self.address else "127.0.0.1"
+        host = address if address != self.address else "127.0.0.1"
         if check["type"] == "TCP":
             return tcp_fault(host, check["tcp"]["port"], timeout)
         if check["type"] == "HTTP":
@@ -370,7 +374,7 @@ class Processes(Pretend):
             return
         word, code = "Container" if self._contained(task) else "Command", int(status.read_text())
         exited = os.WIFEXITED(code)
-        how = (
+        outcome = (
             f"exited with status {os.WEXITSTATUS(code)}"
             if exited
             else f"terminated with signal {signal.strsignal(os.WTERMSIG(code))}"
@@ -379,14 +383,14 @@ class Processes(Pretend):
         sick = {"healthy": False} if task.statuses[-1].get("healthy") is False else {}
         if state == "TASK_FINISHED" and task.state == "TASK_STARTING":
             self.say(task, "TASK_RUNNING")
-        self.say(task, state, f"{word} {how}", **sick)
+        self.say(task, state, f"{word} {outcome}", **sick)
 
     def _contained(self, task: Task) -> bool:
         return task.info.get("container", {}).get("type") == "DOCKER"
 
 
 def _write(path: pathlib.Path, content: Any) -> None:
-    """Write JSON that only its owner may read, as there may be secrets in it, and never half of it."""
+    """Write JSON atomically. Only the owner may read it, as it may contain secrets."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(f"{path.suffix}.new")
     beside.touch(mode=0o600)

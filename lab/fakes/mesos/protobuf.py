@@ -1,4 +1,4 @@
-"""Calls of the v1 API as protobuf's JSON reader takes them: which member belongs to which call, and what must be in it."""
+"""Validation of v1 API calls, as protobuf's JSON parser does: members and required fields."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Any
 
 from ..wire.http import Refusal
 
-# A message: fields by name, those with "!" are required. A list holds one form; Map is a mapping of any names to a form.
+# A message maps field names to forms; "!" marks required fields. A list has the form of its items,
+# a Map the form of its values.
 ID = {"value!": str}
 MACHINE = {"hostname": str, "ip": str}
 NANOSECONDS = {"nanoseconds!": int}
@@ -73,9 +74,9 @@ KINDS = {
 
 def member(name: str, call: dict[str, Any], side: str) -> dict[str, Any]:
     """
-    Return the member of a call that carries what it is about, empty for a call without one.
+    Return the member with the arguments of a call, empty for a call without arguments.
 
-    Raises Refusal, in the words of ``side`` (master or agent), where it is missing or malformed.
+    Raises Refusal with the message of ``side`` (master or agent) if it is missing or malformed.
     """
     if name not in MEMBERS:
         return {}
@@ -86,7 +87,8 @@ def member(name: str, call: dict[str, Any], side: str) -> dict[str, Any]:
     if missing:
         raise Refusal(
             400,
-            f"Failed to convert JSON into Call protobuf: Missing required fields: {', '.join(missing)}",
+            "Failed to convert JSON into Call protobuf: "
+            f"Missing required fields: {', '.join(missing)}",
         )
     if key not in call:
         raise Refusal(400, f"Failed to validate {side}::Call: Expecting '{key}' to be present")
@@ -96,12 +98,12 @@ def member(name: str, call: dict[str, Any], side: str) -> dict[str, Any]:
 def _read(path: str, value: Any, form: Any, missing: list[str], field: str) -> None:
     if isinstance(form, list):
         _expect(value, list, field)
-        for number, each in enumerate(value):
-            _read(f"{path}[{number}]", each, form[0], missing, field)
+        for number, item in enumerate(value):
+            _read(f"{path}[{number}]", item, form[0], missing, field)
     elif isinstance(form, Map):
         _expect(value, dict, field)
-        for each in value.values():
-            _read(path, each, form.form, missing, "value")
+        for item in value.values():
+            _read(path, item, form.form, missing, "value")
     elif isinstance(form, dict):
         _expect(value, dict, field)
         for name, inner in form.items():
@@ -120,5 +122,6 @@ def _expect(value: Any, kind: Any, field: str) -> None:
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise Refusal(
             400,
-            f"Failed to convert JSON into Call protobuf: Not expecting a JSON {KINDS[type(value)]} for field '{field}'",
+            "Failed to convert JSON into Call protobuf: "
+            f"Not expecting a JSON {KINDS[type(value)]} for field '{field}'",
         )

@@ -36,7 +36,8 @@ class Weights(dict):
             if fault := role_fault(role):
                 raise Refusal(
                     400,
-                    f"Failed to validate update weights request JSON: Invalid role '{role}': {fault}",
+                    "Failed to validate update weights request JSON: "
+                    f"Invalid role '{role}': {fault}",
                 )
             if weight <= 0:
                 text = f"Invalid weight '{weight:g}': Weights must be positive"
@@ -51,8 +52,8 @@ class Weights(dict):
         return [{"role": role, "weight": weight} for role, weight in self.items()]
 
 
-def _values(given: Mapping[str, Any]) -> Amounts:
-    return {name: float(value.get("value", 0)) for name, value in given.items()}
+def _values(amounts: Mapping[str, Any]) -> Amounts:
+    return {name: float(value.get("value", 0)) for name, value in amounts.items()}
 
 
 class Quotas(dict):
@@ -89,14 +90,19 @@ class Quotas(dict):
         for kind, amounts in (("guarantee", guarantees), ("limit", limits)):
             for name, value in amounts.items():
                 if value < 0:
-                    text = f"Invalid {kind} configuration {{'{name}': {value:g}}}: Negative values not supported"
-                    raise Refusal(400, f"Invalid QuotaConfig: {text}")
+                    text = f"Invalid {kind} configuration {{'{name}': {value:g}}}"
+                    raise Refusal(
+                        400, f"Invalid QuotaConfig: {text}: Negative values not supported"
+                    )
         if any(value > limits.get(name, value) for name, value in guarantees.items()):
-            shown = [
-                ", ".join(f"{name}: {value:g}" for name, value in sorted(each.items()))
-                for each in (guarantees, limits)
-            ]
-            text = f"'QuotaConfig.guarantees' {{ {shown[0]} }} is not contained within the 'QuotaConfig.limits' {{ {shown[1]} }}"
+            guarantees_text, limits_text = (
+                ", ".join(f"{name}: {value:g}" for name, value in sorted(amounts.items()))
+                for amounts in (guarantees, limits)
+            )
+            text = (
+                f"'QuotaConfig.guarantees' {{ {guarantees_text} }} is not contained within "
+                f"the 'QuotaConfig.limits' {{ {limits_text} }}"
+            )
             raise Refusal(400, f"Invalid QuotaConfig: {text}")
 
     def _fits(
@@ -110,11 +116,14 @@ class Quotas(dict):
             used, limits = consumed.get(role, {}), quota["limits"]
             if any(used.get(name, 0) > value for name, value in limits.items()):
                 text = f"Role '{role}' is already consuming '{resources.words(used)}'"
-                more = f"this is more than the requested limits '{resources.words(limits)}'"
-                raise Refusal(400, f"Invalid QuotaConfig: {text}; {more} {hint}")
+                excess = f"this is more than the requested limits '{resources.words(limits)}'"
+                raise Refusal(400, f"Invalid QuotaConfig: {text}; {excess} {hint}")
         total = self._guaranteed({**self, **new})
         if any(value > capacity.get(name, 0) for name, value in total.items()):
-            text = f"total quota guarantees '{resources.words(total)}' exceed cluster capacity '{resources.words(capacity)}'"
+            text = (
+                f"total quota guarantees '{resources.words(total)}' exceed cluster capacity "
+                f"'{resources.words(capacity)}'"
+            )
             raise Refusal(400, f"Invalid QuotaConfig: {text} {hint}")
 
     @staticmethod
@@ -126,7 +135,7 @@ class Quotas(dict):
         return {name: value for name, value in total.items() if value}
 
     def add(self, request: dict[str, Any], capacity: Amounts) -> None:
-        """SET_QUOTA and POST /quota: guarantees, which are limits as well, of a role that has no quota yet."""
+        """SET_QUOTA and POST /quota: set guarantees, which are also limits, of a new role."""
         role = request.get("role", "")
         if fault := role_fault(role):
             raise Refusal(
@@ -135,10 +144,11 @@ class Quotas(dict):
         if role in self:
             raise Refusal(
                 400,
-                f"Failed to validate set quota request: Cannot set quota for role '{role}' which already has quota",
+                f"Failed to validate set quota request: Cannot set quota for role '{role}' "
+                "which already has quota",
             )
         amounts = {
-            each["name"]: float(each["scalar"]["value"]) for each in request.get("guarantee", [])
+            entry["name"]: float(entry["scalar"]["value"]) for entry in request.get("guarantee", [])
         }
         quota = {
             "guarantees": {name: value for name, value in amounts.items() if value},
@@ -148,10 +158,14 @@ class Quotas(dict):
         if not request.get("force") and any(
             value > capacity.get(name, 0) for name, value in total.items()
         ):
-            text = f"Total quota guarantees '{resources.words(total)}' exceed cluster capacity '{resources.words(capacity)}'"
+            text = (
+                f"Total quota guarantees '{resources.words(total)}' exceed cluster capacity "
+                f"'{resources.words(capacity)}'"
+            )
             raise Refusal(
                 409,
-                f"Quota guarantees overcommit the cluster (use 'force' to bypass this check): {text}",
+                "Quota guarantees overcommit the cluster "
+                f"(use 'force' to bypass this check): {text}",
             )
         self[role] = quota
 
@@ -159,7 +173,7 @@ class Quotas(dict):
         """Return them as the APIs do: infos, and since Mesos 1.9 configs, too."""
         if not self:
             return {}
-        infos, shown = [], []
+        infos, config_entries = [], []
         for role, quota in self.items():
             guarantee = [
                 {"name": name, "type": "SCALAR", "scalar": {"value": value}}
@@ -171,5 +185,5 @@ class Quotas(dict):
                 for key in quota
                 if quota[key]
             }
-            shown.append({"role": role, **both})
-        return {"infos": infos, **({"configs": shown} if configs else {})}
+            config_entries.append({"role": role, **both})
+        return {"infos": infos, **({"configs": config_entries} if configs else {})}

@@ -1,8 +1,8 @@
 """
-What stays with a task while the agent comes and goes, as the executors of Mesos do: ``python supervisor.py ORDER``.
+Supervise a task across agent restarts, as Mesos executors do: ``python supervisor.py ORDER``.
 
-ORDER is a JSON file, ``processes.Order`` says what is in it. The exit status of the task, as ``wait`` has it, is written to the file
-beside ORDER with the suffix ``.status``; nothing that the task started outlives it.
+ORDER is a JSON file with the fields of ``processes.Order``. The wait status of the task is written
+to a file next to it with the suffix ``.status``. All children of the task are killed when it ends.
 """
 
 from __future__ import annotations
@@ -25,7 +25,11 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 def begin(order: dict[str, Any]) -> subprocess.Popen | None:
-    """Start the task in a process group of its own; None where it cannot be started. Who forgets what is returned reaps the task."""
+    """
+    Start the task in its own process group. Returns None if it cannot be started.
+
+    Keep the returned object: its finalizer would reap the task.
+    """
 
     def prepare() -> None:
         os.setpgid(0, 0)
@@ -34,7 +38,10 @@ def begin(order: dict[str, Any]) -> subprocess.Popen | None:
     identity = dict(zip(("user", "group", "extra_groups"), order["identity"], strict=False))
     try:
         return subprocess.Popen(
-            order["command"], executable=order["executable"], env=order["environment"], cwd=order["directory"],
+            order["command"],
+            executable=order["executable"],
+            env=order["environment"],
+            cwd=order["directory"],
             stdin=subprocess.DEVNULL, preexec_fn=prepare, **identity,
         )  # fmt: skip
     except OSError as error:
@@ -43,13 +50,13 @@ def begin(order: dict[str, Any]) -> subprocess.Popen | None:
 
 
 def reap(task: int) -> int | None:
-    """Let go of the children that have ended; return the status of the task if it is among them."""
-    found = None
+    """Reap the children that have ended. Returns the wait status of the task if it has ended."""
+    status = None
     with contextlib.suppress(ChildProcessError):
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
             if ended[0] == task:
-                found = ended[1]
-    return found
+                status = ended[1]
+    return status
 
 
 def attended(lock: Any) -> bool:
@@ -71,8 +78,8 @@ def stop(order: dict[str, Any], task: int) -> None:
 
 
 def follow(order: dict[str, Any], task: int) -> int:
-    """Wait for the end of the task; end it where that is asked for (SIGTERM), or where no agent was there for too long."""
-    seen, deadline = time.monotonic(), None
+    """Wait for the task to end; stop it on SIGTERM or if there is no agent for too long."""
+    attended_at, deadline = time.monotonic(), None
     with pathlib.Path(order["agent"]).open() as lock:
         while True:
             came = signal.sigtimedwait(WATCHED, LOOK)
@@ -81,10 +88,11 @@ def follow(order: dict[str, Any], task: int) -> int:
                 return status
             now = time.monotonic()
             if attended(lock):
-                seen = now
-            asked = came is not None and came.si_signo == signal.SIGTERM
+                attended_at = now
+            terminated = came is not None and came.si_signo == signal.SIGTERM
             # A container may not be there yet when it is asked to stop.
-            if (asked or now > seen + order["patience"]) and (deadline is None or order["stop"]):
+            abandoned = now > attended_at + order["recovery_timeout"]
+            if (terminated or abandoned) and (deadline is None or order["stop"]):
                 stop(order, task)
                 deadline = deadline or now + order["grace"]
             if deadline and now >= deadline:
