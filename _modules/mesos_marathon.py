@@ -527,7 +527,9 @@ def app_version(id, version, profile=None, **connection):
     profile, connection
         Connection settings: see ``marathon.connection``.
 
-    Returns Marathon's response. Raises CommandExecutionError if there is no such version.
+    Returns Marathon's response. Raises CommandExecutionError if there is no such version. Only a
+    version that ``GET /v2/apps/ID/versions`` lists is read, since Marathon would add a version that
+    does not exist to that list.
 
     CLI Example:
 
@@ -535,9 +537,12 @@ def app_version(id, version, profile=None, **connection):
 
         salt-call marathon.app_version /web 2030-01-01T00:00:00.000Z
     """
-    name, version = _absolute_id(id), _time(version)
-    path = f"/v2/apps{_path(name)}/versions/{_http_client.quote(version)}"
-    return _get(_client(profile, connection), path, f"{name} has no version {version}").json()
+    client, name, version = _client(profile, connection), _absolute_id(id), _time(version)
+    path, missing = f"/v2/apps{_path(name)}/versions", f"{name} has no version {version}"
+    versions = _read_json(_get(client, path, f"There is no app called {name}"), "versions")
+    if version not in versions:
+        raise _http_client.NotFound(missing)
+    return _get(client, f"{path}/{_http_client.quote(version)}", missing).json()
 
 
 def canonical_app(config, version=None, profile=None, **connection):
@@ -1341,7 +1346,8 @@ def kill_task_ids(ids, scale=False, wipe=False, force=False, profile=None, **con
         Connection settings: see ``marathon.connection``.
 
     Returns the list of killed tasks; with ``scale`` ``version``, ``deploymentId`` and ``created``.
-    Uses ``POST /v2/tasks/delete``.
+    Marathon ignores the id of a task that does not exist, but kills none if an id is malformed:
+    then CommandExecutionError is raised. Uses ``POST /v2/tasks/delete``.
 
     CLI Example:
 
@@ -1355,16 +1361,23 @@ def kill_task_ids(ids, scale=False, wipe=False, force=False, profile=None, **con
         ids,
         "a list of ids of tasks",
     )
-    return _kill(
-        _client(profile, connection),
-        "POST",
-        "/v2/tasks/delete",
-        ids,
-        scale,
-        wipe,
-        force,
-        {"ids": ids},
-    )
+    client = _client(profile, connection)
+    try:
+        return _kill(client, "POST", "/v2/tasks/delete", ids, scale, wipe, force, {"ids": ids})
+    except (_http_client.InvalidRequest, _http_client.ServerError) as error:
+        # For an id that Marathon cannot parse its response is 400.
+        current_ids = _all_task_ids(client)
+        missing_ids = [id for id in ids if id not in current_ids]
+        if not missing_ids:
+            raise
+        message = f"There is no task {', '.join(missing_ids)}"
+        raise _http_client.NotFound(message, **error.info) from None
+
+
+def _all_task_ids(client):
+    """Return the ids of the tasks of all apps."""
+    tasks = _read_json(client.get("/v2/tasks"), "tasks", required=("id",))
+    return {task["id"] for task in tasks}
 
 
 def _kill(client, method, path, ids, scale, wipe, force, body=None, **params):
@@ -1373,9 +1386,7 @@ def _kill(client, method, path, ids, scale, wipe, force, body=None, **params):
     _arguments.require(not (scale and wipe), "wipe", wipe, "omitted with scale")
 
     def is_killed():
-        remaining_ids = {
-            task["id"] for task in _read_json(client.get("/v2/tasks"), "tasks", required=("id",))
-        } & set(ids)
+        remaining_ids = _all_task_ids(client) & set(ids)
         return not remaining_ids and {
             "version": None,
             "deploymentId": None,
@@ -2229,7 +2240,9 @@ def kill_pod_instances(id, instances, wipe=False, profile=None, **connection):
     profile, connection
         Connection settings: see ``marathon.connection``.
 
-    Returns a list with Marathon's status of the killed instances.
+    Returns a list with Marathon's status of the killed instances. Marathon ignores the id of an
+    instance that does not exist, but kills none if an id is malformed: then CommandExecutionError
+    is raised.
 
     CLI Example:
 
@@ -2248,19 +2261,25 @@ def kill_pod_instances(id, instances, wipe=False, profile=None, **connection):
     client, name = _client(profile, connection), _absolute_id(id)
 
     def is_killed():
-        remaining_ids = {
-            instance["id"] for instance in _pod_status(client, name).get("instances", ())
-        } & set(instances)
-        return not remaining_ids
+        return not _pod_instance_ids(client, name) & set(instances)
 
-    answer, _ = client.write(
-        "DELETE",
-        f"/v2/pods{_path(name)}::instances",
-        is_killed,
-        params={"wipe": wipe},
-        body=instances,
-    )
+    path, params = f"/v2/pods{_path(name)}::instances", {"wipe": wipe}
+    try:
+        answer, _ = client.write("DELETE", path, is_killed, params=params, body=instances)
+    except (_http_client.InvalidRequest, _http_client.ServerError) as error:
+        # For an id that Marathon cannot parse its response is 422.
+        current_ids = _pod_instance_ids(client, name)
+        missing_ids = [id for id in instances if id not in current_ids]
+        if not missing_ids:
+            raise
+        message = f"{name} has no instance {', '.join(missing_ids)}"
+        raise _http_client.NotFound(message, **error.info) from None
     return instances if answer is None else answer.json(list)
+
+
+def _pod_instance_ids(client, name):
+    """Return the ids of the instances of a pod."""
+    return {instance["id"] for instance in _pod_status(client, name).get("instances", ())}
 
 
 # --- deployments ---

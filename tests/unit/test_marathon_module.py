@@ -530,12 +530,14 @@ def test_ids_keep_their_slashes_and_all_else_is_encoded(salt, raw):
     assert server.heard[-1].startswith(
         b"GET /v2/apps?label=team%20in%20%28a%2Cb%29&embed=apps.counts&embed=apps.failures HTTP/1.1\r\n"
     )
+    salt.call("marathon.kill_task", "/shop/cart", "a b/c?d", url=server.url)
+    assert server.heard[-1].startswith(b"DELETE /v2/apps/shop/cart/tasks/a%20b%2Fc%3Fd?")
+    content = json.dumps({"versions": [EXAMPLE_TIME]})
+    server = raw(f"HTTP/1.1 200 OK\r\nContent-Length: {len(content)}\r\n\r\n{content}".encode())
     salt.call("marathon.app_version", "shop/cart/", EXAMPLE_TIME, url=server.url)
     assert server.heard[-1].startswith(
         b"GET /v2/apps/shop/cart/versions/2030-01-01T00%3A00%3A00.000Z HTTP/1.1\r\n"
     )
-    salt.call("marathon.kill_task", "/shop/cart", "a b/c?d", url=server.url)
-    assert server.heard[-1].startswith(b"DELETE /v2/apps/shop/cart/tasks/a%20b%2Fc%3Fd?")
 
 
 def test_what_is_locked_is_refused_with_the_deployment_that_locks_it(world):
@@ -686,6 +688,58 @@ def test_a_task_with_a_malformed_id_is_not_found(world):
     assert place.fails("kill_task", "/web", "web.nosuch") == (
         "CommandExecutionError: /web has no task web.nosuch"
     )
+
+
+def refuse_writes(raw, content, status, message):
+    """Start a server that answers GET with content, and refuses all else. Returns its URL."""
+
+    def respond(request):
+        is_read = request.startswith(b"GET")
+        line, body = ("200 OK", content) if is_read else (status, {"message": message})
+        text = json.dumps(body)
+        return f"HTTP/1.1 {line}\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode()
+
+    return raw(respond).url
+
+
+@pytest.mark.parametrize(
+    "status, message",
+    [
+        ("400 Bad Request", "Invalid task id 'nosuch'. [taskId nosuch no valid identifier]"),
+        ("500 Server Error", "Failure(java.lang.IllegalArgumentException)"),
+    ],
+)
+def test_a_malformed_id_in_a_list_of_tasks_is_not_found(salt, raw, status, message):
+    url = refuse_writes(raw, {"tasks": [{"id": "web.1"}]}, status, message)
+    with pytest.raises(salt.Error) as caught:
+        salt.call("marathon.kill_task_ids", ["web.1", "nosuch"], url=url)
+    assert str(caught.value) == "CommandExecutionError: There is no task nosuch"
+    with pytest.raises(salt.Error) as caught:
+        salt.call("marathon.kill_task_ids", ["web.1"], url=url)
+    assert message in str(caught.value)
+
+
+def test_a_malformed_id_in_a_list_of_pod_instances_is_not_found(salt, raw):
+    instances = [{"id": "pod.instance-1"}]
+    content = {"id": "/pod", "spec": {}, "status": "STABLE", "instances": instances}
+    url = refuse_writes(raw, content, "422 Unprocessable Entity", "Object is not valid")
+    with pytest.raises(salt.Error) as caught:
+        salt.call("marathon.kill_pod_instances", "/pod", ["pod.instance-1", "nosuch"], url=url)
+    assert str(caught.value) == "CommandExecutionError: /pod has no instance nosuch"
+    with pytest.raises(salt.Error) as caught:
+        salt.call("marathon.kill_pod_instances", "/pod", ["pod.instance-1"], url=url)
+    assert "Object is not valid" in str(caught.value)
+
+
+def test_an_unknown_version_of_an_app_is_not_requested(world):
+    place = world()
+    versions = place.call("app_versions", "/web")
+    assert place.call("app_version", "/web", versions[0])["id"] == "/web"
+    text = place.fails("app_version", "/web", FIRST)
+    assert text == f"CommandExecutionError: /web has no version {FIRST}"
+    assert not [request for request in place.server.requests if FIRST in request.path]
+    text = place.fails("app_version", "/nosuch", FIRST)
+    assert text == "CommandExecutionError: There is no app called /nosuch"
 
 
 def lose_put(place, is_processed):
@@ -1025,7 +1079,6 @@ NONE_OF_THEM = {"pods", "pod_versions", "group_versions", "deployments", "kill_p
 NOTHING_NEEDED = {
     "abdicate",
     "api_call",
-    "app_version",
     "cancel_deployment",
     "create_group",
     "kill_task",
