@@ -72,7 +72,13 @@ class Current:
         self.pods = {}
 
     def read_apps(self):
-        """Read all apps, and the version of Marathon if it is not known yet."""
+        """
+        Read all apps, and the version of Marathon if it is not known yet.
+
+        The list is complete even right after an election: without a leader, Marathon responds with
+        502 or 503, and a new leader responds after it has read the root group from ZooKeeper, or
+        with an error (``rootGroup`` in ``core/group/impl/GroupManagerImpl.scala``).
+        """
         if self.version is None:
             self.version = self._marathon.call("version")
         self.apps = {app["id"]: app for app in self._marathon.call("apps")}

@@ -172,6 +172,24 @@ def test_an_app_of_another_owner_is_refused_and_one_of_nobody_is_taken_over_whic
     assert said == "/web: it belongs to 'salt', by its label MANAGED_BY, and not to 'them'"
 
 
+@pytest.mark.parametrize("version", ["1.3.14", NEW])
+def test_without_a_leader_nothing_is_created_or_purged(place, version, monkeypatch):
+    here = place(version)
+    here.told_and_changed("apps_present", "all", apps={"/web": SMALL, "/db": SMALL})
+    monkeypatch.setattr(here.server, "pause", 0)
+    monkeypatch.setattr(here.server.group, "members", [])
+    monkeypatch.setattr(here.server, "leading", False)
+    writes_before = len(here.writes())
+    arguments = {"apps": {"/web": SMALL, "/new": SMALL}, "purge": True}
+    answer = here("apps_present", "all", retries=0, **arguments)
+    assert (answer["result"], answer["changes"]) == (False, {})
+    assert "Could not determine the current leader" in answer["comment"]
+    assert len(here.writes()) == writes_before
+    monkeypatch.undo()
+    changes = here.told_and_changed("apps_present", "all", **arguments)
+    assert set(changes) == {"/new", "/db"}
+
+
 def test_what_is_purged_goes_after_those_that_it_depends_on_would(place):
     here = place()
     here.told_and_changed(
