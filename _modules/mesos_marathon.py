@@ -2248,7 +2248,8 @@ def kill_pod_instances(id, instances, wipe=False, profile=None, **connection):
 
     .. code-block:: bash
 
-        salt-call marathon.kill_pod_instances /pod '[pod.instance-5ed4c0c5-9ff8-4a6f-a0cd-f57f59a34b43]'
+        salt-call marathon.kill_pod_instances /pod \\
+            '[pod.instance-5ed4c0c5-9ff8-4a6f-a0cd-f57f59a34b43]'
     """
     _arguments.require(
         isinstance(instances, list)

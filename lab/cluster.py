@@ -300,7 +300,8 @@ def key_pair(image: Path) -> tuple[str, str]:
     """
     Return a fresh private and public key as PEM.
 
-    Salt 3008 validates its key about twenty times in a run, which takes twice as long with 2048 bit.
+    Salt 3008 validates its key about twenty times in a run, which takes twice as long with 2048
+    bits.
     Salt's messages need at least 1280.
     """
     openssl = ["/usr/sbin/chroot", image, "openssl"]

@@ -12,20 +12,20 @@ import copy
 import importlib.util
 from pathlib import Path
 
-HERE = Path(__file__)
+SLS_FILE = Path(__file__)
 
 
 def run():
     """Return the pillar of the minion that asks."""
     # This file may be a link beside the topology of a site. topology_file.py is where it leads to.
-    path = HERE.resolve().with_name("topology_file.py")
+    path = SLS_FILE.resolve().with_name("topology_file.py")
     spec = importlib.util.spec_from_file_location("topology_file", str(path))
     topology_file = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(topology_file)
 
     minion = __opts__["id"]
     roots = __opts__.get("file_roots", {}).get("base", [])
-    topology = topology_file.read(HERE.with_name("topology.yaml"), roots)
+    topology = topology_file.read(SLS_FILE.with_name("topology.yaml"), roots)
     # An orchestration has the id of the Salt master and this.
     if minion.endswith("_master"):
         nodes = {} if topology.errors else {node.name: node.roles for node in topology.nodes}

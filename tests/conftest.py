@@ -1,4 +1,7 @@
-"""What all parts of the tests share. Options stand here, as pytest reads them here alone, whichever part it is pointed at."""
+"""
+What all parts of the tests share. Options stand here, as pytest reads them here alone, whichever
+part it is pointed at.
+"""
 
 import os
 import shutil
@@ -35,7 +38,10 @@ def pytest_runtest_setup(item):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Show the tables that tests record: ``record_property("table", (title, column, {row: cell}))``, each a column of one."""
+    """
+    Show the tables that tests record: ``record_property("table", (title, column, {row: cell}))``,
+    each a column of one.
+    """
     tables = {}
     for report in (
         report
@@ -74,7 +80,9 @@ def _program(name: str) -> str:
 
 @pytest.fixture(scope="session")
 def ruby() -> str:
-    """Ruby's path. Where it is not installed the test is skipped, or fails in CI; so with vagrant."""
+    """
+    Ruby's path. Where it is not installed the test is skipped, or fails in CI; so with vagrant.
+    """
     return _program("ruby")
 
 

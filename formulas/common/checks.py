@@ -5,9 +5,9 @@ pillar/topology_file.py with them.
 
 common/validation.py hands these functions to the faults.py of each formula as ``checks``, its
 settings as ``settings``, its types.yaml as ``types``, the roles of the node as ``roles``, and what
-common/settings.py knows of it as ``node``. What that returns is a list of errors: tuples of setting, value, and a
-sentence that says what is wrong and what would be right; or Deprecated. A value of the wrong type
-never gets there.
+common/settings.py knows of it as ``node``. A faults.py returns a list of errors: tuples of setting,
+value, and a sentence that says what is wrong and what would be right; or Deprecated. A value of the
+wrong type never gets there.
 """
 
 import difflib
@@ -38,7 +38,7 @@ NOT_TEXT = re.compile(
 MAX_VALUE_LENGTH = 80
 
 
-class Shown(str):
+class MessageText(str):
     """A value that is text for a message already."""
 
 
@@ -64,7 +64,7 @@ def sentence(path, value, message, minion):
 
 def value_text(value):
     """Return a value on one line: text that YAML would read as something else, in quotes."""
-    if isinstance(value, Shown) or not isinstance(value, str):
+    if isinstance(value, MessageText) or not isinstance(value, str):
         return _one_line(value)
     return _one_line(quoted(value))
 

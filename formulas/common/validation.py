@@ -83,7 +83,7 @@ def _topology():
         message = "the Salt master needs ids that end like this for orchestrations. Choose another."
         yield "grains:id", __grains__["id"], message
     for setting, value, message in topology.get("errors") or []:
-        yield setting, _checks().Shown(value), message
+        yield setting, _checks().MessageText(value), message
     for setting, value in (topology.get("fixed") or {}).items():
         actual = _pillar_value(setting, value)
         is_unset = value == [] and actual is None

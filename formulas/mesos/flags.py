@@ -21,18 +21,18 @@ MASTER = """
 acls                                   0.20 json   -
 advertise_ip                           0.24 string -
 advertise_port                         0.24 string -
-agent_ping_timeout                     1.0  time   15secs                                slave_ping_timeout
-agent_removal_rate_limit               1.0  string -                                     slave_removal_rate_limit
-agent_reregister_timeout               1.0  time   10mins                                slave_reregister_timeout
+agent_ping_timeout                     1.0  time   15secs               slave_ping_timeout
+agent_removal_rate_limit               1.0  string -                    slave_removal_rate_limit
+agent_reregister_timeout               1.0  time   10mins               slave_reregister_timeout
 allocation_interval                    0.20 time   1secs
 allocator                              0.23 string hierarchical
 allocator_agent_recovery_factor        1.11 num    0.8
 allocator_recovery_timeout             1.11 time   10mins
-authenticate_agents                    1.0  bool   false                                 authenticate_slaves
-authenticate_frameworks                1.0  bool   false                                 authenticate
+authenticate_agents                    1.0  bool   false                authenticate_slaves
+authenticate_frameworks                1.0  bool   false                authenticate
 authenticate_http_frameworks           1.0  bool   false
 authenticate_http_readonly             1.0  bool   false
-authenticate_http_readwrite            1.0  bool   false                                 authenticate_http
+authenticate_http_readwrite            1.0  bool   false                authenticate_http
 authentication_v0_timeout              1.7  time   15secs
 authenticators                         0.21 list   crammd5
 authorizers                            0.24 list   local
@@ -59,10 +59,10 @@ logbufsecs                             0.20 int    0
 logging_level                          0.20 string INFO
 master_contender                       1.0  string -
 master_detector                        1.0  string -
-max_agent_ping_timeouts                1.0  int    5                                     max_slave_ping_timeouts
+max_agent_ping_timeouts                1.0  int    5                    max_slave_ping_timeouts
 max_completed_frameworks               0.27 int    50
 max_completed_tasks_per_framework      0.27 int    1000
-max_executors_per_agent                1.0  int    -                                     max_executors_per_slave
+max_executors_per_agent                1.0  int    -                    max_executors_per_slave
 max_operator_event_stream_subscribers  1.8  int    1000
 max_unreachable_tasks_per_framework    1.2  int    1000
 memory_profiling                       1.6  bool   false
@@ -77,7 +77,7 @@ publish_per_framework_metrics          1.8  bool   true
 quiet                                  0.20 bool   false
 quorum                                 0.20 int    -
 rate_limits                            0.20 json   -
-recovery_agent_removal_limit           1.0  string 100%                                  recovery_slave_removal_limit
+recovery_agent_removal_limit           1.0  string 100%                 recovery_slave_removal_limit
 registry                               0.20 string replicated_log
 registry_fetch_timeout                 0.20 time   1mins
 registry_gc_interval                   1.1  time   15mins
@@ -86,7 +86,7 @@ registry_max_agent_count               1.1  int    102400
 registry_store_timeout                 0.20 time   20secs
 registry_strict                        0.20 bool   false
 require_agent_domain                   1.5  bool   false
-role_sorter                            1.7  string drf                                   user_sorter
+role_sorter                            1.7  string drf                  user_sorter
 roles                                  0.20 list   -
 root_submissions                       0.20 bool   true
 version                                0.20 bool   false
@@ -103,7 +103,7 @@ acls                                   1.0  json   -
 advertise_ip                           0.27 string -
 advertise_port                         0.27 string -
 agent_features                         1.5  json   -
-agent_subsystems                       1.0  list   -                                     slave_subsystems
+agent_subsystems                       1.0  list   -                    slave_subsystems
 allowed_devices                        1.3  json   -
 appc_simple_discovery_uri_prefix       0.28 string http://
 appc_store_dir                         0.24 path   /tmp/mesos/store/appc
@@ -152,7 +152,7 @@ docker_volume_checkpoint_dir           1.0  path   /var/run/mesos/isolators/dock
 docker_volume_chown                    1.9  bool   false
 domain                                 1.4  json   -
 domain_socket_location                 1.10 path   -
-effective_capabilities                 1.4  json   -                                     allowed_capabilities
+effective_capabilities                 1.4  json   -                    allowed_capabilities
 enforce_container_disk_quota           0.22 bool   false
 executor_environment_variables         0.23 json   -
 executor_registration_timeout          0.20 time   1mins
@@ -188,7 +188,7 @@ ip6                                    1.4  string -
 ip6_discovery_command                  1.4  string -
 ip_discovery_command                   0.24 string -
 isolation                              0.20 list   posix/cpu,posix/mem
-jwt_secret_key                         1.5  file   -                                     executor_secret_key
+jwt_secret_key                         1.5  file   -                    executor_secret_key
 launcher                               0.25 string linux
 launcher_dir                           0.20 path   /usr/libexec/mesos
 log_dir                                0.20 path   -

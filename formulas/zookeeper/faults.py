@@ -38,7 +38,7 @@ def _ports():
     local_port = re.fullmatch(r"zk://([^@/]*@)?(localhost|127\.0\.0\.1):([0-9]+)/.*", url)
     has_mesos = {"mesos-master", "mesos-slave"} & set(roles)
     if has_mesos and local_port and local_port.group(3) != str(settings["client_port"]):
-        message = f"but Mesos looks for it at {url}, with another port. Set mesos:zk to this port as well."
+        message = f"but Mesos looks for it at {url}. Set mesos:zk to this port as well."
         yield "client_port", settings["client_port"], checks.hide_password(message)
 
 

@@ -1,8 +1,9 @@
-"""Fake daemons of Mesos, Marathon and Chronos, whose packages are in no public repository any more.
+"""
+Fake daemons of Mesos, Marathon and Chronos, whose packages are in no public repository any more.
 
-They parse flags, elect a leader in ZooKeeper and answer HTTP as the real daemons do. The packages of
-the lab start them as daemons, with agents that really run tasks; unit tests start them in the test
-process::
+They parse flags, elect a leader in ZooKeeper and answer HTTP as the real daemons do. The packages
+of the lab start them as daemons, with agents that really run tasks; unit tests start them in the
+test process::
 
     master = Master(["--ip=127.0.0.1", "--port=0", f"--work_dir={tmp_path}"], version="1.9.0")
     master.start()
@@ -11,7 +12,7 @@ process::
 
 ``wire``      what several daemons use: HTTP, elections, how agents and frameworks reach the leading
               master (a protocol of the fakes' own), command lines, health checks
-``mesos``     master and agent, their flags, tasks that pretend (``executor``) or run (``processes``)
+``mesos``     master and agent, their flags, tasks (``executor``, ``processes``)
 ``marathon``  apps, groups, pods, deployments
 ``chronos``   jobs and their schedule
 

@@ -151,7 +151,7 @@ def lab(request):
 single = fixture_of("single", "lxdev01", "--no-apply")
 # The eight hosts of the topology, with Salt alone.
 bare = fixture_of("ha", "lxcm01", "--no-apply")
-# Also with Salt alone: a host like EL 8 and one like EL 9, each to have all roles; two hosts, of which
-# one is a Salt master.
+# Also with Salt alone: a host like EL 8 and one like EL 9, each to have all roles; two hosts, of
+# which one is a Salt master.
 el = fixture_of("el", "lxel8", "--no-apply")
 entry_points = fixture_of("entry_points", "lxgit01", "--no-apply")

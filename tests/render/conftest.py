@@ -22,8 +22,8 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def render(tmp_path_factory):
     """
-    Return a function: cases by name -> Salt line -> name of the case -> answer. The lines, by default
-    both, render at the same time.
+    Return a function: cases by name -> Salt line -> name of the case -> answer. The lines, by
+    default both, render at the same time.
 
     A case may have a ``topology``, as data, text or bytes, instead of the repository's, and
     ``settings`` with it instead of pillar/settings.sls.

@@ -118,7 +118,7 @@ def _directory(daemon):
 
 def check_flags(flags, table, version):
     """Have the fake daemon load the flags as the init wrapper passes them."""
-    known_flags = fake_flags.known(table, version)
+    known_flags = fake_flags.flags_of_version(table, version)
     arguments = []
     for name, value in set_values(flags).items():
         text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))

@@ -342,7 +342,7 @@ def test_a_flag_is_written_as_the_daemon_reads_it(name):
     written = node.files("mesos")[f"/etc/mesos-{daemon}"][flag]
     text = written if isinstance(written, str) else json.dumps(written)
     table = flag_data.MASTER if daemon == "master" else flag_data.AGENT
-    loaded = fake_flags.load(fake_flags.known(table, "1.9.0"), [f"--{flag}={text}"], {})
+    loaded = fake_flags.load(fake_flags.flags_of_version(table, "1.9.0"), [f"--{flag}={text}"], {})
     assert loaded[flag] == expected
 
 

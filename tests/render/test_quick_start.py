@@ -1,4 +1,6 @@
-"""The quick start of INSTALL.md: its topology and settings are valid, and every node gets its roles."""
+"""
+The quick start of INSTALL.md: its topology and settings are valid, and every node gets its roles.
+"""
 
 import re
 

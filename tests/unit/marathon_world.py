@@ -1,4 +1,6 @@
-"""A Marathon with two agents, all in memory, and how to apply states to it and to see what they did."""
+"""
+A Marathon with two agents, all in memory, and how to apply states to it and to see what they did.
+"""
 
 import applying
 from mesos_world import until
@@ -52,7 +54,10 @@ class Place(applying.Place):
         return answer["changes"]
 
     def told_and_changed(self, function, name, **arguments):
-        """Apply a state that is to change something, as it told before, and only once. Returns the changes."""
+        """
+        Apply a state that is to change something, as it told before, and only once. Returns the
+        changes.
+        """
         before = len(self.writes())
         told = self(function, name, True, **arguments)
         assert told["result"] is None and told["changes"] and len(self.writes()) == before, told

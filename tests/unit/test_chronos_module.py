@@ -13,8 +13,8 @@ from lab.fakes.chronos.server import Chronos
 from lab.fakes.marathon.agents import Agents, agent
 from lab.fakes.wire.election import MemoryRoom
 
-# The functions speak HTTP, which Salt has no part in: one line is enough. With both lines the modules
-# are loaded (test_modules_loaded.py) and called by the tests of states.
+# The functions speak HTTP, which Salt has no part in: one line is enough. With both lines the
+# modules are loaded (test_modules_loaded.py) and called by the tests of states.
 pytestmark = pytest.mark.lines("3008")
 
 MODULE = ROOT / "_modules" / "mesos_chronos.py"

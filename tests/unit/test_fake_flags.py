@@ -1,4 +1,6 @@
-"""How the fake daemons read command lines: Mesos' flags, and the options of Marathon and Chronos."""
+"""
+How the fake daemons read command lines: Mesos' flags, and the options of Marathon and Chronos.
+"""
 
 import pytest
 
@@ -7,16 +9,16 @@ from lab.fakes.chronos.server import Chronos, zk_servers
 from lab.fakes.marathon import options as marathon_options
 from lab.fakes.marathon.server import Marathon
 from lab.fakes.mesos import flag_data as mesos_flags
-from lab.fakes.mesos.flags import FlagError, known, load, seconds
+from lab.fakes.mesos.flags import FlagError, flags_of_version, load, seconds
 from lab.fakes.wire.scallop import KnownOptions, OptionError, parse
 
 
 def master(*arguments, version="1.9.0", **environment):
-    return load(known(mesos_flags.MASTER, version), arguments, environment)
+    return load(flags_of_version(mesos_flags.MASTER, version), arguments, environment)
 
 
 def agent(*arguments, version="1.9.0", **environment):
-    return load(known(mesos_flags.AGENT, version), arguments, environment, ["work_dir"])
+    return load(flags_of_version(mesos_flags.AGENT, version), arguments, environment, ["work_dir"])
 
 
 @pytest.mark.parametrize(

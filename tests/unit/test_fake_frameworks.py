@@ -62,7 +62,10 @@ def frameworks(masters, count):
 
 
 def framework_id(server):
-    """Return the id that a Marathon has of the master, as soon as it has one: the master shows it a moment before."""
+    """
+    Return the id that a Marathon has of the master, as soon as it has one: the master shows it a
+    moment before.
+    """
     deadline = time.monotonic() + 5
     while not (found := get(server, "/v2/info").json()["frameworkId"]):
         assert time.monotonic() < deadline, "it was told no id in time"

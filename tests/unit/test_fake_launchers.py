@@ -11,7 +11,10 @@ TELL = '#!/bin/sh\nprintf "[%s]" "$@"\n'
 
 
 class Host:
-    """A directory that stands for the root of a host with a launcher, and with daemons that tell their arguments."""
+    """
+    A directory that stands for the root of a host with a launcher, and with daemons that tell their
+    arguments.
+    """
 
     def __init__(self, root: Path):
         self.root = root

@@ -37,7 +37,9 @@ class Client:
         self.session.trust_env = False
 
     def ask(self, method, path, body=None, status=None, **named):
-        """Ask, and return the JSON of the answer, None for none; ``status`` is what it should be."""
+        """
+        Ask, and return the JSON of the answer, None for none; ``status`` is what it should be.
+        """
         answer = self.session.request(method, self.server.url + path, json=body, timeout=5, **named)
         assert status is None or answer.status_code == status, answer.text
         assert status or answer.status_code < 400, answer.text

@@ -1,4 +1,6 @@
-"""The fake daemons of the Mesos master and agent, against what a real Apache Mesos 1.11.0 answered."""
+"""
+The fake daemons of the Mesos master and agent, against what a real Apache Mesos 1.11.0 answered.
+"""
 
 import collections
 import contextlib
@@ -88,7 +90,10 @@ def until(question, seconds=5.0):
 
 
 def steady_port():
-    """Return a free port that the kernel does not give to connections, so that it is still free for a second start."""
+    """
+    Return a free port that the kernel does not give to connections, so that it is still free for a
+    second start.
+    """
     while True:
         port = random.randint(20000, 30000)
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
@@ -110,7 +115,9 @@ def replay(daemon, exchange):
 
 
 def shape(value):
-    """Keys and types of a JSON value; flags and lists by what they hold, numbers as what JSON wrote."""
+    """
+    Keys and types of a JSON value; flags and lists by what they hold, numbers as what JSON wrote.
+    """
     if isinstance(value, dict):
         return {key: shape(each) for key, each in value.items()}
     if isinstance(value, list):
@@ -119,7 +126,9 @@ def shape(value):
 
 
 def assert_like(response, exchange, **replaced):
-    """Compare status, the headers that matter, and the body: text by its words, JSON by its shape."""
+    """
+    Compare status, the headers that matter, and the body: text by its words, JSON by its shape.
+    """
     assert response.status_code == exchange["status"]
     for name in ("Content-Type", "Location", "Allow"):
         expected = exchange["headers"].get(name)

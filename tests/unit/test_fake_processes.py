@@ -16,7 +16,8 @@ from lab.fakes.mesos.master import Master
 from lab.fakes.wire.election import MemoryRoom
 from lab.fakes.wire.framework import Framework
 
-# What an agent offers is really listened at: each of the processes that pytest runs tests in has ports of its own.
+# What an agent offers is really listened at: each of the processes that pytest runs tests in has
+# ports of its own.
 PORTS = 31000 + 100 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
 SOME = [
     {"name": "cpus", "type": "SCALAR", "scalar": {"value": 0.1}, "allocation_info": {"role": "*"}}
@@ -399,7 +400,10 @@ esac
 
 @pytest.fixture
 def docker(place):
-    """A program that notes what it is asked for, in a file beside it, and an agent that takes it for docker."""
+    """
+    A program that notes what it is asked for, in a file beside it, and an agent that takes it for
+    docker.
+    """
     program = place.directory / "docker"
     program.write_text(DOCKER)
     program.chmod(0o755)

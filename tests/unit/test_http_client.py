@@ -12,8 +12,8 @@ import trustme
 
 from lab import ROOT
 
-# The functions speak HTTP, which Salt has no part in: one line is enough. With both lines the modules
-# are loaded (test_modules_loaded.py) and called by the tests of states.
+# The functions speak HTTP, which Salt has no part in: one line is enough. With both lines the
+# modules are loaded (test_modules_loaded.py) and called by the tests of states.
 pytestmark = pytest.mark.lines("3008")
 
 HTML = (

@@ -1,4 +1,7 @@
-"""_marathon_app: what an app amounts to, where two of them differ, what to send. It needs no Salt, and so do these tests."""
+"""
+_marathon_app: what an app amounts to, where two of them differ, what to send. It needs no Salt, and
+so do these tests.
+"""
 
 import copy
 import datetime
@@ -1233,7 +1236,9 @@ def test_an_invalid_pod_is_refused(config, message):
 
 
 def variants(value):
-    """Yield a part of an app with one thing in it left out or made another, for each thing in it."""
+    """
+    Yield a part of an app with one thing in it left out or made another, for each thing in it.
+    """
     if isinstance(value, dict):
         for name in value:
             yield {key: each for key, each in value.items() if key != name}
@@ -1377,7 +1382,10 @@ class Server:
         return answer.json()
 
     def differences(self, config):
-        """Post an app, and give it a label afterwards; yield what differs in between, which should be nothing."""
+        """
+        Post an app, and give it a label afterwards; yield what differs in between, which should be
+        nothing.
+        """
         path = self.ask("POST", "/apps", json=app.prepared(config, self.version))["id"]
         current = self.ask("GET", f"/apps{path}")["app"]
         yield app.diff(current, config, self.version)

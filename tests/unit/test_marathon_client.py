@@ -1,4 +1,6 @@
-"""The client ``marathon`` from PyPI, which no one here wrote, against the fake of several versions."""
+"""
+The client ``marathon`` from PyPI, which no one here wrote, against the fake of several versions.
+"""
 
 import collections
 import collections.abc
@@ -36,7 +38,10 @@ def mesos():
 
 @pytest.fixture
 def connect(running, version, mesos):
-    """Start a Marathon and return a client of it, which hears of no proxy and no password from the environment."""
+    """
+    Start a Marathon and return a client of it, which hears of no proxy and no password from the
+    environment.
+    """
 
     def start(*options, servers=None, **named):
         server = running(

@@ -1,4 +1,7 @@
-"""Groups as they are declared: what is said of them is made so, and nothing else goes unless it is to be purged."""
+"""
+Groups as they are declared: what is said of them is made so, and nothing else goes unless it is to
+be purged.
+"""
 
 import functools
 

@@ -1,4 +1,7 @@
-"""The module marathon, run by the real Salt of both lines against fake daemons of several versions of Marathon."""
+"""
+The module marathon, run by the real Salt of both lines against fake daemons of several versions of
+Marathon.
+"""
 
 import json
 import re
@@ -12,8 +15,8 @@ from lab.fakes.marathon.agents import Agents, agent
 from lab.fakes.marathon.server import Marathon
 from lab.fakes.wire.election import MemoryRoom
 
-# The functions speak HTTP, which Salt has no part in: one line is enough. With both lines the modules
-# are loaded (test_modules_loaded.py) and called by the tests of states.
+# The functions speak HTTP, which Salt has no part in: one line is enough. With both lines the
+# modules are loaded (test_modules_loaded.py) and called by the tests of states.
 pytestmark = pytest.mark.lines("3008")
 
 NEWEST = "1.10.26"
@@ -87,7 +90,8 @@ class World:
 # --- examples and documentation ---
 
 
-# Functions whose examples change something, or need a deployment that is under way; each with what it returns.
+# Functions whose examples change something, or need a deployment that is under way; each with what
+# it returns.
 BEGUN = {
     "create_app",
     "update_app",
@@ -998,7 +1002,8 @@ def test_who_waits_for_a_deployment_bears_with_a_leader_that_is_gone(world):
                 server.mesos.hold = False
 
     server.finish = finish
-    # A module that is loaded later loads the client anew, for all of them: there are new classes of errors.
+    # A module that is loaded later loads the client anew, for all of them: there are new classes of
+    # errors.
     place.salt.call("mesos.connection", pillar={"loaded": "anew"})
     found = place.call("wait_deployment", begun, interval=0.1, retries=0)
     assert not statuses and found["result"] == "done", found
@@ -1041,7 +1046,10 @@ SILENT = {"connection", "canonical_app", "canonical_pod"}
 
 
 def every_example(salt, commands, url, fine=(), **settings):
-    """Run the first example of each function that asks, other than those that are fine; returns the errors by function."""
+    """
+    Run the first example of each function that asks, other than those that are fine; returns the
+    errors by function.
+    """
     said = {}
     for name, lines in commands.items():
         if name not in SILENT and name not in fine:

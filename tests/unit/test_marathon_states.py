@@ -1,4 +1,7 @@
-"""The states of Marathon, applied by the real Salt of both lines to fake daemons of several versions of Marathon."""
+"""
+The states of Marathon, applied by the real Salt of both lines to fake daemons of several versions
+of Marathon.
+"""
 
 import functools
 import json
@@ -317,7 +320,10 @@ def test_no_field_is_called_like_an_argument_of_a_state_a_setting_or_a_keyword_o
 
 
 def run(here, test, *states):
-    """Apply states one after another in one run, each a function, a name and its arguments; returns result and changes of each."""
+    """
+    Apply states one after another in one run, each a function, a name and its arguments; returns
+    result and changes of each.
+    """
     answers = here.states(*states, test=test)
     here.quiet()
     return [(answer["result"], answer["changes"]) for answer in answers]

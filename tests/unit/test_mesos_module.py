@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from mesos_world import HOSTS, World, one_line, until
 
-# The functions speak HTTP, which Salt has no part in: one line is enough. With both lines the modules
-# are loaded (test_modules_loaded.py) and called by the tests of states.
+# The functions speak HTTP, which Salt has no part in: one line is enough. With both lines the
+# modules are loaded (test_modules_loaded.py) and called by the tests of states.
 pytestmark = pytest.mark.lines("3008")
 
 MODULE = Path(__file__).parents[2] / "_modules" / "mesos.py"

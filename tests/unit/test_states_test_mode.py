@@ -1,6 +1,6 @@
 """
-What a state tells with test=True is what it then does, and its example runs: every state, applied by the real Salt of both
-lines to fake daemons.
+What a state tells with test=True is what it then does, and its example runs: every state, applied
+by the real Salt of both lines to fake daemons.
 """
 
 import ast
@@ -41,8 +41,8 @@ CHRONOS = ("chronos 2.5.0", "chronos 3.0.2")
 MESOS = ("mesos 1.4.3", "mesos 1.11.0")
 DRAINING = ("mesos 1.9.0", "mesos 1.11.0")  # since when agents drain, and roles have limits
 
-# State, and after a comma what is special: the places, the functions that are called there before, with their arguments; the
-# arguments of the state; the paths of its changes.
+# State, and after a comma what is special: the places, the functions that are called there before,
+# with their arguments; the arguments of the state; the paths of its changes.
 CASES = {
     "chronos.job_present, new": (CHRONOS, [], {"name": "hello", "config": JOB}, ["/"]),
     "chronos.job_present, merged": (
@@ -235,7 +235,8 @@ CASES = {
     "mesos.weights_present": (MESOS, [], {"weights": {"web": 2, "batch": 1}}, ["/web"]),
 }
 
-# Those that wait, fail where something is wrong, or act only if what they watch changes: by themselves they change nothing.
+# Those that wait, fail where something is wrong, or act only if what they watch changes: by
+# themselves they change nothing.
 GATES = {
     "chronos.available": (CHRONOS, {}),
     "chronos.job_run": (CHRONOS, {"name": "x"}),
@@ -256,7 +257,8 @@ NEEDED = {
     "mesos.machine_down": ("add_maintenance_window", HOSTS[1], "now"),
 }
 
-# What Salt calls where something that is watched changes is no state of its own, and changes something each time.
+# What Salt calls where something that is watched changes is no state of its own, and changes
+# something each time.
 NO_STATES = {"chronos.mod_watch", "marathon.mod_watch"}
 
 

@@ -26,7 +26,7 @@ from werkzeug.exceptions import (
 )
 
 from ..marathon.agents import Agents, Direct
-from ..marathon.server import Asked
+from ..marathon.server import RecordedRequest
 from ..wire.election import MemoryRoom, ZooKeeperUrl
 from ..wire.framework import native_library, serve
 from ..wire.http import Request, Response, answer, route
@@ -147,7 +147,7 @@ class Chronos(Runs):
         self.version = version
         self.options = parse(arguments, KnownOptions.of(chronos_options, version))
         self.prefix = "/v1/scheduler/" if self.new else "/scheduler/"
-        self.requests: list[Asked] = []
+        self.requests: list[RecordedRequest] = []
         self.prepare()
         zk = ZooKeeperUrl(
             zk_servers(str(self.options["zk_hosts"])),
@@ -289,7 +289,7 @@ class Chronos(Runs):
         As Chronos, this drops the body of the leader's errors. Of a page it keeps the length.
         """
         self.requests.append(
-            Asked(
+            RecordedRequest(
                 request.method,
                 request.path,
                 request.query_string.decode(),

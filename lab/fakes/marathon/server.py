@@ -64,7 +64,7 @@ INFO_NAMES = {
 }
 
 
-class Asked(NamedTuple):
+class RecordedRequest(NamedTuple):
     """A request that a server received."""
 
     method: str
@@ -144,7 +144,7 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
             deprecated=tuple(str(self.options.get("deprecated_features") or "").split(",")),
         )
         self.enforces_roles = self.options.get("new_group_enforce_role") == "top"
-        self.requests: list[Asked] = []
+        self.requests: list[RecordedRequest] = []
         self.late = 0
         self.followers: list[queue.Queue[dict[str, Any] | None]] = []
         self.clock, self.reported, self.touched = Clock(), set[str](), False
@@ -290,7 +290,7 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
     def forestall(self, request: Request) -> Response | None:
         """Check the credentials, and proxy to the leader."""
         query, body = request.query_string.decode(), request.get_data(as_text=True)
-        self.requests.append(Asked(request.method, request.path, query, body))
+        self.requests.append(RecordedRequest(request.method, request.path, query, body))
         del self.requests[:-1000]
         login = str(
             self.options["http_credentials"]

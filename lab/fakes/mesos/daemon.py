@@ -129,7 +129,7 @@ class MesosDaemon(HttpDaemon):
     ):
         self.version = version
         environment = environment or {}
-        known_flags = mesos_flags.known(self.table, version)
+        known_flags = mesos_flags.flags_of_version(self.table, version)
         self.flags = mesos_flags.load(known_flags, arguments, environment, self.required)
         self.log = Log(self.program, self.flags.get("log_dir"))
         self.log.write("INFO", f"Version: {version}, a fake")

@@ -1,7 +1,8 @@
-"""Flags of the Mesos daemons: what they accept, refuse and say about it.
+"""
+Flags of the Mesos daemons: what they accept, refuse and say about it.
 
-The rules are those of stout's flags (apache/mesos, 3rdparty/stout/include/stout/flags/flags.hpp), the texts those
-that the daemons print.
+The rules are those of stout's flags (apache/mesos, 3rdparty/stout/include/stout/flags/flags.hpp),
+the texts those that the daemons print.
 """
 
 from __future__ import annotations
@@ -32,7 +33,10 @@ class FlagError(Exception):
 
 
 class Flag(NamedTuple):
-    """One flag of one version: its name, type, default (None: not set) and the other name that it also answers to."""
+    """
+    One flag of one version: its name, type, default (None: not set) and the other name that it also
+    answers to.
+    """
 
     name: str
     type: str
@@ -74,7 +78,7 @@ CHECKS: dict[str, Callable[[str], object]] = {
 }
 
 
-def known(table: str, version: str) -> dict[str, Flag]:
+def flags_of_version(table: str, version: str) -> dict[str, Flag]:
     """
     Read the flags that a version knows out of a table of ``flag_data``, by name.
 
@@ -93,7 +97,10 @@ def known(table: str, version: str) -> dict[str, Flag]:
 
 
 def split(arguments: Iterable[str]) -> list[tuple[str, str | None]]:
-    """Split a command line into (name, value), None where there is no ``=``; anything but flags is skipped."""
+    """
+    Split a command line into (name, value), None where there is no ``=``; anything but flags is
+    skipped.
+    """
     pairs: list[tuple[str, str | None]] = []
     for argument in arguments:
         argument = argument.strip()
@@ -114,23 +121,24 @@ def load(
     """
     Load the flags of a daemon from its command line and from ``MESOS_*`` variables.
 
-    A variable that is no flag is ignored, and so is one whose literal name stands on the command line.
+    A variable that is no flag is ignored, and so is one whose literal name stands on the command
+    line.
 
-    Returns every flag that is set, by default or by someone, as text: what ``/flags`` shows.
-    Raises FlagError, with the daemon's own words, for an unknown flag, one given twice (in whatever spelling), a value
-    of the wrong type, and a flag of ``required`` that is missing.
+    Returns every flag that is set, by default or by someone, as text: what ``/flags`` shows. Raises
+    FlagError, with the daemon's own words, for an unknown flag, one given twice (in whatever
+    spelling), a value of the wrong type, and a flag of ``required`` that is missing.
     """
     names = {flag.name: flag for flag in flags.values()} | {
         flag.alias: flag for flag in flags.values() if flag.alias
     }
     pairs = split(arguments)
-    given = {name for name, _ in pairs}
+    given_names = {name for name, _ in pairs}
     for variable, value in environment.items():
         name = variable.removeprefix("MESOS_").lower()
         if (
             variable.startswith("MESOS_")
             and name.removeprefix("no-") in names
-            and name not in given
+            and name not in given_names
         ):
             pairs.append((name, value))
 

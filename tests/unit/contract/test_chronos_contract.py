@@ -2,8 +2,8 @@
 The fake Chronos responds as a real Chronos 3.0.2 did: every recorded exchange is replayed, in
 order, unless its kind is in LEFT_OUT.
 
-Compared are status, the headers Content-Type, Allow and WWW-Authenticate, JSON with all types, text,
-and the first line of an error. What only Java decides is not: stack traces, hash codes, the
+Compared are status, the headers Content-Type, Allow and WWW-Authenticate, JSON with all types,
+text, and the first line of an error. What only Java decides is not: stack traces, hash codes, the
 explanation of a NullPointerException, and the position in a JsonParseException. The order of lists
 is that of a hash. Times are compared as times: "" or not, and those of launches without seconds.
 """
