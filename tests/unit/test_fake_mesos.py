@@ -390,7 +390,8 @@ def test_a_master_that_becomes_one_of_three_is_stuck_until_its_log_is_removed(cl
     until(lambda: alone.recovered)
     alone.group.store(b'{"a": {"id": {"value": "a"}}}')
     alone.stop()
-    first, *others = (of_several(cluster, name, "--registry_fetch_timeout=1secs") for name in "123")
+    first = of_several(cluster, "1", "--registry_fetch_timeout=1secs")
+    others = [of_several(cluster, name) for name in "23"]
     until(lambda: first.ended)
     assert (
         first.ended
