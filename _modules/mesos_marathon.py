@@ -866,12 +866,8 @@ def update_app(id, config, partial=True, unset=(), force=False, profile=None, **
     unset
         List of fields to remove. Default: none.
 
-    force
-        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
-        fail with the ids of the running deployments.
-
-    profile, connection
-        Connection settings: see ``marathon.connection``.
+    force, profile, connection
+        See ``marathon.create_app``.
 
     Returns ``version``, ``deploymentId`` and ``created``. If nothing differs, no request is sent
     and ``deploymentId`` is None. Raises CommandExecutionError if there is no such app. Uses ``PUT
@@ -930,12 +926,8 @@ def update_apps(
     version
         Version of the server, to save a request. Default: query the server.
 
-    force
-        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
-        fail with the ids of the running deployments.
-
-    profile, connection
-        Connection settings: see ``marathon.connection``.
+    force, profile, connection
+        See ``marathon.create_app``.
 
     Returns ``version``, ``deploymentId``, ``created`` and ``updated`` (lists of ids). If nothing
     differs, no request is sent and ``deploymentId`` is None. Raises SaltInvocationError, which
@@ -1020,12 +1012,8 @@ def replace_app(id, config, force=False, profile=None, **connection):
     config
         Fields of the app, a mapping as in Marathon's JSON. Deprecated forms are accepted.
 
-    force
-        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
-        fail with the ids of the running deployments.
-
-    profile, connection
-        Connection settings: see ``marathon.connection``.
+    force, profile, connection
+        See ``marathon.create_app``.
 
     Returns ``version``, ``deploymentId`` and ``created``. Missing fields are reset to their
     defaults, except ``instances`` and ``role`` of an existing app. If nothing differs, no request
@@ -1050,12 +1038,8 @@ def delete_app(id, force=False, profile=None, **connection):
     id
         Id of the app, such as ``/shop/cart``. The leading slash is optional.
 
-    force
-        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
-        fail with the ids of the running deployments.
-
-    profile, connection
-        Connection settings: see ``marathon.connection``.
+    force, profile, connection
+        See ``marathon.create_app``.
 
     Returns ``version``, ``deploymentId`` and ``created``. Raises CommandExecutionError if there is
     no such app. Uses ``DELETE /v2/apps/ID``.
@@ -1087,12 +1071,8 @@ def scale_app(id, instances, force=False, profile=None, **connection):
     instances
         A whole number, 0 or more. 0 suspends the app.
 
-    force
-        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
-        fail with the ids of the running deployments.
-
-    profile, connection
-        Connection settings: see ``marathon.connection``.
+    force, profile, connection
+        See ``marathon.create_app``.
 
     Returns ``version``, ``deploymentId`` and ``created``. If the app already has that number, no
     request is sent.
@@ -1118,12 +1098,8 @@ def restart_app(id, force=False, profile=None, **connection):
     id
         Id of the app, such as ``/shop/cart``. The leading slash is optional.
 
-    force
-        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
-        fail with the ids of the running deployments.
-
-    profile, connection
-        Connection settings: see ``marathon.connection``.
+    force, profile, connection
+        See ``marathon.create_app``.
 
     Returns ``version``, ``deploymentId`` and ``created``. If the response is lost, the version of
     the app tells whether it was restarted.
@@ -1154,12 +1130,8 @@ def rollback_app(id, version, force=False, profile=None, **connection):
     version
         A timestamp from ``marathon.app_versions``, such as ``2030-01-01T00:00:00.000Z``.
 
-    force
-        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
-        fail with the ids of the running deployments.
-
-    profile, connection
-        Connection settings: see ``marathon.connection``.
+    force, profile, connection
+        See ``marathon.create_app``.
 
     Returns ``version``, ``deploymentId`` and ``created``. Raises CommandExecutionError if the app
     has no such version.
@@ -1255,12 +1227,8 @@ def kill_task(app, task, scale=False, wipe=False, force=False, profile=None, **c
         True: also release the reserved resources and volumes of a resident app. Cannot be combined
         with ``scale``. Default False.
 
-    force
-        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
-        fail with the ids of the running deployments.
-
-    profile, connection
-        Connection settings: see ``marathon.connection``.
+    force, profile, connection
+        See ``marathon.create_app``.
 
     Returns the list of killed tasks; with ``scale`` ``version``, ``deploymentId`` and ``created``.
     Raises CommandExecutionError if the app has no such task.
@@ -1301,12 +1269,8 @@ def kill_tasks(app, host=None, scale=False, wipe=False, force=False, profile=Non
         True: also release the reserved resources and volumes of a resident app. Cannot be combined
         with ``scale``. Default False.
 
-    force
-        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
-        fail with the ids of the running deployments.
-
-    profile, connection
-        Connection settings: see ``marathon.connection``.
+    force, profile, connection
+        See ``marathon.create_app``.
 
     Returns the list of killed tasks; with ``scale`` ``version``, ``deploymentId`` and ``created``.
 
@@ -1338,12 +1302,8 @@ def kill_task_ids(ids, scale=False, wipe=False, force=False, profile=None, **con
         True: also release the reserved resources and volumes of a resident app. Cannot be combined
         with ``scale``. Default False.
 
-    force
-        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
-        fail with the ids of the running deployments.
-
-    profile, connection
-        Connection settings: see ``marathon.connection``.
+    force, profile, connection
+        See ``marathon.create_app``.
 
     Returns the list of killed tasks; with ``scale`` ``version``, ``deploymentId`` and ``created``.
     Marathon ignores the id of a task that does not exist, but kills none if an id is malformed:
@@ -1524,12 +1484,8 @@ def create_group(id, config=None, force=False, profile=None, **connection):
         as in Marathon's JSON. Default: an
         empty group.
 
-    force
-        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
-        fail with the ids of the running deployments.
-
-    profile, connection
-        Connection settings: see ``marathon.connection``.
+    force, profile, connection
+        See ``marathon.create_app``.
 
     Returns ``version``, ``deploymentId`` and ``created``. Raises CommandExecutionError if the id is
     in use. Uses ``POST /v2/groups``.
@@ -1582,12 +1538,8 @@ def update_group(id, config, purge=False, dry_run=False, force=False, profile=No
     dry_run
         True: only return the steps that Marathon would take. Default False.
 
-    force
-        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
-        fail with the ids of the running deployments.
-
-    profile, connection
-        Connection settings: see ``marathon.connection``.
+    force, profile, connection
+        See ``marathon.create_app``.
 
     Returns ``version``, ``deploymentId`` and ``created``. With ``dry_run`` a list of steps, each a
     list of ``action`` and ``app`` or ``pod``. Raises SaltInvocationError if something would be
@@ -1705,12 +1657,8 @@ def delete_group(id, force=False, profile=None, **connection):
     id
         Id of the group. ``/`` is not allowed, as it contains everything.
 
-    force
-        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
-        fail with the ids of the running deployments.
-
-    profile, connection
-        Connection settings: see ``marathon.connection``.
+    force, profile, connection
+        See ``marathon.create_app``.
 
     Returns ``version``, ``deploymentId`` and ``created``. Raises CommandExecutionError if there is
     no such group.
@@ -1742,12 +1690,8 @@ def scale_group(id, factor, force=False, profile=None, **connection):
     factor
         A number above 0: 2 doubles them, 0.5 halves them.
 
-    force
-        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
-        fail with the ids of the running deployments.
-
-    profile, connection
-        Connection settings: see ``marathon.connection``.
+    force, profile, connection
+        See ``marathon.create_app``.
 
     Returns ``version``, ``deploymentId`` and ``created``.
 
@@ -1795,12 +1739,8 @@ def rollback_group(id, version, force=False, profile=None, **connection):
     version
         A timestamp from ``marathon.group_versions``.
 
-    force
-        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
-        fail with the ids of the running deployments.
-
-    profile, connection
-        Connection settings: see ``marathon.connection``.
+    force, profile, connection
+        See ``marathon.create_app``.
 
     Returns ``version``, ``deploymentId`` and ``created``. Raises CommandExecutionError if the group
     has no such version.
@@ -1984,12 +1924,8 @@ def diff_pod(id, config, mode="merge", unset=(), profile=None, **connection):
     config
         Fields of the pod, a mapping as in Marathon's JSON.
 
-    mode
-        ``merge`` (default): compare and change only the fields in the definition. ``replace``:
-        reset all missing fields to their defaults, except ``instances`` and ``role``.
-
-    unset
-        List of fields to remove. Default: none.
+    mode, unset
+        See ``marathon.diff_app``.
 
     profile, connection
         Connection settings: see ``marathon.connection``.
@@ -2032,12 +1968,8 @@ def create_pod(id, config, force=False, profile=None, **connection):
     config
         Fields of the pod, a mapping as in Marathon's JSON.
 
-    force
-        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
-        fail with the ids of the running deployments.
-
-    profile, connection
-        Connection settings: see ``marathon.connection``.
+    force, profile, connection
+        See ``marathon.create_app``.
 
     Returns ``version``, ``deploymentId`` and ``created``. Raises CommandExecutionError if the id is
     in use. Uses ``POST /v2/pods``.
@@ -2080,19 +2012,11 @@ def update_pod(id, config, mode="merge", unset=(), force=False, profile=None, **
     config
         Fields of the pod, a mapping as in Marathon's JSON.
 
-    mode
-        ``merge`` (default): compare and change only the fields in the definition. ``replace``:
-        reset all missing fields to their defaults, except ``instances`` and ``role``.
+    mode, unset
+        See ``marathon.diff_app``.
 
-    unset
-        List of fields to remove. Default: none.
-
-    force
-        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
-        fail with the ids of the running deployments.
-
-    profile, connection
-        Connection settings: see ``marathon.connection``.
+    force, profile, connection
+        See ``marathon.create_app``.
 
     Returns ``version``, ``deploymentId`` and ``created``. If nothing differs, no request is sent.
     Raises CommandExecutionError if there is no such pod. Uses ``PUT /v2/pods/ID``.
@@ -2134,12 +2058,8 @@ def delete_pod(id, force=False, profile=None, **connection):
     id
         Id of the pod, such as ``/pod``. The leading slash is optional.
 
-    force
-        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
-        fail with the ids of the running deployments.
-
-    profile, connection
-        Connection settings: see ``marathon.connection``.
+    force, profile, connection
+        See ``marathon.create_app``.
 
     Returns ``version``, ``deploymentId`` and ``created``. Raises CommandExecutionError if there is
     no such pod.
@@ -2710,12 +2630,8 @@ def import_(config, dry_run=False, timeout=300, force=False, profile=None, **con
     timeout
         Seconds to wait for the deployment of the apps before pods and groups follow, default 300.
 
-    force
-        True: cancel a running deployment that affects the same apps, pods or groups. Default False:
-        fail with the ids of the running deployments.
-
-    profile, connection
-        Connection settings: see ``marathon.connection``.
+    force, profile, connection
+        See ``marathon.create_app``.
 
     Returns ``apps``, ``pods`` and ``groups`` (lists of changed ids) and ``deployments`` (ids). All
     apps are updated in one deployment. Raises SaltInvocationError, before anything is sent, for an
