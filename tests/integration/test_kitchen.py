@@ -35,6 +35,7 @@ class Machine:
     """A host with a new disk, sshd with an authorized key, and Salt."""
 
     address: str
+    port: int
     key: Path
     line: str
     platform: str
@@ -49,6 +50,7 @@ class Machine:
                     "PATH": os.environ["PATH"],
                     "KITCHEN_DRIVER": "proxy",
                     "KITCHEN_HOSTNAME": self.address,
+                    "KITCHEN_PORT": str(self.port),
                     "KITCHEN_SSH_KEY": str(self.key),
                     "MIRROR": network.REPOSITORY_URL,
                     "MIRROR_KEY": signed,
@@ -62,7 +64,8 @@ class Machine:
     def ssh(self, line: str, **options) -> subprocess.CompletedProcess:
         """Run a shell line as root."""
         config = ["-F", ROOT / "tests/kitchen/ssh_config", "-o", "ControlPath=none"]
-        command = ["ssh", *config, "-i", self.key, f"root@{self.address}", line]
+        machine = ["-p", str(self.port), "-i", self.key, f"root@{self.address}"]
+        command = ["ssh", *config, *machine, line]
         return subprocess.run(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, **options
         )
@@ -105,7 +108,13 @@ def platform() -> str:
 
 
 @pytest.fixture
-def machine(ruby, single, platform, tmp_path) -> Machine:
+def port() -> int:
+    """The port of sshd on the machine. A test can replace it with a parameter."""
+    return 22
+
+
+@pytest.fixture
+def machine(ruby, single, platform, port, tmp_path) -> Machine:
     """A bare host."""
     key = tmp_path / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
@@ -121,11 +130,12 @@ def machine(ruby, single, platform, tmp_path) -> Machine:
         {
             "etc/hosts": f"127.0.0.1 localhost\n{host.address} {host.id}\n",
             "root/.ssh/authorized_keys": key.with_suffix(".pub").read_text(),
+            "etc/ssh/sshd_config.d/port.conf": f"Port {port}\n",
         },
         units=[],
     )
     current.boot([host])
-    return Machine(host.address, key, single.line, platform)
+    return Machine(host.address, port, key, single.line, platform)
 
 
 @pytest.fixture
@@ -192,6 +202,14 @@ def test_a_suite_with_a_wrong_setting_fails_and_does_not_change_the_machine(
     assert verified.returncode == 1 and "1 failed" in verified.stdout, (
         verified.stdout + verified.stderr
     )
+
+
+@pytest.mark.lines("3008")
+@pytest.mark.xdist_group("kitchen-suites")
+@pytest.mark.parametrize("port", [2222])
+def test_a_suite_converges_and_verifies_on_another_port_of_sshd(machine, tree):
+    converges_and_verifies(machine, "docker", tree)
+    assert machine.ssh("true").returncode == 0
 
 
 # As CentOS 7 installs it. The mirror list no longer exists.
