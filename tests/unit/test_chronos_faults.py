@@ -72,7 +72,7 @@ def successor(place):
     former.stop()
     until(lambda: place.server.leading)
     assert place.call("jobs") == {}
-    threading.Timer(1, place.server.turn).start()
+    threading.Timer(0.05, place.server.turn).start()
     return place.server
 
 
