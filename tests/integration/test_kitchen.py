@@ -30,6 +30,12 @@ SUITES = [
 ]
 
 
+# What firewalld knows as ssh, and lets in by default.
+SSH_SERVICE = """<?xml version="1.0" encoding="utf-8"?>
+<service><port protocol="tcp" port="{port}"/></service>
+"""
+
+
 @dataclasses.dataclass
 class Machine:
     """A host with a new disk, sshd with an authorized key, and Salt."""
@@ -131,6 +137,7 @@ def machine(ruby, single, platform, port, tmp_path) -> Machine:
             "etc/hosts": f"127.0.0.1 localhost\n{host.address} {host.id}\n",
             "root/.ssh/authorized_keys": key.with_suffix(".pub").read_text(),
             "etc/ssh/sshd_config.d/port.conf": f"Port {port}\n",
+            "etc/firewalld/services/ssh.xml": SSH_SERVICE.format(port=port),
         },
         units=[],
     )
