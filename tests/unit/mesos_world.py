@@ -145,10 +145,10 @@ def one_line(caught):
     return text
 
 
-def until(condition):
-    """Wait until a condition returns a true value. Returns that value."""
-    deadline = time.monotonic() + 10
+def until(condition, timeout: float = 10):
+    """Wait until a condition returns a true value. Returns that value. The timeout is in seconds."""
+    deadline = time.monotonic() + timeout
     while not (result := condition()):
-        assert time.monotonic() < deadline, "the condition was not met within 10 seconds"
+        assert time.monotonic() < deadline, f"the condition was not met within {timeout:g} seconds"
         time.sleep(0.02)
     return result

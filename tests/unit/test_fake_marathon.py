@@ -1604,7 +1604,7 @@ def test_a_pod_runs_is_replaced_and_deleted(start):
     assert status["instances"][0]["containers"][0]["endpoints"] == [
         {"name": "http", "allocatedHostPort": 31000}
     ]
-    assert [each["id"] for each in client.get("/v2/pods/::status")] == ["/pod"]
+    assert [status["id"] for status in client.get("/v2/pods/::status")] == ["/pod"]
     client.ask("PUT", "/v2/pods/pod", {**POD, "labels": {"a": "b"}}, 200)
     assert client.deployed().get("/v2/pods/pod")["scaling"]["instances"] == 1, (
         "a PUT replaces everything"

@@ -1,6 +1,7 @@
 """Turns: processes, each a host, that take leases in a real ZooKeeper."""
 
 import contextlib
+import functools
 import json
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import zookeeper_server
 from kazoo.client import KazooClient
+from mesos_world import until
 
 from lab import ROOT, SALT_LINES, saltenv, ssh
 
@@ -112,13 +114,8 @@ def proxy(zookeeper):
         proxy.silent = False
 
 
-def eventually(condition, timeout: float = 30):
-    """Wait until a condition is true, and return its value."""
-    deadline = time.monotonic() + timeout
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.05)
-    return value
+# ZooKeeper ends a session only after its timeout.
+eventually = functools.partial(until, timeout=30)
 
 
 def znodes(client, turn_class="agents") -> list[dict]:

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import contextlib
+import functools
 import itertools
 import os
 import signal
@@ -18,6 +19,7 @@ import zookeeper_server
 from cryptography.hazmat.primitives import serialization
 from kazoo.client import KazooClient
 from kazoo.security import make_digest_acl
+from mesos_world import until
 
 from lab import ROOT, ssh
 
@@ -32,13 +34,8 @@ _zookeeper_client = zookeeper_server.client_module()
 Client = _zookeeper_client.Client
 
 
-def eventually(condition, timeout: float = 20):
-    """Wait until a condition is true, and return its value."""
-    deadline = time.monotonic() + timeout
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.05)
-    return value
+# ZooKeeper ends a session only after its timeout.
+eventually = functools.partial(until, timeout=20)
 
 
 numbers = itertools.count(1)
