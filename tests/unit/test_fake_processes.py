@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from lab.fakes.marathon.server import Marathon
-from lab.fakes.mesos import supervisor
+from lab.fakes.mesos import processes, supervisor
 from lab.fakes.mesos.agent import Agent, WorkingAgent
 from lab.fakes.mesos.master import Master
 from lab.fakes.wire.election import MemoryRoom
@@ -361,6 +361,19 @@ def test_a_task_ends_by_itself_where_no_agent_comes_back(place, tmp_path):
     until(lambda: not alive(pid), "the end of the process")
     place.begin()
     assert place.ended() == ("TASK_FAILED", "Command terminated with signal Terminated")
+
+
+def test_a_supervisor_that_ends_while_it_is_looked_at_is_over(place, monkeypatch):
+    place.run("sleep 1000")
+    place.status("TASK_RUNNING")
+    pid, began = place.agent.executor._supervisors[place.task().key]
+    assert processes._began(pid) == began
+    place.agent.executor.kill_all()
+    place.ended()
+    # Here it is gone, although a descriptor of it could be had.
+    monkeypatch.setattr(os, "pidfd_open", lambda pid: os.open("/dev/null", os.O_RDONLY))
+    with place.agent.executor._watched(place.task()) as watched:
+        assert watched is None
 
 
 def test_a_task_whose_agent_was_out_of_reach_runs_again_when_it_is_back(place):

@@ -422,8 +422,15 @@ def _ended(watched: int, timeout: float | None) -> bool:
 
 
 def _began(pid: int) -> str:
-    """When a process began, by the kernel's count: a later one with the same pid began later."""
-    return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    """
+    When a process began, in clock ticks since boot: this tells it from a later one with the same
+    pid. Empty if there is no such process.
+    """
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    return stat.rpartition(")")[2].split()[19]
 
 
 def _end_session(leader: int) -> None:
