@@ -7,14 +7,21 @@ turn creates an ephemeral, sequential znode there, and has the turn when fewer z
 have a lower number. This needs no trust in clocks or in other nodes: a lower number can disappear,
 but not appear. ZooKeeper deletes the znode of a process that dies, after the session timeout.
 
-A node that leads lets nodes that do not lead go first: when it could have the turn and such a node
-waits, it deletes its znode and queues again. So a role is elected once, not once for each node.
+A node that leads a service lets the others go first: when it could have the turn and one of them
+waits, it deletes its znode and queues again. So a leader is elected once, not once for each node.
+If nodes lead different services, the one whose election takes longest goes last, see LEADER_RANKS.
 
 The data of a znode is JSON: ``host``, ``reason``, ``leads``, ``since`` (Unix seconds since the node
 waits) and ``acquired`` (since it has the turn, null while it waits).
 
 Operators can hold a host: ``/salt-mesos/held/<host>`` is a persistent znode with ``reason``,
 ``since`` and ``expiry`` (Unix seconds) as JSON. A held host gets no turn.
+
+A host that disrupts a daemon is unready until the daemon is ready again:
+``/salt-mesos/unready/<class>/<host>`` is a persistent znode with ``reason`` and ``since``. It
+outlives the turn if the daemon does not become ready, or if the process dies meanwhile. It counts
+like a turn, so a change that breaks one host does not reach the next one. The host itself gets its
+turn all the same, and goes first.
 """
 
 import contextlib
@@ -35,13 +42,19 @@ AGENTS = "agents"
 
 TURNS_PATH = "/salt-mesos/turns"
 HELD_PATH = "/salt-mesos/held"
+UNREADY_PATH = "/salt-mesos/unready"
 ZNODE_NAME = "turn-"
+
+# The higher the sum of what a node leads, the later its turn.
+LEADER_RANKS = {"zookeeper": 1, "chronos": 2, "marathon": 4, "mesos": 8}
 
 POLL_INTERVAL = 0.5
 PROGRESS_INTERVAL = 10
 # Longer than the election of a ZooKeeper leader, so that a turn survives it.
 SESSION_TIMEOUT = 30
 WRITE_ATTEMPTS = 3
+# Time for an unready host to begin its next run, when all hosts begin at once.
+UNREADY_TIMEOUT = 60
 
 
 class TurnError(CommandExecutionError):
@@ -58,6 +71,10 @@ class TurnLost(TurnError):
 
 class HostHeld(TurnError):
     """An operator holds the host."""
+
+
+class PeerUnready(TurnError):
+    """As many hosts as the limit are not ready after a disruption, and do not wait for a turn."""
 
 
 class Turns:
@@ -94,7 +111,7 @@ class Turns:
         self._acl = acl
         self._options = {"login": login, "tls": tls, "session_timeout": session_timeout}
 
-    def acquire(self, turn_class, limit, reason, timeout, leads=False, progress=None):
+    def acquire(self, turn_class, limit, reason, timeout, leads=(), progress=None):
         """
         Wait for a turn of this host. Returns a Lease, to be released after the disruption.
 
@@ -111,15 +128,15 @@ class Turns:
             Seconds to wait, 0 to wait not at all.
 
         leads
-            Whether this host leads ZooKeeper, Mesos or Marathon, so that hosts that wait and do not
-            lead go first.
+            The services that this host leads, out of LEADER_RANKS, so that others go first; or a
+            function that returns them, called before the turn is taken.
 
         progress
             A function, called every 10 seconds of waiting with the seconds waited so far and the
             list of ``holders``.
 
-        Raises HostHeld, TurnTimeout, TurnLost, TurnError if ZooKeeper cannot be reached, and
-        SaltInvocationError for invalid arguments.
+        Raises HostHeld, PeerUnready, TurnTimeout, TurnLost, TurnError if ZooKeeper cannot be
+        reached, and SaltInvocationError for invalid arguments.
         """
         _check_class(turn_class)
         if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
@@ -178,12 +195,30 @@ class Turns:
         Raises TurnError.
         """
         with _salt_errors(), self._connect() as client:
-            try:
-                hosts = sorted(client.children(HELD_PATH))
-            except _zookeeper_client.NoNode:
-                return {}
+            hosts = _children(client, HELD_PATH)
             holds = {host: _hold(client, f"{HELD_PATH}/{host}") for host in hosts}
             return {host: hold for host, hold in holds.items() if hold is not None}
+
+    def unready(self, turn_class):
+        """
+        Return the hosts of a class that are unready: a mapping of host to ``reason`` and ``since``.
+
+        Raises TurnError.
+        """
+        _check_class(turn_class)
+        with _salt_errors(), self._connect() as client:
+            return _unready(client, turn_class)
+
+    def set_ready(self, host):
+        """Remove the record that a host is unready. Returns whether there was one."""
+        _check_host(host)
+        was_unready = False
+        with _salt_errors(), self._connect() as client:
+            for turn_class in _children(client, UNREADY_PATH):
+                with contextlib.suppress(_zookeeper_client.NoNode):
+                    client.delete(f"{UNREADY_PATH}/{turn_class}/{host}")
+                    was_unready = True
+        return was_unready
 
     # --- waiting ---
 
@@ -191,11 +226,17 @@ class Turns:
         """Queue a lease, and wait until it has its turn."""
         start = time.monotonic()
         next_progress = start + PROGRESS_INTERVAL
+        blocked_since = None
         self._refuse_if_held(client)
         lease.enqueue()
         while not lease.is_first(limit):
             waited = time.monotonic() - start
-            if waited >= timeout:
+            if not lease.blocking_hosts:
+                blocked_since = None
+            elif blocked_since is None:
+                blocked_since = waited
+            if waited >= timeout or self._is_blocked(blocked_since, waited):
+                self._refuse_if_blocked(client, lease)
                 raise TurnTimeout(self._timeout_message(client, lease, timeout))
             if progress is not None and time.monotonic() >= next_progress:
                 next_progress += PROGRESS_INTERVAL
@@ -203,6 +244,27 @@ class Turns:
             time.sleep(min(POLL_INTERVAL, timeout - waited))
         self._refuse_if_held(client)
         lease.confirm(time.monotonic() - start)
+
+    @staticmethod
+    def _is_blocked(blocked_since, waited):
+        return blocked_since is not None and waited - blocked_since >= UNREADY_TIMEOUT
+
+    @staticmethod
+    def _refuse_if_blocked(client, lease):
+        if not lease.blocking_hosts:
+            return
+        unready = _unready(client, lease.turn_class)
+        reasons = [
+            f"{host} is not ready since {_utc(unready[host].get('since'))} "
+            f"({unready[host].get('reason')})"
+            for host in lease.blocking_hosts
+            if host in unready
+        ]
+        if reasons:
+            raise PeerUnready(
+                f"{lease.turn_class}: {', '.join(reasons)}. Apply the states there first; "
+                "cluster.release removes the record of a host that is not to return"
+            )
 
     def _refuse_if_held(self, client):
         hold = _hold(client, _held_path(self._host))
@@ -235,14 +297,15 @@ class Lease:
     A turn, or a place in its queue. Made by ``Turns.acquire``. A context manager, which releases
     the turn at its end.
 
-    The attributes are ``turn_class``, ``waited`` (seconds) and ``waited_for``, the hosts that had
-    the turn meanwhile.
+    The attributes are ``turn_class``, ``waited`` (seconds), ``waited_for``, the hosts that had the
+    turn meanwhile, and ``blocking_hosts``, unready ones that leave no turn for this host.
     """
 
     def __init__(self, client, turn_class, host, reason, leads, acl):
         self.turn_class = turn_class
         self.waited = 0.0
         self.waited_for = []
+        self.blocking_hosts = []
         self._client = client
         self._acl = acl
         self._directory = f"{TURNS_PATH}/{turn_class}"
@@ -250,10 +313,11 @@ class Lease:
         self._data = {
             "host": host,
             "reason": reason,
-            "leads": bool(leads),
+            "leads": [],
             "since": int(time.time()),
             "acquired": None,
         }
+        self._find_leads = leads if callable(leads) else lambda: leads
         self._noted_names = set()
         self._released = False
 
@@ -290,6 +354,14 @@ class Lease:
             self._client.delete(self._path)
         self._client.close()
 
+    def set_unready(self, reason):
+        """Record that the host is about to be disrupted. Can be called again. Raises TurnError."""
+        directory = f"{UNREADY_PATH}/{self.turn_class}"
+        record = {"reason": reason, "since": int(time.time())}
+        with _salt_errors():
+            self._client.ensure_path(directory, self._acl)
+            _write(self._client, f"{directory}/{self._data['host']}", record, self._acl)
+
     # --- for Turns ---
 
     @property
@@ -298,6 +370,7 @@ class Lease:
 
     def enqueue(self):
         """Create the znode at the end of the queue."""
+        self._data["leads"] = list(self._find_leads())
         self._client.ensure_path(self._directory, self._acl)
         path = self._client.create(
             f"{self._directory}/{ZNODE_NAME}",
@@ -310,8 +383,8 @@ class Lease:
 
     def is_first(self, limit):
         """
-        Return whether the turn has come. If so, and a host that does not lead would have to wait
-        for this one that leads, queues again instead. Raises TurnLost.
+        Return whether the turn has come. If so, and a host with a lower rank would have to wait for
+        this one that leads, queues again instead. Raises TurnLost.
         """
         queue = _queue(self._client, self.turn_class)
         if self._name not in queue:
@@ -323,12 +396,32 @@ class Lease:
         if position >= limit:
             self._note_holders(queue[:limit])
             return False
-        if not (self._data["leads"] and self._blocks_followers(queue[limit:])):
+        waiting = queue[position + 1 :]
+        self.blocking_hosts = self._find_blocking_hosts(queue[:position], limit)
+        if self.blocking_hosts:
+            if self._blocks(waiting, self.blocking_hosts):
+                self._queue_again()
+            return False
+        # Others that were restarted meanwhile may have made this host the leader.
+        self._data["leads"] = list(self._find_leads())
+        if not self._blocks_lower_ranks(queue[limit:]):
             return True
+        self._queue_again()
+        return False
+
+    def _find_blocking_hosts(self, names, limit):
+        """Return the unready hosts that leave no turn besides those of the znodes before."""
+        unready = _unready(self._client, self.turn_class)
+        if self._data["host"] in unready:
+            return []
+        holders = {entry.get("host") for entry in self._entries(names)}
+        absent_hosts = sorted(set(unready) - holders)
+        return absent_hosts if len(names) + len(absent_hosts) >= limit else []
+
+    def _queue_again(self):
         with contextlib.suppress(_zookeeper_client.NoNode):
             self._client.delete(self._path)
         self.enqueue()
-        return False
 
     def confirm(self, waited):
         """Write that the turn has come."""
@@ -344,10 +437,20 @@ class Lease:
                 if attempt == WRITE_ATTEMPTS - 1:
                     raise
 
-    def _blocks_followers(self, names):
-        """Return whether one of the znodes is of a host that waits and does not lead."""
+    def _blocks_lower_ranks(self, names):
+        """Return whether one of the znodes is of a host that waits and has a lower rank."""
+        rank = _rank(self._data)
+        return rank > 0 and any(
+            _rank(entry) < rank and not entry.get("acquired") for entry in self._entries(names)
+        )
+
+    def _blocks(self, names, hosts):
+        """Return whether one of the znodes is of one of the hosts."""
+        return any(entry.get("host") in hosts for entry in self._entries(names))
+
+    def _entries(self, names):
         entries = [_read(self._client, f"{self._directory}/{name}") for name in names]
-        return any(entry and not (entry.get("leads") or entry.get("acquired")) for entry in entries)
+        return [entry for entry in entries if entry]
 
     def _note_holders(self, names):
         """Remember which hosts had a turn while this one waited. Each znode is noted once."""
@@ -381,18 +484,33 @@ def _check_class(turn_class):
         )
 
 
-def _held_path(host):
+def _check_host(host):
     if not isinstance(host, str) or not re.fullmatch(r"(?!\.{1,2}$)[!-.0-~]+", host):
         raise SaltInvocationError(f"host: {host!r} is not a minion id")
+
+
+def _held_path(host):
+    _check_host(host)
     return f"{HELD_PATH}/{host}"
+
+
+def _children(client, path):
+    try:
+        return sorted(client.children(path))
+    except _zookeeper_client.NoNode:
+        return []
+
+
+def _unready(client, turn_class):
+    directory = f"{UNREADY_PATH}/{turn_class}"
+    hosts = _children(client, directory)
+    records = {host: _read(client, f"{directory}/{host}") for host in hosts}
+    return {host: record for host, record in records.items() if record is not None}
 
 
 def _queue(client, turn_class):
     """Return the names of the znodes of a class in the order of their numbers."""
-    try:
-        names = client.children(f"{TURNS_PATH}/{turn_class}")
-    except _zookeeper_client.NoNode:
-        return []
+    names = _children(client, f"{TURNS_PATH}/{turn_class}")
     return sorted((name for name in names if re.search(r"\d{10}$", name)), key=_number)
 
 
@@ -413,10 +531,15 @@ def _holders(client, turn_class):
                 "state": "holds" if acquired else "waits",
                 "since": acquired or entry.get("since"),
                 "reason": entry.get("reason", ""),
-                "leads": bool(entry.get("leads")),
+                "leads": entry.get("leads") or [],
             }
         )
     return holders
+
+
+def _rank(entry):
+    leads = entry.get("leads")
+    return sum(LEADER_RANKS.get(service, 0) for service in leads) if leads else 0
 
 
 def _hold(client, path):

@@ -223,6 +223,95 @@ def _reason_for_no_leader(masters):
     return None
 
 
+def quorum_without_member(name, member, quorum, url=None, timeout=120):
+    """
+    Wait until the masters would keep their quorum without one of them. Changes nothing.
+
+    .. code-block:: yaml
+
+        the-others-have-a-quorum:
+          mesos.quorum_without_member:
+            - member: http://10.0.0.1:5050
+            - quorum: 2
+            - url: [http://10.0.0.1:5050, http://10.0.0.2:5050, http://10.0.0.3:5050]
+
+    name
+        Any text.
+
+    member
+        URL of the master that is about to be restarted.
+
+    quorum
+        The flag ``quorum`` of the masters. That many others have to be healthy, with a replica of
+        the log that has recovered.
+
+    url
+        URLs of all masters, as a list or separated by commas. Default: the setting ``mesos:url``.
+
+    timeout
+        Seconds to wait, default 120. 0 means to check once.
+
+    Fails with the latest error of each master.
+    """
+
+    def check(request_timeout):
+        options = {"timeout": request_timeout, "retries": 0}
+        statuses = __salt__["mesos.masters"](url=url, **options)
+        peers = [status for status in statuses if status["url"] != member]
+        spare = [status for status in peers if _is_recovered(status)]
+        return len(spare) >= quorum, "\n".join(_describe_master(status) for status in statuses)
+
+    subject = f"{quorum} masters with a recovered log, besides {member}"
+    return _ready.wait_until_ready(name, subject, check, timeout, __opts__["test"])
+
+
+def _is_recovered(master):
+    return master["healthy"] and master["log_recovered"] is not False
+
+
+def _describe_master(master):
+    if not master["healthy"]:
+        return f"{master['url']}: {master['error']}"
+    if not _is_recovered(master):
+        return f"{master['url']}: healthy, but its log has not recovered"
+    return f"{master['url']}: healthy"
+
+
+def agent_available(name, agent, timeout=120):
+    """
+    Wait until an agent says that it is registered with the leading master. Changes nothing.
+
+    .. code-block:: yaml
+
+        this-agent-is-registered:
+          mesos.agent_available:
+            - agent: http://10.0.0.65:5051
+
+    name
+        Any text.
+
+    agent
+        URL of the agent. This asks the process that runs now, while ``mesos.agents_registered``
+        asks the masters, which do not notice a restart at once.
+
+    timeout
+        Seconds to wait, default 120. 0 means to check once.
+
+    An agent that does not show its metrics to everyone (``authenticate_http_readonly``) needs the
+    credentials in the setting ``mesos:api``.
+    """
+
+    def check(request_timeout):
+        options = {"timeout": request_timeout, "retries": 0}
+        values = __salt__["mesos.agent_metrics"](agent, **options)
+        if values.get("slave/registered") == 1:
+            return True, f"{agent} is registered"
+        return False, f"{agent} is not registered with a master"
+
+    subject = f"{agent} to be registered"
+    return _ready.wait_until_ready(name, subject, check, timeout, __opts__["test"])
+
+
 def agents_registered(name, agents=None, count=None, url=None, timeout=120):
     """
     Wait until agents are registered at the leader and active. Changes nothing.

@@ -120,6 +120,52 @@ def ensemble_available(name, servers, port=2181, myid=None, timeout=120, observe
     return _ready.wait_until_ready(name, subject, check, timeout, __opts__["test"])
 
 
+def quorum_without_member(name, servers, myid, port=2181, timeout=120, observers=()):
+    """
+    Wait until a ZooKeeper ensemble would keep its quorum without one of its servers. Changes
+    nothing.
+
+    .. code-block:: yaml
+
+        the-others-have-a-quorum:
+          zk.quorum_without_member:
+            - servers:
+                1: 10.0.0.1
+                2: 10.0.0.2
+                3: 10.0.0.3
+            - myid: 2
+
+    name
+        Any text.
+
+    servers, port, timeout, observers
+        See ``zk.ensemble_available``.
+
+    myid
+        The id of the server that is about to be restarted. The other servers that serve have to be
+        a majority of all voters. An observer can always be restarted.
+
+    The comment of a failed state has the last status of each server.
+    """
+    problem = _argument_problem(servers, myid, observers)
+    if problem:
+        return {"name": name, "result": False, "changes": {}, "comment": problem}
+    voters = {str(server_id) for server_id in servers} - {str(observer) for observer in observers}
+
+    def check(request_timeout):
+        statuses = __salt__["zk.ensemble"](servers=servers, port=port, timeout=request_timeout)
+        modes = {str(server_id): status["mode"] for server_id, status in statuses.items()}
+        peers = voters - {str(myid)}
+        serving = [voter for voter in peers if modes[voter] in ("leader", "follower")]
+        is_spare = str(myid) not in voters or len(serving) * 2 > len(voters)
+        return is_spare, "\n".join(
+            _describe_status(server_id, status) for server_id, status in statuses.items()
+        )
+
+    subject = f"a majority of {len(voters)} voters without server {myid}"
+    return _ready.wait_until_ready(name, subject, check, timeout, __opts__["test"])
+
+
 def _argument_problem(servers, myid, observers):
     """Return what is wrong with the arguments, an empty text if they are valid."""
     if not isinstance(servers, Mapping) or not servers:

@@ -58,7 +58,8 @@ def write(directory: Path, answer: dict) -> None:
 
 def services(answer: dict) -> list[str]:
     """Return the services that run on the node, in the order in which they are started."""
-    return [state["name"] for state in answer["states"] if state["function"] == "service.running"]
+    functions = ("service.running", "daemon.running")
+    return [state["name"] for state in answer["states"] if state["function"] in functions]
 
 
 def open_ports(answer: dict) -> list[str]:

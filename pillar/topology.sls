@@ -45,6 +45,9 @@ def _pillar(topology_file, topology, node, minion, address):
     control = [peer for peer in topology.nodes if topology_file.is_control(topology, peer)]
     peers = topology.nodes if node in control else control
     settings = {"common:firewall:members": list(dict.fromkeys(peer.address for peer in peers))}
+    if len(topology.nodes) > 1 or node.is_glob:
+        settings["common:restarts:zookeeper"] = facts["zookeeper_hosts"]
+        settings["common:restarts:turn"] = "control-nodes" if node in control else "agents"
     fixed = {}
     for role, row in topology.roles.items():
         hosts = topology_file.nodes_with(topology, role)

@@ -1,6 +1,7 @@
 # Keep Chronos running.
 
 {%- from "common/systemd.jinja" import unit_reload %}
+{%- from "chronos/ready.jinja" import ready, peers with context %}
 
 include:
   - mesos.config
@@ -9,15 +10,23 @@ include:
 {{ unit_reload('chronos', 'chronos-package', 'chronos-unit') }}
 
 chronos-service:
-  service.running:
+  daemon.running:
     - name: chronos
-    - enable: True
+    - reads:
+      - /etc/chronos/conf
+      - /etc/sysconfig/chronos
+      - /etc/chronos/secrets
+      - /etc/chronos/mesos-authentication-secret
+      # Old launchers read this file, see defaults.yaml.
+      - /etc/mesos/zk
+      - /usr/lib/libmesos.so
+    - ready: {{ ready | json }}
+    - peers: {{ peers | json }}
     - require:
       - module: chronos-unit-reload
     - watch:
       - pkg: mesos-package
       - pkg: chronos-package
-      # Old launchers read this file, see defaults.yaml.
       - file: mesos-zk
       - mesos: chronos-flags
       - file: chronos-environment

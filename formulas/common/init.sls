@@ -6,6 +6,7 @@
 #   common.sysctl         kernel parameters
 #   common.journald       a journal that survives a reboot
 #   common.firewall       one zone file with the ports of this node's roles
+#   common.turn           gives back the turn that a restart in a cluster has taken
 #
 #   common.java           Java 8, included by the formulas that need it
 #
@@ -18,3 +19,4 @@ include:
   - common.sysctl
   - common.journald
   - common.firewall
+  - common.turn

@@ -294,6 +294,12 @@ TYPES = {
         "a host name or an address",
         lambda value: _matches(f"{_HOST}|{_ADDRESS}")(value),
     ),
+    "servers": (
+        "the servers of ZooKeeper, such as 10.0.0.1:2181,10.0.0.2:2181",
+        _matches(rf"{_HOST}:[0-9]{{1,5}}(,{_HOST}:[0-9]{{1,5}})*"),
+    ),
+    "turn class": ("control-nodes or agents", _matches("control-nodes|agents")),
+    "percentage": ("a percentage, such as 10%", _matches("([1-9][0-9]?|100)%")),
     "proxy exception": (
         "a host, a domain or a network",
         _matches(r"[A-Za-z0-9_.:*\[\]/-]+"),

@@ -1,6 +1,7 @@
 # dockerd, after removing what conflicts with it.
 
 {%- from "docker/map.jinja" import docker, package with context %}
+{%- from "docker/ready.jinja" import agent with context %}
 
 include:
   - common.repositories
@@ -9,13 +10,28 @@ docker-conflicts:
   pkg.removed:
     - pkgs: {{ package.conflicts | json }}
 
+{%- if docker.version %}
+{#- The asterisk in front is for the epoch. #}
+{%- set version = '*' ~ docker.version ~ '-' ~ (docker.release or '*') %}
+
+# The package restarts dockerd.
+docker-turn:
+  daemon.turn:
+    - name: docker
+    - package: {{ docker.package | json }}
+    - version: {{ version | json }}
+    - drain: {{ agent | json }}
+{%- endif %}
+
 docker-package:
   pkg.installed:
     - name: {{ docker.package | json }}
 {%- if docker.version %}
-    # The asterisk in front is for the epoch.
-    - version: {{ ('*' ~ docker.version ~ '-' ~ (docker.release or '*')) | json }}
+    - version: {{ version | json }}
 {%- endif %}
     - require:
+{%- if docker.version %}
+      - daemon: docker-turn
+{%- endif %}
       - sls: common.repositories
       - pkg: docker-conflicts

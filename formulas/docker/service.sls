@@ -1,7 +1,8 @@
 # Keep dockerd running. It starts after the firewall, because a reload of firewalld removes the
 # chains of Docker.
 
-{%- from "docker/map.jinja" import docker with context %}
+{%- from "docker/map.jinja" import docker, package with context %}
+{%- from "docker/ready.jinja" import agent with context %}
 {%- from "common/systemd.jinja" import unit_reload %}
 
 include:
@@ -11,9 +12,19 @@ include:
 {{ unit_reload('docker', 'docker-package', 'docker-unit') }}
 
 docker-service:
-  service.running:
+  daemon.running:
     - name: docker
-    - enable: True
+    - reads:
+      - /etc/sysconfig/docker-proxy
+{%- if docker.package == 'docker' %}
+      - /etc/sysconfig/docker
+      - /etc/sysconfig/docker-storage
+{%- endif %}
+    - reload:
+        file: /etc/docker/daemon.json
+        options: {{ docker.options | json }}
+        keys: {{ package.reload_options | json }}
+    - drain: {{ agent | json }}
     - require:
       - sls: common.firewall
       - module: docker-unit-reload

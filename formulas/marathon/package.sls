@@ -1,6 +1,7 @@
 # Marathon, Java, and the package of Mesos: Marathon loads its libmesos.so, but does not require it.
 
 {%- from "marathon/map.jinja" import marathon with context %}
+{%- from "marathon/ready.jinja" import peers with context %}
 
 include:
   - common.repositories
@@ -8,13 +9,28 @@ include:
   - mesos.package
   - marathon.config
 
+{%- if marathon.version != 'installed' %}
+{%- set version = marathon.version ~ ('-' ~ marathon.release if marathon.release else '') %}
+
+# The package restarts Marathon, or stops it.
+marathon-turn:
+  daemon.turn:
+    - name: marathon
+    - package: marathon
+    - version: {{ version | json }}
+    - peers: {{ peers | json }}
+{%- endif %}
+
 marathon-package:
   pkg.installed:
     - name: marathon
 {%- if marathon.version != 'installed' %}
-    - version: {{ (marathon.version ~ ('-' ~ marathon.release if marathon.release else '')) | json }}
+    - version: {{ version | json }}
 {%- endif %}
     - require:
+{%- if marathon.version != 'installed' %}
+      - daemon: marathon-turn
+{%- endif %}
       - sls: common.repositories
       - pkg: java
       - pkg: mesos-package

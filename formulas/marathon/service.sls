@@ -3,6 +3,7 @@
 
 {%- from "marathon/map.jinja" import marathon with context %}
 {%- from "common/systemd.jinja" import unit_reload %}
+{%- from "marathon/ready.jinja" import ready, peers with context %}
 {%- set plan = salt['slsutil.renderer']('salt://marathon/plan.py', settings=marathon) %}
 
 include:
@@ -11,9 +12,17 @@ include:
 {{ unit_reload('marathon', 'marathon-package', 'marathon-unit') }}
 
 marathon-service:
-  service.running:
+  daemon.running:
     - name: marathon
-    - enable: True
+    - reads:
+{%- if plan.flags %}
+      - /etc/marathon/conf
+{%- endif %}
+      - {{ plan.environment }}
+      - /etc/marathon/secrets
+      - /usr/lib/libmesos.so
+    - ready: {{ ready | json }}
+    - peers: {{ peers | json }}
     - require:
       - module: marathon-unit-reload
     - watch:

@@ -22,9 +22,25 @@ include:
       - service: {{ role }}-stopped
 {%- endfor %}
 
+{%- set version = mesos.version ~ ('-' ~ mesos.release if mesos.release else '') %}
+{%- set units = [] %}
+{%- for role, unit in {
+      'mesos-master': vendor.master.unit, 'mesos-slave': vendor.slave.unit,
+      'marathon': 'marathon', 'chronos': 'chronos'}.items() if role in node.roles %}
+{%- do units.append(unit) %}
+{%- endfor %}
+
+# Marathon and Chronos have its library loaded.
+mesos-turn:
+  daemon.turn:
+    - package: mesos
+    - version: {{ version | json }}
+    - units: {{ units | json }}
+
 mesos-package:
   pkg.installed:
     - name: mesos
-    - version: {{ (mesos.version ~ ('-' ~ mesos.release if mesos.release else '')) | json }}
+    - version: {{ version | json }}
     - require:
+      - daemon: mesos-turn
       - sls: common.repositories

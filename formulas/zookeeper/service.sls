@@ -1,7 +1,7 @@
-# Keep the server running. It restarts as soon as its files change: apply this to the servers of an
-# ensemble with `salt -b 1`, so that the others keep the quorum.
+# Keep the server running, and restart it after a change, in turns with the others of its ensemble.
 
 {%- from "zookeeper/map.jinja" import zookeeper, package with context %}
+{%- from "zookeeper/ready.jinja" import ready, peers with context %}
 {%- from "common/systemd.jinja" import unit_reload %}
 
 include:
@@ -10,9 +10,18 @@ include:
 {{ unit_reload('zookeeper', 'zookeeper-package') }}
 
 zookeeper-service:
-  service.running:
+  daemon.running:
     - name: {{ package.service }}
-    - enable: True
+    - reads:
+      - {{ package.conf }}/zoo.cfg
+      - {{ package.conf }}/log4j.properties
+      - {{ package.conf }}/logback.xml
+      - {{ package.environment }}
+{%- if zookeeper.myid %}
+      - {{ (zookeeper.data_dir ~ '/myid') | json }}
+{%- endif %}
+    - ready: {{ ready | json }}
+    - peers: {{ peers | json }}
     - require:
       - file: zookeeper-data
       - module: zookeeper-unit-reload

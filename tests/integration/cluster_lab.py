@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -196,11 +197,11 @@ class Lab:
         """Return when systemd last started a unit; unchanged if nothing restarted it since."""
         return self.run(f"systemctl show -p ActiveEnterTimestampMonotonic -p MainPID {unit}")
 
-    def python(self, program: str) -> str:
+    def python(self, program: str, *arguments: str) -> str:
         """Run a program with Salt's Python on the host; return stdout, fail with stderr."""
         return self.run(
             f"cat > /root/program.py <<'END'\n{program}\nEND\n"
-            "/opt/saltstack/salt/bin/python3 -W ignore /root/program.py"
+            f"/opt/saltstack/salt/bin/python3 -W ignore /root/program.py {shlex.join(arguments)}"
         )
 
     def verify(self) -> None:

@@ -58,7 +58,7 @@ def test_states_and_files_of_each_node_are_written(place, screen):
         str(number) for number in range(1, len(states) + 1)
     ]
     assert any(
-        line.split()[1:] == ["zookeeper-service", "service.running", "zookeeper"] for line in states
+        line.split()[1:] == ["zookeeper-service", "daemon.running", "zookeeper"] for line in states
     )
     assert (
         "clientPort=2181"

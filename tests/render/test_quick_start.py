@@ -50,7 +50,7 @@ def test_every_node_of_the_quick_start_runs_every_service(answers, nodes, line):
         assert "errors" not in answer, "\n".join(answer["errors"])
         assert answer["invalid"] == []
         running = {
-            state["name"] for state in answer["states"] if state["function"] == "service.running"
+            state["name"] for state in answer["states"] if state["function"] == "daemon.running"
         }
         assert running >= SERVICES
 

@@ -102,7 +102,8 @@ def matches(state: dict, kind: str, name: str) -> bool:
 
 def running(answer: dict) -> dict[str, dict]:
     """Return the services that are kept running: unit -> state."""
-    return {state["name"]: state for state in states_of(answer, "service.running")}
+    states = states_of(answer, "service.running", "daemon.running")
+    return {state["name"]: state for state in states}
 
 
 @every_node
@@ -121,6 +122,22 @@ def test_a_service_watches_all_it_reads(rendered, name):
             )
         if unit in PACKAGES:
             assert PACKAGES[unit] in watched_ids, f"{unit} does not watch {PACKAGES[unit]}"
+
+
+@every_node
+def test_a_daemon_is_stale_after_a_change_of_any_file_that_it_watches(rendered, name):
+    answer = rendered[name]
+    for daemon in states_of(answer, "daemon.running"):
+        arguments = daemon["arguments"]
+        reload = arguments.get("reload") or {}
+        # systemd itself tells the paths of the unit and its drop-ins.
+        unit = f"/etc/systemd/system/{daemon['name']}.service.d/salt.conf"
+        paths = {*arguments["reads"], reload.get("file"), unit}
+        watched_ids = watched(daemon, answer)
+        for state in states_of(answer, "file.managed", "mesos.flags_managed"):
+            is_read = daemon["name"] in (readers(state["name"]) or ())
+            if is_read and state["id"] in watched_ids:
+                assert state["name"] in paths, f"{daemon['name']} does not read {state['name']}"
 
 
 @every_node
@@ -144,7 +161,8 @@ def test_the_readers_of_every_file_are_known(rendered, name):
 @every_node
 def test_a_service_is_enabled_at_boot(rendered, name):
     for unit, service in running(rendered[name]).items():
-        assert service["arguments"].get("enable") is True, unit
+        is_daemon = service["function"] == "daemon.running"  # which always enables it
+        assert is_daemon or service["arguments"].get("enable") is True, unit
 
 
 @every_node

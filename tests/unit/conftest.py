@@ -109,13 +109,13 @@ def examples(docstring: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def started(line: str, scratch: Path) -> Iterator[Salt]:
-    """Start the minion."""
+def started(line: str, scratch: Path, **variables: str) -> Iterator[Salt]:
+    """Start the minion, with these variables in its environment."""
     command = [saltenv.machine_env(line), "-W", "ignore", CALLER, scratch, ROOT]
     (scratch / ".netrc").write_text(
         "machine 127.0.0.1 login nobody password wrong\n"
     )  # Must be ignored as well.
-    environment = {**os.environ, **DEAD_PROXY, "no_proxy": "", "HOME": str(scratch)}
+    environment = {**os.environ, **DEAD_PROXY, "no_proxy": "", "HOME": str(scratch), **variables}
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
     ) as process:

@@ -100,6 +100,13 @@ def with_short_waits(state: salt.state.State) -> salt.state.State:
     return state
 
 
+def with_directories(state: salt.state.State, scratch: Path) -> salt.state.State:
+    """Let the state daemon keep its records in a directory of the test."""
+    module = inspect.unwrap(state.states["daemon.running"]).__globals__
+    module.update(STATE_DIRECTORY=str(scratch / "state"), RUN_DIRECTORY=str(scratch / "run"))
+    return state
+
+
 def main() -> None:
     """Answer until stdin ends."""
     logging.disable(logging.CRITICAL)  # The answers contain all errors.
@@ -107,9 +114,8 @@ def main() -> None:
 
     @functools.cache
     def minion(test: bool, pillar: str) -> salt.state.State:
-        return with_short_waits(
-            salt.state.State({**options, "test": test}, pillar_override=json.loads(pillar))
-        )
+        state = salt.state.State({**options, "test": test}, pillar_override=json.loads(pillar))
+        return with_directories(with_short_waits(state), Path(sys.argv[1]))
 
     def apply(request: dict):
         module, function = request["state"].split(".")

@@ -42,12 +42,13 @@ def test_a_proxy_minion_loads_the_module_of_salt_if_salt_has_one(salt, name):
 def test_zk_and_mesos_have_these_functions_and_states(salt):
     assert salt.loaded("zk") == {
         "functions": ["zk.ensemble"],
-        "states": ["zk.ensemble_available", "zk.myid_stays"],
+        "states": ["zk.ensemble_available", "zk.myid_stays", "zk.quorum_without_member"],
     }
     assert salt.loaded("mesos")["states"] == [
         f"mesos.{state}"
         for state in (
             "agent_active",
+            "agent_available",
             "agent_drained",
             "agents_registered",
             "flags_managed",
@@ -57,6 +58,7 @@ def test_zk_and_mesos_have_these_functions_and_states(salt):
             "machine_up",
             "maintenance_cancelled",
             "maintenance_scheduled",
+            "quorum_without_member",
             "quota_absent",
             "quota_present",
             "weights_present",

@@ -34,7 +34,8 @@ class Host:
     def __init__(self, python, name: str, zookeeper: str, **options):
         options = {"hosts": zookeeper, "host": name, "session_timeout": 4, **options}
         modules = str(ROOT / "_modules")
-        setup = {"modules": modules, "options": options, "constants": CONSTANTS}
+        constants = {**CONSTANTS, **options.pop("constants", {})}
+        setup = {"modules": modules, "options": options, "constants": constants}
         self.name = name
         self.progress = []
         self.process = subprocess.Popen(
@@ -156,7 +157,7 @@ def test_a_host_takes_its_turn_at_once_and_gives_it_back(host, client, line):
     assert result["waited"] < 2 and result["waited_for"] == []
     (entry,) = znodes(client, "control-nodes")
     assert entry.pop("since") >= start and entry.pop("acquired") >= start
-    assert entry == {"host": "lxcc01", "reason": "mesos-master: flags changed", "leads": False}
+    assert entry == {"host": "lxcc01", "reason": "mesos-master: flags changed", "leads": []}
     assert node.call("lost") is False
     node.call("release")
     assert znodes(client, "control-nodes") == [] and node.call("lost") is True
@@ -219,7 +220,7 @@ def test_the_limit_is_that_of_the_class(host, client):
 def test_never_more_hosts_than_the_limit_have_a_turn(host, client, tmp_path, limit, size):
     nodes = [host(f"lxb{number:03}") for number in range(size)]
     for number, node in enumerate(nodes):
-        leads = number % 3 == 0
+        leads = ["mesos"] * (number % 3 == 0)
         node.start("rounds", number=5, limit=limit, directory=str(tmp_path), leads=leads)
     highest = [node.result() for node in nodes]
     assert max(highest) == limit and znodes(client) == []
@@ -230,12 +231,12 @@ def test_holders_and_waiting_hosts_are_listed_with_reason_and_time(host, client)
     holder, waiting = host("lxcc01"), host("lxcc02")
     assert waiting.call("holders", turn_class="agents") == []
     holder.acquire(reason="docker: upgrade")
-    queue_in_order(client, waiting, leads=True, reason="mesos: upgrade")
+    queue_in_order(client, waiting, leads=["mesos"], reason="mesos: upgrade")
     entries = holder.call("holders", turn_class="agents")
     assert all(start <= entry.pop("since") <= time.time() for entry in entries)
     assert entries == [
-        {"host": "lxcc01", "state": "holds", "reason": "docker: upgrade", "leads": False},
-        {"host": "lxcc02", "state": "waits", "reason": "mesos: upgrade", "leads": True},
+        {"host": "lxcc01", "state": "holds", "reason": "docker: upgrade", "leads": []},
+        {"host": "lxcc02", "state": "waits", "reason": "mesos: upgrade", "leads": ["mesos"]},
     ]
 
 
@@ -269,7 +270,7 @@ def test_progress_is_reported_while_a_host_waits(host, client):
 def test_a_leader_lets_hosts_that_do_not_lead_go_first(host, client):
     holder, leader, second_leader, *followers = [host(f"lxcc0{number}") for number in range(1, 6)]
     holder.acquire()
-    queue_in_order(client, leader, second_leader, leads=True)
+    queue_in_order(client, leader, second_leader, leads=["mesos"])
     queue_in_order(client, *followers)
     for node in (*followers, leader, second_leader):
         holder.call("release")
@@ -278,17 +279,30 @@ def test_a_leader_lets_hosts_that_do_not_lead_go_first(host, client):
         holder = node
 
 
+def test_the_leader_whose_election_takes_longest_goes_last(host, client):
+    holder, mesos, zookeeper, marathon = (host(name) for name in ("lxcc0", "m", "z", "f"))
+    holder.acquire()
+    queue_in_order(client, mesos, leads=["mesos"])
+    queue_in_order(client, marathon, leads=["marathon", "chronos"])
+    queue_in_order(client, zookeeper, leads=["zookeeper"])
+    for node in (holder, zookeeper, marathon):
+        node_after = {holder: zookeeper, zookeeper: marathon, marathon: mesos}[node]
+        node.call("release")
+        node_after.result()
+        assert hosts_in(client, acquired=True) == [node_after.name]
+
+
 def test_a_leader_takes_its_turn_if_all_others_have_theirs(host, client):
     leader, follower = host("lxcc01"), host("lxcc02")
-    assert leader.acquire(leads=True)["waited"] < 2
+    assert leader.acquire(leads=["mesos"])["waited"] < 2
     leader.call("release")
     follower.acquire(limit=2)
-    assert leader.acquire(limit=2, leads=True)["waited"] < 2
+    assert leader.acquire(limit=2, leads=["mesos"])["waited"] < 2
 
 
 def test_a_host_that_asks_later_does_not_interrupt_the_turn_of_a_leader(host, client):
     leader, follower = host("lxcc01"), host("lxcc02")
-    leader.acquire(leads=True)
+    leader.acquire(leads=["mesos"])
     queue_in_order(client, follower)
     time.sleep(1)
     assert hosts_in(client, acquired=True) == ["lxcc01"] and leader.call("lost") is False
@@ -405,6 +419,41 @@ def test_without_zookeeper_there_is_no_turn(host, nobody):
 
 
 # --- hosts that are held ---
+
+
+# --- unready hosts ---
+
+
+def test_an_unready_host_blocks_others_until_it_is_ready(host, client):
+    broken, waiting = host("lxb001"), host("lxb002", constants={"UNREADY_TIMEOUT": 1})
+    broken.acquire()
+    broken.call("set_unready", reason="restart of docker")
+    assert list(waiting.call("unready", turn_class="agents")) == ["lxb001"]
+    broken.kill()
+    with pytest.raises(TurnFailure, match=r"PeerUnready: agents: lxb001 is not ready since .*dock"):
+        eventually(lambda: hosts_in(client) == []) and waiting.acquire()
+    assert waiting.call("set_ready", host="lxb001") is True
+    assert waiting.acquire()["waited"] < 2
+    assert waiting.call("set_ready", host="lxb001") is False
+
+
+def test_an_unready_host_counts_once_while_it_has_a_turn(host, client):
+    first, second = host("lxb001"), host("lxb002")
+    first.acquire(limit=2)
+    first.call("set_unready", reason="restart")
+    assert second.acquire(limit=2)["waited"] < 2
+
+
+def test_an_unready_host_goes_before_those_that_it_blocks(host, client):
+    broken, waiting = host("lxb001"), host("lxb002")
+    broken.acquire()
+    broken.call("set_unready", reason="restart")
+    broken.call("release")
+    queue_in_order(client, waiting)
+    assert broken.acquire()["waited"] < 5
+    broken.call("set_ready", host="lxb001")
+    broken.call("release")
+    waiting.result()
 
 
 def test_a_held_host_gets_no_turn_until_it_is_released(host):

@@ -54,7 +54,11 @@ def release():
     return leases[-1].release()
 
 
-def rounds(number, limit, directory, leads=False):
+def set_unready(reason):
+    return leases[-1].set_unready(reason)
+
+
+def rounds(number, limit, directory, leads=()):
     highest = 0
     for turn in range(number):
         with turns.acquire("agents", limit, f"round {turn}", 120, leads):
@@ -67,7 +71,13 @@ def rounds(number, limit, directory, leads=False):
     return highest
 
 
-own_functions = {"acquire": acquire, "lost": lost, "release": release, "rounds": rounds}
+own_functions = {
+    "acquire": acquire,
+    "lost": lost,
+    "release": release,
+    "rounds": rounds,
+    "set_unready": set_unready,
+}
 write({"returned": "ready"})
 for line in sys.stdin:
     ((method, arguments),) = json.loads(line).items()

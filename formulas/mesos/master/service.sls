@@ -1,9 +1,16 @@
-# Keep the master running. It restarts as soon as its files change: apply this to several masters
-# with `salt -b 1`, so that one of them can lead.
+# Keep the master running, and restart it after a change, in turns with the others: the one that
+# leads goes last.
 
-{%- from "mesos/service.jinja" import service %}
+{%- from "mesos/map.jinja" import mesos with context %}
+{%- from "mesos/service.jinja" import service, own_url with context %}
+{%- set flags = mesos.master.flags %}
+{%- set member = own_url(flags, 5050) %}
 
 include:
   - mesos.config
   - mesos.master.config
-{{ service('master', 'mesos-master') }}
+{{ service('master',
+     ready={'mesos.leader_available': {'url': mesos.url, 'member': member}},
+     peers={'mesos.quorum_without_member': {
+       'url': mesos.url, 'member': member, 'quorum': flags.quorum | int}}
+       if mesos.url is sequence and mesos.url is not string and mesos.url | length > 1 else {}) }}

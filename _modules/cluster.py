@@ -1,0 +1,305 @@
+"""
+Turns of the nodes of a cluster: which node may restart a daemon now, which nodes wait for that, and
+which are kept from it by an operator.
+
+The turns are in ZooKeeper, see ``_turn``. Its servers are the setting
+``common:restarts:zookeeper``, which ``pillar/topology.sls`` derives from the topology.
+"""
+
+import importlib
+import logging
+import re
+import time
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import _turn
+from salt.exceptions import CommandExecutionError, SaltInvocationError
+
+# After a sync Salt still has the old helper in sys.modules.
+importlib.reload(_turn)
+
+log = logging.getLogger(__name__)
+
+LEASE_KEY = "cluster.lease"
+TURN_CLASSES = (_turn.CONTROL_NODES, _turn.AGENTS)
+DEFAULT_TIMEOUT = 3600
+MAX_TIMEOUT = 86400
+DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?) *(?P<unit>[smhd])")
+SECONDS_BY_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+LEADER_TIMEOUT = 5
+
+
+def turns(zookeeper=None):
+    """
+    Show which nodes have a turn, which wait for one, which are unready and which are held.
+
+    zookeeper
+        The ZooKeeper servers that keep the turns: ``host:port[,host:port]``, or a list. Default:
+        the setting ``common:restarts:zookeeper``.
+
+    Returns a mapping:
+
+    * ``control-nodes``, ``agents``: the queue of each class, in its order: a list of ``host``,
+      ``state`` (``holds`` or ``waits``), ``since`` (Unix seconds, of that state), ``reason`` and
+      ``leads`` (services);
+    * ``unready``: nodes whose daemons did not become ready after a restart, by class and host, with
+      ``reason`` and ``since``. Each takes the turn of another node until its next successful run;
+    * ``held``: nodes that an operator holds, by host, with ``reason``, ``since`` and ``expiry``.
+
+    Raises CommandExecutionError if ZooKeeper cannot be reached.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call cluster.turns
+    """
+    queues = _turns(zookeeper)
+    status = {turn_class: queues.holders(turn_class) for turn_class in TURN_CLASSES}
+    status["unready"] = {turn_class: queues.unready(turn_class) for turn_class in TURN_CLASSES}
+    status["held"] = queues.holds()
+    return status
+
+
+def hold(reason, host=None, duration="1h", zookeeper=None):
+    """
+    Hold a node: no state starts or restarts a daemon there, until it is released.
+
+    reason
+        Why, in a few words. The failed states show it.
+
+    host
+        The minion id of the node. Default: this node.
+
+    duration
+        How long: seconds, or text such as ``30m``, ``2h`` or ``1d``. Default ``1h``. Replaces an
+        earlier hold.
+
+    zookeeper
+        See ``cluster.turns``.
+
+    Returns ``host``, ``reason`` and ``expiry`` (Unix seconds). Raises SaltInvocationError for
+    invalid arguments, and CommandExecutionError if ZooKeeper cannot be reached.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call cluster.hold 'the disk is being replaced' duration=2h
+        salt-call cluster.hold 'debugging' host=lxcc02.devops.test
+    """
+    if not isinstance(reason, str) or not reason.strip():
+        raise SaltInvocationError(f"reason: {reason!r} is not a text that says why")
+    host = host or __opts__["id"]
+    expiry = int(time.time() + _seconds(duration))
+    _turns(zookeeper).hold(host, reason, expiry)
+    return {"host": host, "reason": reason, "expiry": expiry}
+
+
+def release(host=None, zookeeper=None):
+    """
+    Release a node that is held, or remove the record that it is unready.
+
+    host
+        The minion id of the node. Default: this node.
+
+    zookeeper
+        See ``cluster.turns``.
+
+    Returns ``host``, ``was_held`` and ``was_unready``. Raises CommandExecutionError if ZooKeeper
+    cannot be reached.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call cluster.release
+        salt-call cluster.release lxb003.devops.test
+    """
+    host = host or __opts__["id"]
+    queues = _turns(zookeeper)
+    return {
+        "host": host,
+        "was_held": queues.release_hold(host),
+        "was_unready": queues.set_ready(host),
+    }
+
+
+def leads():
+    """
+    Return which services this node leads: a list of ``zookeeper``, ``mesos``, ``marathon`` and
+    ``chronos``.
+
+    Asks the services of the node's roles, as pillar names them. A service that does not respond is
+    left out. Raises nothing.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call cluster.leads
+    """
+    roles = __grains__.get("roles") or []
+    questions = {
+        "zookeeper": ("zookeeper", _leads_zookeeper),
+        "mesos-master": ("mesos", _leads_by_url),
+        "marathon": ("marathon", _leads_by_url),
+        "chronos": ("chronos", _leads_by_url),
+    }
+    services = []
+    for role, (service, is_leader) in questions.items():
+        if role not in roles:
+            continue
+        try:
+            if is_leader(service):
+                services.append(service)
+        except (CommandExecutionError, SaltInvocationError) as error:
+            log.debug("%s does not tell who leads: %s", service, error)
+    return services
+
+
+def _leads_zookeeper(service):
+    settings = __pillar__.get(service)
+    myid = settings.get("myid") if isinstance(settings, Mapping) else None
+    statuses = __salt__["zk.ensemble"](timeout=LEADER_TIMEOUT)
+    return statuses.get(myid, {}).get("mode") == "leader"
+
+
+def _leads_by_url(service):
+    """Return whether the leader of a service has an address or the name of this node."""
+    url = __salt__[f"{service}.leader"](timeout=LEADER_TIMEOUT, retries=0)["url"]
+    topology = __pillar__.get("topology")
+    topology = topology if isinstance(topology, Mapping) else {}
+    names = {topology.get("address"), topology.get("name"), *__grains__.get("ipv4", [])}
+    return urlsplit(url).hostname in names | {__grains__.get("fqdn"), __grains__.get("host")}
+
+
+# --- for the states of daemon ---
+
+
+def take_turn(reason, turn_class, limit=1, timeout=DEFAULT_TIMEOUT, zookeeper=None):
+    """
+    Wait for a turn of this node, for the rest of this run of states. ``daemon.running`` calls it.
+
+    reason
+        What the turn is for. Other nodes show it while they wait.
+
+    turn_class
+        ``control-nodes`` or ``agents``.
+
+    limit
+        How many nodes of the class may have a turn at the same time, 1 or more. Default 1.
+
+    timeout
+        Seconds to wait, default 3600.
+
+    zookeeper
+        See ``cluster.turns``.
+
+    From then on the node counts as unready, until ``cluster.return_turn``. Returns ``waited``
+    (seconds) and ``waited_for`` (hosts). If this run has a turn already, ``waited`` is 0. Raises
+    CommandExecutionError if the turn does not come, if the node is held, or if ZooKeeper cannot be
+    reached.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call cluster.take_turn 'a restart by hand' agents
+    """
+    lease = __context__.get(LEASE_KEY)
+    if lease is None:
+        queues = _turns(zookeeper)
+        find_leads = leads if turn_class == _turn.CONTROL_NODES else ()
+        lease = queues.acquire(turn_class, limit, reason, timeout, find_leads, _report_waiting)
+        __context__[LEASE_KEY] = lease
+        lease.set_unready(reason)
+        return {"waited": round(lease.waited), "waited_for": lease.waited_for}
+    if lease.lost():
+        raise CommandExecutionError(
+            f"{turn_class}: the turn of {__opts__['id']} is lost, so another node may have it. "
+            "Apply the states again"
+        )
+    return {"waited": 0, "waited_for": []}
+
+
+def return_turn(ready, zookeeper=None):
+    """
+    Give back the turn that this run has, if it has one. ``daemon.turn_returned`` calls it.
+
+    ready
+        Whether all daemons that were restarted are ready. False: the node stays unready, and takes
+        the turn of another one.
+
+    zookeeper
+        See ``cluster.turns``.
+
+    Returns whether the run had a turn. Raises CommandExecutionError if ZooKeeper cannot be reached.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call cluster.return_turn ready=True
+    """
+    lease = __context__.pop(LEASE_KEY, None)
+    try:
+        if ready:
+            _turns(zookeeper).set_ready(__opts__["id"])
+    finally:
+        if lease is not None:
+            lease.release()
+    return lease is not None
+
+
+def held(zookeeper=None):
+    """
+    Return why this node is held: ``reason``, ``since`` and ``expiry``, or None if it is not.
+
+    zookeeper
+        See ``cluster.turns``.
+
+    Raises CommandExecutionError if ZooKeeper cannot be reached.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call cluster.held
+    """
+    return _turns(zookeeper).holds().get(__opts__["id"])
+
+
+def _report_waiting(waited, holders):
+    """Tell the log and the event bus that this node waits; the output of a run comes at its end."""
+    hosts = [entry["host"] for entry in holders if entry["state"] == "holds"]
+    log.warning("Waiting for a turn since %d seconds. %s has it", waited, ", ".join(hosts))
+    data = {"waited": round(waited), "holders": hosts}
+    __salt__["event.send"]("salt-mesos/turn/waiting", data)
+
+
+def _turns(zookeeper):
+    if zookeeper is None:
+        restarts = (__pillar__.get("common") or {}).get("restarts") or {}
+        zookeeper = restarts.get("zookeeper")
+    if not zookeeper:
+        raise SaltInvocationError(
+            "zookeeper: the turns of a cluster are in ZooKeeper. Name its servers, or set "
+            "common:restarts:zookeeper"
+        )
+    return _turn.Turns(zookeeper, __opts__["id"])
+
+
+def _seconds(duration):
+    if isinstance(duration, (int, float)) and not isinstance(duration, bool):
+        seconds = duration
+    else:
+        match = DURATION.fullmatch(str(duration).strip())
+        seconds = float(match["number"]) * SECONDS_BY_UNIT[match["unit"]] if match else 0
+    if not 0 < seconds <= 365 * SECONDS_BY_UNIT["d"]:
+        raise SaltInvocationError(
+            f"duration: {duration!r} should be seconds, or text such as 30m, 2h or 1d; a year at "
+            "most"
+        )
+    return seconds

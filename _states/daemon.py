@@ -1,0 +1,839 @@
+"""
+States that keep a daemon running, and restart it in turns with the other nodes of its cluster.
+
+Salt's ``service.running`` restarts a daemon when a state that it watches has changed something.
+``daemon.running`` decides by facts: a daemon is stale if a file that it reads is newer than its
+process. So a restart that is owed is carried out by the next run, whatever happened to this one.
+See docs/decisions/restarts.md.
+"""
+
+import contextlib
+import fnmatch
+import importlib
+import json
+import os
+import re
+import time
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import _declared
+import _ready
+from salt.exceptions import CommandExecutionError, SaltInvocationError
+
+# After a sync Salt still has the old helpers in sys.modules.
+importlib.reload(_declared)
+importlib.reload(_ready)
+
+# What this node has to remember until a later run, which a power cut does not erase.
+STATE_DIRECTORY = "/var/lib/salt-mesos"
+# What a daemon has loaded. A reboot starts it anew, and empties this directory.
+RUN_DIRECTORY = "/run/salt-mesos"
+FAILED_KEY = "daemon.failed"
+DISRUPTED_KEY = "daemon.disrupted"
+
+# All in seconds.
+POLL_INTERVAL = 0.5
+# A daemon that was started less than that long ago is checked even if nothing has changed.
+SETTLED_UPTIME = 60
+# A daemon without a readiness check has to run that long.
+MIN_UPTIME = 2
+
+# A daemon may exit once while the others of its cluster start.
+MAX_EXITS = 2
+ACTIVE_TASK_STATES = ("TASK_STAGING", "TASK_STARTING", "TASK_RUNNING", "TASK_KILLING")
+JOURNAL_LINES = 12
+MAX_JOURNAL_LINE = 300
+
+PROPERTIES = (
+    "ActiveState",
+    "ConditionResult",
+    "DropInPaths",
+    "ExecMainExitTimestampMonotonic",
+    "ExecMainStartTimestampMonotonic",
+    "FragmentPath",
+    "LoadState",
+    "MainPID",
+    "NeedDaemonReload",
+    "Result",
+    "SubState",
+    "UnitFileState",
+)
+
+DEFAULT_RESTARTS = {
+    "zookeeper": None,
+    "turn": None,
+    "max_unavailable": 1,
+    "turn_timeout": 3600,
+    "ready_timeout": 120,
+    "drain": True,
+    "drain_timeout": 600,
+    "rolling": True,
+}
+
+
+def running(
+    name,
+    reads=(),
+    ready=None,
+    peers=None,
+    reload=None,
+    drain=None,
+    restarts=None,
+):
+    """
+    Ensure that a daemon is enabled, runs with the files as they are now, and is ready.
+
+    .. code-block:: yaml
+
+        mesos-master-service:
+          daemon.running:
+            - name: mesos-master
+            - reads: [/etc/mesos-master, /etc/mesos/zk]
+            - ready:
+                mesos.leader_available:
+                  member: http://10.0.0.1:5050
+                  url: [http://10.0.0.1:5050, http://10.0.0.2:5050, http://10.0.0.3:5050]
+            - peers:
+                mesos.quorum_without_member:
+                  member: http://10.0.0.1:5050
+                  url: [http://10.0.0.1:5050, http://10.0.0.2:5050, http://10.0.0.3:5050]
+                  quorum: 2
+            - watch:
+              - pkg: mesos-package
+
+    name
+        The systemd unit.
+
+    reads
+        Files and directories that the daemon reads when it starts. If the ctime of one of them is
+        later than the start of the daemon, the daemon is stale and is restarted. The unit and its
+        drop-ins count as well; rpm writes the unit anew with each version of the package.
+
+    ready
+        Readiness checks: states with their arguments, each of which has the argument ``timeout``.
+        After a restart all of them have to succeed within ``restarts:ready_timeout``. After the
+        start of a daemon that did not run they need not, as other nodes of a new cluster may come
+        later: then it only has to keep running, and the comment says what it waits for. Default
+        none: the daemon has to keep running for 2 seconds.
+
+    peers
+        States, like ``ready``, that have to succeed before a running daemon is restarted: the
+        cluster has to be able to lose this node for a moment. Default none. Not checked without a
+        turn.
+
+    reload
+        For a daemon that loads some of its options anew on ``systemctl reload``: a mapping with
+        ``file``, the JSON file that has its options; ``options``, those that the file is to have;
+        and ``keys``, the names of the options that need no restart. Default None.
+
+    drain
+        Host name of the Mesos agent whose tasks die with the daemon: the agent is drained before a
+        restart, and reactivated afterwards. Default None.
+
+    restarts
+        A mapping of ``zookeeper``, ``turn``, ``max_unavailable``, ``turn_timeout``,
+        ``ready_timeout``, ``drain``, ``drain_timeout`` and ``rolling``; default: the settings
+        ``common:restarts`` in pillar, see ``formulas/common/defaults.yaml``. Without ``zookeeper``
+        and ``turn`` the node is alone: it restarts its daemons without a turn.
+
+    Each restart of a running daemon in a cluster needs a turn (``cluster.turns``), which the node
+    keeps until ``daemon.turn_returned`` at the end of the run. The state fails if the turn does not
+    come, if the peers are not well, if an operator holds the node (``cluster.hold``), and if the
+    daemon does not become ready. The comment then has the last lines of the journal.
+
+    Use ``watch`` for what changes the files: a test run needs it to foresee the restart.
+    """
+    try:
+        daemon = _Daemon(name, reads, ready, peers, reload, drain, restarts)
+        return daemon.ensure_running(__opts__["test"])
+    except (CommandExecutionError, SaltInvocationError) as error:
+        return _result(name, False, str(error))
+
+
+def mod_watch(name, sfun=None, **arguments):
+    """
+    Salt calls this after ``daemon.running``, if a state that it watches changes something and
+    ``daemon.running`` has not restarted the daemon. Not to be used by itself.
+    """
+    if sfun != "running":
+        comment = f"daemon.{sfun} cannot watch other states"
+        return _result(name, False, comment)
+    # Salt 3008 adds arguments of its own.
+    arguments = {key: value for key, value in arguments.items() if not key.startswith("__")}
+    if not __opts__["test"]:
+        return running(name, **arguments)
+    try:
+        daemon = _Daemon(name, **arguments)
+        return daemon.foresee_restart()
+    except (CommandExecutionError, SaltInvocationError) as error:
+        return _result(name, False, str(error))
+
+
+def turn(name, package, version, units=None, peers=None, drain=None, restarts=None):
+    """
+    Take a turn before the package of a running daemon is replaced. Changes nothing itself.
+
+    .. code-block:: yaml
+
+        marathon-turn:
+          daemon.turn:
+            - package: marathon
+            - version: 1.8.244
+
+        marathon-package:
+          pkg.installed:
+            - name: marathon
+            - version: 1.8.244
+            - require:
+              - daemon: marathon-turn
+
+    name
+        The systemd unit of the daemon, or any text with ``units``.
+
+    package, version
+        What is about to be installed: the name of the package, and its version, with or without the
+        release; ``*`` stands for any text. If the installed package has this version, no turn is
+        needed.
+
+    units
+        Systemd units that use the package. A turn is needed if one of them runs. Default: ``name``.
+
+    peers, drain, restarts
+        See ``daemon.running``.
+    """
+    try:
+        installed = __salt__["pkg.version"](package)
+        if not installed or _has_version(installed, version):
+            return _result(name, True, f"{package} is not replaced")
+        units = [name] if units is None else units
+        daemons = [_Daemon(unit, (), None, peers, None, drain, restarts) for unit in units]
+        return _ensure_turn(name, daemons, f"{package} {installed} is replaced")
+    except (CommandExecutionError, SaltInvocationError) as error:
+        return _result(name, False, str(error))
+
+
+def turn_returned(name, restarts=None):
+    """
+    Give back the turn of this run, if it has taken one. The last state of a run (``order: last``).
+
+    .. code-block:: yaml
+
+        turn-returned:
+          daemon.turn_returned:
+            - order: last
+
+    name
+        Any text.
+
+    restarts
+        See ``daemon.running``.
+
+    If a daemon did not become ready, the node stays unready, and no other node restarts anything
+    until it is.
+    """
+    restarts = _restarts(restarts)
+    failed_units = __context__.pop(FAILED_KEY, [])
+    disrupted_units = __context__.pop(DISRUPTED_KEY, [])
+    if __opts__["test"] or not _has_peers(restarts) or not _remembers("unready"):
+        return _result(name, True, "This run has no turn")
+    for unit in disrupted_units:
+        if unit not in failed_units and not _Daemon(unit).status().is_active:
+            failed_units.append(unit)
+    try:
+        had_turn = __salt__["cluster.return_turn"](
+            ready=not failed_units, zookeeper=restarts["zookeeper"]
+        )
+    except CommandExecutionError as error:
+        return _result(name, False, f"This node still counts as unready: {error}")
+    if failed_units:
+        units = ", ".join(failed_units)
+        comment = f"Not ready: {units}. No other {restarts['turn']} restart anything until they are"
+        return _result(name, False, comment)
+    _forget("unready")
+    comment = "The turn was given back" if had_turn else "This node is ready again"
+    return _result(name, True, comment)
+
+
+# --- a daemon ---
+
+
+class _Status(NamedTuple):
+    """What systemd tells about a unit."""
+
+    properties: "Mapping"
+
+    @property
+    def exists(self):
+        return self.properties["LoadState"] not in ("not-found", "")
+
+    @property
+    def is_masked(self):
+        return self.properties["LoadState"] == "masked"
+
+    @property
+    def is_active(self):
+        return self.properties["ActiveState"] in ("active", "reloading")
+
+    @property
+    def is_enabled(self):
+        return self.properties["UnitFileState"].startswith(("enabled", "static", "generated"))
+
+    @property
+    def needs_reload(self):
+        return self.properties["NeedDaemonReload"] == "yes"
+
+    @property
+    def unit_files(self):
+        paths = [self.properties["FragmentPath"], *self.properties["DropInPaths"].split()]
+        return [path for path in paths if path]
+
+    @property
+    def start(self):
+        """The start of the main process on the monotonic clock, in seconds; 0 for none."""
+        return self._seconds("ExecMainStartTimestampMonotonic")
+
+    @property
+    def has_exited(self):
+        return self._seconds("ExecMainExitTimestampMonotonic") > 0
+
+    @property
+    def uptime(self):
+        return time.monotonic() - self.start
+
+    def _seconds(self, name):
+        return int(self.properties[name] or 0) / 1e6
+
+
+class _Daemon:
+    """The unit of a daemon, and how it is kept running. See ``running`` for the arguments."""
+
+    def __init__(
+        self, name, reads=(), ready=None, peers=None, reload=None, drain=None, restarts=None
+    ):
+        for argument, value in (("ready", ready), ("peers", peers), ("reload", reload)):
+            if value is not None and not isinstance(value, Mapping):
+                raise SaltInvocationError(f"{argument}: {value!r} should be a mapping")
+        self.name = name
+        self.reads = list(reads)
+        self.ready = ready or {}
+        self.peers = peers or {}
+        self.restarts = _restarts(restarts)
+        self.agent = drain
+        self.options = _Options(name, reload) if reload else None
+        self.comments = []
+
+    def status(self):
+        """Ask systemd. One process, and all that the states need."""
+        command = ["systemctl", "show", self.name, "--property=" + ",".join(PROPERTIES)]
+        lines = __salt__["cmd.run_stdout"](command, python_shell=False).splitlines()
+        properties = dict(line.partition("=")[::2] for line in lines)
+        return _Status({key: properties.get(key, "") for key in PROPERTIES})
+
+    # --- what to do ---
+
+    def ensure_running(self, test):
+        status = self.status()
+        if not status.exists:
+            if test:
+                comment = f"{self.name} would be started"
+                return _result(self.name, None, comment, {self.name: "started"})
+            raise CommandExecutionError(f"The unit {self.name} does not exist")
+        stale_files = self._stale_files(status) if status.is_active else []
+        reloadable = self._is_reloadable(status, stale_files)
+        changes = self._planned_changes(status, stale_files, reloadable)
+        if not changes:
+            return self._check_unchanged(status, test)
+        if test:
+            return _result(self.name, None, self._foreseen(changes, stale_files), changes)
+        return self._apply(status, changes, stale_files)
+
+    def _planned_changes(self, status, stale_files, reloadable):
+        if not status.is_active:
+            # A package may stop and disable its daemon, which is a restart nevertheless.
+            was_active = self.name in __context__.get(DISRUPTED_KEY, [])
+            return {self.name: "restarted" if was_active else "started"}
+        changes = {}
+        if not status.is_enabled:
+            changes[f"{self.name} at boot"] = "enabled"
+        if stale_files:
+            changes[self.name] = "reloaded" if reloadable else "restarted"
+        return changes
+
+    def _apply(self, status, changes, stale_files):
+        self._prepare_unit(status)
+        action = changes.get(self.name)
+        if action == "restarted":
+            self._restart(stale_files)
+        elif action == "started":
+            self._start()
+        elif action == "reloaded":
+            self._reload()
+        comment = f"{self.name} was {action}" if action else f"{self.name} is running"
+        return _result(self.name, True, ". ".join([comment, *self.comments]), changes)
+
+    def _check_unchanged(self, status, test):
+        """Check the readiness of a daemon that may have just been started, by whomever."""
+        comment = f"{self.name} is running"
+        if self.options and not test:
+            self.options.remember(status)
+        if self.agent and _remembers("drained") and not test:
+            self._reactivate()
+            changes = {self.agent: "reactivated"}
+            return _result(self.name, True, f"{comment}. {'. '.join(self.comments)}", changes)
+        if test or (status.uptime >= SETTLED_UPTIME and not _remembers("unready")):
+            return _result(self.name, True, comment)
+        self._await_ready(status.start, must_be_ready=_remembers("unready"))
+        return _result(self.name, True, ". ".join([comment, *self.comments]))
+
+    def foresee_restart(self):
+        """Return the result of a test run in which a watched state would change something."""
+        status = self.status()
+        action = "restarted" if status.is_active else "started"
+        if status.is_active and self._can_reload_options(status):
+            action = "reloaded"
+        changes = {self.name: action}
+        comment = f"{self.name} would be {action}, since something that it reads would change"
+        return _result(self.name, None, comment, changes)
+
+    def _foreseen(self, changes, stale_files):
+        comments = [f"{name} would be {action}" for name, action in changes.items()]
+        if stale_files:
+            comments.append(_describe_stale(stale_files))
+        return ". ".join(comments)
+
+    # --- facts ---
+
+    def _stale_files(self, status):
+        """Return the files that are newer than the process, without those in the future."""
+        now = time.time()
+        started_at = now - status.uptime
+        paths = [*self.reads, *status.unit_files]
+        if self.options:
+            paths.append(self.options.path)
+        stale_files = [
+            path
+            for path, changed_at in _ctimes(paths).items()
+            if started_at < changed_at <= now and not self._has_loaded(path, status)
+        ]
+        return sorted(stale_files)
+
+    def _has_loaded(self, path, status):
+        return (
+            self.options is not None
+            and path == self.options.path
+            and self.options.is_loaded(status)
+        )
+
+    def _is_reloadable(self, status, stale_files):
+        if not self.options or stale_files != [self.options.path]:
+            return False
+        return self._can_reload_options(status)
+
+    def _can_reload_options(self, status):
+        if not self.options or not self.options.has_record(status):
+            return False
+        return self.options.are_reloadable()
+
+    # --- changes ---
+
+    def _prepare_unit(self, status):
+        if status.is_masked:
+            self._systemctl("unmask")
+            status = self.status()
+        if status.needs_reload:
+            self._systemctl("daemon-reload", [])
+        if not status.is_enabled:
+            self._systemctl("enable")
+
+    def _start(self):
+        self._refuse_if_held()
+        before = time.monotonic()
+        self._systemctl("start")
+        self._await_ready(before, must_be_ready=False)
+
+    def _restart(self, stale_files):
+        if stale_files:
+            self.comments.append(_describe_stale(stale_files))
+        self._take_turn(f"restart of {self.name}")
+        self._drain()
+        before = time.monotonic()
+        self._systemctl("restart")
+        self._await_ready(before, must_be_ready=True)
+        self._reactivate()
+
+    def _reload(self):
+        self._refuse_if_held()
+        self._systemctl("reload")
+        self.options.remember(self.status())
+
+    def _systemctl(self, action, units=None):
+        """Call systemctl for this unit. Raises CommandExecutionError if it fails."""
+        command = ["systemctl", action, *([self.name] if units is None else units)]
+        outcome = __salt__["cmd.run_all"](command, python_shell=False, ignore_retcode=True)
+        if outcome["retcode"]:
+            error = " ".join((outcome["stderr"] or outcome["stdout"]).split())
+            self._fail(f"{' '.join(command)} has failed: {error}")
+
+    # --- turns ---
+
+    def prepare_upgrade(self):
+        """Take a turn, as the package may stop the daemon."""
+        __context__.setdefault(DISRUPTED_KEY, []).append(self.name)
+        self._take_turn(f"upgrade of {self.name}")
+        self._drain()
+
+    def _take_turn(self, reason):
+        """Wait for a turn and for well peers. Does nothing on a node that is alone."""
+        if not _has_peers(self.restarts):
+            return
+        if not self.restarts["rolling"]:
+            self.comments.append("Without a turn, since common:restarts:rolling is false")
+            return
+        _require_no_failure(self.name)
+        try:
+            taken = __salt__["cluster.take_turn"](
+                reason,
+                self.restarts["turn"],
+                limit=self._limit(),
+                timeout=self.restarts["turn_timeout"],
+                zookeeper=self.restarts["zookeeper"],
+            )
+        except CommandExecutionError as error:
+            raise CommandExecutionError(
+                f"{self.name} was not touched: {error}. If this change is the repair: "
+                'pillar=\'{"common": {"restarts": {"rolling": false}}}\''
+            ) from None
+        _remember("unready", {"unit": self.name, "reason": reason})
+        if taken["waited_for"]:
+            waited = _ready.plural(taken["waited"], "second")
+            self.comments.append(f"Waited {waited} for {', '.join(taken['waited_for'])}")
+        self._await_peers()
+
+    def _limit(self):
+        """Return how many agents, or control nodes, may be disrupted at the same time."""
+        if self.restarts["turn"] != "agents":
+            return 1
+        limit = self.restarts["max_unavailable"]
+        if isinstance(limit, int) and not isinstance(limit, bool) and limit > 0:
+            return limit
+        match = re.fullmatch(r"([1-9][0-9]?|100)%", str(limit))
+        if not match:
+            raise SaltInvocationError(
+                f"max_unavailable: {limit!r} should be a number from 1, or a percentage such as 10%"
+            )
+        agents = __salt__["mesos.agents"](active=True)
+        return max(1, len(agents) * int(match[1]) // 100)
+
+    def _await_peers(self):
+        """Wait until the cluster can lose this node for a moment."""
+        deadline = time.monotonic() + self.restarts["ready_timeout"]
+        while True:
+            reasons = self._unmet(self.peers)
+            if not reasons:
+                return
+            if time.monotonic() >= deadline:
+                timeout = _ready.plural(self.restarts["ready_timeout"], "second")
+                raise CommandExecutionError(
+                    f"{self.name} was not touched. Waited {timeout} for the other nodes: "
+                    f"{'; '.join(reasons)}. If this change is the repair: "
+                    'pillar=\'{"common": {"restarts": {"rolling": false}}}\''
+                )
+            time.sleep(POLL_INTERVAL)
+
+    def _refuse_if_held(self):
+        if not _has_peers(self.restarts):
+            return
+        try:
+            hold = __salt__["cluster.held"](zookeeper=self.restarts["zookeeper"])
+        except CommandExecutionError:
+            # A new cluster has no ZooKeeper yet, and nobody holds a node there.
+            return
+        if hold:
+            raise CommandExecutionError(
+                f"{self.name} was not touched: {__opts__['id']} is held ({hold['reason']}). "
+                "cluster.release releases it"
+            )
+
+    # --- readiness ---
+
+    def _await_ready(self, begin, must_be_ready):
+        """
+        Wait until the daemon is ready. Raises CommandExecutionError with the journal.
+
+        begin
+            Time on the monotonic clock: exits of processes that started later count.
+
+        must_be_ready
+            Whether the readiness checks have to succeed; False: the daemon has to keep running.
+        """
+        deadline = time.monotonic() + self.restarts["ready_timeout"]
+        exited_starts = set()
+        while True:
+            status = self.status()
+            if status.has_exited and status.start >= begin - 1:
+                exited_starts.add(status.start)
+            reasons = self._reasons_not_ready(status, exited_starts, begin)
+            if not reasons:
+                if self.options:
+                    self.options.remember(status)
+                return
+            is_over = time.monotonic() >= deadline
+            if status.is_active and not must_be_ready and (is_over or self._waits_for_others()):
+                self.comments.append(f"It waits: {'; '.join(reasons)}")
+                return
+            if is_over:
+                timeout = _ready.plural(self.restarts["ready_timeout"], "second")
+                self._fail(f"{self.name} is not ready after {timeout}: {'; '.join(reasons)}")
+            time.sleep(POLL_INTERVAL)
+
+    def _reasons_not_ready(self, status, exited_starts, begin):
+        """Return why the daemon is not ready. Raises CommandExecutionError if it never will be."""
+        state = f"{status.properties['ActiveState']} ({status.properties['SubState']})"
+        if status.properties["ConditionResult"] == "no" and not status.is_active:
+            self._fail(f"{self.name} was not started: a condition of its unit is not met")
+        if status.properties["ActiveState"] in ("failed", "inactive"):
+            self._fail(f"{self.name} has exited ({status.properties['Result']})")
+        if len(exited_starts) >= MAX_EXITS and not self._waits_for_others():
+            self._fail(f"{self.name} exits again and again ({status.properties['Result']})")
+        if not status.is_active:
+            return [f"it is {state}"]
+        if not self.ready:
+            short = status.uptime < MIN_UPTIME and status.start >= begin - 1
+            return ["it has just been started"] if short else []
+        return self._unmet(self.ready)
+
+    def _waits_for_others(self):
+        """Return whether this is a cluster whose ZooKeeper does not serve yet."""
+        if not _has_peers(self.restarts):
+            return False
+        try:
+            __salt__["cluster.held"](zookeeper=self.restarts["zookeeper"])
+        except CommandExecutionError:
+            return True
+        return False
+
+    def _unmet(self, checks):
+        """Return the reasons of the checks that do not succeed."""
+        reasons = []
+        for check, arguments in checks.items():
+            result = __states__[check](name=self.name, timeout=0, **(arguments or {}))
+            if result["result"] is not True:
+                reasons.append(" ".join(result["comment"].split()))
+        return reasons
+
+    def _fail(self, reason):
+        """Raise CommandExecutionError with the last lines of the journal."""
+        __context__.setdefault(FAILED_KEY, []).append(self.name)
+        lines = self._journal()
+        text = "\n".join(["The journal ends with:", *lines]) if lines else "The journal is empty."
+        raise CommandExecutionError(f"{reason}. {text}")
+
+    def _journal(self):
+        command = ["journalctl", "--unit", self.name, "--lines", str(JOURNAL_LINES)]
+        command += ["--output=cat", "--no-pager", "--quiet"]
+        text = __salt__["cmd.run_stdout"](command, python_shell=False, output_loglevel="quiet")
+        return [
+            f"  {_declared.redact_secrets(line[:MAX_JOURNAL_LINE])}" for line in text.splitlines()
+        ]
+
+    # --- the tasks of an agent ---
+
+    def _drain(self):
+        """Drain the Mesos agent whose tasks would die with the daemon."""
+        if not self.agent or _remembers("drained"):
+            return
+        agents = [
+            agent
+            for agent in __salt__["mesos.agents"]()
+            if agent["hostname"].lower() == self.agent.lower() and agent["active"]
+        ]
+        if not agents:
+            return
+        if not self.restarts["drain"]:
+            self.comments.append("Its tasks were killed, since common:restarts:drain is false")
+            return
+        if agents[0]["deactivated"] or not self._has_tasks(agents[0]["id"]):
+            # Drained by somebody else, it stays so.
+            return
+        _remember("drained", {"agent": self.agent})
+        timeout = self.restarts["drain_timeout"]
+        result = __states__["mesos.agent_drained"](self.agent, wait=True, timeout=timeout)
+        if not result["result"]:
+            raise CommandExecutionError(
+                f"{self.name} was not touched, since its tasks would die with it: "
+                f"{result['comment']}. common:restarts:drain: false lets them die"
+            )
+        self.comments.append(f"{self.agent} was drained before")
+
+    @staticmethod
+    def _has_tasks(agent_id):
+        return any(
+            task["agent_id"] == agent_id and task["state"] in ACTIVE_TASK_STATES
+            for task in __salt__["mesos.tasks"]()
+        )
+
+    def _reactivate(self):
+        if not self.agent or not _remembers("drained"):
+            return
+        result = __states__["mesos.agent_active"](self.agent)
+        if not result["result"]:
+            self._fail(f"The agent {self.agent} is still drained: {result['comment']}")
+        _forget("drained")
+        self.comments.append(f"{self.agent} was reactivated")
+
+
+class _Options:
+    """
+    The options that a daemon has loaded from a JSON file, some of which it can load anew.
+
+    They are kept in a file below /run, with the start of the daemon that has loaded them.
+    """
+
+    def __init__(self, unit, reload):
+        self.path = reload["file"]
+        options = reload["options"]
+        self.options = {key: value for key, value in options.items() if value is not None}
+        self.keys = set(reload["keys"])
+        self.record_path = os.path.join(RUN_DIRECTORY, f"{unit}.json")
+
+    def has_record(self, status):
+        """Return whether the options that this process has loaded are on record."""
+        return self._record().get("start") == status.start
+
+    def is_loaded(self, status):
+        """Return whether this process has loaded the options in the file."""
+        return self.has_record(status) and self._record().get("options") == self._in_file()
+
+    def are_reloadable(self):
+        """Return whether a reload is enough for the options that the daemon has not loaded."""
+        # An option that is no longer in the file keeps its value on a reload.
+        loaded = self._record()["options"]
+        changed_keys = {
+            key for key in {*loaded, *self.options} if loaded.get(key) != self.options.get(key)
+        }
+        return changed_keys <= self.keys & set(self.options)
+
+    def remember(self, status):
+        """Record that the process has loaded the file, if it is not newer."""
+        if not status.is_active or self.has_record(status) and self.is_loaded(status):
+            return
+        record = {"start": status.start, "options": self._in_file()}
+        _write_json(self.record_path, record)
+
+    def _record(self):
+        return _read_json(self.record_path) or {}
+
+    def _in_file(self):
+        return _read_json(self.path) or {}
+
+
+# --- helpers ---
+
+
+def _result(name, result, comment, changes=None):
+    return {"name": name, "result": result, "changes": changes or {}, "comment": comment}
+
+
+def _restarts(restarts):
+    if restarts is None:
+        # The function pillar.get of Salt 3008 would hide the values.
+        restarts = (__pillar__.get("common") or {}).get("restarts")
+    if restarts and not isinstance(restarts, Mapping):
+        raise SaltInvocationError(f"restarts: {restarts!r} should be a mapping")
+    return {**DEFAULT_RESTARTS, **(restarts or {})}
+
+
+def _ensure_turn(name, daemons, comment):
+    running_daemons = [daemon for daemon in daemons if daemon.status().is_active]
+    if not running_daemons:
+        return _result(name, True, f"{comment}, and no daemon that uses it runs")
+    if __opts__["test"]:
+        return _result(name, True, comment)
+    for daemon in running_daemons:
+        daemon.prepare_upgrade()
+        comment = ". ".join([comment, *daemon.comments])
+    return _result(name, True, comment)
+
+
+def _has_version(installed, version):
+    """Return whether a version with release, perhaps with epoch, is that of an SLS."""
+    candidates = {installed, installed.partition(":")[2] or installed}
+    return any(
+        fnmatch.fnmatchcase(candidate, pattern)
+        for candidate in candidates
+        for pattern in (version, f"{version}-*")
+    )
+
+
+def _has_peers(restarts):
+    return bool(restarts["zookeeper"] and restarts["turn"])
+
+
+def _require_no_failure(unit):
+    """Raise CommandExecutionError if another daemon of this run did not become ready."""
+    failed_units = __context__.get(FAILED_KEY)
+    if failed_units:
+        raise CommandExecutionError(
+            f"{unit} was not touched, since {', '.join(failed_units)} did not become ready"
+        )
+
+
+def _describe_stale(files):
+    return f"Newer than the process: {', '.join(files)}"
+
+
+def _ctimes(paths):
+    """Return when each file was changed last, in Unix seconds; of a directory all its files."""
+    ctimes = {}
+    for path in paths:
+        with contextlib.suppress(OSError):
+            ctimes[path] = _ctime(path)
+        with contextlib.suppress(OSError):
+            for name in os.listdir(path):
+                file = os.path.join(path, name)
+                ctimes[file] = _ctime(file)
+    return ctimes
+
+
+def _ctime(path):
+    """Return the later ctime of a file and of the link to it."""
+    return max(os.stat(path).st_ctime, os.lstat(path).st_ctime)
+
+
+def _state_path(fact):
+    return os.path.join(STATE_DIRECTORY, f"{fact}.json")
+
+
+def _remembers(fact):
+    return os.path.exists(_state_path(fact))
+
+
+def _remember(fact, record):
+    _write_json(_state_path(fact), record)
+
+
+def _forget(fact):
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(_state_path(fact))
+
+
+def _read_json(path):
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _write_json(path, content):
+    """Write a file that only root can read, so that it is complete even after a power cut."""
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    beside = f"{path}.new"
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(content, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(beside, path)

@@ -1,0 +1,53 @@
+"""Observes a cluster while a test changes it, by observe.py on one of its hosts."""
+
+import json
+import threading
+from pathlib import Path
+
+from ha_cluster import AGENTS, CONTROL
+
+PROGRAM = Path(__file__).with_name("observe.py")
+STOP = "/run/observe.stop"
+
+
+class Observer:
+    """
+    A context manager. At its end ``outages`` has the seconds of each outage by service, and
+    ``down`` the highest number of nodes of each kind that were down at the same time.
+
+    urls
+        Further URLs by name, such as that of a container.
+    """
+
+    def __init__(self, lab, **urls: str):
+        self._host = lab.at("lxcc01")
+        self._setup = {
+            "control": list(CONTROL.values()),
+            "agents": list(AGENTS.values()),
+            "urls": urls,
+            "stop": STOP,
+        }
+        self._thread = threading.Thread(target=self._run)
+        self.outages: dict[str, list[float]] = {}
+        self.down: dict[str, int] = {}
+
+    def __enter__(self):
+        self._host.run(f"rm -f {STOP}")
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._host.run(f"touch {STOP}")
+        self._thread.join()
+
+    def _run(self):
+        report = json.loads(self._host.python(PROGRAM.read_text(), json.dumps(self._setup)))
+        self.outages, self.down = report["outages"], report["down"]
+
+    def table(self) -> str:
+        """Return the outages, one line for each service."""
+        lines = [
+            f"{service:12} {', '.join(f'{seconds} s' for seconds in outages) or 'none'}"
+            for service, outages in self.outages.items()
+        ]
+        return "\n".join([*lines, f"down at the same time: {self.down}"])

@@ -1,0 +1,351 @@
+"""daemon.running and cluster.*, run by real Salt with a fake systemctl and a real ZooKeeper."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+from kazoo.client import KazooClient
+
+from conftest import started
+
+pytestmark = pytest.mark.xdist_group("zookeeper")
+
+SYSTEMCTL = Path(__file__).parent / "data" / "systemctl"
+SERVES = b"Zookeeper version: 3.4.6\nMode: standalone\nNode count: 17\n"
+NOT_SERVING = b"This ZooKeeper instance is not currently serving requests\n"
+
+
+class Host:
+    """A minion with one unit, ``mesos-master``, that reads one file."""
+
+    def __init__(self, salt, directory: Path):
+        self.salt = salt
+        self.units_file = directory / "units.json"
+        self.file = directory / "flags" / "quorum"
+        self.file.parent.mkdir(exist_ok=True)
+        self.file.write_text("1")
+        self.restarts = {"ready_timeout": 5}
+        self.records = directory / "state"
+        self.set_unit()
+
+    def set_unit(self, **properties):
+        start = str(int((time.monotonic() - 0.01) * 1e6))
+        unit = {
+            "ActiveState": "active",
+            "SubState": "running",
+            "ExecMainStartTimestampMonotonic": start,
+            **properties,
+        }
+        self.units_file.write_text(json.dumps({"mesos-master": unit, "calls": []}))
+
+    def calls(self) -> list[str]:
+        """Return what systemctl was called for since the last time."""
+        units = json.loads(self.units_file.read_text())
+        self.units_file.write_text(json.dumps({**units, "calls": []}))
+        return units["calls"]
+
+    def write(self):
+        """Write the file that the daemon reads, a moment after its start."""
+        time.sleep(0.05)
+        self.file.write_text("2")
+
+    def running(self, test=False, **arguments) -> dict:
+        arguments = {"reads": [str(self.file.parent)], "restarts": self.restarts, **arguments}
+        return self.salt("daemon.running", test, name="mesos-master", **arguments)
+
+    def returned(self) -> dict:
+        return self.salt("daemon.turn_returned", name="end", restarts=self.restarts)
+
+
+@pytest.fixture(scope="module")
+def minion(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("daemon")
+    programs = directory / "bin"
+    programs.mkdir()
+    for name in ("systemctl", "journalctl"):
+        (programs / name).symlink_to(SYSTEMCTL)
+    path = f"{programs}:{os.environ['PATH']}"
+    units = str(directory / "units.json")
+    with started("3008", directory, PATH=path, UNITS=units) as salt:
+        yield salt, directory
+
+
+@pytest.fixture
+def host(minion):
+    host = Host(*minion)
+    yield host
+    host.returned()
+    for path in host.records.glob("*"):
+        path.unlink()
+
+
+@pytest.fixture
+def cluster(host, zookeeper):
+    """A host that takes turns."""
+    host.restarts = {
+        "zookeeper": zookeeper.address,
+        "turn": "control-nodes",
+        "turn_timeout": 1,
+        "ready_timeout": 5,
+    }
+    host.client = KazooClient(zookeeper.address)
+    host.client.start()
+    yield host
+    host.returned()
+    host.client.delete("/salt-mesos", recursive=True)
+    host.client.stop()
+    host.client.close()
+
+
+# --- one host ---
+
+
+def test_a_daemon_that_runs_with_its_files_is_left_alone(host):
+    host.set_unit(ExecMainStartTimestampMonotonic=str(int((time.monotonic() + 1) * 1e6)))
+    for test in (True, False):
+        result = host.running(test)
+        assert (result["result"], result["changes"]) == (True, {})
+    assert host.calls() == []
+
+
+def test_a_daemon_with_older_files_is_restarted_once(host):
+    host.write()
+    foreseen = host.running(test=True)
+    assert foreseen["result"] is None and foreseen["changes"] == {"mesos-master": "restarted"}
+    assert str(host.file) in foreseen["comment"]
+    assert host.calls() == []
+    result = host.running()
+    assert result["result"] is True and result["changes"] == foreseen["changes"]
+    assert host.calls() == ["restart mesos-master"]
+    assert host.running()["changes"] == {}
+    assert host.calls() == []
+
+
+def test_a_removed_file_and_a_new_unit_make_a_daemon_stale(host, tmp_path):
+    time.sleep(0.05)
+    host.file.unlink()
+    assert host.running(test=True)["changes"]
+    unit = tmp_path / "mesos-master.service"
+    unit.write_text("[Service]")
+    host.set_unit(FragmentPath=str(unit), ExecMainStartTimestampMonotonic="1")
+    assert str(unit) in host.running(test=True)["comment"]
+
+
+def test_a_file_from_the_future_does_not_restart_a_daemon_again_and_again(host, monkeypatch):
+    # A clock that was set back: the process has started later than now.
+    host.set_unit(ExecMainStartTimestampMonotonic=str(int((time.monotonic() + 3600) * 1e6)))
+    host.write()
+    assert host.running()["changes"] == {}
+
+
+def test_a_daemon_that_does_not_run_is_started_and_enabled(host):
+    host.set_unit(ActiveState="inactive", UnitFileState="disabled", LoadState="masked")
+    foreseen = host.running(test=True)
+    result = host.running()
+    assert result["result"] is True
+    assert foreseen["changes"] == result["changes"] == {"mesos-master": "started"}
+    assert host.calls() == ["unmask mesos-master", "enable mesos-master", "start mesos-master"]
+
+
+def test_a_running_daemon_is_enabled(host):
+    host.set_unit(
+        UnitFileState="disabled",
+        ExecMainStartTimestampMonotonic=str(int((time.monotonic() + 1) * 1e6)),
+    )
+    assert host.running()["changes"] == {"mesos-master at boot": "enabled"}
+    assert host.calls() == ["enable mesos-master"]
+
+
+def test_a_changed_unit_is_loaded_before_a_restart(host):
+    host.write()
+    host.set_unit(NeedDaemonReload="yes", ExecMainStartTimestampMonotonic="1")
+    assert host.running()["result"] is True
+    assert host.calls() == ["daemon-reload", "restart mesos-master"]
+
+
+@pytest.mark.parametrize("state", ["active", "inactive"])
+def test_a_daemon_that_exits_again_fails_the_state_with_the_journal(host, state):
+    host.set_unit(ActiveState=state, fails=1)
+    host.write()
+    result = host.running()
+    assert result["result"] is False and result["changes"] == {}
+    assert "mesos-master has exited (exit-code)" in result["comment"]
+    assert "E unknown flag" in result["comment"] and "sesame" not in result["comment"]
+    # The next run repairs it, once the cause is gone.
+    assert host.running()["changes"] == {"mesos-master": "started"}
+
+
+def test_a_condition_that_is_not_met_is_an_error(host):
+    host.set_unit(ActiveState="inactive", ConditionResult="no", fails=1)
+    assert "condition of its unit" in host.running()["comment"]
+
+
+def test_an_unknown_unit_is_an_error_and_foreseen_as_started(host):
+    host.units_file.write_text(json.dumps({"calls": []}))
+    assert host.running(test=True)["changes"] == {"mesos-master": "started"}
+    assert host.running()["comment"] == "The unit mesos-master does not exist"
+
+
+def readiness(server, **more):
+    return {"zk.ensemble_available": {"servers": {1: server.address}, "port": server.port, **more}}
+
+
+def test_after_a_restart_the_daemon_has_to_become_ready(host, raw):
+    host.write()
+    assert host.running(ready=readiness(raw(SERVES)))["result"] is True
+    host.write()
+    result = host.running(ready=readiness(raw(NOT_SERVING)))
+    assert result["result"] is False
+    assert "not ready after 5 seconds" in result["comment"] and "not serving" in result["comment"]
+
+
+def test_after_its_first_start_a_daemon_may_wait_for_others(host, raw):
+    host.set_unit(ActiveState="inactive")
+    result = host.running(ready=readiness(raw(NOT_SERVING)))
+    assert result["result"] is True and "It waits: " in result["comment"]
+
+
+def test_options_that_the_daemon_can_load_anew_need_no_restart(host, tmp_path):
+    file = tmp_path / "daemon.json"
+
+    def running(options, write=True, test=False):
+        time.sleep(0.05)
+        if write:
+            file.write_text(json.dumps(options))
+        reload = {"file": str(file), "options": options, "keys": ["debug", "labels"]}
+        return host.running(test, reads=[], reload=reload)
+
+    file.write_text(json.dumps({"debug": False, "mtu": 1500}))
+    time.sleep(0.05)
+    host.set_unit()
+    assert running({"debug": False, "mtu": 1500}, write=False)["result"] is True
+    assert running({"debug": True, "mtu": 1500}, test=True)["changes"] == {
+        "mesos-master": "reloaded"
+    }
+    assert running({"debug": True, "mtu": 1500})["changes"] == {"mesos-master": "reloaded"}
+    assert host.calls() == ["reload mesos-master"]
+    assert running({"debug": True, "mtu": 1500}, write=False)["changes"] == {}
+    # A label that is no longer in the file would stay.
+    assert running({"debug": True, "labels": ["a=b"], "mtu": 1500})["changes"]
+    assert running({"debug": True, "mtu": 1500})["changes"] == {"mesos-master": "restarted"}
+    assert running({"debug": True, "mtu": 1400})["changes"] == {"mesos-master": "restarted"}
+    assert host.calls() == [
+        "reload mesos-master",
+        "restart mesos-master",
+        "restart mesos-master",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"ready": ["zk"]}, "ready: "),
+        ({"restarts": "no"}, "restarts: "),
+    ],
+)
+def test_an_invalid_argument_is_an_error(host, arguments, error):
+    assert host.running(**arguments)["comment"].startswith(error)
+
+
+# --- a cluster ---
+
+
+def queue(cluster) -> dict:
+    return cluster.salt.call("cluster.turns", zookeeper=cluster.restarts["zookeeper"])
+
+
+def test_a_restart_takes_a_turn_and_gives_it_back_at_the_end(cluster):
+    cluster.write()
+    assert cluster.running()["result"] is True
+    (holder,) = queue(cluster)["control-nodes"]
+    assert (holder["host"], holder["state"]) == ("unit", "holds")
+    assert holder["reason"] == "restart of mesos-master"
+    assert set(queue(cluster)["unready"]["control-nodes"]) == {"unit"}
+    assert cluster.returned()["comment"] == "The turn was given back"
+    assert queue(cluster) == {
+        "control-nodes": [],
+        "agents": [],
+        "unready": {"control-nodes": {}, "agents": {}},
+        "held": {},
+    }
+    assert cluster.returned()["comment"] == "This run has no turn"
+
+
+def test_one_turn_is_for_all_daemons_of_a_run(cluster):
+    cluster.write()
+    assert cluster.running()["result"] is True
+    cluster.write()
+    assert cluster.running()["result"] is True
+    assert len(queue(cluster)["control-nodes"]) == 1
+
+
+def test_the_first_start_takes_no_turn(cluster):
+    cluster.set_unit(ActiveState="inactive")
+    assert cluster.running()["changes"] == {"mesos-master": "started"}
+    assert queue(cluster)["control-nodes"] == []
+
+
+def test_a_daemon_that_does_not_become_ready_keeps_others_from_restarting(cluster, raw):
+    cluster.write()
+    assert cluster.running(ready=readiness(raw(NOT_SERVING)))["result"] is False
+    result = cluster.returned()
+    assert result["result"] is False and "mesos-master" in result["comment"]
+    assert queue(cluster)["control-nodes"] == []
+    assert set(queue(cluster)["unready"]["control-nodes"]) == {"unit"}
+
+
+def test_no_other_daemon_of_the_run_is_restarted_after_a_failure(cluster, raw):
+    cluster.write()
+    assert cluster.running(ready=readiness(raw(NOT_SERVING)))["result"] is False
+    cluster.write()
+    result = cluster.running()
+    assert result["result"] is False and "did not become ready" in result["comment"]
+
+
+def test_a_restart_waits_for_well_peers(cluster, raw):
+    cluster.write()
+    result = cluster.running(peers=readiness(raw(NOT_SERVING)))
+    assert result["result"] is False
+    assert result["comment"].startswith("mesos-master was not touched. Waited 5 seconds for the")
+    assert cluster.calls() == []
+    assert cluster.running(peers=readiness(raw(SERVES)))["result"] is True
+
+
+def test_a_held_host_is_neither_started_nor_restarted(cluster):
+    held = {"host": "unit", "zookeeper": cluster.restarts["zookeeper"]}
+    cluster.salt.call("cluster.hold", "the disk is being replaced", duration="30m", **held)
+    cluster.write()
+    comment = cluster.running()["comment"]
+    assert "mesos-master was not touched" in comment and "the disk is being replaced" in comment
+    cluster.set_unit(ActiveState="inactive")
+    assert "cluster.release" in cluster.running()["comment"]
+    assert cluster.calls() == []
+    assert cluster.salt.call("cluster.release", **held)["was_held"] is True
+    assert cluster.running()["result"] is True
+
+
+def test_without_zookeeper_nothing_is_restarted_unless_pillar_says_so(cluster, nobody):
+    cluster.restarts = {**cluster.restarts, "zookeeper": nobody.partition("//")[2]}
+    cluster.write()
+    result = cluster.running()
+    assert result["result"] is False and '"rolling": false' in result["comment"]
+    assert cluster.calls() == []
+    result = cluster.running(restarts={**cluster.restarts, "rolling": False})
+    assert result["result"] is True and "Without a turn" in result["comment"]
+    assert cluster.calls() == ["restart mesos-master"]
+
+
+@pytest.mark.parametrize("limit", [0, -1, True, "ten", "0%", "101%", None])
+def test_an_invalid_limit_of_agents_is_an_error(cluster, limit):
+    cluster.restarts = {**cluster.restarts, "turn": "agents", "max_unavailable": limit}
+    cluster.write()
+    assert cluster.running()["comment"].startswith("max_unavailable: ")
+    assert cluster.calls() == []
+
+
+@pytest.mark.parametrize("duration", [0, -1, "soon", "1 year", "400d", None])
+def test_an_invalid_duration_of_a_hold_is_an_error(cluster, duration):
+    with pytest.raises(cluster.salt.Error, match="duration: "):
+        cluster.salt.call("cluster.hold", "why", duration=duration)
