@@ -60,6 +60,8 @@ PROPERTIES = (
     "UnitFileState",
 )
 
+LEADER_CHECK = {"mesos.leader_available": {}}
+
 DEFAULT_RESTARTS = {
     "zookeeper": None,
     "turn": None,
@@ -643,44 +645,67 @@ class _Daemon:
         """Drain the Mesos agent whose tasks would die with the daemon."""
         if not self.agent or _remembers("drained"):
             return
-        agents = [
-            agent
-            for agent in __salt__["mesos.agents"]()
-            if agent["hostname"].lower() == self.agent.lower() and agent["active"]
-        ]
-        if not agents:
-            return
         if not self.restarts["drain"]:
-            self.comments.append("Its tasks were killed, since common:restarts:drain is false")
+            self.comments.append("Its tasks die, since common:restarts:drain is false")
             return
-        if agents[0]["deactivated"] or not self._has_tasks(agents[0]["id"]):
-            # Drained by somebody else, it stays so.
+        timeout = self.restarts["drain_timeout"]
+        if not self._with_leader(self._needs_drain, timeout):
             return
         _remember("drained", {"agent": self.agent})
-        timeout = self.restarts["drain_timeout"]
-        result = __states__["mesos.agent_drained"](self.agent, wait=True, timeout=timeout)
-        if not result["result"]:
+        try:
+            self._with_leader(self._drain_once, timeout)
+        except CommandExecutionError as error:
             raise CommandExecutionError(
-                f"{self.name} was not touched, since its tasks would die with it: "
-                f"{result['comment']}. common:restarts:drain: false lets them die"
-            )
+                f"{self.name} was not touched, since its tasks would die with it: {error}. "
+                "common:restarts:drain: false lets them die"
+            ) from None
         self.comments.append(f"{self.agent} was drained before")
 
-    @staticmethod
-    def _has_tasks(agent_id):
-        return any(
-            task["agent_id"] == agent_id and task["state"] in ACTIVE_TASK_STATES
+    def _needs_drain(self):
+        """Return whether the agent runs tasks. An agent that somebody else has drained stays so."""
+        agents = [
+            agent
+            for agent in __salt__["mesos.agents"](active=True)
+            if agent["hostname"].lower() == self.agent.lower() and not agent["deactivated"]
+        ]
+        return bool(agents) and any(
+            task["agent_id"] == agents[0]["id"] and task["state"] in ACTIVE_TASK_STATES
             for task in __salt__["mesos.tasks"]()
         )
+
+    def _drain_once(self):
+        timeout = self.restarts["drain_timeout"]
+        _require_success(__states__["mesos.agent_drained"](self.agent, wait=True, timeout=timeout))
 
     def _reactivate(self):
         if not self.agent or not _remembers("drained"):
             return
-        result = __states__["mesos.agent_active"](self.agent)
-        if not result["result"]:
-            self._fail(f"The agent {self.agent} is still drained: {result['comment']}")
+        try:
+            self._with_leader(self._reactivate_once, self.restarts["ready_timeout"])
+        except CommandExecutionError as error:
+            self._fail(f"The agent {self.agent} is still drained: {error}")
         _forget("drained")
         self.comments.append(f"{self.agent} was reactivated")
+
+    def _reactivate_once(self):
+        _require_success(__states__["mesos.agent_active"](self.agent))
+
+    def _with_leader(self, function, timeout):
+        """
+        Call a function that asks the Mesos masters, again if they have just elected a leader.
+
+        Raises the error of the function if there is a leader all the time, or after ``timeout``.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            had_leader = not self._unmet(LEADER_CHECK)
+            try:
+                return function()
+            except CommandExecutionError:
+                is_stable = had_leader and not self._unmet(LEADER_CHECK)
+                if is_stable or time.monotonic() >= deadline:
+                    raise
+            time.sleep(POLL_INTERVAL)
 
 
 class _Options:
@@ -777,6 +802,12 @@ def _require_no_failure(unit):
         raise CommandExecutionError(
             f"{unit} was not touched, since {', '.join(failed_units)} did not become ready"
         )
+
+
+def _require_success(result):
+    """Raise CommandExecutionError with the comment of a state that has failed."""
+    if not result["result"]:
+        raise CommandExecutionError(" ".join(result["comment"].split()))
 
 
 def _describe_stale(files):
