@@ -527,10 +527,106 @@ def test_the_additive_policy_lets_an_agent_grow_but_not_shrink(cluster):
     more = cluster.agent("--resources=cpus:8", "--reconfiguration_policy=additive", port=agent.port)
     assert more.id == agent.id
     more.stop()
-    with pytest.raises(Exit, match="Incompatible"):
+    decreased = "Value of scalar resource 'cpus' decreased from 4 to 2"
+    with pytest.raises(Exit, match=decreased):
         cluster.agent("--resources=cpus:2", "--reconfiguration_policy=additive", port=agent.port)
     with pytest.raises(Exit, match="Incompatible"):
         cluster.agent("--resources=cpus:8", port=agent.port)
+
+
+def registered(cluster, *arguments, **options) -> Agent:
+    """Return an agent that has registered and stopped."""
+    agent = cluster.agent(*arguments, port=steady_port(), **options)
+    until(lambda: agent.id)
+    agent.stop()
+    return agent
+
+
+def test_after_a_reboot_an_agent_that_has_changed_becomes_a_new_one(cluster, tmp_path, monkeypatch):
+    cluster.master()
+    before = registered(cluster, "--attributes=rack:r1")
+    boot_id = tmp_path / "boot_id"
+    boot_id.write_text("another\n")
+    monkeypatch.setattr(Agent, "boot_id", boot_id)
+    agent = cluster.agent("--attributes=rack:r2", port=before.port)
+    assert until(lambda: agent.id) != before.id
+    agent.stop()
+    with pytest.raises(Exit, match="Incompatible agent info detected"):
+        cluster.agent("--attributes=rack:r1", port=before.port)
+
+
+def test_no_agent_knows_the_policy_any(cluster):
+    with pytest.raises(Exit, match="Unknown option for 'reconfiguration_policy' flag any"):
+        cluster.agent("--reconfiguration_policy=any")
+
+
+def test_an_old_agent_names_two_steps_when_it_has_changed(cluster):
+    cluster.master()
+    before = registered(cluster, "--attributes=rack:r1", version="1.4.3")
+    with pytest.raises(Exit) as refusal:
+        cluster.agent("--attributes=rack:r2", port=before.port, version="1.4.3")
+    lines = str(refusal.value).splitlines()
+    link = f"{cluster.directory}/a/meta/slaves/latest"
+    assert lines[0] == "Failed to perform recovery: Incompatible agent info detected."
+    assert lines[-3:] == [
+        f"Step 1: rm -f {link}",
+        "        This ensures agent doesn't recover old live executors.",
+        "Step 2: Restart the agent.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "damage, words",
+    [
+        (lambda latest: (latest / "slave.info").write_text("{}"), "Failed to read agent info from"),
+        (lambda latest: shutil.rmtree(latest.resolve()), "Failed to find latest agent"),
+    ],
+    ids=["content", "missing directory"],
+)
+def test_an_agent_refuses_to_start_from_a_damaged_checkpoint(cluster, damage, words):
+    cluster.master()
+    before = registered(cluster)
+    damage(cluster.directory / "a" / "meta" / "slaves" / "latest")
+    with pytest.raises(Exit, match=words):
+        cluster.agent(port=before.port)
+
+
+def test_a_new_agent_replaces_the_one_that_had_its_address(cluster):
+    master = cluster.master()
+    before = registered(cluster, "--attributes=rack:r1")
+    (cluster.directory / "a" / "meta" / "slaves" / "latest").unlink()
+    agent = cluster.agent("--attributes=rack:r2", port=before.port)
+    assert until(lambda: agent.id) != before.id
+    assert [slave["id"] for slave in ask(master, "/slaves").json()["slaves"]] == [agent.id]
+
+
+def test_resources_without_a_role_are_those_of_the_default_role(cluster):
+    agent = cluster.agent("--resources=cpus:4;cpus(db):1", "--default_role=web")
+    reserved = ask(agent, "/state").json()["reserved_resources"]
+    assert (reserved["web"]["cpus"], reserved["db"]["cpus"]) == (4.0, 1.0)
+    assert reserved["web"]["ports"] == "[31000-32000]"
+
+
+def test_resources_in_json_may_have_a_role_and_a_disk(cluster):
+    cluster.master()
+    entries = [
+        {"name": "cpus", "type": "SCALAR", "scalar": {"value": 2}, "role": "db"},
+        {
+            "name": "disk",
+            "type": "SCALAR",
+            "scalar": {"value": 10},
+            "disk": {"source": {"type": "MOUNT", "mount": {"root": "/data"}}},
+        },
+    ]
+    before = registered(cluster, f"--resources={json.dumps(entries)}")
+    agent = cluster.agent(f"--resources={json.dumps(entries)}", port=before.port)
+    assert agent.id == before.id
+    assert ask(agent, "/state").json()["reserved_resources"]["db"]["cpus"] == 2.0
+    agent.stop()
+    entries[1]["disk"]["source"]["mount"]["root"] = "/other"
+    additive = "--reconfiguration_policy=additive"
+    with pytest.raises(Exit, match=r"Resource not found: disk\[MOUNT:/data\]:10"):
+        cluster.agent(f"--resources={json.dumps(entries)}", additive, port=before.port)
 
 
 # --- refusing to start ---

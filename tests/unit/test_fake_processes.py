@@ -209,7 +209,7 @@ def test_what_the_agent_keeps_of_a_task_is_for_its_own_eyes(place):
     kept = [
         path
         for path in (place.directory / "agent").rglob("*")
-        if path.is_file() and "hush" in path.read_text()
+        if path.is_file() and b"hush" in path.read_bytes()
     ]
     assert kept and {path.stat().st_mode & 0o777 for path in kept} == {0o600}
 

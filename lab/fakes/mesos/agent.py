@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from ..wire.election import MemoryRoom
 from ..wire.http import Request, route
 from ..wire.peers import Registration
-from . import flag_data, resources
+from . import flag_data, resources, slave_info
 from .daemon import COMMON_CALLS, Abort, Exit, MesosDaemon
 from .executor import Pretend, container
 from .processes import Processes
@@ -32,23 +32,32 @@ CAPABILITIES = (
 
 # Resources of the command executor itself.
 EXECUTOR = resources.resources("cpus:0.1;mem:32")
-# Mesos' message if the AgentInfo differs from the recovered one.
-INCOMPATIBLE = """Failed to perform recovery: Incompatible agent info detected.{hint}
-------------------------------------------------------------
-Old agent info:
-{old}
-
-New agent info:
-{new}
-------------------------------------------------------------
+BOOT_ID = pathlib.Path("/proc/sys/kernel/random/boot_id")
+POLICIES = ("equal", "additive")
+# What an agent says if it cannot recover, since 1.5 and before.
+RECOVERY_FAILED = """Failed to perform recovery: {error}
+If recovery failed due to a change in configuration and you want to
+keep the current agent id, you might want to change the
+`--reconfiguration_policy` flag to a more permissive value.
 
 To restart this agent with a new agent id instead, do as follows:
-rm -f {work_dir}/meta/slaves/latest
+rm -f {latest}
 This ensures that the agent does not recover old live executors.
 
+If you use the Docker containerizer and think that the Docker
+daemon state is broken, you can try to clear it. But be careful:
+these commands will erase all containers and images from this host,
+not just those started by Mesos!
+docker kill $(docker ps -q)
+docker rm $(docker ps -a -q)
+docker rmi $(docker images -q)
+
 Finally, restart the agent."""
-HINT = """
-If these changes are meant, set the `--reconfiguration_policy` flag to a more permissive value."""
+OLD_RECOVERY_FAILED = """Failed to perform recovery: {error}
+To remedy this do as follows:
+Step 1: rm -f {latest}
+        This ensures agent doesn't recover old live executors.
+Step 2: Restart the agent."""
 
 
 class Agent(MesosDaemon):
@@ -60,6 +69,7 @@ class Agent(MesosDaemon):
     required = ("work_dir",)
     beat = 2.0  # seconds between two registrations with the master
     executes: ClassVar[type[Pretend]] = Pretend
+    boot_id: ClassVar[pathlib.Path] = BOOT_ID
 
     def __init__(
         self,
@@ -69,6 +79,12 @@ class Agent(MesosDaemon):
         room: MemoryRoom | None = None,
     ) -> None:
         super().__init__(arguments, environment, version)
+        policy = self.flags.get("reconfiguration_policy", "equal")
+        if policy not in POLICIES:
+            raise Exit(
+                f"Unknown option for 'reconfiguration_policy' flag {policy}. "
+                "Please run the agent with '--help' to see the valid options."
+            )
         master = self.flags.get("master", "")
         if not (master or "master_detector" in self.flags or room):
             raise Exit("Missing required option `--master` or `--master_detector`")
@@ -98,12 +114,13 @@ class Agent(MesosDaemon):
             attributes = resources.attributes(self.flags.get("attributes", ""))
         except ValueError as error:
             raise Abort(str(error)) from error
+        role = self.flags.get("default_role", "*")
         try:
-            offered = resources.resources(self.flags.get("resources", ""))
+            offered = resources.resources(self.flags.get("resources", ""), role)
         except ValueError as error:
             raise Exit(f"Failed to determine agent resources: {error}") from error
         names = {entry["name"] for entry in offered}
-        detected = resources.detected(str(self.work_dir))
+        detected = resources.detected(str(self.work_dir), role)
         offered += [entry for entry in detected if entry["name"] not in names]
         return attributes, offered
 
@@ -111,9 +128,10 @@ class Agent(MesosDaemon):
         """Return the AgentInfo, without an ID until a master has assigned one."""
         return {
             "hostname": self.hostname,
-            "port": self.port,
+            "port": int(self.flags.get("advertise_port") or self.port),
             "resources": self.resources,
             "attributes": self.attributes,
+            **({"domain": json.loads(self.flags["domain"])} if "domain" in self.flags else {}),
             **({"id": {"value": self.id}} if self.id else {}),
         }
 
@@ -168,24 +186,59 @@ class Agent(MesosDaemon):
         return self.work_dir / "meta" / "slaves" / "latest"
 
     def _recover(self) -> None:
-        file = self.latest / "slave.info"
-        if not file.exists():
-            self.executor.recover(None)
-            return
-        old = json.loads(file.read_text())
-        new = {**self.info(), "id": old["id"]}
-        if old != new and not (self._additive() and _grew(old, new)):
-            hint = HINT if "reconfiguration_policy" in self.flags else ""
-            message = INCOMPATIBLE.format(
-                old=json.dumps(old), new=json.dumps(new), work_dir=self.work_dir, hint=hint
+        """Recover what was checkpointed. Raises Exit if the agent would become another one."""
+        info = self._checkpointed()
+        error = self._incompatibility(info) if info else None
+        if error and self._rebooted():
+            self.log.write(
+                "WARNING", f"Falling back to recover as a new agent due to error: {error}"
             )
-            raise Exit(message)
-        self.id = old["id"]["value"]
+            self.latest.unlink()
+            info = error = None
+        if error:
+            raise self._recovery_failed(error)
+        self.id = info["id"]["value"] if info else None
         self.executor.recover(self.id)
-        self.log.write("INFO", f"Recovered agent {self.id}")
+        if self.id:
+            self.log.write("INFO", f"Recovered agent {self.id}")
+        self._boot_id_file.parent.mkdir(exist_ok=True)
+        self._boot_id_file.write_text(self.boot_id.read_text())
 
-    def _additive(self) -> bool:
-        return self.flags.get("reconfiguration_policy") in ("additive", "any")
+    def _checkpointed(self) -> dict[str, Any] | None:
+        """Return the AgentInfo that was checkpointed, None if there is none."""
+        file = self.latest / "slave.info"
+        if self.latest.is_symlink() and not self.latest.exists():
+            error = "Failed to find latest agent: No such file or directory"
+            raise self._recovery_failed(error)
+        if not file.exists() or file.stat().st_size == 0:
+            return None
+        try:
+            return slave_info.read(file.read_bytes())
+        except ValueError as error:
+            path = self.latest.resolve() / "slave.info"
+            raise self._recovery_failed(
+                f"Failed to read agent info from '{path}': {error}"
+            ) from error
+
+    def _incompatibility(self, info: dict[str, Any]) -> str | None:
+        """Return why Mesos does not let this agent have the id that was checkpointed."""
+        current = {**self.info(), "id": info["id"], "checkpoint": True}
+        if self.flags.get("reconfiguration_policy") == "additive":
+            return slave_info.additive(info, current)
+        return slave_info.equal(info, current, self.version)
+
+    def _recovery_failed(self, error: str) -> Exit:
+        text = RECOVERY_FAILED if self.since("1.5.0") else OLD_RECOVERY_FAILED
+        return Exit(text.format(error=error, latest=self.latest))
+
+    @property
+    def _boot_id_file(self) -> pathlib.Path:
+        return self.work_dir / "meta" / "boot_id"
+
+    def _rebooted(self) -> bool:
+        """Return whether the host has rebooted since the agent last recovered."""
+        file = self._boot_id_file
+        return file.exists() and file.read_text().strip() != self.boot_id.read_text().strip()
 
     def _accepted(self, reply: dict[str, Any]) -> None:
         self.master = self.registration.leader()
@@ -193,7 +246,8 @@ class Agent(MesosDaemon):
             self.id = reply["id"]
             directory = self.latest.parent / self.id
             directory.mkdir(parents=True, exist_ok=True)
-            (directory / "slave.info").write_text(json.dumps(self.info()))
+            info = {**self.info(), "checkpoint": True}
+            (directory / "slave.info").write_bytes(slave_info.write(info))
             self.latest.unlink(missing_ok=True)
             self.latest.symlink_to(directory)
             self.log.write("INFO", f"Registered with master; given agent ID {self.id}")
@@ -245,6 +299,7 @@ class Agent(MesosDaemon):
             "unreserved_resources_allocated": resources.totals(self.allocated()),
             "resource_providers": [],
             "attributes": {a["name"]: resources.plain(a) for a in self.attributes},
+            **({"domain": self.info()["domain"]} if "domain" in self.flags else {}),
             **({"master_hostname": self.master["hostname"]} if self.master else {}),
             **{
                 key: self.flags[key]
@@ -420,17 +475,6 @@ def _container_status(task: Task) -> dict[str, Any]:
         "executor_pid": 1,
         **{k: v for k, v in task.statuses[-1]["container_status"].items() if k != "network_infos"},
     }
-
-
-def _grew(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    """Return whether ``--reconfiguration_policy=additive`` allows the change."""
-    before, after = resources.totals(old["resources"]), resources.totals(new["resources"])
-    has_resources = all(
-        after.get(name) == value or after.get(name, 0.0) >= value for name, value in before.items()
-    )
-    has_attributes = all(attribute in new["attributes"] for attribute in old["attributes"])
-    same_identity = all(old[key] == new[key] for key in ("hostname", "port", "id"))
-    return has_resources and has_attributes and same_identity
 
 
 def ready(agent: Agent) -> None:

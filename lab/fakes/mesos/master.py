@@ -405,6 +405,8 @@ class Master(Calls, Views, MesosDaemon):
                 return answer("Machine is `DOWN`", 410)
             self.maintenance.add(machine)
             before = self.agents.get(id_)
+            if registered_id is None:
+                self._forget_previous(body["pid"])
             if before is None:
                 word = "Re-registered" if registered_id else "Registered"
                 self.log.write("INFO", f"{word} agent {id_} at {body['pid']} ({info['hostname']})")
@@ -435,6 +437,15 @@ class Master(Calls, Views, MesosDaemon):
             ],
             "kill": [*(task.key for task in agent_tasks if task.killing), *orphans],
         }
+
+    def _forget_previous(self, pid: str) -> None:
+        """Remove the agent whose address a new agent has registered with."""
+        for id_ in [id_ for id_, agent in self.agents.items() if agent.pid == pid]:
+            self.log.write(
+                "INFO",
+                f"Removing old disconnected agent {id_} because a registration attempt occurred",
+            )
+            self._forget(id_, "TASK_LOST", "a new agent registered at the same address")
 
     def _reported(self, report: Task) -> None:
         """Add the statuses of a reported task, which may be unknown after a failover."""

@@ -15,7 +15,7 @@ NAME = re.compile(r"([^()]+)(?:\(([^()]+)\))?")
 
 def _value(text: str) -> dict[str, Any]:
     """Parse ``4``, ``[31000-32000,8080-8080]``, ``{a,b}`` or ``r1`` into a typed value."""
-    text = text.strip()
+    text = text.replace(" ", "")
     if text.startswith("["):
         bounds = [part.split("-") for part in text.strip("[]").split(",")]
         return {
@@ -27,10 +27,10 @@ def _value(text: str) -> dict[str, Any]:
             "type": "SET",
             "set": {"item": [item.strip() for item in text.strip("{}").split(",")]},
         }
-    try:
+    # Negative numbers, nan and inf are text.
+    if re.fullmatch(r"\+?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", text):
         return {"type": "SCALAR", "scalar": {"value": float(text)}}
-    except ValueError:
-        return {"type": "TEXT", "text": {"value": text}}
+    return {"type": "TEXT", "text": {"value": text}}
 
 
 def plain(entry: dict[str, Any]) -> Any:
@@ -55,10 +55,10 @@ def attributes(text: str) -> list[dict[str, Any]]:
     return entries
 
 
-def resources(text: str) -> list[Resource]:
+def resources(text: str, default_role: str = "*") -> list[Resource]:
     """Parse ``cpus:4;mem(web):512`` or JSON. Raises ValueError with the agent's message."""
     if text.startswith("["):
-        return json.loads(text)
+        return [modern({"role": default_role, **entry}) for entry in json.loads(text)]
     entries = []
     for pair in filter(None, re.split("[;\n]", text)):
         name, colon, value = pair.partition(":")
@@ -68,13 +68,14 @@ def resources(text: str) -> list[Resource]:
         resource = {"name": match[1], **_value(value)}
         if resource["type"] == "TEXT":
             raise ValueError(f"Bad type for resource {match[1]} value {value.strip()} type TEXT")
-        if match[2] and match[2] != "*":
-            resource["reservations"] = [{"type": "STATIC", "role": match[2]}]
+        role = match[2] or default_role
+        if role != "*":
+            resource["reservations"] = [{"type": "STATIC", "role": role}]
         entries.append(resource)
     return entries
 
 
-def detected(work_dir: str) -> list[Resource]:
+def detected(work_dir: str, default_role: str = "*") -> list[Resource]:
     """Return the resources of this machine, without the share that Mesos leaves to the system."""
     disk = os.statvfs(work_dir)
     disk_mib = disk.f_blocks * disk.f_frsize // 2**20
@@ -83,7 +84,8 @@ def detected(work_dir: str) -> list[Resource]:
         f"cpus:{os.cpu_count()}"
         f";mem:{mem_mib - 1024 if mem_mib >= 2048 else mem_mib // 2}"
         f";disk:{disk_mib - 5120 if disk_mib >= 10240 else disk_mib // 2}"
-        ";ports:[31000-32000]"
+        ";ports:[31000-32000]",
+        default_role,
     )
 
 
@@ -192,10 +194,11 @@ def text(entries: Iterable[Resource]) -> str:
 
     For example ``cpus:2; disk(reservations: [(DYNAMIC,web)])[vol-1:data]:50``.
     """
-    return "; ".join(f"{_label(entry)}:{_amount(entry)}" for entry in entries)
+    return "; ".join(f"{label(entry)}:{_amount(entry)}" for entry in entries)
 
 
-def _label(entry: Resource) -> str:
+def label(entry: Resource) -> str:
+    """Format a resource without its value: ``cpus(reservations: [(STATIC,web)])``."""
     label = entry["name"]
     reservations = [
         ",".join(filter(None, (r["type"], r["role"], r.get("principal"))))
@@ -204,8 +207,18 @@ def _label(entry: Resource) -> str:
     if reservations:
         label += f"(reservations: [{','.join(f'({fields})' for fields in reservations)}])"
     if disk := entry.get("disk"):
-        label += f"[{disk['persistence']['id']}:{disk['volume']['container_path']}]"
+        label += f"[{_disk(disk)}]"
     return label
+
+
+def _disk(disk: dict[str, Any]) -> str:
+    source = disk.get("source", {})
+    parts = [source["type"]] if source else []
+    parts += [source[key]["root"] for key in ("path", "mount") if key in source]
+    text = ":".join(parts)
+    if "persistence" in disk:
+        text += f"{',' if text else ''}{disk['persistence']['id']}"
+    return f"{text}:{disk['volume']['container_path']}" if "volume" in disk else text
 
 
 def _amount(entry: Resource) -> str:

@@ -8,10 +8,12 @@ import contextlib
 import json
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import requests
 
 from lab.fakes.mesos.agent import Agent
+from lab.fakes.mesos.daemon import Exit
 from lab.fakes.mesos.master import Master
 from lab.fakes.wire.election import MemoryRoom
 
@@ -592,6 +594,99 @@ def agent(directory: Path) -> Scene:
         }
         daemon.executor.adopt(info, task["statuses"])
     scene.hosts = {"127.0.0.1:5050": master, "127.0.0.4:5051": daemon, "127.0.0.5:5051": daemon}
+    return scene
+
+
+class Start(NamedTuple):
+    """A start of an agent with other flags, as recorded: its flags, and the lines that it wrote."""
+
+    flags: list[str]
+    is_refused: bool
+    output: list[str]
+
+
+# In the order in which they were recorded.
+STARTS = ("attributes", "resources", "resources-additive", "port", "hostname")
+RECORDED_WORK_DIR = "/etc/mesos/st/a"
+START_FLAGS = ("port", "hostname", "resources", "attributes", "reconfiguration_policy")
+
+
+def recorded_start(change: str) -> Start:
+    """Return the start of an agent after a change of its flags."""
+    text = (DATA / f"startup-agent-changed-{change}.txt").read_text()
+    head, _, output = text.partition("--- output\n")
+    command = head.splitlines()[0]
+    flags = [
+        word for word in command.split() if word.startswith(tuple(f"--{f}=" for f in START_FLAGS))
+    ]
+    return Start(flags, "exit code: 1" in head, output.splitlines())
+
+
+class StartedAgent(Agent):
+    """An agent that registers at once."""
+
+    beat = 0.1
+
+
+class Startup(Scene):
+    """A master, and an agent that is started again and again on the same work directory."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        agent_id = recorded("startup", "startup-slaves-after-agent-changes")["slaves"][0]["id"]
+        self.target = self.master("--cluster=golden", room=self.room, id_=agent_id[: -len("-S0")])
+        self.work_dir = directory / "a"
+        self.port = "0"
+        agent = self.start("--resources=cpus:4;mem:2048", "--attributes=rack:r1")
+        self.port = str(agent.port)
+        agent.stop()
+
+    def start(self, *flags: str) -> Agent:
+        """Start the agent, and wait until it is registered. Raises Exit if it refuses."""
+        # A port is free for a second start; the other one is never bound for long.
+        ports = {"--port=5051": f"--port={self.port}", "--port=5052": "--port=0"}
+        # Disk is detected on this machine, and was on the one of the recordings.
+        flags = [
+            f"{flag};disk:252899" if flag.startswith("--resources") else ports.get(flag, flag)
+            for flag in flags
+        ]
+        if not any(flag.startswith("--port") for flag in flags):
+            flags.append(f"--port={self.port}")
+        if not any(flag.startswith("--hostname") for flag in flags):
+            flags.append("--hostname=127.0.0.4")
+        local = ["--ip=127.0.0.1", f"--work_dir={self.work_dir}"]
+        agent = StartedAgent([*local, *flags], None, VERSION, self.room)
+        for peer in self.target.agents.values():
+            self.silent(peer)
+        agent.start()
+        self.daemons.append(agent)
+        peers = self.target.agents
+        _until(lambda: agent.id in peers and peers[agent.id].info["resources"] == agent.resources)
+        return agent
+
+    def refused(self, change: str) -> str:
+        """Return what the agent says when it refuses to start after a change."""
+        try:
+            self.start(*recorded_start(change).flags)
+        except Exit as error:
+            return str(error).replace(str(self.work_dir), RECORDED_WORK_DIR)
+        raise AssertionError(f"the agent started after a change of its {change}")
+
+
+def startup(directory: Path) -> Scene:
+    """An agent that was started with other flags. Recordings: what the master knows of it then."""
+    scene = Startup(directory)
+
+    def change() -> None:
+        for name in STARTS:
+            if recorded_start(name).is_refused:
+                scene.refused(name)
+            else:
+                scene.start(*recorded_start(name).flags).stop()
+        for peer in scene.target.agents.values():
+            scene.silent(peer)
+
+    scene.before = {"startup-slaves-after-agent-changes": change}
     return scene
 
 
