@@ -21,6 +21,7 @@ import time
 import urllib.parse
 from collections.abc import Mapping
 
+import _agent_info
 import _arguments
 import _http_client
 import _http_settings
@@ -29,6 +30,7 @@ from salt.exceptions import CommandExecutionError, SaltInvocationError
 
 # After a sync Salt still has the old helpers in sys.modules.
 importlib.reload(_text)
+importlib.reload(_agent_info)
 importlib.reload(_arguments)
 importlib.reload(_http_settings)
 importlib.reload(_http_client)
@@ -811,6 +813,158 @@ def agent_metrics(agent, profile=None, **connection):
     """
     values = _agent_client(_client(profile, connection), agent).get("/metrics/snapshot").json()
     return dict(sorted(values.items()))
+
+
+# --- what an agent has checkpointed ---
+
+
+def agent_checkpoint(work_dir="/var/lib/mesos"):
+    """
+    Return what the agent of this host has checkpointed about itself.
+
+    At each start an agent compares its flags with this, and refuses to start if they differ. It is
+    written when the agent registers under a new id, and never after that.
+
+    work_dir
+        Work directory of the agent, default ``/var/lib/mesos``.
+
+    Returns a mapping: ``id``, ``hostname``, ``port``, ``domain`` (``region`` and ``zone``, or
+    None), ``attributes`` and ``resources`` (mappings of names to text; a resource of a role is
+    called ``cpus(web)``). None if the agent has never registered. Raises CommandExecutionError if
+    the file cannot be read. Reads ``meta/slaves/latest/slave.info``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call mesos.agent_checkpoint
+        salt-call mesos.agent_checkpoint /srv/mesos
+    """
+    try:
+        checkpoint = _agent_info.read(work_dir)
+    except _agent_info.Unreadable as error:
+        raise CommandExecutionError(str(error)) from None
+    return checkpoint and _agent_info.as_text(checkpoint)
+
+
+def diff_agent(
+    work_dir="/var/lib/mesos",
+    attributes=None,
+    resources=None,
+    hostname=None,
+    port=None,
+    domain=None,
+    default_role=None,
+    reconfiguration_policy=None,
+    version=None,
+    agent=None,
+    profile=None,
+    **connection,
+):
+    """
+    Return the differences that would keep the agent of this host from starting with these flags.
+
+    work_dir
+        Work directory of the agent, default ``/var/lib/mesos``.
+
+    attributes, resources, domain, default_role, reconfiguration_policy
+        Flags of the agent, text as on its command line. Default None: the flag is not set.
+
+    hostname, port
+        Host name and port that the agent advertises. Default None: the agent looks up its host
+        name, which is then not compared, and the port is 5051.
+
+    version
+        Version of Mesos that would be started, such as ``1.9.0``. Before 1.5 everything must be
+        equal. Default None: 1.5 or later.
+
+    agent
+        URL of the agent on this host, which is asked for its flags if its checkpoint cannot be
+        read. Default ``http://127.0.0.1:5051``.
+
+    profile, connection
+        See ``mesos.connection``.
+
+    Returns a mapping:
+
+    * ``id`` of the agent, None before its first registration
+    * ``policy``: ``equal`` or ``additive``
+    * ``changes``: the differences that the policy does not permit, ``{path: {"old": ..., "new":
+      ...}}`` with paths such as ``attributes/rack`` and ``resources/cpus``
+    * ``not_compared``: what the agent determines itself, name -> text in the checkpoint
+    * ``rebooted``: whether the host has rebooted since the agent last started. The agent would then
+      register as a new agent, and not refuse to start
+    * ``guess``: why the flags of the running agent were compared instead of the checkpoint,
+      otherwise None
+
+    Raises SaltInvocationError for flags that Mesos does not accept; CommandExecutionError if
+    neither the checkpoint nor the running agent can be read.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call mesos.diff_agent attributes='rack:r2' reconfiguration_policy=additive
+        salt-call mesos.diff_agent /srv/mesos resources='cpus:4;mem:8192'
+    """
+    for argument, text in (
+        ("attributes", attributes),
+        ("resources", resources),
+        ("domain", domain),
+    ):
+        is_valid = text is None or isinstance(text, str)
+        _arguments.require(is_valid, argument, text, "text, as on the agent's command line")
+    try:
+        policy = _agent_info.effective_policy(version, reconfiguration_policy)
+        flags = _agent_info.declared(attributes, resources, hostname, port, domain, default_role)
+    except ValueError as error:
+        raise SaltInvocationError(str(error)) from None
+    guess = None
+    try:
+        checkpoint = _agent_info.read(work_dir)
+    except _agent_info.Unreadable as error:
+        guess = str(error)
+        url = agent or f"http://127.0.0.1:{_agent_info.DEFAULT_PORT}"
+        checkpoint = _declared_by_running_agent(url, guess, profile, connection)
+    if checkpoint is None:
+        changes, not_compared = {}, {}
+    else:
+        changes = _agent_info.differences(checkpoint, flags, policy)
+        not_compared = _agent_info.uncompared(checkpoint, flags)
+    return {
+        "id": checkpoint and checkpoint["id"],
+        "policy": policy,
+        "changes": changes,
+        "not_compared": not_compared,
+        "rebooted": _agent_info.has_rebooted(work_dir),
+        "guess": guess,
+    }
+
+
+def _declared_by_running_agent(url, reason, profile, connection):
+    """
+    Return what the running agent is, according to its flags.
+
+    That may differ from its checkpoint, which has none of what was added since the agent
+    registered.
+    """
+    try:
+        state = agent_state(url, profile=profile, **connection)
+        flags = state["flags"]
+        running = _agent_info.declared(
+            flags.get("attributes"),
+            flags.get("resources"),
+            state["hostname"],
+            state["pid"].rpartition(":")[2],
+            flags.get("domain"),
+            flags.get("default_role"),
+        )
+        _agent_info.add_detected(running, state["resources"])
+    except (CommandExecutionError, KeyError, ValueError) as error:
+        raise CommandExecutionError(
+            f"{reason}, and the running agent does not tell what it is: {error}"
+        ) from None
+    return {**running, "id": state["id"] or None}
 
 
 # --- frameworks and tasks ---

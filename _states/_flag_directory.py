@@ -250,6 +250,24 @@ def _expected_directory(flag, entries, mode):
     return {flag: None, **files} if files else {}
 
 
+def flag_text(flag, value):
+    """
+    Return a flag as the daemon gets it from its files, None if it is not set.
+
+    Raises ValueError for an invalid value.
+    """
+    if value is None:
+        return None
+    if flag not in DIRECTORY_FLAGS or not isinstance(value, Mapping):
+        return _flag_text(flag, value)
+    entries = [
+        f"{entry}:{_entry_text(flag, entry, content)}"
+        for entry, content in value.items()
+        if content is not None
+    ]
+    return ";".join(entries) or None
+
+
 def _flag_text(flag, value):
     """
     Return a value as the daemon reads it.

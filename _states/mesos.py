@@ -17,6 +17,7 @@ import re
 import time
 from collections.abc import Mapping
 
+import _agent_identity
 import _declared
 import _flag_directory
 import _ready
@@ -27,6 +28,7 @@ from salt.exceptions import CommandExecutionError, SaltInvocationError
 importlib.reload(_declared)
 importlib.reload(_ready)
 importlib.reload(_flag_directory)
+importlib.reload(_agent_identity)
 
 DRAIN_POLL_INTERVAL = 0.5  # seconds
 MIN_DRAIN_TIMEOUT = 1
@@ -869,6 +871,10 @@ def _check_drain_arguments(max_grace_period, mark_gone, wait, timeout):
     """Raise SaltInvocationError for invalid arguments of agent_drained."""
     for argument, value in (("mark_gone", mark_gone), ("wait", wait)):
         _require(isinstance(value, bool), argument, value, "True or False")
+    _check_drain_times(max_grace_period, timeout)
+
+
+def _check_drain_times(max_grace_period, timeout):
     is_valid = _is_number(timeout) and MIN_DRAIN_TIMEOUT <= timeout <= MAX_DRAIN_TIMEOUT
     expected = f"a number of seconds from {MIN_DRAIN_TIMEOUT} to {MAX_DRAIN_TIMEOUT}"
     _require(is_valid, "timeout", timeout, expected)
@@ -957,6 +963,219 @@ def _will_be_drained(agent):
         if chunk["name"].lower() in names and "/drain" in changes:
             return True
     return False
+
+
+# --- the identity of the agent on this host ---
+
+
+def agent_identity_stays(
+    name,
+    attributes=None,
+    resources=None,
+    hostname=None,
+    port=None,
+    domain=None,
+    default_role=None,
+    reconfiguration_policy=None,
+    version=None,
+    agent=None,
+    profile=None,
+    **connection,
+):
+    """
+    Check that the agent of this host could start under its id with these flags. Changes nothing.
+
+    An agent checkpoints what it is when it registers. If its flags later say something that
+    ``reconfiguration_policy`` does not permit, it exits at each start. Require this before
+    ``mesos.flags_managed``.
+
+    .. code-block:: yaml
+
+        mesos-slave-identity:
+          mesos.agent_identity_stays:
+            - name: /var/lib/mesos
+            - hostname: lxb001.devops.test
+            - attributes: {rack: r1}
+            - resources: {cpus: 8, ports: [31000-32000]}
+            - reconfiguration_policy: additive
+            - version: 1.9.0
+
+    name
+        Work directory of the agent.
+
+    attributes, resources
+        Flags of the agent, in any form that ``mesos.flags_managed`` accepts. Default None: the
+        flag is not set.
+
+    hostname, port
+        What the agent advertises. Default None: the agent looks up its host name, which is then not
+        compared, and the port is 5051.
+
+    domain, default_role
+        Flags of the agent. Default None: not set.
+
+    reconfiguration_policy
+        ``equal`` or ``additive``: attributes, resources and a domain may be added, and resources
+        and ranges may grow. Default None: ``equal``.
+
+    version
+        Version of Mesos that is to start. Before 1.5 everything must be equal. Default None: 1.5 or
+        later.
+
+    agent
+        URL of the agent. It is asked what it is if the checkpoint cannot be read, and the comment
+        says that the result is a guess. Default ``http://127.0.0.1:5051``.
+
+    profile, connection
+        See ``mesos.connection`` of the execution module.
+
+    Cpus, mem, disk and gpus that no flag declares are detected by the agent. They are not compared,
+    and the comment names them. Succeeds if the agent has never registered, and if the host has
+    rebooted since, because the agent then registers under a new id. Fails otherwise with each
+    difference, the policy, and the command that gives the agent a new id.
+    """
+    call = _module(profile, connection)
+    flags = {
+        "attributes": attributes,
+        "resources": resources,
+        "hostname": hostname,
+        "domain": domain,
+        "default_role": default_role,
+    }
+
+    def make_plan():
+        if _will_have_no_identity(name):
+            return _declared.Plan({}, "The agent will register under a new id", "", _do_not_wait)
+        difference = call(
+            "diff_agent",
+            name,
+            port=port,
+            reconfiguration_policy=reconfiguration_policy,
+            version=version,
+            agent=agent,
+            **_agent_identity.flag_texts(flags),
+        )
+        comment = _agent_identity.stays_comment(name, difference, __grains__["id"])
+        return _declared.Plan({}, comment, "", _do_not_wait)
+
+    return _declared.run_plan(name, __opts__["test"], make_plan)
+
+
+def _will_have_no_identity(work_dir):
+    """Return whether an earlier state of a test run would have removed the agent's identity."""
+    return any(
+        chunk["fun"] == "agent_identity_removed" and chunk["name"] == work_dir and "/id" in changes
+        for chunk, changes in _pending_changes()
+    )
+
+
+def agent_identity_removed(
+    name,
+    unit,
+    attributes=None,
+    resources=None,
+    hostname=None,
+    port=None,
+    domain=None,
+    default_role=None,
+    reconfiguration_policy=None,
+    version=None,
+    drain=True,
+    max_grace_period=None,
+    timeout=300,
+    agent=None,
+    profile=None,
+    **connection,
+):
+    """
+    Ensure that the agent of this host can start with these flags, under a new id if necessary.
+
+    If it would refuse to start, it is drained and stopped, and ``meta/slaves/latest`` below its
+    work directory is removed: the link to what it has checkpointed, and nothing else. The next
+    start registers a new agent. Otherwise nothing changes.
+
+    .. code-block:: yaml
+
+        mesos-slave-new-id:
+          mesos.agent_identity_removed:
+            - name: /var/lib/mesos
+            - unit: mesos-slave
+            - attributes: {rack: r2}
+            - max_grace_period: 10m
+
+    name
+        Work directory of the agent.
+
+    unit
+        Name of its unit, which is stopped.
+
+    attributes, resources, hostname, port, domain, default_role, reconfiguration_policy, version
+        See ``mesos.agent_identity_stays``.
+
+    drain
+        Boolean: whether to drain the agent first if it is connected to the leader. Default True,
+        which needs Mesos 1.9. With False, and if it is not connected, its tasks are lost.
+
+    max_grace_period
+        Maximum time that a task has to terminate: seconds, or text such as ``10m``. Default None:
+        the grace period of the task.
+
+    timeout
+        Seconds to wait until the agent is drained, 1 to 86400. Default 300.
+
+    agent, profile, connection
+        See ``mesos.agent_identity_stays``.
+
+    Fails, with the agent still running, if it cannot be drained.
+    """
+    call = _module(profile, connection)
+    flags = {
+        "attributes": attributes,
+        "resources": resources,
+        "hostname": hostname,
+        "domain": domain,
+        "default_role": default_role,
+    }
+
+    def is_refused():
+        texts = _agent_identity.flag_texts(flags)
+        options = {"reconfiguration_policy": reconfiguration_policy, "version": version}
+        try:
+            difference = call("diff_agent", name, port=port, agent=agent, **options, **texts)
+        except CommandExecutionError:
+            return True
+        # An agent does not start either with a checkpoint that cannot be read.
+        return bool(difference["changes"] or difference["guess"])
+
+    def plan_changes(agent_id):
+        changes = {}
+        registered = drain and _agent_identity.registered_agent(call, agent_id)
+        if registered and registered["drain"] != "DRAINED":
+            _require_draining(call)
+            changes["/drain"] = {"old": registered["drain"], "new": "DRAINED"}
+        if __salt__["service.status"](unit):
+            changes[f"/{unit}"] = {"old": "running", "new": "stopped"}
+        return {**changes, "/id": {"old": agent_id, "new": None}}
+
+    def make_plan():
+        _require(isinstance(drain, bool), "drain", drain, "True or False")
+        _check_drain_times(max_grace_period, timeout)
+        agent_id = _agent_identity.checkpointed_id(name)
+        changes = plan_changes(agent_id) if agent_id and is_refused() else {}
+
+        def apply():
+            removal = _agent_identity.Removal(call, __salt__, name, unit, changes)
+            removal.run(max_grace_period, timeout)
+            return f"The agent {agent_id} was stopped, and will register under a new id"
+
+        return _declared.Plan(
+            changes,
+            "The agent can start under its id, or has none",
+            f"The agent {agent_id} would be stopped, and register under a new id",
+            apply,
+        )
+
+    return _declared.run_plan(name, __opts__["test"], make_plan)
 
 
 # --- frameworks ---

@@ -80,6 +80,9 @@ def mesos_reads():
     agent = agents[0]["hostname"]
     for name in ("agent", "agent_health", "agent_state", "agent_flags", "agent_metrics"):
         holds(f"mesos.{name}", agent)
+    checkpoint = ask("mesos.agent_checkpoint")
+    assert checkpoint is None or checkpoint["hostname"] in [agent["hostname"] for agent in agents]
+    assert ask("mesos.diff_agent", "/var/lib/mesos")["policy"] == "equal"
     for name in ("agent_containers", "agent_statistics"):
         assert isinstance(ask(f"mesos.{name}", agent), list)
     assert ask("mesos.framework", "marathon")["active"] is True

@@ -50,6 +50,8 @@ def test_zk_and_mesos_have_these_functions_and_states(salt):
             "agent_active",
             "agent_available",
             "agent_drained",
+            "agent_identity_removed",
+            "agent_identity_stays",
             "agents_registered",
             "flags_managed",
             "framework_absent",

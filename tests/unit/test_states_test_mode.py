@@ -32,6 +32,7 @@ POD = {
         }
     ]
 }
+DOMAIN = {"fault_domain": {"region": {"name": "eu"}, "zone": {"name": "eu-1"}}}
 JOB = {"command": "true", "schedule": "R/2030-01-01T00:00:00Z/PT24H"}
 REPORT = {"command": "true", "parents": ["hello"], "description": "Reports"}
 
@@ -177,6 +178,12 @@ CASES = {
         {"name": HOSTS[0], "mark_gone": True, "wait": True},
         ["/"],
     ),
+    "mesos.agent_identity_removed": (
+        ("checkpoint",),
+        [],
+        {"unit": "stopped", "domain": DOMAIN},
+        ["/drain", "/id"],
+    ),
     "mesos.flags_managed": (
         ("directory",),
         [],
@@ -242,6 +249,7 @@ GATES = {
     "chronos.job_run": (CHRONOS, {"name": "x"}),
     "marathon.app_restarted": (MARATHON, {"name": "/x"}),
     "marathon.available": (MARATHON, {}),
+    "mesos.agent_identity_stays": (("checkpoint",), {"reconfiguration_policy": "additive"}),
     "mesos.agents_registered": (MESOS, {"agents": [HOSTS[0]]}),
     "mesos.leader_available": (MESOS, {}),
     "zk.ensemble_available": (("zk",), {}),
@@ -323,7 +331,26 @@ def place(salt, running, raw, tmp_path):
 
         return Place({"name": str(tmp_path / name)}, written)
 
+    def checkpoint():
+        world = World(salt, running, tmp_path)
+        work_dir = tmp_path / HOSTS[0]
+        latest = work_dir / "meta" / "slaves" / "latest"
+        until(lambda: (latest / "slave.info").exists())
+        [peer] = [
+            peer for peer in world.leader.agents.values() if peer.info["hostname"] == HOSTS[0]
+        ]
+        settings = {
+            "name": str(work_dir),
+            "port": peer.info["port"],
+            "attributes": {"rack": "r1"},
+            "resources": {"cpus": 4, "mem": 2048, "disk": 4096},
+            "hostname": HOSTS[0],
+            "url": world.url,
+        }
+        return Place(settings, lambda: [*world.leader.heard, latest.is_symlink()])
+
     makers = {
+        "checkpoint": checkpoint,
         "marathon": marathon,
         "chronos": chronos,
         "mesos": mesos,
