@@ -88,6 +88,29 @@ CASES = {
         "topology": topology(),
         "grains": {"roles": ["mesos-slave", "docker"], "ipv4": ["172.31.250.65"]},
     },
+    "new ids": orchestration(
+        "agent_identity",
+        agents=["lxb001.devops.test", "lxb002.devops.test", "lxb003.devops.test", "lxc*"],
+        at_once=2,
+        max_grace_period="10m",
+    ),
+    "new id of one agent": orchestration("agent_identity", agents="lxb001.devops.test"),
+    "new ids of nobody": orchestration("agent_identity"),
+    "new ids, none at once": orchestration("agent_identity", agents=GLOB, at_once=0),
+    "new id": {
+        "id": "lxb001.devops.test",
+        "sls": ["orchestration.minion.agent_identity"],
+        "topology": topology(),
+        "grains": {"roles": ["mesos-slave", "docker"], "ipv4": ["172.31.250.65"]},
+        "pillar": {"timeout": 7, "drain_timeout": 9, "max_grace_period": "10m"},
+    },
+    "new id with a hook": {
+        "id": "lxb001.devops.test",
+        "sls": ["orchestration.minion.agent_identity"],
+        "topology": topology(),
+        "grains": {"roles": ["mesos-slave", "docker"], "ipv4": ["172.31.250.65"]},
+        "pillar": {"mesos": {"slave": {"flags": {"hooks": "site_Attributes"}}}},
+    },
     "roles of a minion": {
         "id": CONTROL[0],
         "sls": ["orchestration.minion.roles"],
@@ -339,3 +362,63 @@ def test_the_old_names_of_options_still_work_and_are_reported(plans):
         "The pillar key patience is deprecated. Use timeout instead.",
     ]
     assert steps_after == plans["one skipped"]["states"]
+
+
+def test_agents_register_under_a_new_id_a_few_at_a_time(plans):
+    named, named_later, matching = plans["new ids"]["states"]
+    assert [state["arguments"]["tgt"] for state in (named, named_later, matching)] == [
+        "(lxb001.devops.test or lxb002.devops.test) and G@roles:mesos-slave",
+        "(lxb003.devops.test) and G@roles:mesos-slave",
+        "(lxc*) and G@roles:mesos-slave",
+    ]
+    for state in (named, named_later, matching):
+        arguments = state["arguments"]
+        assert arguments["sls"] == "orchestration.minion.agent_identity"
+        assert arguments["pillar"] == {"max_grace_period": "10m"} and arguments["failhard"] is True
+    # A batch leaves out minions that do not respond, so named ones have none.
+    assert [state["arguments"].get("batch") for state in (named, matching)] == [None, 2]
+    (step,) = plans["new id of one agent"]["states"]
+    assert step["arguments"]["tgt"] == "(lxb001.devops.test) and G@roles:mesos-slave"
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("new ids of nobody", "agents: should be a list of agents"),
+        ("new ids, none at once", "at_once = 0: should be a number of agents"),
+    ],
+)
+def test_no_agent_registers_anew_with_invalid_options(plans, name, words):
+    (step,) = plans[name]["states"]
+    assert step["function"] == "test.fail_without_changes" and words in step["name"]
+
+
+def test_an_agent_loses_its_identity_before_the_formula_checks_it(plans):
+    states = {state["id"]: state for state in plans["new id"]["states"]}
+    order = steps(plans["new id"])
+    removed, stays = states["mesos-slave-new-id"], states["mesos-slave-identity"]
+    assert order.index("mesos-slave-new-id") < order.index("mesos-slave-identity")
+    own = {
+        "unit": "mesos-slave",
+        "drain": True,
+        "max_grace_period": "10m",
+        "timeout": 9,
+    }
+    requisites = ("require", "require_in", "order")
+    arguments = [
+        {key: value for key, value in state["arguments"].items() if key not in requisites}
+        for state in (removed, stays)
+    ]
+    assert arguments[0] == {**arguments[1], **own}
+    assert (removed["name"], removed["function"]) == (
+        "/var/lib/mesos",
+        "mesos.agent_identity_removed",
+    )
+    assert states["this-agent-is-registered"]["arguments"]["timeout"] == 7
+    assert order.index("docker-service") < order.index("this-agent-is-registered")
+
+
+def test_only_the_agent_knows_its_identity_if_it_has_hooks(plans):
+    states = {state["id"]: state for state in plans["new id with a hook"]["states"]}
+    assert states["mesos-slave-new-id"]["function"] == "test.fail_without_changes"
+    assert "mesos-slave-identity" not in states
