@@ -233,6 +233,42 @@ def _log_recovered(master):
     return bool(value) if value in (0, 1) else None
 
 
+def quorums(profile=None, **connection):
+    """
+    Return the quorum of the replicated log that each master runs with.
+
+    profile, connection
+        See ``mesos.connection``. Only the masters in ``url`` are queried, so it must name all.
+
+    Returns a mapping of the URL of each master to its flag ``quorum``, a number; None for a master
+    that does not respond, or does not tell. Uses ``GET /flags``, since GET_FLAGS of the v1 API
+    describes the leader.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call mesos.quorums
+        salt-call mesos.quorums url=http://10.0.0.1:5050,http://10.0.0.2:5050,http://10.0.0.3:5050
+    """
+    client = _client(profile, connection)
+
+    def quorum(url):
+        return _quorum(client.for_server(url, trusted=True))
+
+    return _http_client.map_concurrently(quorum, {url: url for url in client.urls})
+
+
+def _quorum(master):
+    try:
+        content = master.get("/flags").json()
+    except CommandExecutionError:
+        return None
+    values = content.get("flags") if isinstance(content, Mapping) else None
+    value = values.get("quorum") if isinstance(values, Mapping) else None
+    return int(value) if re.fullmatch("[0-9]+", str(value)) else None
+
+
 def health(profile=None, **connection):
     """
     Return whether a master responds and has a leader that has recovered.

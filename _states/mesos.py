@@ -3,7 +3,7 @@ States for Mesos.
 
 ``mesos.flags_managed`` manages the directory that a daemon reads its flags from: one file for each
 flag. ``mesos.leader_available`` and ``mesos.agents_registered`` are readiness checks: they wait for
-the cluster and change nothing.
+the cluster and change nothing. ``mesos.master_log_stays`` protects the log of the masters.
 
 All other states are about the cluster: quotas, weights, maintenance, agents and frameworks. Apply
 them on one minion, no matter which. They report the differences as
@@ -16,6 +16,7 @@ import importlib
 import re
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import _agent_identity
 import _declared
@@ -142,6 +143,90 @@ def flags_managed(
 
 
 # --- readiness checks ---
+
+
+def master_log_stays(name, record, quorum, url=None, log_lost=(), timeout=120):
+    """
+    Fail if this master has lost its replicated log, or would start one among masters with a lower
+    quorum. Changes nothing.
+
+    A master without a log waits for the others to have one, or for all of them to have none: then
+    they begin a new one, without quotas, weights, maintenance and the list of agents. A majority of
+    masters without a log has no leader.
+
+    .. code-block:: yaml
+
+        mesos-master-log-stays:
+          mesos.master_log_stays:
+            - name: /var/lib/mesos
+            - record: /etc/mesos/master-record
+            - quorum: 2
+
+    name
+        The work directory of the master. Its log is in ``replicated_log``. A directory whose name
+        begins so, such as ``replicated_log.old``, is a log that somebody moved away on purpose.
+
+    record
+        Path of a file that exists if the master was started on this host before, on another disk
+        than the log.
+
+    quorum
+        The flag ``quorum``, a number.
+
+    url
+        URLs of all masters. Default: as for ``mesos.connection``.
+
+    log_lost
+        Minion ids of the masters whose logs are lost for good. Such a master may begin without, as
+        soon as a quorum of the others has recovered theirs: it copies that. Default: none.
+
+    timeout
+        Seconds to wait for the other masters, default 120. 0 means to check once.
+    """
+    ret = {"name": name, "result": True, "changes": {}, "comment": ""}
+    minion_id = __opts__["id"]
+    if Path(name, "replicated_log").is_dir():
+        return {**ret, "comment": "This master has its log"}
+    if not isinstance(log_lost, (list, tuple)):
+        return {**ret, "result": False, "comment": "log_lost: should be a list of minion ids"}
+    is_lost = Path(record).exists() and not list(Path(name).glob("replicated_log*"))
+    if is_lost and minion_id not in log_lost:
+        comment = (
+            f"A master was on {minion_id} before, and {name} has no replicated_log: not mounted? "
+            "Nothing was changed. Mount it and apply again. If the log is lost for good, add "
+            f"{minion_id} to pillar mesos:master:log_lost."
+        )
+        return {**ret, "result": False, "comment": comment}
+    if quorum == 1:
+        return {**ret, "comment": "This master begins its log"}
+
+    def check(request_timeout):
+        options = {"url": url, "timeout": request_timeout, "retries": 0}
+        if is_lost:
+            return _others_have_log(__salt__["mesos.masters"](**options), quorum)
+        return _no_lower_quorum(__salt__["mesos.quorums"](**options), quorum)
+
+    subject = "masters with a log" if is_lost else f"masters with a quorum of {quorum}"
+    return _ready.wait_until_ready(name, subject, check, timeout, __opts__["test"])
+
+
+def _others_have_log(masters, quorum):
+    """Return whether a quorum of masters has recovered its log, and a comment."""
+    recovered = [master["url"] for master in masters if master["log_recovered"]]
+    comment = f"Masters that have recovered their log: {len(recovered)}, the quorum is {quorum}"
+    return len(recovered) >= quorum, comment
+
+
+def _no_lower_quorum(quorums, quorum):
+    """Return whether no master runs with a lower quorum, and a comment."""
+    lower = {url: value for url, value in quorums.items() if value is not None and value < quorum}
+    if not lower:
+        return True, f"No master runs with a quorum below {quorum}"
+    running = ", ".join(f"{url} with {value}" for url, value in sorted(lower.items()))
+    return False, (
+        f"Two masters could lead, with a quorum below {quorum}: {running}. Apply the states there "
+        "first"
+    )
 
 
 def leader_available(name, url=None, member=None, timeout=120):

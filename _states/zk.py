@@ -3,14 +3,23 @@ States for ZooKeeper. The name is zk because Salt up to 3007 has a module ``zook
 """
 
 import importlib
+import re
+import socket
+import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import _ready
+import _zookeeper_data
 
-# After a sync Salt still has the old helper in sys.modules.
+# After a sync Salt still has the old helpers in sys.modules.
 importlib.reload(_ready)
+importlib.reload(_zookeeper_data)
 
 SERVING_MODES = ("leader", "follower", "observer")
+VOTING_MODES = ("leader", "follower")
+# The id that zk.ensemble gives to a server that is alone.
+DEFAULT_ID = 1
 
 
 def myid_stays(name, myid):
@@ -92,15 +101,11 @@ def ensemble_available(name, servers, port=2181, myid=None, timeout=120, observe
     problem = _argument_problem(servers, myid, observers)
     if problem:
         return {"name": name, "result": False, "changes": {}, "comment": problem}
-    voters = {str(server_id) for server_id in servers} - {str(observer) for observer in observers}
+    voters = _voters(servers, observers)
     serving_modes = (*SERVING_MODES, "standalone") if len(servers) == 1 else SERVING_MODES
 
     def check(request_timeout):
-        statuses = __salt__["zk.ensemble"](servers=servers, port=port, timeout=request_timeout)
-        modes = {str(server_id): status["mode"] for server_id, status in statuses.items()}
-        comment = "\n".join(
-            _describe_status(server_id, status) for server_id, status in statuses.items()
-        )
+        modes, comment = _modes(servers, port, request_timeout)
         if myid is None:
             return _has_quorum(modes, voters, serving_modes), comment
         if modes[str(myid)] in serving_modes:
@@ -120,72 +125,392 @@ def ensemble_available(name, servers, port=2181, myid=None, timeout=120, observe
     return _ready.wait_until_ready(name, subject, check, timeout, __opts__["test"])
 
 
-def quorum_without_member(name, servers, myid, port=2181, timeout=120, observers=()):
+def data_stays(
+    name,
+    config,
+    record,
+    servers=None,
+    myid=None,
+    observers=(),
+    port=2181,
+    data_log_dir=None,
+    data_lost=(),
+    timeout=120,
+):
     """
-    Wait until a ZooKeeper ensemble would keep its quorum without one of its servers. Changes
+    Fail if this server has lost its data, before an empty directory takes its place. Changes
     nothing.
+
+    The disk may only be missing: a server that starts without it is empty, and a majority of empty
+    servers elects a leader and deletes the data of the others.
 
     .. code-block:: yaml
 
-        the-others-have-a-quorum:
-          zk.quorum_without_member:
-            - servers:
-                1: 10.0.0.1
-                2: 10.0.0.2
-                3: 10.0.0.3
+        zookeeper-data-stays:
+          zk.data_stays:
+            - name: /var/lib/zookeeper
+            - config: /etc/zookeeper/conf/zoo.cfg
+            - record: /etc/zookeeper/conf/salt-record
+            - servers: {1: 10.0.0.1, 2: 10.0.0.2, 3: 10.0.0.3}
             - myid: 2
 
     name
-        Any text.
+        The data directory.
 
-    servers, port, timeout, observers
-        See ``zk.ensemble_available``.
+    config
+        Path of ``zoo.cfg``, as the last run wrote it.
 
-    myid
-        The id of the server that is about to be restarted. The other servers that serve have to be
-        a majority of all voters. An observer can always be restarted.
+    record
+        Path of a file that exists if the server was started on this host before, on another disk
+        than the data. A host without it was a server if its ``zoo.cfg`` lists servers, and the data
+        directory has no ``myid``, which is written before ``zoo.cfg``.
 
-    The comment of a failed state has the last status of each server.
+    servers, myid, observers, port
+        As for ``zk.ensemble_available``. Default: a server that is alone. Its id is 1.
+
+    data_log_dir
+        The directory of the transaction log. Default: the data directory.
+
+    data_lost
+        Ids of the servers whose data is lost for good. Such a server may begin empty, as soon as a
+        quorum of the others serves: it copies their data. Default: none.
+
+    timeout
+        Seconds to wait for that quorum, default 120. 0 means to check once.
     """
-    problem = _argument_problem(servers, myid, observers)
+    ret = {"name": name, "result": True, "changes": {}, "comment": ""}
+    zoo_cfg = _zookeeper_data.options(config)
+    has_myid = Path(name, "myid").exists()
+    was_started = Path(record).exists()
+    if not was_started and (has_myid or not _zookeeper_data.addresses(zoo_cfg)):
+        return {**ret, "comment": "No server was started on this host before"}
+    directory = _zookeeper_data.missing_database(name, data_log_dir)
+    if directory is None:
+        return {**ret, "comment": "This server has its data"}
+    if not isinstance(data_lost, (list, tuple)):
+        return {**ret, "result": False, "comment": "data_lost: should be a list of ids"}
+    server_id = str(DEFAULT_ID if myid is None else myid)
+    if server_id not in {str(lost_id) for lost_id in data_lost}:
+        comment = _lost_data_message(directory, server_id, zoo_cfg, name, data_log_dir)
+        return {**ret, "result": False, "comment": comment}
+    if len(servers or {}) < 2:
+        return {**ret, "comment": f"The data of server {server_id} is lost. It begins empty"}
+    problem = _argument_problem(servers, server_id, observers)
     if problem:
-        return {"name": name, "result": False, "changes": {}, "comment": problem}
-    voters = {str(server_id) for server_id in servers} - {str(observer) for observer in observers}
+        return {**ret, "result": False, "comment": problem}
+    voters = _voters(servers, observers)
 
     def check(request_timeout):
-        statuses = __salt__["zk.ensemble"](servers=servers, port=port, timeout=request_timeout)
-        modes = {str(server_id): status["mode"] for server_id, status in statuses.items()}
-        peers = voters - {str(myid)}
-        serving = [voter for voter in peers if modes[voter] in ("leader", "follower")]
-        is_spare = str(myid) not in voters or len(serving) * 2 > len(voters)
-        return is_spare, "\n".join(
-            _describe_status(server_id, status) for server_id, status in statuses.items()
-        )
+        modes, comment = _modes(servers, port, request_timeout)
+        if _serves_without(modes, voters, server_id):
+            return True, f"The data of server {server_id} is lost. It copies that of the others"
+        return False, comment
 
-    subject = f"a majority of {len(voters)} voters without server {myid}"
+    subject = f"a quorum without server {server_id}, which lost its data"
     return _ready.wait_until_ready(name, subject, check, timeout, __opts__["test"])
 
 
-def _argument_problem(servers, myid, observers):
-    """Return what is wrong with the arguments, an empty text if they are valid."""
-    if not isinstance(servers, Mapping) or not servers:
-        return "servers: should be addresses by id, such as {1: 10.0.0.1, 2: 10.0.0.2}"
-    ids = [str(server_id) for server_id in servers]
-    if not isinstance(observers, (list, tuple)) or {str(item) for item in observers} - set(ids):
-        return f"observers: should be a list of ids out of {', '.join(ids)}"
-    if myid is not None and str(myid) not in ids:
-        return f"myid: {myid} is not one of the servers {', '.join(ids)}"
-    if {str(observer) for observer in observers} == set(ids):
-        return "observers: no server would vote"
-    return ""
+def _lost_data_message(directory, server_id, zoo_cfg, data_dir, data_log_dir):
+    """Return why a server without its data is refused, and what to do."""
+    message = (
+        f"Server {server_id} was on {__opts__['id']} before, and {directory} has no data of it: "
+        "not mounted? Nothing was changed."
+    )
+    old_data_dir = zoo_cfg.get("dataDir", data_dir)
+    old_log_dir = zoo_cfg.get("dataLogDir", old_data_dir)
+    if directory == data_dir and old_data_dir != data_dir:
+        return (
+            f"{message} The server had its data in {old_data_dir}: stop zookeeper, move all of it, "
+            "and apply again."
+        )
+    if directory == data_log_dir and old_log_dir != data_log_dir:
+        return (
+            f"{message} The server had its log in {old_log_dir}: stop zookeeper, move the files "
+            f"log.* from {old_log_dir}/version-2 to {data_log_dir}/version-2, and apply again."
+        )
+    return (
+        f"{message} Mount it and apply again. If the data is lost for good, add {server_id} to "
+        "pillar zookeeper:data_lost."
+    )
 
 
-def _has_quorum(modes, voters, serving_modes):
-    serving = [modes[voter] for voter in voters if modes[voter] in serving_modes]
-    leaders = sum(mode in ("leader", "standalone") for mode in serving)
-    return leaders == 1 and len(serving) * 2 > len(voters)
+def may_join(
+    name,
+    config,
+    servers=None,
+    myid=None,
+    observers=(),
+    port=2181,
+    data_log_dir=None,
+    timeout=120,
+    settle=10,
+):
+    """
+    Wait until this server can start with a list of servers, before that list is written. Changes
+    nothing.
+
+    Fails where a majority of empty servers could elect a leader, or where there would be two
+    leaders. docs/decisions/empty-servers.md has the reasons. Passes at once on a server that has
+    data and whose servers stay, or are only added to.
+
+    .. code-block:: yaml
+
+        zookeeper-may-join:
+          zk.may_join:
+            - name: /var/lib/zookeeper
+            - config: /etc/zookeeper/conf/zoo.cfg
+            - servers: {1: 10.0.0.1, 2: 10.0.0.2, 3: 10.0.0.3}
+            - myid: 2
+
+    name
+        The data directory.
+
+    config
+        Path of ``zoo.cfg``, as the last run wrote it.
+
+    servers, myid, observers, port
+        As for ``zk.ensemble_available``. Default: a server that is alone.
+
+    data_log_dir
+        The directory of the transaction log. Default: the data directory.
+
+    timeout
+        Seconds to wait, default 120. 0 means to check once.
+
+    settle
+        Seconds in which no server may start or stop, before a server without data starts while
+        none serves. Default 10, longer than the restart of a server.
+
+    * A server that is removed, or whose address changes, has to be stopped first.
+    * A server that has data of its own does not join others that serve without it.
+    * A server without data starts if a quorum serves, which has the data. If nobody serves, as
+      during the first installation, the servers start one by one, in the order of their ids.
+      A server that runs alone must be configured for the new list first.
+    """
+    servers = servers or {}
+    if servers:
+        problem = _argument_problem(servers, myid, observers)
+        if problem:
+            return {"name": name, "result": False, "changes": {}, "comment": problem}
+    server_id = str(myid)
+    old_servers = _zookeeper_data.addresses(_zookeeper_data.options(config))
+    removed_servers = _removed_servers(old_servers, servers, server_id)
+    has_data = _zookeeper_data.has_transactions(name, data_log_dir)
+    was_alone = len(old_servers) < 2
+    voters = _voters(servers, observers)
+    first_start = _FirstStart(voters, server_id, settle)
+
+    def check(request_timeout):
+        if removed_servers:
+            is_stopped, comment = _are_stopped(removed_servers, port, request_timeout)
+            if not is_stopped:
+                return False, comment
+        if len(servers) < 2 or (has_data and not was_alone):
+            return True, "This server may start"
+        modes, comment = _modes(servers, port, request_timeout)
+        if has_data:
+            return _may_leave_standalone(modes, voters, server_id, comment)
+        is_ready, reason = first_start.check(modes)
+        return is_ready, reason if is_ready else f"{reason}\n{comment}"
+
+    subject = f"server {server_id} to be allowed to start"
+    return _ready.wait_until_ready(name, subject, check, timeout, __opts__["test"])
 
 
-def _describe_status(server_id, status):
-    error = f" ({status['error']})" if status["error"] else ""
-    return f"{server_id} {status['address']}: {status['mode']}{error}"
+def path_stays(name, path, files, configured_by, variable=None, default=None):
+    """
+    Fail if the path of a ``zk://`` URL would change where a service was configured before. Changes
+    nothing.
+
+    What the service stores is below that path, so another path is another, empty cluster. The hosts
+    in the URL may change.
+
+    .. code-block:: yaml
+
+        mesos-path-stays:
+          zk.path_stays:
+            - name: mesos:zk
+            - path: /mesos
+            - files: [/etc/mesos/zk]
+            - configured_by: [/etc/systemd/system/mesos-master.service.d/salt.conf]
+
+    name
+        The setting that the path comes from, for messages.
+
+    path
+        The path that the service should have, such as ``/mesos``.
+
+    files
+        List of the files that may have the old URL, or the path alone. The first that has one
+        counts.
+
+    configured_by
+        List of files that exist if Salt has configured the service before. Without any of them the
+        files are those of the package.
+
+    variable
+        Name of the environment variable that has the URL in those files that consist of variables.
+        Default: there are no such files.
+
+    default
+        The path if no file has one. Default: there is none.
+    """
+    ret = {"name": name, "result": True, "changes": {}, "comment": f"The path is {path}"}
+    traces = [file for file in configured_by if Path(file).exists()]
+    if not traces:
+        return ret
+    old_path = default
+    for file in files:
+        path_in_file = _zookeeper_data.path_in(file, variable)
+        if path_in_file:
+            old_path = path_in_file
+            break
+    if old_path is None or old_path.rstrip("/") == path.rstrip("/"):
+        return ret
+    comment = (
+        f"{name} on {__opts__['id']}: the path in ZooKeeper was {old_path}, pillar says {path}. "
+        "That would be another, empty cluster; nothing was changed. To begin one, stop the service "
+        f"on all nodes, remove {' and '.join(traces)}, and apply again."
+    )
+    return {**ret, "result": False, "comment": comment}
+
+
+def _may_leave_standalone(modes, voters, server_id, comment):
+    """Return whether a server that was alone, with data, may join the others."""
+    if not _serves_without(modes, voters, server_id):
+        return True, "This server brings its data to the ensemble"
+    reason = (
+        f"Server {server_id} on {__opts__['id']} has data, and the others serve without it: they "
+        "would delete it. Stop them, move their data directories away, and apply again; or move "
+        f"that of server {server_id} away"
+    )
+    return False, f"{reason}\n{comment}"
+
+
+class _FirstStart:
+    """
+    Decides whether a server without data may start, from one look at the others after another.
+
+    voters
+        The ids of the servers that vote.
+
+    server_id
+        The id of this server.
+
+    settle
+        Seconds, see ``may_join``.
+    """
+
+    def __init__(self, voters, server_id, settle):
+        self._voters = voters
+        self._id = server_id
+        self._settle = settle
+        self._quorum = len(voters) // 2 + 1
+        self._modes = None
+        self._stable_since = None
+        self._servers_with_data = set()
+
+    def check(self, modes):
+        """Return whether the server may start with these modes of all servers, and why."""
+        if modes != self._modes:
+            self._modes = modes
+            self._stable_since = time.monotonic()
+        if self._id not in self._voters:
+            return True, f"Server {self._id} does not vote"
+        if modes[self._id] != "unreachable":
+            return True, f"Server {self._id} is running"
+        if _serves_without(modes, self._voters, self._id):
+            return True, f"A quorum serves. Server {self._id} copies its data"
+        serving = self._with_modes(*VOTING_MODES, "standalone")
+        self._servers_with_data |= serving
+        if serving:
+            return False, self._reason_to_wait(serving)
+        unreachable = self._with_modes("unreachable") - {self._id}
+        restarting = unreachable & self._servers_with_data
+        if restarting:
+            return False, f"Not running any more, and with the data: {_ids(restarting)}"
+        return self._may_be_first(unreachable)
+
+    def _may_be_first(self, unreachable):
+        """Return whether the server may start while nobody serves."""
+        # Whichever has the data takes part in the election.
+        if not unreachable:
+            return True, "All others are waiting for a quorum"
+        turns = len([voter for voter in unreachable if int(voter) < int(self._id)])
+        if len(self._voters) - len(unreachable) >= self._quorum:
+            turns += 1
+        seconds_left = self._settle * turns - (time.monotonic() - self._stable_since)
+        if seconds_left > 0:
+            return False, f"No server serves. Not running: {_ids(unreachable)}"
+        return True, f"No server serves. Server {self._id} begins empty"
+
+    def _reason_to_wait(self, serving):
+        standalone = self._with_modes("standalone")
+        if standalone:
+            return (
+                f"Server {_ids(standalone)} has the data and runs alone. Apply the states there, "
+                "so that it knows the others"
+            )
+        return (
+            f"{len(serving)} of {len(self._voters)} servers serve. A server without data starts "
+            f"when {self._quorum} do. Start those that have data first"
+        )
+
+    def _with_modes(self, *modes):
+        return {voter for voter in self._voters if self._modes[voter] in modes}
+
+
+def _voters(servers, observers):
+    return {str(server_id) for server_id in servers} - {str(observer) for observer in observers}
+
+
+def _modes(servers, port, timeout):
+    """Return the mode of each server by id, a text; and a comment that describes them."""
+    statuses = __salt__["zk.ensemble"](servers=servers, port=port, timeout=timeout)
+    modes = {str(server_id): status["mode"] for server_id, status in statuses.items()}
+    lines = [_describe_status(server_id, status) for server_id, status in statuses.items()]
+    return modes, "\n".join(lines)
+
+
+def _serves_without(modes, voters, server_id):
+    """Return whether voters other than this one have a leader and a quorum."""
+    serving = [modes[voter] for voter in voters - {server_id} if modes[voter] in VOTING_MODES]
+    return serving.count("leader") == 1 and len(serving) * 2 > len(voters)
+
+
+def _are_stopped(servers, port, timeout):
+    """Return whether none of the servers responds, and a comment."""
+    modes, comment = _modes(servers, port, timeout)
+    running = {server_id for server_id, mode in modes.items() if mode != "unreachable"}
+    reason = f"No longer in zookeeper:servers, and still running: {_ids(running)}. Stop it for good"
+    return not running, f"{reason}\n{comment}"
+
+
+def _removed_servers(old_servers, servers, server_id):
+    """Return the servers of which no address stays, except this one: id to address."""
+    if len(old_servers) < 2:
+        return {}
+    addresses = {ip for address in servers.values() for ip in _ip_addresses(address)}
+    removed = {}
+    for old_id, address in old_servers.items():
+        if old_id != server_id and not _ip_addresses(address) & addresses:
+            removed[old_id] = address
+    return removed
+
+
+def _ip_addresses(address):
+    """Return the IP addresses of a host, or its name if it is unknown."""
+    address = str(address)
+    if re.fullmatch(r"[0-9.]+", address):
+        return {address}
+    try:
+        entries = socket.getaddrinfo(address, None)
+    except (OSError, UnicodeError):
+        return {address}
+    return {entry[4][0] for entry in entries}
+
+
+def _ids(server_ids):
+    return ", ".join(sorted(server_ids, key=int))
+
+

@@ -253,7 +253,11 @@ GATES = {
     "mesos.agents_registered": (MESOS, {"agents": [HOSTS[0]]}),
     "mesos.leader_available": (MESOS, {}),
     "zk.ensemble_available": (("zk",), {}),
+    "mesos.master_log_stays": (("file",), {"record": "/nowhere", "quorum": 1}),
+    "zk.data_stays": (("file",), {"config": "/nowhere", "record": "/nowhere"}),
+    "zk.may_join": (("file",), {"config": "/nowhere"}),
     "zk.myid_stays": (("file",), {"myid": 1}),
+    "zk.path_stays": (("file",), {"path": "/mesos", "files": [], "configured_by": []}),
 }
 
 # What has to be there before the example of a state can run.

@@ -1,0 +1,94 @@
+"""
+What a ZooKeeper server has on its disks. A helper of the states zk, not a state itself: Salt's
+loader skips names that begin with ``_``.
+"""
+
+import re
+from pathlib import Path
+
+# ZooKeeper keeps both below its data directories. The number is a transaction id, in hexadecimal;
+# compressed snapshots, from 3.6 on, have a suffix.
+DATABASE = "version-2"
+DATABASE_FILE = re.compile(r"(?P<kind>snapshot|log)\.(?P<zxid>[0-9a-f]+)(\.\w+)?")
+SERVER = re.compile(r"server\.(?P<id>[0-9]+)")
+# The URL ends at a quote, or where the value does.
+URL_PATH = re.compile(r"[\"']?zk://[^/\s\"']+(?P<path>/[^\s\"']*)")
+# host:peer port:election port, the host perhaps in brackets. 3.5 and later may add more.
+ADDRESS = re.compile(r"(\[(?P<ipv6>[^]]+)\]|(?P<host>[^:]+)):")
+
+
+def options(path):
+    """Return the options in a zoo.cfg by name; none if there is no such file."""
+    try:
+        text = Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return {}
+    lines = (line.strip() for line in text.splitlines())
+    pairs = (line.partition("=") for line in lines if line and not line.startswith(("#", "!")))
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def addresses(zoo_cfg):
+    """Return the addresses of the servers in the options of a zoo.cfg: id, a text, to address."""
+    servers = {}
+    for name, value in zoo_cfg.items():
+        server = SERVER.fullmatch(name)
+        address = ADDRESS.match(value)
+        if server and address:
+            servers[server.group("id")] = address.group("ipv6") or address.group("host")
+    return servers
+
+
+def path_in(file, variable=None):
+    """
+    Return the path of the ``zk://`` URL in a file, None without one.
+
+    The file is the URL, or the path alone; or it has the URL as the value of an environment
+    variable.
+    """
+    try:
+        text = Path(file).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return None
+    if variable is not None:
+        assignment = re.search(f"^(export )?{re.escape(variable)}=(?P<value>.*)$", text, re.M)
+        if assignment:
+            text = assignment.group("value")
+    url = URL_PATH.match(text)
+    if url:
+        return url.group("path")
+    return text if re.fullmatch(r"/\S*", text) else None
+
+
+def has_transactions(data_dir, data_log_dir=None):
+    """
+    Return whether there is a transaction in the database. That of an empty server has none:
+    ZooKeeper 3.5 and later begin it with ``snapshot.0``.
+    """
+    for directory in {data_dir, data_log_dir or data_dir}:
+        for name in _names(directory):
+            file = DATABASE_FILE.fullmatch(name)
+            if file and (file.group("kind") == "log" or int(file.group("zxid"), 16) > 0):
+                return True
+    return False
+
+
+def missing_database(data_dir, data_log_dir=None):
+    """
+    Return the data directory that has no database, None if both have one.
+
+    A server that was started has the directory ``version-2`` in both. In that of the log there may
+    be no file yet.
+    """
+    if not _names(data_dir):
+        return data_dir
+    if data_log_dir and not Path(data_log_dir, DATABASE).is_dir():
+        return data_log_dir
+    return None
+
+
+def _names(directory):
+    try:
+        return [path.name for path in Path(directory, DATABASE).iterdir()]
+    except OSError:
+        return []

@@ -1,0 +1,140 @@
+"""mesos.quorums and mesos.master_log_stays, run by the real Salt against fake masters."""
+
+import pytest
+
+from lab.fakes.mesos.master import Master
+from lab.fakes.wire.election import MemoryRoom
+
+# Both lines apply every state in test_states_test_mode.py.
+pytestmark = pytest.mark.lines("3008")
+
+# Nobody listens.
+DOWN = "http://127.0.0.1:9"
+
+
+class Host:
+    """The host of a master, with its files, and the other masters."""
+
+    def __init__(self, salt, running, raw, directory):
+        self.salt, self._running, self._raw = salt, running, raw
+        self.work_dir = directory / "work"
+        self.record = directory / "master-record"
+        self._directory = directory
+        self._room = MemoryRoom()
+        self.urls = []
+
+    def master(self, quorum: int) -> str:
+        """Start a master without peers, and return its URL."""
+        number = len(self.urls)
+        arguments = (
+            "--ip=127.0.0.1",
+            "--port=0",
+            "--hostname=127.0.0.1",
+            f"--quorum={quorum}",
+            "--zk=zk://127.0.0.1/mesos",
+            f"--work_dir={self._directory / str(number)}",
+        )
+        master = self._running(Master([*arguments], None, "1.11.0", self._room))
+        self.urls.append(master.url)
+        return master.url
+
+    def recovered_master(self, recovered: int) -> None:
+        """Start a server that is healthy, and tells whether its log has recovered."""
+        body = b'{"registrar/log/recovered": %d}' % recovered
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        self.urls.append(self._raw(head % len(body) + body).url)
+
+    def log_stays(self, test=False, quorum=2, **arguments):
+        return self.salt(
+            "mesos.master_log_stays",
+            test,
+            name=str(self.work_dir),
+            record=str(self.record),
+            quorum=quorum,
+            url=self.urls or [DOWN],
+            **{"timeout": 0, **arguments},
+        )
+
+
+@pytest.fixture
+def host(salt, running, raw, tmp_path):
+    return Host(salt, running, raw, tmp_path)
+
+
+def passes(answer) -> str:
+    assert (answer["result"], answer["changes"]) == (True, {}), answer
+    return answer["comment"]
+
+
+def fails(answer) -> str:
+    assert (answer["result"], answer["changes"]) == (False, {}), answer
+    return answer["comment"]
+
+
+def test_the_quorum_of_each_master_is_shown(host, salt):
+    first, second = host.master(2), host.master(3)
+    urls = [first, second, DOWN]
+    assert salt.call("mesos.quorums", url=urls, retries=0) == {first: 2, second: 3, DOWN: None}
+
+
+def test_a_master_that_tells_no_quorum_has_none(raw, salt):
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+    for body in (b"{}", b"[]"):
+        url = raw(head + body).url
+        assert salt.call("mesos.quorums", url=url, retries=0) == {url: None}
+
+
+def test_a_new_master_begins_a_log_if_no_master_has_a_lower_quorum(host):
+    assert "No master runs with a quorum below 2" in passes(host.log_stays())
+    host.master(2)
+    passes(host.log_stays())
+
+
+def test_a_new_master_waits_for_masters_with_a_lower_quorum(host):
+    url = host.master(2)
+    comment = fails(host.log_stays(quorum=3))
+    assert f"with a quorum below 3: {url} with 2" in comment
+    assert host.log_stays(True, quorum=3)["result"] is None
+
+
+def test_a_master_that_has_its_log_takes_the_higher_quorum(host):
+    host.master(2)
+    (host.work_dir / "replicated_log").mkdir(parents=True)
+    host.record.write_text("")
+    assert passes(host.log_stays(quorum=3)) == "This master has its log"
+
+
+@pytest.mark.parametrize("quorum", [1, 2])
+@pytest.mark.parametrize("exists", [True, False])
+@pytest.mark.parametrize("test", [True, False])
+def test_a_missing_disk_is_refused_by_name(host, quorum, exists, test):
+    host.record.write_text("")
+    if exists:
+        (host.work_dir / "meta").mkdir(parents=True)
+    assert fails(host.log_stays(test, quorum)) == (
+        f"A master was on unit before, and {host.work_dir} has no replicated_log: not mounted? "
+        "Nothing was changed. Mount it and apply again. If the log is lost for good, add unit to "
+        "pillar mesos:master:log_lost."
+    )
+
+
+def test_a_log_that_was_moved_away_is_not_lost(host):
+    host.record.write_text("")
+    (host.work_dir / "replicated_log.old").mkdir(parents=True)
+    passes(host.log_stays())
+
+
+def test_a_lost_log_is_copied_from_a_quorum_of_the_others(host):
+    host.record.write_text("")
+    host.recovered_master(1)
+    host.recovered_master(0)
+    comment = fails(host.log_stays(log_lost=["unit"]))
+    assert "Masters that have recovered their log: 1, the quorum is 2" in comment
+    host.recovered_master(1)
+    assert "their log: 2" in passes(host.log_stays(log_lost=["unit"]))
+    assert "not mounted?" in fails(host.log_stays(log_lost=["lxcc02"]))
+
+
+def test_a_single_master_may_lose_its_log_if_that_is_declared(host):
+    host.record.write_text("")
+    passes(host.log_stays(quorum=1, log_lost=["unit"]))
