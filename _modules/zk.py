@@ -3,7 +3,9 @@ Query the servers of a ZooKeeper ensemble. Called zk, since Salt up to 3007 has 
 ``zookeeper``.
 """
 
+import contextlib
 import importlib
+import json
 import re
 import socket
 import time
@@ -12,10 +14,12 @@ from collections.abc import Mapping
 import _http_client
 import _http_settings
 import _text
-from salt.exceptions import SaltInvocationError
+import _zookeeper_client
+from salt.exceptions import CommandExecutionError, SaltInvocationError
 
 # After a sync Salt still has the old helpers in sys.modules.
 importlib.reload(_text)
+importlib.reload(_zookeeper_client)
 importlib.reload(_http_settings)
 importlib.reload(_http_client)
 
@@ -23,6 +27,8 @@ DEFAULT_SERVERS = {1: "127.0.0.1"}
 DEFAULT_PORT = 2181
 MAX_BYTES = 65536
 CHUNK_SIZE = 4096
+# One znode for each server, with the list that it was started with.
+LISTS_PATH = "/salt-mesos/zookeeper"
 MODES = ("leader", "follower", "observer", "standalone")
 
 
@@ -52,6 +58,108 @@ def ensemble(servers=None, port=None, timeout=5):
         salt-call zk.ensemble
         salt-call zk.ensemble servers='{1: 10.0.0.1, 2: 10.0.0.2, 3: 10.0.0.3}'
     """
+    addresses, port = _ensemble(servers, port)
+    timeout = _http_settings.check_timeout(timeout)
+    return _http_client.map_concurrently(
+        lambda address: _server_status(address, port, timeout), addresses
+    )
+
+
+def server_lists(servers=None, port=None, timeout=10):
+    """
+    Show which list of servers each server of an ensemble was started with.
+
+    The states record it while voters are added, as versions up to 3.4 do not tell. See
+    ``zk.may_join``.
+
+    servers, port
+        As for ``zk.ensemble``. Any server that serves is asked.
+
+    timeout
+        Seconds to connect, default 10.
+
+    Returns for each id the addresses by id, as text; None if no server has recorded a list. Raises
+    CommandExecutionError if no server serves.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call zk.server_lists
+    """
+    with _session(servers, port, timeout) as client:
+        try:
+            ids = client.children(LISTS_PATH)
+        except _zookeeper_client.NoNode:
+            return None
+        return {server_id: _recorded_list(client, server_id) for server_id in sorted(ids)}
+
+
+def record_server_list(myid, server_list, servers=None, port=None, timeout=10):
+    """
+    Record which list of servers a server was started with.
+
+    myid
+        The id of the server.
+
+    server_list
+        Addresses by id.
+
+    servers, port, timeout
+        As for ``zk.server_lists``.
+
+    Returns True. Raises SaltInvocationError for invalid arguments, and CommandExecutionError if no
+    server serves.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call zk.record_server_list 1 '{1: 10.0.0.1, 2: 10.0.0.2, 3: 10.0.0.3}'
+    """
+    addresses = _addresses_by_id(server_list)
+    if str(myid) not in {str(server_id) for server_id in addresses}:
+        raise SaltInvocationError(f"myid: {myid!r} is not one of the servers")
+    data = json.dumps(addresses, sort_keys=True).encode()
+    path = f"{LISTS_PATH}/{myid}"
+    with _session(servers, port, timeout) as client:
+        client.ensure_path(path)
+        client.set(path, data)
+    return True
+
+
+def _recorded_list(client, server_id):
+    """Return the list of a server; none for data that somebody else wrote."""
+    data, _ = client.get(f"{LISTS_PATH}/{server_id}")
+    try:
+        record = json.loads(data.decode())
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+@contextlib.contextmanager
+def _session(servers, port, timeout):
+    """Open a session with an ensemble. Errors of ZooKeeper become those of Salt."""
+    addresses, port = _ensemble(servers, port)
+    timeout = _http_settings.check_timeout(timeout)
+    hosts = [_host_and_port(address, port) for address in addresses.values()]
+    try:
+        with _zookeeper_client.Client(hosts, timeout=timeout) as client:
+            yield client
+    except _zookeeper_client.ZooKeeperError as error:
+        raise CommandExecutionError(f"ZooKeeper: {_text.first_line(str(error))}") from None
+    except ValueError as error:
+        raise SaltInvocationError(f"servers: {error}") from None
+
+
+def _host_and_port(address, port):
+    host = f"[{address}]" if ":" in address else address
+    return f"{host}:{port}"
+
+
+def _ensemble(servers, port):
+    """Return the addresses by id and the port of arguments, which pillar completes."""
     settings = __pillar__.get("zookeeper")
     if not isinstance(settings, Mapping):
         settings = {}
@@ -60,10 +168,7 @@ def ensemble(servers=None, port=None, timeout=5):
         port = settings.get("client_port") or DEFAULT_PORT
     if isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65536:
         raise SaltInvocationError(f"port: {port!r} is not a port")
-    timeout = _http_settings.check_timeout(timeout)
-    return _http_client.map_concurrently(
-        lambda address: _server_status(address, port, timeout), addresses
-    )
+    return addresses, port
 
 
 def _addresses_by_id(servers):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import _ready
 import _zookeeper_data
+from salt.exceptions import CommandExecutionError, SaltInvocationError
 
 # After a sync Salt still has the old helpers in sys.modules.
 importlib.reload(_ready)
@@ -247,11 +248,11 @@ def may_join(
 ):
     """
     Wait until this server can start with a list of servers, before that list is written. Changes
-    nothing.
+    nothing on this host.
 
     Fails where a majority of empty servers could elect a leader, or where there would be two
     leaders. docs/decisions/empty-servers.md has the reasons. Passes at once on a server that has
-    data and whose servers stay, or are only added to.
+    data and whose list of servers stays.
 
     .. code-block:: yaml
 
@@ -286,6 +287,9 @@ def may_join(
     * A server without data starts if a quorum serves, which has the data. If nobody serves, as
       during the first installation, the servers start one by one, in the order of their ids.
       A server that runs alone must be configured for the new list first.
+    * Servers that are added to an ensemble join it before its own servers get the new list. If
+      several are added, the leader gets it last: the servers record their lists in ZooKeeper, see
+      ``zk.server_lists``.
     """
     servers = servers or {}
     if servers:
@@ -299,18 +303,22 @@ def may_join(
     was_alone = len(old_servers) < 2
     voters = _voters(servers, observers)
     first_start = _FirstStart(voters, server_id, settle)
+    growth = _Growth(old_servers, servers, voters, server_id, port)
 
     def check(request_timeout):
         if removed_servers:
             is_stopped, comment = _are_stopped(removed_servers, port, request_timeout)
             if not is_stopped:
                 return False, comment
-        if len(servers) < 2 or (has_data and not was_alone):
+        if len(servers) < 2 or (has_data and not was_alone and not growth.added):
             return True, "This server may start"
         modes, comment = _modes(servers, port, request_timeout)
-        if has_data:
-            return _may_leave_standalone(modes, voters, server_id, comment)
-        is_ready, reason = first_start.check(modes)
+        if not has_data:
+            is_ready, reason = first_start.check(modes)
+        elif was_alone:
+            is_ready, reason = _may_leave_standalone(modes, voters, server_id)
+        else:
+            is_ready, reason = growth.check(modes, request_timeout)
         return is_ready, reason if is_ready else f"{reason}\n{comment}"
 
     subject = f"server {server_id} to be allowed to start"
@@ -375,16 +383,122 @@ def path_stays(name, path, files, configured_by, variable=None, default=None):
     return {**ret, "result": False, "comment": comment}
 
 
-def _may_leave_standalone(modes, voters, server_id, comment):
+def _may_leave_standalone(modes, voters, server_id):
     """Return whether a server that was alone, with data, may join the others."""
     if not _serves_without(modes, voters, server_id):
         return True, "This server brings its data to the ensemble"
-    reason = (
+    return False, (
         f"Server {server_id} on {__opts__['id']} has data, and the others serve without it: they "
         "would delete it. Stop them, move their data directories away, and apply again; or move "
         f"that of server {server_id} away"
     )
-    return False, f"{reason}\n{comment}"
+
+
+class _Growth:
+    """
+    Decides when a member of an ensemble, which has data, gets a list with more servers.
+
+    old_servers, servers
+        The addresses by id, before and after.
+
+    voters, server_id, port
+        The ids of the servers that vote, the id of this one, and the port for clients.
+    """
+
+    def __init__(self, old_servers, servers, voters, server_id, port):
+        self.added = sorted(voters - set(old_servers), key=int)
+        self._old_servers = old_servers
+        self._servers = {str(key): address for key, address in servers.items()}
+        self._peers = voters & set(old_servers) - {server_id}
+        self._voters = voters
+        self._id = server_id
+        self._port = port
+        self._is_recorded = False
+
+    def check(self, modes, timeout):
+        """Return whether the server may get the list with these modes of all, and why."""
+        serving = {voter for voter in self._voters if modes[voter] in VOTING_MODES}
+        leaders = [voter for voter in serving if modes[voter] == "leader"]
+        if len(leaders) != 1 or len(serving - {self._id}) * 2 <= len(self._voters):
+            return False, f"Without server {self._id} no quorum serves. Start {_ids(self.added)}"
+        # Majorities of lists that differ in one server have a server in common.
+        if len(self.added) == 1:
+            return True, f"Server {_ids(self.added)} has joined"
+        self._record_old_list(timeout)
+        if modes[self._id] != "leader":
+            return True, f"Servers {_ids(self.added)} may join"
+        lists = self._call("zk.server_lists", timeout=timeout) or {}
+        behind = {peer for peer in self._peers if lists.get(peer) != self._servers}
+        if behind:
+            return False, (
+                f"Server {self._id} leads, so it is the last to get the new servers. Apply the "
+                f"states to {_ids(behind)} first"
+            )
+        return True, f"Server {self._id} leads, and all others have the new servers"
+
+    def _record_old_list(self, timeout):
+        """Begin the record of lists, once. From then on each server adds its own."""
+        if self._is_recorded or __opts__["test"]:
+            return
+        self._call(
+            "zk.record_server_list",
+            myid=self._id,
+            server_list=self._old_servers,
+            timeout=timeout,
+        )
+        self._is_recorded = True
+
+    def _call(self, function, **arguments):
+        return __salt__[function](servers=self._servers, port=self._port, **arguments)
+
+
+def server_list_recorded(name, servers, myid, port=2181, timeout=10):
+    """
+    Record in ZooKeeper which list of servers this server was started with, if the others need to
+    know: see ``zk.may_join``.
+
+    Does nothing in an ensemble to which no voters were added, and while this server does not serve.
+
+    .. code-block:: yaml
+
+        zookeeper-server-list:
+          zk.server_list_recorded:
+            - servers: {1: 10.0.0.1, 2: 10.0.0.2, 3: 10.0.0.3}
+            - myid: 2
+
+    name
+        Any text.
+
+    servers, port
+        As for ``zk.ensemble_available``.
+
+    myid
+        The id of this server.
+
+    timeout
+        Seconds to connect to this server, default 10.
+    """
+    ret = {"name": name, "result": True, "changes": {}, "comment": ""}
+    problem = _argument_problem(servers, myid, ())
+    if problem:
+        return {**ret, "result": False, "comment": problem}
+    server_list = {str(server_id): address for server_id, address in servers.items()}
+    server_id = str(myid)
+    local = {"servers": {server_id: server_list[server_id]}, "port": port, "timeout": timeout}
+    try:
+        modes, comment = _modes(local["servers"], port, timeout)
+        if modes[server_id] not in SERVING_MODES:
+            return {**ret, "comment": f"Nothing is recorded. {comment}"}
+        lists = __salt__["zk.server_lists"](**local)
+        if lists is None or lists.get(server_id) == server_list:
+            return {**ret, "comment": "Nothing to record"}
+        ret["changes"] = {"servers": {"old": lists.get(server_id), "new": server_list}}
+        if __opts__["test"]:
+            return {**ret, "result": None, "comment": "The list of servers would be recorded"}
+        __salt__["zk.record_server_list"](server_id, server_list, **local)
+    except (CommandExecutionError, SaltInvocationError) as error:
+        return {**ret, "result": False, "changes": {}, "comment": str(error)}
+    return {**ret, "comment": "The list of servers was recorded"}
 
 
 class _FirstStart:

@@ -62,6 +62,7 @@ def mesos_reads():
         "connection",
         "leader",
         "masters",
+        "quorums",
         "health",
         "version",
         "flags",
@@ -362,6 +363,8 @@ def chronos():
 def main():
     agents = mesos_reads()
     holds("zk.ensemble")
+    assert ask("zk.record_server_list", 1, {1: "10.0.0.1"}) is True
+    assert ask("zk.server_lists") == {"1": {"1": "10.0.0.1"}}
     mesos_policy(agents[0])
     marathon_reads()
     marathon_apps()

@@ -41,8 +41,16 @@ def test_a_proxy_minion_loads_the_module_of_salt_if_salt_has_one(salt, name):
 
 def test_zk_and_mesos_have_these_functions_and_states(salt):
     assert salt.loaded("zk") == {
-        "functions": ["zk.ensemble"],
-        "states": ["zk.ensemble_available", "zk.myid_stays", "zk.quorum_without_member"],
+        "functions": ["zk.ensemble", "zk.record_server_list", "zk.server_lists"],
+        "states": [
+            "zk.data_stays",
+            "zk.ensemble_available",
+            "zk.may_join",
+            "zk.myid_stays",
+            "zk.path_stays",
+            "zk.quorum_without_member",
+            "zk.server_list_recorded",
+        ],
     }
     assert salt.loaded("mesos")["states"] == [
         f"mesos.{state}"
@@ -60,9 +68,4 @@ def test_zk_and_mesos_have_these_functions_and_states(salt):
             "machine_up",
             "maintenance_cancelled",
             "maintenance_scheduled",
-            "quorum_without_member",
-            "quota_absent",
-            "quota_present",
-            "weights_present",
-        )
-    ]
+            "master_log_stays",

@@ -257,6 +257,7 @@ GATES = {
     "zk.data_stays": (("file",), {"config": "/nowhere", "record": "/nowhere"}),
     "zk.may_join": (("file",), {"config": "/nowhere"}),
     "zk.myid_stays": (("file",), {"myid": 1}),
+    "zk.server_list_recorded": (("zk",), {"myid": 1}),
     "zk.path_stays": (("file",), {"path": "/mesos", "files": [], "configured_by": []}),
 }
 
