@@ -6,6 +6,16 @@
 include:
   - chronos.package
 
+chronos-path-stays:
+  zk.path_stays:
+    - name: chronos:options:zk_path
+    - path: {{ (chronos.options.get('zk_path') or '/chronos/state') | json }}
+    - files: [/etc/chronos/conf/zk_path]
+    - configured_by: [/etc/systemd/system/chronos.service.d/salt.conf]
+    - default: /chronos/state
+    - require:
+      - pkg: chronos-package
+
 # After the package, which brings a file of its own: an .rpmnew of it would be an option.
 chronos-flags:
   mesos.flags_managed:
@@ -16,7 +26,7 @@ chronos-flags:
     - group: root
     - mode: '0644'
     - require:
-      - pkg: chronos-package
+      - zk: chronos-path-stays
 
 chronos-environment:
   file.managed:

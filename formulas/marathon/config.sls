@@ -7,9 +7,20 @@
 include:
   - common.repositories
 
+# Before the files of other generations are removed.
+marathon-path-stays:
+  zk.path_stays:
+    - name: marathon:zk
+    - path: {{ ('/' ~ (marathon.zk | string).split('/', 3)[3:] | join) | json }}
+    - files: [/etc/marathon/conf/zk, /etc/default/marathon, /etc/marathon/secrets]
+    - variable: MARATHON_ZK
+    - configured_by: [/etc/systemd/system/marathon.service.d/salt.conf]
+
 marathon-leftovers:
   file.absent:
     - names: {{ plan.leftovers | json }}
+    - require:
+      - zk: marathon-path-stays
 {%- if plan.flags %}
 
 marathon-flags:
@@ -20,6 +31,8 @@ marathon-flags:
     - user: root
     - group: root
     - mode: '0644'
+    - require:
+      - zk: marathon-path-stays
 {%- endif %}
 
 marathon-environment:
@@ -34,6 +47,8 @@ marathon-environment:
     - user: root
     - group: root
     - mode: '0644'
+    - require:
+      - zk: marathon-path-stays
 
 marathon-secrets:
   file.managed:
@@ -50,6 +65,8 @@ marathon-secrets:
     - show_changes: False
     - makedirs: True
     - dir_mode: '0755'
+    - require:
+      - zk: marathon-path-stays
 
 marathon-unit:
   file.managed:

@@ -1,13 +1,24 @@
 # What both daemons read, and how long their logs are kept. After the package: rpm would leave
 # earlier files alone and put its own beside them (.rpmnew).
 
-{%- from "mesos/map.jinja" import mesos with context %}
+{%- from "mesos/map.jinja" import mesos, vendor with context %}
 {%- set log_directories = [mesos.master.flags.log_dir, mesos.slave.flags.log_dir] %}
 {%- set log_directories = log_directories | select | unique | list %}
 {%- set has_password = '@' in mesos.zk | string %}
 
 include:
   - mesos.package
+
+mesos-path-stays:
+  zk.path_stays:
+    - name: mesos:zk
+    - path: {{ ('/' ~ (mesos.zk | string).split('/', 3)[3:] | join) | json }}
+    - files: [/etc/mesos/zk]
+    - configured_by:
+      - {{ vendor.master.flags }}/zk
+      - {{ vendor.slave.flags }}/master
+    - require:
+      - pkg: mesos-package
 
 # Chronos and the programs of the package read this file as well, and allow no comment in it.
 mesos-zk:
@@ -21,7 +32,7 @@ mesos-zk:
     - mode: '{{ '0600' if has_password else '0644' }}'
     - show_changes: {{ not has_password }}
     - require:
-      - pkg: mesos-package
+      - zk: mesos-path-stays
 
 mesos-environment:
   file.managed:

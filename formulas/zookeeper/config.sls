@@ -1,9 +1,27 @@
 # The files of ZooKeeper: its peers (zoo.cfg), its id (myid), memory and log.
 
 {%- from "zookeeper/map.jinja" import zookeeper, package with context %}
+{%- macro ensemble() %}
+    - config: {{ package.conf }}/zoo.cfg
+    - servers: {{ zookeeper.servers | json }}
+    - observers: {{ zookeeper.observers | json }}
+    - myid: {{ zookeeper.myid | json }}
+    - port: {{ zookeeper.client_port | json }}
+    - data_log_dir: {{ zookeeper.data_log_dir | json }}
+{%- endmacro %}
 
 include:
   - zookeeper.package
+
+# Before the directory is created: a disk that is not mounted would be replaced by an empty one.
+zookeeper-data-stays:
+  zk.data_stays:
+    - name: {{ zookeeper.data_dir | json }}
+    - record: {{ package.conf }}/salt-record
+    - data_lost: {{ zookeeper.data_lost | json }}
+{{- ensemble() }}
+    - require:
+      - pkg: zookeeper-package
 
 # No package creates it before myid is needed: zkServer.sh creates it when it starts, and then fails
 # without myid.
@@ -19,7 +37,7 @@ zookeeper-data:
     - mode: '0750'
     - makedirs: True
     - require:
-      - pkg: zookeeper-package
+      - zk: zookeeper-data-stays
 {%- if zookeeper.myid %}
 
 # An existing id is never changed, only a missing one is written.
@@ -41,6 +59,20 @@ zookeeper-myid:
       - zk: zookeeper-myid-stays
 {%- endif %}
 
+# Before the list of servers is written, as the package enables the unit: with it the server would
+# start at the next boot.
+zookeeper-may-join:
+  zk.may_join:
+    - name: {{ zookeeper.data_dir | json }}
+{{- ensemble() }}
+    # New servers are installed meanwhile, and the others restart one after another.
+    - timeout: 300
+    - require:
+      - file: zookeeper-data
+{%- if zookeeper.myid %}
+      - file: zookeeper-myid
+{%- endif %}
+
 zookeeper-config:
   file.managed:
     - name: {{ package.conf }}/zoo.cfg
@@ -53,7 +85,22 @@ zookeeper-config:
     - group: root
     - mode: '0644'
     - require:
-      - pkg: zookeeper-package
+      - zk: zookeeper-may-join
+
+# Without its disks the server does not start. It does not read this file, so it need not restart.
+zookeeper-unit:
+  file.managed:
+    - name: /etc/systemd/system/{{ package.service }}.service.d/salt.conf
+    - source: salt://common/files/unit.conf
+    - template: jinja
+    - reads: [salt://common/formats.jinja]
+    - context:
+        sls: zookeeper.config
+        mounts: {{ [zookeeper.data_dir, zookeeper.data_log_dir] | select | list | json }}
+    - user: root
+    - group: root
+    - mode: '0644'
+    - makedirs: True
 
 zookeeper-environment:
   file.managed:

@@ -7,7 +7,7 @@
 include:
   - zookeeper.package
   - zookeeper.config
-{{ unit_reload('zookeeper', 'zookeeper-package') }}
+{{ unit_reload('zookeeper', 'zookeeper-package', 'zookeeper-unit') }}
 
 zookeeper-service:
   daemon.running:
@@ -33,3 +33,25 @@ zookeeper-service:
 {%- if zookeeper.myid %}
       - file: zookeeper-myid
 {%- endif %}
+{%- if zookeeper.servers | length > 1 %}
+
+# The leader asks for it while servers are added, see zk.may_join.
+zookeeper-server-list:
+  zk.server_list_recorded:
+    - servers: {{ zookeeper.servers | json }}
+    - myid: {{ zookeeper.myid | json }}
+    - port: {{ zookeeper.client_port | json }}
+    - require:
+      - daemon: zookeeper-service
+{%- endif %}
+
+# On another disk than the data, see zk.data_stays.
+zookeeper-record:
+  file.managed:
+    - name: {{ package.conf }}/salt-record
+    - contents: '# Managed by Salt (zookeeper.service). A server was started on this host.'
+    - user: root
+    - group: root
+    - mode: '0644'
+    - require:
+      - daemon: zookeeper-service

@@ -2,7 +2,24 @@
 # environment and its unit.
 
 {%- from "mesos/config.jinja" import config with context %}
+{%- from "mesos/map.jinja" import mesos with context %}
+{%- set flags = mesos.master.flags %}
 
 include:
   - mesos.package
+{%- if flags.work_dir and flags.quorum %}
+
+# Before its flags are written, which lets the package's unit start it. The flags are in a macro
+# that is the agent's as well, so they do not require this there.
+mesos-master-log-stays:
+  mesos.master_log_stays:
+    - name: {{ flags.work_dir | json }}
+    - record: /etc/mesos/master-record
+    - quorum: {{ flags.quorum | int }}
+    - log_lost: {{ mesos.master.log_lost | json }}
+    - require:
+      - pkg: mesos-package
+    - require_in:
+      - mesos: mesos-master-flags
+{%- endif %}
 {{ config('master') }}

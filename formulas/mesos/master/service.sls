@@ -14,3 +14,14 @@ include:
      peers={'mesos.quorum_without_member': {
        'url': mesos.url, 'member': member, 'quorum': flags.quorum | int}}
        if mesos.url is sequence and mesos.url is not string and mesos.url | length > 1 else {}) }}
+
+# On another disk than the log, see mesos.master_log_stays.
+mesos-master-record:
+  file.managed:
+    - name: /etc/mesos/master-record
+    - contents: '# Managed by Salt (mesos.master.service). A master was started on this host.'
+    - user: root
+    - group: root
+    - mode: '0644'
+    - require:
+      - daemon: mesos-master-service
