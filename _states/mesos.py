@@ -163,8 +163,8 @@ def master_log_stays(name, record, quorum, url=None, log_lost=(), timeout=120):
             - quorum: 2
 
     name
-        The work directory of the master. Its log is in ``replicated_log``. A directory whose name
-        begins so, such as ``replicated_log.old``, is a log that somebody moved away on purpose.
+        The work directory of the master. Its log is in ``replicated_log``. Another directory whose
+        name begins so, such as ``replicated_log.old``, is a log that was moved away on purpose.
 
     record
         Path of a file that exists if the master was started on this host before, on another disk
@@ -185,11 +185,11 @@ def master_log_stays(name, record, quorum, url=None, log_lost=(), timeout=120):
     """
     ret = {"name": name, "result": True, "changes": {}, "comment": ""}
     minion_id = __opts__["id"]
-    if Path(name, "replicated_log").is_dir():
+    if list(Path(name).glob("replicated_log/*")):
         return {**ret, "comment": "This master has its log"}
     if not isinstance(log_lost, (list, tuple)):
         return {**ret, "result": False, "comment": "log_lost: should be a list of minion ids"}
-    is_lost = Path(record).exists() and not list(Path(name).glob("replicated_log*"))
+    is_lost = Path(record).exists() and not list(Path(name).glob("replicated_log?*"))
     if is_lost and minion_id not in log_lost:
         comment = (
             f"A master was on {minion_id} before, and {name} has no replicated_log: not mounted? "

@@ -362,9 +362,11 @@ def chronos():
 
 def main():
     agents = mesos_reads()
-    holds("zk.ensemble")
-    assert ask("zk.record_server_list", 1, {1: "10.0.0.1"}) is True
-    assert ask("zk.server_lists") == {"1": {"1": "10.0.0.1"}}
+    statuses = holds("zk.ensemble")
+    servers = {str(server_id): status["address"] for server_id, status in statuses.items()}
+    for server_id in servers:
+        assert ask("zk.record_server_list", server_id, servers) is True
+    assert ask("zk.server_lists") == dict.fromkeys(servers, servers)
     mesos_policy(agents[0])
     marathon_reads()
     marathon_apps()

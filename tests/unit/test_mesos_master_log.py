@@ -100,6 +100,7 @@ def test_a_new_master_waits_for_masters_with_a_lower_quorum(host):
 def test_a_master_that_has_its_log_takes_the_higher_quorum(host):
     host.master(2)
     (host.work_dir / "replicated_log").mkdir(parents=True)
+    (host.work_dir / "replicated_log" / "LOCK").write_text("")
     host.record.write_text("")
     assert passes(host.log_stays(quorum=3)) == "This master has its log"
 
@@ -111,6 +112,7 @@ def test_a_missing_disk_is_refused_by_name(host, quorum, exists, test):
     host.record.write_text("")
     if exists:
         (host.work_dir / "meta").mkdir(parents=True)
+        (host.work_dir / "replicated_log").mkdir()
     assert fails(host.log_stays(test, quorum)) == (
         f"A master was on unit before, and {host.work_dir} has no replicated_log: not mounted? "
         "Nothing was changed. Mount it and apply again. If the log is lost for good, add unit to "

@@ -7,7 +7,7 @@
 
 include:
   - mesos.package
-{%- if flags.work_dir and flags.quorum %}
+{%- if flags.work_dir and flags.quorum and flags.get('registry') != 'in_memory' %}
 
 # Before its flags are written, which lets the package's unit start it. The flags are in a macro
 # that is the agent's as well, so they do not require this there.
