@@ -464,7 +464,7 @@ def server_list_recorded(name, servers, myid, port=2181, timeout=10):
         zookeeper-server-list:
           zk.server_list_recorded:
             - servers: {1: 10.0.0.1, 2: 10.0.0.2, 3: 10.0.0.3}
-            - myid: 2
+            - myid: 1
 
     name
         Any text.
