@@ -29,7 +29,7 @@ MODULES = {
     "zk": "zk",
     "cluster": "cluster",
 }
-STATE_MODULES = ("mesos", "marathon", "chronos", "zk", "daemon")
+STATE_MODULES = ("mesos", "marathon", "chronos", "zk", "daemon", "withdrawn")
 CONNECTION_LINKS = """\
 [mesos](functions.md#mesosconnection), [marathon](functions.md#marathonconnection) and
 [chronos](functions.md#chronosconnection)"""

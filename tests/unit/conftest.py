@@ -145,6 +145,12 @@ def salt(request, tmp_path_factory) -> Iterator[Salt]:
         yield minion
 
 
+@pytest.fixture(scope="session")
+def start_minion() -> Callable:
+    """Return ``started``, for tests whose minion needs an environment of its own."""
+    return started
+
+
 # Below the range of the kernel. No port is used twice, since modules remember servers by URL.
 PORTS = itertools.cycle(range(10000, 20000))
 
