@@ -42,6 +42,8 @@ def _pillar(topology_file, topology, node, minion, address):
     name = minion if topology.advertise == "name" else address
     facts = {"address": address, "name": name, "zookeeper_id": node.zookeeper_id}
     facts.update(_cluster_facts(topology_file, topology))
+    ensemble = {key: copy.deepcopy(facts[key]) for key in ("servers", "observers")}
+    ensemble["port"] = topology.ports["zookeeper"]
     control = [peer for peer in topology.nodes if topology_file.is_control(topology, peer)]
     peers = topology.nodes if node in control else control
     settings = {"common:firewall:members": list(dict.fromkeys(peer.address for peer in peers))}
@@ -75,6 +77,7 @@ def _pillar(topology_file, topology, node, minion, address):
         "roles": node.roles,
         "address": address,
         "name": name,
+        "ensemble": ensemble if facts["servers"] else {},
         "fixed": fixed,
         "errors": [],
     }

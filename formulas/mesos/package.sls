@@ -10,16 +10,15 @@ include:
 
 # The package enables both units whenever it is installed or upgraded. It cannot enable a masked
 # one. The mask can come before the package.
-{{ role }}-stopped:
-  service.dead:
-    - name: {{ daemon.unit }}
-    - enable: False
-
 {{ role }}-masked:
-  service.masked:
+  withdrawn.stopped:
     - name: {{ daemon.unit }}
-    - require:
-      - service: {{ role }}-stopped
+    - daemons:
+      - {role: {{ role }}, unit: {{ daemon.unit }}}
+    - mask: True
+{%- if name == 'master' and mesos.url and pillar.get('topology') %}
+    - masters: {{ dict(url=mesos.url, quorum_file=daemon.flags ~ '/quorum') | json }}
+{%- endif %}
 {%- endfor %}
 
 {%- set version = mesos.version ~ ('-' ~ mesos.release if mesos.release else '') %}

@@ -5,18 +5,20 @@
 #   salt-run -l info state.orchestrate orchestration.deploy
 #
 #   1  every node of the topology responds and has its roles
-#   2  ZooKeeper, server by server, until the ensemble has its quorum
-#   3  the Mesos masters, one by one, until one of them leads
-#   4  the Mesos slaves, until the leader has registered them all
-#   5  Marathon and Chronos, node by node, until they respond
-#   6  everything else that the nodes' roles name (state.apply)
+#   2  daemons of roles that a named node no longer has are stopped: before the others get a smaller
+#      quorum, in which these would have no vote
+#   3  ZooKeeper, server by server, until the ensemble has its quorum
+#   4  the Mesos masters, one by one, until one of them leads
+#   5  the Mesos slaves, until the leader has registered them all
+#   6  Marathon and Chronos, node by node, until they respond
+#   7  everything else that the nodes' roles name (state.apply)
 #
 # A node that is named in the topology and does not respond stops the run at step 1. To leave it
 # out:
 #
 #   pillar='{"skip": ["lxcc03.devops.test"]}'
 #
-# The quorum still counts all nodes of the topology, so the run stops at step 2 or 3 if too few of
+# The quorum still counts all nodes of the topology, so the run stops at step 3 or 4 if too few of
 # them are left. The masters' very first start needs them all. Each check waits for 120 seconds; on
 # slow machines use pillar='{"timeout": 300}'.
 
@@ -36,6 +38,9 @@ include:
     - failhard: True
 {%- endmacro %}
 {%- if not errors %}
+{%- if named %}
+{{- step('The named nodes run no daemon of another role', named | json, 'common.withdrawn') }}
+{%- endif %}
 {%- for role, nodes in members.items() if 'deploy' in roles[role] %}
 {%- set deploy = roles[role].deploy %}
 {%- if 'all_at_once' in deploy %}

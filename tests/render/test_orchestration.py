@@ -153,6 +153,7 @@ ROLES = [
     "Every named node responds and has its roles",
     f"The nodes {GLOB} have their roles",
 ]
+WITHDRAWN = "The named nodes run no daemon of another role"
 
 
 def test_every_entry_gets_its_roles(plans):
@@ -163,6 +164,7 @@ def test_every_entry_gets_its_roles(plans):
 def test_a_deployment_goes_from_zookeeper_to_the_frameworks_node_by_node(plans):
     assert steps(plans["deploy"]) == [
         *ROLES,
+        WITHDRAWN,
         *(f"ZooKeeper on {node}" for node in CONTROL),
         "ZooKeeper has its quorum",
         *(f"Mesos master on {node}" for node in CONTROL),
@@ -211,6 +213,7 @@ def test_all_globs_are_one_step(plans):
 
 def test_a_role_that_no_node_has_gets_no_step(plans):
     assert steps(plans["zookeeper alone"])[1:] == [
+        WITHDRAWN,
         *(f"ZooKeeper on {node}" for node in CONTROL),
         "ZooKeeper has its quorum",
         "Every node has all that its roles name",

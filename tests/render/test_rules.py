@@ -263,13 +263,17 @@ def test_order_on_a_node_with_all_roles(rendered, first, second):
 )
 def test_the_daemon_of_a_role_that_a_node_does_not_have_is_masked(rendered, daemon, missing):
     answer = rendered[daemon]
-    assert missing in [state["name"] for state in states_of(answer, "service.masked")]
-    assert missing in [state["name"] for state in states_of(answer, "service.dead")]
+    masked = [state["name"] for state in states_of(answer, "withdrawn") if masks(state)]
+    assert masked == [missing]
     assert missing not in running(answer)
 
 
-def test_no_daemon_is_masked_on_a_node_with_both_roles(rendered):
-    assert states_of(rendered["standalone"], "service.masked", "service.dead") == []
+def masks(state: dict) -> bool:
+    return state["arguments"].get("mask") is True
+
+
+def test_no_daemon_is_stopped_on_a_node_with_all_roles(rendered):
+    assert states_of(rendered["standalone"], "withdrawn") == []
     assert {"mesos-master", "mesos-slave"} <= set(running(rendered["standalone"]))
 
 

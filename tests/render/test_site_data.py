@@ -167,7 +167,8 @@ def test_orchestrations_see_the_topology_of_the_site(site):
 
 
 def test_states_are_targeted_by_the_top_file_of_the_site(site):
-    expected = ["motd", "common.guard", "zookeeper", "mesos.master", "marathon", "chronos"]
+    common = ["motd", "common.guard", "common.withdrawn"]
+    expected = [*common, "zookeeper", "mesos.master", "marathon", "chronos"]
     assert site.call("state.show_top")["base"] == expected
 
 

@@ -330,6 +330,16 @@ def test_the_pillars_of_agents_differ_only_in_the_address(minions):
     assert first.replace("172.31.250.65", "172.31.250.66") == second
 
 
+def test_every_node_knows_the_zookeeper_ensemble(minions):
+    servers = {number: f"172.31.250.1{number}" for number in (1, 2, 3)}
+    for name in ("repository lxb001", "repository lxcm01", "repository lxcc02"):
+        ensemble = minions[name]["pillar"]["topology"]["ensemble"]
+        assert {int(key): address for key, address in ensemble["servers"].items()} == servers
+        assert (ensemble["observers"], ensemble["port"]) == ([], 2181)
+    wide = minions["wide entry"]["pillar"]["topology"]["ensemble"]
+    assert (wide["observers"], wide["port"]) == ([255], 12181)
+
+
 def test_an_entry_with_the_id_takes_precedence_over_a_glob(minions):
     pillar = minions["wide entry"]["pillar"]
     assert pillar["topology"]["entry"] == "lxb007.devops.test"

@@ -16,5 +16,4 @@ include:
 
 # Whoever applies this by name wants the daemon, whatever the grain roles is.
 exclude:
-  - id: mesos-master-stopped
   - id: mesos-master-masked

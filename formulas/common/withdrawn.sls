@@ -1,0 +1,28 @@
+# Stop and disable the daemons of roles that the node no longer has. Nothing is deleted, and a role
+# that is given back finds its files and its data.
+#
+# Only what this tree has installed: withdrawn.py has the file of each daemon that shows it.
+#
+# Try it:  salt 'lxdev01' state.apply common.withdrawn test=True
+
+{%- import_yaml "common/roles.yaml" as rows %}
+{%- import_yaml "common/releases.yaml" as releases %}
+{%- set node = salt['slsutil.renderer']('salt://common/settings.py', releases=releases) %}
+{%- set withdrawn = salt['slsutil.renderer'](
+      'salt://common/withdrawn.py', rows=rows, roles=node.roles) %}
+
+include:
+  - common.guard
+{%- if withdrawn.daemons %}
+
+withdrawn-roles:
+  withdrawn.stopped:
+    - name: {{ withdrawn.roles | join(', ') | json }}
+    - daemons:
+{%- for daemon in withdrawn.daemons %}
+      - {{ daemon | json }}
+{%- endfor %}
+{%- for kind in ['ensemble', 'masters'] if withdrawn[kind] %}
+    - {{ kind }}: {{ withdrawn[kind] | json }}
+{%- endfor %}
+{%- endif %}
