@@ -1408,6 +1408,11 @@ def _group_and_subgroups(group):
         yield from _group_and_subgroups(subgroup)
 
 
+def _definition_of(pod):
+    """Return the definition of a pod in a group, which shows the status of pods since 1.8."""
+    return pod.get("spec") or pod
+
+
 def group(id="/", embed=None, profile=None, **connection):
     """
     Show a group and its contents.
@@ -1781,7 +1786,7 @@ def _group_contents(group, release):
         for app in subgroup.get("apps") or ():
             contents[app["id"]] = _marathon_app.canonical(app, release)
         for pod in subgroup.get("pods") or ():
-            contents[pod["id"]] = _marathon_app.canonical_pod(pod, release)
+            contents[pod["id"]] = _marathon_app.canonical_pod(_definition_of(pod), release)
     return contents
 
 
@@ -2602,7 +2607,9 @@ def _exported(client):
         export["apps"] += [
             _marathon_app.writable(entry, release) for entry in group.get("apps") or ()
         ]
-        export["pods"] += [_without_version(entry) for entry in group.get("pods") or ()]
+        export["pods"] += [
+            _without_version(_definition_of(entry)) for entry in group.get("pods") or ()
+        ]
         fields = {name: group[name] for name in ("dependencies", "enforceRole") if group.get(name)}
         empty = not any(group.get(kind) for kind in GROUP_MEMBERS)
         if group["id"] != "/" and (fields or empty):
@@ -2651,7 +2658,7 @@ def import_(config, dry_run=False, timeout=300, force=False, profile=None, **con
     release, root = _release(client), _group(client, "/")
     current_by_kind = {
         kind: {
-            entry["id"]: entry
+            entry["id"]: _definition_of(entry)
             for group in _group_and_subgroups(root)
             for entry in group.get(kind) or ()
         }

@@ -90,7 +90,8 @@ class Current:
         for group in queue:
             self.groups[group["id"]] = list(group.get("dependencies") or ())
             self.enforce_role[group["id"]] = group.get("enforceRole")
-            self.pods.update({pod["id"]: pod for pod in group.get("pods") or ()})
+            # Since 1.8 a group shows the status of its pods, with the definition in ``spec``.
+            self.pods.update({pod["id"]: pod.get("spec") or pod for pod in group.get("pods") or ()})
             queue += group.get("groups") or ()
 
     def group_deletion(self, group_id):
