@@ -867,7 +867,7 @@ def test_of_many_apps_the_one_that_is_wrong_is_named_as_far_as_anyone_knows(worl
         ({"/a": {"cmd": "sleep 9"}, "a": {"cmd": "sleep 9"}}, "apps: /a is declared twice"),
         (
             {"/web": {"cmd": "sleep 9", "mem": 1}, "/b": {"cmd": "sleep 9", "mem": -1}},
-            "one of /web, /b: ",
+            "/b: ",
         ),
         (
             {

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from werkzeug.exceptions import MethodNotAllowed
+
 from ..wire.http import Request, answer
 from . import fields, raml, rules, views
 from .errors import Refused, api, body, flag, invalid, misshapen, missing
@@ -21,6 +23,7 @@ EMBED = {
         for name in ("deployments", "readiness", "lastTaskFailure", "counts", "taskStats")
     },
 }
+LABEL = r"(\\.|[-A-Za-z0-9_.])+"  # as Marathon shows it
 TERM = r"((?:\\.|[-A-Za-z0-9_.])+)"
 SELECTOR = re.compile(
     rf"\s*{TERM}\s*(?:(==|!=)\s*{TERM}|(in|notin)\s*\(\s*((?:{TERM}\s*(?:,\s*)?)*)\))?\s*(?:,|$)"
@@ -42,6 +45,9 @@ def selector(text: str) -> Callable[[dict[str, str]], bool]:
         match = SELECTOR.match(text, position)
         if not match:
             reason = "string matching regex '\\z' expected"
+            if not re.match(TERM, text[position:].lstrip()):
+                character = text[position:].lstrip()[0]
+                reason = f"string matching regex '{LABEL}' expected but '{character}' found"
             raise Refused(422, f"Can not parse label selector {text}. Reason: {reason}")
         label, equals, value, member, members = match.groups()[:5]
         values = [value] if equals else re.findall(TERM, members or "")
@@ -91,13 +97,7 @@ class Apps:
         if "readiness" in embed:
             view["readinessCheckResults"] = []
         if "taskStats" in embed:
-            counts = {
-                name.removeprefix("tasks").lower(): count
-                for name, count in self.counts(path).items()
-            }
-            view["taskStats"] = (
-                {"totalSummary": {"stats": {"counts": counts}}} if any(counts.values()) else {}
-            )
+            view["taskStats"] = self.task_stats(app)
         return view
 
     def spec_view(self: Any, path: str) -> dict[str, Any]:
@@ -119,12 +119,19 @@ class Apps:
         Make an app from JSON. ``path`` overrides the id in the JSON. Raises Refused if it is
         invalid.
         """
-        if isinstance(definition, dict) and path is not None:
+        if path is not None:
+            if not isinstance(definition, dict):
+                misshapen([("", "error.expected.jsobject")], self.line)
             definition = {**definition, "id": path}
         app = fields.read_app(definition, self.line, creates=True)
         if self.line == (1, 8) and path is None:
             misshapen(raml.of_new_id(app["id"]), self.line)
         app["id"] = absolute(app["id"], group)
+        if self.line >= (1, 8) and "dependencies" in app:
+            names = app["dependencies"]
+            app["dependencies"] = [
+                name if name.startswith("..") else absolute(name, group) for name in names
+            ]
         return self._completed(translate(app, self.settings, update=False))
 
     def updated_app(self: Any, old: App, definition: Any) -> App:
@@ -144,13 +151,22 @@ class Apps:
         settings = self.settings_for(app["id"])
         full = complete({name: value for name, value in app.items() if name != "version"}, settings)
         invalid(rules.of_app(full, settings))
+        for constraint in full["constraints"]:
+            if self.line >= (1, 8) and constraint[1] not in rules.OPERATORS:
+                text = f"illegal constraint specification {','.join(constraint)}"
+                raise Refused(500, text)
         return full
 
     def _rolled_back(self: Any, path: str, update: App) -> App:
         """Return an app as it was in an earlier version."""
         if set(update) - {"id", "version"}:
             invalid([("/", "The 'version' field may only be combined with the 'id' field.")])
-        app = self.app_at(path, update["version"])
+        try:
+            app = self.app_at(path, update["version"])
+        except Refused as error:
+            if self.line < (1, 8) or error.status != 404:
+                raise
+            raise missing("App", path) from error
         return {
             name: value for name, value in app.items() if name not in ("version", "versionInfo")
         }
@@ -261,18 +277,27 @@ class Apps:
         plan, new = self._update(
             request, {absolute(id): body(request)}, self._is_replacement(request), True
         )
-        return self.changed(plan, 201 if new else 200)
+        response = self.changed(plan, 201 if new else 200)
+        if new and self.line >= (1, 8):
+            response.headers["Location"] = f"{request.host_url}{absolute(id)[1:]}"
+        return response
 
     @api("/v2/apps/<path:id>", "PATCH", since=(1, 4))
     def patch_app(self: Any, request: Request, id: str) -> Any:
         """Update an existing app."""
-        return self.changed(self._update(request, {absolute(id): body(request)}, False, False)[0])
+        path, definition = absolute(id), body(request)
+        if self.line >= (1, 8) and path not in self.tree.apps:
+            self.app_read(definition, path)  # 422 rather than 404 if it is not an app by itself
+        return self.changed(self._update(request, {path: definition}, False, False)[0])
 
     def _updates(self: Any, request: Request) -> dict[str, Any]:
-        updates = fields.read(["any"], body(request), self.line)
-        if not all(isinstance(app, dict) and isinstance(app.get("id"), str) for app in updates):
+        """Return the updates in a request by id. Since 1.8 those without an id are ignored."""
+        definitions = body(request)
+        updates = fields.read_apps(definitions, self.line)
+        if self.line < (1, 8) and not all("id" in app for app in updates):
             raise Refused(422, "requirement failed: App Update must have app id set")
-        return {absolute(app["id"]): app for app in updates}
+        pairs = zip(updates, definitions, strict=True)
+        return {absolute(app["id"]): definition for app, definition in pairs if "id" in app}
 
     @api("/v2/apps", "PUT")
     def put_apps(self: Any, request: Request) -> Any:
@@ -297,6 +322,11 @@ class Apps:
     @staticmethod
     def _touch_parent(tree: Tree, path: str, version: str) -> None:
         tree.touch(absolute(path.rpartition("/")[0]), version)
+
+    @api("/v2/apps/<path:id>/restart", "GET", "PUT", "DELETE")
+    def refuse_restart(self: Any, _request: Request, id: str) -> Any:
+        """Refuse methods that the path of a restart does not have."""
+        raise MethodNotAllowed
 
     @api("/v2/apps/<path:id>/restart", "POST")
     def restart_app(self: Any, request: Request, id: str) -> Any:

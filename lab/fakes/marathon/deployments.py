@@ -182,7 +182,11 @@ class Deployments:
                         )
                         raise Refused(500, text) from None
                 among[path] = versioned(spec, old, version, path in restart)
-        invalid(rules.of_tree(settled.specs(), settled.groups, settled.dependencies()))
+        for path in sorted(settled.apps.keys() & settled.pods.keys()):
+            text = "Applications and Pods may not share the same id"
+            invalid([("/", text), (rules.place_of(path, settled.groups), text)])
+        specs, groups = settled.specs(), settled.groups
+        invalid(rules.of_tree(specs, groups, settled.dependencies(), self.line))
         max_apps = int(self.options.get("max_apps") or 10**9)
         if len(settled.apps) > max_apps:
             text = (
@@ -227,6 +231,9 @@ class Deployments:
         goal = instances(spec)
         self.goals[path] = goal
         running = self.instances_of(path)
+        before = plan.original.spec(path)
+        if self.line >= (1, 8) and action.verb == "Scale" and before and instances(before) > goal:
+            return len(running) <= goal  # Marathon only waits for those that it kills
         if action.verb == "Restart" and any(
             instance.version != config_version(spec) for instance in running
         ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -23,6 +24,13 @@ CROWDED = (
     "but be advised that this can have negative effects on the performance."
 )
 
+JSON = "application/json"
+NO_CONTENT = "No content to map due to end-of-input"
+COMMENT = (
+    "maybe a (non-standard) comment? (not recognized as one since Feature 'ALLOW_COMMENTS' not "
+    "enabled for parser)"
+)
+
 Errors = list[tuple[str, str]]  # pairs of path and message
 Line = tuple[int, ...]  # such as (1, 4)
 
@@ -32,6 +40,11 @@ class Refused(Refusal):
 
     def __init__(self, status: int, message: str, **members: Any) -> None:
         super().__init__(status, {"message": message, **members})
+
+    def as_text(self) -> Refused:
+        """Return this error with its JSON labelled as text."""
+        self.headers = {"Content_Type": "text/plain"}
+        return self
 
 
 def details(errors: Errors) -> list[dict[str, Any]]:
@@ -61,21 +74,22 @@ def missing(kind: str, name: str, version: str | None = None) -> Refused:
     )
 
 
-def page(text: str, status: int) -> Response:
+def page(text: str, status: int, path: str = "/") -> Response:
     """Make an error page as Jetty does, in HTML."""
     html = (
-        f"<html><head><title>Error {status} {text}</title></head>"
-        f"<body><h2>HTTP ERROR {status}</h2></body></html>\n"
+        '<html>\n<head>\n<meta http-equiv="Content-Type" content="text/html;charset=utf-8"/>\n'
+        f"<title>Error {status} {text}</title>\n</head>\n<body><h2>HTTP ERROR {status}</h2>\n"
+        f"<p>Problem accessing {path}. Reason:\n<pre>    {text}</pre></p>\n</body>\n</html>\n"
     )
     return Response(html, status, content_type="text/html;charset=iso-8859-1")
 
 
-def api(path: str, *methods: str, since: Line = (0,)) -> Callable:
+def api(path: str, *methods: str, since: Line = (0,), types: tuple[str, ...] = (JSON,)) -> Callable:
     """
     Mark a method as a route of Marathon's API, as ``http.route`` does.
 
     The method runs while the lock of the daemon is held. Versions before ``since`` do not have the
-    route.
+    route. ``types`` are the media types of the response.
     """
 
     def mark(function: Callable) -> Callable:
@@ -86,7 +100,7 @@ def api(path: str, *methods: str, since: Line = (0,)) -> Callable:
             with self.lock:
                 return function(self, request, *arguments, **captured)
 
-        return route(path, *methods)(answered)
+        return route(path, *methods, types=types)(answered)
 
     return mark
 
@@ -97,18 +111,45 @@ def flag(request: Request, name: str, default: bool = False) -> bool:
 
 
 def body(request: Request) -> Any:
-    """Parse the JSON of a request."""
-    text = request.get_data()
+    """Parse the JSON of a request. Raises Refused with the text of Marathon's parser, Jackson."""
+    text = request.get_data(as_text=True)
     if not text.strip():
+        position = " at [Source: [B@0; line: 1, column: 0]"
         raise Refused(
-            400,
-            "Please specify data in JSON format",
-            details="No content to map due to end-of-input",
+            400, "Please specify data in JSON format", details=f"{NO_CONTENT}\n{position}"
         )
     try:
-        return json.loads(text)
-    except ValueError as error:
-        raise Refused(400, "Invalid JSON", details=f"Unexpected character: {error}") from error
+        return json.loads(text, parse_constant=_non_standard)
+    except json.JSONDecodeError as error:
+        raise Refused(400, "Invalid JSON", details=_jackson(error)) from error
+
+
+def _non_standard(token: str) -> None:
+    text = f"Non-standard token '{token}': enable JsonParser.Feature.ALLOW_NON_NUMERIC_NUMBERS"
+    raise Refused(400, "Invalid JSON", details=f"{text} to allow")
+
+
+def _jackson(error: json.JSONDecodeError) -> str:
+    """Return Jackson's message for a syntax error."""
+    position = error.pos
+    while error.doc[position : position + 1].isspace():
+        position += 1
+    character = error.doc[position : position + 1]
+    if not character:
+        return "Unexpected end-of-input within/between Object entries"
+    if character.isalpha():
+        token = re.match(r"\w+", error.doc[position:])[0]
+        return f"Unrecognized token '{token}': was expecting ('true', 'false' or 'null')"
+    # Python complains about a comma at the end, Jackson about the bracket that follows it.
+    if character == "," and error.msg.startswith("Illegal trailing comma"):
+        position = re.compile(r"\s*").match(error.doc, position + 1).end()
+        character = error.doc[position]
+    reason = "was expecting double-quote to start field name"
+    if character == "/":
+        reason = COMMENT
+    elif not error.msg.startswith(("Expecting property name", "Illegal trailing comma")):
+        reason = "was expecting comma to separate Object entries"
+    return f"Unexpected character ('{character}' (code {ord(character)})): {reason}"
 
 
 def unique(names: Iterable[Any]) -> bool:

@@ -12,10 +12,14 @@ from typing import Any
 
 from . import raml
 from .errors import Errors, Line, misshapen
+from .tree import parsed
 
 # A name that ends in "!" is required. Types: a word is explained in ``_scalar``; (a, b) is an enum;
 # [x] an array of x; {...} an object; {"*": x} an object with any names.
 Schema = Any
+
+# Types whose values have to be integers, before 1.8 and since then.
+INTEGERS = (("natural", "port"), ("natural", "port", "seconds"))
 
 NETWORK = {"mode": ("container", "container/bridge", "host"), "name": "string", "labels": "strings"}
 PORT_MAPPING = {
@@ -77,8 +81,8 @@ APP = {
     "ports": ["port"],
     "portDefinitions": [{"port": "port", "protocol": "string", "name": "string",
     "labels": "strings"}],
-    "requirePorts": "boolean", "backoffSeconds": "amount", "backoffFactor": "factor",
-    "maxLaunchDelaySeconds": "amount",
+    "requirePorts": "boolean", "backoffSeconds": "seconds", "backoffFactor": "factor",
+    "maxLaunchDelaySeconds": "seconds",
     "container": {
         "type": ("DOCKER", "MESOS"), "docker": DOCKER, "volumes": [VOLUME],
         "portMappings": [PORT_MAPPING], "appc": "any",
@@ -91,11 +95,13 @@ APP = {
     "labels": "strings",
     "acceptedResourceRoles": ["string"], "ipAddress": IP_ADDRESS, "networks": [NETWORK],
     "residency": {"relaunchEscalationTimeoutSeconds": "natural", "taskLostBehavior": "string"},
-    "secrets": {"*": {"source!": "string"}}, "taskKillGracePeriodSeconds": "amount",
+    "secrets": {"*": {"source!": "string"}}, "taskKillGracePeriodSeconds": "seconds",
     "tty": "boolean",
     "executorResources": {"cpus": "amount", "mem": "amount", "disk": "amount"}, "role": "string",
-    "resourceLimits": {"cpus": "any", "mem": "any"}, "version": "string",
+    "resourceLimits": {"cpus": "any", "mem": "any"}, "version": "time",
 }  # fmt: skip
+
+OPERATORS = ("UNIQUE", "CLUSTER", "GROUP_BY", "LIKE", "UNLIKE", "MAX_PER", "IS")
 
 # The first version that has a field, if older versions do not have it.
 SINCE = {
@@ -108,17 +114,21 @@ SINCE = {
 
 GROUP = {
     "id": "string", "apps": [APP], "groups": ["group"], "dependencies": ["string"],
-    "scaleBy": "number",
-    "version": "string", "enforceRole": "boolean",
+    "scaleBy": "amount",
+    "version": "time", "enforceRole": "boolean",
 }  # fmt: skip
 
 RESOURCES = {"cpus": "amount", "mem": "amount", "disk": "amount", "gpus": "natural"}
 POD = {
-    "id!": "string", "labels": "strings", "version": "string", "user": "string",
+    "id!": "string", "labels": "strings", "version": "time", "user": "string",
     "environment": "env",
     "containers!": [
         {
-            "name!": "string", "exec": "any", "resources!": RESOURCES, "image": "any",
+            "name!": "string", "exec": {"command!": "command"}, "resources!": RESOURCES,
+            "image": {
+                "kind!": ("DOCKER", "APPC"), "id!": "string", "forcePull": "boolean",
+                "labels": "any", "pullConfig": "any",
+            },
             "artifacts": [ARTIFACT],
             "endpoints": [
                 {
@@ -127,7 +137,14 @@ POD = {
                     "labels": "strings", "networkNames": ["string"],
                 }
             ],
-            "healthCheck": "any", "check": "any", "volumeMounts": [
+            "healthCheck": {
+                "http": {"endpoint!": "string", "path": "string", "scheme": ("HTTP", "HTTPS")},
+                "tcp": {"endpoint!": "string"}, "exec": {"command!": "command"},
+                "gracePeriodSeconds": "natural", "intervalSeconds": "natural",
+                "maxConsecutiveFailures": "natural", "timeoutSeconds": "natural",
+                "delaySeconds": "natural",
+            },
+            "check": "any", "volumeMounts": [
                 {"name!": "string", "mountPath!": "string", "readOnly": "boolean"}
             ],
             "user": "string", "environment": "env", "labels": "strings", "lifecycle": "any",
@@ -137,11 +154,16 @@ POD = {
     ],
     "secrets": {"*": {"source!": "string"}}, "volumes": ["any"], "networks": [NETWORK],
     "linuxInfo": "any",
-    "scaling": {"kind": "string", "instances": "natural"},
+    "scaling": "scaling",
     "scheduling": {
         "backoff": {"backoff": "amount", "backoffFactor": "factor", "maxLaunchDelay": "amount"},
         "upgrade": {"minimumHealthCapacity": "number", "maximumOverCapacity": "number"},
-        "placement": {"constraints": ["any"], "acceptedResourceRoles": ["string"]},
+        "placement": {
+            "constraints": [
+                {"fieldName": "string", "operator": OPERATORS, "value": "string"}
+            ],
+            "acceptedResourceRoles": ["string"],
+        },
         "killSelection": ("YOUNGEST_FIRST", "OLDEST_FIRST"), "unreachableStrategy": "unreachable",
     },
     "executorResources": {"cpus": "amount", "mem": "amount", "disk": "amount"}, "role": "string",
@@ -168,6 +190,11 @@ def read_app(value: Any, line: Line, creates: bool = False) -> dict[str, Any]:
     return app
 
 
+def read_apps(value: Any, line: Line) -> list[dict[str, Any]]:
+    """Read a list of updates of apps."""
+    return read([_fields_of(APP, line)], value, line)
+
+
 def _fields_of(schema: dict[str, Schema], line: Line) -> dict[str, Schema]:
     """Return the fields of an app that a version has."""
     return {name: kind for name, kind in schema.items() if SINCE.get(name, (0,)) <= line}
@@ -175,7 +202,9 @@ def _fields_of(schema: dict[str, Schema], line: Line) -> dict[str, Schema]:
 
 def _read(schema: Schema, value: Any, path: str, errors: Errors, line: Line) -> Any:
     if schema == "group":
-        schema = {**GROUP, "apps": [_fields_of(APP, line)]}
+        app_schema = {"id!": "string", **_fields_of(APP, line)}
+        del app_schema["id"]
+        schema = {**GROUP, "apps": [app_schema]}
     if isinstance(schema, list):
         if not isinstance(value, list):
             errors.append((path, "error.expected.jsarray"))
@@ -186,7 +215,7 @@ def _read(schema: Schema, value: Any, path: str, errors: Errors, line: Line) -> 
         ]
     if isinstance(schema, dict):
         if not isinstance(value, dict):
-            errors.append((path, "error.expected.jsobject"))
+            errors += _no_object(schema, value, path, line)
             return {}
         if "*" in schema:
             return {
@@ -205,6 +234,15 @@ def _read(schema: Schema, value: Any, path: str, errors: Errors, line: Line) -> 
                 errors.append((f"{path}/{plain}", _undefined(plain, kind, value, line)))
         return members
     return _scalar(schema, value, path, errors, line)
+
+
+def _no_object(schema: dict[str, Schema], value: Any, path: str, line: Line) -> Errors:
+    """Return the errors of what is not an object: since 1.8 one for each required member."""
+    required = [name[:-1] for name in schema if name.endswith("!")]
+    if line < (1, 8) or not required:
+        return [(path, "error.expected.jsobject")]
+    text = f"{json.dumps(value, separators=(',', ':'))} is not an object"
+    return [(f"{path}/{name}", text) for name in required]
 
 
 def _env_error(path: str, value: Any) -> tuple[str, str]:
@@ -230,7 +268,9 @@ def _unreachable(value: Any, path: str, errors: Errors) -> Any:
 
 def _undefined(name: str, kind: Schema, value: dict[str, Any], line: Line) -> str:
     """Return the message for a missing required member. Since 1.8 it contains the object."""
-    if line < (1, 8) or not isinstance(kind, str) or name in value:
+    if line >= (1, 8) and kind == "string" and name in value:
+        return "error.expected.jsstring"
+    if line < (1, 8) or kind == "command" or name in value:
         return "error.path.missing"
     return f"'{name}' is undefined on object: {json.dumps(value, separators=(',', ':'))}"
 
@@ -250,14 +290,16 @@ def _scalar(kind: str | tuple[str, ...], value: Any, path: str, errors: Errors, 
             )
         return value
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if kind == "string" and not isinstance(value, str):
+    if kind == "time" and line >= (1, 8) and parsed(str(value)) is None:
+        errors.append((path, "error.expected.date.isoformat"))
+    elif kind in ("string", "time") and not isinstance(value, str):
         errors.append((path, "error.expected.jsstring"))
     elif kind == "boolean" and not isinstance(value, bool):
         errors.append((path, "error.expected.jsboolean"))
-    elif kind in ("number", "amount", "factor", "natural", "port"):
+    elif kind in ("number", "amount", "factor", "natural", "port", "seconds"):
         if not number:
             errors.append((path, "error.expected.jsnumber"))
-        elif kind in ("natural", "port") and value != int(value):
+        elif kind in INTEGERS[line >= (1, 8)] and value != int(value):
             errors.append((path, "error.expected.int"))
         elif (
             line >= (1, 5)
@@ -288,4 +330,9 @@ def _scalar(kind: str | tuple[str, ...], value: Any, path: str, errors: Errors, 
                     errors.append((f"{path}/{name}", "error.expected.jsstring"))
     elif kind == "unreachable":
         return _unreachable(value, path, errors)
+    elif kind == "command" and not isinstance(value, dict):
+        text = json.dumps(value, separators=(",", ":"))
+        errors.append((f"{path}/argv", f"{text} is not an object"))
+    elif kind == "scaling" and not (isinstance(value, dict) and value.get("kind") == "fixed"):
+        errors.append((path, "error.expected.jsstring"))
     return value

@@ -5,16 +5,30 @@ from __future__ import annotations
 from typing import Any
 
 from ..wire.http import Request, answer
-from . import fields, rules, views
+from . import fields, raml, rules, views
 from .apps import embedded
-from .errors import Refused, api, body, flag, invalid, missing
+from .errors import Errors, Line, Refused, api, body, flag, invalid, misshapen, missing
 from .normal import absolute, parent
 from .tree import Tree, instances, parsed, with_instances
 
 
-def not_child(path: str, group: str) -> str:
+def not_child(path: str, group: str, line: Line) -> str:
     """Return the message for an id outside of its group."""
-    return f"Identifier {path} is not child of {group}. Hint: use relative paths."
+    name = "" if line >= (1, 8) else f" {path}"
+    return f"Identifier{name} is not child of {group}. Hint: use relative paths."
+
+
+def _not_alone(definition: dict[str, Any], path: str = "") -> Errors:
+    """Return the errors of ``version`` and ``scaleBy`` beside other members, subgroups included."""
+    text = "not allowed in conjunction with other properties."
+    errors = [
+        (f"{path}/{name}", text)
+        for name in ("version", "scaleBy")
+        if name in definition and set(definition) - {"id", "enforceRole", name}
+    ]
+    for index, group in enumerate(definition.get("groups", [])):
+        errors += _not_alone(group, f"{path}/groups({index})")
+    return errors
 
 
 DEFAULT_EMBED = {"group.groups", "group.apps", "group.pods"}
@@ -27,7 +41,10 @@ class Groups:
         """Return the JSON of a group in a tree."""
         kinds = {name.removeprefix("group.") for name in embed} & {"groups", "apps", "pods"}
         inner = embedded(name for name in embed if name.startswith("group.apps."))
-        return views.group(path, tree, self.line, kinds, lambda app: self.app_view(app, inner))
+        pod_view = self.pod_status if self.line >= (1, 8) else views.pod
+        return views.group(
+            path, tree, self.line, kinds, lambda app: self.app_view(app, inner), pod_view
+        )
 
     @api("/v2/groups", "GET")
     def get_root(self: Any, request: Request) -> Any:
@@ -105,13 +122,23 @@ class Groups:
     def create_group(self: Any, request: Request, id: str) -> Any:
         """Create a group."""
         path, definition = self._read_group(request, absolute(id))
+        if self.line >= (1, 8):
+            self._check_apps(path, definition)
         if path in self.tree.groups:
             raise Refused(409, f"Group {path} is already created. Use PUT to change this group.")
         if path in self.tree.apps:
             raise Refused(409, f"An app with the path {path} already exists.")
         response = self.changed(self._deploy_group(request, path, definition), 201)
-        response.headers["Location"] = path
+        prefix = request.host_url.rstrip("/") if self.line >= (1, 8) else ""
+        response.headers["Location"] = f"{prefix}{path}"
         return response
+
+    def _check_apps(self: Any, path: str, definition: dict[str, Any]) -> None:
+        """Raise Refused for an invalid app of a group or its subgroups."""
+        for app in definition.get("apps", []):
+            self.app_read(app, group=path)
+        for group in definition.get("groups", []):
+            self._check_apps(absolute(group.get("id", ""), path), group)
 
     @api("/v2/groups", "PUT")
     def put_root(self: Any, request: Request) -> Any:
@@ -132,7 +159,12 @@ class Groups:
         return self.changed(self._deploy_group(request, path, definition))
 
     def _read_group(self: Any, request: Request, path: str) -> tuple[str, dict[str, Any]]:
-        definition = fields.read("group", body(request), self.line)
+        content = body(request)
+        if self.line >= (1, 8) and not isinstance(content, dict):
+            content = {}
+        definition = fields.read("group", content, self.line)
+        if self.line >= (1, 8):
+            misshapen(raml.of_group_id(definition.get("id", "")), self.line)
         path = absolute(definition["id"], path) if "id" in definition else path
         invalid([("/id", text) for text in rules.of_id(path, (1, 7))])
         return path, definition
@@ -146,10 +178,12 @@ class Groups:
     def _changed_tree(self: Any, path: str, definition: dict[str, Any], version: str) -> Tree:
         tree = self.tree.copy()
         special = {"scaleBy", "version"} & set(definition)
-        if special and set(definition) - {"id", "enforceRole"} != special or len(special) > 1:
+        if self.line >= (1, 8):
+            invalid(_not_alone(definition))
+        elif special and set(definition) - {"id", "enforceRole"} != special or len(special) > 1:
             text = "You cannot use version and scaleBy together, or with anything else"
             invalid([("/", text)])
-        if special and path not in tree.groups:
+        if special and path not in tree.groups and self.line < (1, 8):
             raise missing("Group", path)
         if "scaleBy" in definition:
             for kind in (tree.apps,):
@@ -161,6 +195,9 @@ class Groups:
         elif "version" in definition:
             then = self._tree_at(definition["version"])
             if then is None or path not in then.groups:
+                if self.line >= (1, 8):
+                    text = f"Group {path} not available in version {definition['version']}"
+                    raise Refused(422, text)
                 raise Refused(
                     404, f"Group '{path}' does not exist in version {definition['version']}"
                 )
@@ -192,18 +229,13 @@ class Groups:
             for name in tree.inside(path, tree.apps):
                 del tree.apps[name]
             for app in definition["apps"]:
-                if "id" not in app:
-                    text = {"path": "/apps(0)/id", "errors": ["error.path.missing"]}
-                    raise Refused(
-                        422 if self.line >= (1, 5) else 400, "Invalid JSON", details=[text]
-                    )
                 full = self.app_read(app, group=path)
                 if parent(full["id"]) != path:
                     invalid(
                         [
                             (
                                 "/apps(0)/id",
-                                not_child(full["id"], path),
+                                not_child(full["id"], path, self.line),
                             )
                         ]
                     )
@@ -219,7 +251,7 @@ class Groups:
                         [
                             (
                                 f"/groups({index})/id",
-                                not_child(inner, path),
+                                not_child(inner, path, self.line),
                             )
                         ]
                     )
@@ -229,6 +261,9 @@ class Groups:
                     tree.remove(name)
             for name, group in inner_groups.items():
                 self._restructure(tree, name, group, version)
+        for name in tree.inside(path, tree.apps):
+            if name in tree.groups and not tree.below(name, [*tree.groups, *tree.specs()]):
+                del tree.groups[name]  # an empty group gives way to an app of its name
 
     @api("/v2/groups/<path:id>", "PATCH", since=(1, 9))
     def patch_group(self: Any, request: Request, id: str) -> Any:

@@ -129,10 +129,14 @@ class Health:
         def moment(name: str) -> str | None:
             return at(result[name]) if result.get(name) else None
 
-        return {
+        view = {
             "alive": result.get("alive"), "consecutiveFailures": result.get("failures", 0),
             "firstSuccess": moment("first"),
             "lastFailure": moment("failure"), "lastFailureCause": result.get("cause"),
             "lastSuccess": moment("success"),
             "instanceId": instance.id,
         }  # fmt: skip
+        if self.line < (1, 8):
+            return view
+        view["instanceId"] = f"instance [{instance.id}]"
+        return {name: value for name, value in view.items() if value is not None}

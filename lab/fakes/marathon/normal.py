@@ -30,6 +30,7 @@ READINESS = {
     "timeoutSeconds": 10, "httpStatusCodesForReady": [200], "preserveLastResponse": False,
 }  # fmt: skip
 RESIDENCY = {"relaunchEscalationTimeoutSeconds": 3600, "taskLostBehavior": "WAIT_FOREVER"}
+NO_NETWORK_NAME = "Network name must be specified when container network is selected."
 TRANSIENT = ("version", "uris", "ports", "ipAddress", "storeUrls")
 
 
@@ -279,7 +280,7 @@ def complete(app: App, settings: Settings) -> App:
         if name in full:
             full[name] = int(full[name])
     full["dependencies"] = [absolute(path, parent(full["id"])) for path in full["dependencies"]]
-    full["constraints"] = [[text for text in entry if text != ""] for entry in full["constraints"]]
+    full["constraints"] = [_constraint(entry, line) for entry in full["constraints"]]
     capacity = (0.5, 0) if resident or has_external(full) else (1, 1)
     full["upgradeStrategy"] = {
         "minimumHealthCapacity": capacity[0], "maximumOverCapacity": capacity[1],
@@ -295,6 +296,8 @@ def complete(app: App, settings: Settings) -> App:
     full["readinessChecks"] = [{**READINESS, **check} for check in full["readinessChecks"]]
     if resident:
         full["residency"] = {**RESIDENCY, **full.get("residency", {})}
+        if line >= (1, 8):
+            full["residency"]["relaunchEscalationTimeoutSeconds"] = 3600
     if "executorResources" in full:
         full["executorResources"] = {
             "cpus": 0.1,
@@ -311,7 +314,7 @@ def complete(app: App, settings: Settings) -> App:
         }
         if isinstance(full["check"].get("http"), dict):
             full["check"]["http"] = {"scheme": "HTTP", **full["check"]["http"]}
-    if not full.get("tty"):
+    if line < (1, 8) and not full.get("tty"):
         full.pop("tty", None)
     if not full.get("acceptedResourceRoles"):
         full.pop("acceptedResourceRoles", None)
@@ -323,6 +326,14 @@ def complete(app: App, settings: Settings) -> App:
         full.setdefault("role", settings.role)
         _sanitise_roles(full, settings)
     return full
+
+
+def _constraint(entry: list[str], line: Line) -> list[str]:
+    """Return a constraint without an empty value. Since 1.8 UNIQUE is refused with one."""
+    if line >= (1, 8) and entry[1:2] == ["UNIQUE"]:
+        return entry
+    checked_count = 2 if line >= (1, 8) else 0
+    return entry[:checked_count] + [text for text in entry[checked_count:] if text != ""]
 
 
 def health_check(check: dict[str, Any], line: Line) -> dict[str, Any]:
@@ -362,8 +373,7 @@ def _complete_networks(app: App, settings: Settings) -> None:
         if network["mode"] == "container" and "name" not in network:
             if not settings.default_network:
                 if settings.line >= (1, 8):
-                    text = "Network name must be specified when container network is selected."
-                    invalid([("/networks", text)])
+                    invalid([("/networks", NO_NETWORK_NAME)])
                 text = "no network name specified and no default network defined"
                 invalid([(f"/networks({index})", text)])
             network["name"] = settings.default_network
@@ -429,6 +439,12 @@ def _mapping(entry: dict[str, Any], bridged: bool) -> dict[str, Any]:
 
 def _complete_container(container: dict[str, Any], release: tuple[int, ...]) -> None:
     container.setdefault("type", "DOCKER")
+    if "appc" in container:
+        container["appc"] = {"forcePullImage": False, **container["appc"]}
+    if "linuxInfo" in container and release[:2] == (1, 8):
+        container["linuxInfo"] = {
+            name: value for name, value in container["linuxInfo"].items() if name != "ipcInfo"
+        }
     container["volumes"] = [_volume(volume, release) for volume in container.get("volumes", [])]
     if docker := container.get("docker"):
         defaults = {"forcePullImage": False, "privileged": False, "parameters": []}

@@ -60,7 +60,10 @@ OPTIONS = {
         metrics_datadog_transmission_interval_ms=10000 metrics_name_prefix=marathon
         metrics_prometheus_prefix
     """,
-    "1.8": "instance_tracker_update_queue_size=20480 instance_tracker_max_concurrent_updates=8",
+    "1.8": """
+        instance_tracker_update_queue_size=20480 instance_tracker_max_concurrent_updates=8
+        max_instances_per_offer=5 min_revive_offers_interval=30000 zk_connection_timeout=10000
+    """,
     "1.9": "new_group_enforce_role=off",
 }
 
@@ -94,5 +97,6 @@ NUMBERS = """
     reconciliation_interval revive_offers_repetitions scale_apps_initial_delay scale_apps_interval
     task_launch_timeout
     zk_max_concurrency zk_max_node_size zk_max_versions zk_session_timeout zk_timeout
+    zk_connection_timeout zk_compression_threshold
     http_max_concurrent_requests
 """

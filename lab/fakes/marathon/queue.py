@@ -83,7 +83,8 @@ class Queue:
         """Reset the launch delay of an app or pod."""
         path = absolute(id)
         if path not in self.queue:
-            raise Refused(404, f"Application {path} not found in tasks queue.")
+            refusal = Refused(404, f"Application {path} not found in tasks queue.")
+            raise refusal.as_text() if self.line >= (1, 8) else refusal
         self.delays.pop(path, None)
         self.advance()
         return answer(None, 204)
@@ -102,13 +103,15 @@ def offer(agent: dict[str, Any]) -> dict[str, Any]:
                         "ranges": [{"begin": low, "end": high} for low, high in value],
                     }
                 )
-            else:
+            elif value:
                 resources.append({"name": name, "role": role, "scalar": value})
     attributes = [
-        {"name": name, "text": str(value)} for name, value in agent.get("attributes", {}).items()
+        {"name": name, "scalar" if isinstance(value, int | float) else "text": value}
+        for name, value in agent.get("attributes", {}).items()
     ]
     return {
-        "id": f"{agent['id']}-O", "agentId": agent["id"], "hostname": agent["hostname"],
+        "id": agent["id"].replace("-S", "-O"), "agentId": agent["id"],
+        "hostname": agent["hostname"],
         "resources": resources,
         "attributes": attributes,
     }  # fmt: skip

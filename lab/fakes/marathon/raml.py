@@ -13,6 +13,7 @@ from .errors import Errors, Refused
 MAX_INT = 2**31 - 1
 LABEL = r"([a-z0-9]|[a-z0-9][a-z0-9\-]*[a-z0-9])"
 APP_ID = re.compile(rf"/?((({LABEL}\.)*{LABEL}|\.\.)?/*)+")
+ID_PART = re.compile(rf"(({LABEL}\.)*{LABEL}|\.\.?)?")
 PORT_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 EXECUTOR = re.compile(r"(//cmd)|(/?[^/ ]+(/[^/ ]+)*)|")
 PROTOCOLS = ("tcp", "udp", "udp,tcp")
@@ -54,6 +55,28 @@ def of_new_id(app_id: str) -> Errors:
     return [] if APP_ID.fullmatch(app_id) else [("/id", "error.pattern")]
 
 
+def of_group_id(group_id: str) -> Errors:
+    """Return the errors of the id of a group or pod."""
+    if all(ID_PART.fullmatch(part) for part in group_id.split("/")):
+        return []
+    return [("/id", "error.pattern")]
+
+
+def of_pod(pod: dict[str, Any]) -> Errors:
+    """Return the errors of a pod whose members have the right types."""
+    errors = of_group_id(pod["id"])
+    if not pod["containers"]:
+        errors.append(("/containers", "error.minLength"))
+    for index, container in enumerate(pod["containers"]):
+        if not PORT_NAME.fullmatch(container["name"]):
+            errors.append((f"/containers({index})/name", "error.pattern"))
+    upgrade = pod.get("scheduling", {}).get("upgrade", {})
+    for name, share in upgrade.items():
+        if share > 1:
+            errors.append((f"/scheduling/upgrade/{name}", "error.max"))
+    return errors
+
+
 def _of_ports(app: dict[str, Any]) -> Errors:
     """Return the errors of protocols and names of ports."""
     container, address = app.get("container", {}), app.get("ipAddress", {})
@@ -90,12 +113,38 @@ def _of_empty_texts(app: dict[str, Any]) -> Errors:
     return errors
 
 
+def _scala_check(check: dict[str, Any]) -> str:
+    """Return a health check with a command as Scala prints it."""
+
+    def option(name: str) -> str:
+        return f"Some({check[name]})" if name in check else "None"
+
+    values = (
+        f"Some(AppCommandCheck({check['command']['value']}))",
+        check.get("gracePeriodSeconds", 300),
+        option("ignoreHttp1xx"),
+        check.get("intervalSeconds", 60),
+        check.get("maxConsecutiveFailures", 3),
+        option("path"),
+        option("port"),
+        option("portIndex"),
+        check["protocol"],
+        check.get("ipProtocol", "IPv4"),
+        check.get("timeoutSeconds", 20),
+        check.get("delaySeconds", 15),
+    )
+    return f"AppHealthCheck({','.join(str(value) for value in values)})"
+
+
 def _check_combinations(app: dict[str, Any]) -> None:
     """Raise Refused (500) for combinations of members that Marathon fails to convert."""
     for check in app.get("healthChecks", []):
         protocol, has_command = check.get("protocol", "HTTP"), "command" in check
         if protocol == "COMMAND" and not has_command:
             raise Refused(500, "illegal protocol COMMAND for non-command health check")
+        if protocol == "COMMAND" and {"path", "port", "portIndex"} & set(check):
+            text = "Invalid combination of HealthCheck parameters in"
+            raise Refused(500, f"{text} {_scala_check(check)}")
         if protocol != "COMMAND" and has_command:
             raise Refused(500, f"illegal protocol {protocol} specified with command")
     if "check" in app and sum(kind in app["check"] for kind in CHECK_KINDS) != 1:

@@ -7,14 +7,18 @@ from collections.abc import Iterable
 from typing import Any
 
 from .errors import Errors, Line, unique
+from .fields import OPERATORS
 from .normal import App, Settings, is_resident, mappings, parent, service_ports
 
 SEGMENT = (
     r"^(([a-z0-9]|[a-z0-9][a-z0-9\-]*[a-z0-9])\.)*([a-z0-9]|[a-z0-9][a-z0-9\-]*[a-z0-9])|(\.|\.\.)$"
 )
 RESERVED = ("restart", "tasks", "versions")
-OPERATORS = ("UNIQUE", "CLUSTER", "GROUP_BY", "LIKE", "UNLIKE", "MAX_PER", "IS")
 NO_COMMAND = "AppDefinition must either contain one of 'cmd' or 'args', and/or a 'container'."
+SECRET_REFERENCES = (
+    "use of secret-references in the environment requires the secrets feature to be enabled"
+)
+IPV6 = "IPv6 can only be used for container type DOCKER and Mesos http/https/tcp health checks"
 INDEX = (
     "Health check port indices must address an element of the ports array or container port "
     "mappings."
@@ -22,6 +26,11 @@ INDEX = (
 NETWORK_MIX = (
     "May specify a single host network, single bridge network, or else 1-to-n container networks"
 )
+
+
+def disabled(feature: str) -> str:
+    """Return the message for a feature that is not enabled."""
+    return f"Feature {feature} is not enabled. Enable with --enable_features {feature})"
 
 
 def of_id(path: str, line: Line) -> list[str]:
@@ -83,13 +92,45 @@ def of_app(app: App, settings: Settings) -> Errors:
     if is_resident(app) and app["unreachableStrategy"] != "disabled":
         errors.append(("/", "unreachableStrategy must be disabled for resident tasks"))
     if app["secrets"] and "secrets" not in settings.features:
-        text = "Feature secrets is not enabled. Enable with --enable_features secrets)"
-        errors.append(("/secrets", text))
-    for name, value in app["env"].items():
-        if isinstance(value, dict) and value["secret"] not in app["secrets"]:
-            errors.append((f"/env({name})/secret", "references an undefined secret"))
+        errors.append(("/secrets", disabled("secrets")))
+    secrets = [name for name, value in app["env"].items() if isinstance(value, dict)]
+    if secrets and line >= (1, 8) and "secrets" not in settings.features:
+        errors.append(("/env", SECRET_REFERENCES))
+    for name in secrets:
+        if app["env"][name]["secret"] not in app["secrets"]:
+            path = f"/env/{name}/secret" if line >= (1, 8) else f"/env({name})/secret"
+            errors.append((path, "references an undefined secret"))
+    if line >= (1, 8):
+        errors += _of_features(app, settings)
     if app["labels"].get("MARATHON_SINGLE_INSTANCE_APP") == "true" and app["instances"] > 1:
         errors.append(("/", "Single instance app may only have one instance"))
+    return errors
+
+
+def _of_features(app: App, settings: Settings) -> Errors:
+    """Return the errors of what needs a feature that is not enabled."""
+    errors: Errors = []
+    container = app.get("container") or {}
+    docker = container.get("docker") or {}
+    if app["gpus"] > 0 and "gpu_resources" not in settings.features:
+        errors.append(("/", disabled("gpu_resources")))
+    if "credential" in docker:
+        errors.append(("/container/docker/credential", "must be empty"))
+    if "pullConfig" in docker and container["type"] == "DOCKER":
+        text = "pullConfig is not supported with Docker containerizer"
+        errors.append(("/container/docker/pullConfig", text))
+    elif "pullConfig" in docker and "secrets" not in settings.features:
+        path = "/container/docker/pullConfig"
+        errors += [(path, "must be empty"), (path, disabled("secrets"))]
+    for index, volume in enumerate(container.get("volumes", [])):
+        if "external" in volume and "external_volumes" not in settings.features:
+            errors.append((f"/container/volumes({index})", disabled("external_volumes")))
+        if "secret" in volume and "secrets" not in settings.features:
+            path = "/container/secretVolumes(container)"
+            errors += [(path, "must be empty"), (path, disabled("secrets"))]
+    for index, check in enumerate(app["healthChecks"]):
+        if check.get("ipProtocol") == "IPv6" and container.get("type") != "DOCKER":
+            errors.append((f"/healthChecks({index})", IPV6))
     return errors
 
 
@@ -270,8 +311,21 @@ def _of_roles(app: App, settings: Settings) -> Errors:
     return errors
 
 
+def place_of(path: str, groups: Iterable[str]) -> str:
+    """Return the place of the group of an app in errors, such as ``/groups(0)``; / for the root."""
+    group, place = parent(path), ""
+    while group != "/":
+        siblings = sorted(name for name in groups if parent(name) == parent(group) and name != "/")
+        place = f"/groups({siblings.index(group)}){place}"
+        group = parent(group)
+    return place or "/"
+
+
 def of_tree(
-    specs: dict[str, Any], groups: Iterable[str], dependencies: dict[str, list[str]]
+    specs: dict[str, Any],
+    groups: Iterable[str],
+    dependencies: dict[str, list[str]],
+    line: Line = (1, 8),
 ) -> Errors:
     """
     Return the errors of a whole tree.
@@ -287,8 +341,9 @@ def of_tree(
     """
     groups = set(groups)
     errors: Errors = []
-    if set(specs) & groups:
-        errors.append(("/", "Groups and Applications may not have the same identifier."))
+    for path in sorted(set(specs) & groups):
+        place = place_of(path, groups) if line >= (1, 8) else "/"
+        errors.append((place, "Groups and Applications may not have the same identifier."))
     for path, needed in dependencies.items():
         visited: set[str] = set()
         ahead = list(needed)

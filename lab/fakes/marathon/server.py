@@ -26,7 +26,7 @@ from . import options as marathon_options
 from .agents import Agents, Direct
 from .apps import Apps
 from .deployments import Deployments, Plan
-from .errors import api, page
+from .errors import JSON, api, invalid, page
 from .groups import Groups
 from .health import Health
 from .normal import Settings
@@ -38,6 +38,8 @@ from .tree import Clock, Tree
 
 # The oldest libmesos that a version accepts, newest first.
 LIBMESOS = (("1.7.0", "1.5.0"), ("1.5.0", "1.1.0"), ("0", "0"))
+
+EVENT_STREAM = "text/event-stream"
 
 # Options in /v2/info, and the names that differ there.
 INFO_OPTIONS = """
@@ -57,6 +59,10 @@ INFO_OPTIONS = """
     task_reservation_timeout webui_url
     maintenance_mode
 """
+ZK_INFO_OPTIONS = (
+    "zk", "zk_timeout", "zk_session_timeout", "zk_max_versions", "zk_compression",
+    "zk_compression_threshold", "zk_connection_timeout", "zk_max_node_size",
+)  # fmt: skip
 INFO_NAMES = {
     "launch_tokens": "launch_token",
     "leader_proxy_connection_timeout": "leader_proxy_connection_timeout_ms",
@@ -146,6 +152,7 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
         self.enforces_roles = self.options.get("new_group_enforce_role") == "top"
         self.requests: list[RecordedRequest] = []
         self.late = 0
+        self.mesos_url: str | None = None  # of the master that registered the framework
         self.followers: list[queue.Queue[dict[str, Any] | None]] = []
         self.clock, self.reported, self.touched = Clock(), set[str](), False
         self.tree = Tree()
@@ -156,6 +163,7 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
         self.goals: dict[str, int] = {}
         self.queue: dict[str, int] = {}
         self.waits: dict[str, dict[str, Any]] = {}
+        self.used_offers: dict[str, float] = {}  # when an app or pod was launched, by id
         self.delays: dict[str, tuple[str, float, float]] = {}
         self.failures: dict[str, dict[str, Any]] = {}
         self.tree.touch("/", self.clock.now())
@@ -265,6 +273,7 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
     def _accepted(self, reply: dict[str, Any]) -> None:
         with self.lock:
             if self.leading:
+                self.mesos_url = f"http://{reply['master']['pid'].rpartition('@')[2]}/"
                 super()._accepted(reply)
 
     def tell(self, event: str, **members: Any) -> None:
@@ -329,32 +338,41 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
 
     def rewrite(self, path: str) -> str:
         """Merge repeated slashes. Clients that append an absolute id to a path send them."""
-        return re.sub("/+", "/", path)
+        return re.sub("(?<=.)/+", "/", path)
+
+    def intercept(self, request: Request, marks: dict[str, Any]) -> Any:
+        """Refuse what the client does not accept, and a body that is not JSON."""
+        types, accepted = marks.get("types"), request.accept_mimetypes
+        if types and accepted and not any(name in accepted for name in types):
+            return answer({"message": "Not Acceptable"}, 406)
+        if types and request.get_data() and request.mimetype not in ("", JSON):
+            return answer({"message": "Unsupported Media Type"}, 415)
+        return None
 
     def finish(self, response: Response) -> None:
-        """Add the header with the leader."""
+        """Add the header with the leader. Marathon's text has no charset."""
+        if response.headers.get("Content-Type") == "text/plain; charset=utf-8":
+            response.headers["Content-Type"] = "text/plain"
         if self.leading:
             response.headers["X-Marathon-Leader"] = f"http://{self.address}"
 
     # --- routes ---
 
-    @route("/ping")
+    @route("/ping", "GET")
     def ping(self, request: Request) -> Any:
-        """Answer ``pong``."""
+        """Answer ``pong``, as text to a client of events."""
         accepted = request.accept_mimetypes
-        if (
-            accepted
-            and not accepted.accept_json
-            and "text/plain" not in accepted
-            and "text/html" not in accepted
-        ):
+        best = accepted.best_match(["text/plain", "text/html", JSON, EVENT_STREAM], "")
+        if accepted and not best:
             return answer(None, 204)
         response = answer("pong")
-        if accepted.best_match(["text/plain", "application/json"]) == "application/json":
-            response.data, response.content_type = b'"pong"', "application/json"
+        if best == "text/html":
+            response.headers["Content-Type"] = best
+        elif best == JSON:
+            response.data, response.content_type = b'"pong"', JSON
         return response
 
-    @route("/metrics", "GET")
+    @route("/metrics", "GET", types=(JSON,))
     def get_metrics(self, _request: Request) -> Any:
         """Return metrics that are all empty."""
         return {
@@ -366,7 +384,7 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
             "timers": {},
         }
 
-    @route("/v2/info", "GET")
+    @route("/v2/info", "GET", types=(JSON,))
     def get_info(self, _request: Request) -> Any:
         """Return version, leader and configuration."""
         options = {
@@ -378,10 +396,9 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
             for name in INFO_OPTIONS.split()
             if name in options
         }
-        zk = {
-            name: options[name]
-            for name in ("zk", "zk_timeout", "zk_session_timeout", "zk_max_versions")
-        }
+        config["mesos_leader_ui_url"] = config["mesos_leader_ui_url"] or self.mesos_url
+        names = ZK_INFO_OPTIONS if self.line >= (1, 8) else ZK_INFO_OPTIONS[:4]
+        zk = {name: options[name] for name in names}
         if self.line >= (1, 7):  # older versions expose the password
             zk["zk"] = re.sub("//[^@/]*@", "//xxxxxxxx:xxxxxxxx@", zk["zk"])
             config["master"] = config["master"] and re.sub(
@@ -405,8 +422,8 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
     @route("/v2/events", "GET")
     def get_events(self, request: Request) -> Any:
         """Stream events until the client disconnects."""
-        if "text/event-stream" not in request.accept_mimetypes.values():
-            return answer({"message": "Method Not Allowed"}, 405)
+        if EVENT_STREAM not in request.accept_mimetypes.values():
+            return self._not_allowed(request)
         follower: queue.Queue[dict[str, Any] | None] = queue.Queue()
         kinds = request.args.getlist("event_type")
 
@@ -427,7 +444,16 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
                 "remoteAddress": request.remote_addr,
             }
         )
-        return Response(stream(), mimetype="text/event-stream")
+        return Response(stream(), mimetype=EVENT_STREAM)
+
+    @staticmethod
+    def _not_allowed(request: Request) -> Response:
+        """Make the error of the servlet for events: a page, or nothing if HTML is not accepted."""
+        accepted = request.accept_mimetypes
+        if accepted and "text/html" not in accepted:
+            return answer(None, 405)
+        text = f"HTTP method {request.method} is not supported by this URL"
+        return page(text, 405, request.path)
 
     @api("/v2/leader", "GET")
     def get_leader(self, _request: Request) -> Any:
@@ -435,8 +461,11 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
         return answer({"leader": self.leader})
 
     @api("/v2/leader", "DELETE")
-    def abdicate(self, _request: Request) -> Any:
-        """Give up leadership. The process ends a moment later."""
+    def abdicate(self, request: Request) -> Any:
+        """Give up leadership. The process ends a moment later. The fake makes no backup."""
+        backup = request.args.get("backup", "file:")
+        if not backup.startswith(("file:", "s3:")):
+            invalid([("/", f"Invalid URI or unsupported scheme: {backup}")])
         timer = threading.Timer(0.05, self.end, (self.lost_leadership, "Abdicating"))
         timer.daemon = True
         timer.start()
@@ -449,6 +478,10 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
 
     def error(self, request: Request, error: Any) -> Response:
         """Respond to a path without a route: 404, since 1.6 500."""
+        if request.method == "OPTIONS":
+            return answer(None, 500)
+        if request.path == "/v2/events" and error.code == 405:
+            return self._not_allowed(request)
         if error.code == 404:
             if self.line >= (1, 6):
                 return answer({"message": "URI not found"}, 500)

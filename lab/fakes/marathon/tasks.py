@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
+import statistics
 import time
 import uuid
 from typing import Any
 
 from ..wire.http import Request, answer
 from . import placement
-from .errors import Refused, api, body, flag, missing
+from .errors import JSON, Errors, Line, Refused, api, body, flag, misshapen, missing
 from .launch import task_info
 from .normal import App, absolute, service_ports
 from .tree import at, config_version, instances, with_instances
@@ -20,6 +22,9 @@ ENDED = (
     "TASK_GONE",
     "TASK_GONE_BY_OPERATOR", "TASK_UNREACHABLE", "TASK_UNKNOWN",
 )  # fmt: skip
+UUID = re.compile(r"[0-9a-f]+(-[0-9a-f]+){4}")
+TASK_ID = re.compile(r"[^.]+\.(?:instance-|marathon-)?([^.]+).*")
+LIST_TYPES = (JSON, "text/plain")
 UNDELAYED = ("TASK_KILLED",)  # terminal states that cause no launch delay
 FAILURES = tuple(state for state in ENDED if state not in ("TASK_KILLED", "TASK_FINISHED"))
 
@@ -60,6 +65,35 @@ def awaits(spec: App) -> bool:
     once.
     """
     return spec.get("scheduling", spec).get("unreachableStrategy") == "disabled"
+
+
+def _id_errors(content: Any) -> Errors:
+    """Return the errors of the body that names the tasks to kill."""
+    text = json.dumps(content, separators=(",", ":"))
+    if not isinstance(content, dict):
+        return [("", f"{text} is not an object")]
+    if "ids" not in content:
+        return [("", f"'ids' is undefined on object: {text}")]
+    if not isinstance(content["ids"], list):
+        return [("", "error.expected.jsarray")]
+    return [
+        (f"({index})", "error.expected.jsstring")
+        for index, id in enumerate(content["ids"])
+        if not isinstance(id, str)
+    ]
+
+
+def _wants_text(request: Request) -> bool:
+    """Return whether the client prefers text to JSON."""
+    return request.accept_mimetypes.best_match([JSON, "text/plain"], JSON) == "text/plain"
+
+
+def _check_task_id(id: str, line: Line) -> None:
+    """Raise Refused (500) for the id of a task without a UUID, as Marathon does since 1.8."""
+    part = TASK_ID.fullmatch(id)
+    if line >= (1, 8) and part and not UUID.fullmatch(part[1]):
+        text = f"Failure(java.lang.IllegalArgumentException: Invalid UUID string: {part[1]})"
+        raise Refused(500, f"{text} (of class scala.util.Failure)")
 
 
 class Tasks:
@@ -130,8 +164,9 @@ class Tasks:
         for path in [path for path in self.waits if path not in self.queue]:
             del self.waits[path]
         for path in self.queue:
+            used = {"used": self.used_offers[path]} if path in self.used_offers else {}
             self.waits.setdefault(
-                path, {"since": time.time(), "processed": 0, "rejected": {}, "offers": {}}
+                path, {"since": time.time(), "processed": 0, "rejected": {}, "offers": {}, **used}
             )
 
     def updated(self: Any, status: dict[str, Any]) -> None:
@@ -243,7 +278,7 @@ class Tasks:
             else:
                 fits = placement.take(agent["free"], parts, accepted_roles, user)
                 if not isinstance(fits, str):
-                    wait["used"] = time.time()
+                    wait["used"] = self.used_offers[spec["id"]] = time.time()
                     return agent, fits
                 reason = fits
             rejected[reason] = rejected.get(reason, 0) + 1
@@ -272,8 +307,10 @@ class Tasks:
 
     # --- JSON of tasks ---
 
-    def task_view(self: Any, instance: Instance, task: Task) -> dict[str, Any]:
-        """Return the JSON of a task."""
+    def task_view(
+        self: Any, instance: Instance, task: Task, has_service_ports: bool = False
+    ) -> dict[str, Any]:
+        """Return the JSON of a task. Since 1.8 only the list of all tasks has service ports."""
         spec = self.tree.apps.get(instance.path)
         view: dict[str, Any] = {
             "id": task.id,
@@ -289,6 +326,8 @@ class Tasks:
             else [],
             "state": task.state,
         }
+        if self.line >= (1, 8):
+            view["healthCheckResults"] = view["servicePorts"] = []
         if self.line < (1, 3):
             del view["state"]
         if self.line >= (1, 5) and task.started is None:
@@ -297,11 +336,10 @@ class Tasks:
             view["localVolumes"] = []
         if self.line >= (1, 9):
             view["role"] = (spec or {}).get("role", self.settings.role)
-        if spec:
+        if spec and (has_service_ports or self.line < (1, 8)):
             view["servicePorts"] = [entry[name] for entry, name in service_ports(spec)]
-            healthy = self.is_healthy(instance, task)
-            if healthy is not None:
-                view["healthCheckResults"] = self.health_of(instance, task)
+        if spec and self.is_healthy(instance, task) is not None:
+            view["healthCheckResults"] = self.health_of(instance, task)
         return view
 
     def task_views(self: Any, path: str) -> list[dict[str, Any]]:
@@ -314,11 +352,15 @@ class Tasks:
 
     def counts(self: Any, path: str) -> dict[str, int]:
         """Count the tasks of an app."""
-        pairs = [
-            (instance, task)
-            for instance in self.instances_of(path)
-            for task in instance.tasks.values()
-        ]
+        return self._counts(
+            [
+                (instance, task)
+                for instance in self.instances_of(path)
+                for task in instance.tasks.values()
+            ]
+        )
+
+    def _counts(self: Any, pairs: list[tuple[Instance, Task]]) -> dict[str, int]:
         health = [self.is_healthy(instance, task) for instance, task in pairs]
         return {
             "tasksStaged": sum(
@@ -328,6 +370,43 @@ class Tasks:
             "tasksHealthy": health.count(True),
             "tasksUnhealthy": health.count(False),
         }
+
+    def task_stats(self: Any, app: App) -> dict[str, Any]:
+        """Return the JSON of the statistics of an app's tasks."""
+        tasks = [
+            (instance, task)
+            for instance in self.instances_of(app["id"])
+            for task in instance.tasks.values()
+        ]
+        scaled, configured = app["versionInfo"]["lastScalingAt"], config_version(app)
+        kinds = {
+            "startedAfterLastScaling": lambda version: version >= scaled,
+            "withLatestConfig": lambda version: version >= configured,
+            "withOutdatedConfig": lambda version: version < configured,
+            "totalSummary": lambda _version: True,
+        }
+        stats = {
+            name: self._stats([pair for pair in tasks if matches(pair[0].version)])
+            for name, matches in kinds.items()
+        }
+        return {name: {"stats": content} for name, content in stats.items() if content}
+
+    def _stats(self: Any, tasks: list[tuple[Instance, Task]]) -> dict[str, Any]:
+        """Return counts and life time in seconds of some tasks; empty if there are none."""
+        if not tasks:
+            return {}
+        counts = {
+            name.removeprefix("tasks").lower(): count for name, count in self._counts(tasks).items()
+        }
+        now = time.time()
+        seconds = [round(now - task.started, 3) for _, task in tasks if task.started]
+        if not seconds:
+            return {"counts": counts}
+        life_time = {
+            "averageSeconds": statistics.mean(seconds),
+            "medianSeconds": statistics.median(seconds),
+        }
+        return {"counts": counts, "lifeTime": life_time}
 
     # --- routes ---
 
@@ -365,23 +444,28 @@ class Tasks:
             for task in instance.tasks.values()
         ]
 
-    def _listed(self: Any, request: Request, tasks: list[dict[str, Any]]) -> Any:
-        """Respond with tasks, as text if the client accepts only that (not in 1.10)."""
-        best = request.accept_mimetypes.best_match(
-            ["application/json", "text/plain"], "application/json"
-        )
-        if best != "text/plain":
+    def _listed(self: Any, request: Request, apps: list[App], tasks: list[dict[str, Any]]) -> Any:
+        """Respond with tasks of apps, as text if the client prefers that (not in 1.10)."""
+        if not _wants_text(request):
             return answer({"tasks": tasks})
         if self.line >= (1, 10):
             return answer({"message": "Not Acceptable"}, 406)
-        lines = [
-            f"{task['appId'].strip('/').replace('/', '_')}\t{task['host']}:{port}\n"
-            for task in tasks
-            for port in task["ports"]
-        ]
-        return answer("".join(lines))
+        return answer("".join(self._lines(app, tasks) for app in apps))
 
-    @api("/v2/tasks", "GET")
+    def _lines(self: Any, app: App, tasks: list[dict[str, Any]]) -> str:
+        """Return a line for each service port of an app: its id, the port and its addresses."""
+        name = app["id"].strip("/").replace("/", "_")
+        lines = []
+        for index, (entry, member) in enumerate(service_ports(app)):
+            addresses = [
+                f"{task['host']}:{task['ports'][index]}"
+                for task in tasks
+                if task["appId"] == app["id"] and len(task["ports"]) > index
+            ]
+            lines.append("\t".join([name, str(entry[member]), *addresses, "\n"]))
+        return "".join(lines)
+
+    @api("/v2/tasks", "GET", types=LIST_TYPES)
     def get_tasks(self: Any, request: Request) -> Any:
         """List all tasks, or those that are running or staging."""
         statuses = {*request.args.getlist("status"), *request.args.getlist("status[]")} & {
@@ -389,45 +473,46 @@ class Tasks:
             "staging",
         }
         states = {f"TASK_{status.upper()}" for status in statuses}
-        apps = [instance for instance in self.instances.values() if instance.path in self.tree.apps]
         tasks = [
-            self.task_view(instance, task)
-            for instance in apps
+            self.task_view(instance, task, has_service_ports=True)
+            for instance in self.instances.values()
             for task in instance.tasks.values()
-            if not states or task.state in states
+            if instance.path in self.tree.apps and (not states or task.state in states)
         ]
-        return self._listed(request, tasks)
+        return self._listed(request, list(self.tree.apps.values()), tasks)
 
     @api("/v2/tasks/delete", "POST")
     def kill_listed(self: Any, request: Request) -> Any:
         """Kill tasks by id."""
         content = body(request)
         ids = content.get("ids") if isinstance(content, dict) else None
-        if not isinstance(ids, list):
-            raise Refused(
-                422 if self.line >= (1, 5) else 400,
-                "Invalid JSON",
-                details=[{"path": "/ids", "errors": ["error.path.missing"]}],
-            )
+        if self.line >= (1, 8):
+            misshapen(_id_errors(content), self.line)
+        elif not isinstance(ids, list):
+            misshapen([("/ids", "error.path.missing")], self.line)
         for id in ids:
             if not re.fullmatch(r"[^.]+\.[^.].*", str(id)):
-                raise Refused(400, f"Invalid task id '{id}'.")
+                reason = f"[taskId {id} no valid identifier (of class java.lang.String)]"
+                raise Refused(400, f"Invalid task id '{id}'. {reason}")
         chosen = [
             instance for instance in self.instances.values() if set(ids) & set(instance.tasks)
         ]
         return self.kill(request, chosen, lambda: answer({"tasks": self._views_of(chosen)}))
 
-    @api("/v2/apps/<path:id>/tasks", "GET")
+    @api("/v2/apps/<path:id>/tasks", "GET", types=LIST_TYPES)
     def get_app_tasks(self: Any, request: Request, id: str) -> Any:
         """List the tasks of an app, or of all apps below a group."""
         if id == "*" or id.endswith("/*"):
             group = absolute(id[:-1])
             if group not in self.tree.groups:
                 raise missing("Group", group)
-            apps = self.tree.below(group, self.tree.apps)
+            apps = [self.tree.apps[path] for path in self.tree.below(group, self.tree.apps)]
+        elif absolute(id) not in self.tree.apps and _wants_text(request) and self.line >= (1, 8):
+            raise missing("App", absolute(id)).as_text()
         else:
-            apps = [self.find_app(id)["id"]]
-        return self._listed(request, [task for path in apps for task in self.task_views(path)])
+            apps = [self.find_app(id)]
+        tasks = [task for app in apps for task in self.task_views(app["id"])]
+        return self._listed(request, apps, tasks)
 
     @api("/v2/apps/<path:id>/tasks", "DELETE")
     def kill_app_tasks(self: Any, request: Request, id: str) -> Any:
@@ -444,6 +529,7 @@ class Tasks:
     def kill_app_task(self: Any, request: Request, id: str, task: str) -> Any:
         """Kill one task of an app."""
         app = self.find_app(id)
+        _check_task_id(task, self.line)
         chosen = [instance for instance in self.instances_of(app["id"]) if task in instance.tasks]
         if not chosen and not flag(request, "scale"):
             raise missing("Task", task)

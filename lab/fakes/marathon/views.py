@@ -61,7 +61,9 @@ def pod(definition: App) -> App:
     return {name: value for name, value in definition.items() if name != "versionInfo"}
 
 
-def group(path: str, tree: Any, line: Line, kinds: set[str], app_view: Any) -> dict[str, Any]:
+def group(
+    path: str, tree: Any, line: Line, kinds: set[str], app_view: Any, pod_view: Any
+) -> dict[str, Any]:
     """
     Return the JSON of a group and its content.
 
@@ -71,23 +73,24 @@ def group(path: str, tree: Any, line: Line, kinds: set[str], app_view: Any) -> d
     kinds
         ``apps``, ``pods`` and ``groups``: the content to include.
 
-    app_view
-        Returns the JSON of an app.
+    app_view, pod_view
+        Return the JSON of an app or a pod.
     """
     definition = tree.groups[path]
     view: dict[str, Any] = {
         "id": path,
         "dependencies": definition["dependencies"],
-        "version": definition["version"],
+        "version": tree.groups["/"]["version"],
     }
     if "apps" in kinds:
         view["apps"] = [app_view(tree.apps[name]) for name in tree.inside(path, tree.apps)]
     if "groups" in kinds:
         view["groups"] = [
-            group(name, tree, line, kinds, app_view) for name in tree.inside(path, tree.groups)
+            group(name, tree, line, kinds, app_view, pod_view)
+            for name in tree.inside(path, tree.groups)
         ]
     if "pods" in kinds and line >= (1, 4):
-        view["pods"] = [pod(tree.pods[name]) for name in tree.inside(path, tree.pods)]
+        view["pods"] = [pod_view(tree.pods[name]) for name in tree.inside(path, tree.pods)]
     if line >= (1, 9):
         view["enforceRole"] = definition.get("enforceRole", False)
     return view
