@@ -104,7 +104,7 @@ class Health:
             return None
         if self.in_memory:
             return task.healthy is not False
-        results = [result["alive"] for result in self.health_of(instance, task)]
+        results = [result.get("alive") for result in self.health_of(instance, task)]
         return None if None in results else all(results)
 
     def health_of(self: Any, instance: Any, task: Any) -> list[dict[str, Any]]:
