@@ -298,6 +298,8 @@ def complete(app: App, settings: Settings) -> App:
         full["residency"] = {**RESIDENCY, **full.get("residency", {})}
         if line >= (1, 8):
             full["residency"]["relaunchEscalationTimeoutSeconds"] = 3600
+    elif line >= (1, 8):
+        full.pop("residency", None)
     if "executorResources" in full:
         full["executorResources"] = {
             "cpus": 0.1,

@@ -5,6 +5,7 @@ Source: responses recorded from Marathon 1.8.244.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -43,7 +44,7 @@ def of_app(app: dict[str, Any]) -> Errors:
             errors.append((f"/upgradeStrategy/{name}", "error.min"))
         if share > 1:
             errors.append((f"/upgradeStrategy/{name}", "error.max"))
-    errors += _of_ports(app) + _of_empty_texts(app)
+    errors += _of_ports(app) + _of_empty_texts(app) + _of_volumes(app)
     _check_combinations(app)
     return errors
 
@@ -92,6 +93,21 @@ def _of_ports(app: dict[str, Any]) -> Errors:
                 errors.append((f"{path}({index})/protocol", "error.unknown.enum.literal"))
             if not PORT_NAME.fullmatch(entry.get("name", "default")):
                 errors.append((f"{path}({index})/name", "error.pattern"))
+    return errors
+
+
+def _of_volumes(app: dict[str, Any]) -> Errors:
+    """Return the errors of volumes, which are on the host if they are nothing else."""
+    errors: Errors = []
+    for index, volume in enumerate(app.get("container", {}).get("volumes", [])):
+        text = json.dumps(volume, separators=(",", ":"))
+        if {"persistent", "external", "secret"} & set(volume):
+            continue
+        errors += [
+            (f"/container/volumes({index})/{name}", f"'{name}' is undefined on object: {text}")
+            for name in ("containerPath", "hostPath", "mode")
+            if name not in volume
+        ]
     return errors
 
 

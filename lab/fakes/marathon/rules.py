@@ -13,12 +13,21 @@ from .normal import App, Settings, is_resident, mappings, parent, service_ports
 SEGMENT = (
     r"^(([a-z0-9]|[a-z0-9][a-z0-9\-]*[a-z0-9])\.)*([a-z0-9]|[a-z0-9][a-z0-9\-]*[a-z0-9])|(\.|\.\.)$"
 )
+MESOS_TEXT = r"[A-Za-z0-9_/.-]+"
+IS_VALUE = (
+    "IS only supports Mesos text and float values (see "
+    "http://mesos.apache.org/documentation/latest/attributes-resources/)"
+)
 RESERVED = ("restart", "tasks", "versions")
 NO_COMMAND = "AppDefinition must either contain one of 'cmd' or 'args', and/or a 'container'."
 SECRET_REFERENCES = (
     "use of secret-references in the environment requires the secrets feature to be enabled"
 )
 IPV6 = "IPv6 can only be used for container type DOCKER and Mesos http/https/tcp health checks"
+AMBIGUOUS_NETWORK = (
+    "networkNames must be a single item list when hostPort is specified and more than 1 container "
+    "network is defined"
+)
 INDEX = (
     "Health check port indices must address an element of the ports array or container port "
     "mappings."
@@ -101,7 +110,7 @@ def of_app(app: App, settings: Settings) -> Errors:
             path = f"/env/{name}/secret" if line >= (1, 8) else f"/env({name})/secret"
             errors.append((path, "references an undefined secret"))
     if line >= (1, 8):
-        errors += _of_features(app, settings)
+        errors += _of_features(app, settings) + _of_mapped_networks(app) + _of_contradictions(app)
     if app["labels"].get("MARATHON_SINGLE_INSTANCE_APP") == "true" and app["instances"] > 1:
         errors.append(("/", "Single instance app may only have one instance"))
     return errors
@@ -131,6 +140,42 @@ def _of_features(app: App, settings: Settings) -> Errors:
     for index, check in enumerate(app["healthChecks"]):
         if check.get("ipProtocol") == "IPv6" and container.get("type") != "DOCKER":
             errors.append((f"/healthChecks({index})", IPV6))
+    return errors
+
+
+def _of_mapped_networks(app: App) -> Errors:
+    """Return the errors of port mappings that name networks, and of too many networks."""
+    errors: Errors = []
+    networks = [network for network in app["networks"] if network["mode"] == "container"]
+    names = [network["name"] for network in networks]
+    for index, mapping in enumerate(mappings(app)):
+        path, mapped_names = f"/container/portMappings({index})", mapping.get("networkNames", [])
+        for number, name in enumerate(mapped_names):
+            if name not in names:
+                text = f"is not one of ({','.join(names)})"
+                errors.append((f"{path}/networkNames({number})", text))
+        if len(names) > 1 and "hostPort" in mapping and len(mapped_names) != 1:
+            errors.append((path, AMBIGUOUS_NETWORK))
+    if len(names) > 1 and app["container"]["type"] == "DOCKER":
+        text = "may only specify a single container network when using the Docker container engine"
+        errors.append(("/", text))
+    return errors
+
+
+def _of_contradictions(app: App) -> Errors:
+    """Return the errors of members that contradict each other."""
+    errors: Errors = []
+    container, over = app.get("container") or {}, app["upgradeStrategy"]["maximumOverCapacity"]
+    if "docker" in container and "appc" in container:
+        text = "mesos containers should specify, at most, a single image type"
+        errors.append(("/container", text))
+    if is_resident(app) and over > 0:
+        path = "/upgradeStrategy/maximumOverCapacity"
+        errors.append((path, f"got {float(over)}, expected 0.0"))
+    if app["id"] in app["dependencies"]:
+        errors.append(("/", "Dependency graph has cyclic dependencies."))
+    if "" in app["env"]:
+        errors.append((f"/env/keys({list(app['env']).index('')})", "must not be empty"))
     return errors
 
 
@@ -164,6 +209,8 @@ def of_constraint(entry: list[str]) -> list[str]:
         ]
     if operator == "UNIQUE" and value is not None:
         return ["UNIQUE does not accept a value"]
+    if operator == "IS" and value and not re.fullmatch(MESOS_TEXT, value):
+        return [IS_VALUE]
     if operator == "GROUP_BY" and value is not None and not integer:
         return ["GROUP BY must define an integer value or else no value at all"]
     if operator == "MAX_PER" and not integer:
