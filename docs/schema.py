@@ -177,10 +177,10 @@ def mesos_flags() -> dict[str, dict]:
     ):
         properties = {}
         for line in filter(None, text.splitlines()):
-            name, since, flag_type, _, *old_names = line.split()
+            name, since, flag_type, _, *old = line.split()
             schema = {"anyOf": [FLAG_TYPES[flag_type], TYPES["null"]]}
             properties[name] = {"description": f"Since Mesos {since}.", **schema}
-            for old_name in old_names:
+            for old_name in old[:1]:
                 properties[old_name] = {"description": f"Now {name}.", "deprecated": True, **schema}
         for line in filter(None, removed.splitlines()):
             name, since, end, flag_type = line.split()

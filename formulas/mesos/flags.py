@@ -4,7 +4,8 @@ The flags of the Mesos daemons, as data. Validation and plan.py read it, and the
 lab do.
 
 One flag a line: its name; the first minor version that knows it; its type; its default (``-``: not
-set, ``''``: empty); and its name before, which is still accepted. Types:
+set, ``''``: empty); and its name before, which is still accepted, with the first minor version that
+knows that, if it is not 0.20. Types:
 
     bool    true or false                       list    words, separated by commas
     int     an integer                          paths   absolute paths, separated by colons
@@ -21,18 +22,18 @@ MASTER = """
 acls                                   0.20 json   -
 advertise_ip                           0.24 string -
 advertise_port                         0.24 string -
-agent_ping_timeout                     1.0  time   15secs               slave_ping_timeout
-agent_removal_rate_limit               1.0  string -                    slave_removal_rate_limit
-agent_reregister_timeout               1.0  time   10mins               slave_reregister_timeout
+agent_ping_timeout                     1.0  time   15secs              slave_ping_timeout 0.23
+agent_removal_rate_limit               1.0  string -                   slave_removal_rate_limit 0.22
+agent_reregister_timeout               1.0  time   10mins              slave_reregister_timeout
 allocation_interval                    0.20 time   1secs
 allocator                              0.23 string hierarchical
 allocator_agent_recovery_factor        1.11 num    0.8
 allocator_recovery_timeout             1.11 time   10mins
-authenticate_agents                    1.0  bool   false                authenticate_slaves
-authenticate_frameworks                1.0  bool   false                authenticate
+authenticate_agents                    1.0  bool   false               authenticate_slaves
+authenticate_frameworks                1.0  bool   false               authenticate
 authenticate_http_frameworks           1.0  bool   false
 authenticate_http_readonly             1.0  bool   false
-authenticate_http_readwrite            1.0  bool   false                authenticate_http
+authenticate_http_readwrite            1.0  bool   false               authenticate_http 0.27
 authentication_v0_timeout              1.7  time   15secs
 authenticators                         0.21 list   crammd5
 authorizers                            0.24 list   local
@@ -44,7 +45,7 @@ fair_sharing_excluded_resource_names   1.0  list   -
 filter_gpu_resources                   1.4  bool   true
 firewall_rules                         0.23 json   -
 framework_sorter                       0.20 string drf
-help                                   0.23 bool   false
+help                                   0.20 bool   false
 hooks                                  0.22 list   -
 hostname                               0.20 string -
 hostname_lookup                        0.25 bool   true
@@ -59,10 +60,10 @@ logbufsecs                             0.20 int    0
 logging_level                          0.20 string INFO
 master_contender                       1.0  string -
 master_detector                        1.0  string -
-max_agent_ping_timeouts                1.0  int    5                    max_slave_ping_timeouts
+max_agent_ping_timeouts                1.0  int    5                   max_slave_ping_timeouts 0.23
 max_completed_frameworks               0.27 int    50
 max_completed_tasks_per_framework      0.27 int    1000
-max_executors_per_agent                1.0  int    -                    max_executors_per_slave
+max_executors_per_agent                1.0  int    -                   max_executors_per_slave
 max_operator_event_stream_subscribers  1.8  int    1000
 max_unreachable_tasks_per_framework    1.2  int    1000
 memory_profiling                       1.6  bool   false
@@ -77,7 +78,7 @@ publish_per_framework_metrics          1.8  bool   true
 quiet                                  0.20 bool   false
 quorum                                 0.20 int    -
 rate_limits                            0.20 json   -
-recovery_agent_removal_limit           1.0  string 100%                 recovery_slave_removal_limit
+recovery_agent_removal_limit           1.0  string 100%                recovery_slave_removal_limit
 registry                               0.20 string replicated_log
 registry_fetch_timeout                 0.20 time   1mins
 registry_gc_interval                   1.1  time   15mins
@@ -86,7 +87,7 @@ registry_max_agent_count               1.1  int    102400
 registry_store_timeout                 0.20 time   20secs
 registry_strict                        0.20 bool   false
 require_agent_domain                   1.5  bool   false
-role_sorter                            1.7  string drf                  user_sorter
+role_sorter                            1.7  string drf                 user_sorter
 roles                                  0.20 list   -
 root_submissions                       0.20 bool   true
 version                                0.20 bool   false
@@ -103,7 +104,7 @@ acls                                   1.0  json   -
 advertise_ip                           0.27 string -
 advertise_port                         0.27 string -
 agent_features                         1.5  json   -
-agent_subsystems                       1.0  list   -                    slave_subsystems
+agent_subsystems                       1.0  list   -                   slave_subsystems
 allowed_devices                        1.3  json   -
 appc_simple_discovery_uri_prefix       0.28 string http://
 appc_store_dir                         0.24 path   /tmp/mesos/store/appc
@@ -152,7 +153,7 @@ docker_volume_checkpoint_dir           1.0  path   /var/run/mesos/isolators/dock
 docker_volume_chown                    1.9  bool   false
 domain                                 1.4  json   -
 domain_socket_location                 1.10 path   -
-effective_capabilities                 1.4  json   -                    allowed_capabilities
+effective_capabilities                 1.4  json   -                   allowed_capabilities 1.1
 enforce_container_disk_quota           0.22 bool   false
 executor_environment_variables         0.23 json   -
 executor_registration_timeout          0.20 time   1mins
@@ -169,7 +170,7 @@ gc_delay                               0.20 time   1weeks
 gc_disk_headroom                       0.22 num    0.1
 gc_non_executor_container_sandboxes    1.7  bool   false
 hadoop_home                            0.20 path   -
-help                                   0.23 bool   false
+help                                   0.20 bool   false
 hooks                                  0.22 list   -
 host_path_volume_force_creation        1.8  paths  -
 hostname                               0.20 string -
@@ -188,7 +189,7 @@ ip6                                    1.4  string -
 ip6_discovery_command                  1.4  string -
 ip_discovery_command                   0.24 string -
 isolation                              0.20 list   posix/cpu,posix/mem
-jwt_secret_key                         1.5  file   -                    executor_secret_key
+jwt_secret_key                         1.5  file   -                   executor_secret_key 1.3
 launcher                               0.25 string linux
 launcher_dir                           0.20 path   /usr/libexec/mesos
 log_dir                                0.20 path   -
@@ -294,13 +295,17 @@ def _flags(table, removed_table):
     flags, since, removed, aliases = {}, {}, {}, {}
     minor = _minor(version)
     for line in filter(None, table.splitlines()):
-        name, start, flag_type, _, *old_names = line.split()
-        aliases.update((old_name, name) for old_name in old_names)
+        name, start, flag_type, _, *old = line.split()
+        old_name = old[0] if old else None
+        old_start = old[1] if len(old) > 1 else "0.20"
+        if old_name:
+            aliases[old_name] = name
         if _minor(start) <= minor:
             flags[name] = flag_type
             continue
         since[name] = start
-        flags.update((old_name, flag_type) for old_name in old_names)
+        if old_name and _minor(old_start) <= minor:
+            flags[old_name] = flag_type
     for line in filter(None, removed_table.splitlines()):
         name, start, end, flag_type = line.split()
         if _minor(start) <= minor <= _minor(end):

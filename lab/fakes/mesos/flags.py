@@ -89,7 +89,8 @@ def flags_of_version(table: str, version: str) -> dict[str, Flag]:
         name, since, kind, default, *old = line.split()
         alias = old[0] if old else None
         if release(since) > release(version):
-            if alias is None:
+            alias_since = old[1] if len(old) > 1 else "0"
+            if alias is None or release(alias_since) > release(version):
                 continue
             name, alias = alias, None
         flags[name] = Flag(name, kind, {"-": None, "''": ""}.get(default, default), alias)
