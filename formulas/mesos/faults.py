@@ -72,6 +72,7 @@ def run():
         *_quotas(),
         *_weights(),
         *_contradictions(),
+        *_frameworks(),
     ]
 
 
@@ -508,3 +509,49 @@ def _contradictions():
             "of its own. Set zookeeper:servers and zookeeper:myid."
         )
         yield "zk", zk, message
+
+
+def _frameworks():
+    """Yield that Marathon or Chronos on this node would not work with this version."""
+    if not re.fullmatch(r"\d+\.\d+\.\d+", settings["version"]):
+        return
+    frameworks = __salt__["slsutil.renderer"]("salt://mesos/frameworks.py")
+    for formula, rows in frameworks.items():
+        too_new = [row for row in rows if _numbers(row["mesos"]) > _numbers(settings["version"])]
+        if formula not in roles or not too_new:
+            continue
+        version = _framework_version(formula)
+        needed = [row for row in too_new if _numbers(row["since"]) <= _numbers(version)]
+        if needed:
+            yield "version", settings["version"], _too_old(formula, version, needed[-1], too_new[0])
+
+
+def _framework_version(formula):
+    """Return the version of Marathon or Chronos on this node, also of an installed package."""
+    framework_settings = __salt__["slsutil.renderer"](
+        "salt://common/settings.py", formula=formula, overrides=__pillar__.get(formula, {})
+    )
+    version = framework_settings["version"]
+    if version == "installed":
+        plan = __salt__["slsutil.renderer"](
+            f"salt://{formula}/plan.py", settings=framework_settings
+        )
+        version = ".".join(str(number) for number in plan["version"] or ())
+    return str(version)
+
+
+def _too_old(formula, version, needed, too_new):
+    """Return the message for a Mesos that a framework would refuse."""
+    name, alternative = formula.capitalize(), ""
+    if _numbers(too_new["since"]) > (0, 0, 0):
+        alternative = f", or a {formula}:version before {too_new['since']}"
+    return (
+        f"{name} {version} on this node needs Mesos {needed['mesos']} or later. "
+        f"Set that{alternative}."
+    )
+
+
+def _numbers(version):
+    """Return ``1.4.13`` as (1, 4, 13), to compare it; other text as (0, 0, 0)."""
+    match = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)", version)
+    return tuple(int(number) for number in match.groups()) if match else (0, 0, 0)

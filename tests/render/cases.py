@@ -299,6 +299,24 @@ ERRORS = {
         single("marathon", "marathon", version=1.8),
         ["marathon:version", "1.8"],
     ),
+    "Mesos that is too old for Marathon": (
+        node("marathon", pillar={"mesos": {"version": "1.4.3"}}),
+        [
+            "mesos:version = 1.4.3",
+            "Marathon 1.8.244 on this node needs Mesos 1.5.0 or later.",
+            "or a marathon:version before 1.7.0.",
+        ],
+    ),
+    "Mesos that is too old for the installed Marathon": (
+        {
+            **node(
+                "marathon",
+                pillar={"mesos": {"version": "1.0.3"}, "marathon": {"version": "installed"}},
+            ),
+            "installed": {"marathon": "1.4.13-1.0.678.el7"},
+        },
+        ["mesos:version = 1.0.3", "needs Mesos 1.1.0", "marathon:version before 1.4.0."],
+    ),
     "Debian": (
         {
             **node("zookeeper"),

@@ -1,0 +1,30 @@
+#!py
+"""
+The oldest Mesos that each version of Marathon and Chronos works with, as data. Validation reads it,
+the tables in INSTALL.md are compared with it, and the fake Marathon of the lab refuses what it
+does.
+
+Both load libmesos.so of the package `mesos` on their node. Marathon looks at the version of the
+library when it starts, and at that of the master when it registers, and exits if one of them is too
+old. Neither refuses a newer Mesos.
+
+Source: LibMesos.scala of mesosphere/marathon at its release tags 1.1.0 to 1.10.26, and
+docs/getting-started.md of mesos/chronos 2.5.0. Chronos does not check it.
+"""
+
+# Framework, first version of the row, and the oldest Mesos that it works with.
+FRAMEWORKS = """
+marathon  0.0.0  0.0.0
+marathon  1.4.0  1.1.0
+marathon  1.7.0  1.5.0
+chronos   0.0.0  0.20.0
+"""
+
+
+def run():
+    """Return the rows of each framework: a list of ``since`` and ``mesos``, the oldest first."""
+    rows = {}
+    for line in FRAMEWORKS.strip().splitlines():
+        framework, since, mesos = line.split()
+        rows.setdefault(framework, []).append({"since": since, "mesos": mesos})
+    return rows
