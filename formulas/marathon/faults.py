@@ -84,9 +84,32 @@ def _urls():
 
 
 def _secret(version):
-    if settings["mesos_authentication_secret"] is not None and version < (1, 3, 7):
+    """Yield a secret that everyone can read, or that Marathon would not use, and doubled ones."""
+    secret, options = settings["mesos_authentication_secret"], settings["options"]
+    secret_file = options.get("mesos_authentication_secret_file")
+    authenticates = options.get("mesos_authentication") is True
+    principal = options.get("mesos_authentication_principal")
+    if secret is not None and version < (1, 3, 7):
         message = "this version shows it in the list of processes. Upgrade to 1.3.7 or later."
         yield "mesos_authentication_secret", "(hidden)", message
+    elif secret is not None and secret_file is not None:
+        message = "marathon:mesos_authentication_secret is set as well. Keep one of them."
+        yield "options:mesos_authentication_secret_file", secret_file, message
+    elif secret is not None and not authenticates:
+        message = (
+            "Marathon would register without it. "
+            "Set marathon:options:mesos_authentication: true as well."
+        )
+        yield "mesos_authentication_secret", "(hidden)", message
+    elif secret_file is not None and not authenticates and version >= (1, 3, 0):
+        message = (
+            "Marathon would register without the secret in it. "
+            "Set marathon:options:mesos_authentication: true as well."
+        )
+        yield "options:mesos_authentication_secret_file", secret_file, message
+    elif options.get("mesos_authentication") is not None and principal is None:
+        message = "Marathon would exit: it needs the option mesos_authentication_principal as well."
+        yield "options:mesos_authentication", options["mesos_authentication"], message
 
 
 def _split_values(plan):

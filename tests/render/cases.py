@@ -11,6 +11,11 @@ FORMULAS = Path(__file__).parents[2] / "formulas"
 ROLES = tuple(yaml.safe_load((FORMULAS / "common" / "roles.yaml").read_text()))
 NODE = "lxdev01"
 SECRET = "open-sesame-4711"
+# The options with which Marathon uses a secret.
+AUTHENTICATION = {
+    "mesos_authentication": True,
+    "mesos_authentication_principal": "marathon",
+}
 
 
 def node(*roles: str, pillar: dict | None = None, **keys) -> dict:
@@ -166,6 +171,7 @@ NODES = {
                 "http_credentials": f"admin:{SECRET}",
                 "ssl_keystore_password": SECRET,
                 "mesos_authentication_secret": SECRET,
+                "options": AUTHENTICATION,
             },
             "chronos": {
                 "master": "file:///etc/mesos/zk",
@@ -183,6 +189,7 @@ NODES = {
         http_credentials=f"admin:{SECRET}",
         zk=f"zk://marathon:{SECRET}@localhost:2181/marathon",
         mesos_authentication_secret=SECRET,
+        options=AUTHENTICATION,
     ),
 }
 
@@ -316,6 +323,36 @@ ERRORS = {
             "installed": {"marathon": "1.4.13-1.0.678.el7"},
         },
         ["mesos:version = 1.0.3", "needs Mesos 1.1.0", "marathon:version before 1.4.0."],
+    ),
+    "secret that Marathon would not use": (
+        single("marathon", "marathon", mesos_authentication_secret=SECRET),
+        [
+            "marathon:mesos_authentication_secret = (hidden)",
+            "marathon:options:mesos_authentication: true",
+        ],
+    ),
+    "secret file that Marathon would not use": (
+        single("marathon", "marathon", options={"mesos_authentication_secret_file": "/etc/x"}),
+        [
+            "marathon:options:mesos_authentication_secret_file = /etc/x",
+            "marathon:options:mesos_authentication: true",
+        ],
+    ),
+    "secret in a file as well": (
+        single(
+            "marathon",
+            "marathon",
+            mesos_authentication_secret=SECRET,
+            options={**AUTHENTICATION, "mesos_authentication_secret_file": "/etc/x"},
+        ),
+        ["marathon:options:mesos_authentication_secret_file", "Keep one of them."],
+    ),
+    "authentication without a principal": (
+        single("marathon", "marathon", options={"mesos_authentication": True}),
+        [
+            "marathon:options:mesos_authentication = true",
+            "needs the option mesos_authentication_principal",
+        ],
     ),
     "Debian": (
         {
