@@ -10,6 +10,7 @@ or pod is ``/``. States for several apps report such changes by id: ``{"/web": {
 
 import difflib
 import importlib
+import re
 import time
 from collections.abc import Mapping
 
@@ -74,6 +75,64 @@ def available(name, url=None, timeout=120):
         return True, f"{address['url']} leads"
 
     return _ready.wait_until_ready(name, "a leader of Marathon", check, timeout, __opts__["test"])
+
+
+def step_allowed(name, since, before=None, stops=()):
+    """
+    Fail if the installed Marathon cannot be replaced by another version in one step. Changes
+    nothing.
+
+    Whichever Marathon is elected reads the store in ZooKeeper, and exits if another version left it
+    that is newer or too old. ``formulas/marathon/steps.py`` has the steps.
+
+    .. code-block:: yaml
+
+        marathon-step:
+          marathon.step_allowed:
+            - name: 1.8.244
+            - since: 1.6.0
+            - before: 1.9.0
+            - stops:
+                - {version: 1.6.567, since: 1.4.0}
+                - {version: 1.4.13, since: 0.8.0}
+
+    name
+        The version of the package ``marathon`` that is to be installed.
+
+    since
+        The first version from which the step is possible.
+
+    before
+        The first version above it from which it is not. Default: no limit.
+
+    stops
+        Versions by way of which it is possible from those that are too old, the last one on the way
+        first. Each has its ``version``, and its ``since`` as above. Default: none.
+
+    Succeeds if the package is not installed, whatever is in ZooKeeper.
+    """
+    installed = __salt__["pkg.version"]("marathon")
+    numbers = _version_numbers(installed)
+    setting = f"marathon:version = {name} on {__grains__['id']}"
+    if not numbers:
+        result, comment = True, f"Marathon {name} can be installed"
+    elif numbers < _version_numbers(since):
+        next_stops = [stop for stop in stops if _version_numbers(stop["since"]) <= numbers]
+        advice = f"upgrade to {next_stops[0]['version']} first" if next_stops else "none can follow"
+        result = False
+        comment = (
+            f"{setting}: reads the store of {since} and later only, and {installed} is installed. "
+            f"On all nodes with Marathon, {advice}."
+        )
+    elif before is not None and numbers >= _version_numbers(before):
+        result = False
+        comment = (
+            f"{setting}: cannot read the store of {installed}, which is installed. Keep that "
+            "version. To go back, restore a backup of the store and remove the package first."
+        )
+    else:
+        result, comment = True, f"Marathon {installed} can be replaced by {name}"
+    return {"name": name, "result": result, "changes": {}, "comment": comment}
 
 
 def app_present(
@@ -962,6 +1021,12 @@ class _Waiter:
             "failed": f"{deployment} failed",
         }.get(result)
         return result, f"its deployment {ending}: {outcome['reason']}"
+
+
+def _version_numbers(version):
+    """Return ``1.4.13-1.0.678.el7`` as [1, 4, 13], to compare it; [] if nothing is installed."""
+    match = re.match(r"(?:\d+:)?(\d+(?:\.\d+)*)", version)
+    return [int(number) for number in match.group(1).split(".")] if match else []
 
 
 def _foreseen():

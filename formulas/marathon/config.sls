@@ -1,11 +1,24 @@
 # The files of Marathon. They come before the package, as the second generation of packages starts
-# Marathon when it is installed. No package brings a file that would be read beside them.
+# Marathon when it is installed. No package brings a file that would be read beside them. Before all
+# of them comes the question whether the installed version can be replaced by this one: the old one
+# goes on with the old files otherwise.
 
 {%- from "marathon/map.jinja" import marathon with context %}
 {%- set plan = salt['slsutil.renderer']('salt://marathon/plan.py', settings=marathon) %}
 
 include:
   - common.repositories
+{%- if plan.version %}
+{%- set version = plan.version | join('.') %}
+{%- set step = salt['slsutil.renderer']('salt://marathon/steps.py', version=version) %}
+
+marathon-step:
+  marathon.step_allowed:
+    - name: {{ version | json }}
+    - since: {{ step.since | json }}
+    - before: {{ step.before | json }}
+    - stops: {{ step.stops | json }}
+{%- endif %}
 
 # Before the files of other generations are removed.
 marathon-path-stays:
@@ -15,6 +28,10 @@ marathon-path-stays:
     - files: [/etc/marathon/conf/zk, /etc/default/marathon, /etc/marathon/secrets]
     - variable: MARATHON_ZK
     - configured_by: [/etc/systemd/system/marathon.service.d/salt.conf]
+{%- if plan.version %}
+    - require:
+      - marathon: marathon-step
+{%- endif %}
 
 marathon-leftovers:
   file.absent:
@@ -83,3 +100,5 @@ marathon-unit:
     - group: root
     - mode: '0644'
     - makedirs: True
+    - require:
+      - zk: marathon-path-stays

@@ -38,6 +38,10 @@ def errors(roles: list[str], **versions: str) -> list[str]:
     return Minion(FORMULAS, pillar, roles).errors()
 
 
+def steps_to(version: str) -> dict:
+    return Minion(FORMULAS, {}).render("marathon/steps.py", version=version)
+
+
 @pytest.mark.parametrize("marathon, mesos", itertools.product(MARATHONS, MESOS))
 def test_mesos_that_marathon_refuses_is_refused(marathon, mesos):
     messages = errors(["marathon"], marathon=marathon, mesos=mesos)
@@ -71,6 +75,48 @@ def test_the_defaults_work_together(release):
     roles = ["marathon", "chronos"]
     node = Minion(FORMULAS, {"mesos": {}}, roles, os="AlmaLinux", osmajorrelease=release)
     assert node.errors() == []
+
+
+def test_the_step_comes_before_every_other_state_of_marathon():
+    for version in ("1.4.13", "1.8.244"):
+        node = Minion(FORMULAS, {"marathon": {"version": version}}, ["marathon"])
+        states = node.states("marathon.config")
+        del states["include"]
+        assert next(iter(states)) == "marathon-step"
+        [(function, arguments)] = states.pop("marathon-step").items()
+        assert function == "marathon.step_allowed"
+        passed = {name: value for item in arguments for name, value in item.items()}
+        assert passed == {"name": version, **steps_to(version)}
+        for name, state in states.items():
+            [items] = state.values()
+            assert {"require": [{"marathon": "marathon-step"}]} in items, name
+
+
+def test_versions_that_one_can_stop_at_are_in_order_and_can_be_installed():
+    table = FORMULAS.read_yaml("marathon/versions.yaml")["generations"]
+    stops = [stop["version"] for stop in steps_to("1.10.26")["stops"]]
+    assert stops == ["1.6.567", "1.4.13", "1.1.7"]
+    assert all(any(numbers(row["since"]) <= numbers(stop) for row in table) for stop in stops)
+
+
+def marathon_rows() -> list[str]:
+    """Return the rows of the table in operate.md, made from the data."""
+    frameworks = Minion(FORMULAS, {}).render("mesos/frameworks.py")["marathon"]
+    rows = []
+    for minor in ("1.4", "1.5", "1.6", "1.7", "1.8", "1.9", "1.10"):
+        version = f"{minor}.0"
+        since = steps_to(version)["since"]
+        mesos = [row["mesos"] for row in frameworks if numbers(row["since"]) <= numbers(version)][
+            -1
+        ]
+        rows.append(f"| {minor} | {since} and later | {mesos} and later |")
+    return rows
+
+
+def test_the_table_of_marathons_is_made_from_the_data():
+    text = (ROOT / "docs/operate.md").read_text().partition("### Versions of Marathon\n")[2]
+    table = [line for line in text.partition("\n## ")[0].splitlines() if line.startswith("|")]
+    assert table[2:] == marathon_rows()
 
 
 def test_the_sets_in_the_installation_guide_work_together():

@@ -45,11 +45,26 @@ class Salt:
         return f"salt://{name}"
 
     def __call__(
-        self, state: str, test: bool = False, pillar: dict | None = None, **arguments
+        self,
+        state: str,
+        test: bool = False,
+        pillar: dict | None = None,
+        installed: dict[str, str] | None = None,
+        **arguments,
     ) -> dict:
-        """Apply one state, such as ``zk.myid_stays``. Returns its result."""
+        """
+        Apply one state, such as ``zk.myid_stays``. Returns its result.
+
+        ``installed`` are versions of packages, by name; others are not installed.
+        """
         answer = self._ask(
-            {"state": state, "arguments": arguments, "test": test, "pillar": pillar or {}}
+            {
+                "state": state,
+                "arguments": arguments,
+                "test": test,
+                "pillar": pillar or {},
+                "installed": installed or {},
+            }
         )
         assert isinstance(answer, dict), answer
         assert "Traceback" not in answer["comment"]

@@ -4,7 +4,8 @@ environment.
 
 Takes a directory for its own files and the path of the repository. Reads one JSON object a line::
 
-    {"state": "mesos.flags_managed", "arguments": {...}, "test": false, "pillar": {}}
+    {"state": "mesos.flags_managed", "arguments": {...}, "test": false, "pillar": {},
+     "installed": {"marathon": "1.8.244-1.el7"}}
     {"sls": ["marathon.apps"], "test": false, "pillar": ["marathon: {apps: {}}"]}
     {"function": "mesos.leader", "positional": [...], "arguments": {...}, "pillar": {}}
     {"command": "mesos.set_weights '{web: 2}'", "pillar": {}}
@@ -13,7 +14,8 @@ Takes a directory for its own files and the path of the repository. Reads one JS
 
 and writes one JSON line for each:
 
-* ``state``: the result of the state, or a list of errors;
+* ``state``: the result of the state, or a list of errors. ``pkg.version`` answers what is
+  ``installed``;
 * ``sls``: the results of all states, or a list of errors. The pillar is merged from YAML texts;
 * ``function`` and ``command``: what the function ``returned`` or ``raised``. A command is parsed as
   by ``salt-call``;
@@ -121,7 +123,9 @@ def main() -> None:
         module, function = request["state"].split(".")
         arguments = [{key: value} for key, value in request["arguments"].items()]
         high = {"state": {module: [function, *arguments], "__sls__": "unit", "__env__": "base"}}
-        answer = minion(request["test"], json.dumps(request["pillar"])).call_high(high)
+        state = minion(request["test"], json.dumps(request["pillar"]))
+        state.functions["pkg.version"] = lambda name: request["installed"].get(name, "")
+        answer = state.call_high(high)
         return next(iter(answer.values())) if isinstance(answer, dict) else answer
 
     def apply_sls(request: dict):

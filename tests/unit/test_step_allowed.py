@@ -1,0 +1,91 @@
+"""marathon.step_allowed, applied by the real Salt: no step that Marathon would refuse."""
+
+import runpy
+
+import pytest
+from marathon_versions import MATRIX, NEW, OLD, POSSIBLE, STEPS
+
+from lab import ROOT
+
+
+def arguments(version):
+    """Return the arguments that marathon.config gives to marathon.step_allowed."""
+    steps = runpy.run_path(str(ROOT / "formulas/marathon/steps.py"))
+    return {
+        "name": version,
+        "since": steps["since"](version),
+        "before": steps["before"](version),
+        "stops": list(steps["stops"](version)),
+    }
+
+
+def step(salt, old, new, test=False):
+    """Return the result of marathon.step_allowed for a step."""
+    installed = {"marathon": f"{old}-1.el7" if old else ""}
+    answer = salt("marathon.step_allowed", test, installed=installed, **arguments(new))
+    assert answer["changes"] == {}, answer
+    return answer
+
+
+@pytest.mark.parametrize("old, new, step_kind", STEPS)
+def test_the_state_allows_the_possible_steps_only(salt, old, new, step_kind):
+    answer = step(salt, old, new)
+    assert answer["result"] is (step_kind == POSSIBLE), answer
+    assert ("can be replaced by" in answer["comment"]) is (step_kind == POSSIBLE)
+    assert ("and later only" in answer["comment"]) is (step_kind == OLD)
+    assert ("cannot read the store" in answer["comment"]) is (step_kind == NEW)
+
+
+@pytest.mark.parametrize(
+    "old, new, allowed",
+    [
+        ("1.5.10", "1.5.15", True),
+        ("1.5.15", "1.5.10", False),
+        ("1.4.13", "1.4.8", False),
+        ("1.6.590", "1.6.549", True),
+        ("1.8.244", "1.8.207", True),
+        ("1.8.207", "1.8.180", False),
+        ("1.9.109", "1.9.64", True),
+        ("1.9.64", "1.9.34", False),
+        ("1.9.34", "1.9.32", False),
+    ],
+)
+def test_within_a_minor_version_the_store_counts(salt, old, new, allowed):
+    assert step(salt, old, new)["result"] is allowed
+
+
+def test_a_node_without_marathon_can_get_any_version(salt):
+    for version in MATRIX:
+        answer = step(salt, None, version)
+        assert answer["result"] is True and "can be installed" in answer["comment"]
+
+
+@pytest.mark.parametrize("test", [False, True])
+def test_the_message_names_the_next_step(salt, test):
+    answer = step(salt, "1.4.13", "1.8.244", test)
+    assert answer["result"] is False
+    assert answer["comment"] == (
+        "marathon:version = 1.8.244 on unit: reads the store of 1.6.0 and later only, and "
+        "1.4.13-1.el7 is installed. On all nodes with Marathon, upgrade to 1.6.567 first."
+    )
+
+
+@pytest.mark.parametrize("test", [False, True])
+def test_the_message_for_a_downgrade_says_how_to_go_back(salt, test):
+    answer = step(salt, "1.8.244", "1.7.236", test)
+    assert answer["result"] is False
+    assert answer["comment"] == (
+        "marathon:version = 1.7.236 on unit: cannot read the store of 1.8.244-1.el7, which is "
+        "installed. Keep that version. To go back, restore a backup of the store and remove the "
+        "package first."
+    )
+
+
+@pytest.mark.parametrize("old, new", [(old, new) for old, new, kind in STEPS if kind == OLD])
+def test_the_named_steps_lead_there(salt, old, new):
+    path = [old]
+    while path[-1] != new:
+        comment = step(salt, path[-1], new)["comment"]
+        before, _, rest = comment.partition("upgrade to ")
+        path.append(rest.partition(" first")[0] if rest else new)
+        assert len(path) <= 4 and step(salt, path[-2], path[-1])["result"] is True, path
