@@ -126,6 +126,51 @@ def ensemble_available(name, servers, port=2181, myid=None, timeout=120, observe
     return _ready.wait_until_ready(name, subject, check, timeout, __opts__["test"])
 
 
+def quorum_without_member(name, servers, myid, port=2181, timeout=120, observers=()):
+    """
+    Wait until a ZooKeeper ensemble would keep its quorum without one of its servers. Changes
+    nothing.
+
+    .. code-block:: yaml
+
+        the-others-have-a-quorum:
+          zk.quorum_without_member:
+            - servers:
+                1: 10.0.0.1
+                2: 10.0.0.2
+                3: 10.0.0.3
+            - myid: 2
+
+    name
+        Any text.
+
+    servers, port, timeout, observers
+        See ``zk.ensemble_available``.
+
+    myid
+        The id of the server that is about to be restarted. The other servers that serve have to be
+        a majority of all voters. An observer can always be restarted, and so can a server that
+        still runs alone.
+
+    The comment of a failed state has the last status of each server.
+    """
+    problem = _argument_problem(servers, myid, observers)
+    if problem:
+        return {"name": name, "result": False, "changes": {}, "comment": problem}
+    voters = _voters(servers, observers)
+
+    def check(request_timeout):
+        modes, comment = _modes(servers, port, request_timeout)
+        # A server that runs alone restarts to become one of several, which wait for it.
+        can_stop = str(myid) not in voters or modes[str(myid)] == "standalone"
+        peers = voters - {str(myid)}
+        serving = [voter for voter in peers if modes[voter] in VOTING_MODES]
+        return can_stop or len(serving) * 2 > len(voters), comment
+
+    subject = f"a majority of {len(voters)} voters without server {myid}"
+    return _ready.wait_until_ready(name, subject, check, timeout, __opts__["test"])
+
+
 def data_stays(
     name,
     config,

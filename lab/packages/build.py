@@ -12,13 +12,13 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 
+from ..fakes.wire import formula_data
 from . import table
 from .table import PACKAGES, Package
 
 DIRECTORY = pathlib.Path(__file__).parent
 FAKES = DIRECTORY.parent / "fakes"
-# What the fake daemons read of the formulas.
-FORMULA_FLAGS = DIRECTORY.parents[1] / "formulas/mesos/flags.py"
+FORMULAS = DIRECTORY.parents[1] / "formulas"
 SIGNER = "Lab packages <lab@localhost>"
 
 # Directories that belong to the system; all others that a package brings are its own.
@@ -100,7 +100,8 @@ def _recipe(package: Package) -> str:
     if package.tree:
         files += sorted(path for path in (DIRECTORY / package.tree).rglob("*") if path.is_file())
     if package.name == "lab-fakes":
-        files += [*sorted(FAKES.rglob("*.py")), FORMULA_FLAGS]
+        files += sorted(FAKES.rglob("*.py"))
+        files += [FORMULAS / name for name in formula_data.FILES]
     content = (
         f"{file.relative_to(DIRECTORY.parents[1])} {os.access(file, os.X_OK)} {file.read_text()}"
         for file in files
@@ -234,7 +235,8 @@ def _stage(package: Package, root: pathlib.Path, debs: pathlib.Path, scratch: pa
             root / "usr/lib/lab-fakes/fakes",
             ignore=shutil.ignore_patterns("__pycache__"),
         )
-        shutil.copy(FORMULA_FLAGS, root / "usr/lib/lab-fakes/fakes/mesos/formula_flags.py")
+        for name in formula_data.FILES:
+            shutil.copy(FORMULAS / name, _parent(root, f"/usr/lib/lab-fakes/formulas/{name}"))
     for deb, source, target in package.debs:
         unpacked = _unpacked(deb, debs, scratch)
         _take(unpacked, unpacked / source, root / target.lstrip("/"))

@@ -14,7 +14,8 @@ from .tree import Tree
 
 def store(state: dict[str, Any]) -> bytes:
     """
-    Serialize framework id, tree, versions, history, plans, instances, delays and failures.
+    Serialize framework id, version of the store, tree, versions, history, plans, instances, delays
+    and failures.
 
     Trees refer to apps and pods by version, as Marathon's own do. ``versions`` has their
     definitions.

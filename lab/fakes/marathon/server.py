@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import json
 import os
+import pathlib
 import queue
 import re
 import socket
@@ -22,6 +23,7 @@ from ..wire.framework import Framework, native_library, serve
 from ..wire.http import Request, Response, answer, route
 from ..wire.scallop import KnownOptions, OptionError, parse
 from ..wire.versions import release
+from . import compatibility
 from . import options as marathon_options
 from .agents import Agents, Direct
 from .apps import Apps
@@ -35,9 +37,6 @@ from .queue import Queue
 from .record import load, store
 from .tasks import Instance, Tasks
 from .tree import Clock, Tree
-
-# The oldest libmesos that a version accepts, newest first.
-LIBMESOS = (("1.7.0", "1.5.0"), ("1.5.0", "1.1.0"), ("0", "0"))
 
 EVENT_STREAM = "text/event-stream"
 
@@ -101,6 +100,10 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
 
     lost_leadership = 103
     no_zookeeper = 100
+    # A store that cannot be migrated, and a master that is too old. Before 1.6: fatal_error.
+    failed_leadership = 104
+    scheduler_error = 106
+    fatal_error = 137
     pause = 0.25  # seconds between two searches for a leader
 
     def __init__(
@@ -115,7 +118,9 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
         self.version, self.line = version, release(version)[:2]
         environment = dict(environment or {})
         known_options = KnownOptions.of(marathon_options, version)
-        self.options = parse([*arguments, *self._from_environment(environment)], known_options)
+        words = [*arguments, *self._from_environment(environment)]
+        self.options = parse(words, known_options)
+        self._check_authentication(words)
         if self.options["master"] is None and not room and not agents:
             raise OptionError("Required option 'master' not found")
         if not self.options["http"]:
@@ -167,6 +172,22 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
         self.delays: dict[str, tuple[str, float, float]] = {}
         self.failures: dict[str, dict[str, Any]] = {}
         self.tree.touch("/", self.clock.now())
+
+    def _check_authentication(self, words: list[str]) -> None:
+        """Refuse options of authentication that go together, or not, in another way."""
+        if self.line < (1, 3):
+            return
+        toggles = {"--mesos_authentication", "--disable_mesos_authentication"}
+        if toggles & set(words) and self.options["mesos_authentication_principal"] is None:
+            raise OptionError(
+                "When specifying 'mesos_authentication', all of the following options must also be "
+                "provided: mesos_authentication_principal"
+            )
+        secrets = ("mesos_authentication_secret", "mesos_authentication_secret_file")
+        if all(self.options[name] is not None for name in secrets):
+            raise OptionError(
+                f"There should be only one or zero of the following options: {', '.join(secrets)}"
+            )
 
     def _from_environment(self, environment: Mapping[str, str]) -> Iterable[str]:
         if release(self.version) < release("1.5.10"):
@@ -240,16 +261,32 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
 
     def _keep_id(self, framework_id: str | None) -> None:
         names = ("tree", "versions", "history", "plans", "goals", "delays", "failures")
-        state = {name: getattr(self, name) for name in names}
         self.group.store(
             store(
-                {"framework_id": framework_id, **state, "instances": list(self.instances.values())}
+                {
+                    "framework_id": framework_id,
+                    "store_version": compatibility.store_left_by(self.version),
+                    **{name: getattr(self, name) for name in names},
+                    "instances": list(self.instances.values()),
+                }
             )
         )
 
     def _stored(self) -> str:
-        with self.lock, contextlib.suppress(KazooException):
+        """Load the state that the last leader stored, and migrate it. End if that is impossible."""
+        with contextlib.suppress(KazooException):
             state = load(self.group.load())
+            store_version = state.pop("store_version", None)
+            problem = store_version and compatibility.store_problem(store_version, self.version)
+            if problem:
+                self._crash(self.failed_leadership, problem)
+                return ""
+            return self._restore(state, store_version)
+        return ""
+
+    def _restore(self, state: dict[str, Any], store_version: str | None) -> str:
+        """Restore a state, and store it if it was migrated. Returns the framework id."""
+        with self.lock:
             framework_id = state.pop("framework_id", None) or ""
             instances = state.pop("instances", [])
             # Drop instances that no master confirmed. Their tasks are unknown, and will be killed.
@@ -260,17 +297,46 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
             }
             for name, value in state.items():
                 setattr(self, name, value)
+            if store_version != compatibility.store_left_by(self.version):
+                self._keep_id(framework_id)
             return framework_id
-        return ""
+
+    def _crash(self, status: int, reason: str) -> None:
+        """End with the exit status that the version has for it."""
+        self.end(status if self.line >= (1, 6) else self.fatal_error, reason)
 
     def describe(self) -> dict[str, Any]:
         """Return the report to the Mesos master."""
         with self.lock:
             described = super().describe()
             self.reported = {info["task_id"]["value"] for info in described["launch"]}
-            return described
+            credential = self._credential()
+            return {**described, "credential": credential} if credential else described
+
+    def _credential(self) -> dict[str, str] | None:
+        """
+        Return principal and secret with which Marathon authenticates at the master, None if it does
+        not: since 1.3 only with the option ``mesos_authentication``, whatever else is set.
+        """
+        principal = self.options["mesos_authentication_principal"]
+        secret = self.options.get("mesos_authentication_secret")
+        secret_file = self.options["mesos_authentication_secret_file"]
+        if not principal or self.line >= (1, 3) and not self.options["mesos_authentication"]:
+            return None
+        if secret is None and secret_file:
+            secret = pathlib.Path(str(secret_file)).read_text()
+        return {"principal": str(principal), **({"secret": str(secret)} if secret else {})}
 
     def _accepted(self, reply: dict[str, Any]) -> None:
+        oldest = compatibility.oldest_mesos(self.version)
+        master_version = reply["master"].get("version", oldest)
+        if release(master_version) < release(oldest):
+            text = (
+                f"Mesos Master version {master_version} does not meet minimum required "
+                f"version {oldest}"
+            )
+            self._crash(self.scheduler_error, text)
+            return
         with self.lock:
             if self.leading:
                 self.mesos_url = f"http://{reply['master']['pid'].rpartition('@')[2]}/"
@@ -497,12 +563,24 @@ def main(version: str) -> int:
     except OptionError as error:
         print(f"[scallop] Error: {error}", file=sys.stderr)
         return refused
+    return _library_status(version) or serve(daemon, 111)
+
+
+def _library_status(version: str) -> int:
+    """Return 0 if the libmesos of this host is one that the version takes, else the exit status."""
     library = native_library()
     if library is None:
         print("java.lang.UnsatisfiedLinkError: no mesos in java.library.path", file=sys.stderr)
         return 1
-    oldest = next(oldest for since, oldest in LIBMESOS if release(version) >= release(since))
-    if release(library) < release(oldest):
-        print(f"IncompatibleLibMesos: libmesos {library} is older than {oldest}", file=sys.stderr)
-        return 109
-    return serve(daemon, 111)
+    oldest = compatibility.oldest_mesos(version)
+    if release(library) >= release(oldest):
+        return 0
+    if release(version) < release("1.8"):
+        print(f"Failed to load libmesos: {library}", file=sys.stderr)
+        return 1
+    print(
+        f"Found libmesos version {library} is incompatible with minimum required version: "
+        f"{oldest}\nFailed to load libmesos: {library}",
+        file=sys.stderr,
+    )
+    return 109

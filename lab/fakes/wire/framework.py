@@ -187,6 +187,8 @@ class Framework(HttpDaemon):
         if leads(self.group) and not self.leading:
             self.say(f"{self.address} was elected leader")
             self.framework_id = self._stored() or None
+            if self.ended:
+                return
             self._drive()
             self.leading = True
             self.registration.start()
