@@ -247,16 +247,19 @@ PACKAGES = [
     mesos("1.9.0"),
     mesos_agent("1.11.0"),
     marathon("1.4.13", "1.0.678.el7", "marathon-1.4"),
-    marathon(
-        "1.5.15",
-        "1.el7",
-        "marathon-1.5",
-        links=(("/usr/bin/marathon", "/usr/share/marathon/bin/marathon"),),
-        directories=(
-            ("/usr/share/marathon/lib", "root"),
-            ("/var/log/marathon", "marathon"),
-            ("/var/run/marathon", "marathon"),
-        ),
+    *(
+        marathon(
+            version,
+            "1.el7",
+            "marathon-1.5",
+            links=(("/usr/bin/marathon", "/usr/share/marathon/bin/marathon"),),
+            directories=(
+                ("/usr/share/marathon/lib", "root"),
+                ("/var/log/marathon", "marathon"),
+                ("/var/run/marathon", "marathon"),
+            ),
+        )
+        for version in ("1.5.15", "1.6.567")
     ),
     marathon(
         "1.8.244",

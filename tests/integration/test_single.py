@@ -240,36 +240,97 @@ def test_a_role_that_is_taken_away_stops_its_daemon_until_it_is_given_back(lab):
     everything_answers()
 
 
+# A Marathon that begins with an empty store, beside that of the other tests.
+NEW_STORE = {"zk": "zk://localhost:2181/upgraded"}
+EMPTY_APP = {"id": "/kept", "cmd": "sleep 3600", "cpus": 0.1, "mem": 32, "instances": 0}
+
+
+def remove_marathon(lab):
+    """Remove the package: yum cannot go back to another architecture."""
+    lab.run("yum -y remove marathon && rm -rf /etc/marathon /etc/default/marathon")
+
+
+def marathon_runs(version: str) -> dict:
+    """Wait until a version of Marathon leads. Returns its /v2/info."""
+
+    def info() -> dict | None:
+        reply = answer(8080, "/v2/info").json()
+        return reply if reply["version"] == version and reply["elected"] else None
+
+    return eventually(info)
+
+
+def failures(results: dict) -> dict[str, str]:
+    """Return id and comment of each state that failed by itself."""
+    return {
+        state["__id__"]: state["comment"]
+        for state in results.values()
+        if state["result"] is False and "requisite" not in state["comment"]
+    }
+
+
 @one_line
-def test_mesos_is_upgraded_in_place(lab):
-    lab.converge(pillar={"mesos": {"version": "1.4.3"}})
+def test_mesos_and_marathon_are_upgraded_in_place(lab):
+    remove_marathon(lab)
+    old_versions = {
+        "mesos": {"version": "1.4.3"},
+        "marathon": {"version": "1.6.567", **NEW_STORE},
+    }
+    lab.converge(pillar=old_versions)
     eventually(lambda: answer(5050, "/version").json()["version"] == "1.4.3")
-    changes = lab.converge()
+    marathon_runs("1.6.567")
+    changes = lab.converge(pillar={"marathon": NEW_STORE})
     eventually(lambda: answer(5050, "/version").json()["version"] == "1.9.0")
+    marathon_runs("1.8.244")
     everything_answers()
-    assert {"mesos-master-service", "mesos-slave-service"} <= set(changes)
+    assert {"mesos-master-service", "mesos-slave-service", "marathon-service"} <= set(changes)
     assert lab.run("ls /etc/mesos-master /etc/mesos-slave").count(".rpm") == 0
+    assert lab.converge(pillar={"marathon": NEW_STORE}) == {}
+    # Back to the store of the other tests, which is that of 1.8.244 as well.
+    lab.converge()
+    everything_answers()
+
+
+@one_line
+def test_mesos_that_is_too_old_for_marathon_is_refused(lab):
+    errors = lab.apply(pillar={"mesos": {"version": "1.4.3"}})
+    assert isinstance(errors, list) and "needs Mesos 1.5.0 or later" in "\n".join(errors)
     assert lab.converge() == {}
 
 
 @one_line
-def test_marathon_crosses_its_three_eras(lab):
-    lab.run(
-        "yum -y remove marathon && rm -rf /etc/marathon /etc/default/marathon"
-    )  # yum cannot go back to another architecture
-    settings = {"options": {"framework_name": "blue sky", "task_launch_timeout": 300000}}
-    for version in ("1.4.13", "1.5.15", "1.8.244"):
+def test_marathon_crosses_its_three_generations(lab):
+    remove_marathon(lab)
+    settings = {
+        "zk": "zk://localhost:2181/generations",
+        "options": {"framework_name": "blue sky", "task_launch_timeout": 300000},
+    }
+    for version in ("1.4.13", "1.5.15", "1.6.567", "1.8.244"):
         pillar = {"marathon": {"version": version, **settings}}
         lab.converge(pillar=pillar)
-        info = eventually(
-            lambda version=version: (
-                (reply := answer(8080, "/v2/info").json())["version"] == version and reply
-            )
-        )
+        info = marathon_runs(version)
         assert info["marathon_config"]["framework_name"] == "blue sky", version
         assert info["marathon_config"]["task_launch_timeout"] == 300000, version
         assert lab.run("systemctl is-enabled marathon") == "enabled\n", version
         assert lab.converge(pillar=pillar) == {}, version
+        if version == "1.4.13":
+            created = requests.post(f"http://{ADDRESS}:8080/v2/apps", json=EMPTY_APP, timeout=5)
+            assert created.status_code == 201, created.text
+            skipping = {"marathon": {"version": "1.8.244", **settings}}
+            before = lab.run(FILES)
+            for options in (["test=True"], []):
+                comments = failures(lab.apply(*options, pillar=skipping))
+                assert list(comments) == ["marathon-step"]
+                assert "upgrade to 1.6.567 first" in comments["marathon-step"]
+            assert lab.run(FILES) == before
+        apps = answer(8080, "/v2/apps").json()["apps"]
+        assert [app["id"] for app in apps] == ["/kept"], version
+    going_back = {"marathon": {"version": "1.6.567", **settings}}
+    comments = failures(lab.apply(pillar=going_back))
+    assert "cannot read the store of 1.8.244" in comments["marathon-step"]
+    marathon_runs("1.8.244")
+    lab.converge()
+    everything_answers()
 
 
 def test_the_run_reports_no_secret(lab):
