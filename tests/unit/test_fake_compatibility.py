@@ -1,11 +1,13 @@
 """A fake Marathon refuses the stores, the libraries and the masters that a real one refuses."""
 
+import json
 import time
 
 import pytest
 import requests
 from marathon_versions import OLD, POSSIBLE, STEPS
 
+from lab.fakes.chronos.server import Chronos
 from lab.fakes.marathon import compatibility, server
 from lab.fakes.marathon.agents import Agents, agent
 from lab.fakes.marathon.server import Marathon
@@ -216,3 +218,64 @@ def test_options_of_authentication_that_do_not_fit_together_are_refused(options,
     with pytest.raises(OptionError) as refused:
         credential(*options)
     assert str(refused.value) == message
+
+
+@pytest.fixture
+def strict_masters(running, tmp_path):
+    """A room with a master that registers only authenticated frameworks."""
+    room = MemoryRoom()
+    credentials = {"credentials": [{"principal": "marathon", "secret": "sesame"}]}
+    (tmp_path / "credentials").write_text(json.dumps(credentials))
+    flags = ["--ip=127.0.0.1", "--port=0", "--hostname=127.0.0.1", f"--work_dir={tmp_path}"]
+    flags += ["--authenticate_frameworks", f"--credentials={tmp_path}/credentials"]
+    running(Master(flags, room=room))
+    return room
+
+
+def registration(running, daemon):
+    """Start a framework. Returns the exit status and the error, None for one that registers."""
+    statuses = []
+    daemon.exit = statuses.append
+    running(daemon)
+    deadline = time.monotonic() + 10
+    while not (daemon.framework_id or statuses):
+        assert time.monotonic() < deadline, "neither registered nor refused"
+        time.sleep(0.02)
+    return (statuses[0], daemon.ended) if statuses else None
+
+
+@pytest.mark.parametrize("version, status", [("1.5.15", 137), ("1.8.244", 106)])
+def test_a_master_refuses_a_marathon_that_does_not_use_its_secret(
+    running, strict_masters, version, status
+):
+    options = [*LOCAL, *PRINCIPAL, *SECRET]
+    daemon = Marathon(options, None, version, strict_masters, MemoryRoom())
+    ended, message = registration(running, daemon)
+    assert ended == status
+    assert message.startswith("Framework at scheduler-")
+    assert message.endswith(" is not authenticated.")
+
+
+def test_a_master_registers_a_marathon_with_its_secret_and_refuses_another_one(
+    running, strict_masters
+):
+    options = [*LOCAL, *PRINCIPAL, "--mesos_authentication"]
+    marathons = [
+        Marathon([*options, *secret], None, "1.8.244", strict_masters, MemoryRoom())
+        for secret in (SECRET, ["--mesos_authentication_secret", "open"])
+    ]
+    assert registration(running, marathons[0]) is None
+    assert registration(running, marathons[1]) == (106, "Master refused authentication")
+
+
+@pytest.mark.parametrize(
+    "version, ending",
+    [("2.4.0", None), ("2.5.0", (1, "Master refused authentication")), ("3.0.2", None)],
+)
+def test_chronos_sends_its_secret_except_where_it_sends_the_name_of_an_object(
+    running, strict_masters, tmp_path, version, ending
+):
+    (tmp_path / "secret").write_text("sesame")
+    options = [*PRINCIPAL, "--mesos_authentication_secret_file", str(tmp_path / "secret")]
+    daemon = Chronos([*LOCAL, *options], None, version, strict_masters, MemoryRoom())
+    assert registration(running, daemon) == ending

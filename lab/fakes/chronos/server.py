@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import json
 import os
+import pathlib
 import re
 import socket
 import sys
@@ -181,6 +182,19 @@ class Chronos(Runs):
             "webui_url": options["webui_url"] or f"http://{self.address}",
             **({"principal": principal} if principal else {}),
         }
+
+    def describe(self) -> dict[str, Any]:
+        """Return the report to the Mesos master. Chronos authenticates if it has a secret file."""
+        described = super().describe()
+        principal = self.options["mesos_authentication_principal"]
+        secret_file = self.options["mesos_authentication_secret_file"]
+        if principal and secret_file:
+            secret = pathlib.Path(str(secret_file)).read_text()
+            # They send the text of an object in Java, which no master knows (toString).
+            if release("2.5") <= release(self.version) < release("3.0.2"):
+                secret = f"<ByteString@{id(secret):x} size={len(secret)}>"
+            described["credential"] = {"principal": str(principal), "secret": secret}
+        return described
 
     # --- election and storage ---
 

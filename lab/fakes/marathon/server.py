@@ -100,9 +100,11 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
 
     lost_leadership = 103
     no_zookeeper = 100
-    # A store that cannot be migrated, and a master that is too old. Before 1.6: fatal_error.
+    # A store that cannot be migrated, an error of the master, and a framework that was removed.
+    # Before 1.6 it is fatal_error.
     failed_leadership = 104
     scheduler_error = 106
+    removed_framework = 110
     fatal_error = 137
     pause = 0.25  # seconds between two searches for a leader
 
@@ -304,6 +306,10 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
     def _crash(self, status: int, reason: str) -> None:
         """End with the exit status that the version has for it."""
         self.end(status if self.line >= (1, 6) else self.fatal_error, reason)
+
+    def _removed(self, text: str) -> None:
+        is_removed = "Framework has been removed" in text
+        self._crash(self.removed_framework if is_removed else self.scheduler_error, text)
 
     def describe(self) -> dict[str, Any]:
         """Return the report to the Mesos master."""

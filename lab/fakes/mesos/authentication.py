@@ -44,6 +44,7 @@ class Access:
             for realm in ("readonly", "readwrite")
             if flags.get(f"authenticate_http_{realm}") == "true"
         }
+        self.authenticates_frameworks = flags.get("authenticate_frameworks") == "true"
         acls = flags.get("acls", "")
         self.acls: dict[str, Any] = json.loads(acls) if acls.startswith("{") else {}
 
@@ -66,6 +67,21 @@ class Access:
         return answer(
             "401 Unauthorized.", 401, WWW_Authenticate=f'Basic realm="mesos-{self.side}-{realm}"'
         )
+
+    def framework_problem(self, pid: str, credential: Mapping[str, str] | None) -> str | None:
+        """
+        Return the error that the scheduler driver of a framework gets, None if it may register.
+
+        Wrong credentials are refused also where the master does not require any.
+        """
+        if credential is None and self.authenticates_frameworks:
+            return f"Framework at {pid} is not authenticated."
+        if credential is None:
+            return None
+        secret = self.secrets.get(credential["principal"])
+        if secret is None or secret != credential.get("secret"):
+            return "Master refused authentication"
+        return None
 
     def may(self, request: Request, action: str) -> bool:
         """Return whether the first ACL that matches the principal allows an action."""

@@ -507,6 +507,9 @@ class Master(Calls, Views, MesosDaemon):
         if not self.recovered:
             return answer("Master has not finished recovery", 503)
         body = json.loads(request.get_data())
+        problem = self.access.framework_problem(body["pid"], body.get("credential"))
+        if problem:
+            return answer(problem, 410)
         with self.lock:
             self._sweep()
             registered_id = body["info"].get("id", {}).get("value")
