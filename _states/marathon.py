@@ -118,11 +118,14 @@ def step_allowed(name, since, before=None, stops=()):
         result, comment = True, f"Marathon {name} can be installed"
     elif numbers < _version_numbers(since):
         next_stops = [stop for stop in stops if _version_numbers(stop["since"]) <= numbers]
-        advice = f"upgrade to {next_stops[0]['version']} first" if next_stops else "none can follow"
+        advice = "No other version leads there."
+        if next_stops:
+            stop = next_stops[0]["version"]
+            advice = f"On all nodes with Marathon, upgrade to {stop} first."
         result = False
         comment = (
             f"{setting}: reads the store of {since} and later only, and {installed} is installed. "
-            f"On all nodes with Marathon, {advice}."
+            f"{advice}"
         )
     elif before is not None and numbers >= _version_numbers(before):
         result = False

@@ -1,7 +1,7 @@
 #!py
 """
-The steps between versions of Marathon, as data. marathon.config reads it, and so do the tables in
-INSTALL.md and the fake Marathon of the lab.
+The steps between versions of Marathon, as data. marathon.config and the fake Marathon of the lab
+read it, and the table in docs/operate.md is compared with it.
 
 Marathon's state in ZooKeeper, its store, has a version. Whichever Marathon is elected reads it,
 migrates an older store to its own version, and exits if the store is newer, or too old. A standby

@@ -1,8 +1,8 @@
 #!py
 """
-The oldest Mesos that each version of Marathon and Chronos works with, as data. Validation reads it,
-the tables in INSTALL.md are compared with it, and the fake Marathon of the lab refuses what it
-does.
+The oldest Mesos that each version of Marathon and Chronos works with, as data. Validation and the
+fake Marathon of the lab read it, and the tables in INSTALL.md and docs/operate.md are compared with
+it.
 
 Both load libmesos.so of the package `mesos` on their node. Marathon looks at the version of the
 library when it starts, and at that of the master when it registers, and exits if one of them is too

@@ -70,6 +70,12 @@ def test_the_message_names_the_next_step(salt, test):
     )
 
 
+def test_a_version_from_which_nothing_leads_on_is_refused(salt):
+    answer = step(salt, "0.2.1", "1.8.244")
+    assert answer["result"] is False
+    assert answer["comment"].endswith("0.2.1-1.el7 is installed. No other version leads there.")
+
+
 @pytest.mark.parametrize("test", [False, True])
 def test_the_message_for_a_downgrade_says_how_to_go_back(salt, test):
     answer = step(salt, "1.8.244", "1.7.236", test)
