@@ -673,3 +673,26 @@ def _ids(server_ids):
     return ", ".join(sorted(server_ids, key=int))
 
 
+def _argument_problem(servers, myid, observers):
+    """Return what is wrong with the arguments, an empty text if they are valid."""
+    if not isinstance(servers, Mapping) or not servers:
+        return "servers: should be addresses by id, such as {1: 10.0.0.1, 2: 10.0.0.2}"
+    ids = [str(server_id) for server_id in servers]
+    if not isinstance(observers, (list, tuple)) or {str(item) for item in observers} - set(ids):
+        return f"observers: should be a list of ids out of {', '.join(ids)}"
+    if myid is not None and str(myid) not in ids:
+        return f"myid: {myid} is not one of the servers {', '.join(ids)}"
+    if {str(observer) for observer in observers} == set(ids):
+        return "observers: no server would vote"
+    return ""
+
+
+def _has_quorum(modes, voters, serving_modes):
+    serving = [modes[voter] for voter in voters if modes[voter] in serving_modes]
+    leaders = sum(mode in ("leader", "standalone") for mode in serving)
+    return leaders == 1 and len(serving) * 2 > len(voters)
+
+
+def _describe_status(server_id, status):
+    error = f" ({status['error']})" if status["error"] else ""
+    return f"{server_id} {status['address']}: {status['mode']}{error}"

@@ -250,3 +250,233 @@ GATES = {
     "marathon.app_restarted": (MARATHON, {"name": "/x"}),
     "marathon.available": (MARATHON, {}),
     "marathon.step_allowed": (("package",), {"name": "1.8.244", "since": "1.6.0"}),
+    "mesos.agent_identity_stays": (("checkpoint",), {"reconfiguration_policy": "additive"}),
+    "mesos.agents_registered": (MESOS, {"agents": [HOSTS[0]]}),
+    "mesos.leader_available": (MESOS, {}),
+    "zk.ensemble_available": (("zk",), {}),
+    "mesos.master_log_stays": (("file",), {"record": "/nowhere", "quorum": 1}),
+    "zk.data_stays": (("file",), {"config": "/nowhere", "record": "/nowhere"}),
+    "zk.may_join": (("file",), {"config": "/nowhere"}),
+    "zk.myid_stays": (("file",), {"myid": 1}),
+    "zk.server_list_recorded": (("zk",), {"myid": 1}),
+    "zk.path_stays": (("file",), {"path": "/mesos", "files": [], "configured_by": []}),
+}
+
+# What has to be there before the example of a state can run.
+NEEDED = {
+    "marathon.app_running": ("create_app", "/web", SMALL),
+    "marathon.app_scaled": ("create_app", "/web", SMALL),
+    "marathon.app_suspended": ("create_app", "/web", SMALL),
+    "marathon.group_present": ("create_app", "/net", SMALL),
+    "mesos.machine_down": ("add_maintenance_window", HOSTS[1], "now"),
+}
+
+# What Salt calls where something that is watched changes is no state of its own, and changes
+# something each time.
+NO_STATES = {"chronos.mod_watch", "marathon.mod_watch"}
+
+
+class Place(NamedTuple):
+    """
+    Where a case is played.
+
+    settings
+        The arguments that lead a state there.
+
+    written
+        Called to learn all that was written there up to now.
+
+    is_quiet
+        Called to learn whether what was begun is over.
+    """
+
+    settings: dict
+    written: Callable[[], object]
+    is_quiet: Callable[[], bool] = lambda: True
+
+
+@pytest.fixture
+def place(salt, running, raw, tmp_path):
+    """Make the place that is called so."""
+
+    def framework(kind, version, **options):
+        agents = Agents(*(agent(host, {"rack": "r1"}) for host in HOSTS))
+        return running(kind(LOCAL, None, version, servers=MemoryRoom(), agents=agents, **options))
+
+    def sent(server):
+        return [asked for asked in server.requests if asked.method not in ("GET", "HEAD")]
+
+    def marathon(version):
+        server = framework(Marathon, version)
+        return Place(
+            {"url": server.url},
+            lambda: sent(server),
+            lambda: not salt.call("marathon.deployments", url=server.url),
+        )
+
+    def chronos(version):
+        server = framework(Chronos, version)
+        server.loop = 0.05
+        return Place({"url": server.url}, lambda: sent(server))
+
+    def mesos(version):
+        world = World(salt, running, tmp_path, version=version)
+        return Place({"url": world.url}, lambda: list(world.leader.heard))
+
+    def zk():
+        server = raw(b"Mode: standalone\n")
+        asked = {"servers": {"1": server.address}, "port": server.port}
+        return Place(asked, lambda: [heard for heard in server.heard if heard != b"srvr"])
+
+    def files(name):
+        def written():
+            return {
+                str(path): (path.lstat().st_ino, path.lstat().st_mtime_ns)
+                for path in tmp_path.rglob("*")
+            }
+
+        return Place({"name": str(tmp_path / name)}, written)
+
+    def checkpoint():
+        world = World(salt, running, tmp_path)
+        work_dir = tmp_path / HOSTS[0]
+        latest = work_dir / "meta" / "slaves" / "latest"
+        until(lambda: (latest / "slave.info").exists())
+        [peer] = [
+            peer for peer in world.leader.agents.values() if peer.info["hostname"] == HOSTS[0]
+        ]
+        settings = {
+            "name": str(work_dir),
+            "port": peer.info["port"],
+            "attributes": {"rack": "r1"},
+            "resources": {"cpus": 4, "mem": 2048, "disk": 4096},
+            "hostname": HOSTS[0],
+            "url": world.url,
+        }
+        return Place(settings, lambda: [*world.leader.heard, latest.is_symlink()])
+
+    makers = {
+        "checkpoint": checkpoint,
+        "marathon": marathon,
+        "chronos": chronos,
+        "mesos": mesos,
+        "zk": zk,
+        "package": lambda: Place({}, lambda: None),
+        "file": lambda: files("myid"),
+        "directory": lambda: files("mesos-master"),
+    }
+
+    def make(name):
+        kind, *version = name.split()
+        return makers[kind](*version)
+
+    return make
+
+
+def played(table):
+    """Cases and the places where they are played."""
+    return [
+        pytest.param(case, where, id=f"{case}: {where}")
+        for case, (places, *_) in table.items()
+        for where in places
+    ]
+
+
+def state_of(case):
+    return case.partition(",")[0]
+
+
+def test_each_state_has_a_case(salt):
+    found = {state for module in MODULES for state in salt.loaded(module)["states"]} - NO_STATES
+    covered = {state_of(case) for case in (*CASES, *GATES)}
+    assert covered == found
+
+
+@pytest.mark.parametrize("case, where", played(CASES))
+def test_a_test_writes_nothing_and_tells_the_very_changes_of_the_real_run_and_the_next_run_has_none(
+    salt, place, case, where
+):
+    here, state = place(where), state_of(case)
+    _, before, arguments, paths = CASES[case]
+    for function, *positional in before:
+        salt.call(f"{state.partition('.')[0]}.{function}", *positional, **here.settings)
+    until(here.is_quiet)
+    written = here.written()
+    tested = salt(state, True, **here.settings, **arguments)
+    assert (
+        tested["result"] is None and "would be" in tested["comment"] and here.written() == written
+    ), tested
+    done = salt(state, **here.settings, **arguments)
+    assert (
+        done["result"] is True and sorted(done["changes"]) == paths and here.written() != written
+    ), done
+    assert done["changes"] == tested["changes"]
+    until(here.is_quiet)
+    written = here.written()
+    for test in (True, False):
+        kept = salt(state, test, **here.settings, **arguments)
+        assert (kept["result"], kept["changes"]) == (True, {}) and here.written() == written, kept
+
+
+@pytest.mark.parametrize("case, where", played(GATES))
+def test_a_gate_changes_nothing(salt, place, case, where):
+    here, arguments = place(where), GATES[case][1]
+    written = here.written()
+    for test in (True, False):
+        answer = salt(state_of(case), test, **here.settings, **arguments)
+        assert (answer["result"], answer["changes"]) == (True, {}), answer
+    assert here.written() == written
+
+
+class Loader(yaml.SafeLoader):
+    """YAML as Salt reads it: what looks like a time is text."""
+
+
+Loader.add_constructor("tag:yaml.org,2002:timestamp", Loader.construct_scalar)
+
+
+def example_of(state):
+    """The YAML in the docstring of a state."""
+    module, function = state.split(".")
+    parsed = ast.parse((ROOT / "_states" / f"{module}.py").read_text())
+    text = next(
+        ast.get_docstring(node)
+        for node in parsed.body
+        if isinstance(node, ast.FunctionDef) and node.name == function
+    )
+    lines = text.partition(".. code-block:: yaml\n")[2].splitlines()
+    return yaml.load(
+        "\n".join(itertools.takewhile(lambda line: not line or line.startswith("    "), lines)),
+        Loader,
+    )
+
+
+@pytest.mark.parametrize("state", sorted({state_of(case) for case in (*CASES, *GATES)}))
+def test_the_example_of_each_state_runs_as_printed(salt, place, state):
+    places = next(
+        found for case, (found, *_) in {**CASES, **GATES}.items() if state_of(case) == state
+    )
+    here = place(places[-1])
+    salt.serve("apps/cart.json", json.dumps(SMALL))
+    if state in NEEDED:
+        function, *positional = NEEDED[state]
+        salt.call(f"{state.partition('.')[0]}.{function}", *positional, **here.settings)
+    high = {}
+    for number, (id_, body) in enumerate(example_of(state).items(), 1):
+        ((called, given),) = body.items()
+        assert called == state
+        arguments = {name: value for each in given for name, value in each.items()}
+        arguments.pop("watch", None)  # what is not in the example
+        module, function = called.split(".")
+        told = [{name: value} for name, value in {**arguments, **here.settings}.items()]
+        high[id_] = {
+            module: [function, {"order": number}, *told],
+            "__sls__": "unit",
+            "__env__": "base",
+        }
+    # Gates would wait for what is not there, and flag directories are the machine's own.
+    harmless = state in {*(state_of(case) for case in GATES), "mesos.flags_managed"}
+    answers = salt.call("state.high", high, test=harmless)
+    assert isinstance(answers, dict) and len(answers) == len(high), answers
+    for answer in answers.values():
+        assert answer["result"] is not False, answer
