@@ -6,7 +6,6 @@ chronos, not a module itself: Salt's loader skips names that begin with ``_``. I
 the generation of the API.
 """
 
-import difflib
 import importlib
 import re
 import time
@@ -87,9 +86,6 @@ CONTAINER_TYPES = ("DOCKER", "MESOS")
 NETWORKS = ("BRIDGE", "HOST", "USER")
 VOLUME_MODES = ("RO", "RW")
 PROTOCOLS = ("IPv4", "IPv6")
-# How similar to a field, from 0 to 1, an unknown name must be to count as misspelt.
-MISSPELT_RATIO = 0.6
-MIN_ABBREVIATION = 3
 MAX_PORT = 65535
 CONTAINER_DEFAULTS = {
     "type": "DOCKER",
@@ -207,24 +203,13 @@ def _without_unknown(fields, known_names, path, warnings):
         if name in known_names:
             supported[name] = value
             continue
-        similar_name = _similar_name(str(name), known_names)
+        similar_name = _text.similar_name(name, known_names)
         if similar_name:
             raise SaltInvocationError(
                 f"{location}{name}: there is no such field; is it {similar_name}?"
             )
         warnings.append(f"{prefix}{name}: ignored, since Chronos does not have this field")
     return supported
-
-
-def _similar_name(name, known_names):
-    """Return the field of which a name is an abbreviation or another spelling, None without one."""
-    spelling = name.replace("_", "").replace("-", "").lower()
-    by_spelling = {known_name.lower(): known_name for known_name in sorted(known_names)}
-    for candidate in by_spelling:
-        if len(spelling) >= MIN_ABBREVIATION and candidate.startswith(spelling):
-            return by_spelling[candidate]
-    matches = difflib.get_close_matches(spelling, by_spelling, 1, MISSPELT_RATIO)
-    return by_spelling[matches[0]] if matches else None
 
 
 def _text_as_number(value):

@@ -460,9 +460,7 @@ def time_left(deadline):
 def failure_reason(error, timeout):
     """Return in a few words why a server did not respond."""
     if isinstance(error, TimeoutError):
-        seconds = round(timeout, 1)
-        unit = "second" if seconds == 1 else "seconds"
-        return f"no response within {seconds:g} {unit}"
+        return f"no response within {_text.plural(round(timeout, 1), 'second')}"
     # Python 3.6 has one class for all TLS errors.
     if isinstance(error, getattr(ssl, "SSLCertVerificationError", ())):
         return f"its certificate is not trusted: {error.verify_message}"
