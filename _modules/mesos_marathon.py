@@ -13,6 +13,7 @@ always sent, because Marathon's own default is True for some requests; True canc
 deployment.
 """
 
+import contextlib
 import importlib
 import importlib.util
 import math
@@ -1242,13 +1243,12 @@ def kill_task(app, task, scale=False, wipe=False, force=False, profile=None, **c
     client, name = _client(profile, connection), _absolute_id(app, "app")
     _arguments.require(isinstance(task, str) and task, "task", task, "the id of a task")
     path = f"/v2/apps{_path(name)}/tasks/{_http_client.quote(task)}"
-    try:
+
+    def current_ids():
+        return {entry["id"] for entry in _tasks(client, name)}
+
+    with _missing_as_not_found([task], current_ids, f"{name} has no task"):
         return _kill(client, "DELETE", path, [task], scale, wipe, force)
-    except (_http_client.NotFound, _http_client.InvalidRequest, _http_client.ServerError) as error:
-        # For an id that Marathon cannot parse its response is 500.
-        if task in {entry["id"] for entry in _tasks(client, name)}:
-            raise
-        raise _http_client.NotFound(f"{name} has no task {task}", **error.info) from None
 
 
 def kill_tasks(app, host=None, scale=False, wipe=False, force=False, profile=None, **connection):
@@ -1322,15 +1322,30 @@ def kill_task_ids(ids, scale=False, wipe=False, force=False, profile=None, **con
         "a list of ids of tasks",
     )
     client = _client(profile, connection)
-    try:
+    with _missing_as_not_found(ids, lambda: _all_task_ids(client), "There is no task"):
         return _kill(client, "POST", "/v2/tasks/delete", ids, scale, wipe, force, {"ids": ids})
-    except (_http_client.InvalidRequest, _http_client.ServerError) as error:
-        # For an id that Marathon cannot parse its response is 400.
-        current_ids = _all_task_ids(client)
+
+
+@contextlib.contextmanager
+def _missing_as_not_found(ids, read_current_ids, problem):
+    """
+    Raise NotFound, with the missing ids, instead of the error with which Marathon refuses to kill
+    them. For an id that it cannot parse its response is 400, 422 or 500.
+
+    read_current_ids
+        Function that returns the ids that exist. Only called after an error.
+
+    problem
+        Text before the ids, such as ``There is no task``.
+    """
+    try:
+        yield
+    except (_http_client.NotFound, _http_client.InvalidRequest, _http_client.ServerError) as error:
+        current_ids = read_current_ids()
         missing_ids = [id for id in ids if id not in current_ids]
         if not missing_ids:
             raise
-        message = f"There is no task {', '.join(missing_ids)}"
+        message = f"{problem} {', '.join(missing_ids)}"
         raise _http_client.NotFound(message, **error.info) from None
 
 
@@ -2186,20 +2201,15 @@ def kill_pod_instances(id, instances, wipe=False, profile=None, **connection):
     )
     client, name = _client(profile, connection), _absolute_id(id)
 
+    def current_ids():
+        return _pod_instance_ids(client, name)
+
     def is_killed():
-        return not _pod_instance_ids(client, name) & set(instances)
+        return not current_ids() & set(instances)
 
     path, params = f"/v2/pods{_path(name)}::instances", {"wipe": wipe}
-    try:
+    with _missing_as_not_found(instances, current_ids, f"{name} has no instance"):
         answer, _ = client.write("DELETE", path, is_killed, params=params, body=instances)
-    except (_http_client.InvalidRequest, _http_client.ServerError) as error:
-        # For an id that Marathon cannot parse its response is 422.
-        current_ids = _pod_instance_ids(client, name)
-        missing_ids = [id for id in instances if id not in current_ids]
-        if not missing_ids:
-            raise
-        message = f"{name} has no instance {', '.join(missing_ids)}"
-        raise _http_client.NotFound(message, **error.info) from None
     return instances if answer is None else answer.json(list)
 
 
