@@ -1102,8 +1102,8 @@ def restart_app(id, force=False, profile=None, **connection):
     force, profile, connection
         See ``marathon.create_app``.
 
-    Returns ``version``, ``deploymentId`` and ``created``. If the response is lost, the version of
-    the app tells whether it was restarted.
+    Returns ``version``, ``deploymentId`` and ``created``. If the response is lost, a deployment
+    that restarts the app, or that none of its old tasks is left, proves that it was restarted.
 
     CLI Example:
 
@@ -1112,13 +1112,31 @@ def restart_app(id, force=False, profile=None, **connection):
         salt-call marathon.restart_app /web
     """
     client, name = _client(profile, connection), _absolute_id(id)
-    old_version = _app(client, name)["version"]
+    before = _app(client, name)
 
     def read_back():
         app = _app(client, name)
-        return app["version"] != old_version and _result(app)
+        # A new version alone is no evidence: scaling makes one, too.
+        has_new_version = app["version"] != before["version"]
+        is_restarted = has_new_version and (
+            _is_restarting(client, name) or not _task_ids(app) & _task_ids(before)
+        )
+        return is_restarted and _result(app)
 
     return _change(client, "POST", f"/v2/apps{_path(name)}/restart", read_back, force)
+
+
+def _is_restarting(client, name):
+    """Return whether a running deployment restarts an app."""
+    return any(
+        action["action"] == "RestartApplication" and action.get("app") == name
+        for deployment in _deployments(client)
+        for action in _actions(deployment)
+    )
+
+
+def _task_ids(app):
+    return {task["id"] for task in app.get("tasks") or ()}
 
 
 def rollback_app(id, version, force=False, profile=None, **connection):
@@ -2264,6 +2282,11 @@ def _deployment(client, id):
     return next((deployment for deployment in _deployments(client) if deployment["id"] == id), None)
 
 
+def _actions(deployment):
+    """Return the actions of all steps of a deployment."""
+    return [action for step in deployment.get("steps", ()) for action in step.get("actions", ())]
+
+
 def _deployment_line(deployment):
     actions = ", ".join(
         f"{action['action']} {action.get('app') or action.get('pod')}"
@@ -2392,9 +2415,10 @@ def wait_deployment(id, timeout=300, interval=2, profile=None, **connection):
 def _outcome(client, deployment, over=True):
     """Return the result of a deployment, or why it is still running."""
     queue = {_queued_id(entry): entry for entry in _queue(client)}
-    actions = [entry for step in deployment.get("steps", ()) for entry in step.get("actions", ())]
     stopped = {
-        entry.get("app") or entry.get("pod") for entry in actions if "Stop" in entry["action"]
+        action.get("app") or action.get("pod")
+        for action in _actions(deployment)
+        if "Stop" in action["action"]
     }
     results, problems = set(), {}
     apps_by_id = None

@@ -3,6 +3,7 @@ The module marathon, run by the real Salt of both lines against fake daemons of 
 Marathon.
 """
 
+import functools
 import json
 import re
 import threading
@@ -14,6 +15,7 @@ from mesos_world import until
 from lab.fakes.marathon.agents import Agents, agent
 from lab.fakes.marathon.server import Marathon
 from lab.fakes.wire.election import MemoryRoom
+from lab.fakes.wire.http import answer
 
 # The functions speak HTTP, which Salt has no part in: one line is enough. With both lines the
 # modules are loaded (test_modules_loaded.py) and called by the tests of states.
@@ -787,6 +789,53 @@ def test_only_the_contents_of_a_group_prove_a_change_without_a_response(
         assert place.call(function, "/shop", *arguments)["deploymentId"] is None
     else:
         text = place.fails(function, "/shop", *arguments)
+        assert text.startswith("CommandExecutionError: ") and "does not show the change" in text
+
+
+def restart_and_hold(server, restart):
+    server.mesos.hold = True
+    restart()
+
+
+def restart_and_finish(server, restart):
+    restart()
+    until(lambda: not server.plans)
+
+
+def scale_instead(server, restart):
+    requests.put(f"{server.url}/v2/apps//web", json={"instances": 3}).raise_for_status()
+
+
+def change_a_group_instead(server, restart):
+    body = {"dependencies": ["/web"]}
+    requests.put(f"{server.url}/v2/groups//shop", json=body).raise_for_status()
+
+
+@pytest.mark.parametrize(
+    "event, is_restarted",
+    [
+        (restart_and_hold, True),
+        (restart_and_finish, True),
+        (scale_instead, False),
+        (change_a_group_instead, False),
+        (lambda server, restart: None, False),
+    ],
+)
+def test_only_replaced_tasks_prove_a_restart_without_a_response(world, event, is_restarted):
+    place = world()
+    process = place.server.restart_app
+
+    @functools.wraps(process)
+    def restart_app(request, id):
+        event(place.server, lambda: process(request, id))
+        return answer({"message": "Futures timed out after [5 seconds]"}, 503)
+
+    place.server.restart_app = restart_app
+    if is_restarted:
+        version = place.call("app", "/web")["version"]
+        assert place.call("restart_app", "/web")["version"] > version
+    else:
+        text = place.fails("restart_app", "/web")
         assert text.startswith("CommandExecutionError: ") and "does not show the change" in text
 
 
