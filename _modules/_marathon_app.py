@@ -22,11 +22,16 @@ definitions and never modify their arguments.
 """
 
 import datetime
-import difflib
+import importlib
 import json
 import math
 import re
 from collections.abc import Mapping
+
+import _text
+
+# After a sync Salt still has the old helper in sys.modules.
+importlib.reload(_text)
 
 # Runtime fields, which Marathon returns and does not accept.
 RUNTIME_FIELDS = frozenset(
@@ -335,6 +340,15 @@ OBJECTS = {
     "backoff": {"backoff": "number", "backoffFactor": "number", "maxLaunchDelay": "number"},
     "placement": {"constraints": ["podConstraint"], "acceptedResourceRoles": ["text"]},
     "podConstraint": {"fieldName": "text", "operator": "operator", "value": "text"},
+    "group": {
+        "id": "text",
+        "apps": ["app"],
+        "groups": ["group"],
+        "dependencies": ["text"],
+        "enforceRole": "flag",
+        "scaleBy": "number",
+        "version": "any",
+    },
 }
 CHOICES = {
     "operator": ("UNIQUE", "CLUSTER", "GROUP_BY", "LIKE", "UNLIKE", "MAX_PER", "IS"),
@@ -362,6 +376,7 @@ SINCE = {
 # Fields of pods and their containers, likewise.
 POD_SINCE = {"role": (1, 9)}
 POD_CONTAINER_SINCE = {"check": (1, 9), "resourceLimits": (1, 10)}
+ENFORCE_ROLE_SINCE = (1, 9)
 # Mappings of settings. A merge keeps those that the definition does not mention.
 MERGED_FIELDS = (
     "upgradeStrategy",
@@ -600,6 +615,48 @@ def check_runs(app):
         )
 
 
+def check_fields(config, kind):
+    """
+    Raise ValueError, in one line, for a misspelt field or a value of the wrong type in a part of an
+    app, pod or group, for any version of Marathon.
+    """
+    for fault in _errors(config, kind, ""):
+        raise ValueError(fault)
+
+
+def without_unknown(config, kind):
+    """
+    Return an app, pod or group without the fields that Marathon does not have, and warnings about
+    these. Marathon accepts and drops them (``apps-invalid-unknown-field`` and the like of the
+    recorded responses). ``check`` refuses those that look like a misspelt field.
+    """
+    warnings = []
+    return _without_unknown(config, kind, "", warnings), warnings
+
+
+def _without_unknown(value, kind, path, warnings):
+    if isinstance(kind, list):
+        if not isinstance(value, (list, tuple)):
+            return value
+        return [
+            _without_unknown(item, kind[0], f"{path}[{number}]", warnings)
+            for number, item in enumerate(value)
+        ]
+    if kind not in OBJECTS or not isinstance(value, Mapping):
+        return value
+    prefix = f"{path}." if path else ""
+    supported = {}
+    for name, item in value.items():
+        field = f"{prefix}{name}"
+        if name not in OBJECTS[kind]:
+            warnings.append(f"{field}: ignored, since Marathon does not have this field")
+        elif kind == "app" and name in IGNORED_FIELDS and item:
+            warnings.append(f"{field}: ignored, since Marathon does not use this field")
+        else:
+            supported[name] = _without_unknown(item, OBJECTS[kind][name], field, warnings)
+    return supported
+
+
 def fields(kind, version):
     """Return the names of the fields that an app or a pod may be declared with."""
     version = release(version)
@@ -650,6 +707,15 @@ def check_pod(config, version, where="pod"):
         raise ValueError(f"{where}: {fault}")
 
 
+# --- groups ---
+
+
+def check_group(config, version, where="group"):
+    """Raise ValueError, in one line, for an invalid group, or app in it; see ``check``."""
+    for fault in _group_errors(config, release(version)):
+        raise ValueError(f"{where}: {fault}")
+
+
 # --- the parts of an app, in the newer form ---
 
 
@@ -675,7 +741,7 @@ def _without_runtime_fields(app):
     }
 
 
-def _text(value):
+def _as_text(value):
     return json.dumps(value) if isinstance(value, (bool, int, float)) else value
 
 
@@ -689,14 +755,14 @@ def _texts(value, kind):
         # Marathon from 1.5 on knows only this spelling.
         return "udp,tcp" if value == "tcp,udp" else value
     if kind == "text":
-        return _text(value)
+        return _as_text(value)
     if kind == "constraint" and isinstance(value, list):
-        texts = [_text(item) for item in value]
+        texts = [_as_text(item) for item in value]
         return texts[:2] if texts[2:] == [""] else texts
     if not isinstance(value, dict):
         return value
     if kind in ("values", "environment"):
-        return {key: _text(item) for key, item in value.items()}
+        return {key: _as_text(item) for key, item in value.items()}
     fields = OBJECTS.get(kind, {})
     converted = {key: _texts(item, fields.get(key, "any")) for key, item in value.items()}
     if kind in ("app", "pod") and "id" in converted:
@@ -1317,7 +1383,7 @@ def _app_errors(config, version):
     yield from _id_errors(config, version)
     if declared >= {"cmd", "args"}:
         yield "cmd and args: declare only one"
-    if config.get("cmd") is not None and len(_text(config["cmd"])) < (
+    if config.get("cmd") is not None and len(_as_text(config["cmd"])) < (
         2 if version >= (1, 5) else 1
     ):
         yield "cmd: Marathon requires a command of at least two characters"
@@ -1437,6 +1503,19 @@ def _pod_errors(config, version):
     yield from _id_errors(config, version)
 
 
+def _group_errors(config, version):
+    yield from _errors(config, "group", "")
+    if config.get("enforceRole") is not None and version < ENFORCE_ROLE_SINCE:
+        yield (
+            f"enforceRole: needs Marathon {_version_text(ENFORCE_ROLE_SINCE)}; "
+            f"{_version_text(version)} ignores it"
+        )
+    for kind, member_errors in (("apps", _app_errors), ("groups", _group_errors)):
+        for number, member in enumerate(config.get(kind) or ()):
+            for fault in member_errors(member, version):
+                yield f"{kind}[{number}].{fault}"
+
+
 def _id_errors(config, version):
     """Yield errors in the id and in dependencies."""
     ids = [("id", config["id"])] if config.get("id") is not None else []
@@ -1465,7 +1544,7 @@ def _id_errors(config, version):
 
 def _errors(value, kind, path):
     """
-    Yield unknown fields, wrong types, and values that YAML may have converted. Messages do not
+    Yield misspelt fields, wrong types, and values that YAML may have converted. Messages do not
     contain values of env.
     """
     if isinstance(kind, list):
@@ -1507,8 +1586,9 @@ def _errors(value, kind, path):
 
 def _field_errors(fields, prefix, name, value):
     if name not in fields:
-        near = difflib.get_close_matches(str(name), fields, 1)
-        yield f"{prefix}{name}: there is no such field" + (f"; is it {near[0]}?" if near else "")
+        similar_name = _text.similar_name(name, fields.keys() - RUNTIME_FIELDS - IGNORED_FIELDS)
+        if similar_name:
+            yield f"{prefix}{name}: there is no such field; is it {similar_name}?"
     elif value is not None:  # null means the default, and Marathon itself returns it
         yield from _errors(value, fields[name], f"{prefix}{name}")
 

@@ -4,6 +4,7 @@ loader skips names that begin with ``_``.
 """
 
 import difflib
+import functools
 import re
 from collections.abc import Mapping
 
@@ -64,7 +65,11 @@ def similar_name(word, names):
     (``health_checks`` for ``healthChecks``), an abbreviation (``env`` for ``environment``, or the
     reverse), or a misspelling (``comand`` for ``cmd``).
     """
-    spelling = _spelling(word)
+    return _similar_name(_spelling(word), frozenset(names))
+
+
+@functools.lru_cache(maxsize=1000)  # many definitions may have the same unknown field
+def _similar_name(spelling, names):
     by_spelling = {_spelling(name): name for name in sorted(names)}
     if spelling in by_spelling:
         return by_spelling[spelling]

@@ -11,6 +11,10 @@ deployment, or if the response was lost and the change was read back) and ``crea
 deployment is still running then: ``marathon.wait_deployment`` waits for its result. ``force`` is
 always sent, because Marathon's own default is True for some requests; True cancels a running
 deployment.
+
+Fields of a definition that Marathon does not have are neither sent nor compared. Functions that
+create or update return ``warnings`` about them, a list of messages, if there are any. A field that
+looks misspelt is an error.
 """
 
 import contextlib
@@ -57,8 +61,12 @@ DEPLOYMENTS_CONSISTENT_SINCE = (
     8,
 )  # before, a new deployment may not be listed yet
 FULL_UPDATE_SINCE = PODS_SINCE = (1, 4)
-ENFORCE_ROLE_SINCE = (1, 9)
 MAX_SINGLE_READS = 3  # read all apps in one request if there are more
+CHECKS = {
+    "app": _marathon_app.check,
+    "pod": _marathon_app.check_pod,
+    "group": _marathon_app.check_group,
+}
 
 __func_alias__ = {"import_": "import"}
 __virtualname__ = "marathon"
@@ -571,7 +579,8 @@ def canonical_app(config, version=None, profile=None, **connection):
     """
     version = _version(version, profile, connection)
     _validate(_marathon_app.check, config, version)
-    return _marathon_app.canonical(config, version)
+    definition, _ = _marathon_app.without_unknown(config, "app")
+    return _marathon_app.canonical(definition, version)
 
 
 def fields(kind="app", version=None, profile=None, **connection):
@@ -599,6 +608,39 @@ def fields(kind="app", version=None, profile=None, **connection):
     """
     _arguments.require(kind in ("app", "pod"), "kind", kind, "app or pod")
     return _marathon_app.fields(kind, _version(version, profile, connection))
+
+
+def ignored_fields(config, kind="app", profile=None, **connection):
+    """
+    List the fields of a definition that Marathon does not have and therefore ignores.
+
+    config
+        Fields of an app, pod or group, a mapping as in Marathon's JSON.
+
+    kind
+        ``app`` (default), ``pod`` or ``group``.
+
+    profile, connection
+        Connection settings: see ``marathon.connection``. They are validated, but not used.
+
+    Returns a list of messages, such as ``maintainer: ignored, since Marathon does not have this
+    field``. Raises SaltInvocationError for a name that looks like a misspelt field, and for a value
+    of the wrong type. Sends no request.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call marathon.ignored_fields '{cmd: sleep 100, maintainer: ops}'
+    """
+    _client(profile, connection)
+    _arguments.require(kind in CHECKS, "kind", kind, "app, pod or group")
+    try:
+        _marathon_app.check_fields(config, kind)
+    except ValueError as error:
+        raise SaltInvocationError(str(error)) from None
+    _, warnings = _marathon_app.without_unknown(config, kind)
+    return warnings
 
 
 def diff_app(id, config, mode="merge", unset=(), profile=None, **connection):
@@ -716,8 +758,11 @@ def _by_id(items):
 
 
 def _diff_apps(declared, current_apps, release, mode):
+    """
+    Return the differences by id. Apps in ``declared`` that may differ lose their unknown fields.
+    """
     differences = {}
-    for name, config in declared.items():
+    for name, config in list(declared.items()):
         current = current_apps.get(name)
         if (
             current is not None
@@ -727,7 +772,8 @@ def _diff_apps(declared, current_apps, release, mode):
             continue
         where = f"apps: {name}"
         _validate(_marathon_app.check, config, release, where)
-        changes = _differences(current, config, release, mode, where=where)
+        declared[name], _ = _marathon_app.without_unknown(config, "app")
+        changes = _differences(current, declared[name], release, mode, where=where)
         if changes:
             differences[name] = changes
     return differences
@@ -746,9 +792,33 @@ def _prepared(client, name, config, mode="merge", unset=()):
         "a list of fields",
     )
     definition = _with_id(name, config)
+    return _supported(client, definition, "app")
+
+
+def _supported(client, definition, kind):
+    """
+    Return the server's version, and the definition without the fields that Marathon does not have.
+    Raises SaltInvocationError if the definition is invalid.
+    """
     release = _release(client)
-    _validate(_marathon_app.check, definition, release)
+    _validate(CHECKS[kind], definition, release)
+    definition, _ = _marathon_app.without_unknown(definition, kind)
     return release, definition
+
+
+def _with_warnings(result, config, kind):
+    """Add the warnings about ignored fields to a result, if there are any."""
+    _, warnings = _marathon_app.without_unknown(config, kind)
+    return {**result, "warnings": warnings} if warnings else result
+
+
+def _warnings_by_id(configs, kind):
+    """Return the warnings about ignored fields of several definitions, each with its id."""
+    return [
+        f"{id}: {warning}"
+        for id, config in configs.items()
+        for warning in _marathon_app.without_unknown(config, kind)[1]
+    ]
 
 
 def _with_id(name, config, where="config"):
@@ -815,15 +885,9 @@ def create_app(id, config, force=False, profile=None, **connection):
             app and not _marathon_app.diff(app, definition, release) and _result(app, created=True)
         )
 
-    return _change(
-        client,
-        "POST",
-        "/v2/apps",
-        read_back,
-        force,
-        _marathon_app.prepared(definition, release),
-        created=True,
-    )
+    body = _marathon_app.prepared(definition, release)
+    result = _change(client, "POST", "/v2/apps", read_back, force, body, created=True)
+    return _with_warnings(result, config, "app")
 
 
 def _change(client, method, path, done, force=False, body=None, created=False, **params):
@@ -890,7 +954,8 @@ def _update(client, name, config, mode, unset, force):
     release, definition = _prepared(client, name, config, mode, unset)
     current = _app(client, name)
     if not _differences(current, definition, release, mode, unset):
-        return {"version": current["version"], "deploymentId": None, "created": False}
+        unchanged = {"version": current["version"], "deploymentId": None, "created": False}
+        return _with_warnings(unchanged, config, "app")
     if release >= FULL_UPDATE_SINCE:
         params, body = (
             {"partialUpdate": False},
@@ -905,7 +970,8 @@ def _update(client, name, config, mode, unset, force):
             app and not _marathon_app.diff(app, definition, release, mode, unset) and _result(app)
         )
 
-    return _change(client, "PUT", f"/v2/apps{_path(name)}", read_back, force, body, **params)
+    result = _change(client, "PUT", f"/v2/apps{_path(name)}", read_back, force, body, **params)
+    return _with_warnings(result, config, "app")
 
 
 def update_apps(
@@ -947,6 +1013,9 @@ def update_apps(
         "created": sorted(differing.keys() - current_apps.keys()),
         "updated": sorted(differing.keys() & current_apps.keys()),
     }
+    warnings = _warnings_by_id(apps, "app")
+    if warnings:
+        changed["warnings"] = warnings
     if not differing:
         return {"version": None, "deploymentId": None, **changed}
     is_full_update = release >= FULL_UPDATE_SINCE
@@ -1534,26 +1603,15 @@ def create_group(id, config=None, force=False, profile=None, **connection):
 
         salt-call marathon.create_group /new-group '{apps: [{id: a, cmd: sleep 3600}]}'
     """
-    client, name = _client(profile, connection), _absolute_id(id)
-    body = _with_id(name, config or {})
-    _check_enforce_role(client, body)
+    client, name, config = _client(profile, connection), _absolute_id(id), config or {}
+    _, body = _supported(client, _with_id(name, config), "group")
 
     def read_back():
         group = _or_none(_group, client, name)
         return group and _result(group, created=True)
 
-    return _change(client, "POST", "/v2/groups", read_back, force, body, created=True)
-
-
-def _check_enforce_role(client, config):
-    """Raise SaltInvocationError if the server would ignore the ``enforceRole`` of a group."""
-    if config.get("enforceRole") is None:
-        return
-    release = _release(client)
-    if release < ENFORCE_ROLE_SINCE:
-        raise SaltInvocationError(
-            f"config: enforceRole: needs Marathon 1.9; {'.'.join(map(str, release))} ignores it"
-        )
+    result = _change(client, "POST", "/v2/groups", read_back, force, body, created=True)
+    return _with_warnings(result, config, "group")
 
 
 def update_group(id, config, purge=False, dry_run=False, force=False, profile=None, **connection):
@@ -1591,8 +1649,7 @@ def update_group(id, config, purge=False, dry_run=False, force=False, profile=No
         salt-call marathon.update_group /shop '{dependencies: [/web]}' dry_run=True
     """
     client, name = _client(profile, connection), _absolute_id(id, root=True)
-    body = _with_id(name, config)
-    _check_enforce_role(client, body)
+    release, body = _supported(client, _with_id(name, config), "group")
     special = sorted({"scaleBy", "version"} & set(body))
     _arguments.require(
         not special,
@@ -1616,9 +1673,9 @@ def update_group(id, config, purge=False, dry_run=False, force=False, profile=No
 
     def read_back():
         group = _group(client, name)
-        return _is_group_as_declared(group, body, _release(client)) and _result(group)
+        return _is_group_as_declared(group, body, release) and _result(group)
 
-    return _change(client, "PUT", path, read_back, force, body)
+    return _with_warnings(_change(client, "PUT", path, read_back, force, body), config, "group")
 
 
 def _is_group_as_declared(group, body, release):
@@ -1949,7 +2006,8 @@ def canonical_pod(config, version=None, profile=None, **connection):
     """
     version = _version(version, profile, connection)
     _validate(_marathon_app.check_pod, config, version)
-    return _marathon_app.canonical_pod(config, version)
+    definition, _ = _marathon_app.without_unknown(config, "pod")
+    return _marathon_app.canonical_pod(definition, version)
 
 
 def diff_pod(id, config, mode="merge", unset=(), profile=None, **connection):
@@ -1993,6 +2051,7 @@ def _prepared_pod(client, name, config, mode="merge"):
             f"{name}: pods need Marathon 1.4, and this is {'.'.join(map(str, release))}"
         )
     _validate(_marathon_app.check_pod, definition, release)
+    definition, _ = _marathon_app.without_unknown(definition, "pod")
     return release, definition
 
 
@@ -2029,15 +2088,9 @@ def create_pod(id, config, force=False, profile=None, **connection):
             and _result(pod, created=True)
         )
 
-    return _change(
-        client,
-        "POST",
-        "/v2/pods",
-        read_back,
-        force,
-        _marathon_app.prepared_pod(definition, release),
-        created=True,
-    )
+    body = _marathon_app.prepared_pod(definition, release)
+    result = _change(client, "POST", "/v2/pods", read_back, force, body, created=True)
+    return _with_warnings(result, config, "pod")
 
 
 def update_pod(id, config, mode="merge", unset=(), force=False, profile=None, **connection):
@@ -2069,7 +2122,8 @@ def update_pod(id, config, mode="merge", unset=(), force=False, profile=None, **
     release, definition = _prepared_pod(client, name, config, mode)
     current = _pod(client, name)
     if not _marathon_app.diff_pod(current, definition, release, mode, unset):
-        return {"version": current.get("version"), "deploymentId": None, "created": False}
+        unchanged = {"version": current.get("version"), "deploymentId": None, "created": False}
+        return _with_warnings(unchanged, config, "pod")
 
     def read_back():
         pod = _or_none(_pod, client, name)
@@ -2079,14 +2133,9 @@ def update_pod(id, config, mode="merge", unset=(), force=False, profile=None, **
             and _result(pod)
         )
 
-    return _change(
-        client,
-        "PUT",
-        f"/v2/pods{_path(name)}",
-        read_back,
-        force,
-        _marathon_app.merged_pod(current, definition, release, unset, mode),
-    )
+    body = _marathon_app.merged_pod(current, definition, release, unset, mode)
+    result = _change(client, "PUT", f"/v2/pods{_path(name)}", read_back, force, body)
+    return _with_warnings(result, config, "pod")
 
 
 def delete_pod(id, force=False, profile=None, **connection):
@@ -2674,9 +2723,9 @@ def import_(config, dry_run=False, timeout=300, force=False, profile=None, **con
     force, profile, connection
         See ``marathon.create_app``.
 
-    Returns ``apps``, ``pods`` and ``groups`` (lists of changed ids) and ``deployments`` (ids). All
-    apps are updated in one deployment. Raises SaltInvocationError, before anything is sent, for an
-    invalid app or pod.
+    Returns ``apps``, ``pods`` and ``groups`` (lists of changed ids), ``deployments`` (ids) and, if
+    there are fields that Marathon ignores, ``warnings``. All apps are updated in one deployment.
+    Raises SaltInvocationError, before anything is sent, for an invalid app, pod or group.
 
     CLI Example:
 
@@ -2699,10 +2748,7 @@ def import_(config, dry_run=False, timeout=300, force=False, profile=None, **con
         for kind in ("apps", "pods")
     }
     groups = {entry["id"]: entry for entry in _group_and_subgroups(root)}
-    for entry in declared["apps"]:
-        _validate(_marathon_app.check, entry, release)
-    for entry in declared["pods"]:
-        _validate(_marathon_app.check_pod, entry, release)
+    warnings = _remove_unknown(declared, release)
 
     def is_different(compare, kind, definition):
         current = current_by_kind[kind].get(definition["id"])
@@ -2723,6 +2769,8 @@ def import_(config, dry_run=False, timeout=300, force=False, profile=None, **con
         "groups": sorted(group_fields),
         "deployments": [],
     }
+    if warnings:
+        changed["warnings"] = warnings
     if dry_run:
         return changed
     deployment_ids = changed["deployments"]
@@ -2784,8 +2832,36 @@ def _validated_import(config):
             definition,
             "a mapping",
         )
+        contents = sorted({"apps", "groups"} & (definition or {}).keys())
+        _arguments.require(
+            not contents,
+            f"config: groups: {name}",
+            contents,
+            "left out: list them in config: apps and config: groups",
+        )
         definitions["groups"][_absolute_id(name, "config: groups")] = definition or {}
     return definitions
+
+
+def _remove_unknown(declared, release):
+    """
+    Validate the definitions to import, remove the fields that Marathon does not have, and return
+    warnings about these, each with the id.
+    """
+    warnings = []
+
+    def supported(kind, id, definition):
+        _validate(CHECKS[kind], definition, release, f"config: {id}")
+        fields, ignored = _marathon_app.without_unknown(definition, kind)
+        warnings.extend(f"{id}: {message}" for message in ignored)
+        return fields
+
+    for kind in ("app", "pod"):
+        members = declared[f"{kind}s"]
+        members[:] = [supported(kind, member["id"], member) for member in members]
+    for id, group in declared["groups"].items():
+        declared["groups"][id] = supported("group", id, group)
+    return warnings
 
 
 def _has_group_fields(group, fields):

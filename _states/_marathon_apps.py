@@ -30,6 +30,11 @@ RUNTIME_FIELDS = (
     "versionInfo",
 )
 GROUP_FIELDS = ("id", "apps", "groups", "dependencies", "enforceRole")
+# Fields of Marathon's groups that group_present does not manage.
+UNMANAGED_GROUP_FIELDS = {
+    "pods": "declare them with marathon.pod_present",
+    "scaleBy": "declare the instances of the apps",
+}
 ENFORCE_ROLE_SINCE = [1, 9]
 # The label that says which owner an app of apps_present belongs to.
 OWNER_LABEL = "MANAGED_BY"
@@ -157,6 +162,8 @@ class Apps:
     def plan(self, deletions, unchanged_comment, rollback=False):
         """Return the ``_declared.Plan``. ``deletions`` are the changes of what is to be deleted."""
         differences = self._differences()
+        for id, config in self._declared.apps.items():
+            self._marathon.collect_warnings(config, "app", id)
         order = self._check_dependencies(deletions)
         changes = {**differences, **deletions}
         if not changes:
@@ -571,19 +578,19 @@ def load_members(members, source, load, group_id=""):
     return configs_by_id
 
 
-def flatten_group(id, config, load):
+def flatten_group(id, config, load, collect_warnings):
     """
     Return a declared group and its subgroups by id.
 
     Each one has ``apps`` (id to fields), ``groups`` (id to fields), ``dependencies`` (ids) and
-    ``enforceRole``, None for what is not declared.
+    ``enforceRole``, None for what is not declared. ``collect_warnings(fields, "group", id)`` is
+    called with the fields that Marathon may not have.
     """
-    unknown = sorted(map(str, config.keys() - set(GROUP_FIELDS)))
-    if unknown:
-        raise SaltInvocationError(
-            f"{id}: {', '.join(unknown)}: there is no such field; a group has apps, groups, "
-            "dependencies and enforceRole"
-        )
+    for name, advice in UNMANAGED_GROUP_FIELDS.items():
+        if config.get(name):
+            raise SaltInvocationError(f"{id}: {name}: not a field of this state; {advice}")
+    unknown_names = config.keys() - {*GROUP_FIELDS, *UNMANAGED_GROUP_FIELDS}
+    collect_warnings(dict.fromkeys(sorted(unknown_names, key=str)), "group", id)
     _check_enforce_role(id, config.get("enforceRole"))
     dependencies = config.get("dependencies")
     if dependencies is not None:
@@ -606,7 +613,7 @@ def flatten_group(id, config, load):
         }
     }
     for group_id, group in (groups or {}).items():
-        flat.update(flatten_group(group_id, group, load))
+        flat.update(flatten_group(group_id, group, load, collect_warnings))
     return flat
 
 

@@ -8,7 +8,6 @@ or pod is ``/``. States for several apps report such changes by id: ``{"/web": {
 ``marathon.app_present`` documents the arguments that all states share.
 """
 
-import difflib
 import importlib
 import re
 import time
@@ -182,7 +181,8 @@ def app_present(
         with the fields, ``salt://apps/web.yaml`` or ``.json``, which is not rendered with Jinja. Or
         a place in pillar, ``pillar:apps:web``, which keeps secrets out of the state's arguments.
         The fields that ``marathon.fields`` lists can also be arguments of the state, with or
-        without ``config``.
+        without ``config``. A field that Marathon does not have, such as ``maintainer``, is ignored,
+        with a warning in the comment, unless it looks like a misspelt field.
 
         Text that YAML converts to another type is rejected if that can be detected: ``DEBUG: yes``,
         ``VERSION: 1.10``. In an SLS, ``0644`` and ``22:22`` need quotes, since they arrive as
@@ -706,6 +706,7 @@ def group_present(
                 "enforceRole": enforceRole,
             },
             _load,
+            marathon.collect_warnings,
         )
         declared = _marathon_apps.Declared({}, {}, {})
         for id, group in groups_by_id.items():
@@ -797,6 +798,7 @@ class _Marathon:
             __salt__["marathon.fields"](kind, version=ALL_VERSIONS) if takes_fields else ()
         )
         self.fields = {key: value for key, value in arguments.items() if key in self.known_fields}
+        self.warnings = []
         self.where = {
             "profile": profile,
             **{key: value for key, value in arguments.items() if key not in self.fields},
@@ -845,12 +847,28 @@ class _Marathon:
             return __salt__[f"marathon.{function}"](*arguments, **keywords, **self.where)
         except SaltInvocationError as error:
             name, refused, _ = str(error).partition(": no such argument")
-            near = difflib.get_close_matches(name, self.known_fields, 1) if refused else ()
-            if near:
-                raise SaltInvocationError(
-                    f"{name}: no such argument; is it the field {near[0]}?"
-                ) from None
+            if refused and self.known_fields:
+                # Raises an error with the name of the field if this one is misspelt.
+                __salt__["marathon.ignored_fields"]({name: None}, self.kind)
             raise
+
+    def collect_warnings(self, config, kind, id=""):
+        """
+        Collect warnings about fields that Marathon ignores, for the comment of the state. ``id``
+        precedes them in a state of several apps. Raises SaltInvocationError for misspelt fields.
+        """
+        prefix = f"{id}: " if id else ""
+        try:
+            messages = __salt__["marathon.ignored_fields"](config, kind)
+        except SaltInvocationError as error:
+            raise SaltInvocationError(f"{prefix}{error}") from None
+        self.warnings += [f"{prefix}{message}" for message in messages]
+
+    def with_warnings(self, result):
+        """Return the result of a state with the warnings in its comment, unless it was refused."""
+        if result["result"] is False and not result["changes"]:
+            return result
+        return {**result, "comment": ". ".join([result["comment"], *self.warnings])}
 
     def ask(self, function, *arguments, **keywords):
         """Call a function that reads, with the name as its first argument."""
@@ -1070,7 +1088,8 @@ def _keep(marathon, read, unchanged_comment, show_secrets, rollback=False):
         apps = _marathon_apps.Apps(marathon, declared, current, mode, _foreseen)
         return apps.plan(deletions, unchanged_comment, rollback)
 
-    return _declared.run_plan(marathon.name, __opts__["test"], plan, show_secrets)
+    result = _declared.run_plan(marathon.name, __opts__["test"], plan, show_secrets)
+    return marathon.with_warnings(result)
 
 
 def _load(config, source):
@@ -1119,6 +1138,7 @@ def _present(
         )
         config = marathon.declared(config_argument, unset)
         changes = differences(config)
+        marathon.collect_warnings(config, kind)
         is_new = "/" in changes
         if not changes:
             marathon.waiter().under_way()
@@ -1167,7 +1187,8 @@ def _present(
             act,
         )
 
-    return _declared.run_plan(name, __opts__["test"], plan, show_secrets)
+    result = _declared.run_plan(name, __opts__["test"], plan, show_secrets)
+    return marathon.with_warnings(result)
 
 
 def _absent(marathon, show_secrets):

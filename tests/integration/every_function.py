@@ -204,6 +204,7 @@ def marathon_reads():
     assert ask("marathon.api_call", "GET", "/v2/info")
     assert holds("marathon.canonical_app", {"id": "/x", **APP})["id"] == "/x"
     assert holds("marathon.canonical_pod", {"id": "/x", **POD})["id"] == "/x"
+    assert ask("marathon.ignored_fields", {**APP, "maintainer": "ops"})
 
 
 def marathon_apps():

@@ -115,6 +115,18 @@ def test_instances_that_something_else_manages_are_left_alone_in_each_app(place,
     assert here.call("app", "/web")["instances"] == 3
 
 
+def test_each_field_that_marathon_does_not_have_is_a_warning_with_the_id_of_its_app(place):
+    here = place()
+    apps = {"/web": {**SMALL, "maintainer": "ops"}, "/db": SMALL}
+    ignored = ". /web: maintainer: ignored, since Marathon does not have this field"
+    assert here("apps_present", "all", apps=apps)["comment"].endswith(ignored)
+    here.quiet()
+    here.kept("apps_present", "all", apps=apps)
+    for test in (True, False):
+        answer = here("apps_present", "all", test, apps=apps)
+        assert answer["comment"] == f"all: all is as declared{ignored}"
+
+
 def test_replaced_apps_lose_what_is_not_declared_but_their_owner(place):
     here = place()
     here.told_and_changed(

@@ -9,6 +9,8 @@ import importlib.util
 import json
 import random
 import re
+import sys
+from unittest import mock
 
 import pytest
 import requests
@@ -30,7 +32,8 @@ WEB = {"id": "/web", "cmd": "sleep 1000"}
 def loaded(name):
     spec = importlib.util.spec_from_file_location(name, ROOT / "_modules" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with mock.patch.object(sys, "path", [str(ROOT / "_modules"), *sys.path]):
+        spec.loader.exec_module(module)
     return module
 
 
@@ -756,7 +759,10 @@ def test_a_date_is_sent_as_it_was_written():
             {"container": {"docker": {"imge": "x"}}},
             "container.docker.imge: there is no such field; is it image?",
         ),
-        ({"healthChecks": [{"grace": 1}]}, "healthChecks[0].grace: there is no such field"),
+        (
+            {"healthChecks": [{"grace": 1}]},
+            "healthChecks[0].grace: there is no such field; is it gracePeriodSeconds?",
+        ),
         ({"env": ["A=1"]}, "env: a list should be a mapping"),
         ({"env": {"A": True}}, "env.A: true should be text; put it in quotes"),
         ({"env": {"A": 1.1}}, "env.A: 1.1 should be text; put it in quotes"),

@@ -225,7 +225,15 @@ def test_who_waits_returns_when_all_runs_and_fails_with_the_app_that_does_not(pl
         ({"apps": {"cart": {"cpus": 1}}}, "apps: /shop/cart: there is nothing to run"),
         (
             {"groups": {"jobs": {"app": {}}}},
-            "/shop/jobs: app: there is no such field; a group has apps, groups, dependencies and enforceRole",
+            "/shop/jobs: app: there is no such field; is it apps?",
+        ),
+        (
+            {"groups": {"jobs": {"pods": [{"id": "/shop/jobs/p"}]}}},
+            "/shop/jobs: pods: not a field of this state; declare them with marathon.pod_present",
+        ),
+        (
+            {"groups": {"jobs": {"scaleBy": 2}}},
+            "/shop/jobs: scaleBy: not a field of this state; declare the instances of the apps",
         ),
         ({"groups": {"Jobs": {}}}, "id: '/shop/Jobs' should be small letters, digits"),
         ({"dependencies": "/db"}, "/shop: dependencies: '/db' should be a list of ids"),
@@ -245,6 +253,23 @@ def test_who_waits_returns_when_all_runs_and_fails_with_the_app_that_does_not(pl
 )
 def test_what_is_wrong_with_a_group_is_named_and_nothing_is_sent(place, arguments, said):
     assert place().refused("group_present", "/shop", **arguments).startswith(said)
+
+
+def test_each_field_that_marathon_does_not_have_is_a_warning_with_the_id_of_its_group_or_app(place):
+    here = place()
+    declared = {
+        "apps": {"cart": {**SMALL, "maintainer": "ops"}},
+        # As Marathon returns a group.
+        "groups": {"jobs": {"comment": "x", "version": "2030-01-01T00:00:00.000Z", "pods": []}},
+    }
+    ignored = "ignored, since Marathon does not have this field"
+    warnings = f". /shop/jobs: comment: {ignored}. /shop/cart: maintainer: {ignored}"
+    assert here("group_present", "/shop", **declared)["comment"].endswith(warnings)
+    here.quiet()
+    for test in (True, False):
+        answer = here("group_present", "/shop", test, **declared)
+        assert (answer["result"], answer["changes"]) == (True, {})
+        assert answer["comment"] == f"/shop is as declared{warnings}"
 
 
 def test_an_id_is_that_of_an_app_or_of_a_group(place):

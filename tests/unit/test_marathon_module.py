@@ -504,10 +504,10 @@ def test_what_is_refused_is_said_with_its_details(salt, raw, body, said):
         f"HTTP/1.1 422 Unprocessable Entity\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode()
     ).url
     with pytest.raises(salt.Error) as caught:
-        salt.call("marathon.create_group", "/x", url=url)
-    assert (
-        str(caught.value) == f"CommandExecutionError: POST {url}/v2/groups?force=false: 422 {said}"
-    )
+        salt.call(
+            "marathon.api_call", "POST", "/v2/groups", body={"id": "/x"}, confirm=True, url=url
+        )
+    assert str(caught.value) == f"CommandExecutionError: POST {url}/v2/groups: 422 {said}"
 
 
 def test_an_app_that_someone_else_deletes_meanwhile_is_not_found(salt, raw):
@@ -790,6 +790,102 @@ def test_only_the_contents_of_a_group_prove_a_change_without_a_response(
     else:
         text = place.fails(function, "/shop", *arguments)
         assert text.startswith("CommandExecutionError: ") and "does not show the change" in text
+
+
+IGNORED = "ignored, since Marathon does not have this field"
+UNKNOWN = {**APPS["/web"], "maintainer": "ops", "container": {"type": "MESOS", "nosuch": 1}}
+UNKNOWN_WARNINGS = [f"maintainer: {IGNORED}", f"container.nosuch: {IGNORED}"]
+
+
+@pytest.mark.parametrize("version", ["1.1.2", "1.4.13", NEW, NEWEST])
+def test_what_marathon_does_not_have_is_neither_sent_nor_compared(world, version):
+    place = world(version=version)
+    assert place.call("ignored_fields", UNKNOWN) == UNKNOWN_WARNINGS
+    assert place.call("create_app", "/new", UNKNOWN)["warnings"] == UNKNOWN_WARNINGS
+    until(lambda: not place.call("deployments"))
+    assert place.call("diff_app", "/new", UNKNOWN) == {}
+    assert place.call("diff_apps", {"/new": UNKNOWN}) == {}
+    unchanged = place.call("update_app", "/new", UNKNOWN)
+    assert unchanged["deploymentId"] is None and unchanged["warnings"] == UNKNOWN_WARNINGS
+    config = {**UNKNOWN, "mem": 64}
+    done = place.call("update_apps", {"/new": config})
+    assert done["deploymentId"] and done["warnings"] == [
+        f"/new: {text}" for text in UNKNOWN_WARNINGS
+    ]
+    until(lambda: not place.call("deployments"))
+    done = place.call("import", {"apps": [{**config, "id": "/new"}], "groups": {"/g": {"team": 1}}})
+    assert done["apps"] == [] and done["groups"] == ["/g"]
+    assert done["warnings"] == [
+        *(f"/new: {text}" for text in UNKNOWN_WARNINGS),
+        f"/g: team: {IGNORED}",
+    ]
+    assert place.call("import", {"groups": {"/g": {"team": 1}}})["groups"] == []
+    assert not [
+        write for write in place.writes() if "nosuch" in write.body or 'team": 1' in write.body
+    ]
+    assert "nosuch" not in json.dumps(place.call("canonical_app", UNKNOWN))
+    assert "warnings" not in place.call("create_app", "/other", APPS["/web"])
+
+
+def test_what_marathon_ignores_of_a_pod_and_of_a_group_is_a_warning(world):
+    place = world()
+    config = {**POD, "id": "/new", "maintainer": "ops"}
+    assert place.call("create_pod", "/new", config)["warnings"] == [f"maintainer: {IGNORED}"]
+    assert place.call("diff_pod", "/new", config) == {}
+    assert place.call("update_pod", "/new", config)["warnings"] == [f"maintainer: {IGNORED}"]
+    assert "maintainer" not in place.call("canonical_pod", config)
+    app = {"id": "a", "cmd": "sleep 3600", "maintainer": "ops"}
+    group = {"apps": [app], "groups": [{"id": "sub", "comment": "x"}]}
+    warnings = [f"apps[0].maintainer: {IGNORED}", f"groups[0].comment: {IGNORED}"]
+    assert place.call("create_group", "/g", group)["warnings"] == warnings
+    assert place.call("update_group", "/g", group, force=True)["warnings"] == warnings
+    assert not [write for write in place.writes() if "maintainer" in write.body]
+    assert place.call("ignored_fields", group, "group") == warnings
+
+
+def test_fields_that_every_version_ignores_are_a_warning_unless_they_are_empty(world):
+    place = world()
+    config = {**APPS["/web"], "storeUrls": ["http://a.test/a"], "taskRateLimit": None}
+    assert place.call("ignored_fields", config) == [
+        "storeUrls: ignored, since Marathon does not use this field"
+    ]
+
+
+@pytest.mark.parametrize(
+    "function, config, text",
+    [
+        ("create_app", {"cmd": "sleep 9", "uri": []}, "config: uri: there is no such field"),
+        ("create_group", {"app": []}, "config: app: there is no such field; is it apps?"),
+        (
+            "create_group",
+            {"groups": [{"id": "a", "apps": [{"id": "b", "comand": "x"}]}]},
+            "config: groups[0].apps[0].comand: there is no such field; is it cmd?",
+        ),
+        (
+            "update_group",
+            {"apps": [{"id": "cart", "check": {"exec": {"command": {"shell": "true"}}}}]},
+            "config: apps[0].check: needs Marathon 1.8; 1.6.608 ignores it",
+        ),
+        ("ignored_fields", {"contaner": {}}, "contaner: there is no such field; is it container?"),
+    ],
+)
+def test_what_looks_misspelt_or_is_too_new_is_refused_in_groups_too(world, function, config, text):
+    place = world(version="1.6.608")
+    writes = len(place.writes())
+    arguments = [config] if function == "ignored_fields" else ["/shop", config]
+    assert place.fails(function, *arguments).startswith(f"SaltInvocationError: {text}")
+    assert len(place.writes()) == writes
+
+
+def test_an_import_names_the_id_of_what_is_invalid_and_takes_apps_only_beside_groups(world):
+    place = world()
+    text = place.fails("import", {"apps": [{"id": "/new", "comand": "x"}]})
+    assert text == "SaltInvocationError: config: /new: comand: there is no such field; is it cmd?"
+    text = place.fails("import", {"groups": {"/shop": {"apps": []}}})
+    assert text == (
+        "SaltInvocationError: config: groups: /shop: ['apps'] should be left out: list them in "
+        "config: apps and config: groups"
+    )
 
 
 def restart_and_hold(server, restart):
@@ -1091,7 +1187,7 @@ def test_before_1_8_a_deployment_may_be_listed_late(world):
 # --- servers that are down, strange, slow or closed ---
 
 # They ask nobody.
-SILENT = {"connection", "canonical_app", "canonical_pod"}
+SILENT = {"connection", "canonical_app", "canonical_pod", "ignored_fields"}
 
 
 def every_example(salt, commands, url, fine=(), **settings):

@@ -227,8 +227,8 @@ def test_an_app_that_watches_is_restarted_whether_its_fields_are_arguments_or_no
 def test_what_is_neither_field_nor_setting_is_refused_and_what_stands_there_twice(place, salt):
     here = place()
     for arguments, said in (
-        ({"comand": "sleep 9"}, "comand: no such argument; is it the field cmd?"),
-        ({**SMALL, "instnaces": 2}, "instnaces: no such argument; is it the field instances?"),
+        ({"comand": "sleep 9"}, "comand: there is no such field; is it cmd?"),
+        ({**SMALL, "instnaces": 2}, "instnaces: there is no such field; is it instances?"),
         (
             {**SMALL, "pasword": "sesame"},
             "pasword: no such argument. A connection has url, username, password",
@@ -250,6 +250,68 @@ def test_what_is_neither_field_nor_setting_is_refused_and_what_stands_there_twic
         ),
     ):
         assert here.refused("app_present", "/web", **arguments).startswith(said)
+
+
+IGNORED = "ignored, since Marathon does not have this field"
+# Definitions with fields that Marathon accepts and drops, and their paths.
+UNKNOWN_FIELDS = [
+    ("app", {**SMALL, "maintainer": "ops"}, ["maintainer"]),
+    (
+        "app",
+        {
+            **SMALL,
+            "container": {"type": "MESOS", "nosuch": 1},
+            "upgradeStrategy": {"minimumHealthCapacity": 0.5, "nosuch": 1},
+            "portDefinitions": [{"port": 0, "nosuch": {"a": 1}}],
+        },
+        ["container.nosuch", "upgradeStrategy.nosuch", "portDefinitions[0].nosuch"],
+    ),
+    ("pod", {**POD, "maintainer": "ops"}, ["maintainer"]),
+    ("pod", {"containers": [{**POD["containers"][0], "nosuch": 1}]}, ["containers[0].nosuch"]),
+]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("kind, config, paths", UNKNOWN_FIELDS)
+def test_a_field_that_marathon_does_not_have_is_a_warning_and_never_a_change(
+    place, version, kind, config, paths
+):
+    here = place(version)
+    warnings = "".join(f". {path}: {IGNORED}" for path in paths)
+    for test, text in (
+        (True, "/x would be created"),
+        (False, "/x was created"),
+        (True, "/x is as declared"),
+        (False, "/x is as declared"),
+    ):
+        answer = here(f"{kind}_present", "/x", test, config=config)
+        assert answer["comment"].startswith(text) and answer["comment"].endswith(warnings)
+        if text.endswith("declared"):
+            assert (answer["result"], answer["changes"]) == (True, {})
+        here.quiet()
+    assert "nosuch" not in json.dumps(answer["changes"])
+    assert not [write for write in here.writes() if "maintainer" in write.body]
+    labels = {"config": {**config, "labels": {"team": "a"}}}
+    assert list(here.changed(f"{kind}_present", "/x", **labels)) == ["/labels/team"]
+    assert len(here.writes()) == 2 and "nosuch" not in here.writes()[-1].body
+
+
+@pytest.mark.parametrize(
+    "kind, config, text",
+    [
+        (
+            "app",
+            {**SMALL, "upgradeStrategy": {"minimunHealthCapacity": 1}},
+            "upgradeStrategy.minimunHealthCapacity: there is no such field; "
+            "is it minimumHealthCapacity?",
+        ),
+        ("app", {**SMALL, "health_checks": []}, "health_checks: there is no such field"),
+        ("pod", {"container": []}, "container: there is no such field; is it containers?"),
+    ],
+)
+def test_a_misspelt_field_is_refused_with_its_name(place, kind, config, text):
+    here = place()
+    assert here.refused(f"{kind}_present", "/x", config=config).startswith(f"config: {text}")
 
 
 def test_no_field_is_called_like_an_argument_of_a_state_a_setting_or_a_keyword_of_salt(place, salt):
