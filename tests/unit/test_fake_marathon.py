@@ -7,6 +7,7 @@ import pytest
 import requests
 
 from lab.fakes.marathon import placement as marathon_placement
+from lab.fakes.marathon import views
 from lab.fakes.marathon.agents import Agents, agent
 from lab.fakes.marathon.server import Marathon
 from lab.fakes.wire.election import MemoryRoom
@@ -887,6 +888,32 @@ def test_an_unknown_app_is_created_by_put_and_not_by_patch(idle):
     assert client.app("/new")["cmd"] == "sleep 2"
 
 
+def test_versions_have_an_order_that_is_not_that_of_time():
+    versions = [f"2030-01-01T00:00:00.{number:03}Z" for number in range(5)]
+    listed = views.versions(versions)
+    assert sorted(listed) == versions and listed not in (versions, versions[::-1])
+    assert views.versions(reversed(versions)) == listed
+
+
+def test_a_version_that_does_not_exist_is_listed_once_it_was_asked_for(start):
+    never = "2001-01-01T00:00:00.000Z"
+    client = start()
+    client.create(instances=0)
+    client.ask("POST", "/v2/pods", {**POD, "scaling": {"kind": "fixed", "instances": 0}}, 201)
+    client.deployed()
+    for path in ("/v2/apps/web/versions", "/v2/pods/pod::versions"):
+        client.ask("GET", f"{path}/{never}", status=404)
+    assert sorted(client.get("/v2/apps/web/versions")["versions"]) == [
+        never,
+        client.app()["version"],
+    ]
+    assert never in client.get("/v2/pods/pod::versions")
+    client.ask("DELETE", "/v2/apps/web", status=200)
+    client.create(instances=0)
+    versions = client.deployed().get("/v2/apps/web/versions")["versions"]
+    assert len(versions) == 2 and never not in versions, "that of the deleted app is listed"
+
+
 def test_an_app_goes_back_to_a_version(idle):
     client = idle()
     client.create(instances=0, labels={"a": "b"})
@@ -1476,7 +1503,7 @@ def test_a_dry_run_shows_the_steps_and_changes_nothing(shop):
 
 
 def test_a_group_is_scaled_and_goes_back_to_a_version(shop):
-    version = shop.get("/v2/groups/shop/versions")[0]
+    version = max(shop.get("/v2/groups/shop/versions"))
     shop.ask("PUT", "/v2/apps", [{"id": "/shop/cart", "instances": 2}], 200)
     shop.group("/shop", query="?force=true", scaleBy=1.5)
     assert {app["id"]: app["instances"] for app in shop.get("/v2/apps")["apps"]}["/shop/cart"] == 3
@@ -1611,7 +1638,7 @@ def test_a_pod_runs_is_replaced_and_deleted(start):
         "a PUT replaces everything"
     )
     versions = client.get("/v2/pods/pod::versions")
-    assert client.get(f"/v2/pods/pod::versions/{versions[-1]}")["scaling"]["instances"] == 2
+    assert client.get(f"/v2/pods/pod::versions/{min(versions)}")["scaling"]["instances"] == 2
     assert client.ask("DELETE", "/v2/pods/pod", status=202) is None
     deployment = client.headers["Marathon-Deployment-Id"]
     assert client.headers["Location"] == f"{client.server.url}/{deployment}"

@@ -133,7 +133,8 @@ def test_an_app_is_updated_scaled_and_rolled_back(client, web):
     client.rollback_app(web, first)
     deployed(client)
     assert (client.get_app(web).cmd, client.get_app(web).instances) == ("sleep 3600", 2)
-    assert client.get_version(web, client.list_versions(web)[1]).cmd == "sleep 7200"
+    versions = sorted(client.list_versions(web))
+    assert client.get_version(web, versions[-2]).cmd == "sleep 7200"
 
 
 def test_a_restart_replaces_all_tasks(client, web):

@@ -339,12 +339,21 @@ class Apps:
 
     @api("/v2/apps/<path:id>/versions", "GET")
     def get_app_versions(self: Any, _request: Request, id: str) -> Any:
-        """Show the versions of an app, the newest first."""
-        return answer(
-            {"versions": sorted(self.versions["apps"][self.find_app(id)["id"]], reverse=True)}
-        )
+        """List the versions of an app."""
+        path = self.find_app(id)["id"]
+        return answer({"versions": self.listed_versions("apps", path)})
+
+    def listed_versions(self: Any, kind: str, path: str) -> list[str]:
+        """Return the versions of an app or pod, with those that do not exist but were asked for."""
+        return views.versions({*self.versions[kind][path], *self.missing_versions.get(path, ())})
 
     @api("/v2/apps/<path:id>/versions/<version>", "GET")
     def get_app_version(self: Any, _request: Request, id: str, version: str) -> Any:
         """Return an app in an earlier version."""
-        return answer(views.app(self.app_at(absolute(id), version), self.line))
+        path = absolute(id)
+        try:
+            return answer(views.app(self.app_at(path, version), self.line))
+        except Refused as refusal:
+            if refusal.status == 404 and path in self.tree.apps:
+                self.missing_versions.setdefault(path, set()).add(version)
+            raise

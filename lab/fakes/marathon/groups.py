@@ -88,7 +88,9 @@ class Groups:
         path = absolute(id)
         if path not in self.tree.groups:
             raise missing("Group", path)
-        return answer([version for version, tree in reversed(self.history) if path in tree.groups])
+        return answer(
+            views.versions(version for version, tree in self.history if path in tree.groups)
+        )
 
     @api("/v2/groups/versions/<version>", "GET")
     def get_root_version(self: Any, request: Request, version: str) -> Any:

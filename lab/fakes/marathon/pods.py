@@ -365,7 +365,7 @@ class Pods:
     @api("/v2/pods/<path:id>::versions", "GET", since=(1, 4))
     def get_pod_versions(self: Any, _request: Request, id: str) -> Any:
         """List the versions of a pod."""
-        return answer(sorted(self.versions["pods"][self.find_pod(id)["id"]], reverse=True))
+        return answer(self.listed_versions("pods", self.find_pod(id)["id"]))
 
     @api("/v2/pods/<path:id>::versions/<version>", "GET", since=(1, 4))
     def get_pod_version(self: Any, _request: Request, id: str, version: str) -> Any:
@@ -376,6 +376,8 @@ class Pods:
         for name, pod in versions.items():
             if parsed(name) == parsed(version):
                 return answer(views.pod(pod))
+        if absolute(id) in self.tree.pods:
+            self.missing_versions.setdefault(absolute(id), set()).add(version)
         raise missing("Pod", absolute(id))
 
     @api("/v2/pods/<path:id>::instances/<instance>", "DELETE", since=(1, 4))

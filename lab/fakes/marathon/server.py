@@ -164,6 +164,7 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
         self.clock, self.reported, self.touched = Clock(), set[str](), False
         self.tree = Tree()
         self.versions: dict[str, dict[str, dict[str, Any]]] = {"apps": {}, "pods": {}}
+        self.missing_versions: dict[str, set[str]] = {}
         self.history: list[tuple[str, Tree]] = []
         self.plans: list[Plan] = []
         self.instances: dict[str, Instance] = {}
@@ -236,6 +237,10 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
         """Add the tree to the history, and its definitions to the versions."""
         max_versions = int(str(self.options["zk_max_versions"]))
         self.history = [*self.history, (version, self.tree)][-max_versions:]
+        specs = self.tree.specs()
+        self.missing_versions = {
+            path: versions for path, versions in self.missing_versions.items() if path in specs
+        }
         referenced: dict[str, dict[str, set[str]]] = {"apps": {}, "pods": {}}
         trees = [tree for _, tree in self.history] + [
             tree for plan in self.plans for tree in (plan.original, plan.target)

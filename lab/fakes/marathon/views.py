@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Iterable
 from typing import Any
 
 from .errors import Line
@@ -54,6 +56,14 @@ def _old(definition: App, line: Line) -> App:
     else:
         view.pop("requirePorts", None)
     return {name: value for name, value in view.items() if SINCE.get(name, (0,)) <= line}
+
+
+def versions(timestamps: Iterable[str]) -> list[str]:
+    """
+    Return timestamps in an order that is always the same, but not that of time. Marathon's is that
+    of a hash table.
+    """
+    return sorted(timestamps, key=lambda timestamp: zlib.crc32(timestamp.encode()))
 
 
 def pod(definition: App) -> App:
