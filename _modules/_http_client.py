@@ -71,6 +71,8 @@ NOT_PROCESSED_MESSAGES = (
     "Detected proxying loop",
     "Too many concurrent requests",
 )
+# What Marathon says of a missing field. The object that was sent follows, with its environment.
+MISSING_FIELD = re.compile("('[^']*' is) undefined on object: .*", re.DOTALL)
 GATEWAY_STATUSES = (502, 503, 504)
 CHRONOS_PROXY_ERROR = "Error proxying request to leader"
 OUTCOME_UNKNOWN = "It is not known whether the change was made"
@@ -282,7 +284,7 @@ def _describe_detail(detail):
         return str(detail)
     errors = detail.get("errors")
     if isinstance(errors, list):
-        errors = ", ".join(str(error) for error in errors)
+        errors = ", ".join(MISSING_FIELD.sub(r"\1 missing", str(error)) for error in errors)
     return f"{detail.get('path')}: {errors}"
 
 

@@ -493,10 +493,24 @@ def test_too_many_deployments_are_not_taken_for_a_missing_right(salt, marathon):
             },
             "Object is not valid (/apps(0): is bad, is worse)",
         ),
+        (
+            {
+                "message": "Invalid JSON",
+                "details": [
+                    {
+                        "path": "/containers(0)/name",
+                        "errors": [
+                            '\'name\' is undefined on object: {"environment":{"TOKEN":"s3cret"}}'
+                        ],
+                    }
+                ],
+            },
+            "Invalid JSON (/containers(0)/name: 'name' is missing)",
+        ),
         ({"message": "Invalid JSON", "details": "Unexpected end"}, "Invalid JSON (Unexpected end)"),
         ({"message": "Object is not valid"}, "Object is not valid"),
     ],
-    ids=["list", "text", "none"],
+    ids=["list", "missing", "text", "none"],
 )
 def test_what_is_refused_is_said_with_its_details(salt, raw, body, said):
     text = json.dumps(body)
