@@ -174,7 +174,7 @@ OBJECTS = {
         "type": "containerType",
         "docker": "docker",
         "appc": "appc",
-        "linuxInfo": "any",
+        "linuxInfo": "linuxInfo",
         "volumes": ["volume"],
         "portMappings": ["portMapping"],
     },
@@ -188,6 +188,9 @@ OBJECTS = {
         "credential": "any",
         "pullConfig": "any",
     },
+    "linuxInfo": {"seccomp": "seccomp", "ipcInfo": "ipcInfo"},
+    "seccomp": {"profileName": "text", "unconfined": "flag"},
+    "ipcInfo": {"mode": "text", "shmSize": "whole"},
     "appc": {"image": "text", "id": "text", "labels": "values", "forcePullImage": "flag"},
     "parameter": {"key": "text", "value": "text"},
     "portMapping": {
@@ -277,7 +280,7 @@ OBJECTS = {
         "scaling": "scaling",
         "scheduling": "scheduling",
         "executorResources": "executorResources",
-        "linuxInfo": "any",
+        "linuxInfo": "linuxInfo",
         "legacySharedCgroups": "flag",
     },
     "podContainer": {
@@ -296,7 +299,7 @@ OBJECTS = {
         "labels": "values",
         "lifecycle": "lifecycle",
         "tty": "flag",
-        "linuxInfo": "any",
+        "linuxInfo": "linuxInfo",
     },
     "exec": {"command": "podCommand", "overrideEntrypoint": "flag"},
     "podCommand": {"shell": "text", "argv": ["text"]},
@@ -377,6 +380,10 @@ SINCE = {
 POD_SINCE = {"role": (1, 9)}
 POD_CONTAINER_SINCE = {"check": (1, 9), "resourceLimits": (1, 10)}
 ENFORCE_ROLE_SINCE = (1, 9)
+# Fields of a health check that say what to connect to.
+ENDPOINT_FIELDS = ("path", "port", "portIndex")
+# Fields of linuxInfo, of apps and pods. Marathon 1.8.244 was seen to drop ipcInfo.
+LINUX_INFO_SINCE = {"seccomp": (1, 8), "ipcInfo": (1, 9)}
 # Mappings of settings. A merge keeps those that the definition does not mention.
 MERGED_FIELDS = (
     "upgradeStrategy",
@@ -626,9 +633,9 @@ def check_fields(config, kind):
 
 def without_unknown(config, kind):
     """
-    Return an app, pod or group without the fields that Marathon does not have, and warnings about
-    these. Marathon accepts and drops them (``apps-invalid-unknown-field`` and the like of the
-    recorded responses). ``check`` refuses those that look like a misspelt field.
+    Return an app, pod or group without the fields that Marathon does not have or use, and warnings
+    about these. Marathon accepts and drops the former (``apps-invalid-unknown-field`` and the like
+    of the recorded responses). ``check`` refuses those that look like a misspelt field.
     """
     warnings = []
     return _without_unknown(config, kind, "", warnings), warnings
@@ -648,13 +655,24 @@ def _without_unknown(value, kind, path, warnings):
     supported = {}
     for name, item in value.items():
         field = f"{prefix}{name}"
-        if name not in OBJECTS[kind]:
-            warnings.append(f"{field}: ignored, since Marathon does not have this field")
-        elif kind == "app" and name in IGNORED_FIELDS and item:
-            warnings.append(f"{field}: ignored, since Marathon does not use this field")
+        reason = _reason_to_ignore(value, kind, name)
+        if reason:
+            warnings.append(f"{field}: ignored, since {reason}")
         else:
             supported[name] = _without_unknown(item, OBJECTS[kind][name], field, warnings)
     return supported
+
+
+def _reason_to_ignore(fields, kind, name):
+    """Return why a field of an object should not be sent, None if it should."""
+    if name not in OBJECTS[kind]:
+        return "Marathon does not have this field"
+    if kind == "app" and name in IGNORED_FIELDS and fields[name]:
+        return "Marathon does not use this field"
+    is_command = kind == "healthCheck" and fields.get("protocol") == "COMMAND"
+    if is_command and name in ENDPOINT_FIELDS and fields[name] is not None:
+        return "protocol COMMAND has no endpoint"  # Marathon 1.8 would answer 500
+    return None
 
 
 def fields(kind, version):
@@ -1025,11 +1043,20 @@ def _container(definition, bridged, version):
         container["appc"] = {"labels": {}, "forcePullImage": False, **definition["appc"]}
     if container["type"] == "DOCKER":
         container.pop("linuxInfo", None)
+    _fill_linux_info(container)
     if "portMappings" in definition:
         container["portMappings"] = [
             _mapping(mapping, bridged) for mapping in definition["portMappings"]
         ]
     return container
+
+
+def _fill_linux_info(part):
+    """Fill in the defaults of the linuxInfo of a container or pod."""
+    linux_info = part.get("linuxInfo")
+    if linux_info and "seccomp" in linux_info:
+        seccomp = {"unconfined": False, **linux_info["seccomp"]}
+        part["linuxInfo"] = {**linux_info, "seccomp": seccomp}
 
 
 def _volume(declared_volume, version):
@@ -1335,6 +1362,7 @@ def _filled_pod(pod, version):
             ),
         },
     }
+    _fill_linux_info(filled)
     if not filled.get("legacySharedCgroups"):
         filled.pop("legacySharedCgroups", None)
     return filled
@@ -1369,6 +1397,7 @@ def _pod_container(definition, in_container):
             }
     if not container.get("tty"):
         container.pop("tty", None)
+    _fill_linux_info(container)
     return container
 
 
@@ -1404,6 +1433,10 @@ def _app_errors(config, version):
             )
         if version < (1, 4) and entry.get("protocol", "").startswith("MESOS_"):
             yield f"healthChecks[{number}]: {entry['protocol']} needs Marathon 1.4"
+    check = config.get("check")
+    if check is not None and len({"http", "tcp", "exec"} & check.keys()) != 1:
+        yield "check: needs exactly one of http, tcp and exec"
+    yield from _linux_info_errors(config.get("container"), "container.", version)
     if version < (1, 3) and any(
         {"destPath", "outputFile"} & entry.keys() for entry in config.get("fetch") or ()
     ):
@@ -1424,6 +1457,12 @@ def _unsupported_fields(config, since, version, prefix=""):
                 f"{prefix}{key}: needs Marathon {_version_text(since[key])}; "
                 f"{_version_text(version)} ignores it"
             )
+
+
+def _linux_info_errors(part, prefix, version):
+    """Yield an error for each field of linuxInfo, of a container or pod, that is too new."""
+    linux_info = (part or {}).get("linuxInfo") or {}
+    yield from _unsupported_fields(linux_info, LINUX_INFO_SINCE, version, f"{prefix}linuxInfo.")
 
 
 def _ignored_settings(config, version):
@@ -1500,6 +1539,8 @@ def _pod_errors(config, version):
     for number, container in enumerate(config.get("containers") or ()):
         prefix = f"containers[{number}]."
         yield from _unsupported_fields(container, POD_CONTAINER_SINCE, version, prefix)
+        yield from _linux_info_errors(container, prefix, version)
+    yield from _linux_info_errors(config, "", version)
     yield from _id_errors(config, version)
 
 

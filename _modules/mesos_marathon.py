@@ -1266,7 +1266,8 @@ def tasks(app=None, status=None, profile=None, **connection):
         Connection settings: see ``marathon.connection``.
 
     Returns a list sorted by app and id, each with ``id``, ``appId``, ``host``, ``ports``,
-    ``state``, ``startedAt``, ``version``, ``healthCheckResults`` ... Uses ``GET /v2/tasks``.
+    ``state``, ``startedAt``, ``version``, ``healthCheckResults`` ... Uses ``GET /v2/tasks``, with
+    ``app`` ``GET /v2/apps/ID/tasks``, in which Marathon leaves ``servicePorts`` empty.
 
     CLI Example:
 

@@ -741,6 +741,47 @@ def test_an_empty_list_of_roles_is_not_sent():
     }
 
 
+COMMAND_CHECK = {"protocol": "COMMAND", "command": {"value": "true"}}
+
+
+def test_a_command_check_is_sent_without_an_endpoint():
+    endpoint = {"path": "/x", "port": None, "portIndex": 0}
+    config = {**WEB, "healthChecks": [{**COMMAND_CHECK, **endpoint}, {"path": "/y"}]}
+    supported, warnings = app.without_unknown(config, "app")
+    assert supported["healthChecks"] == [{**COMMAND_CHECK, "port": None}, {"path": "/y"}]
+    assert warnings == [
+        f"healthChecks[0].{name}: ignored, since protocol COMMAND has no endpoint"
+        for name in ("path", "portIndex")
+    ]
+
+
+@pytest.mark.parametrize("kind", ["app", "pod", "container"])
+def test_linux_info_is_refused_where_the_version_drops_it_and_has_its_default(kind):
+    def declared(linux_info):
+        if kind == "app":
+            return {**WEB, "container": {"type": "MESOS", "linuxInfo": linux_info}}
+        if kind == "pod":
+            return {**POD, "linuxInfo": linux_info}
+        return {**POD, "containers": [{**POD["containers"][0], "linuxInfo": linux_info}]}
+
+    check, diff = (app.check, app.diff) if kind == "app" else (app.check_pod, app.diff_pod)
+    seccomp, ipc = {"profileName": "x"}, {"mode": "PRIVATE", "shmSize": 16}
+    with pytest.raises(ValueError, match="linuxInfo.seccomp: needs Marathon 1.8; 1.7.236 ignores"):
+        check(declared({"seccomp": seccomp}), "1.7.236")
+    with pytest.raises(ValueError, match="linuxInfo.ipcInfo: needs Marathon 1.9; 1.8.244 ignores"):
+        check(declared({"ipcInfo": ipc}), NEW)
+    check(declared({"seccomp": seccomp}), NEW)
+    check(declared({"ipcInfo": ipc}), "1.9.109")
+    returned_form = declared({"seccomp": {**seccomp, "unconfined": False}})
+    assert diff(returned_form, declared({"seccomp": seccomp}), NEW) == {}
+
+
+@pytest.mark.parametrize("check", [{}, {"http": {"path": "/"}, "tcp": {"portIndex": 0}}])
+def test_a_check_without_or_with_two_kinds_is_refused(check):
+    with pytest.raises(ValueError, match="app: check: needs exactly one of http, tcp and exec"):
+        app.check({**WEB, "check": check}, NEW)
+
+
 def test_a_date_is_sent_as_it_was_written():
     assert app.prepared({"env": {"SINCE": datetime.date(2030, 1, 31)}}, NEW) == {
         "env": {"SINCE": "2030-01-31"}
