@@ -10,9 +10,8 @@ docker-conflicts:
   pkg.removed:
     - pkgs: {{ package.conflicts | json }}
 
-{%- if docker.version %}
 {#- The asterisk in front is for the epoch. #}
-{%- set version = '*' ~ docker.version ~ '-' ~ (docker.release or '*') %}
+{%- set version = '*' ~ (docker.version or '') ~ '-' ~ (docker.release or '*') %}
 
 # The package restarts dockerd.
 docker-turn:
@@ -21,7 +20,6 @@ docker-turn:
     - package: {{ docker.package | json }}
     - version: {{ version | json }}
     - drain: {{ agent | json }}
-{%- endif %}
 
 docker-package:
   pkg.installed:
@@ -30,8 +28,6 @@ docker-package:
     - version: {{ version | json }}
 {%- endif %}
     - require:
-{%- if docker.version %}
       - daemon: docker-turn
-{%- endif %}
       - sls: common.repositories
       - pkg: docker-conflicts

@@ -9,8 +9,10 @@ include:
   - mesos.package
   - marathon.config
 
+{%- set version = '*' %}
 {%- if marathon.version != 'installed' %}
 {%- set version = marathon.version ~ ('-' ~ marathon.release if marathon.release else '') %}
+{%- endif %}
 
 # The package restarts Marathon, or stops it.
 marathon-turn:
@@ -19,7 +21,6 @@ marathon-turn:
     - package: marathon
     - version: {{ version | json }}
     - peers: {{ peers | json }}
-{%- endif %}
 
 marathon-package:
   pkg.installed:
@@ -28,9 +29,7 @@ marathon-package:
     - version: {{ version | json }}
 {%- endif %}
     - require:
-{%- if marathon.version != 'installed' %}
       - daemon: marathon-turn
-{%- endif %}
       - sls: common.repositories
       - pkg: java
       - pkg: mesos-package

@@ -6,15 +6,16 @@ include:
   - common.repositories
   - common.java
 
-{%- if zookeeper.version %}
-{%- set version = zookeeper.version ~ ('-' ~ zookeeper.release if zookeeper.release else '') %}
+{%- set version = zookeeper.version or '*' %}
+{%- if zookeeper.version and zookeeper.release %}
+{%- set version = version ~ '-' ~ zookeeper.release %}
+{%- endif %}
 
 zookeeper-turn:
   daemon.turn:
     - name: {{ package.service }}
     - package: {{ zookeeper.package | json }}
     - version: {{ version | json }}
-{%- endif %}
 
 zookeeper-package:
   pkg.installed:
@@ -23,8 +24,6 @@ zookeeper-package:
     - version: {{ version | json }}
 {%- endif %}
     - require:
-{%- if zookeeper.version %}
       - daemon: zookeeper-turn
-{%- endif %}
       - sls: common.repositories
       - pkg: java
