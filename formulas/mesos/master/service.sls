@@ -4,16 +4,18 @@
 {%- from "mesos/map.jinja" import mesos with context %}
 {%- from "mesos/service.jinja" import service, own_url with context %}
 {%- set flags = mesos.master.flags %}
-{%- set member = own_url(flags, 5050) %}
+{%- set member = {'url': mesos.url, 'member': own_url(flags, 5050)} %}
+{%- set has_peers = mesos.url is sequence and mesos.url is not string and mesos.url | length > 1 %}
+{%- set ready = {'mesos.leader_available': member} %}
+{%- set peers = {} %}
+{%- if has_peers %}
+{%- do peers.update({'mesos.quorum_without_member': dict(member, quorum=flags.quorum | int)}) %}
+{%- endif %}
 
 include:
   - mesos.config
   - mesos.master.config
-{{ service('master',
-     ready={'mesos.leader_available': {'url': mesos.url, 'member': member}},
-     peers={'mesos.quorum_without_member': {
-       'url': mesos.url, 'member': member, 'quorum': flags.quorum | int}}
-       if mesos.url is sequence and mesos.url is not string and mesos.url | length > 1 else {}) }}
+{{ service('master', ready, peers) }}
 
 # On another disk than the log, see mesos.master_log_stays.
 mesos-master-record:

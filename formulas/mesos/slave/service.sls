@@ -3,10 +3,11 @@
 
 {%- from "mesos/map.jinja" import mesos with context %}
 {%- from "mesos/service.jinja" import service, own_url with context %}
+{%- set url = own_url(mesos.slave.flags, 5051) %}
+{%- set ready = {'mesos.agent_available': {'agent': url} } %}
+{%- set peers = {'mesos.leader_available': {} } %}
 
 include:
   - mesos.config
   - mesos.slave.config
-{{ service('slave',
-     ready={'mesos.agent_available': {'agent': own_url(mesos.slave.flags, 5051)}},
-     peers={'mesos.leader_available': {}}) }}
+{{ service('slave', ready, peers) }}
