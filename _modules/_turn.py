@@ -48,6 +48,8 @@ ZNODE_NAME = "turn-"
 # The higher the sum of what a node leads, the later its turn.
 LEADER_RANKS = {"zookeeper": 1, "chronos": 2, "marathon": 4, "mesos": 8}
 
+# A host that leads gives the others that time to queue, since they do not begin all at once.
+LEADER_DELAY = 10
 POLL_INTERVAL = 0.5
 PROGRESS_INTERVAL = 10
 # Longer than the election of a ZooKeeper leader, so that a turn survives it.
@@ -229,7 +231,7 @@ class Turns:
         blocked_since = None
         self._refuse_if_held(client)
         lease.enqueue()
-        while not lease.is_first(limit):
+        while not lease.is_first(limit, min(LEADER_DELAY, timeout) - (time.monotonic() - start)):
             waited = time.monotonic() - start
             if not lease.blocking_hosts:
                 blocked_since = None
@@ -381,10 +383,11 @@ class Lease:
         )
         self._name = path.rpartition("/")[2]
 
-    def is_first(self, limit):
+    def is_first(self, limit, leader_delay):
         """
         Return whether the turn has come. If so, and a host with a lower rank would have to wait for
-        this one that leads, queues again instead. Raises TurnLost.
+        this one that leads, queues again instead. While ``leader_delay``, in seconds, is above 0, a
+        host that leads does not take its turn. Raises TurnLost.
         """
         queue = _queue(self._client, self.turn_class)
         if self._name not in queue:
@@ -405,7 +408,7 @@ class Lease:
         # Others that were restarted meanwhile may have made this host the leader.
         self._data["leads"] = list(self._find_leads())
         if not self._blocks_lower_ranks(queue[limit:]):
-            return True
+            return leader_delay <= 0 or _rank(self._data) == 0
         self._queue_again()
         return False
 

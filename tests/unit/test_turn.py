@@ -20,7 +20,7 @@ pytestmark = pytest.mark.xdist_group("zookeeper")
 
 _zookeeper_client = zookeeper_server.client_module()
 CALLER = Path(__file__).with_name("turn_caller.py")
-CONSTANTS = {"POLL_INTERVAL": 0.1, "PROGRESS_INTERVAL": 1}
+CONSTANTS = {"POLL_INTERVAL": 0.1, "PROGRESS_INTERVAL": 1, "LEADER_DELAY": 0.5}
 SECRET = "sesame"
 
 
@@ -290,6 +290,14 @@ def test_the_leader_whose_election_takes_longest_goes_last(host, client):
         node.call("release")
         node_after.result()
         assert hosts_in(client, acquired=True) == [node_after.name]
+
+
+def test_a_leader_gives_others_the_time_to_queue(host, client):
+    leader = host("m", constants={"LEADER_DELAY": 3})
+    leader.queue(leads=["mesos"])
+    eventually(lambda: hosts_in(client) == ["m"])
+    assert host("lxcc01").acquire()["waited"] < 2
+    assert hosts_in(client, acquired=True) == ["lxcc01"]
 
 
 def test_a_leader_takes_its_turn_if_all_others_have_theirs(host, client):
