@@ -1,6 +1,4 @@
-"""
-How the fake daemons read command lines: Mesos' flags, and the options of Marathon and Chronos.
-"""
+"""The command lines of the fakes: flags of Mesos, and options of Marathon and Chronos."""
 
 import pytest
 
@@ -22,7 +20,7 @@ def agent(*arguments, version="1.9.0", **environment):
 
 
 @pytest.mark.parametrize(
-    "arguments, complaint",
+    "arguments, message",
     [
         (["--bogus=1"], "Failed to load unknown flag 'bogus'"),
         (["--quorum.rpmnew=1"], "Failed to load unknown flag 'quorum.rpmnew'"),
@@ -42,17 +40,18 @@ def agent(*arguments, version="1.9.0", **environment):
         (["--quiet=maybe"], "Expecting a boolean (e.g., true or false)"),
         (
             ["--quorum=abc"],
-            "Failed to load flag 'quorum': Failed to load value 'abc': Failed to convert into required type",
+            "Failed to load flag 'quorum': Failed to load value 'abc': "
+            "Failed to convert into required type",
         ),
         (["--zk_session_timeout=10"], "Invalid duration '10'"),
         (["--acls={"], "Failed to load flag 'acls'"),
         (["--acls=file:///no/such"], "Error reading file '/no/such': No such file or directory"),
     ],
 )
-def test_a_flag_that_the_real_master_refuses_is_refused_in_its_words(arguments, complaint):
-    with pytest.raises(FlagError) as refusal:
+def test_an_invalid_flag_is_rejected_with_the_message_of_the_real_master(arguments, message):
+    with pytest.raises(FlagError) as error:
         master(*arguments)
-    assert complaint in str(refusal.value)
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -65,11 +64,11 @@ def test_a_flag_that_the_real_master_refuses_is_refused_in_its_words(arguments, 
         ("--QUIET=1", "true"),
     ],
 )
-def test_a_boolean_has_many_spellings(argument, value):
+def test_a_boolean_has_several_spellings(argument, value):
     assert master(argument)["quiet"] == value
 
 
-def test_what_is_no_flag_is_skipped_and_nothing_is_read_after_two_dashes():
+def test_other_arguments_are_ignored_and_two_dashes_end_the_flags():
     assert "cluster" not in master("stray", "--", "--cluster=x")
 
 
@@ -79,7 +78,7 @@ def test_an_alias_sets_the_flag_under_its_new_name():
     assert "slave_ping_timeout" not in flags
 
 
-def test_a_version_knows_a_renamed_flag_by_the_name_of_its_time_alone():
+def test_an_old_version_knows_a_renamed_flag_only_by_its_old_name():
     assert master("--user_sorter=drf", version="1.4.3")["user_sorter"] == "drf"
     with pytest.raises(FlagError, match="unknown flag 'role_sorter'"):
         master("--role_sorter=drf", version="1.4.3")
@@ -87,7 +86,7 @@ def test_a_version_knows_a_renamed_flag_by_the_name_of_its_time_alone():
 
 
 @pytest.mark.parametrize("flag", ["reconfiguration_policy=equal", "docker_ignore_runtime=false"])
-def test_a_flag_is_unknown_to_versions_before_it(flag):
+def test_a_flag_is_unknown_to_versions_that_are_older_than_the_flag(flag):
     assert agent("--work_dir=/w", f"--{flag}")
     with pytest.raises(FlagError, match="unknown flag"):
         agent("--work_dir=/w", f"--{flag}", version="1.4.3")
@@ -98,29 +97,29 @@ def test_the_agent_requires_its_work_directory():
         agent("--master=localhost:5050")
 
 
-def test_the_value_of_a_file_url_is_what_the_file_holds(tmp_path):
+def test_the_value_of_a_file_url_is_the_content_of_the_file(tmp_path):
     (tmp_path / "acls").write_text('{"permissive": true}\n')
     assert master(f"--acls=file://{tmp_path}/acls")["acls"] == '{"permissive": true}'
 
 
-def test_credentials_stay_a_path(tmp_path):
+def test_the_file_url_of_credentials_is_not_read(tmp_path):
     assert (
         master("--credentials=file:///etc/credentials")["credentials"] == "file:///etc/credentials"
     )
 
 
-def test_the_environment_sets_flags_and_the_command_line_wins():
+def test_the_command_line_takes_precedence_over_the_environment():
     assert master(MESOS_CLUSTER="blue")["cluster"] == "blue"
     assert master("--cluster=red", MESOS_CLUSTER="blue")["cluster"] == "red"
 
 
-def test_unknown_variables_are_ignored_but_wrong_values_are_not():
+def test_unknown_variables_are_ignored_but_invalid_values_are_not():
     assert "bogus" not in master(MESOS_BOGUS="1", OTHER="x")
     with pytest.raises(FlagError, match="Failed to load flag 'quorum'"):
         master(MESOS_QUORUM="abc")
 
 
-def test_a_variable_in_one_spelling_and_a_flag_in_another_are_one_too_many():
+def test_a_flag_may_not_be_set_again_by_a_variable_in_another_spelling():
     with pytest.raises(FlagError, match="already loaded"):
         master("--agent_ping_timeout=1secs", MESOS_SLAVE_PING_TIMEOUT="1secs")
     with pytest.raises(FlagError, match="already loaded"):
@@ -132,7 +131,7 @@ def test_durations_have_units():
     assert seconds("10secs") == 10
 
 
-# --- scallop ---
+# --- options of Marathon and Chronos, which scallop parses ---
 
 
 def marathon(*arguments, version="1.8.244"):
@@ -140,7 +139,7 @@ def marathon(*arguments, version="1.8.244"):
 
 
 @pytest.mark.parametrize(
-    "arguments, complaint",
+    "arguments, message",
     [
         (["--bogus", "1"], "Unknown option 'bogus'"),
         (["--sub/zk", "1"], "Unknown option 'sub/zk'"),
@@ -155,10 +154,10 @@ def marathon(*arguments, version="1.8.244"):
         (["--http_port", "http"], "wrong arguments format"),
     ],
 )
-def test_marathon_refuses_what_scallop_refuses(arguments, complaint):
-    with pytest.raises(OptionError) as refusal:
+def test_marathon_rejects_invalid_options_with_the_message_of_scallop(arguments, message):
+    with pytest.raises(OptionError) as error:
         marathon(*arguments)
-    assert complaint in str(refusal.value)
+    assert message in str(error.value)
 
 
 def test_a_toggle_takes_no_value_and_has_a_disable_form():
@@ -167,7 +166,7 @@ def test_a_toggle_takes_no_value_and_has_a_disable_form():
     assert marathon("--mesos_authentication")["mesos_authentication"] is True
 
 
-def test_options_keep_spaces_stars_and_the_equals_form():
+def test_the_value_of_an_option_may_have_spaces_and_may_follow_an_equals_sign():
     options = marathon("--framework_name", "my marathon", "--access_control_allow_origin=*")
     assert (options["framework_name"], options["access_control_allow_origin"]) == (
         "my marathon",
@@ -176,13 +175,13 @@ def test_options_keep_spaces_stars_and_the_equals_form():
 
 
 @pytest.mark.parametrize(
-    "option, last, first_without",
+    "option, last_version, removed_version",
     [("event_subscriber", "1.4.13", "1.5.15"), ("reporter_graphite", "1.5.15", "1.8.244")],
 )
-def test_options_that_went_away_are_refused(option, last, first_without):
-    assert marathon(f"--{option}", "x", version=last)[option] == "x"
+def test_removed_options_are_rejected(option, last_version, removed_version):
+    assert marathon(f"--{option}", "x", version=last_version)[option] == "x"
     with pytest.raises(OptionError, match="Unknown option"):
-        marathon(f"--{option}", "x", version=first_without)
+        marathon(f"--{option}", "x", version=removed_version)
 
 
 def test_from_1_5_10_on_marathon_reads_its_environment_verbatim():
@@ -199,12 +198,12 @@ def test_from_1_5_10_on_marathon_reads_its_environment_verbatim():
         Marathon([], environment, version="1.4.13")
 
 
-def test_an_option_on_the_command_line_and_in_the_environment_is_one_too_many():
+def test_an_option_may_not_be_set_on_the_command_line_and_in_the_environment():
     with pytest.raises(OptionError, match="exactly one argument"):
         Marathon(["--master", "a:1"], {"MARATHON_MASTER": "b:1"})
 
 
-def test_chronos_refuses_doubled_and_unknown_options():
+def test_chronos_rejects_repeated_and_unknown_options():
     with pytest.raises(OptionError, match="exactly one argument"):
         Chronos(["--master", "a:1", "--master", "a:1"])
     with pytest.raises(OptionError, match="Unknown option 'cassandra_user'"):
@@ -220,11 +219,11 @@ def test_chronos_refuses_doubled_and_unknown_options():
 @pytest.mark.parametrize(
     "text", ["h1:2181,h2:2181", "zk://h1:2181,h2:2181", "zk://h1:2181,h2:2181/any/path"]
 )
-def test_chronos_takes_its_zk_hosts_in_many_forms(text):
+def test_chronos_accepts_several_forms_of_zk_hosts(text):
     assert zk_servers(text) == "h1:2181,h2:2181"
 
 
 @pytest.mark.parametrize("text", ["h1", "user:secret@h1:2181", "h1:2181,", ""])
-def test_chronos_wants_every_zk_host_with_its_port_and_no_password(text):
+def test_chronos_requires_a_port_and_no_password_in_each_of_its_zk_hosts(text):
     with pytest.raises(OptionError, match="is not host:port"):
         zk_servers(text)

@@ -1,4 +1,4 @@
-"""The fake daemons of Marathon and Chronos: one leads, the others pass requests on."""
+"""Leader election and forwarding of requests in the fakes of Marathon and Chronos."""
 
 import socket
 import time
@@ -16,7 +16,7 @@ from lab.fakes.wire.framework import Framework
 
 @pytest.fixture
 def masters(running, tmp_path):
-    """A room in which a Mesos master leads, which is its attribute ``leader``."""
+    """An election that a Mesos master has won; the attribute ``leader`` is the master."""
     room = MemoryRoom()
     arguments = ["--ip=127.0.0.1", "--port=0", "--hostname=127.0.0.1", f"--work_dir={tmp_path}"]
     room.leader = running(Master(arguments, room=room))
@@ -28,7 +28,7 @@ LOCAL = ["--http_address", "127.0.0.1", "--http_port", "0", "--hostname", "127.0
 
 @pytest.fixture
 def marathon(running, masters):
-    """Start a Marathon beside those that the test has."""
+    """Return a function that starts one more Marathon of a cluster."""
     servers = MemoryRoom()
 
     def start(*arguments, environment=None, version="1.8.244"):
@@ -39,7 +39,7 @@ def marathon(running, masters):
 
 @pytest.fixture
 def chronos(running, masters):
-    """Start a Chronos beside those that the test has."""
+    """Return a function that starts one more Chronos of a cluster."""
     servers = MemoryRoom()
 
     def start(*arguments, environment=None, version="2.5.0"):
@@ -53,33 +53,34 @@ def get(daemon, path):
 
 
 def frameworks(masters, count):
-    """Return the frameworks that the Mesos master shows, as soon as there are so many."""
+    """Wait until the Mesos master lists ``count`` frameworks and return them."""
     deadline = time.monotonic() + 5
-    while len(found := get(masters.leader, "/state").json()["frameworks"]) < count:
-        assert time.monotonic() < deadline, "they did not register in time"
+    while len(registered := get(masters.leader, "/state").json()["frameworks"]) < count:
+        assert time.monotonic() < deadline, f"fewer than {count} frameworks registered in time"
         time.sleep(0.02)
-    return found
+    return registered
 
 
 def framework_id(server):
     """
-    Return the id that a Marathon has of the master, as soon as it has one: the master shows it a
-    moment before.
+    Wait until a Marathon knows its framework id and return it.
+
+    The master lists the framework a moment earlier.
     """
     deadline = time.monotonic() + 5
-    while not (found := get(server, "/v2/info").json()["frameworkId"]):
-        assert time.monotonic() < deadline, "it was told no id in time"
+    while not (identifier := get(server, "/v2/info").json()["frameworkId"]):
+        assert time.monotonic() < deadline, "no framework id in time"
         time.sleep(0.02)
-    return found
+    return identifier
 
 
-def until(true, what):
-    """Wait until something is true, and return it."""
+def wait_until(condition, event):
+    """Wait until the condition is true and return its value."""
     deadline = time.monotonic() + 10
-    while not (found := true()):
-        assert time.monotonic() < deadline, f"not in time: {what}"
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"timeout: {event}"
         time.sleep(0.02)
-    return found
+    return value
 
 
 def free_port():
@@ -100,12 +101,12 @@ def test_a_leading_marathon_answers_ping_info_leader_and_apps(marathon):
     )
 
 
-def test_every_answer_of_the_leader_names_it(marathon):
+def test_every_response_of_the_leader_has_a_header_with_its_address(marathon):
     server = marathon()
     assert get(server, "/ping").headers["X-Marathon-Leader"] == f"http://{server.address}"
 
 
-def test_a_standby_passes_everything_on_to_the_leader(marathon):
+def test_a_standby_forwards_requests_to_the_leader(marathon):
     leader, standby = marathon(), marathon()
     answer = get(standby, "/v2/info")
     assert answer.json()["leader"] == leader.address
@@ -121,7 +122,7 @@ def test_a_standby_takes_over(marathon):
 
 
 @pytest.mark.parametrize("version, status", [("1.5.15", 503), ("1.8.244", 502)])
-def test_a_standby_without_a_leader_says_so_in_html(marathon, version, status):
+def test_a_standby_without_a_leader_answers_with_an_html_page(marathon, version, status):
     marathon()
     standby = marathon(version=version)
     standby.pause = 0.0
@@ -131,7 +132,7 @@ def test_a_standby_without_a_leader_says_so_in_html(marathon, version, status):
     assert "Could not determine the current leader" in answer.text
 
 
-def test_a_request_that_went_in_a_circle_is_refused(marathon):
+def test_a_standby_rejects_a_request_that_it_forwarded_itself(marathon):
     marathon()
     standby = marathon()
     via = {"X-Marathon-Via": f"1.1 {standby.address}"}
@@ -140,7 +141,7 @@ def test_a_request_that_went_in_a_circle_is_refused(marathon):
 
 
 @pytest.mark.parametrize("version, status", [("1.4.13", 404), ("1.8.244", 500)])
-def test_an_unknown_path_is_404_and_from_1_6_on_500(marathon, version, status):
+def test_an_unknown_path_is_404_up_to_1_5_and_500_since(marathon, version, status):
     assert get(marathon(version=version), "/v2/nosuch").status_code == status
 
 
@@ -173,24 +174,24 @@ def test_a_marathon_runs_its_tasks_on_the_agents_of_the_leading_master(
             "constraints": [["rack", "CLUSTER", "r1"]],
         }
         assert requests.post(server.url + "/v2/apps", json=body, timeout=5).status_code == 201
-    until(lambda: app("web")["tasksRunning"] == 2 and not app("web")["deployments"], "the app")
-    mine = {task["id"] for task in app("web")["tasks"]}
+    wait_until(lambda: app("web")["tasksRunning"] == 2 and not app("web")["deployments"], "the app")
+    task_ids = {task["id"] for task in app("web")["tasks"]}
 
-    def states():
+    def statuses():
         return {
             (task["state"], task["role"])
             for task in get(masters.leader, "/tasks").json()["tasks"]
-            if task["id"] in mine
+            if task["id"] in task_ids
         }
 
-    assert states() == {("TASK_RUNNING", "web")}
-    failure = until(lambda: app("sick").get("lastTaskFailure"), "the failure")
+    assert statuses() == {("TASK_RUNNING", "web")}
+    failure = wait_until(lambda: app("sick").get("lastTaskFailure"), "the failure")
     assert (failure["state"], failure["host"]) == ("TASK_FAILED", "a1")
     requests.delete(server.url + "/v2/apps/web", timeout=5)
-    until(lambda: states() == {("TASK_KILLED", "web")}, "the end")
+    wait_until(lambda: statuses() == {("TASK_KILLED", "web")}, "the end")
 
 
-def test_a_task_that_is_killed_before_its_agent_heard_of_it_ends_too(
+def test_a_task_that_is_killed_before_its_agent_starts_it_ends(
     masters, running, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(Agent, "beat", 0.05)
@@ -207,8 +208,8 @@ def test_a_task_that_is_killed_before_its_agent_heard_of_it_ends_too(
         )
     )
     leader = masters.leader
-    until(lambda: leader.agents, "the agent")
-    who = {
+    wait_until(lambda: leader.agents, "the agent")
+    framework = {
         "info": {"name": "f", "user": "root", "roles": ["*"]},
         "pid": "scheduler@127.0.0.1:1",
         "version": "1.11.0",
@@ -229,53 +230,58 @@ def test_a_task_that_is_killed_before_its_agent_heard_of_it_ends_too(
         ],
     }
     requests.post(
-        f"{leader.url}/fake/frameworks", json={**who, "launch": [task], "kill": ["t"]}, timeout=5
+        f"{leader.url}/fake/frameworks",
+        json={**framework, "launch": [task], "kill": ["t"]},
+        timeout=5,
     )
-    until(lambda: [each.state for each in leader.tasks.values()] == ["TASK_KILLED"], "the end")
+    wait_until(lambda: [task.state for task in leader.tasks.values()] == ["TASK_KILLED"], "the end")
 
 
 def test_marathon_registers_with_the_leading_master(marathon, masters):
     server = marathon("--framework_name", "services", "--mesos_role", "web", "--mesos_user", "root")
-    found = frameworks(masters, 1)[0]
-    assert (found["name"], found["role"], found["user"], found["active"]) == (
+    framework = frameworks(masters, 1)[0]
+    assert (framework["name"], framework["role"], framework["user"], framework["active"]) == (
         "services",
         "web",
         "root",
         True,
     )
-    assert found["webui_url"] == f"http://{server.address}"
-    assert framework_id(server) == found["id"]
+    assert framework["webui_url"] == f"http://{server.address}"
+    assert framework_id(server) == framework["id"]
 
 
-def test_a_marathon_that_takes_over_keeps_the_framework_id(marathon, masters):
+def test_a_new_leader_keeps_the_framework_id(marathon, masters):
     leader, standby = marathon(), marathon()
-    before = framework_id(leader)
+    identifier = framework_id(leader)
     leader.stop()
-    assert framework_id(standby) == before
-    assert [framework["id"] for framework in frameworks(masters, 1)] == [before]
+    assert framework_id(standby) == identifier
+    assert [framework["id"] for framework in frameworks(masters, 1)] == [identifier]
 
 
 @pytest.mark.parametrize("kind", ["marathon", "chronos"])
-def test_the_leader_listens_where_libprocess_is_told_to(kind, request):
+def test_the_leader_listens_on_the_address_of_libprocess(kind, request):
     port = free_port()
     environment = {"LIBPROCESS_IP": "127.0.0.1", "LIBPROCESS_PORT": str(port)}
     request.getfixturevalue(kind)(environment=environment)
     socket.create_connection(("127.0.0.1", port), timeout=5).close()
 
 
-def test_a_taken_libprocess_port_ends_the_leader(marathon):
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        environment = {"LIBPROCESS_IP": "127.0.0.1", "LIBPROCESS_PORT": str(other.getsockname()[1])}
+def test_a_libprocess_port_in_use_ends_the_leader(marathon):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        environment = {
+            "LIBPROCESS_IP": "127.0.0.1",
+            "LIBPROCESS_PORT": str(server.getsockname()[1]),
+        }
         assert "Failed to bind" in marathon(environment=environment).ended
 
 
 def test_a_marathon_that_loses_leadership_ends(marathon):
     server = marathon()
-    statuses = []
-    server.exit = statuses.append
+    exit_statuses = []
+    server.exit = exit_statuses.append
     server.group.members = []
     server.group.changed()
-    assert statuses == [103]
+    assert exit_statuses == [103]
 
 
 def test_a_leading_chronos_answers_ping_jobs_and_leader(chronos, masters):
@@ -286,21 +292,20 @@ def test_a_leading_chronos_answers_ping_jobs_and_leader(chronos, masters):
     assert frameworks(masters, 1)[0]["name"] == "jobs"
 
 
-def test_chronos_knows_the_path_of_its_version_alone(chronos):
+def test_chronos_serves_only_the_path_of_its_version(chronos):
     assert get(chronos(), "/v1/scheduler/jobs").status_code == 404
     assert get(chronos(version="2.4.0"), "/scheduler/jobs").status_code == 200
 
 
-def test_chronos_2_4_does_not_say_who_leads(chronos):
+def test_chronos_2_4_does_not_serve_the_leader(chronos):
     assert get(chronos(version="2.4.0"), "/scheduler/leader").status_code == 404
 
 
-def test_a_chronos_that_does_not_lead_passes_on_and_swallows_errors(chronos):
+def test_a_standby_of_chronos_forwards_requests_and_loses_the_body_of_errors(chronos):
     leader, standby = chronos(), chronos()
     assert get(standby, "/scheduler/leader").json() == {"leader": leader.address}
-    with pytest.raises(
-        requests.exceptions.ChunkedEncodingError
-    ):  # the length of the leader's answer, and nothing of it
+    # Content-Length is that of the leader's response, but the body is empty.
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
         get(standby, "/scheduler/nosuch")
 
 

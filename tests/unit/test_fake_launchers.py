@@ -1,4 +1,4 @@
-"""The shell launchers of the packages: which arguments they make of files and variables."""
+"""The shell launchers of the packages: files and variables become arguments."""
 
 import os
 import subprocess
@@ -7,26 +7,23 @@ from pathlib import Path
 import pytest
 
 PACKAGES = Path(__file__).parents[2] / "lab" / "packages"
-TELL = '#!/bin/sh\nprintf "[%s]" "$@"\n'
+PRINT_ARGUMENTS = '#!/bin/sh\nprintf "[%s]" "$@"\n'
 
 
 class Host:
-    """
-    A directory that stands for the root of a host with a launcher, and with daemons that tell their
-    arguments.
-    """
+    """The root directory of a host with a launcher, and with daemons that print their arguments."""
 
     def __init__(self, root: Path):
         self.root = root
-        self.write("bin/java", TELL, 0o755)
+        self.write("bin/java", PRINT_ARGUMENTS, 0o755)
         self.write("bin/logger", f'#!/bin/sh\nexec tee -a "{root}/syslog" > /dev/null\n', 0o755)
         for daemon in ("usr/sbin/mesos-master", "usr/sbin/mesos-slave"):
-            self.write(daemon, TELL, 0o755)
+            self.write(daemon, PRINT_ARGUMENTS, 0o755)
         for daemon in ("marathon", "chronos"):
-            self.write(f"usr/lib/lab-fakes/bin/{daemon}", TELL, 0o755)
+            self.write(f"usr/lib/lab-fakes/bin/{daemon}", PRINT_ARGUMENTS, 0o755)
 
     def write(self, path: str, text: str = "", mode: int = 0o644) -> Path:
-        """Lay a file down."""
+        """Write a file below the root."""
         file = self.root / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
@@ -36,7 +33,7 @@ class Host:
     def launch(
         self, package: str, path: str, *arguments: str, **environment: str
     ) -> subprocess.CompletedProcess:
-        """Run a package's launcher with all its paths below the root."""
+        """Run the launcher of a package with all its paths below the root."""
         text = (PACKAGES / package / "root" / path).read_text()
         for directory in ("/etc/", "/usr/sbin/", "/usr/bin/mesosphere", "/usr/lib/"):
             text = text.replace(directory, f"{self.root}{directory}")
@@ -81,14 +78,14 @@ def test_files_variables_and_directories_become_flags(host):
     )
 
 
-def test_every_other_file_is_a_flag_too(host):
+def test_every_file_in_the_flag_directory_is_a_flag(host):
     host.write("etc/mesos-master/?no-logger")
     host.write("etc/mesos-master/quorum", "1\n")
     host.write("etc/mesos-master/quorum.rpmnew", "2\n")
     assert mesos(host, "master").stdout == "[--quorum=1][--quorum.rpmnew=2]"
 
 
-def test_the_masters_variables_become_flags(host):
+def test_the_variables_of_the_master_become_flags(host):
     host.write("etc/mesos-master/?no-logger")
     host.write(
         "etc/default/mesos-master", "PORT=5050\nZK=zk://h/m\nIP=10.0.0.1\nCLUSTER=blue\nMASTER=no\n"
@@ -99,7 +96,7 @@ def test_the_masters_variables_become_flags(host):
     )
 
 
-def test_what_the_settings_say_is_exported(host):
+def test_variables_of_the_settings_file_are_exported(host):
     host.write("usr/sbin/mesos-master", '#!/bin/sh\necho "$MESOS_CLUSTER"\n', 0o755)
     host.write("etc/mesos-master/?no-logger")
     host.write("etc/default/mesos", "MESOS_CLUSTER=blue\n")
@@ -107,18 +104,18 @@ def test_what_the_settings_say_is_exported(host):
 
 
 @pytest.mark.parametrize(
-    "line, complaint", [("LOGS=$UNDEFINED", "unbound variable"), ("ZK=`cat /no/such`", "/no/such")]
+    "line, message", [("LOGS=$UNDEFINED", "unbound variable"), ("ZK=`cat /no/such`", "/no/such")]
 )
-def test_an_unset_variable_or_a_failing_command_is_fatal(host, line, complaint):
+def test_an_unset_variable_or_a_failing_command_is_fatal(host, line, message):
     host.write("etc/default/mesos-master", line)
-    done = mesos(host, "master")
-    assert done.returncode == 1
-    assert complaint in done.stderr
+    result = mesos(host, "master")
+    assert result.returncode == 1
+    assert message in result.stderr
 
 
-def test_the_output_goes_to_syslog_unless_told_otherwise(host):
+def test_the_output_goes_to_syslog_by_default(host):
     host.write("etc/mesos-master/quorum", "1")
-    done = mesos(host, "master")
+    result = mesos(host, "master")
     subprocess.run(
         [
             "sh",
@@ -127,7 +124,7 @@ def test_the_output_goes_to_syslog_unless_told_otherwise(host):
         ],
         check=True,
     )
-    assert done.stdout == ""
+    assert result.stdout == ""
     assert (host.root / "syslog").read_text() == "[--quorum=1]"
 
 
@@ -143,16 +140,16 @@ def marathon(host, **environment):
 
 def options(text):
     """Split ``[--a][b][--c]`` into {"--a": ["b"], "--c": []}."""
-    found = {}
+    values_by_option = {}
     for word in text[1:-1].split("]["):
         if word.startswith("--"):
-            found[word] = values = []
+            values_by_option[word] = values = []
         else:
             values.append(word)
-    return found
+    return values_by_option
 
 
-def test_the_old_marathon_reads_its_directory_at_any_depth(host):
+def test_the_launcher_of_marathon_1_4_reads_subdirectories(host):
     for name, text in {
         "hostname": "h 1\n",
         "?disable_ha": "x",
@@ -167,7 +164,7 @@ def test_the_old_marathon_reads_its_directory_at_any_depth(host):
     }
 
 
-def test_the_old_marathon_derives_zk_and_master_unless_they_are_given(host):
+def test_the_launcher_of_marathon_1_4_derives_zk_and_master_unless_they_are_set(host):
     host.write("etc/mesos/zk", "zk://h1:2181,h2:2181/mesos\n")
     assert options(marathon(host)) == {
         "--zk": ["zk://h1:2181,h2:2181/marathon"],
@@ -178,12 +175,12 @@ def test_the_old_marathon_derives_zk_and_master_unless_they_are_given(host):
     assert options(marathon(host)) == {"--zk": ["zk://h3/m"], "--master": ["local"]}
 
 
-def test_the_old_marathon_splits_variables_into_words(host):
+def test_the_launcher_of_marathon_1_4_splits_variables_into_words(host):
     host.write("etc/default/marathon", "MARATHON_HOSTNAME='a b'\nMARATHON_HA=\n")
     assert options(marathon(host, MARATHON_APP_ID="/x")) == {"--hostname": ["a", "b"], "--ha": []}
 
 
-def test_of_an_option_given_twice_to_the_old_marathon_the_last_counts(host):
+def test_a_variable_takes_precedence_over_a_file_for_marathon_1_4(host):
     host.write("etc/marathon/conf/hostname", "file")
     assert options(marathon(host, MARATHON_HOSTNAME="variable")) == {"--hostname": ["variable"]}
 
@@ -191,27 +188,28 @@ def test_of_an_option_given_twice_to_the_old_marathon_the_last_counts(host):
 # --- Chronos ---
 
 
-def test_the_old_chronos_adds_its_defaults_even_to_what_is_given(host):
+def test_the_launcher_of_chronos_2_4_adds_defaults_even_to_options_that_are_set(host):
     host.write("etc/mesos/zk", "zk://h:2181/mesos\n")
-    host.write("etc/chronos/conf/master", "given")
+    host.write("etc/chronos/conf/master", "set")
     host.launch("chronos-2.4", "usr/bin/chronos")
     subprocess.run(
         [
             "sh",
             "-c",
-            f"for i in 1 2 3 4 5 6 7 8 9; do grep -q zk_hosts {host.root}/syslog && break; sleep .2; done",
+            "for i in 1 2 3 4 5 6 7 8 9; do "
+            f"grep -q zk_hosts {host.root}/syslog && break; sleep .2; done",
         ],
         check=True,
     )
     log = (host.root / "syslog").read_text()
-    assert "[@VERSION@][--master][given][--zk_hosts][h:2181][--master][zk://h:2181/mesos]" in log
+    assert "[@VERSION@][--master][set][--zk_hosts][h:2181][--master][zk://h:2181/mesos]" in log
 
 
-def test_the_newer_chronos_adds_defaults_only_where_nothing_is_given(host):
+def test_the_launcher_of_chronos_2_5_adds_defaults_only_to_options_that_are_not_set(host):
     host.write("etc/mesos/zk", "zk://h:2181/mesos\n")
     host.write("etc/chronos/conf/?no-logger")
-    host.write("etc/chronos/conf/master", "given")
-    host.write("etc/default/chronos", "CHRONOS_HOSTNAME=here\n")
-    done = host.launch("chronos-2.5", "usr/bin/chronos")
-    assert done.stdout == "[@VERSION@][--master][given][--hostname][here][--zk_hosts][h:2181]"
-    assert "--hostname here" in done.stderr, "the packages trace every option"
+    host.write("etc/chronos/conf/master", "set")
+    host.write("etc/default/chronos", "CHRONOS_HOSTNAME=h1\n")
+    result = host.launch("chronos-2.5", "usr/bin/chronos")
+    assert result.stdout == "[@VERSION@][--master][set][--hostname][h1][--zk_hosts][h:2181]"
+    assert "--hostname h1" in result.stderr, "the launcher traces every option"
