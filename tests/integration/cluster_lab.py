@@ -1,4 +1,4 @@
-"""The lab as the integration tests use it, and the questions that they ask."""
+"""The ``lab`` command as the integration tests use it."""
 
 import json
 import os
@@ -18,9 +18,9 @@ T = TypeVar("T")
 EVERY_FUNCTION = Path(__file__).with_name("every_function.py")
 TESTINFRA = Path(__file__).parents[1] / "testinfra"
 
-# The files of a host, without what differs between two hosts (keys, ids, when its users were made)
-# and without Salt itself. For bash.
-PORTRAIT = r"""
+# For bash: the files of a host, without those that differ between two hosts (keys, ids, dates of
+# users) and without Salt itself.
+FILE_LIST_COMMAND = r"""
 find /etc /var/lib/zookeeper /usr/lib/systemd/system -type f \
     -not -path '/etc/salt/*' -not -path '/etc/ssh/ssh_host_*' -not -path '*/version-2/*' \
     -not -name machine-id -not -name hosts -not -name 'shadow*' -not -name 'salt-*.service' \
@@ -33,7 +33,7 @@ find /etc/systemd/system -type l -not -name 'salt-*' -printf '%p -> %l\n' | sort
 
 
 def eventually(question: Callable[[], T], seconds: int = 60) -> T:
-    """Ask until the answer is true; fail with the last one."""
+    """Repeat a call until its result is true and return it. Fails with the last result."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -62,15 +62,15 @@ def orchestration(runbook: str, pillar: str = "") -> list[str]:
     ]
 
 
-def steps(printed: str) -> tuple[list[str], list[str]]:
+def steps(output: str) -> tuple[list[str], list[str]]:
     """Return the successful steps of a runbook, in order, and those with changes."""
-    assert re.search(r"^Failed: +0$", printed, re.MULTILINE), printed
+    assert re.search(r"^Failed: +0$", output, re.MULTILINE), output
     changed = [
         block.partition("\n")[0]
-        for block in printed.split("ID: ")[1:]
+        for block in output.split("ID: ")[1:]
         if re.search(r"Changes: +\n +[-\w]", block)
     ]
-    return re.findall(r"ID: (.*)", printed), changed
+    return re.findall(r"ID: (.*)", output), changed
 
 
 @dataclass
@@ -82,36 +82,36 @@ class Lab:
     up_output: str = field(default="", repr=False)
 
     def at(self, host: str) -> "Lab":
-        """The same lab, about another host."""
+        """Return the same lab with another host."""
         return Lab(self.line, host)
 
     def call(self, *args: str, timeout: int = 1200) -> subprocess.CompletedProcess[str]:
-        """Run ``lab ARGS`` and return what it did, whatever its exit code."""
+        """Run ``lab ARGS`` and return the result, whatever its exit code."""
         return subprocess.run(
             lab_command(*args), capture_output=True, text=True, timeout=timeout, check=False
         )
 
     def do(self, *args: str) -> str:
-        """Run ``lab ARGS``, insist that it succeeds, and return its stdout."""
-        done = self.call(*args)
-        assert done.returncode == 0, (
-            f"lab {' '.join(args)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        """Run ``lab ARGS``, assert that it succeeds, and return its stdout."""
+        result = self.call(*args)
+        assert result.returncode == 0, (
+            f"lab {' '.join(args)}: exit {result.returncode}\n{result.stdout}\n{result.stderr}"
         )
-        return done.stdout
+        return result.stdout
 
     def execute(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run a command on the host and return what it did, whatever its exit code."""
+        """Run a command on the host and return the result, whatever its exit code."""
         return hosts.execute(
             self.host, list(command), stdin=subprocess.DEVNULL, capture_output=True, text=True
         )
 
     def run(self, line: str) -> str:
-        """A shell line on the host; return its stdout, fail with its stderr."""
-        done = self.execute("sh", "-c", line)
-        assert done.returncode == 0, (
-            f"{self.host}: {line}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        """Run a shell line on the host; return its stdout, fail with its stderr."""
+        result = self.execute("sh", "-c", line)
+        assert result.returncode == 0, (
+            f"{self.host}: {line}: exit {result.returncode}\n{result.stdout}\n{result.stderr}"
         )
-        return done.stdout
+        return result.stdout
 
     def apply(self, *args: str, pillar: dict | None = None) -> dict:
         """
@@ -120,31 +120,31 @@ class Lab:
         It calls ``salt-call``: ``salt`` sometimes reports "No return received" for a running job.
         """
         extra = [f"pillar={json.dumps(pillar)}"] if pillar else []
-        done = self.execute("salt-call", "state.apply", *args, *extra, "--out=json", "--no-color")
+        result = self.execute("salt-call", "state.apply", *args, *extra, "--out=json", "--no-color")
         try:
-            return json.loads(done.stdout)["local"]
+            return json.loads(result.stdout)["local"]
         except (ValueError, KeyError):
             raise AssertionError(
-                f"state.apply: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+                f"state.apply: exit {result.returncode}\n{result.stdout}\n{result.stderr}"
             ) from None
 
     def converge(self, *args: str, pillar: dict | None = None) -> dict:
         """Apply, assert that every state succeeded, and return changes by state id."""
-        result = self.apply(*args, pillar=pillar)
-        assert isinstance(result, dict), "\n".join(result)
+        results = self.apply(*args, pillar=pillar)
+        assert isinstance(results, dict), "\n".join(results)
         failed = {
             state["__id__"]: state["comment"]
-            for state in result.values()
+            for state in results.values()
             if state["result"] is False
         }
         assert not failed, json.dumps(failed, indent=2)
-        return {state["__id__"]: state["changes"] for state in result.values() if state["changes"]}
+        return {state["__id__"]: state["changes"] for state in results.values() if state["changes"]}
 
     def converge_all(self, hosts: list[str]) -> dict:
         """Run ``salt '*' state.apply``, assert success, return changes by host and state id."""
         options = [f"--timeout={cluster.SALT_TIMEOUT}", "--out=json", "--static", "--no-color"]
-        done = self.call("salt", *options, "*", "state.apply")
-        answers = json.loads(done.stdout)
+        result = self.call("salt", *options, "*", "state.apply")
+        answers = json.loads(result.stdout)
         answers = {host: answers.get(f"{host}.devops.test") for host in hosts}
         faults = {host: states for host, states in answers.items() if not isinstance(states, dict)}
         faults |= {
@@ -168,32 +168,34 @@ class Lab:
         }
 
     def single(self, state: str, name: str, **arguments) -> dict:
-        """One state on the host, by ``salt-call state.single``: its result."""
+        """Apply one state on the host with ``salt-call state.single`` and return its result."""
         words = [f"{key}={json.dumps(value)}" for key, value in {"name": name, **arguments}.items()]
-        done = self.execute("salt-call", "state.single", state, *words, "--out=json", "--no-color")
-        (result,) = json.loads(done.stdout)["local"].values()
-        return result
+        result = self.execute(
+            "salt-call", "state.single", state, *words, "--out=json", "--no-color"
+        )
+        (state_result,) = json.loads(result.stdout)["local"].values()
+        return state_result
 
     def orchestrate(self, runbook: str, pillar: str = "") -> tuple[int, str]:
-        """Run a runbook on the Salt master: its exit code and what it printed."""
-        done = self.execute(*orchestration(runbook, pillar))
-        print(done.stdout, done.stderr)
-        assert "unclosed" not in done.stderr and "Traceback" not in done.stderr, done.stderr
-        return done.returncode, done.stdout
+        """Run a runbook on the Salt master and return its exit code and output."""
+        result = self.execute(*orchestration(runbook, pillar))
+        print(result.stdout, result.stderr)
+        assert "unclosed" not in result.stderr and "Traceback" not in result.stderr, result.stderr
+        return result.returncode, result.stdout
 
     def orchestrated(self, runbook: str, pillar: str = "") -> tuple[list[str], list[str]]:
         """Run a runbook, assert success; return its steps in order, and those with changes."""
-        code, printed = self.orchestrate(runbook, pillar)
-        assert code == 0, printed
-        return steps(printed)
+        code, output = self.orchestrate(runbook, pillar)
+        assert code == 0, output
+        return steps(output)
 
-    def portrait(self) -> list[str]:
-        """Mode, owner and checksum of each file on the host, and what is enabled."""
-        done = self.execute("bash", "-c", PORTRAIT)
-        assert done.returncode == 0 and not done.stderr, done.stderr
-        return done.stdout.splitlines()
+    def file_list(self) -> list[str]:
+        """Return mode, owner and checksum of each file on the host, and the enabled units."""
+        result = self.execute("bash", "-c", FILE_LIST_COMMAND)
+        assert result.returncode == 0 and not result.stderr, result.stderr
+        return result.stdout.splitlines()
 
-    def started(self, unit: str) -> str:
+    def start_time(self, unit: str) -> str:
         """Return when systemd last started a unit; unchanged if nothing restarted it since."""
         return self.run(f"systemctl show -p ActiveEnterTimestampMonotonic -p MainPID {unit}")
 
@@ -207,15 +209,15 @@ class Lab:
     def verify(self) -> None:
         """Run the testinfra files against the host, and assert that they pass."""
         command = [sys.executable, "-m", "pytest", "-q", str(TESTINFRA), "--lab-host", self.host]
-        done = subprocess.run(
+        result = subprocess.run(
             command,
             capture_output=True,
             text=True,
             check=False,
             env={**os.environ, "CI": "true", "LAB_NAME": instance.name},
         )
-        print(done.stdout)
-        assert done.returncode == 0, done.stdout + done.stderr
+        print(result.stdout)
+        assert result.returncode == 0, result.stdout + result.stderr
 
     def call_every_function(self) -> str:
         """Call each module function on the host; return the host name of the agent marked gone."""
@@ -223,6 +225,6 @@ class Lab:
         assert report["called"] == report["available"]
         return report["marked_gone"]
 
-    def begin_agent_anew(self) -> None:
-        """What an agent on the host needs that was marked gone: another id."""
+    def remove_agent_id(self) -> None:
+        """Restart the agent on the host with a new id, which it needs after it was marked gone."""
         self.run("rm -rf /var/lib/mesos/meta/slaves/latest && systemctl restart mesos-slave")

@@ -1,9 +1,8 @@
 """
-Labs for the tests: booted, converged, and stopped whatever happens.
+Labs for the tests: booted, converged, and stopped even if a test fails.
 
-Each worker of pytest-xdist has a lab of its own, in a network namespace, and the tests of a lab are
-on its network. Tests that share a lab stay together (``xdist_group``), and the groups that take
-longest begin first.
+Each worker of pytest-xdist has its own lab in a network namespace, and runs the tests of the lab on
+its network. Tests that share a lab stay together (``xdist_group``). The longest groups begin first.
 """
 
 import contextlib
@@ -16,9 +15,9 @@ from cluster_lab import Lab
 
 from lab import SALT_LINES, instance, machine, network
 
-HERE = Path(__file__).parent
+DIRECTORY = Path(__file__).parent
 
-# The fixtures below that are a lab of either Salt line.
+# The fixtures below that are a lab of each Salt line.
 LABS = {"lab", "ha", "bare", "el", "entry_points", "single"}
 
 # Groups of tests, the longest first; others follow.
@@ -40,7 +39,7 @@ def pytest_configure(config):
 
 
 class ImmediateFailures:
-    """Prints a failure when it happens, as a run takes long; one of a fixture only once."""
+    """Prints a failure at once, since a run takes long, and a failure of a fixture only once."""
 
     def __init__(self, terminal):
         self.terminal = terminal
@@ -74,14 +73,14 @@ def pytest_collection_modifyitems(items):
 
 def group_of(item) -> str:
     """
-    Return the name of the lab that a test shares with others: its module, or the folder of several
-    modules, and the Salt line.
+    Return the name of the lab of a test: its module, or the folder of several modules, and the Salt
+    line.
 
     The host by ssh comes after the one with a minion, with which it is compared.
     """
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
     folder = item.path.parent
-    module = item.path.stem if folder == HERE else folder.name
+    module = item.path.stem if folder == DIRECTORY else folder.name
     if "by_ssh" in parameters:
         module = "test_single"
     lines = [str(value) for value in parameters.values() if value in SALT_LINES]
@@ -96,7 +95,7 @@ def weight(item) -> int:
 
 
 def require_lab() -> None:
-    """Skip the test where no lab can run; with CI=true fail it."""
+    """Skip the test if no lab can run. With CI=true, fail it."""
     obstacles = machine.obstacles()
     if obstacles:
         refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
@@ -105,7 +104,7 @@ def require_lab() -> None:
 
 @contextlib.contextmanager
 def booted(topology: str, line: str, host: str, *options: str) -> Iterator[Lab]:
-    """Boot a lab, be on its network, and stop it when the tests are through."""
+    """Boot a lab, enter its network, and stop the lab at the end of the tests."""
     require_lab()
     lab = Lab(line, host)
     lab.do("down")
@@ -118,7 +117,7 @@ def booted(topology: str, line: str, host: str, *options: str) -> Iterator[Lab]:
 
 
 def fixture_of(topology: str, host: str, *options: str):
-    """A fixture: that lab, for all tests of a module."""
+    """Return a fixture: a lab for all tests of a module."""
 
     @pytest.fixture(scope="module")
     def fixture(request):
@@ -128,15 +127,15 @@ def fixture_of(topology: str, host: str, *options: str):
     return fixture
 
 
-# Salt line -> the files of the host of ``single``, as `salt '*' state.apply` makes them.
-PORTRAITS: dict[str, list[str]] = {}
+# Salt line -> the files that `salt '*' state.apply` creates on the host of ``single``.
+FILE_LISTS: dict[str, list[str]] = {}
 
 
 @contextlib.contextmanager
 def converged_single(line: str) -> Iterator[Lab]:
     """One host with all roles, converged; its files are kept in PORTRAITS."""
     with booted("single", line, "lxdev01") as lab:
-        PORTRAITS[line] = lab.portrait()
+        FILE_LISTS[line] = lab.file_list()
         yield lab
 
 
@@ -147,11 +146,11 @@ def lab(request):
         yield lab
 
 
-# The same with Salt alone.
+# The same host with only Salt.
 single = fixture_of("single", "lxdev01", "--no-apply")
-# The eight hosts of the topology, with Salt alone.
+# The eight hosts of the topology, with only Salt.
 bare = fixture_of("ha", "lxcm01", "--no-apply")
-# Also with Salt alone: a host like EL 8 and one like EL 9, each to have all roles; two hosts, of
-# which one is a Salt master.
+# Also with only Salt: a host like EL 8 and one like EL 9, with all roles; and two hosts, of which
+# one is a Salt master.
 el = fixture_of("el", "lxel8", "--no-apply")
 entry_points = fixture_of("entry_points", "lxgit01", "--no-apply")

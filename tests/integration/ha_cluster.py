@@ -1,4 +1,4 @@
-"""The cluster of the topology ``ha``: its hosts, and what its services answer."""
+"""The cluster of the topology ``ha``: its hosts, leaders, and responses of its services."""
 
 import json
 import re
@@ -13,7 +13,7 @@ AGENTS = {f"lxb00{number}": f"172.31.250.{64 + number}" for number in range(1, 5
 HOSTS = ["lxcm01", *CONTROL, *AGENTS]
 NAMES = {address: name for name, address in CONTROL.items()}
 UNITS = ("zookeeper", "mesos-master", "marathon", "chronos")
-# Seconds. ZooKeeper's sessions last up to 40, and what is elected then has to come up.
+# Seconds. A ZooKeeper session lasts up to 40, and the new leader needs time to start.
 ELECTION_TIMEOUT = 60
 
 
@@ -23,12 +23,12 @@ def get(host: str, port: int, path: str, **options) -> requests.Response:
 
 
 def zookeeper_modes(lab) -> dict[str, str]:
-    """What each server says it is; nothing of those that are off or do not serve."""
+    """Return the mode of each server that is running and serves."""
     modes = {}
     for host in CONTROL:
         if hosts.running(host):
-            done = lab.at(host).execute("sh", "-c", "printf srvr | nc -w 2 localhost 2181")
-            for mode in re.findall(r"^Mode: (\w+)$", done.stdout, re.MULTILINE):
+            result = lab.at(host).execute("sh", "-c", "printf srvr | nc -w 2 localhost 2181")
+            for mode in re.findall(r"^Mode: (\w+)$", result.stdout, re.MULTILINE):
                 modes[host] = mode
     return modes
 
@@ -37,8 +37,8 @@ def zookeeper_leader(lab) -> str:
     return next((host for host, mode in zookeeper_modes(lab).items() if mode == "leader"), "")
 
 
-def answers_itself(host: str) -> bool:
-    """Whether a master is there and leads: a standby answers 307."""
+def is_leading_master(host: str) -> bool:
+    """Return whether a master runs and leads. A standby answers 307."""
     try:
         return get(host, 5050, "/state", allow_redirects=False).status_code == 200
     except OSError:
@@ -46,13 +46,13 @@ def answers_itself(host: str) -> bool:
 
 
 def mesos_leader(_lab) -> str:
-    leaders = [host for host in CONTROL if answers_itself(host)]
+    leaders = [host for host in CONTROL if is_leading_master(host)]
     assert len(leaders) <= 1, leaders
     return leaders[0] if leaders else ""
 
 
 def framework_leader(port: int, path: str) -> str:
-    """Whom they all name."""
+    """Return the leader that all servers name, or an empty string if they do not agree."""
     leaders = set()
     for host in CONTROL:
         try:
@@ -93,38 +93,38 @@ def check_healthy(lab, servers: int = 3, agents: int = 4) -> None:
     eventually(lambda: chronos_leader(lab), ELECTION_TIMEOUT)
 
 
-def runs(lab, *hosts: str) -> str:
+def control_node_with_all_services(lab, *hosts: str) -> str:
     """
     Return one of these control nodes that has all of its services.
 
     A daemon that loses leadership exits, and systemd restarts it after a minute.
     """
 
-    def complete(host: str) -> bool:
+    def has_all_services(host: str) -> bool:
         return lab.at(host).run(f"systemctl is-active {' '.join(UNITS)} || true").split() == [
             "active"
         ] * len(UNITS)
 
-    return eventually(lambda: next(filter(complete, hosts), None), 90)
+    return eventually(lambda: next(filter(has_all_services, hosts), None), 90)
 
 
-def back(lab, host: str) -> None:
+def check_rejoined(lab, host: str) -> None:
     """Assert that a booted host runs its services, needs no change, and the cluster is healthy."""
-    runs(lab, host)
+    control_node_with_all_services(lab, host)
     check_healthy(lab)
     assert lab.at(host).converge() == {}
 
 
-def modules_know_who_leads(lab) -> None:
-    """Insist that the modules name the leaders that the services name."""
-    master = lab.at("lxcm01")
-    leader = json.loads(master.run("salt-call mesos.leader --out=json"))["local"]
+def check_module_leaders(lab) -> None:
+    """Assert that the modules report the same leaders as the services."""
+    minion = lab.at("lxcm01")
+    leader = json.loads(minion.run("salt-call mesos.leader --out=json"))["local"]
     assert leader["url"] == f"http://{CONTROL[mesos_leader(lab)]}:5050"
     assert (
-        len(json.loads(master.run("salt-call mesos.agents active=True --out=json"))["local"]) == 4
+        len(json.loads(minion.run("salt-call mesos.agents active=True --out=json"))["local"]) == 4
     )
-    assert CONTROL[marathon_leader(lab)] in master.run("salt-call marathon.leader")
-    assert CONTROL[chronos_leader(lab)] in master.run("salt-call chronos.leader")
+    assert CONTROL[marathon_leader(lab)] in minion.run("salt-call marathon.leader")
+    assert CONTROL[chronos_leader(lab)] in minion.run("salt-call chronos.leader")
     ensemble = json.loads(lab.at("lxcc01").run("salt-call zk.ensemble --out=json"))["local"]
     assert sorted(server["mode"] for server in ensemble.values()) == [
         "follower",
@@ -134,25 +134,25 @@ def modules_know_who_leads(lab) -> None:
 
 
 def running_tasks(app: str) -> list[dict]:
-    """The tasks of an app that run."""
+    """Return the running tasks of an app."""
     leader = eventually(lambda: framework_leader(8080, "/v2/leader"))
     tasks = get(leader, 8080, f"/v2/apps/{app}/tasks").json()["tasks"]
     return [task for task in tasks if task["state"] == "TASK_RUNNING"]
 
 
 def served_pages(app: str) -> list[str]:
-    """What the tasks of an app answer on their published ports, at their agents' addresses."""
+    """Return the pages that the tasks of an app serve on their published ports."""
     return [
         requests.get(f"http://{task['host']}:{task['ports'][0]}/", timeout=5).text
         for task in running_tasks(app)
     ]
 
 
-def await_pages(app: str, instances: int = 1) -> list[str]:
-    """Wait until so many instances of an app answer, and return what."""
+def wait_for_pages(app: str, instances: int = 1) -> list[str]:
+    """Wait until ``instances`` tasks of an app serve a page, and return the pages."""
     return eventually(lambda: len(bodies := served_pages(app)) == instances and bodies)
 
 
 def agent_host(ha, task: dict):
-    """The host on which a task runs."""
+    """Return the host on which a task runs."""
     return ha.at({address: host for host, address in AGENTS.items()}[task["host"]])

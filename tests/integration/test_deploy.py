@@ -10,35 +10,35 @@ from ha_cluster import HOSTS, check_healthy
 from lab import cluster
 
 ROOT = Path(__file__).parents[2]
-TABLE = ROOT / "pillar/topology.yaml"
-ETC = (
+TOPOLOGY_FILE = ROOT / "pillar/topology.yaml"
+CHECKSUM_COMMAND = (
     "find /etc /var/lib -type f -printf '%p %T@\\n' "
     "| grep -v -e /etc/salt/ -e version-2 -e /var/lib/[^z] | sort | md5sum"
 )
 
-# It is about the steps and the services; test_install.py walks the same way with the other line.
+# test_install.py deploys the same cluster with the other Salt line.
 pytestmark = pytest.mark.lines("3008")
 
 
 @pytest.fixture
-def table(bare):
-    """A way to serve another table than the repository's; None takes it back."""
-    place = cluster.topology_directory()
+def serve_topology(bare):
+    """Return a function that serves a topology; with None, that of the repository again."""
+    directory = cluster.topology_directory()
 
     def serve(contents: dict | str | None) -> None:
-        for path in place.iterdir():
+        for path in directory.iterdir():
             path.unlink()
         if contents is not None:
-            place.joinpath("topology.yaml").write_text(
+            directory.joinpath("topology.yaml").write_text(
                 contents if isinstance(contents, str) else yaml.safe_dump(contents, sort_keys=False)
             )
-            place.joinpath("topology.sls").symlink_to("/srv/mesos/pillar/topology.sls")
+            directory.joinpath("topology.sls").symlink_to("/srv/mesos/pillar/topology.sls")
 
     yield serve
     serve(None)
 
 
-def test_bare_hosts_are_bare(bare):
+def test_a_bare_host_has_neither_configuration_nor_roles(bare):
     for host in ("lxcc01", "lxb001"):
         assert (
             bare.at(host).run("ls /etc/mesos* /etc/zookeeper /etc/docker 2>/dev/null | wc -l")
@@ -47,15 +47,15 @@ def test_bare_hosts_are_bare(bare):
         assert "roles" not in bare.at(host).run("cat /etc/salt/grains 2>/dev/null || true")
 
 
-def test_without_its_role_a_node_is_refused_and_told_what_to_do(bare):
+def test_a_node_without_its_roles_is_rejected_with_the_command_that_assigns_them(bare):
     errors = bare.at("lxcc01").apply()
     assert isinstance(errors, list) and len(errors) == 1, errors
-    for words in ("grains:roles", "zookeeper", "salt-run state.orchestrate orchestration.roles"):
-        assert words in errors[0]
+    for texts in ("grains:roles", "zookeeper", "salt-run state.orchestrate orchestration.roles"):
+        assert texts in errors[0]
 
 
 @pytest.mark.parametrize(
-    "invalid_rows, words",
+    "invalid_entries, texts",
     [
         ({"lxcc02.devops.test": {"zookeeper_id": 1}}, ["lxcc02.devops.test:zookeeper_id", "= 1"]),
         (
@@ -74,28 +74,30 @@ def test_without_its_role_a_node_is_refused_and_told_what_to_do(bare):
             ],
         ),
     ],
-    ids=["one fault", "three at once"],
+    ids=["one error", "three errors"],
 )
-def test_a_faulty_table_is_refused_and_no_host_is_touched(bare, table, invalid_rows, words):
-    before = {host: bare.at(host).run(ETC) for host in ("lxcc01", "lxb001")}
-    faulty = yaml.safe_load(TABLE.read_text())
-    for row, settings in invalid_rows.items():
-        faulty["nodes"][row] |= settings
-    table(faulty)
+def test_an_invalid_topology_is_rejected_and_no_host_is_changed(
+    bare, serve_topology, invalid_entries, texts
+):
+    before = {host: bare.at(host).run(CHECKSUM_COMMAND) for host in ("lxcc01", "lxb001")}
+    topology = yaml.safe_load(TOPOLOGY_FILE.read_text())
+    for entry, settings in invalid_entries.items():
+        topology["nodes"][entry] |= settings
+    serve_topology(topology)
     for host in before:
         errors = bare.at(host).apply()
         assert isinstance(errors, list) and len(errors) == 1, errors
-        assert all(word in errors[0] for word in words) and "Traceback" not in errors[0], errors
-    code, printed = bare.orchestrate("deploy")
-    assert code != 0 and all(word in printed for word in words) and "Traceback" not in printed
-    assert before == {host: bare.at(host).run(ETC) for host in before}
+        assert all(text in errors[0] for text in texts) and "Traceback" not in errors[0], errors
+    code, output = bare.orchestrate("deploy")
+    assert code != 0 and all(text in output for text in texts) and "Traceback" not in output
+    assert before == {host: bare.at(host).run(CHECKSUM_COMMAND) for host in before}
 
 
-def test_one_control_node_is_deployed(bare, table):
-    small = yaml.safe_load(TABLE.read_text())
+def test_one_control_node_is_deployed(bare, serve_topology):
+    topology = yaml.safe_load(TOPOLOGY_FILE.read_text())
     for node in ("lxcc02", "lxcc03"):
-        del small["nodes"][f"{node}.devops.test"]
-    table(small)
+        del topology["nodes"][f"{node}.devops.test"]
+    serve_topology(topology)
     steps, changed = bare.orchestrated("deploy")
     order = [
         "Every named node responds and has its roles",
@@ -110,40 +112,40 @@ def test_one_control_node_is_deployed(bare, table):
     ]
     assert [step for step in steps if step in order] == order
     assert "ZooKeeper on lxcc01.devops.test" in changed
-    bare.at("lxcc01").run("/opt/mesosphere/zookeeper/bin/zkCli.sh create /kept treasure")
+    bare.at("lxcc01").run("/opt/mesosphere/zookeeper/bin/zkCli.sh create /test-data treasure")
 
 
-def test_a_dead_node_stops_it_by_name_before_anything_is_changed(bare):
+def test_a_node_that_is_down_stops_the_run_before_any_change(bare):
     bare.do("kill", "lxcc03")
-    before = {host: bare.at(host).run(ETC) for host in ("lxcc01", "lxcc02")}
-    code, printed = bare.orchestrate("deploy")
-    assert code != 0 and "lxcc03.devops.test" in printed
-    assert "ZooKeeper on" not in printed
-    assert before == {host: bare.at(host).run(ETC) for host in before}
+    before = {host: bare.at(host).run(CHECKSUM_COMMAND) for host in ("lxcc01", "lxcc02")}
+    code, output = bare.orchestrate("deploy")
+    assert code != 0 and "lxcc03.devops.test" in output
+    assert "ZooKeeper on" not in output
+    assert before == {host: bare.at(host).run(CHECKSUM_COMMAND) for host in before}
 
 
-def test_without_the_dead_node_it_goes_on_as_far_as_there_is_a_quorum(bare):
+def test_with_the_node_skipped_the_run_stops_at_the_first_service_without_a_quorum(bare):
     """
     ZooKeeper grows from one server to two of three.
 
     The log of the masters cannot: one voting and one new replica are not a quorum.
     """
-    code, printed = bare.orchestrate("deploy", '{"skip": ["lxcc03.devops.test"], "timeout": 15}')
-    steps = re.findall(r"ID: (.*)", printed)
+    code, output = bare.orchestrate("deploy", '{"skip": ["lxcc03.devops.test"], "timeout": 15}')
+    steps = re.findall(r"ID: (.*)", output)
     assert "ZooKeeper has its quorum" in steps and "lxcc03.devops.test" not in "".join(steps)
     assert steps.index("Mesos master on lxcc01.devops.test") < steps.index(
         "Mesos master on lxcc02.devops.test"
     )
     assert (
         code != 0
-        and "this-master-is-healthy" in printed
-        and "Waited 15 seconds for a leader that has recovered" in printed
+        and "this-master-is-healthy" in output
+        and "Waited 15 seconds for a leader that has recovered" in output
     )
-    assert "Run failed on minions: lxcc02.devops.test" in printed and "Marathon on" not in printed
+    assert "Run failed on minions: lxcc02.devops.test" in output and "Marathon on" not in output
 
 
-def test_with_a_new_log_of_all_three_masters_the_cluster_is_whole(bare):
-    """As INSTALL.md has it, 7.2: what the one ZooKeeper server knew is what the three know."""
+def test_with_a_new_log_on_all_three_masters_the_cluster_is_healthy(bare):
+    """The steps of docs/operate.md: all three ZooKeeper servers have the data of the first one."""
     bare.at("lxcc01").run(
         "systemctl stop mesos-master && "
         "mv /var/lib/mesos/replicated_log /var/lib/mesos/replicated_log.old"
@@ -152,31 +154,31 @@ def test_with_a_new_log_of_all_three_masters_the_cluster_is_whole(bare):
     bare.orchestrated("deploy")
     check_healthy(bare)
     assert "treasure" in bare.at("lxcc03").run(
-        "/opt/mesosphere/zookeeper/bin/zkCli.sh get /kept 2>&1"
+        "/opt/mesosphere/zookeeper/bin/zkCli.sh get /test-data 2>&1"
     )
 
 
-def test_run_again_it_changes_nothing_and_so_does_state_apply(bare):
+def test_a_second_run_and_state_apply_change_nothing(bare):
     assert bare.orchestrated("deploy")[1] == []
     assert bare.converge_all(HOSTS) == {}
 
 
 def test_a_node_that_is_not_in_the_topology_cannot_be_skipped(bare):
-    code, printed = bare.orchestrate("deploy", '{"skip": ["lxcc09.devops.test"]}')
-    assert code != 0 and "lxcc09.devops.test" in printed and "lxcc01.devops.test" in printed
+    code, output = bare.orchestrate("deploy", '{"skip": ["lxcc09.devops.test"]}')
+    assert code != 0 and "lxcc09.devops.test" in output and "lxcc01.devops.test" in output
 
 
-def test_a_service_that_fails_stops_it_with_host_and_reason(bare):
-    """ZooKeeper cannot be started on lxcc02: the run ends there, says so, and touches no master."""
+def test_a_service_that_fails_stops_the_run_with_host_and_reason(bare):
+    """ZooKeeper cannot start on lxcc02: the run ends there, and no master is changed."""
     bare.at("lxcc02").run("systemctl mask --now zookeeper")
     try:
-        code, printed = bare.orchestrate("deploy")
+        code, output = bare.orchestrate("deploy")
         assert (
             code != 0
-            and "Run failed on minions: lxcc02.devops.test" in printed
-            and "Unit zookeeper.service is masked" in printed
+            and "Run failed on minions: lxcc02.devops.test" in output
+            and "Unit zookeeper.service is masked" in output
         )
-        assert "Mesos master on" not in printed
+        assert "Mesos master on" not in output
     finally:
         bare.at("lxcc02").run("systemctl unmask zookeeper && systemctl start zookeeper")
     check_healthy(bare)

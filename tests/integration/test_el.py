@@ -1,31 +1,29 @@
-"""EL 8 and EL 9: a bare host gets the same as CentOS 7, from the packages available for it."""
+"""EL 8 and EL 9: a bare host gets the same services as CentOS 7, from other packages."""
 
 import json
 
 import pytest
 from cluster_lab import Lab
 
-pytestmark = pytest.mark.lines("3008")  # of 3006 test_entry_points.py has an EL 8
+pytestmark = pytest.mark.lines("3008")  # test_entry_points.py has an EL 8 with 3006
 
-HOSTS = {
-    "lxel8": ("AlmaLinux", 8),
-    "lxel9": ("AlmaLinux", 9),
-}  # of tests/topologies/el.yaml -> what Salt takes it for
+# Host of tests/topologies/el.yaml -> its grains os and osmajorrelease.
+HOSTS = {"lxel8": ("AlmaLinux", 8), "lxel9": ("AlmaLinux", 9)}
 
 
 @pytest.fixture(params=HOSTS)
 def host(el, request) -> Lab:
-    """The lab, about one of the hosts."""
+    """One of the hosts of the lab."""
     return el.at(request.param)
 
 
-def test_salt_takes_it_for_what_it_looks_like(host):
+def test_salt_detects_the_system_of_the_host(host):
     grains = json.loads(host.run("salt-call grains.item os osmajorrelease --out=json"))["local"]
     assert (grains["os"], grains["osmajorrelease"]) == HOSTS[host.host]
     assert host.run("rpm --query --whatprovides system-release").startswith("almalinux-release-")
 
 
-def test_a_bare_host_becomes_a_cluster_and_stays_one(host):
+def test_a_bare_host_converges_and_a_second_run_changes_nothing(host):
     services = {
         f"{role}-service"
         for role in ("zookeeper", "mesos-master", "mesos-slave", "marathon", "chronos", "docker")
@@ -34,7 +32,7 @@ def test_a_bare_host_becomes_a_cluster_and_stays_one(host):
     assert host.converge() == {}
 
 
-def test_the_packages_are_those_of_the_release(host):
+def test_the_packages_are_those_of_the_release_of_el(host):
     assert host.run(
         "rpm --query --queryformat '%{name} %{version}\\n' aventer-zookeeper mesos docker-ce"
     ).splitlines() == ["aventer-zookeeper 3.8.0", "mesos 1.11.0", "docker-ce 26.1.3"]
@@ -42,7 +40,7 @@ def test_the_packages_are_those_of_the_release(host):
         assert "mirrorlist" not in host.run(f"cat {path}"), path
 
 
-def test_the_agent_is_called_agent(host):
+def test_unit_and_flag_directory_are_called_mesos_agent(host):
     assert host.run("systemctl is-active mesos-agent") == "active\n"
     assert host.run("cat /etc/mesos-agent/containerizers") == "docker,mesos\n"
     assert (
@@ -51,5 +49,5 @@ def test_the_agent_is_called_agent(host):
     )
 
 
-def test_a_node_is_what_its_roles_promise(host):
+def test_a_node_passes_the_tests_of_its_roles(host):
     host.verify()

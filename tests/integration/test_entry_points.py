@@ -1,4 +1,4 @@
-"""Other ways to the tree, from INSTALL.md: no Salt master, and a master that reads it from git."""
+"""Other setups of INSTALL.md: no Salt master, and a master that reads the tree from git."""
 
 import json
 import os
@@ -16,26 +16,26 @@ from cluster_lab import Lab, eventually
 
 from lab import ROOT, cluster, network
 
-PORT = 8889  # beside the package server
+PORT = 8889  # 8888 is that of the package server
 SERVED = f"http://{cluster.MIRROR}:{PORT}/"
 INSTALL = (ROOT / "INSTALL.md").read_text().replace("https://git.example.org/", SERVED)
 ROLES = ["zookeeper", "mesos-master", "mesos-slave", "marathon", "chronos", "docker"]
-MASTER, ALONE = "lxgit01", "lxlone01"  # of tests/topologies/entry_points.yaml
+MASTER, MASTERLESS = "lxgit01", "lxlone01"  # of tests/topologies/entry_points.yaml
 TREE = ("_modules", "_states", "conf", "formulas", "pillar", "salt")
 CALL = "salt-call --out=json --no-color"
 
 
-def fence(begin: str) -> str:
-    """The block of INSTALL.md that begins so."""
+def code_block(start: str) -> str:
+    """Return the code block of INSTALL.md that begins with ``start``."""
     return next(
         text
         for text in re.findall(r"^```\w+\n(.*?)^```$", INSTALL, re.DOTALL | re.MULTILINE)
-        if text.startswith(begin)
+        if text.startswith(start)
     )
 
 
-class Handler(BaseHTTPRequestHandler):
-    """Git's own HTTP server, which wants to be called by one."""
+class GitHandler(BaseHTTPRequestHandler):
+    """Serves git over HTTP with git-http-backend, which is a CGI program."""
 
     def __init__(self, *args, root: Path):
         self.root = root
@@ -67,24 +67,28 @@ class Handler(BaseHTTPRequestHandler):
     do_POST = do_GET
 
     def log_message(self, *_) -> None:
-        """Say nothing."""
+        """Do not log requests."""
 
 
 class Repository:
-    """A git repository with the tree in it, which the hosts reach at SERVED, and a clone of it."""
+    """A git repository with the tree, which is served to the hosts at SERVED, and a clone of it."""
 
-    def __init__(self, place: Path):
-        self.clone = place / "clone"
+    def __init__(self, directory: Path):
+        self.clone = directory / "clone"
         self.git(
             "init",
             "--quiet",
             "--bare",
             "--initial-branch=main",
-            str(place / "served/salt-mesos.git"),
-            cwd=place,
+            str(directory / "served/salt-mesos.git"),
+            cwd=directory,
         )
         self.git(
-            "clone", "--quiet", str(place / "served/salt-mesos.git"), str(self.clone), cwd=place
+            "clone",
+            "--quiet",
+            str(directory / "served/salt-mesos.git"),
+            str(self.clone),
+            cwd=directory,
         )
         for name in TREE:
             shutil.copytree(
@@ -93,41 +97,41 @@ class Repository:
                 symlinks=True,
                 ignore=shutil.ignore_patterns("__pycache__"),
             )
-        row = {"address": "172.31.250.21", "roles": ROLES, "zookeeper_id": 1}
+        entry = {"address": "172.31.250.21", "roles": ROLES, "zookeeper_id": 1}
         self.push(
             {
-                "pillar/topology.yaml": yaml.safe_dump({"nodes": {MASTER: row}}),
+                "pillar/topology.yaml": yaml.safe_dump({"nodes": {MASTER: entry}}),
                 "pillar/settings.sls": yaml.safe_dump(cluster.repository_pillar("", "el7")),
             }
         )
         self.server = ThreadingHTTPServer(
-            (network.MACHINE, PORT), partial(Handler, root=place / "served")
+            (network.MACHINE, PORT), partial(GitHandler, root=directory / "served")
         )
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def git(self, *words: str, cwd: Path | None = None) -> None:
         """Run git in the clone, or in another directory."""
-        who = ["-c", "user.name=Tests", "-c", "user.email=tests@localhost"]
+        identity = ["-c", "user.name=Tests", "-c", "user.email=tests@localhost"]
         subprocess.run(
-            ["git", *who, *words], cwd=cwd or self.clone, check=True, capture_output=True
+            ["git", *identity, *words], cwd=cwd or self.clone, check=True, capture_output=True
         )
 
     def push(self, files: dict[str, str]) -> None:
-        """Write files, path -> contents, and commit and push all that there is."""
+        """Write files, path -> contents, and commit and push all changes."""
         for path, contents in files.items():
             (self.clone / path).write_text(contents)
         self.git("add", "--all")
-        self.git("commit", "--quiet", "--message", "As the tests want it")
+        self.git("commit", "--quiet", "--message", "Files of the tests")
         self.git("push", "--quiet", "origin", "HEAD:main")
 
 
 @pytest.fixture(scope="module")
 def repository(entry_points, tmp_path_factory):
-    """Serve the repository during the tests; hosts have their system's repositories for git."""
+    """Serve the repository. The hosts get the repositories of their system, to install git."""
     repository = Repository(tmp_path_factory.mktemp("git"))
     for host, path, directory in (
         (MASTER, "CentOS-Base.repo", "centos/7.9.2009/os/x86_64"),
-        (ALONE, "almalinux.repo", "almalinux/8.10/AppStream/x86_64/os"),
+        (MASTERLESS, "almalinux.repo", "almalinux/8.10/AppStream/x86_64/os"),
     ):
         section = (
             f"[lab]\nname=lab\nbaseurl={network.REPOSITORY_URL}/{directory}\n"
@@ -140,18 +144,18 @@ def repository(entry_points, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def alone(entry_points, repository) -> Lab:
-    """A host without a master, after what INSTALL.md says of it."""
-    host = entry_points.at(ALONE)
-    host.run(f"yum -y -q install git\nset -e\n{fence('# A machine without a master')}")
+def masterless(entry_points, repository) -> Lab:
+    """A host without a master, set up as INSTALL.md says."""
+    host = entry_points.at(MASTERLESS)
+    host.run(f"yum -y -q install git\nset -e\n{code_block('# A machine without a master')}")
     return host
 
 
 @pytest.fixture(scope="module")
 def master(entry_points, repository) -> Lab:
-    """A Salt master that has nothing but what INSTALL.md says of git, and is its own minion."""
+    """A Salt master that is set up only as INSTALL.md says for git, and is its own minion."""
     host = entry_points.at(MASTER)
-    configuration = fence("# /etc/salt/master.d/mesos.conf")
+    configuration = code_block("# /etc/salt/master.d/mesos.conf")
     host.run(
         "yum -y -q install git && rm -rf /etc/salt/master.d/* /var/cache/salt/minion/extmods\n"
         f"cat > /etc/salt/master.d/mesos.conf <<'END'\n{configuration}END\n"
@@ -164,21 +168,21 @@ def master(entry_points, repository) -> Lab:
     return host
 
 
-def test_a_host_without_a_master_becomes_a_node(alone):
-    assert alone.run("systemctl is-active salt-minion salt-master; true").split() == [
+def test_a_host_without_a_master_converges_as_documented(masterless):
+    assert masterless.run("systemctl is-active salt-minion salt-master; true").split() == [
         "inactive",
         "inactive",
     ]
-    assert alone.converge() == {}  # INSTALL.md has applied them
-    assert json.loads(alone.run(f"{CALL} mesos.agents active=True"))["local"]
+    assert masterless.converge() == {}  # INSTALL.md has applied them
+    assert json.loads(masterless.run(f"{CALL} mesos.agents active=True"))["local"]
 
 
-def test_a_node_without_a_master_is_what_its_roles_promise(alone):
-    alone.verify()
+def test_a_node_without_a_master_passes_the_tests_of_its_roles(masterless):
+    masterless.verify()
 
 
-def test_a_master_serves_from_git_what_it_serves_from_a_directory(master):
-    served = yaml.safe_load(master.run("salt-run fileserver.file_list --out=yaml"))
+def test_a_master_serves_the_same_files_from_git_as_from_a_directory(master):
+    served_files = yaml.safe_load(master.run("salt-run fileserver.file_list --out=yaml"))
     expected = {
         str(path.relative_to(ROOT / root))
         for root in ("salt", "formulas")
@@ -190,11 +194,11 @@ def test_a_master_serves_from_git_what_it_serves_from_a_directory(master):
         for root in ("_modules", "_states")
         for path in (ROOT / root).glob("*.py")
     }
-    links = {"_modules", "_states"}  # of which gitfs knows the name alone
-    assert set(served) - links == {path for path in expected if "__pycache__" not in path}
+    links = {"_modules", "_states"}  # gitfs lists only the names of the links
+    assert set(served_files) - links == {path for path in expected if "__pycache__" not in path}
 
 
-def test_a_node_converges_from_git_modules_and_states_included(master):
+def test_a_node_converges_with_modules_and_states_from_git(master):
     assert master.run("salt-run state.orchestrate orchestration.roles")
     changes = master.converge()
     assert {
@@ -208,7 +212,7 @@ def test_a_node_converges_from_git_modules_and_states_included(master):
     eventually(lambda: json.loads(master.run(f"{CALL} mesos.agents active=True"))["local"])
 
 
-def test_what_is_pushed_arrives(master, repository):
+def test_pushed_changes_are_applied(master, repository):
     settings = yaml.safe_load((repository.clone / "pillar/settings.sls").read_text())
     template = repository.clone / "formulas/common/files/sysctl.conf"
     repository.push(

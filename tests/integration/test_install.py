@@ -1,6 +1,6 @@
 """
-The documents are correct: the commands they tell people to type are typed on bare hosts, in the
-order of the documents, and print the expected output.
+The documents are correct: their commands are typed on bare hosts, in the order of the documents,
+and print the expected output.
 """
 
 from dataclasses import dataclass
@@ -8,30 +8,30 @@ from dataclasses import dataclass
 import pytest
 from cluster_lab import Lab
 from document import LAPTOP, DocumentError, Part, parse, run, run_locally
-from ha_cluster import CONTROL, HOSTS, check_healthy, get, mesos_leader, modules_know_who_leads
+from ha_cluster import CONTROL, HOSTS, check_healthy, check_module_leaders, get, mesos_leader
 
 from lab import ROOT
 
 # Run one after the other on the same hosts. docs/salt-ssh.md needs other hosts: test_ssh.py.
 DOCUMENTS = ("INSTALL.md", "docs/operate.md")
 
-# The documents install 3006, the last line with packages for EL7.
+# The documents install 3006, the last Salt line with packages for EL7.
 pytestmark = pytest.mark.lines("3006")
 
 
 @dataclass
 class Reader:
-    """Somebody who follows the documents until an example is wrong."""
+    """A reader who follows the documents until an example fails."""
 
     lab: Lab
     stopped_at: str = ""
 
     def execute(self, host: str, text: str) -> tuple[int, str]:
-        """Type a command on a host, or on this machine."""
+        """Run a command on a host, or on this machine."""
         if host == LAPTOP:
             return run_locally(text)
-        done = self.lab.at(host).execute("bash", "-c", f"exec 2>&1\n{text}")
-        return done.returncode, done.stdout + done.stderr
+        result = self.lab.at(host).execute("bash", "-c", f"exec 2>&1\n{text}")
+        return result.returncode, result.stdout + result.stderr
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_the_examples_of_a_document_work(reader: Reader, document: str, part: Pa
         pytest.fail(failure, pytrace=False)
 
 
-def test_the_cluster_of_the_documents_is_whole_and_a_second_run_changes_nothing(reader: Reader):
+def test_the_cluster_of_the_documents_is_healthy_and_a_second_run_changes_nothing(reader: Reader):
     if reader.stopped_at:
         pytest.skip(f"{reader.stopped_at} failed, and this builds on it")
     check_healthy(reader.lab)
@@ -77,9 +77,9 @@ def test_masters_that_do_not_lead_redirect_to_the_leader(reader: Reader):
 
 
 @pytest.mark.parametrize("host", ["lxcc01", "lxb001"])
-def test_a_node_of_the_documents_is_what_its_roles_promise(reader: Reader, host):
+def test_a_node_of_the_documents_passes_the_tests_of_its_roles(reader: Reader, host):
     reader.lab.at(host).verify()
 
 
-def test_the_modules_know_who_leads(reader: Reader):
-    modules_know_who_leads(reader.lab)
+def test_the_modules_report_the_leaders(reader: Reader):
+    check_module_leaders(reader.lab)

@@ -247,7 +247,8 @@ def test_the_provisioner_of_vagrant_installs_a_salt_master_from_a_mirror(
     url = network.REPOSITORY_URL
     options = (
         f"-R {url}/salt -G {url}/RPM-GPG-KEY-lab -V {url}/centos/7.9.2009 "
-        f"""-j '{{"id":"{HOST}","master":"{machine.address}"}}' -F -c /tmp -k /tmp/minion-seed-keys -M stable 3006"""
+        f"""-j '{{"id":"{HOST}","master":"{machine.address}"}}' -F -c /tmp """
+        "-k /tmp/minion-seed-keys -M stable 3006"
     )
     installed = machine.ssh(f"sh /tmp/bootstrap_salt.sh {options}", text=True)
     assert installed.returncode == 0, installed.stdout

@@ -1,5 +1,5 @@
 """
-Labs side by side: each with its own hosts at the same addresses, and nothing is left of them.
+Two labs at once: separate hosts with the same addresses, and nothing is left behind.
 
 `lab down` stops all labs of the machine, so these tests run when no others do (mark ``alone``).
 """
@@ -29,15 +29,15 @@ def command(name: str, *args: str) -> list[str]:
 
 
 def lab(name: str, *args: str) -> subprocess.CompletedProcess[str]:
-    """Run ``lab`` for one of the labs, and return what it did."""
+    """Run ``lab`` for one of the labs, and return the result."""
     return subprocess.run(command(name, *args), capture_output=True, text=True, check=False)
 
 
 def output(name: str, *args: str) -> str:
-    """Run ``lab`` for one of the labs, insist that it succeeds, and return its stdout."""
-    done = lab(name, *args)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    """Run ``lab`` for one of the labs, assert that it succeeds, and return its stdout."""
+    result = lab(name, *args)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
 
 
 def stop_all() -> None:
@@ -47,13 +47,13 @@ def stop_all() -> None:
 
 
 def reachable(name: str) -> bool:
-    """Whether sshd of the host accepts connections on the network of a lab."""
+    """Return whether sshd of the host accepts connections on the network of a lab."""
     connect = f"</dev/tcp/{ADDRESS}/22"
     return lab(name, "exec", "timeout", "3", "bash", "-c", connect).returncode == 0
 
 
 def machine_id(name: str) -> str:
-    """Return what the host of a lab says when it is asked through its Salt master."""
+    """Return the machine id of the host of a lab, as its Salt master reads it."""
     return output(name, "salt", "*", "cmd.run", "cat /etc/machine-id", "--out=newline_values_only")
 
 
@@ -64,13 +64,13 @@ def per_process(path: str) -> set[str]:
         file = process / path
         try:
             contents.add(os.readlink(file) if file.is_symlink() else file.read_text())
-        except OSError:  # it just ended
+        except OSError:  # the process has ended
             continue
     return contents
 
 
-def traces() -> dict[str, set[str]]:
-    """Return all that a lab could leave behind on this machine."""
+def resources() -> dict[str, set[str]]:
+    """Return everything that a lab could leave behind on this machine."""
     links = subprocess.run(["ip", "-brief", "link"], capture_output=True, text=True, check=True)
     mounts = {line for text in per_process("mounts") for line in text.splitlines()}
     return {
@@ -86,29 +86,29 @@ def traces() -> dict[str, set[str]]:
 
 @pytest.fixture(scope="module")
 def before():
-    """What is on the machine while no lab runs."""
+    """The resources of the machine while no lab runs."""
     require_lab()
     stop_all()
-    return traces()
+    return resources()
 
 
 @pytest.fixture(scope="module")
 def both(before):
-    """Two labs, each one host with Salt alone."""
-    starting = [
+    """Two labs of one host with only Salt."""
+    processes = [
         subprocess.Popen(
             command(name, "up", "--no-apply"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         for name in NAMES
     ]
-    for process in starting:
-        printed, _ = process.communicate()
-        assert process.returncode == 0, printed.decode()
+    for process in processes:
+        output_bytes, _ = process.communicate()
+        assert process.returncode == 0, output_bytes.decode()
     yield NAMES
     stop_all()
 
 
-def test_both_have_the_same_address_and_do_not_see_each_other(both):
+def test_two_labs_have_the_same_address_and_do_not_see_each_other(both):
     first_id, second_id = (machine_id(name) for name in both)
     assert first_id != second_id
     assert all(reachable(name) for name in both)
@@ -118,35 +118,39 @@ def test_both_have_the_same_address_and_do_not_see_each_other(both):
     assert reachable("first")
 
 
-def test_the_list_shows_both(both):
+def test_the_list_shows_both_labs(both):
     listing = output("first", "list")
     assert all(name in listing for name in both) and listing.count("1 of 1") == 2, listing
 
 
-def test_the_power_of_one_leaves_the_other_alone(both):
-    boot = output("second", "run", HOST, "cat", "/proc/sys/kernel/random/boot_id", "/proc/1/stat")
+def test_killing_a_host_does_not_affect_the_other_lab(both):
+    boot_before = output(
+        "second", "run", HOST, "cat", "/proc/sys/kernel/random/boot_id", "/proc/1/stat"
+    )
     output("first", "kill", HOST)
     assert not reachable("first")
     assert machine_id("second")
-    again = output("second", "run", HOST, "cat", "/proc/sys/kernel/random/boot_id", "/proc/1/stat")
-    assert boot.split()[:3] == again.split()[:3]
+    boot_after = output(
+        "second", "run", HOST, "cat", "/proc/sys/kernel/random/boot_id", "/proc/1/stat"
+    )
+    assert boot_before.split()[:3] == boot_after.split()[:3]
 
 
-def test_one_that_is_stopped_leaves_the_other_alone(both):
+def test_stopping_a_lab_does_not_affect_the_other_one(both):
     output("first", "down")
     assert "first" not in output("second", "list")
     assert machine_id("second")
 
 
-def test_nothing_is_left_after_down_even_of_a_lab_that_was_killed_while_it_started(both, before):
-    starting = subprocess.Popen(
+def test_down_leaves_nothing_behind_even_if_a_lab_was_killed_while_it_started(both, before):
+    process = subprocess.Popen(
         command("first", "up"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    while starting.poll() is None and not cgroups.members(HOST, lab="first"):
+    while process.poll() is None and not cgroups.members(HOST, lab="first"):
         time.sleep(0.1)
-    starting.send_signal(signal.SIGKILL)
-    starting.wait()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
     assert cgroups.labs() == set(both)
     stop_all()
-    new = {kind: traces()[kind] - before[kind] for kind in before}
+    new = {kind: resources()[kind] - before[kind] for kind in before}
     assert {kind: remains for kind, remains in new.items() if remains} == {}

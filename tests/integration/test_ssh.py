@@ -11,36 +11,39 @@ import pytest
 from cluster_lab import Lab
 from document import parse, run
 
-from conftest import PORTRAITS, booted, converged_single
+from conftest import FILE_LISTS, booted, converged_single
 from lab import ROOT, SALT_LINES
 
 HOST = "lxdev01"  # of tests/topologies/single.yaml
 
-# ssh and scp as they are, and a line for each of their runs.
-COUNTED = r"""
+# Wrappers of ssh and scp that log each run.
+COUNT_ROUND_TRIPS = r"""
 mkdir -p /root/counted
 for program in ssh scp; do
-    printf '#!/bin/sh\necho %s >> /root/trips\nexec /usr/bin/%s "$@"\n' $program $program > /root/counted/$program
+    printf '#!/bin/sh\necho %s >> /root/trips\nexec /usr/bin/%s "$@"\n' \
+        $program $program > /root/counted/$program
 done
 chmod +x /root/counted/*
 """
 
-# A tree of two states, with a module of its own, as this one has some; the roster is the same.
-SMALL = r"""
+# A tree of two states with a module, and the same roster.
+CREATE_SMALL_TREE = r"""
 mkdir -p /root/small/tree/_modules /root/small/conf/master.d
 cp /etc/salt/roster /etc/salt/hosts.yaml /root/small/conf/
 cp /etc/salt/master.d/lab.conf /etc/salt/master.d/ssh.conf /root/small/conf/master.d/
 echo 'file_roots: {base: [/root/small/tree]}' > /root/small/conf/master.d/mesos.conf
 echo "base: {'*': [small]}" > /root/small/tree/top.sls
-printf 'one:\n  test.nop: []\ntwo:\n  file.managed:\n    - name: /root/small\n    - contents: small\n' > /root/small/tree/small.sls
+printf 'one:\n  test.nop: []\n' > /root/small/tree/small.sls
+printf 'two:\n  file.managed:\n    - name: /root/small\n    - contents: small\n' \
+    >> /root/small/tree/small.sls
 echo 'def answer(): return 42' > /root/small/tree/_modules/small.py
 """
 
 
 @pytest.fixture(scope="module", params=SALT_LINES)
 def by_ssh(request):
-    """One host with all roles, converged by salt-ssh, and its files by a minion in PORTRAITS."""
-    if request.param not in PORTRAITS:
+    """One host with all roles, converged by salt-ssh; FILE_LISTS has the files of a minion."""
+    if request.param not in FILE_LISTS:
         with converged_single(request.param):
             pass
     with booted("single", request.param, HOST, "--transport", "ssh") as lab:
@@ -49,29 +52,31 @@ def by_ssh(request):
 
 @pytest.fixture(scope="module")
 def bare_by_ssh():
-    """The hosts of the table with sshd alone, and the host admin with salt-ssh 3006."""
+    """The hosts of the topology with only sshd, and the host admin with salt-ssh 3006."""
     with booted("ha", "3006", "lxcc01", "--transport", "ssh", "--no-apply") as lab:
         yield lab
 
 
-def applied(lab: Lab, *args: str) -> dict[str, dict]:
-    """``salt-ssh '*' state.apply``: the results by minion id."""
-    done = lab.call("salt", "*", "state.apply", *args, "--out=json", "--static", "--no-color")
+def apply_states(lab: Lab, *args: str) -> dict[str, dict]:
+    """Run ``salt-ssh '*' state.apply`` and return the results by minion id."""
+    result = lab.call("salt", "*", "state.apply", *args, "--out=json", "--static", "--no-color")
     try:
-        return json.loads(done.stdout)
+        return json.loads(result.stdout)
     except ValueError:
-        raise AssertionError(f"exit {done.returncode}\n{done.stdout}\n{done.stderr}") from None
+        raise AssertionError(
+            f"exit {result.returncode}\n{result.stdout}\n{result.stderr}"
+        ) from None
 
 
-def changes(results: dict[str, dict]) -> dict[str, list[str]]:
-    """What changed: minion id -> ids of states. Insists that all of them are true."""
-    faults = {
+def changed_ids(results: dict[str, dict]) -> dict[str, list[str]]:
+    """Return the ids of the states with changes by minion id. All states must have succeeded."""
+    failures = {
         f"{host} {key}": state["comment"]
         for host, states in results.items()
         for key, state in states.items()
         if state["result"] is not True
     }
-    assert not faults, json.dumps(faults, indent=2)
+    assert not failures, json.dumps(failures, indent=2)
     ids_by_host = {
         host: [state["__id__"] for state in states.values() if state["changes"]]
         for host, states in results.items()
@@ -79,13 +84,13 @@ def changes(results: dict[str, dict]) -> dict[str, list[str]]:
     return {host: ids for host, ids in ids_by_host.items() if ids}
 
 
-def answer(lab: Lab, function: str, *args: str) -> object:
-    """What a function returns on the host."""
+def call(lab: Lab, function: str, *args: str) -> object:
+    """Return the result of a function on the host."""
     return json.loads(lab.do("salt", HOST, function, *args, "--out=json", "--static"))[HOST]
 
 
-def trips(lab: Lab, *args: str) -> list[str]:
-    """The programs that a run of salt-ssh calls to reach the host, one for each time."""
+def round_trips(lab: Lab, *args: str) -> list[str]:
+    """Return the programs that a run of salt-ssh calls to reach the host, in order."""
     lab.at("admin").run(f"rm -f /root/trips; PATH=/root/counted:$PATH salt-ssh {' '.join(args)}")
     return lab.at("admin").run("cat /root/trips").split()
 
@@ -101,57 +106,62 @@ def test_up_converges_a_host_without_a_minion(by_ssh):
     )
 
 
-def test_the_files_are_those_that_master_and_minion_make(by_ssh):
-    assert by_ssh.portrait() == PORTRAITS[by_ssh.line]
+def test_salt_ssh_creates_the_same_files_as_master_and_minion(by_ssh):
+    assert by_ssh.file_list() == FILE_LISTS[by_ssh.line]
 
 
-def test_a_second_run_changes_nothing_and_so_says_a_test_run(by_ssh):
-    assert changes(applied(by_ssh, "test=True")) == {}
-    assert changes(applied(by_ssh)) == {}
+def test_a_second_run_changes_nothing_as_its_test_run_predicts(by_ssh):
+    assert changed_ids(apply_states(by_ssh, "test=True")) == {}
+    assert changed_ids(apply_states(by_ssh)) == {}
 
 
-def test_roles_come_with_the_roster_and_modules_with_their_helpers(by_ssh):
-    assert answer(by_ssh, "grains.get", "roles")[0] == "zookeeper"
-    assert answer(by_ssh, "mesos.leader") and answer(by_ssh, "chronos.leader")
+def test_the_roster_has_the_roles_and_the_modules_have_their_helpers(by_ssh):
+    assert call(by_ssh, "grains.get", "roles")[0] == "zookeeper"
+    assert call(by_ssh, "mesos.leader") and call(by_ssh, "chronos.leader")
 
 
-def test_a_highstate_takes_no_more_round_trips_than_one_of_two_states(by_ssh):
-    by_ssh.at("admin").run(COUNTED + SMALL)
+def test_a_highstate_takes_as_many_round_trips_as_one_of_two_states(by_ssh):
+    by_ssh.at("admin").run(COUNT_ROUND_TRIPS + CREATE_SMALL_TREE)
     default, small = ["'*' state.apply"], ["-c /root/small/conf '*' state.apply"]
-    trips_by_command = {}
-    for command in (default, small):  # once, so that the modules are there
-        trips(by_ssh, *command)
-        trips_by_command[command[0]] = trips(by_ssh, *command)
-    print(trips_by_command)
-    assert trips_by_command[default[0]] == trips_by_command[small[0]]
+    round_trips_by_command = {}
+    for command in (default, small):  # the first run copies the modules
+        round_trips(by_ssh, *command)
+        round_trips_by_command[command[0]] = round_trips(by_ssh, *command)
+    print(round_trips_by_command)
+    assert round_trips_by_command[default[0]] == round_trips_by_command[small[0]]
 
 
-def test_wrong_settings_are_refused_in_one_message_and_nothing_is_touched(by_ssh):
-    before = by_ssh.portrait()
-    output = json.dumps(applied(by_ssh, """pillar={"zookeeper": {"zookeper": 1}}"""))
+def test_invalid_settings_are_rejected_with_one_message_and_nothing_is_changed(by_ssh):
+    before = by_ssh.file_list()
+    output = json.dumps(apply_states(by_ssh, """pillar={"zookeeper": {"zookeper": 1}}"""))
     assert (
         output.count("zookeeper:zookeper") == 1
         and "no such setting. Known: " in output
         and "Traceback" not in output
     )
-    assert by_ssh.portrait() == before
+    assert by_ssh.file_list() == before
 
 
-def test_a_host_with_no_python_for_salt_is_refused_before_anything_is_copied(by_ssh):
-    """Salt 3008 without --relenv, and 3006 where there is no python3, as EL7 comes."""
-    by_ssh.at("admin").run(COUNTED + SMALL + "sed -i /relenv/d /root/small/conf/master.d/lab.conf")
+def test_a_host_without_a_python_for_salt_is_rejected_before_anything_is_copied(by_ssh):
+    """Salt 3008 without --relenv, and 3006 on a host without python3, such as a new EL7."""
+    by_ssh.at("admin").run(
+        COUNT_ROUND_TRIPS
+        + CREATE_SMALL_TREE
+        + "sed -i /relenv/d /root/small/conf/master.d/lab.conf"
+    )
     by_ssh.run(
         r"rm -rf /var/tmp/.root_*_salt; mv /usr/local/bin/python3 /root/ 2>/dev/null;"
-        r"printf '#!/bin/sh\nexit 127\n' > /usr/local/bin/python3 && chmod +x /usr/local/bin/python3"
+        r"printf '#!/bin/sh\nexit 127\n' > /usr/local/bin/python3 && "
+        r"chmod +x /usr/local/bin/python3"
     )
     try:
-        done = by_ssh.call(
+        result = by_ssh.call(
             "run", "admin", "sh", "-c", "salt-ssh -c /root/small/conf '*' state.apply"
         )
     finally:
         by_ssh.run("rm /usr/local/bin/python3; mv /root/python3 /usr/local/bin/ 2>/dev/null; true")
-    assert done.returncode != 0
-    output = done.stdout + done.stderr
+    assert result.returncode != 0
+    output = result.stdout + result.stderr
     assert (
         "Nothing was copied." in output
         and {"3006": "yum -y install python3", "3008": "--relenv"}[by_ssh.line] in output
@@ -159,10 +169,10 @@ def test_a_host_with_no_python_for_salt_is_refused_before_anything_is_copied(by_
     assert "_salt\n" not in by_ssh.run("ls -A /var/tmp")
 
 
-def test_the_examples_of_the_document_about_salt_ssh_work(bare_by_ssh):
+def test_the_examples_in_the_document_about_salt_ssh_work(bare_by_ssh):
     def execute(host: str, text: str) -> tuple[int, str]:
-        done = bare_by_ssh.at(host).execute("bash", "-c", f"exec 2>&1\n{text}")
-        return done.returncode, done.stdout + done.stderr
+        result = bare_by_ssh.at(host).execute("bash", "-c", f"exec 2>&1\n{text}")
+        return result.returncode, result.stdout + result.stderr
 
     parts = parse((ROOT / "docs/salt-ssh.md").read_text())
     assert parts
@@ -170,6 +180,6 @@ def test_the_examples_of_the_document_about_salt_ssh_work(bare_by_ssh):
         run(part, execute)
 
 
-def test_so_made_the_second_run_changes_nothing_on_any_host(bare_by_ssh):
-    results = applied(bare_by_ssh)
-    assert len(results) == 8 and changes(results) == {}
+def test_a_second_run_on_the_hosts_of_the_document_changes_nothing(bare_by_ssh):
+    results = apply_states(bare_by_ssh)
+    assert len(results) == 8 and changed_ids(results) == {}

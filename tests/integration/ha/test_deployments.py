@@ -1,4 +1,4 @@
-"""Apps and jobs run: those of pillar/apps.sls, scaled, redeployed and rolled back."""
+"""The apps and jobs of pillar/apps.sls run, are scaled, redeployed and rolled back."""
 
 import json
 import subprocess
@@ -8,12 +8,12 @@ from cluster_lab import eventually, lab_command, orchestration, steps
 from ha_cluster import (
     AGENTS,
     agent_host,
-    await_pages,
-    back,
+    check_rejoined,
     get,
     marathon_leader,
     running_tasks,
     served_pages,
+    wait_for_pages,
 )
 
 pytestmark = pytest.mark.lines("3008")
@@ -28,10 +28,8 @@ SERVER = {
     "networks": [{"mode": "container/bridge"}],
     "cpus": 0.1,
     "mem": 32,
-    "upgradeStrategy": {
-        "minimumHealthCapacity": 0,
-        "maximumOverCapacity": 0,
-    },  # the old one goes before the new one comes
+    # The old task is stopped before the new one starts.
+    "upgradeStrategy": {"minimumHealthCapacity": 0, "maximumOverCapacity": 0},
     "healthChecks": [
         {
             "protocol": "HTTP",
@@ -44,24 +42,24 @@ SERVER = {
 }
 
 
-def serving(page: str, port: int = 80) -> dict:
-    """An app whose container serves a page, on the port that it publishes or on another one."""
+def app_serving(page: str, port: int = 80) -> dict:
+    """Return an app whose container serves a page on a port; 80 is the published one."""
     return {
         **SERVER,
         "cmd": f"mkdir /www && echo {page} > /www/index.html && exec httpd -f -p {port} -h /www",
     }
 
 
-def scaled(**instances: int) -> str:
-    """Pillar for one run that says how many instances apps have."""
+def pillar_with_instances(**instances: int) -> str:
+    """Return pillar for one run that sets the number of instances of apps."""
     apps = {f"/{app.replace('_', '-')}": {"instances": count} for app, count in instances.items()}
     return json.dumps({"marathon": {"apps": apps}})
 
 
-def test_one_command_brings_the_declared_apps_and_jobs_to_the_cluster(ha):
+def test_one_command_creates_the_declared_apps_and_jobs(ha):
     _, changed = ha.orchestrated("apps")
     assert {"Marathon has its groups and apps", "Chronos has its jobs"} <= set(changed)
-    (page,) = await_pages("http-server")
+    (page,) = wait_for_pages("http-server")
     assert page.startswith("hello from ")
     (task,) = running_tasks("http-server")
     assert (
@@ -84,13 +82,13 @@ def test_one_command_brings_the_declared_apps_and_jobs_to_the_cluster(ha):
     assert ha.orchestrated("apps")[1] == []
 
 
-def test_a_container_that_is_killed_comes_back(ha):
+def test_a_killed_container_is_replaced(ha):
     (before,) = running_tasks("http-server")
     agent_host(ha, before).run("docker kill $(docker ps --quiet --filter name=mesos-)")
     assert eventually(
         lambda: [task for task in running_tasks("http-server") if task["id"] != before["id"]]
     )
-    assert await_pages("http-server")
+    assert wait_for_pages("http-server")
     failure = get("lxcc01", 8080, "/v2/apps/http-server?embed=app.lastTaskFailure").json()["app"][
         "lastTaskFailure"
     ]
@@ -101,9 +99,9 @@ def test_a_container_that_is_killed_comes_back(ha):
 
 
 def test_pillar_scales_apps_up_and_down(ha):
-    ha.orchestrated("apps", scaled(http_server=3, hello=4))
+    ha.orchestrated("apps", pillar_with_instances(http_server=3, hello=4))
     assert (
-        await_pages("http-server", 3)
+        wait_for_pages("http-server", 3)
         and len({(task["host"], task["ports"][0]) for task in running_tasks("http-server")}) == 3
     )
     assert len(running_tasks("hello")) == 4
@@ -112,34 +110,34 @@ def test_pillar_scales_apps_up_and_down(ha):
         ha.at(host).run("docker ps --quiet --filter name=mesos-").split() for host in AGENTS
     ]
     assert (
-        await_pages("http-server")
+        wait_for_pages("http-server")
         and sum(map(len, containers)) == 1
         and len(running_tasks("hello")) == 2
     )
 
 
-def test_apps_are_brought_to_run_although_marathon_loses_its_leader_meanwhile(ha):
-    lost = eventually(lambda: marathon_leader(ha))
-    command = lab_command("run", "lxcm01", *orchestration("apps", scaled(hello=6)))
+def test_apps_are_deployed_although_marathon_loses_its_leader_meanwhile(ha):
+    old_leader = eventually(lambda: marathon_leader(ha))
+    command = lab_command("run", "lxcm01", *orchestration("apps", pillar_with_instances(hello=6)))
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        eventually(lambda: get(lost, 8080, "/v2/deployments").json())
-        ha.at(lost).run("systemctl kill --signal=KILL marathon")
-        printed = process.stdout.read()
-    assert process.returncode == 0, printed
-    assert "Marathon has its groups and apps" in steps(printed)[1], printed
-    assert len(running_tasks("hello")) == 6 and await_pages("http-server")
-    assert eventually(lambda: marathon_leader(ha)) != lost
+        eventually(lambda: get(old_leader, 8080, "/v2/deployments").json())
+        ha.at(old_leader).run("systemctl kill --signal=KILL marathon")
+        output = process.stdout.read()
+    assert process.returncode == 0, output
+    assert "Marathon has its groups and apps" in steps(output)[1], output
+    assert len(running_tasks("hello")) == 6 and wait_for_pages("http-server")
+    assert eventually(lambda: marathon_leader(ha)) != old_leader
     ha.orchestrated("apps")
     assert ha.orchestrated("apps")[1] == []
-    back(ha, lost)
+    check_rejoined(ha, old_leader)
 
 
-def test_a_deployment_that_cannot_finish_fails_in_time_and_says_why(ha):
+def test_a_deployment_that_cannot_finish_fails_after_the_timeout_with_a_reason(ha):
     node = ha.at("lxcc01")
     huge = node.single(
         "marathon.app_present",
         "/huge",
-        config={**serving("huge"), "cpus": 999},
+        config={**app_serving("huge"), "cpus": 999},
         wait=True,
         timeout=10,
         rollback=True,
@@ -150,17 +148,17 @@ def test_a_deployment_that_cannot_finish_fails_in_time_and_says_why(ha):
         and "InsufficientCpus" in huge["comment"]
     ), huge
     assert get("lxcc01", 8080, "/v2/apps/huge").status_code == 404
-    web = node.single("marathon.app_present", "/web", config=serving("first"), wait=True)
+    web = node.single("marathon.app_present", "/web", config=app_serving("first"), wait=True)
     assert web["result"] is True and served_pages("web") == ["first\n"], web
     sick = node.single(
         "marathon.app_present",
         "/web",
-        config=serving("second", port=81),
+        config=app_serving("second", port=81),
         wait=True,
         timeout=15,
         rollback=True,
     )
-    # Unhealthy, or not healthy yet where it was killed for that and is started again.
+    # Unhealthy, or not yet healthy if it was killed as unhealthy and is starting again.
     assert sick["result"] is False and "/web" in sick["comment"] and "healthy" in sick["comment"], (
         sick
     )

@@ -9,74 +9,78 @@ from ha_cluster import (
     CONTROL,
     ELECTION_TIMEOUT,
     agent_host,
-    await_pages,
-    back,
     check_healthy,
+    check_rejoined,
     chronos_leader,
+    control_node_with_all_services,
     get,
     marathon_leader,
     mesos_leader,
     running_tasks,
-    runs,
+    wait_for_pages,
     zookeeper_leader,
 )
 
 pytestmark = pytest.mark.lines("3008")
 
 
-def test_what_ran_on_an_agent_that_lost_its_power_runs_again(ha):
+def test_tasks_of_an_agent_that_lost_power_run_again(ha):
     (before,) = running_tasks("http-server")
-    lost = agent_host(ha, before).host
-    ha.do("kill", lost)
-    ha.do("start", lost)
+    host = agent_host(ha, before).host
+    ha.do("kill", host)
+    ha.do("start", host)
     assert eventually(
         lambda: [task for task in running_tasks("http-server") if task["id"] != before["id"]]
     )
-    assert await_pages("http-server")
-    assert ha.orchestrated("apps")[1] == [] and ha.at(lost).converge() == {}
+    assert wait_for_pages("http-server")
+    assert ha.orchestrated("apps")[1] == [] and ha.at(host).converge() == {}
 
 
-ASKS_TWICE = """
+TWO_CALLS = """
 import subprocess, sys, time, salt.client
 functions = salt.client.Caller("/etc/salt/minion").sminion.functions
 before = functions["mesos.leader"]()["host"]
 assert len(functions["mesos.agents"](active=True)) == 4
 print(before, flush=True)
 sys.stdin.readline()
-patient = {"retries": 60, "total_timeout": 90}
-agents = functions["mesos.agents"](**patient)
-after = functions["mesos.leader"](**patient)["host"]
+options = {"retries": 60, "total_timeout": 90}
+agents = functions["mesos.agents"](**options)
+after = functions["mesos.leader"](**options)["host"]
 for function in ("marathon.apps", "chronos.jobs"):
-    functions[function](**patient)
+    functions[function](**options)
 print(after, len(agents))
 """
 
 
-def test_with_the_leader_killed_between_two_calls_the_next_one_answers(ha):
-    lost = eventually(lambda: mesos_leader(ha))
-    asker = ha.at("lxcm01")
-    asker.run(f"cat > /root/twice.py <<'END'\n{ASKS_TWICE}\nEND")
+def test_the_modules_use_the_new_leader_if_the_old_one_is_killed_between_two_calls(ha):
+    old_leader = eventually(lambda: mesos_leader(ha))
+    minion = ha.at("lxcm01")
+    minion.run(f"cat > /root/twice.py <<'END'\n{TWO_CALLS}\nEND")
     command = lab_command(
         "run", "lxcm01", "/opt/saltstack/salt/bin/python3", "-W", "ignore", "/root/twice.py"
     )
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdout.readline().strip() == CONTROL[lost]
-        ha.do("kill", lost)
+        assert process.stdout.readline().strip() == CONTROL[old_leader]
+        ha.do("kill", old_leader)
         try:
             process.stdin.write("\n")
             process.stdin.flush()
-            after, agents = process.stdout.readline().split()
+            leader_address, agents = process.stdout.readline().split()
         finally:
-            ha.do("start", lost)
-    assert process.returncode == 0 and after != CONTROL[lost] and after in CONTROL.values()
+            ha.do("start", old_leader)
+    assert (
+        process.returncode == 0
+        and leader_address != CONTROL[old_leader]
+        and leader_address in CONTROL.values()
+    )
     assert int(agents) == 4
-    back(ha, lost)
+    check_rejoined(ha, old_leader)
 
 
 @pytest.mark.parametrize(
-    "leader, case",
+    "find_leader, case",
     [
         (mesos_leader, "the next master leads"),
         (zookeeper_leader, "the next server leads"),
@@ -84,21 +88,23 @@ def test_with_the_leader_killed_between_two_calls_the_next_one_answers(ha):
     ],
     ids=["mesos master", "zookeeper", "marathon"],
 )
-def test_the_cluster_survives_the_loss_of_a_leader(ha, leader, case):
-    lost = eventually(lambda: leader(ha))
-    ha.do("kill", lost)
+def test_the_cluster_survives_the_loss_of_a_leader(ha, find_leader, case):
+    old_leader = eventually(lambda: find_leader(ha))
+    ha.do("kill", old_leader)
     try:
-        began = time.monotonic()
-        assert eventually(lambda: (now := leader(ha)) != lost and now, ELECTION_TIMEOUT), case
-        print(f"{case} after {time.monotonic() - began:.0f} s")
+        start = time.monotonic()
+        assert eventually(
+            lambda: (new_leader := find_leader(ha)) != old_leader and new_leader, ELECTION_TIMEOUT
+        ), case
+        print(f"{case} after {time.monotonic() - start:.0f} s")
         check_healthy(ha, servers=2)
         assert "down" in ha.do("status")
 
-        # Who is well stays as he is while another is down: nothing shrinks.
-        well = runs(ha, *(set(CONTROL) - {lost}))
-        assert ha.at(well).converge() == {}
+        # The configuration of the healthy hosts does not change while another is down.
+        healthy_host = control_node_with_all_services(ha, *(set(CONTROL) - {old_leader}))
+        assert ha.at(healthy_host).converge() == {}
         assert ha.at("lxb001").converge() == {}
-        config = ha.at(well).run(
+        config = ha.at(healthy_host).run(
             "cat /etc/zookeeper/conf/zoo.cfg /etc/mesos/zk /etc/mesos-master/quorum"
         )
         assert config.count("server.") == 3 and all(
@@ -106,23 +112,26 @@ def test_the_cluster_survives_the_loss_of_a_leader(ha, leader, case):
         )
         assert config.splitlines()[-1] == "2"
     finally:
-        ha.do("start", lost)
-    back(ha, lost)
+        ha.do("start", old_leader)
+    check_rejoined(ha, old_leader)
 
 
 def test_the_cluster_survives_a_cut_cable(ha):
-    lost = eventually(lambda: mesos_leader(ha))
-    ha.do("cut", lost)
+    old_leader = eventually(lambda: mesos_leader(ha))
+    ha.do("cut", old_leader)
     try:
-        assert eventually(lambda: (now := mesos_leader(ha)) != lost and now, ELECTION_TIMEOUT)
+        assert eventually(
+            lambda: (new_leader := mesos_leader(ha)) != old_leader and new_leader, ELECTION_TIMEOUT
+        )
         eventually(
             lambda: get(mesos_leader(ha), 5050, "/state").json()["activated_slaves"] == 4,
             ELECTION_TIMEOUT,
         )
         eventually(
-            lambda: marathon_leader(ha) not in ("", lost) and chronos_leader(ha) not in ("", lost),
+            lambda: marathon_leader(ha) not in ("", old_leader)
+            and chronos_leader(ha) not in ("", old_leader),
             ELECTION_TIMEOUT,
         )
     finally:
-        ha.do("heal", lost)
-    back(ha, lost)
+        ha.do("heal", old_leader)
+    check_rejoined(ha, old_leader)

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.lines("3008")
 
 
 def checksums() -> str:
-    """Of all files of the repository that Salt serves."""
+    """Return the checksums of all files of the repository that Salt serves."""
     return subprocess.run(
         "find pillar salt/ formulas conf -type f -exec md5sum {} + | sort",
         shell=True,
@@ -29,7 +29,7 @@ def checksums() -> str:
     ).stdout
 
 
-def test_a_fifth_agent_joins_by_its_name_alone(ha):
+def test_a_fifth_agent_joins_by_its_name(ha):
     before = checksums()
     ha.do("add", "lxb005")
     ha.at("lxcm01").run("salt-run state.orchestrate orchestration.roles")
