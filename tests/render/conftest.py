@@ -13,7 +13,7 @@ from .cases import EQUIVALENT, NODES
 
 @pytest.hookimpl(tryfirst=True)  # Before xdist.
 def pytest_collection_modifyitems(items):
-    """Keep these tests on one processor: most share what is rendered once."""
+    """Keep these tests in one worker: most of them share one rendering."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.xdist_group("render"))
@@ -59,7 +59,7 @@ def render(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def answers(render) -> dict[str, dict[str, dict]]:
-    """Salt's answers for every node, and for settings that are written in another way."""
+    """The answers of Salt for every node, and for equivalent settings."""
     return render({**NODES, **{name: case for name, (case, _) in EQUIVALENT.items()}})
 
 

@@ -93,13 +93,13 @@ def check_zookeeper(minion, settings, files, directory):
 def check_mesos(minion, settings, files, directory):
     for daemon, table in (("master", flag_data.MASTER), ("slave", flag_data.AGENT)):
         section = settings[daemon]
-        own = next(
+        variables_path = next(
             path for path in files if re.search(f"default/mesos-{_directory(daemon)}$", path)
         )
         variables = {
             name: word(value) for name, value in set_values(section["environment"]).items()
         }
-        assert readers.shell(files[own], list(variables), directory) == variables
+        assert readers.shell(files[variables_path], list(variables), directory) == variables
         [path] = [path for path in files if re.search(f"mesos-{_directory(daemon)}.service", path)]
         for name, value in set_values(section["unit"]).items():
             values = value if isinstance(value, list) else [value]

@@ -155,8 +155,11 @@ class Minion:
         if function != "file.managed":
             return
         for item in merged.get("names", [merged.get("name")]):
-            [(path, own)] = item.items() if isinstance(item, dict) else [(item, [])]
-            options = {**merged, **{key: value for pair in own for key, value in pair.items()}}
+            [(path, own_arguments)] = item.items() if isinstance(item, dict) else [(item, [])]
+            options = {
+                **merged,
+                **{key: value for pair in own_arguments for key, value in pair.items()},
+            }
             yield path, self._contents(options)
 
     def _contents(self, options):

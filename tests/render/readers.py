@@ -1,4 +1,4 @@
-"""What programs read in the files that the formulas write, in the rules of each format."""
+"""Read the files of the formulas by the rules of each format, as the programs do."""
 
 import configparser
 import re

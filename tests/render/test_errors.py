@@ -1,8 +1,8 @@
 """
 Settings with an error stop rendering with one message, and nothing is applied.
 
-Salt 3008 alone renders them: test_topology.py and test_single.py show that 3006 reports what
-validation says in the same way.
+Only Salt 3008 renders them: test_topology.py and test_single.py show that 3006 reports the errors
+of validation in the same way.
 """
 
 import pytest
@@ -18,7 +18,7 @@ def answers(render) -> dict[str, dict]:
 
 
 @pytest.mark.parametrize("name", ERRORS)
-def test_an_error_stops_rendering_and_is_named(answers, name):
+def test_an_error_stops_rendering_and_is_reported(answers, name):
     answer = answers[name]
     assert "states" not in answer, "rendered without an error"
     assert len(answer["errors"]) == 1, "\n".join(answer["errors"])

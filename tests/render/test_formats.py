@@ -1,4 +1,4 @@
-"""A value reaches the program that reads a file as it was declared, or is refused."""
+"""A program reads a value from its file as it was declared, or validation rejects the value."""
 
 import json
 import re
@@ -52,9 +52,9 @@ SETTINGS = {
     "json": ("docker", ("options", "cgroup-parent"), ["docker"]),
     "json, log option": ("docker", ("options", "log-opts", "tag"), ["docker"]),
 }
-# What no line of any file can hold.
+# Values that no line of any file can contain.
 BROKEN = ("line break", "carriage return", "paragraph separator", "NUL", "escape")
-# What the format cannot hold as well.
+# Values that the format cannot contain either.
 REFUSED = {
     "environment, marathon option": ["empty"],
     "unit": ["backslash at the end", "spaces around it", "10,000 characters"],
@@ -111,20 +111,20 @@ def text_of(setting: str, value: object) -> str:
     return str(value)
 
 
-@pytest.mark.parametrize("hostile", HOSTILE)
+@pytest.mark.parametrize("case", HOSTILE)
 @pytest.mark.parametrize("setting", SETTINGS)
-def test_a_value_is_read_back_as_declared_or_refused(setting, hostile, tmp_path):
-    node = minion(setting, HOSTILE[hostile])
+def test_a_value_is_read_back_as_declared_or_rejected(setting, case, tmp_path):
+    node = minion(setting, HOSTILE[case])
     errors = node.errors()
     is_json = setting.startswith("json")
-    is_broken = hostile in BROKEN and not (setting == "json, log option" and hostile != "NUL")
-    if is_broken or hostile in REFUSED.get(setting, []):
+    is_broken = case in BROKEN and not (setting == "json, log option" and case != "NUL")
+    if is_broken or case in REFUSED.get(setting, []):
         assert len(errors) == 1 and len(errors[0].splitlines()) == 1, errors
         return
     assert errors == []
     formula, _, _ = SETTINGS[setting]
     value = read_back(setting, node.files(formula), tmp_path)
-    expected = HOSTILE[hostile] if is_json else text_of(setting, HOSTILE[hostile])
+    expected = HOSTILE[case] if is_json else text_of(setting, HOSTILE[case])
     assert value == expected
 
 
@@ -157,7 +157,7 @@ LISTS = {
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_a_list_is_written_in_the_form_that_the_file_reads(name):
+def test_a_list_is_written_in_the_format_of_the_file(name):
     pillar, path, lines = LISTS[name]
     [formula] = pillar
     node = Minion(FORMULAS, pillar, ["mesos-master"])
@@ -177,7 +177,7 @@ def test_the_firewall_zone_is_xml():
     "options", ['-Dx="a b"', "-Dx='a'", "-Dx=`id`", "-Dx=a\\ b", "a\nexport B=c"]
 )
 @pytest.mark.parametrize("formula", ["zookeeper", "marathon", "chronos"])
-def test_options_of_the_jvm_that_no_launcher_reads_are_refused(formula, options):
+def test_options_of_the_jvm_that_no_launcher_reads_are_rejected(formula, options):
     [error] = Minion(FORMULAS, {formula: {"java_opts": options}}, [formula]).errors()
     assert re.search("java_opts.*options of the JVM without quotes", error)
 

@@ -25,7 +25,7 @@ FIXED_SEED = 20_260_101
 COUNT = int(os.environ.get("FUZZ_COUNT", "1000"))
 FORMULAS = Formulas()
 EXAMPLES = ("common", "zookeeper", "mesos", "marathon", "chronos", "docker")
-# What is mutated, too: other packages, which read other files.
+# Also mutated: other packages, which read other files.
 VARIANTS = {
     "zookeeper": {"package": "zookeeper"},
     "mesos": {"vendor": "aventer", "version": "1.11.0"},
@@ -57,7 +57,7 @@ def example(formula: str) -> dict:
 
 
 def documents() -> list[tuple[str, dict]]:
-    """Return formula and pillar of all that is mutated, apart from the topology."""
+    """Return formula and pillar of each document that is mutated, except for the topology."""
     pairs = [(formula, example(formula)) for formula in EXAMPLES]
     variants = [(name, merge(example(name), {name: keys})) for name, keys in VARIANTS.items()]
     return pairs + variants
@@ -113,7 +113,7 @@ def salt_yaml(monkeypatch):
 
 
 def value_at(document: object, path: tuple) -> object:
-    """Return the value at a path, or the mapping that has it no more."""
+    """Return the value at a path, or the mapping from which it was deleted."""
     for key in path:
         try:
             document = document[key]
@@ -154,13 +154,13 @@ def run_mutations(seed: int, directory) -> tuple[Counter, list[str]]:
 
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES) + len(VARIANTS)))
-def test_what_is_mutated_is_read_back(number, tmp_path):
+def test_documents_without_mutations_are_read_back(number, tmp_path):
     formula, pillar = documents()[number]
     assert result(Minion(FORMULAS, pillar, roles_of(formula)), [formula], tmp_path) == "read back"
 
 
 @pytest.mark.parametrize("seed", seeds(), ids=["fixed seed", "random seed"])
-def test_mutations_are_refused_or_read_back(seed, tmp_path, salt_yaml):
+def test_mutations_are_rejected_or_read_back(seed, tmp_path, salt_yaml):
     counts, failures = run_mutations(seed, tmp_path)
     print(f"FUZZ_SEED={seed}: {dict(counts)}")
     assert not failures, f"FUZZ_SEED={seed}\n" + "\n".join(failures[:20])

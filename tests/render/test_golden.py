@@ -1,4 +1,4 @@
-"""All that a node gets, the same from both Salt lines.
+"""States and files of each node; both Salt lines must render the same.
 
 ``pytest tests/render --update-golden`` writes the files.
 """
@@ -16,12 +16,12 @@ GOLDEN = Path(__file__).parent / "golden"
 
 
 @pytest.mark.parametrize("name", NODES)
-def test_a_node_gets_what_is_in_the_golden_file(rendered, name, request):
+def test_a_node_gets_the_states_and_files_in_its_golden_file(rendered, name, request):
     answer = rendered[name]
     assert "errors" not in answer, "\n".join(answer["errors"])
     text = node_text(answer, NODES[name].get("shows", ""))
     path = GOLDEN / f"{name}.txt"
-    # The first line writes the file, and the other has to agree.
+    # The first line writes the file, and the second must render the same.
     if (
         request.config.getoption("--update-golden")
         and request.node.callspec.params["rendered"] == SALT_LINES[0]

@@ -1,4 +1,4 @@
-"""What in_process.py renders is what the real Salt renders."""
+"""in_process.py renders the same as the real Salt."""
 
 import copy
 
@@ -15,7 +15,7 @@ NAMES = [name for name in NODES if name.startswith("example-") or name == "stand
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("line", SALT_LINES)
-def test_files_are_those_of_salt(answers, line, name):
+def test_files_are_equal_to_those_of_salt(answers, line, name):
     case = NODES[name]
     roles = case["grains"]["roles"]
     node = Minion(FORMULAS, copy.deepcopy(case["pillar"]), roles)
@@ -28,7 +28,7 @@ def test_files_are_those_of_salt(answers, line, name):
                 assert contents.rstrip("\n") == expected[path]["contents"].rstrip("\n"), path
 
 
-def test_errors_are_those_of_salt(render):
+def test_errors_are_equal_to_those_of_salt(render):
     pillar = {"marathon": {"options": {"Name": "x"}}, "mesos": {"weights": {"web": "2"}}}
     case = {"id": "lxdev01", "grains": {"roles": ["marathon"]}, "pillar": pillar}
     expected = Minion(FORMULAS, pillar, ["marathon"]).errors()

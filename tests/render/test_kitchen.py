@@ -30,7 +30,7 @@ def answers(ruby, render, tmp_path_factory) -> dict[str, dict[str, dict]]:
 
 
 def case(instance: kitchen.Instance, tree: Path) -> dict:
-    """Lay out the sandbox of an instance, and return what is rendered of it."""
+    """Write the sandbox of an instance, and return the case that renders it."""
     kitchen.sandbox(instance, tree)
     return {
         "id": instance.name,
@@ -41,7 +41,7 @@ def case(instance: kitchen.Instance, tree: Path) -> dict:
     }
 
 
-def test_the_firewall_keeps_the_port_open_that_kitchen_uses(answers):
+def test_the_firewall_keeps_the_port_of_sshd_open(answers):
     for instances in answers.values():
         firewall = instances["another-port"]["pillar"]["common"]["firewall"]
         assert firewall == {
@@ -58,7 +58,7 @@ def test_the_settings_of_all_suites_are_valid_on_all_their_platforms(answers):
         assert not any(errors.values()), (line, errors)
 
 
-def test_a_misspelt_setting_of_a_suite_is_refused(answers):
+def test_a_misspelt_setting_of_a_suite_is_rejected(answers):
     for instances in answers.values():
         messages = "\n".join(instances["misspelt"]["faults"])
         assert "zookeeper:heep = 256" in messages and "Did you mean heap?" in messages

@@ -176,7 +176,7 @@ def test_a_deployment_goes_from_zookeeper_to_the_frameworks_node_by_node(plans):
     ]
 
 
-def test_every_step_stops_the_run_where_it_fails(plans):
+def test_a_failed_step_stops_the_run(plans):
     for name in ("roles", "deploy", "two globs"):
         assert all(state["arguments"]["failhard"] is True for state in plans[name]["states"])
 
@@ -202,7 +202,7 @@ def test_checks_wait_for_the_timeout(plans):
     assert timeouts == [7] * 6
 
 
-def test_all_globs_are_one_step(plans):
+def test_the_nodes_of_all_globs_are_one_step(plans):
     slaves = next(
         state
         for state in plans["two globs"]["states"]

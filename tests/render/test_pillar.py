@@ -1,4 +1,4 @@
-"""Settings that rendered to files that no program reads: each is refused, or written correctly."""
+"""Settings that no program would read in the rendered files: each is rejected or adapted."""
 
 import json
 
@@ -284,7 +284,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_settings_are_refused_in_one_line(name):
+def test_an_invalid_setting_is_rejected_with_one_line(name):
     pillar, texts = REFUSED[name]
     [message] = Minion(FORMULAS, pillar, ROLES).errors()
     assert "hush" not in message and len(message.splitlines()) == 1
@@ -293,7 +293,7 @@ def test_settings_are_refused_in_one_line(name):
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_templates_add_no_error_of_their_own(name):
+def test_templates_do_not_raise_errors_for_invalid_settings(name):
     pillar, _ = REFUSED[name]
     [formula] = pillar
     assert list(Minion(FORMULAS, pillar, ROLES).declarations(formula))
@@ -302,7 +302,7 @@ def test_templates_add_no_error_of_their_own(name):
 ZK = "zk://10.0.0.1:2181,10.0.0.2:2181,10.0.0.3:2181/mesos"
 
 
-def test_settings_that_contradict_each_other_are_refused_with_both_names():
+def test_settings_that_contradict_each_other_are_rejected_with_both_names():
     pillar = {"mesos": {"zk": ZK}}
     messages = Minion(FORMULAS, pillar, ["zookeeper", "marathon"]).errors()
     assert len(messages) == 2
@@ -310,7 +310,7 @@ def test_settings_that_contradict_each_other_are_refused_with_both_names():
     assert "mesos:zk" in messages[1] and "zookeeper:servers none" in messages[1]
 
 
-def test_masters_of_marathon_alone_are_refused_on_a_node_with_an_agent():
+def test_a_master_setting_of_marathon_only_is_rejected_on_a_node_with_an_agent():
     pillar = {"marathon": {"master": ZK}}
     assert Minion(FORMULAS, pillar, ["marathon"]).errors() == []
     [message] = Minion(FORMULAS, pillar, ["marathon", "mesos-slave"]).errors()
@@ -383,7 +383,7 @@ def test_the_old_name_is_the_name_in_an_old_version():
     assert result == {"errors": [], "deprecated": {}}
 
 
-def test_a_default_that_an_old_version_does_not_know_is_left_out():
+def test_a_default_that_an_old_version_does_not_support_is_omitted():
     node = Minion(FORMULAS, {"mesos": {"version": "1.4.3"}}, ["mesos-slave"])
     assert node.errors() == []
     assert "reconfiguration_policy" not in node.files("mesos")["/etc/mesos-slave"]
@@ -393,7 +393,7 @@ def test_a_default_that_an_old_version_does_not_know_is_left_out():
 
 
 @pytest.mark.parametrize("formula", ["zookeeper", "mesos", "docker"])
-def test_the_words_of_a_type_are_those_of_versions_yaml(formula):
+def test_the_values_of_a_type_are_those_of_versions_yaml(formula):
     setting = "vendor" if formula == "mesos" else "package"
     types = FORMULAS.read_yaml(f"{formula}/types.yaml")
     assert types[setting] == list(FORMULAS.read_yaml(f"{formula}/versions.yaml"))

@@ -29,7 +29,7 @@ def nodes() -> dict[str, dict]:
 
 @pytest.fixture(scope="module")
 def answers(render, nodes):
-    """What each Salt line makes of each node."""
+    """The rendered states and files of each node, by Salt line."""
     cases = {
         name: {
             "id": name,

@@ -1,5 +1,5 @@
 """
-formulas/common/roles.yaml and releases.yaml are the only places for what they hold.
+formulas/common/roles.yaml and releases.yaml are the only source of roles and release settings.
 
 A role, and settings of a release, are added to a copy of the repository, and nothing else is edited
 there.
@@ -37,7 +37,7 @@ NODE = "lxcc01.devops.test"
 
 
 def copy_of_repository(target: Path) -> Path:
-    """Copy what Salt renders, with one more role and more settings of EL 7."""
+    """Copy the files that Salt renders, with a new role and additional settings of EL 7."""
     for name in ("_modules", "_states", "formulas", "pillar", "salt"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, target / name, symlinks=True, ignore=ignored)
@@ -108,7 +108,7 @@ def test_the_topology_knows_a_new_role(answers):
     assert "no such role. Did you mean mesos-exporter?" in message
 
 
-def test_the_topology_checks_what_a_new_role_needs(answers):
+def test_the_topology_checks_the_requirements_of_a_new_role(answers):
     message = "\n".join(answers["missing role"]["faults"])
     assert (
         "there are no nodes with the role marathon, which mesos-exporter cannot do without"

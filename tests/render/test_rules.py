@@ -7,8 +7,8 @@ import pytest
 
 from .cases import FORMULAS, NODES, SECRET
 
-# Which units read a file or directory that Salt lays down, and have to watch it. The longest
-# pattern counts.
+# The units that read a file or directory of Salt and must watch it. The longest matching pattern
+# applies.
 READERS = {
     "/etc/zookeeper/*": {"zookeeper"},
     "/etc/sysconfig/zookeeper": {"zookeeper"},
@@ -116,7 +116,7 @@ def test_salt_finds_every_function_argument_and_requisite(rendered, name):
 
 
 @every_node
-def test_a_service_watches_all_it_reads(rendered, name):
+def test_a_service_watches_every_file_that_it_reads(rendered, name):
     answer = rendered[name]
     for unit, service in running(answer).items():
         watched_ids = watched(service, answer)
@@ -237,7 +237,7 @@ def test_secrets_of_apps_are_not_in_the_arguments_of_states(rendered):
 
 
 @pytest.mark.parametrize(
-    "first, second",
+    "earlier, later",
     [
         ("firewall-reload", "docker-service"),
         ("firewall-service", "docker-service"),
@@ -254,8 +254,8 @@ def test_secrets_of_apps_are_not_in_the_arguments_of_states(rendered):
         ("docker-service", "mesos-slave-service"),
     ],
 )
-def test_order_on_a_node_with_all_roles(rendered, first, second):
-    assert position(rendered["standalone"], first) < position(rendered["standalone"], second)
+def test_states_run_in_order_on_a_node_with_all_roles(rendered, earlier, later):
+    assert position(rendered["standalone"], earlier) < position(rendered["standalone"], later)
 
 
 @pytest.mark.parametrize(

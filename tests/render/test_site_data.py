@@ -20,18 +20,18 @@ PAGE = (ROOT / "docs/site-data.md").read_text()
 TREE = ("_modules", "_states", "conf", "formulas", "pillar", "salt")
 NODE = "lxcc01.devops.test"
 ROLES = ["zookeeper", "mesos-master", "marathon", "chronos"]
-QUORUM = 1  # of the site's topology, which has one control node; ours has three
+QUORUM = 1  # of the site's topology, which has one control node; the repository's has three
 
 
 def example(path: str) -> str:
-    """Return the file that the page shows, without its first line, which names it."""
+    """Return a file from the page, without its first line, which is the path of the file."""
     blocks = re.findall(r"^ *```yaml\n(.*?)^ *```", PAGE, re.MULTILINE | re.DOTALL)
     [block] = [block for block in blocks if block.lstrip().startswith(f"# {path}\n")]
     return textwrap.dedent(block)
 
 
 def example_command(start: str) -> str:
-    """Return the shell command of the page that begins so."""
+    """Return the shell command of the page that begins with ``start``."""
     blocks = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     [block] = [block for block in blocks if block.startswith(start)]
     return block
@@ -62,7 +62,7 @@ class Site:
         target.write_text(text)
 
     def write_site_data(self) -> None:
-        """Write what a site has of its own; topology.sls is added by each layout."""
+        """Write the files of a site. Each layout adds topology.sls."""
         topology = yaml.safe_load((ROOT / "pillar/topology.yaml").read_text())
         for node in ("lxcc02", "lxcc03"):
             del topology["nodes"][f"{node}.devops.test"]
@@ -98,23 +98,27 @@ class Site:
 
 
 def in_directories(site: Site) -> None:
-    """Set the minion up as the page has it for plain directories."""
+    """Configure the minion as the page describes it for plain directories."""
     (site.site / "pillar/topology.sls").symlink_to(ROOT / "pillar/topology.sls")
-    tree = (ROOT / "conf/minion.d/mesos.conf").read_text().replace("/srv/mesos", str(ROOT))
-    own = example("/etc/salt/master.d/00-site.conf").replace("/srv/site", str(site.site))
-    (site.conf / "minion.d/mesos.conf").write_text(tree)
-    (site.conf / "minion.d/00-site.conf").write_text(own)
+    tree_configuration = (
+        (ROOT / "conf/minion.d/mesos.conf").read_text().replace("/srv/mesos", str(ROOT))
+    )
+    site_configuration = example("/etc/salt/master.d/00-site.conf").replace(
+        "/srv/site", str(site.site)
+    )
+    (site.conf / "minion.d/mesos.conf").write_text(tree_configuration)
+    (site.conf / "minion.d/00-site.conf").write_text(site_configuration)
 
 
 def in_git(site: Site) -> None:
-    """Set the minion up as the page has it for git repositories."""
+    """Configure the minion as the page describes it for git repositories."""
     copy = example_command("cp --parents").replace("/srv/site", str(site.site))
     subprocess.run(["bash", "-c", copy], cwd=ROOT, check=True)
     tree = site.home / "salt-mesos"
     tree.mkdir()
     for name in TREE:
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / name, tree / name, symlinks=True, ignore=ignored)
+        ignore = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / name, tree / name, symlinks=True, ignore=ignore)
     for repository in (site.site, tree):
         commit(repository)
     text = example("/etc/salt/master.d/mesos.conf")
@@ -124,7 +128,7 @@ def in_git(site: Site) -> None:
 
 
 def commit(repository: Path) -> None:
-    """Make a git repository of a directory."""
+    """Turn a directory into a git repository."""
     for command in (
         ["init", "--quiet", "--initial-branch=main"],
         ["add", "--all"],
@@ -173,11 +177,11 @@ def test_states_are_targeted_by_the_top_file_of_the_site(site):
 
 
 def test_files_of_both_trees_are_served(site):
-    own = {"motd.sls", "apps/shop.json"}
-    ours = {"orchestration/deploy.sls", "mesos/init.sls", "apps/http-server.json"}
+    site_files = {"motd.sls", "apps/shop.json"}
+    tree_files = {"orchestration/deploy.sls", "mesos/init.sls", "apps/http-server.json"}
     modules = {"_modules/mesos.py", "_states/zk.py"}
-    assert own | ours | modules <= set(site.call("cp.list_master"))
+    assert site_files | tree_files | modules <= set(site.call("cp.list_master"))
 
 
-def test_a_file_of_the_site_replaces_ours(site):
+def test_a_file_of_the_site_replaces_the_one_of_this_tree(site):
     assert site.call("cp.get_file_str", "salt://common/files/chrony.conf") == "# Of the site\n"

@@ -1,8 +1,7 @@
 """
-The topology: what is derived from it for each minion, and that all errors in it are reported at
-once.
+The topology: the settings that are derived for each minion, and the report of all its errors.
 
-What a node gets in the end is in the golden files ``ha-*`` and ``wide-*``.
+The golden files ``ha-*`` and ``wide-*`` have the states and files of the nodes.
 """
 
 import ast
@@ -231,7 +230,7 @@ def test_all_errors_of_a_topology_are_reported_and_nothing_is_derived(minions, n
 
 
 @pytest.mark.parametrize("name", MINIONS)
-def test_a_minion_without_a_matching_entry_is_refused(minions, name):
+def test_a_minion_without_a_matching_entry_is_rejected(minions, name):
     case, setting, value, words = MINIONS[name]
     answer = minions[name]
     [error] = answer["pillar"]["topology"]["errors"]
@@ -283,7 +282,7 @@ def test_validation_can_ignore_the_grain_that_is_about_to_be_written(minions):
     )
 
 
-def test_settings_that_contradict_the_topology_are_refused(minions):
+def test_settings_that_contradict_the_topology_are_rejected(minions):
     messages = [
         message.partition(" on lxdev01: ")
         for message in minions["contradicting settings"]["faults"]
@@ -323,11 +322,11 @@ def test_the_pillar_of_an_agent_does_not_grow_with_the_number_of_agents(minions,
 
 
 def test_the_pillars_of_agents_differ_only_in_the_address(minions):
-    first, second = (
+    pillar, other_pillar = (
         json.dumps(minions[f"repository {name}"]["pillar"]) for name in ("lxb001", "lxb002")
     )
-    assert first != second
-    assert first.replace("172.31.250.65", "172.31.250.66") == second
+    assert pillar != other_pillar
+    assert pillar.replace("172.31.250.65", "172.31.250.66") == other_pillar
 
 
 def test_every_node_knows_the_zookeeper_ensemble(minions):
@@ -370,7 +369,7 @@ def test_control_nodes_know_all_entries_and_agents_the_control_nodes(minions):
     assert members("many agents, control node") == [*everyone, *racks]
 
 
-def test_a_node_without_roles_knows_where_the_apis_are(minions):
+def test_a_node_without_roles_gets_the_urls_of_the_apis(minions):
     pillar = minions["repository lxcm01"]["pillar"]
     for formula, port in (("mesos", 5050), ("marathon", 8080), ("chronos", 4400)):
         urls = [f"http://172.31.250.1{number}:{port}" for number in (1, 2, 3)]
@@ -408,15 +407,15 @@ def test_the_top_file_of_pillar_gives_declarations_to_the_nodes_that_apply_them(
 
 
 def test_the_order_of_the_entries_restarts_nothing(minions):
-    """No file of a service depends on it."""
+    """No file of a service depends on the order."""
     pillars = [{**minions[name]["pillar"]} for name in ("repository lxcc02", "other order")]
     for pillar in pillars:
         for formula in ("mesos", "marathon", "chronos"):
             pillar[formula]["url"].sort()
         pillar["common"]["firewall"]["members"].sort()
-    first, second = pillars
-    assert json.dumps(first, sort_keys=True) == json.dumps(second, sort_keys=True)
-    assert list(first["zookeeper"]["servers"]) == list(second["zookeeper"]["servers"])
+    original, reordered = pillars
+    assert json.dumps(original, sort_keys=True) == json.dumps(reordered, sort_keys=True)
+    assert list(original["zookeeper"]["servers"]) == list(reordered["zookeeper"]["servers"])
 
 
 @pytest.mark.parametrize(
@@ -465,7 +464,7 @@ def test_an_orchestration_of_a_topology_with_errors_gets_no_node(minions):
     assert settings == ["topology:nodes:lxcc01.devops.test:zookeeper_id"]
 
 
-def test_no_minion_can_have_the_id_of_an_orchestration(minions):
+def test_no_node_can_have_the_id_of_an_orchestration(minions):
     [message] = minions["id of an orchestration"]["faults"]
     assert message.startswith(f"grains:id = {MASTER} ")
 
@@ -503,7 +502,7 @@ def default_ports() -> dict:
 
 
 def test_the_pillar_depends_on_the_topology_and_the_grains_alone():
-    """So that it is the same at any time: no modules, no mine, no other pillar."""
+    """Without modules, mine and other pillar it is the same at any time."""
     names, imports = set(), set()
     for path in (ROOT / "pillar" / "topology.sls", ROOT / "pillar" / "topology_file.py"):
         for item in ast.walk(ast.parse(path.read_text(), feature_version=(3, 7))):

@@ -1,4 +1,4 @@
-"""Topologies with errors, and files that are no topologies."""
+"""Topologies with errors, and files that are not topologies."""
 
 import copy
 import itertools
@@ -408,8 +408,8 @@ ALIAS_BOMB = (
 
 HUGE = f"0x{'f' * 9000}"
 
-# Name -> contents of a file that is no topology, None if there is no file, and a part of one of its
-# messages.
+# Name -> contents of a file that is not a topology (None: no file), and a part of one of its
+# error messages.
 UNREADABLE = {
     "no file": (None, "no such file"),
     "nothing": ("", "should be a mapping with the key nodes"),
