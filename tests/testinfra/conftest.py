@@ -143,7 +143,7 @@ def wait_for(host, call, condition):
 
 @pytest.fixture
 def get(host):
-    """Return a function: URL -> what the node's own curl gets, once something answers there."""
+    """Return a function: URL -> the response to curl on the node, once a server responds."""
 
     def get(url: str) -> str:
         answer = wait_for(
@@ -169,7 +169,7 @@ def settled(host, get):
 
 @pytest.fixture
 def listening(host) -> set[int]:
-    """The TCP ports of the node that are listened on."""
+    """The TCP ports on which the node listens."""
     sockets = host.check_output("ss --listening --numeric --tcp").splitlines()[1:]
     return {int(socket.split()[3].rpartition(":")[2]) for socket in sockets}
 

@@ -12,35 +12,35 @@ def chronos(settings) -> dict:
     return settings("chronos")
 
 
-def test_it_runs(runs):
+def test_chronos_runs(runs):
     runs("chronos")
 
 
-def test_it_answers(get, chronos):
+def test_chronos_responds(get, chronos):
     assert get(f"http://localhost:{chronos['http_port']}/ping").strip() == "pong"
 
 
 @pytest.fixture
 def leader(settled, chronos) -> str:
-    """Who leads, as host:port."""
+    """The leader, as host:port."""
     prefix = "scheduler" if str(chronos["version"]).startswith("2.") else "v1/scheduler"
     return settled(
         f"http://localhost:{chronos['http_port']}/{prefix}/leader", lambda answer: answer["leader"]
     )["leader"]
 
 
-def test_it_has_a_leader(leader):
+def test_chronos_has_a_leader(leader):
     assert leader
 
 
-def test_the_leader_listens_for_the_mesos_master_where_the_firewall_expects_it(
+def test_the_leader_listens_on_the_libprocess_port_of_the_firewall(
     host, leader, listening, chronos
 ):
     if leader.partition(":")[0] in (chronos["hostname"], host.check_output("hostname")):
         assert chronos["libprocess_port"] in listening
 
 
-def test_no_stray_file_is_taken_for_an_option(host):
+def test_the_option_directory_contains_no_stray_file(host):
     names = host.check_output("find /etc/chronos/conf -type f -printf '%f\\n'").splitlines()
     assert names
     for name in names:

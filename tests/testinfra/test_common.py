@@ -1,4 +1,4 @@
-"""Every node: time, journal, kernel, repositories, firewall, and exactly its roles."""
+"""Every node: time, journal, kernel, repositories, firewall, and the services of its roles."""
 
 import configparser
 from pathlib import Path
@@ -13,7 +13,7 @@ managed = pytest.mark.role(*ROLES)
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_service_runs_exactly_where_its_role_is(host, roles, agent, runs, role):
+def test_a_service_runs_only_if_the_node_has_its_role(host, roles, agent, runs, role):
     unit = agent["unit"] if role == "mesos-slave" else ROLES[role]["unit"]
     if role in roles:
         runs(unit)
@@ -55,7 +55,7 @@ def test_packages_are_verified(host, settings):
 
 
 def declared_rules(roles, settings) -> set[tuple[str, str]]:
-    """Return what the firewall must let in: pairs of port/protocol and network or ``everyone``."""
+    """Return what the firewall must allow: pairs of port/protocol and network or ``everyone``."""
     firewall, zookeeper, mesos = (
         settings("common")["firewall"],
         settings("zookeeper"),
@@ -86,7 +86,7 @@ def declared_rules(roles, settings) -> set[tuple[str, str]]:
 
 
 @managed
-def test_the_firewall_lets_in_only_what_the_roles_declare(host, roles, settings, runs):
+def test_the_firewall_allows_only_what_the_roles_declare(host, roles, settings, runs):
     firewall = settings("common")["firewall"]
     if not firewall["enabled"]:
         return

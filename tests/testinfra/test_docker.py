@@ -27,23 +27,23 @@ def test_dockerd_runs(runs):
     runs("docker")
 
 
-def test_it_runs_with_the_options_that_are_declared(info, settings):
+def test_dockerd_runs_with_the_declared_options(info, settings):
     options = settings("docker")["options"]
     assert info["Driver"] == options["storage-driver"]
     assert info["LoggingDriver"] == options["log-driver"]
     assert info["LiveRestoreEnabled"] == options["live-restore"]
 
 
-def test_it_runs_containers(host, image):
+def test_dockerd_runs_containers(host, image):
     assert host.check_output("docker run --rm --memory 64m %s /bin/echo hello", image) == "hello"
 
 
-def test_it_starts_after_the_firewall(unit_property):
+def test_dockerd_starts_after_the_firewall(unit_property):
     """If firewalld started later, it would remove the iptables chains of Docker."""
     assert "firewalld.service" in unit_property("docker", "After").split()
 
 
-def test_nobody_reaches_it_over_the_network(listening):
+def test_dockerd_does_not_listen_on_the_network(listening):
     assert not listening & {2375, 2376}
 
 

@@ -19,23 +19,23 @@ def info(settled, marathon) -> dict:
     )
 
 
-def test_it_runs(runs):
+def test_marathon_runs(runs):
     runs("marathon")
 
 
-def test_it_answers(get, marathon):
+def test_marathon_responds(get, marathon):
     assert get(f"http://localhost:{marathon['http_port']}/ping").strip() == "pong"
 
 
-def test_it_has_a_leader(info):
+def test_marathon_has_a_leader(info):
     assert info["leader"]
 
 
-def test_its_version_is_the_installed_one(host, info):
+def test_the_running_version_is_the_installed_one(host, info):
     assert info["version"] == host.check_output("rpm --query --queryformat '%{version}' marathon")
 
 
-def test_it_runs_with_every_option_that_is_declared(info, marathon):
+def test_marathon_runs_with_the_declared_options(info, marathon):
     """Marathon reports its options; those in a file that this generation ignores are missing."""
     running = info["marathon_config"]
     for name, value in marathon["options"].items():
@@ -43,14 +43,12 @@ def test_it_runs_with_every_option_that_is_declared(info, marathon):
             assert str(running[name]).lower() == str(value).lower(), name
 
 
-def test_the_leader_listens_for_the_mesos_master_where_the_firewall_expects_it(
-    host, info, listening, marathon
-):
+def test_the_leader_listens_on_the_libprocess_port_of_the_firewall(host, info, listening, marathon):
     if info["leader"].partition(":")[0] in (marathon["hostname"], host.check_output("hostname")):
         assert marathon["libprocess_port"] in listening
 
 
-def test_no_stray_file_is_taken_for_an_option(host):
+def test_the_option_directory_contains_no_stray_file(host):
     names = host.check_output(
         "find /etc/marathon/conf -type f -printf '%f\\n' 2>/dev/null || true"
     ).splitlines()

@@ -47,7 +47,7 @@ def test_the_other_daemon_is_masked(host, unit, daemon):
 @pytest.mark.parametrize(
     "daemon", [pytest.param("master", marks=master), pytest.param("slave", marks=slave)]
 )
-def test_it_runs_with_every_flag_that_is_declared(get, settings, daemon):
+def test_the_daemon_runs_with_the_declared_flags(get, settings, daemon):
     running = json.loads(get(url(settings, daemon, "/flags")))["flags"]
     for name, value in settings("mesos")[daemon]["flags"].items():
         # Not compared: bare flags and JSON, which Mesos reports in another form, and flags that
@@ -65,7 +65,7 @@ def test_it_runs_with_every_flag_that_is_declared(get, settings, daemon):
 @pytest.mark.parametrize(
     "daemon", [pytest.param("master", marks=master), pytest.param("slave", marks=slave)]
 )
-def test_its_flag_directory_holds_nothing_but_flags(host, agent, daemon):
+def test_the_flag_directory_contains_only_flags(host, agent, daemon):
     """Any other file would be an unknown flag, and the daemon would not start."""
     directory = agent["flags"] if daemon == "slave" else "/etc/mesos-master"
     names = host.check_output("find %s -type f -printf '%%f\\n'", directory).splitlines()
@@ -77,7 +77,7 @@ def test_its_flag_directory_holds_nothing_but_flags(host, agent, daemon):
 @pytest.mark.parametrize(
     "daemon", [pytest.param("master", marks=master), pytest.param("slave", marks=slave)]
 )
-def test_it_listens(listening, settings, daemon):
+def test_the_daemon_listens_on_its_port(listening, settings, daemon):
     assert settings("mesos")[daemon]["flags"].get("port", PORTS[daemon]) in listening
 
 

@@ -23,11 +23,11 @@ def test_the_server_runs(runs):
     runs("zookeeper")
 
 
-def test_it_listens_to_clients(listening, zookeeper):
+def test_the_server_listens_for_clients(listening, zookeeper):
     assert zookeeper["client_port"] in listening
 
 
-def test_the_admin_server_leaves_marathon_its_port(host, zookeeper):
+def test_the_admin_server_does_not_use_the_port_of_marathon(host, zookeeper):
     pid = host.check_output("systemctl show --property MainPID zookeeper").partition("=")[2]
     sockets = host.check_output("ss --listening --numeric --tcp --processes").splitlines()
     ports = {
@@ -37,7 +37,7 @@ def test_the_admin_server_leaves_marathon_its_port(host, zookeeper):
     assert zookeeper["client_port"] in ports and 8080 not in ports
 
 
-def test_its_mode_is_that_of_the_settings(four_letter_word, zookeeper):
+def test_the_mode_of_the_server_matches_the_settings(four_letter_word, zookeeper):
     mode = next(line for line in four_letter_word("srvr").splitlines() if line.startswith("Mode: "))
     if not zookeeper["servers"]:
         assert mode == "Mode: standalone"
@@ -48,14 +48,14 @@ def test_its_mode_is_that_of_the_settings(four_letter_word, zookeeper):
 
 
 @pytest.mark.parametrize("word", ["ruok", "stat", "mntr", "conf"])
-def test_it_answers_the_words_that_monitoring_uses(four_letter_word, word):
+def test_the_server_answers_the_commands_of_monitoring(four_letter_word, word):
     assert four_letter_word(word) not in (
         "",
         f"{word} is not executed because it is not in the whitelist.",
     )
 
 
-def test_it_runs_with_the_current_configuration(four_letter_word, zookeeper):
+def test_the_server_runs_with_the_current_configuration(four_letter_word, zookeeper):
     """``conf`` shows the settings of the running server, those of the file only after a restart."""
     running = dict(
         line.partition("=")[::2] for line in four_letter_word("conf").splitlines() if "=" in line

@@ -25,7 +25,7 @@ def seconds(function) -> float:
     return time.monotonic() - start
 
 
-def test_a_dead_service_is_waited_for_once(conftest):
+def test_the_tests_wait_once_for_a_service_that_is_down(conftest):
     def wait():
         assert conftest.wait_for("lxdev01", lambda: "dead", lambda status: status == "up") == "dead"
 
@@ -33,12 +33,12 @@ def test_a_dead_service_is_waited_for_once(conftest):
     assert seconds(lambda: [wait() for _ in range(20)]) < 0.5
 
 
-def test_each_node_is_waited_for(conftest):
+def test_the_tests_wait_for_each_node(conftest):
     for node in ("lxdev01", "lxdev02"):
         assert seconds(lambda node=node: conftest.wait_for(node, lambda: None, bool)) >= 0.5
 
 
-def test_the_time_begins_when_a_test_has_to_wait(conftest):
+def test_the_timeout_starts_when_a_test_has_to_wait(conftest):
     statuses = iter(["up", "starting", "up"])
 
     def is_up():

@@ -71,7 +71,7 @@ def test_an_entry_takes_precedence_over_the_host_of_a_glob(load):
     ]
 
 
-def test_the_lab_knows_the_ports_of_the_topology(load):
+def test_the_lab_uses_the_ports_of_the_topology(load):
     assert load(ports={"marathon": 8888}).ports == {"marathon": 8888}
 
 
@@ -115,7 +115,7 @@ def test_every_topology_of_the_repository_can_be_booted():
         "roles",
     ],
 )
-def test_an_error_is_refused(load, change, words):
+def test_an_invalid_topology_is_rejected(load, change, words):
     with pytest.raises(LabError, match=words):
         load(**change)
 
@@ -154,7 +154,7 @@ def test_all_errors_of_hosts_are_reported_at_once(load):
         assert words in str(refusal.value)
 
 
-def test_another_host_gets_the_first_free_address_of_its_glob(load):
+def test_an_added_host_gets_the_first_free_address_of_its_glob(load):
     assert topology.newcomer(load(), "agent2") == ("agent2.example.org", "172.31.250.66")
     loaded = load(added={"agent2.example.org": "172.31.250.67"})
     assert topology.newcomer(loaded, "agent3.example.org") == (
@@ -163,7 +163,7 @@ def test_another_host_gets_the_first_free_address_of_its_glob(load):
     )
 
 
-def test_an_impossible_host_is_refused(load, hosts):
+def test_an_invalid_host_is_rejected(load, hosts):
     full = {f"agent{number}.example.org": f"172.31.250.{64 + number}" for number in range(1, 7)}
     for added, name, words in (
         ({}, "agent1", "has a host agent1 already"),
@@ -179,12 +179,12 @@ def test_an_impossible_host_is_refused(load, hosts):
         )
 
 
-def test_an_unknown_host_is_reported_with_the_known_ones(load):
+def test_an_unknown_host_is_reported_with_the_hosts_of_the_topology(load):
     with pytest.raises(LabError, match="no host 'tow'; it has salt, one, agent1"):
         load().host("tow")
 
 
-def test_a_host_looks_like_centos_7_unless_another_platform_is_named(hosts):
+def test_a_host_is_like_centos_7_unless_it_has_another_platform(hosts):
     entry = {"address": "172.31.250.11", "roles": []}
     loaded = hosts(one=entry | {"salt_master": True}, two=entry | {"platform": "el9"})
     assert [host.platform for host in loaded.hosts] == ["el7", "el9"]

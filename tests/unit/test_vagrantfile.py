@@ -80,7 +80,7 @@ def test_there_is_a_machine_for_each_node_and_two_for_a_glob(cluster):
     assert list(cluster) == [id.partition(".")[0] for id in addresses(cluster)]
 
 
-def test_another_entry_is_another_machine(cluster, project):
+def test_an_added_entry_is_an_added_machine(cluster, project):
     entry = {
         "address": "172.31.250.14",
         "roles": ["zookeeper"],
@@ -156,7 +156,7 @@ def test_the_environment_sets_where_salt_comes_from(project):
         assert machine["command"].endswith(" stable 3008")
 
 
-def test_keys_are_made_once_before_the_first_boot_and_only_their_owner_can_read_them(project):
+def test_keys_are_created_once_before_the_first_boot_and_only_their_owner_can_read_them(project):
     repository = project(
         {
             "nodes": {
@@ -225,8 +225,8 @@ def test_vagrant_validates_the_file(project):
     assert result.returncode == 0 and "validated successfully" in output, output
 
 
-def test_a_role_of_roles_yaml_that_is_a_control_role_gets_the_memory_of_one(project):
-    """Nothing but roles.yaml is edited."""
+def test_a_machine_with_a_new_control_role_gets_the_memory_of_a_control_node(project):
+    """Only roles.yaml is edited."""
     entry = {"address": "172.31.250.14", "roles": ["mesos-dns"]}
     repository = project({"nodes": {**TOPOLOGY["nodes"], "lxdns01.devops.test": entry}})
     assert repository.machines()["lxdns01"]["size"] == [1536, 2]
