@@ -1,7 +1,4 @@
-"""
-What all parts of the tests share. Options stand here, as pytest reads them here alone, whichever
-part it is pointed at.
-"""
+"""Options and fixtures for all tests. pytest reads options only from this file."""
 
 import os
 import shutil
@@ -39,8 +36,9 @@ def pytest_runtest_setup(item):
 
 def pytest_terminal_summary(terminalreporter):
     """
-    Show the tables that tests record: ``record_property("table", (title, column, {row: cell}))``,
-    each a column of one.
+    Show the tables that tests record.
+
+    A test adds a column: ``record_property("table", (title, column, {row: cell}))``.
     """
     tables = {}
     for report in (
@@ -54,9 +52,7 @@ def pytest_terminal_summary(terminalreporter):
                 tables.setdefault(title, {})[column] = cells
     for title, columns in sorted(tables.items()):
         terminalreporter.write_sep("-", title)
-        columns = dict(
-            sorted(columns.items(), key=lambda each: [int(number) for number in each[0].split(".")])
-        )
+        columns = dict(sorted(columns.items(), key=lambda column: version_numbers(column[0])))
         rows = list(dict.fromkeys(row for cells in columns.values() for row in cells))
         width = max(map(len, rows))
         terminalreporter.write_line(
@@ -70,6 +66,11 @@ def pytest_terminal_summary(terminalreporter):
             )
 
 
+def version_numbers(version: str) -> list[int]:
+    """Return the numbers of a version, to sort versions."""
+    return [int(number) for number in version.split(".")]
+
+
 def _program(name: str) -> str:
     path = shutil.which(name)
     if not path:
@@ -80,13 +81,11 @@ def _program(name: str) -> str:
 
 @pytest.fixture(scope="session")
 def ruby() -> str:
-    """
-    Ruby's path. Where it is not installed the test is skipped, or fails in CI; so with vagrant.
-    """
+    """The path of Ruby. If it is not installed, the test is skipped, or fails in CI."""
     return _program("ruby")
 
 
 @pytest.fixture(scope="session")
 def vagrant() -> str:
-    """Vagrant's path."""
+    """The path of Vagrant. If it is not installed, the test is skipped, or fails in CI."""
     return _program("vagrant")

@@ -133,7 +133,7 @@ FILE_LISTS: dict[str, list[str]] = {}
 
 @contextlib.contextmanager
 def converged_single(line: str) -> Iterator[Lab]:
-    """One host with all roles, converged; its files are kept in PORTRAITS."""
+    """One converged host with all roles. FILE_LISTS gets its files."""
     with booted("single", line, "lxdev01") as lab:
         FILE_LISTS[line] = lab.file_list()
         yield lab

@@ -1,4 +1,4 @@
-"""Labs by name: which names there can be, and where their files are."""
+"""Labs by name: valid names, and the directories of their files."""
 
 import pytest
 from click.testing import CliRunner
@@ -8,7 +8,7 @@ from lab import BUILD, Instance, LabError, cli, instance
 
 @pytest.fixture(autouse=True)
 def selected():
-    """Whatever a test selects, the next one begins with the lab of before."""
+    """Restore the selected lab after each test."""
     name = instance.name
     yield
     instance.select(name)
@@ -19,23 +19,23 @@ def test_the_default_lab_is_on_the_network_of_the_machine():
     assert Instance("other").isolated
 
 
-def test_each_lab_has_directories_of_its_own():
+def test_each_lab_has_its_own_directories():
     assert Instance("first").run == BUILD / "labs/first"
     assert Instance("first").logs == BUILD / "logs/first"
 
 
 @pytest.mark.parametrize("name", ["", "-a", "a/b", "..", "A", "a b", "a" * 21])
-def test_a_name_that_cannot_be_a_directory_is_refused(name):
+def test_a_name_that_cannot_be_a_directory_is_rejected(name):
     with pytest.raises(LabError, match="should be 1 to 20 lower-case letters"):
         Instance(name)
 
 
 def test_the_option_selects_a_lab_and_hints_contain_it():
-    shown = CliRunner().invoke(cli.cli, ["--name", "first", "status"])
-    assert shown.exit_code == 0 and "No lab is running" in shown.output
+    result = CliRunner().invoke(cli.cli, ["--name", "first", "status"])
+    assert result.exit_code == 0 and "No lab is running" in result.output
     assert instance.name == "first" and instance.command == ".venv/bin/lab --name first"
 
 
-def test_the_environment_selects_a_lab_as_well():
+def test_the_environment_selects_a_lab():
     CliRunner(env={"LAB_NAME": "second"}).invoke(cli.cli, ["status"])
     assert instance.name == "second"

@@ -55,7 +55,7 @@ ACLS = {
         for action in ONLY_ADMIN
     },
 }
-GONE = 410
+REMOVED = 410  # HTTP status: Gone
 
 
 def exchanges(scene: str) -> list[dict]:
@@ -261,7 +261,7 @@ def cluster(directory: Path) -> Scene:
         scene.agent(one)
 
     scene.before = {
-        "v1-GET_AGENTS-down-agent-restarted": lambda: scene.agent(two, expected=GONE),
+        "v1-GET_AGENTS-down-agent-restarted": lambda: scene.agent(two, expected=REMOVED),
         "leader-get-slaves-after-maintenance": lambda: scene.agent(two),
         "v1-GET_AGENTS-drained": ended,
         "v1-REACTIVATE_AGENT-drained": lambda: scene.agent(one),
@@ -270,7 +270,7 @@ def cluster(directory: Path) -> Scene:
         ),  # mesos-execute ends with its task
         "v1-GET_AGENTS-agent-killed-2s": lambda: silent(10),
         "v1-GET_AGENTS-unreachable": lambda: silent(100),
-        "leader-get-slaves-gone-restarted": lambda: scene.agent(two, expected=GONE),
+        "leader-get-slaves-gone-restarted": lambda: scene.agent(two, expected=REMOVED),
     }
     return scene
 

@@ -36,7 +36,8 @@ AT_ONCE = re.compile(
 )
 # Recordings that are not replayed: a pattern for their names by kind, and the reasons.
 LEFT_OUT = {
-    "web": r".*-root(-good)?|read-logging|.*-metrics(-good)?|read-options-.*|.*-wadl|read-jobs-gzip",
+    "web": r".*-root(-good)?|read-logging|.*-metrics(-good)?|read-options-.*|.*-wadl"
+    r"|read-jobs-gzip",
     "encoded": r"paths-job-slash-in-name|paths-double-slash|read-head-ping",
     "order": r"read-search-(limit|offset)|fields-schedule-forms-summary",
     "runs": r"run-(summary|csv)-12s|run-summary-update-running|run-stat|run-stats-(99|median|mean)"
