@@ -968,7 +968,7 @@ def test_service_ports_are_given_once_and_kept(idle):
     assert [entry["port"] for entry in client.app()["portDefinitions"]] == [10000, 10001, 10003]
 
 
-def test_without_free_service_ports_there_is_an_error(idle):
+def test_an_app_without_a_free_service_port_is_rejected(idle):
     client = idle(NEW, "--local_port_min", "10000", "--local_port_max", "10001")
     client.create(instances=0)
     assert "already in use" in client.create(500, id="/db")["message"]

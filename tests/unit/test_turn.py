@@ -189,7 +189,7 @@ def test_each_python_takes_turns(host, client, tmp_path, python):
         old.acquire(timeout=0)
 
 
-def test_hosts_take_turns_in_the_order_in_which_they_asked(host, client):
+def test_hosts_take_turns_in_the_order_of_their_requests(host, client):
     holder, *waiting = [host(f"lxb00{number}") for number in range(1, 5)]
     holder.acquire()
     queue_in_order(client, *waiting)
@@ -508,7 +508,7 @@ def test_a_hold_can_be_prolonged_and_expires(host):
     assert node.call("release_hold", host="lxb001") is False
 
 
-def test_a_hold_outlives_the_process_that_made_it(host):
+def test_a_hold_outlives_the_process_that_created_it(host):
     operator, node = host("lxcc01"), host("lxb001")
     operator.call("hold", host="lxb001", reason="drained", expiry=time.time() + 3600)
     operator.kill()

@@ -164,7 +164,7 @@ def _other_value(answer):
         (_other_value, "/weight: 2.5 was recorded, here it is 3.5"),
     ],
 )
-def test_one_field_that_is_another_in_a_fake_makes_the_comparison_fail(
+def test_a_different_field_in_the_response_of_a_fake_is_a_difference(
     monkeypatch, tmp_path, mutate, difference
 ):
     real = Calls.calls["GET_WEIGHTS"]
@@ -197,7 +197,7 @@ def test_one_field_that_is_another_in_a_fake_makes_the_comparison_fail(
         ("leader-get-master_version", answer({}, 404), "header Content-Type: "),
     ],
 )
-def test_another_status_text_or_header_makes_the_comparison_fail(
+def test_a_different_status_text_or_header_is_a_difference(
     monkeypatch, tmp_path, name, answered, difference
 ):
     monkeypatch.setattr(Views, "no_version", lambda *_: answered, raising=True)
