@@ -1,9 +1,9 @@
-"""Apply states and check their results: shared by the unit tests of states."""
+"""Apply states and check their results. Shared by the unit tests of states."""
 
 
-class Place:
+class StateRunner:
     """
-    A server and its states.
+    Applies states to a server and checks their results.
 
     Subclasses have ``service``, the name of the modules; ``salt``; ``url``; and ``writes()``, which
     returns the writes that the server has received.
@@ -45,10 +45,10 @@ class Place:
         answer = self(function, name, **arguments)
         assert answer["result"] is True, answer
         assert answer["changes"] == predicted["changes"], (predicted, answer)
-        self.kept(function, name, **arguments)
+        self.unchanged(function, name, **arguments)
         return answer["changes"]
 
-    def kept(self, function, name, **arguments):
+    def unchanged(self, function, name, **arguments):
         """Apply a state that must neither change nor write anything, with and without test."""
         before = len(self.writes())
         for test in (True, False):
@@ -62,14 +62,14 @@ class Place:
         assert (answer["result"], answer["changes"]) == (False, {}), answer
         return one_line(answer)
 
-    def refused(self, function, name, **arguments):
+    def rejected(self, function, name, **arguments):
         """Apply a state that must fail and write nothing, with and without test."""
         before = len(self.writes())
         comments = {self.fails(function, name, test, **arguments) for test in (True, False)}
         assert len(comments) == 1 and len(self.writes()) == before
         return comments.pop()
 
-    def breaks(self, function, name, **arguments):
+    def fails_with_changes(self, function, name, **arguments):
         """Apply a state that must fail with changes. Returns the changes and the comment."""
         answer = self(function, name, **arguments)
         assert answer["result"] is False and answer["changes"], answer

@@ -1,6 +1,4 @@
-"""
-A Marathon with two agents, all in memory, and how to apply states to it and to see what they did.
-"""
+"""A Marathon with two agents in memory, to which the unit tests apply states."""
 
 import applying
 from mesos_world import until
@@ -27,47 +25,51 @@ NEW = "1.8.244"
 SMALL = {"cmd": "sleep 3600", "cpus": 0.1, "mem": 32}
 
 
-def started(salt, running, version=NEW, *options):
-    """Start a Marathon of a version, and return how to apply states to it."""
+def start(salt, running, version=NEW, *options):
+    """Start a Marathon of a version, and return what applies states to it."""
     local = ["--http_address", "127.0.0.1", "--http_port", "0", "--hostname", "127.0.0.1"]
     agents = Agents(
         *(agent(f"lxb00{number}.devops.test", {"rack": f"r{number}"}) for number in (1, 2))
     )
-    return Place(
+    return MarathonStates(
         salt,
         running(Marathon([*local, *options], None, version, servers=MemoryRoom(), agents=agents)),
         agents,
     )
 
 
-class Place(applying.Place):
+class MarathonStates(applying.StateRunner):
     service = "marathon"
 
     def __init__(self, salt, server, mesos):
         self.salt, self.server, self.mesos, self.url = salt, server, mesos, server.url
 
     def changed(self, function, name, **arguments):
-        """Apply a state that is to change something, and return the changes."""
+        """Apply a state that must change something. Returns the changes."""
         answer = self(function, name, **arguments)
         assert answer["result"] is True and answer["changes"], answer
-        self.quiet()
+        self.wait_for_deployments()
         return answer["changes"]
 
-    def told_and_changed(self, function, name, **arguments):
+    def changed_as_predicted(self, function, name, **arguments):
         """
-        Apply a state that is to change something, as it told before, and only once. Returns the
-        changes.
+        Apply a state that must change something, as its test run predicts, and only once.
+
+        Returns the changes.
         """
         before = len(self.writes())
-        told = self(function, name, True, **arguments)
-        assert told["result"] is None and told["changes"] and len(self.writes()) == before, told
+        predicted = self(function, name, True, **arguments)
+        assert predicted["result"] is None and predicted["changes"], predicted
+        assert len(self.writes()) == before, predicted
         changes = self.changed(function, name, **arguments)
-        assert changes == told["changes"]
-        self.kept(function, name, **arguments)
+        assert changes == predicted["changes"]
+        self.unchanged(function, name, **arguments)
         return changes
 
-    def quiet(self):
+    def wait_for_deployments(self):
         until(lambda: not self.call("deployments"))
 
     def writes(self):
-        return [asked for asked in self.server.requests if asked.method not in ("GET", "HEAD")]
+        return [
+            request for request in self.server.requests if request.method not in ("GET", "HEAD")
+        ]

@@ -17,7 +17,7 @@ HOSTS = tuple(f"lxb00{number}.devops.test" for number in (1, 2, 3, 4))
 READS = ("GET_", "LIST_", "READ_")
 
 
-class Listening(Master):
+class RecordingMaster(Master):
     """A master that records its writes in ``heard``: types of v1 calls, or method and path."""
 
     disconnect_timeout = 3600.0  # the framework of a test sends no heartbeats
@@ -35,11 +35,11 @@ class Listening(Master):
             self.heard.append(f"{request.method} {request.path}")
 
 
-class Quick(Agent):
+class FastAgent(Agent):
     beat = 0.1
 
 
-class World:
+class MesosCluster:
     """
     A leader with four agents, two roles with a weight, and a framework ``marathon`` with a running
     task.
@@ -56,7 +56,7 @@ class World:
         self.url = self.leader.url
         for host in hosts:
             running(
-                Quick(
+                FastAgent(
                     [
                         "--ip=127.0.0.1",
                         "--port=0",
@@ -83,7 +83,7 @@ class World:
             f"--work_dir={self.directory / name}",
             f"--log_dir={self.directory / name}-log",
         )
-        return Listening([*address, *directories, *flags], None, version, self.room)
+        return RecordingMaster([*address, *directories, *flags], None, version, self.room)
 
     def launch(self):
         """Register the framework, and run its task on the first agent. Returns its id."""
@@ -134,19 +134,19 @@ class World:
 
     def fails(self, function, *args, **kwargs):
         """Call a function that raises an error of one line. Returns the error."""
-        with pytest.raises(self.salt.Error) as caught:
+        with pytest.raises(self.salt.Error) as error_info:
             self.call(function, *args, **kwargs)
-        return one_line(caught)
+        return one_line(error_info)
 
 
-def one_line(caught):
-    text = str(caught.value)
+def one_line(error_info):
+    text = str(error_info.value)
     assert "\n" not in text and "Traceback" not in text, text
     return text
 
 
 def until(condition, timeout: float = 10):
-    """Wait until a condition returns a true value. Returns that value. The timeout is in seconds."""
+    """Wait until a condition is true and return its value. The timeout is in seconds."""
     deadline = time.monotonic() + timeout
     while not (result := condition()):
         assert time.monotonic() < deadline, f"the condition was not met within {timeout:g} seconds"

@@ -20,8 +20,8 @@ DAILY = {"command": "true", "schedule": SCHEDULE}
 VERSIONS = ("2.5.0", "3.0.2")
 
 
-class Place:
-    """Servers of Chronos with one agent, and Salt."""
+class ChronosCluster:
+    """Chronos servers with one agent, called by Salt."""
 
     def __init__(self, salt, running, version):
         self.salt, self.running, self.version = salt, running, version
@@ -53,28 +53,28 @@ class Place:
 
 
 @pytest.fixture
-def place(salt, running):
-    return Place(salt, running, "3.0.2")
+def cluster(salt, running):
+    return ChronosCluster(salt, running, "3.0.2")
 
 
 @pytest.fixture(params=VERSIONS)
-def places(request, salt, running):
-    return Place(salt, running, request.param)
+def each_cluster(request, salt, running):
+    return ChronosCluster(salt, running, request.param)
 
 
 # --- after an election ---
 
 
-def successor(place):
+def new_leader(cluster):
     """Let a server lead that loads the jobs of the former leader a second later."""
-    place.call("create_job", "hello", PAST)
-    until(lambda: place.call("job", "hello")["successCount"] == 1)
-    former, place.server = place.server, place.start(loop=3600)
-    former.stop()
-    until(lambda: place.server.leading)
-    assert place.call("jobs") == {}
-    threading.Timer(0.05, place.server.turn).start()
-    return place.server
+    cluster.call("create_job", "hello", PAST)
+    until(lambda: cluster.call("job", "hello")["successCount"] == 1)
+    old_leader, cluster.server = cluster.server, cluster.start(loop=3600)
+    old_leader.stop()
+    until(lambda: cluster.server.leading)
+    assert cluster.call("jobs") == {}
+    threading.Timer(0.05, cluster.server.turn).start()
+    return cluster.server
 
 
 @pytest.mark.parametrize(
@@ -86,62 +86,62 @@ def successor(place):
     ],
 )
 def test_a_job_that_a_new_leader_has_not_loaded_is_not_created_again(
-    place, function, arguments, options
+    cluster, function, arguments, options
 ):
-    server = successor(place)
-    assert not place.call(function, *arguments, **options)["changes"]
-    assert not place.writes() and server.jobs["hello"]["successCount"] == 1
+    server = new_leader(cluster)
+    assert not cluster.call(function, *arguments, **options)["changes"]
+    assert not cluster.writes() and server.jobs["hello"]["successCount"] == 1
 
 
-def test_a_job_that_a_new_leader_has_not_loaded_exists(place):
-    successor(place)
-    assert place.call("job_exists", "hello") is True
+def test_a_job_that_a_new_leader_has_not_loaded_exists(cluster):
+    new_leader(cluster)
+    assert cluster.call("job_exists", "hello") is True
 
 
-def test_a_job_that_a_new_leader_has_not_loaded_is_deleted(place):
-    server = successor(place)
-    assert place.call("delete_job", "hello")["deleted"]["successCount"] == 1
+def test_a_job_that_a_new_leader_has_not_loaded_is_deleted(cluster):
+    server = new_leader(cluster)
+    assert cluster.call("delete_job", "hello")["deleted"]["successCount"] == 1
     assert not server.jobs
 
 
-def test_a_job_that_a_new_leader_has_not_loaded_is_purged(place):
-    server = successor(place)
-    assert list(place.call("put_jobs", {}, owner_name="ops", purge=True)["deleted"]) == ["hello"]
+def test_a_job_that_a_new_leader_has_not_loaded_is_purged(cluster):
+    server = new_leader(cluster)
+    assert list(cluster.call("put_jobs", {}, owner_name="ops", purge=True)["deleted"]) == ["hello"]
     assert not server.jobs
 
 
-def test_a_list_that_is_shorter_than_before_is_read_again(place):
+def test_a_list_that_is_shorter_than_before_is_read_again(cluster):
     for name in ("hello", "late"):
-        place.call("create_job", name, DAILY)
-    place.call("put_jobs", {"hello": DAILY})  # Remembers both.
-    late = place.server.jobs.pop("late")
-    unchanged = Chronos.get_jobs
+        cluster.call("create_job", name, DAILY)
+    cluster.call("put_jobs", {"hello": DAILY})  # The module remembers both.
+    late = cluster.server.jobs.pop("late")
+    original_get_jobs = Chronos.get_jobs
 
     def get_jobs(request, **captured):
-        response = unchanged(place.server, request, **captured)
-        place.server.jobs["late"] = late
+        response = original_get_jobs(cluster.server, request, **captured)
+        cluster.server.jobs["late"] = late
         return response
 
-    get_jobs.marks = unchanged.marks
-    place.server.get_jobs = get_jobs
-    before = len(place.writes())
-    assert not place.call("put_jobs", {"late": DAILY})["changes"]
-    assert len(place.writes()) == before
+    get_jobs.marks = original_get_jobs.marks
+    cluster.server.get_jobs = get_jobs
+    before = len(cluster.writes())
+    assert not cluster.call("put_jobs", {"late": DAILY})["changes"]
+    assert len(cluster.writes()) == before
 
 
 # --- one job with times that Chronos cannot parse ---
 
 
 @pytest.fixture
-def broken(place):
+def broken(cluster):
     """A Chronos whose summary and graph fail."""
-    place.call("create_job", "hello", DAILY)
-    place.call("create_job", "report", {"command": "true", "parents": ["hello"]})
-    place.call("create_job", "bad", {**DAILY, "lastSuccess": "null", "lastError": "null"})
+    cluster.call("create_job", "hello", DAILY)
+    cluster.call("create_job", "report", {"command": "true", "parents": ["hello"]})
+    cluster.call("create_job", "bad", {**DAILY, "lastSuccess": "null", "lastError": "null"})
     for path in ("jobs/summary", "graph/csv"):
-        message = place.fails("api_call", "GET", f"/v1/scheduler/{path}", retries=0)
+        message = cluster.fails("api_call", "GET", f"/v1/scheduler/{path}", retries=0)
         assert "400" in message or "500" in message
-    return place
+    return cluster
 
 
 def test_a_job_with_unreadable_times_breaks_no_query(broken):
@@ -168,9 +168,9 @@ def test_a_job_with_unreadable_times_can_be_run_and_deleted(broken):
 # --- servers that do not lead, and reasons of errors ---
 
 
-def test_a_job_that_a_standby_creates_with_an_empty_400_is_created(place):
-    place.call("create_job", "hello", DAILY)
-    standby = place.start()
+def test_a_job_that_a_standby_creates_with_an_empty_400_is_created(cluster):
+    cluster.call("create_job", "hello", DAILY)
+    standby = cluster.start()
     forward = standby.forestall
 
     def lose_answer(request):
@@ -178,55 +178,55 @@ def test_a_job_that_a_standby_creates_with_an_empty_400_is_created(place):
         return answer(None, 400) if request.method == "POST" else response
 
     standby.forestall = lose_answer
-    assert place.call("create_job", "new", DAILY, url=standby.url)["created"] is True
-    assert len([write for write in place.writes() if "new" in write.body]) == 1
+    assert cluster.call("create_job", "new", DAILY, url=standby.url)["created"] is True
+    assert len([write for write in cluster.writes() if "new" in write.body]) == 1
 
 
-def test_an_empty_400_of_a_standby_for_a_job_that_is_not_created_is_an_error(place):
-    place.call("create_job", "hello", DAILY)
-    standby = place.start()
+def test_an_empty_400_of_a_standby_for_a_job_that_is_not_created_is_an_error(cluster):
+    cluster.call("create_job", "hello", DAILY)
+    standby = cluster.start()
     standby.forestall = lambda request: (
         answer(None, 400) if request.method == "POST" else Chronos.forestall(standby, request)
     )
-    message = place.fails("create_job", "new", DAILY, wait=0.2, url=standby.url)
+    message = cluster.fails("create_job", "new", DAILY, wait=0.2, url=standby.url)
     assert "Only the leader returns the reason of an error" in message
 
 
-def test_the_reason_of_a_page_is_in_the_error(place):
+def test_the_reason_of_a_page_is_in_the_error(cluster):
     body = {"name": "new", **DAILY, "container": {"image": "busybox", "network": "bridge"}}
-    message = place.fails("api_call", "POST", "/v1/scheduler/iso8601", body=body)
+    message = cluster.fails("api_call", "POST", "/v1/scheduler/iso8601", body=body)
     assert "500 java.util.NoSuchElementException: No value found for 'bridge'" in message
 
 
 # --- runs and searches ---
 
 
-def test_a_disabled_job_is_not_run(places):
-    places.call("create_job", "off", {**DAILY, "disabled": True})
-    before = len(places.writes())
-    assert "The job 'off' is disabled" in places.fails("run_job", "off")
-    assert len(places.writes()) == before
+def test_a_disabled_job_is_not_run(each_cluster):
+    each_cluster.call("create_job", "off", {**DAILY, "disabled": True})
+    before = len(each_cluster.writes())
+    assert "The job 'off' is disabled" in each_cluster.fails("run_job", "off")
+    assert len(each_cluster.writes()) == before
 
 
-def test_a_second_run_is_refused_while_the_first_one_waits(place):
-    place.call("create_job", "big", {**DAILY, "cpus": 900})
-    assert place.call("run_job", "big") is True
-    assert "A run of 'big' waits for resources" in place.fails("run_job", "big")
+def test_a_second_run_is_rejected_while_the_first_one_waits(cluster):
+    cluster.call("create_job", "big", {**DAILY, "cpus": 900})
+    assert cluster.call("run_job", "big") is True
+    assert "A run of 'big' waits for resources" in cluster.fails("run_job", "big")
 
 
-def test_the_state_job_run_fails_for_a_disabled_job(place):
-    place.call("create_job", "off", {**DAILY, "disabled": True})
-    outcome = place.salt("chronos.mod_watch", name="off", sfun="job_run", url=place.server.url)
+def test_the_state_job_run_fails_for_a_disabled_job(cluster):
+    cluster.call("create_job", "off", {**DAILY, "disabled": True})
+    outcome = cluster.salt("chronos.mod_watch", name="off", sfun="job_run", url=cluster.server.url)
     assert outcome["result"] is False and "disabled" in outcome["comment"]
 
 
-def test_any_restricts_a_search(places):
+def test_an_argument_named_any_restricts_a_search(each_cluster):
     for name in ("hello", "other"):
-        places.call("create_job", name, {**DAILY, "command": f"echo {name[::-1]}"})
-    assert list(places.call("search", any="HELLO")) == ["hello"]
-    assert list(places.call("search", any="rehto")) == ["other"]
-    assert list(places.call("search", any="e", limit=1, offset=1)) == ["other"]
-    assert places.call("search", name="other", any="hello") == {}
+        each_cluster.call("create_job", name, {**DAILY, "command": f"echo {name[::-1]}"})
+    assert list(each_cluster.call("search", any="HELLO")) == ["hello"]
+    assert list(each_cluster.call("search", any="rehto")) == ["other"]
+    assert list(each_cluster.call("search", any="e", limit=1, offset=1)) == ["other"]
+    assert each_cluster.call("search", name="other", any="hello") == {}
 
 
 # --- jobs that would end Chronos ---
@@ -243,18 +243,18 @@ def test_any_restricts_a_search(places):
     ],
     ids=["itself", "pair"],
 )
-def test_new_jobs_that_are_their_own_ancestors_are_refused(places, jobs):
-    assert "would run after itself" in places.fails("put_jobs", jobs)
-    assert places.fails("put_job", "a", jobs["a"])
-    assert not places.writes()
+def test_new_jobs_that_are_their_own_ancestors_are_rejected(each_cluster, jobs):
+    assert "would run after itself" in each_cluster.fails("put_jobs", jobs)
+    assert each_cluster.fails("put_job", "a", jobs["a"])
+    assert not each_cluster.writes()
 
 
-def test_new_jobs_that_are_their_own_ancestors_end_the_fake(place):
+def test_new_jobs_that_are_their_own_ancestors_end_the_fake(cluster):
     body = {"name": "a", "command": "true", "parents": ["a"]}
-    place.call("api_call", "POST", "/v1/scheduler/dependency", body=body)
-    until(lambda: not place.server.leading)
+    cluster.call("api_call", "POST", "/v1/scheduler/dependency", body=body)
+    until(lambda: not cluster.server.leading)
     # A connection that was waiting to be accepted is reset.
-    assert re.search("refused|reset", place.fails("jobs", retries=0))
+    assert re.search("refused|reset", cluster.fails("jobs", retries=0))
 
 
 # --- definitions ---
@@ -305,7 +305,7 @@ def in_container(**members):
     ],
     ids=repr,
 )
-def test_a_value_that_chronos_would_reject_drop_or_alter_is_refused(salt, fields, error):
+def test_a_value_that_chronos_would_reject_drop_or_alter_is_rejected(salt, fields, error):
     with pytest.raises(salt.Error) as raised:
         salt.call("chronos.canonical_job", {**DAILY, **fields})
     message = str(raised.value)
@@ -340,14 +340,16 @@ def test_a_value_that_chronos_would_reject_drop_or_alter_is_refused(salt, fields
     ],
     ids=repr,
 )
-def test_a_value_that_chronos_takes_is_sent_once_and_does_not_differ_later(places, fields, sent):
-    places.call("create_job", "new", {**DAILY, **fields})
-    assert places.last_sent() == {"name": "new", **DAILY, **sent}
-    again = places.call("put_job", "new", {**DAILY, **fields})
+def test_a_value_that_chronos_accepts_is_sent_once_and_does_not_differ_later(
+    each_cluster, fields, sent
+):
+    each_cluster.call("create_job", "new", {**DAILY, **fields})
+    assert each_cluster.last_sent() == {"name": "new", **DAILY, **sent}
+    again = each_cluster.call("put_job", "new", {**DAILY, **fields})
     assert (again["changes"], again["warnings"]) == ({}, [])
 
 
-def test_volumes_of_providers_and_networks_are_stored(place):
+def test_volumes_of_providers_and_networks_are_stored(cluster):
     container = {
         "image": "busybox",
         "network": "USER",
@@ -370,52 +372,56 @@ def test_volumes_of_providers_and_networks_are_stored(place):
             }
         ],
     }
-    created = place.call("create_job", "new", {**DAILY, "container": container})
+    created = cluster.call("create_job", "new", {**DAILY, "container": container})
     assert created["warnings"] == []
-    assert place.call("put_job", "new", {"container": container})["changes"] == {}
+    assert cluster.call("put_job", "new", {"container": container})["changes"] == {}
 
 
-def test_a_field_that_chronos_does_not_have_is_ignored_with_a_warning(place):
+def test_a_field_that_chronos_does_not_have_is_ignored_with_a_warning(cluster):
     config = {**DAILY, "nosuch": 1, **in_container(nosuch=1)}
-    created = place.call("create_job", "new", config)
+    created = cluster.call("create_job", "new", config)
     assert created["warnings"] == [
         "nosuch: ignored, since Chronos does not have this field",
         "container.nosuch: ignored, since Chronos does not have this field",
     ]
-    outcome = place.salt("chronos.job_present", name="new", config=config, url=place.server.url)
+    outcome = cluster.salt("chronos.job_present", name="new", config=config, url=cluster.server.url)
     assert outcome["result"] is True and "nosuch: ignored" in outcome["comment"]
 
 
 def test_counters_of_an_existing_job_and_the_zone_of_a_dependent_one_are_ignored_with_a_warning(
-    place,
+    cluster,
 ):
-    place.call("create_job", "hello", DAILY)
-    changed = place.call("put_job", "hello", {"successCount": 7})
+    cluster.call("create_job", "hello", DAILY)
+    changed = cluster.call("put_job", "hello", {"successCount": 7})
     assert changed["changes"] == {} and changed["warnings"][0].startswith("successCount: ignored")
     child = {"command": "true", "parents": ["hello"], "scheduleTimeZone": "UTC"}
-    created = place.call("create_job", "child", child)
+    created = cluster.call("create_job", "child", child)
     assert created["warnings"] == [
         "scheduleTimeZone: ignored, since a job with parents has no schedule"
     ]
 
 
-def test_what_the_definition_does_not_mention_is_kept_also_in_the_container(places):
+def test_fields_that_the_definition_omits_are_kept_also_in_the_container(each_cluster):
     volumes = [{"hostPath": "/a", "containerPath": "/a", "mode": "RO"}]
-    places.call("create_job", "new", {**DAILY, **in_container(volumes=volumes, network="BRIDGE")})
-    assert places.call("put_job", "new", in_container())["changes"] == {}
-    places.server.jobs["new"]["maxCompletionTime"] = 5
-    changed = places.call("put_job", "new", {"container": {"image": "busybox:1.37"}})
+    each_cluster.call(
+        "create_job", "new", {**DAILY, **in_container(volumes=volumes, network="BRIDGE")}
+    )
+    assert each_cluster.call("put_job", "new", in_container())["changes"] == {}
+    each_cluster.server.jobs["new"]["maxCompletionTime"] = 5
+    changed = each_cluster.call("put_job", "new", {"container": {"image": "busybox:1.37"}})
     assert list(changed["changes"]) == ["container"]
-    sent = places.last_sent()
+    sent = each_cluster.last_sent()
     assert sent["container"]["volumes"] == volumes and sent["container"]["network"] == "BRIDGE"
     assert sent["maxCompletionTime"] == 5
-    assert places.call("put_job", "new", in_container(image="busybox:1.37"))["changes"] == {}
+    assert each_cluster.call("put_job", "new", in_container(image="busybox:1.37"))["changes"] == {}
 
 
-def test_replace_resets_what_the_container_does_not_mention(places):
+def test_replace_resets_fields_that_the_container_omits(each_cluster):
     volumes = [{"hostPath": "/a", "containerPath": "/a", "mode": "RO"}]
-    places.call("create_job", "new", {**DAILY, **in_container(volumes=volumes)})
+    each_cluster.call("create_job", "new", {**DAILY, **in_container(volumes=volumes)})
     config = {**DAILY, **in_container()}
-    assert list(places.call("put_job", "new", config, replace=True)["changes"]) == ["container"]
-    assert places.call("job", "new")["container"]["volumes"] == []
-    assert places.call("put_job", "new", config, replace=True)["changes"] == {}
+    assert list(each_cluster.call("put_job", "new", config, replace=True)["changes"]) == [
+        "container"
+    ]
+    assert each_cluster.call("job", "new")["container"]["volumes"] == []
+    assert each_cluster.call("put_job", "new", config, replace=True)["changes"] == {}

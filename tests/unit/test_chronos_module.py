@@ -23,7 +23,7 @@ OFFLINE_FUNCTIONS = ("chronos.schedule_equivalent", "chronos.canonical_job")
 
 
 @pytest.fixture(params=["2.5.0", "3.0.2"])
-def start_world(request, salt, running):
+def start_cluster(request, salt, running):
     """Return a function that starts a Chronos with two jobs."""
 
     def start():
@@ -36,12 +36,12 @@ def start_world(request, salt, running):
             server.loop = 0.05
             return running(server)
 
-        return World(salt, start_server)
+        return ChronosCluster(salt, start_server)
 
     return start
 
 
-class World:
+class ChronosCluster:
     def __init__(self, salt, start_server):
         self.salt, self.server, self.start_server = salt, start_server(), start_server
         self.call("create_job", "hello", {"command": "echo hello", "schedule": SCHEDULE})
@@ -63,28 +63,28 @@ class World:
         ]
 
 
-def one_line(caught):
-    text = str(caught.value)
+def one_line(error_info):
+    text = str(error_info.value)
     assert "\n" not in text and "Traceback" not in text, text
     return text
 
 
-def answered(body):
+def http_response(body):
     headers = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     return f"HTTP/1.1 200 OK\r\n{headers}\r\n{body}".encode()
 
 
-def test_each_example_runs_as_printed(salt, start_world):
-    world = start_world()
+def test_each_example_runs_as_printed(salt, start_cluster):
+    cluster = start_cluster()
     for function, commands in salt.examples("chronos").items():
         assert commands, f"{function} has no example"
-        before = len(world.writes())
+        before = len(cluster.writes())
         for command in commands:
             if function not in OFFLINE_FUNCTIONS:
-                command = f"{re.sub(' url=.*', '', command)} url={world.server.url}"
+                command = f"{re.sub(' url=.*', '', command)} url={cluster.server.url}"
             assert salt.cli(command) is not None, command
-        if len(world.writes()) > before:
-            world = start_world()
+        if len(cluster.writes()) > before:
+            cluster = start_cluster()
 
 
 def test_the_documentation_of_each_function_is_complete(salt):
@@ -114,26 +114,26 @@ def test_the_documentation_of_each_function_is_complete(salt):
         assert parameters <= explained, f"{function}: {parameters - explained}"
 
 
-def test_put_job_is_idempotent(start_world):
-    world = start_world()
+def test_put_job_is_idempotent(start_cluster):
+    cluster = start_cluster()
     config = {"command": "echo night", "schedule": SCHEDULE, "retries": 3}
-    assert world.call("put_job", "night", config)["created"] is True
-    before = len(world.writes())
-    again = world.call("put_job", "night", config)
+    assert cluster.call("put_job", "night", config)["created"] is True
+    before = len(cluster.writes())
+    again = cluster.call("put_job", "night", config)
     assert (again["created"], again["changes"]) == (False, {})
-    assert len(world.writes()) == before
+    assert len(cluster.writes()) == before
 
 
-def test_an_update_preserves_the_counters_and_the_current_schedule(start_world):
-    world = start_world()
-    world.call("mark_success", "hello")
+def test_an_update_preserves_the_counters_and_the_current_schedule(start_cluster):
+    cluster = start_cluster()
+    cluster.call("mark_success", "hello")
     moved = "R/2030-01-05T00:00:00.000Z/PT24H"
-    with world.server.lock:
-        world.server.jobs["hello"]["schedule"] = moved
-    old = world.call("job", "hello")
-    changed = world.call("update_job", "hello", {"command": "echo new", "schedule": SCHEDULE})
+    with cluster.server.lock:
+        cluster.server.jobs["hello"]["schedule"] = moved
+    old = cluster.call("job", "hello")
+    changed = cluster.call("update_job", "hello", {"command": "echo new", "schedule": SCHEDULE})
     assert list(changed["changes"]) == ["command"]
-    new = world.call("job", "hello")
+    new = cluster.call("job", "hello")
     assert new["command"] == "echo new" and new["schedule"] == moved and new["successCount"] == 1
     assert new["lastSuccess"] == old["lastSuccess"]
 
@@ -164,24 +164,24 @@ def test_a_schedule_is_equivalent_only_after_some_runs(salt, desired, current, t
     assert salt.call("chronos.schedule_equivalent", desired, current, tz=tz) is same
 
 
-def test_a_rejected_change_sends_nothing(start_world, nobody):
-    world = start_world()
-    before, config = len(world.writes()), {"command": "true", "schedule": SCHEDULE}
-    assert "hello-report run after 'hello'" in world.fails("delete_job", "hello")
-    assert "no job called 'nosuch'" in world.fails(
+def test_a_rejected_change_sends_nothing(start_cluster, nobody):
+    cluster = start_cluster()
+    before, config = len(cluster.writes()), {"command": "true", "schedule": SCHEDULE}
+    assert "hello-report run after 'hello'" in cluster.fails("delete_job", "hello")
+    assert "no job called 'nosuch'" in cluster.fails(
         "put_job", "new", {"command": "true", "parents": ["nosuch"]}
     )
     for function in ("job", "delete_job", "kill_tasks", "job_stats", "children", "parents"):
-        assert "no job called 'nosuch'" in world.fails(function, "nosuch"), function
-    assert "no job called 'nosuch'" in world.fails("update_job", "nosuch", config)
-    assert "already" in world.fails("create_job", "hello", config)
-    assert len(world.writes()) == before
-    assert nobody in world.fails("jobs", url=nobody, retries=0)
+        assert "no job called 'nosuch'" in cluster.fails(function, "nosuch"), function
+    assert "no job called 'nosuch'" in cluster.fails("update_job", "nosuch", config)
+    assert "already" in cluster.fails("create_job", "hello", config)
+    assert len(cluster.writes()) == before
+    assert nobody in cluster.fails("jobs", url=nobody, retries=0)
 
 
-def test_invalid_arguments_are_rejected_before_anything_is_sent(start_world):
-    world = start_world()
-    before = len(world.server.requests)
+def test_invalid_arguments_are_rejected_before_anything_is_sent(start_cluster):
+    cluster = start_cluster()
+    before = len(cluster.server.requests)
     for function, positional, options in (
         ("put_job", ("new", {"schedule": "daily"}), {}),
         ("put_job", ("new", {"comand": "true"}), {}),
@@ -209,17 +209,17 @@ def test_invalid_arguments_are_rejected_before_anything_is_sent(start_world):
         ("api_call", ("DELETE", "/ping"), {}),
         ("api_call", ("DELETE", "/ping"), {"confirm": "yes"}),
     ):
-        assert world.fails(function, *positional, **options).startswith("SaltInvocationError: "), (
-            function
-        )
-    assert len(world.server.requests) == before
+        assert cluster.fails(function, *positional, **options).startswith(
+            "SaltInvocationError: "
+        ), function
+    assert len(cluster.server.requests) == before
 
 
-def test_api_call_sends_any_request(start_world):
-    world = start_world()
-    prefix = {2: "/scheduler", 3: "/v1/scheduler"}[world.call("api_version")]
-    assert world.call("api_call", "GET", "/ping") == "pong\n"
-    jobs = world.call("api_call", "GET", f"{prefix}/jobs/search", params={"name": "report"})
+def test_api_call_sends_any_request(start_cluster):
+    cluster = start_cluster()
+    prefix = {2: "/scheduler", 3: "/v1/scheduler"}[cluster.call("api_version")]
+    assert cluster.call("api_call", "GET", "/ping") == "pong\n"
+    jobs = cluster.call("api_call", "GET", f"{prefix}/jobs/search", params={"name": "report"})
     assert [job["name"] for job in jobs] == ["hello-report"]
     sent = {
         "name": "made",
@@ -228,48 +228,48 @@ def test_api_call_sends_any_request(start_world):
         "owner": "",
         "epsilon": "PT60S",
     }
-    assert world.call("api_call", "POST", f"{prefix}/iso8601", body=sent) is None
-    assert json.loads(world.writes()[-1].body) == sent
-    assert "confirm: False should be True, since DELETE" in world.fails(
+    assert cluster.call("api_call", "POST", f"{prefix}/iso8601", body=sent) is None
+    assert json.loads(cluster.writes()[-1].body) == sent
+    assert "confirm: False should be True, since DELETE" in cluster.fails(
         "api_call", "DELETE", f"{prefix}/job/hello-report"
     )
-    assert world.call("api_call", "DELETE", f"{prefix}/job/hello-report", confirm=True) is None
-    assert world.call("job_exists", "hello-report") is False
-    assert "404" in world.fails("api_call", "GET", "/nosuch")
+    assert cluster.call("api_call", "DELETE", f"{prefix}/job/hello-report", confirm=True) is None
+    assert cluster.call("job_exists", "hello-report") is False
+    assert "404" in cluster.fails("api_call", "GET", "/nosuch")
 
 
 # --- what Chronos does with jobs ---
 
 
-def test_the_generation_is_detected_once_and_not_at_all_if_it_is_configured(start_world):
-    world = start_world()
-    right, before = world.call("api_version"), len(world.server.requests)
-    world.call("jobs")
-    world.call("jobs", api_version=right)
-    assert [request.path.rpartition("/")[2] for request in world.server.requests[before:]] == [
+def test_the_generation_is_detected_once_and_not_at_all_if_it_is_configured(start_cluster):
+    cluster = start_cluster()
+    right, before = cluster.call("api_version"), len(cluster.server.requests)
+    cluster.call("jobs")
+    cluster.call("jobs", api_version=right)
+    assert [request.path.rpartition("/")[2] for request in cluster.server.requests[before:]] == [
         "jobs",
         "jobs",
     ]
-    assert "404" in world.fails("jobs", api_version=5 - right)
-    assert world.fails("jobs", api_version=4).startswith(
+    assert "404" in cluster.fails("jobs", api_version=5 - right)
+    assert cluster.fails("jobs", api_version=4).startswith(
         "SaltInvocationError: api_version: 4 should be 2, 3 or auto"
     )
 
 
-def test_reset_schedule_sends_the_schedule_as_it_is_written(start_world):
-    world = start_world()
-    with world.server.lock:
-        world.server.jobs["hello"]["schedule"] = "R/2030-01-05T00:00:00.000Z/PT24H"
-    assert world.call("update_job", "hello", {"schedule": SCHEDULE})["changes"] == {}
+def test_reset_schedule_sends_the_schedule_as_it_is_written(start_cluster):
+    cluster = start_cluster()
+    with cluster.server.lock:
+        cluster.server.jobs["hello"]["schedule"] = "R/2030-01-05T00:00:00.000Z/PT24H"
+    assert cluster.call("update_job", "hello", {"schedule": SCHEDULE})["changes"] == {}
     assert list(
-        world.call("update_job", "hello", {"schedule": SCHEDULE}, reset_schedule=True)["changes"]
+        cluster.call("update_job", "hello", {"schedule": SCHEDULE}, reset_schedule=True)["changes"]
     ) == ["schedule"]
-    assert json.loads(world.writes()[-1].body)["schedule"] == SCHEDULE
+    assert json.loads(cluster.writes()[-1].body)["schedule"] == SCHEDULE
 
 
-def test_a_start_in_the_past_causes_a_warning(start_world):
-    world = start_world()
-    result = world.call(
+def test_a_start_in_the_past_causes_a_warning(start_cluster):
+    cluster = start_cluster()
+    result = cluster.call(
         "create_job", "early", {"command": "true", "schedule": "R/2020-01-01T00:00:00Z/PT24H"}
     )
     assert result["warnings"]
@@ -277,40 +277,42 @@ def test_a_start_in_the_past_causes_a_warning(start_world):
         assert warning.startswith("schedule: the start 2020-01-01T00:00:00+00:00 is in the past")
 
 
-def test_a_job_that_chronos_accepts_and_drops_is_an_error(start_world):
-    world = start_world()
-    world.server._put = lambda job: None
-    message = world.fails("create_job", "new", {"command": "true", "schedule": SCHEDULE}, wait=0.3)
+def test_a_job_that_chronos_accepts_and_drops_is_an_error(start_cluster):
+    cluster = start_cluster()
+    cluster.server._put = lambda job: None
+    message = cluster.fails(
+        "create_job", "new", {"command": "true", "schedule": SCHEDULE}, wait=0.3
+    )
     assert message.startswith(
         "CommandExecutionError: Chronos accepted the job 'new', but it does not exist: "
     )
 
 
-def test_a_job_can_change_from_parents_to_a_schedule_and_back(start_world):
-    world = start_world()
-    world.call("create_job", "other", {"command": "true", "schedule": SCHEDULE})
+def test_a_job_can_change_from_parents_to_a_schedule_and_back(start_cluster):
+    cluster = start_cluster()
+    cluster.call("create_job", "other", {"command": "true", "schedule": SCHEDULE})
     for config, endpoint in (
         ({"schedule": SCHEDULE}, "/iso8601"),
         ({"parents": ["other", "hello"]}, "/dependency"),
     ):
-        assert set(world.call("update_job", "hello-report", config)["changes"]) >= set(config)
-        assert world.writes()[-1].path.endswith(endpoint)
+        assert set(cluster.call("update_job", "hello-report", config)["changes"]) >= set(config)
+        assert cluster.writes()[-1].path.endswith(endpoint)
     assert (
-        world.call("update_job", "hello-report", {"parents": ["hello", "other"]})["changes"] == {}
+        cluster.call("update_job", "hello-report", {"parents": ["hello", "other"]})["changes"] == {}
     )
-    assert "run after itself" in world.fails(
+    assert "run after itself" in cluster.fails(
         "update_job", "hello-report", {"parents": ["hello-report"]}
     )
 
 
-def test_deleting_a_job_reports_what_changes_in_its_children(start_world):
-    deletion = start_world().call("delete_job", "hello", children="allow")
+def test_deleting_a_job_reports_what_changes_in_its_children(start_cluster):
+    deletion = start_cluster().call("delete_job", "hello", children="allow")
     assert deletion["deleted"]["name"] == "hello"
     assert deletion["children"]["hello-report"]["parents"] == {"old": ["hello"], "new": None}
 
 
-def test_null_is_not_sent_and_a_resource_of_0_is_the_default(start_world):
-    world = start_world()
+def test_null_is_not_sent_and_a_resource_of_0_is_the_default(start_cluster):
+    cluster = start_cluster()
     config = {
         "command": "true",
         "schedule": SCHEDULE,
@@ -319,19 +321,19 @@ def test_null_is_not_sent_and_a_resource_of_0_is_the_default(start_world):
         "runAsUser": None,
         "epsilon": "PT60S",
     }
-    result = world.call("put_job", "new", config)
-    sent = json.loads(world.writes()[-1].body)
+    result = cluster.call("put_job", "new", config)
+    sent = json.loads(cluster.writes()[-1].body)
     assert (
         None not in sent.values()
         and not {"owner", "runAsUser"} & set(sent)
         and result["job"]["cpus"] > 0
     )
-    new = world.call("api_version") == 3
+    new = cluster.call("api_version") == 3
     assert ("epsilon" in sent, [warning.partition(":")[0] for warning in result["warnings"]]) == (
         not new,
         ["epsilon"] * new,
     )
-    assert world.call("put_job", "new", config)["changes"] == {}
+    assert cluster.call("put_job", "new", config)["changes"] == {}
 
 
 @pytest.mark.parametrize(
@@ -351,38 +353,40 @@ def test_null_is_not_sent_and_a_resource_of_0_is_the_default(start_world):
     ],
     ids=lambda fields: next(iter(fields)),
 )
-def test_another_spelling_by_chronos_is_not_a_change(start_world, fields):
-    world = start_world()
-    world.call("put_job", "new", {"command": "true", "schedule": SCHEDULE, **fields})
-    before = len(world.writes())
-    assert world.call("put_job", "new", fields)["changes"] == {} and len(world.writes()) == before
+def test_another_spelling_by_chronos_is_not_a_change(start_cluster, fields):
+    cluster = start_cluster()
+    cluster.call("put_job", "new", {"command": "true", "schedule": SCHEDULE, **fields})
+    before = len(cluster.writes())
+    assert (
+        cluster.call("put_job", "new", fields)["changes"] == {} and len(cluster.writes()) == before
+    )
 
 
-def test_only_chronos_2_allows_names_with_spaces(start_world):
-    world = start_world()
-    before, config = len(world.writes()), {"command": "true", "schedule": SCHEDULE}
-    if world.call("api_version") == 2:
-        world.call("create_job", "a b #1", config)
-        assert world.call("job", "a b #1")["name"] == "a b #1"
-        assert world.call("run_job", "a b #1") is True
-        assert world.call("delete_job", "a b #1")["children"] == {}
+def test_only_chronos_2_allows_names_with_spaces(start_cluster):
+    cluster = start_cluster()
+    before, config = len(cluster.writes()), {"command": "true", "schedule": SCHEDULE}
+    if cluster.call("api_version") == 2:
+        cluster.call("create_job", "a b #1", config)
+        assert cluster.call("job", "a b #1")["name"] == "a b #1"
+        assert cluster.call("run_job", "a b #1") is True
+        assert cluster.call("delete_job", "a b #1")["children"] == {}
     else:
-        assert world.fails("create_job", "a b #1", config).startswith(
+        assert cluster.fails("create_job", "a b #1", config).startswith(
             "SaltInvocationError: name: 'a b #1' should be made of letters"
         )
-        assert len(world.writes()) == before
+        assert len(cluster.writes()) == before
 
 
-def test_a_server_that_does_not_lead_can_be_queried(start_world):
-    world = start_world()
-    at = {"url": world.start_server().url}
-    assert world.call("jobs", **at).keys() == {"hello", "hello-report"}
+def test_a_server_that_does_not_lead_can_be_queried(start_cluster):
+    cluster = start_cluster()
+    at = {"url": cluster.start_server().url}
+    assert cluster.call("jobs", **at).keys() == {"hello", "hello-report"}
     assert (
-        world.call("update_job", "hello", {"command": "echo new"}, **at)["job"]["command"]
+        cluster.call("update_job", "hello", {"command": "echo new"}, **at)["job"]["command"]
         == "echo new"
     )
     for function in ("job", "run_job", "job_stats"):
-        message = world.fails(function, "nosuch", **at)
+        message = cluster.fails(function, "nosuch", **at)
         expected = ("no job called 'nosuch'", "Only the leader returns the reason")
         assert any(text in message for text in expected), message
 
@@ -395,9 +399,9 @@ def run_examples(salt, url, *settings, skip=()):
     errors = {}
     for function, commands in salt.examples("chronos").items():
         if function not in (*OFFLINE_FUNCTIONS, "chronos.connection", *skip):
-            with pytest.raises(salt.Error) as caught:
+            with pytest.raises(salt.Error) as error_info:
                 salt.cli(" ".join((commands[0], f"url={url}", *settings)))
-            errors[function] = one_line(caught)
+            errors[function] = one_line(error_info)
             assert errors[function].startswith("CommandExecutionError: "), (
                 f"{function}: {errors[function]}"
             )
@@ -410,9 +414,9 @@ def test_each_function_reports_a_server_that_is_down_in_one_line(salt, nobody):
 
 
 def test_each_server_that_is_down_gets_a_line(salt, nobody):
-    with pytest.raises(salt.Error) as caught:
+    with pytest.raises(salt.Error) as error_info:
         salt.call("chronos.jobs", url=[nobody, "http://no.such.host.invalid:4400"], retries=0)
-    first_error, second_error = str(caught.value).splitlines()
+    first_error, second_error = str(error_info.value).splitlines()
     assert "Connection refused" in first_error and "host name not found" in second_error
 
 
@@ -420,7 +424,7 @@ def test_each_server_that_is_down_gets_a_line(salt, nobody):
     "body", ["<html>It works!</html>", "[]", "{", "{}", '"x"', "null", "\x00"], ids=ascii
 )
 def test_each_function_reports_a_response_of_another_server_in_one_line(salt, raw, body):
-    server = raw(answered(body))
+    server = raw(http_response(body))
     run_examples(salt, server.url, "retries=0", skip=("chronos.api_call",))
     assert not [request for request in server.heard if not request.startswith(b"GET ")]
 
@@ -444,7 +448,7 @@ def test_each_function_reports_a_response_of_another_server_in_one_line(salt, ra
 def test_an_unexpected_response_never_causes_a_traceback(salt, raw, body):
     """With api_version set, each function gets as far as its own request."""
     for version in (2, 3):
-        url, failed = raw(answered(body)).url, set()
+        url, failed = raw(http_response(body)).url, set()
         for function, commands in salt.examples("chronos").items():
             if function not in (
                 *OFFLINE_FUNCTIONS,
@@ -467,7 +471,7 @@ def test_each_function_reports_a_server_that_hangs_in_one_line(salt, raw):
     server = raw(None)
     for function, text in run_examples(salt, server.url, "retries=0", "timeout=0.1").items():
         assert "no response within 0.1 seconds" in text, function
-    with pytest.raises(salt.Error) as caught:  # and a write that has been sent
+    with pytest.raises(salt.Error) as error_info:  # and a write that has been sent
         salt.call(
             "chronos.api_call",
             "PUT",
@@ -476,7 +480,7 @@ def test_each_function_reports_a_server_that_hangs_in_one_line(salt, raw):
             timeout=0.1,
             retries=3,
         )
-    assert one_line(caught).endswith("It is not known whether the change was made")
+    assert one_line(error_info).endswith("It is not known whether the change was made")
     assert len([request for request in server.heard if request.startswith(b"PUT ")]) == 1
 
 

@@ -92,7 +92,7 @@ def start_chronos(salt, running):
         agents = Agents(agent("lxb001.devops.test", {"rack": "r1"}))
         server = Chronos(local, None, version, servers=MemoryRoom(), agents=agents)
         server.loop = 0.05
-        return Place(salt, running(server), agents)
+        return ChronosStates(salt, running(server), agents)
 
     return start
 
@@ -103,7 +103,7 @@ def chronos(request, start_chronos):
     return start_chronos(request.param)
 
 
-class Place(applying.Place):
+class ChronosStates(applying.StateRunner):
     service = "chronos"
 
     def __init__(self, salt, server, agents):
@@ -160,8 +160,8 @@ def test_a_job_is_created_once_and_only_another_value_is_a_change_after_some_run
         if "schedule" in config
         else now["parents"] == ["hello"]
     ), now
-    chronos.kept("job_present", "x", config=config)
-    chronos.kept("job_present", "x", config=config, mode="replace")
+    chronos.unchanged("job_present", "x", config=config)
+    chronos.unchanged("job_present", "x", config=config, mode="replace")
     assert sorted(chronos.changed("job_present", "x", config={**config, **change})) == paths
 
 
@@ -169,8 +169,8 @@ def test_a_job_without_runs_left_is_as_declared_and_a_change_does_not_enable_it(
     chronos.changed("job_present", "x", config=FINITE)
     over = chronos.exhausted("x")
     assert over["schedule"].startswith("R0/")
-    chronos.kept("job_present", "x", config=FINITE)
-    chronos.kept("job_present", "x", config={**FINITE, "disabled": False})
+    chronos.unchanged("job_present", "x", config=FINITE)
+    chronos.unchanged("job_present", "x", config={**FINITE, "disabled": False})
     described = {**FINITE, "disabled": False, "description": "Three times"}
     assert list(chronos.changed("job_present", "x", config=described)) == ["/description"]
     chronos.days(3)
@@ -192,7 +192,7 @@ def test_a_new_schedule_enables_a_job_without_runs_left_unless_it_is_declared_di
     }
     chronos.days(380)
     until(lambda: chronos.call("job", "x")["successCount"] > done)
-    chronos.kept("job_present", "x", config=again)
+    chronos.unchanged("job_present", "x", config=again)
 
 
 def test_an_update_sends_the_current_schedule_and_counters_and_starts_no_run(chronos):
@@ -222,7 +222,7 @@ def test_a_change_resets_schedule_and_counters_only_if_requested(chronos):
     count = 4  # of the first day and of three more
     until(lambda: chronos.call("job", "x")["successCount"] == count)
     anew = {"reset_schedule": True, "reset_counters": True}
-    chronos.kept("job_present", "x", config=DAILY, **anew)
+    chronos.unchanged("job_present", "x", config=DAILY, **anew)
     with chronos.server.lock:
         chronos.server.ahead = 0.0
     changes = chronos.changed("job_present", "x", config={**DAILY, "retries": 5}, **anew)
@@ -254,7 +254,7 @@ def test_another_period_phase_or_number_of_repetitions_is_a_change(
     chronos.changed("job_present", "x", config=DAILY)
     arguments = {"config": {**DAILY, "schedule": schedule}, "match": match}
     if same:
-        chronos.kept("job_present", "x", **arguments)
+        chronos.unchanged("job_present", "x", **arguments)
     else:
         assert list(chronos.changed("job_present", "x", **arguments)) == ["/schedule"]
 
@@ -275,10 +275,10 @@ def test_another_time_zone_is_a_change(chronos):
 def test_disabled_is_compared_only_if_it_is_declared(chronos):
     chronos.changed("job_present", "x", config=DAILY)
     chronos.call("update_job", "x", {"disabled": True})
-    chronos.kept("job_present", "x", config=DAILY)
+    chronos.unchanged("job_present", "x", config=DAILY)
     assert list(chronos.changed("job_present", "x", config={**DAILY, "retries": 5})) == ["/retries"]
     assert chronos.call("job", "x")["disabled"] is True
-    chronos.kept("job_present", "x", config={**DAILY, "retries": 5}, mode="replace")
+    chronos.unchanged("job_present", "x", config={**DAILY, "retries": 5}, mode="replace")
     assert chronos.changed("job_present", "x", config={**DAILY, "disabled": False}) == {
         "/disabled": {"old": True, "new": False}
     }
@@ -309,7 +309,7 @@ def test_omitted_fields_stay_or_get_their_defaults_depending_on_the_mode(chronos
         "owner": "ops@example.com",
     }
     chronos.changed("job_present", "x", config=config)
-    chronos.kept("job_present", "x", config={"retries": 2})
+    chronos.unchanged("job_present", "x", config={"retries": 2})
     changes = chronos.changed(
         "job_present", "x", config={**DAILY, "owner": "ops@example.com"}, mode="replace"
     )
@@ -337,7 +337,7 @@ def test_a_start_in_the_past_causes_a_warning_only_when_the_job_is_created(
     )
     assert comments == [f"x would be created{message}", f"x was created{message}"]
     until(lambda: chronos.call("job", "x")["schedule"] != config["schedule"])
-    chronos.kept("job_present", "x", config=config)
+    chronos.unchanged("job_present", "x", config=config)
     assert chronos("job_present", "x", config=config)["comment"] == "x is as declared"
 
 
@@ -358,7 +358,7 @@ def test_the_state_fails_without_changes_if_chronos_drops_the_job(chronos, monke
 def test_the_state_fails_if_chronos_accepts_fields_but_does_not_store_them(chronos, monkeypatch):
     chronos.changed("job_present", "x", config=DAILY)
     monkeypatch.setattr(chronos.server, "_put", lambda job: None)
-    changes, comment = chronos.breaks(
+    changes, comment = chronos.fails_with_changes(
         "job_present", "x", config={**DAILY, "retries": 5, "description": "Daily"}
     )
     assert sorted(changes) == ["/description", "/retries"]
@@ -387,7 +387,7 @@ def test_secrets_are_redacted_unless_show_secrets_is_set(chronos):
 
 def test_a_job_is_deleted_once_and_not_while_other_jobs_run_after_it(chronos):
     chronos("jobs_present", "all", jobs={"hello": DAILY, "x": AFTER, "y": after("x", "hello")})
-    assert chronos.refused("job_absent", "hello").startswith(
+    assert chronos.rejected("job_absent", "hello").startswith(
         "x, y run after 'hello', and Chronos would reset most of their fields"
     )
     for name in ("y", "x", "hello"):
@@ -398,7 +398,7 @@ def test_a_job_is_deleted_once_and_not_while_other_jobs_run_after_it(chronos):
             and changes["/"]["new"] is None
         )
         assert "successCount" not in changes["/"]["old"]
-    chronos.kept("job_absent", "nosuch")
+    chronos.unchanged("job_absent", "nosuch")
 
 
 def test_deleting_a_job_with_children_reports_what_changes_in_the_children(chronos):
@@ -440,7 +440,7 @@ def test_deleting_a_job_with_children_reports_what_changes_in_the_children(chron
 def test_the_state_fails_if_a_deleted_job_still_exists(chronos, monkeypatch):
     chronos.changed("job_present", "x", config=DAILY)
     monkeypatch.setattr(chronos.server, "jobs", Sticky(chronos.server.jobs))
-    assert chronos.breaks("job_absent", "x")[1] == "x was deleted, but it exists again"
+    assert chronos.fails_with_changes("job_absent", "x")[1] == "x was deleted, but it exists again"
 
 
 class Sticky(dict):
@@ -526,7 +526,7 @@ def test_existing_parents_need_not_be_declared(chronos):
 
 def test_all_errors_in_many_jobs_are_reported_at_once_and_nothing_is_sent(chronos):
     chronos.changed("job_present", "there", config=DAILY)
-    comment = chronos.refused(
+    comment = chronos.rejected(
         "jobs_present",
         "all",
         jobs={
@@ -562,7 +562,7 @@ def test_the_jobs_that_were_written_before_an_error_are_reported(chronos, monkey
         put(job)
 
     monkeypatch.setattr(chronos.server, "_put", refusing)
-    changes, comment = chronos.breaks("jobs_present", "all", jobs=DAG)
+    changes, comment = chronos.fails_with_changes("jobs_present", "all", jobs=DAG)
     assert (
         changes.keys() == {"first", "left", "right"}
         and comment.startswith("report: POST ")
@@ -598,7 +598,7 @@ def test_absent_jobs_are_deleted_children_first_and_not_while_a_remaining_job_ne
     chronos,
 ):
     chronos.changed("jobs_present", "all", jobs=DAG)
-    comment = chronos.refused(
+    comment = chronos.rejected(
         "jobs_present", "all", jobs={"right": DAG["right"]}, absent=["first", "left", "report"]
     )
     assert comment == "right: runs after first, which would be deleted"
@@ -617,10 +617,10 @@ def test_a_job_is_not_purged_while_a_remaining_job_runs_after_it(chronos):
     chronos.changed("jobs_present", "all", jobs={"hello": DAILY}, **owned)
     chronos.changed("job_present", "x", config=AFTER)
     assert (
-        chronos.refused("jobs_present", "all", jobs={}, **owned)
+        chronos.rejected("jobs_present", "all", jobs={}, **owned)
         == "x: runs after hello, which would be deleted"
     )
-    comment = chronos.refused(
+    comment = chronos.rejected(
         "jobs_present", "all", jobs={"y": {**AFTER, "ownerName": "me"}}, **owned
     )
     assert comment.startswith(
@@ -742,8 +742,8 @@ def test_jobs_can_be_defined_in_files(chronos):
     every = chronos.salt.serve("jobs/all.yaml", f"hello: {hello}\nx: {x}\n")
     chronos.changed("job_present", "hello", config=hello)
     assert list(chronos.changed("jobs_present", "all", jobs={"hello": hello, "x": x})) == ["x"]
-    chronos.kept("jobs_present", "all", jobs=every)
-    chronos.kept("jobs_present", "all", jobs={"hello": DAILY, "x": AFTER})
+    chronos.unchanged("jobs_present", "all", jobs=every)
+    chronos.unchanged("jobs_present", "all", jobs={"hello": DAILY, "x": AFTER})
 
 
 # --- invalid arguments ---
@@ -862,7 +862,7 @@ def test_jobs_can_be_defined_in_files(chronos):
     ids=str,
 )
 def test_invalid_arguments_are_named_and_nothing_is_sent(start_chronos, state, arguments, message):
-    comment = start_chronos().refused(state, "x", **arguments)
+    comment = start_chronos().rejected(state, "x", **arguments)
     assert message in comment and "sesame" not in comment
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import yaml
-from mesos_world import HOSTS, World
+from mesos_world import HOSTS, MesosCluster
 
 from lab import ROOT
 from lab.fakes.chronos.server import Chronos
@@ -18,12 +18,12 @@ SLS = ("mesos.policy", "marathon.apps", "chronos.jobs")
 SECRET = "open-sesame-4711"
 
 
-class Place:
+class Cluster:
     """A master with an agent, a Marathon and a Chronos. Calling it applies the SLS."""
 
     def __init__(self, salt, running, directory):
         agents = Agents(*(agent(host, {"rack": "r1"}) for host in HOSTS[:2]))
-        self.salt, self.mesos = salt, World(salt, running, directory, hosts=HOSTS[:1])
+        self.salt, self.mesos = salt, MesosCluster(salt, running, directory, hosts=HOSTS[:1])
         self.marathon = running(
             Marathon(LOCAL, None, "1.8.244", servers=MemoryRoom(), agents=agents)
         )
@@ -42,10 +42,10 @@ class Place:
 
         Returns the changes by state.
         """
-        predicted, done, repeated = self(*pillar, test=True), self(*pillar), self(*pillar)
-        for run in (predicted, done, repeated):
-            assert all(state["result"] is not False for state in run.values()), run
-        changes = changed(done)
+        predicted, applied, repeated = self(*pillar, test=True), self(*pillar), self(*pillar)
+        for results in (predicted, applied, repeated):
+            assert all(state["result"] is not False for state in results.values()), results
+        changes = changed(applied)
         assert changed(predicted) == changes
         assert changed(repeated) == {}
         return changes
@@ -60,22 +60,22 @@ class Place:
         return self.salt.call("marathon.app", name, url=self.marathon.url)
 
 
-def changed(run):
-    return {name: state["changes"] for name, state in run.items() if state["changes"]}
+def changed(results):
+    return {name: state["changes"] for name, state in results.items() if state["changes"]}
 
 
 @pytest.fixture
-def place(salt, running, tmp_path):
-    return Place(salt, running, tmp_path)
+def cluster(salt, running, tmp_path):
+    return Cluster(salt, running, tmp_path)
 
 
-def test_the_examples_are_applied_as_documented(place):
-    changes = place.changes(EXAMPLES)
+def test_the_examples_are_applied_as_documented(cluster):
+    changes = cluster.changes(EXAMPLES)
     assert set(changes) == {"mesos-weights", "mesos-quotas", "marathon-apps", "chronos-jobs"}
     assert set(changes["marathon-apps"]) == {"/hello", "/http-server"} and set(
         changes["chronos-jobs"]
     ) == {"hello", "hello-again"}
-    hello, served = place.app("/hello"), place.app("/http-server")
+    hello, served = cluster.app("/hello"), cluster.app("/http-server")
     assert (hello["instances"], hello["env"], hello["labels"]) == (
         2,
         {"GREETING": "hello"},
@@ -85,18 +85,20 @@ def test_the_examples_are_applied_as_documented(place):
         served["container"]["docker"]["image"] == "busybox"
         and served["container"]["portMappings"][0]["containerPort"] == 80
     )
-    roles = place.mesos.call("roles")
+    roles = cluster.mesos.call("roles")
     assert (roles["web"]["weight"], roles["web"]["limits"], roles["batch"]["weight"]) == (
         2.0,
         {"cpus": 2.0, "mem": 2048.0},
         0.5,
     )
-    assert place.salt.call("chronos.children", "hello", url=place.chronos.url) == ["hello-again"]
+    assert cluster.salt.call("chronos.children", "hello", url=cluster.chronos.url) == [
+        "hello-again"
+    ]
 
 
-def test_pillar_can_override_the_instances_of_an_app_defined_in_a_mapping_or_a_file(place):
-    place.changes(EXAMPLES)
-    changes = place.changes(
+def test_pillar_can_override_the_instances_of_an_app_defined_in_a_mapping_or_a_file(cluster):
+    cluster.changes(EXAMPLES)
+    changes = cluster.changes(
         EXAMPLES, "marathon: {apps: {/hello: {instances: 3}, /http-server: {instances: 2}}}"
     )
     assert changes == {
@@ -107,27 +109,29 @@ def test_pillar_can_override_the_instances_of_an_app_defined_in_a_mapping_or_a_f
     }
 
 
-def test_undeclared_entries_stay_and_null_removes_them(place):
-    place.changes(EXAMPLES)
-    assert changed(place("{}")) == {}
+def test_undeclared_entries_stay_and_null_removes_them(cluster):
+    cluster.changes(EXAMPLES)
+    assert changed(cluster("{}")) == {}
     withdrawn = """
         marathon: {apps: {/hello: null}}
         chronos: {jobs: {hello: null, hello-again: null}}
         mesos: {quotas: {web: null}, weights: {web: 1, batch: 1}}"""
-    assert set(changed(place(withdrawn))) == {
+    assert set(changed(cluster(withdrawn))) == {
         "marathon-apps-withdrawn",
         "chronos-jobs",
         "mesos-quotas-withdrawn",
         "mesos-weights",
     }
-    assert changed(place(withdrawn)) == {}
-    assert place.app("/http-server") and place.mesos.call("quotas") == {}
+    assert changed(cluster(withdrawn)) == {}
+    assert cluster.app("/http-server") and cluster.mesos.call("quotas") == {}
 
 
-def test_purge_deletes_only_what_was_declared_before(place):
-    place.salt.call("marathon.create_app", "/other", {"cmd": "sleep 100"}, url=place.marathon.url)
-    place.changes(EXAMPLES)
-    changes = place.changes(
+def test_purge_deletes_only_what_was_declared_before(cluster):
+    cluster.salt.call(
+        "marathon.create_app", "/other", {"cmd": "sleep 100"}, url=cluster.marathon.url
+    )
+    cluster.changes(EXAMPLES)
+    changes = cluster.changes(
         "marathon: {apps: {/http-server: 'salt://apps/http-server.json'}, "
         "deployment: {purge: true}}"
     )
@@ -135,36 +139,36 @@ def test_purge_deletes_only_what_was_declared_before(place):
         set(changes["marathon-apps"]) == {"/hello"}
         and changes["marathon-apps"]["/hello"]["/"]["new"] is None
     )
-    assert place.app("/other")
+    assert cluster.app("/other")
 
 
-def test_groups_are_created_before_apps_and_deleted_after_them(place):
-    changes = place.changes("""
+def test_groups_are_created_before_apps_and_deleted_after_them(cluster):
+    changes = cluster.changes("""
         marathon:
           groups: {/shop: {apps: {db: {cmd: sleep 100}}}}
           apps: {/front: {cmd: sleep 100, dependencies: [/shop/db]}}""")
     assert list(changes) == ["marathon-groups", "marathon-apps"]
-    run = place("marathon: {groups: {/shop: null}, apps: {/front: null}}")
-    assert list(changed(run)) == ["marathon-apps-withdrawn", "marathon-groups-withdrawn"]
+    results = cluster("marathon: {groups: {/shop: null}, apps: {/front: null}}")
+    assert list(changed(results)) == ["marathon-apps-withdrawn", "marathon-groups-withdrawn"]
 
 
-def test_secrets_from_another_pillar_file_are_in_no_result(place):
+def test_secrets_from_another_pillar_file_are_in_no_result(cluster):
     secrets = f"marathon: {{apps: {{/hello: {{env: {{TOKEN: {SECRET}}}}}}}}}"
     for test in (True, False):
-        run = place(EXAMPLES, secrets, test=test)
-        assert run["marathon-apps"]["changes"]["/hello"]["/"]["new"]["env"] == {
+        results = cluster(EXAMPLES, secrets, test=test)
+        assert results["marathon-apps"]["changes"]["/hello"]["/"]["new"]["env"] == {
             "GREETING": "hello",
             "TOKEN": "***",
         }
-        assert SECRET not in json.dumps(run)
-    assert place.app("/hello")["env"]["TOKEN"] == SECRET
+        assert SECRET not in json.dumps(results)
+    assert cluster.app("/hello")["env"]["TOKEN"] == SECRET
 
 
 # --- types of YAML values ---
 
 
-def test_text_that_looks_like_another_type_is_sent_unchanged(place):
-    place.changes("""
+def test_text_that_looks_like_another_type_is_sent_unchanged(cluster):
+    cluster.changes("""
         marathon:
           apps:
             /web:
@@ -173,7 +177,7 @@ def test_text_that_looks_like_another_type_is_sent_unchanged(place):
                     TIME: '22:22', VERSION: '1.10', EMPTY: ''}
               labels: {port: 80, url: http}
               constraints: [[rack, MAX_PER, 2]]""")
-    assert place.app("/web")["env"] == {
+    assert cluster.app("/web")["env"] == {
         "NUMBER": "8000",
         "DATE": "2026-01-01",
         "STAR": "*",
@@ -184,8 +188,8 @@ def test_text_that_looks_like_another_type_is_sent_unchanged(place):
         "EMPTY": "",
     }
     assert (
-        place.app("/web")["constraints"] == [["rack", "MAX_PER", "2"]]
-        and place.app("/web")["labels"]["port"] == "80"
+        cluster.app("/web")["constraints"] == [["rack", "MAX_PER", "2"]]
+        and cluster.app("/web")["labels"]["port"] == "80"
     )
 
 
@@ -207,25 +211,25 @@ def test_text_that_looks_like_another_type_is_sent_unchanged(place):
     ],
 )
 def test_a_value_that_yaml_may_have_changed_is_rejected_before_anything_is_sent(
-    place, definition, words
+    cluster, definition, words
 ):
-    before = place.write_count()
+    before = cluster.write_count()
     for test in (True, False):
-        run = place(
+        results = cluster(
             f"marathon: {{apps: {{/web: {definition}, /right: {{cmd: sleep 1}}}}}}",
             test=test,
             sls=["marathon.apps"],
         )
-        state = run["marathon-apps"]
+        state = results["marathon-apps"]
         assert state["result"] is False and state["changes"] == {} and "\n" not in state["comment"]
         for word in words:
             assert word in state["comment"]
-    assert place.write_count() == before
+    assert cluster.write_count() == before
 
 
-def test_an_invalid_setting_prevents_that_anything_is_applied(place):
-    before = place.write_count()
-    errors = place(
+def test_nothing_is_applied_if_a_setting_is_invalid(cluster):
+    before = cluster.write_count()
+    errors = cluster(
         EXAMPLES,
         "mesos: {weights: {web: -1}}\nmarathon: {apps: {/Web: {}, /hello: {env: {YES: please}}}}",
     )
@@ -237,4 +241,4 @@ def test_an_invalid_setting_prevents_that_anything_is_applied(place):
         "YAML reads this name as true. Put it in quotes.",
     ):
         assert words in errors[0]
-    assert place.write_count() == before
+    assert cluster.write_count() == before

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from mesos_world import HOSTS, World, one_line, until
+from mesos_world import HOSTS, MesosCluster, one_line, until
 
 # The functions speak HTTP, which Salt has no part in: one line is enough. With both lines the
 # modules are loaded (test_modules_loaded.py) and called by the tests of states.
@@ -17,13 +17,15 @@ WINDOW = {"start": 1893456000 * 10**9, "duration": 7200 * 10**9}  # of 2030
 
 
 @pytest.fixture
-def world(salt, running, tmp_path):
-    """Start a cluster; each has directories of its own."""
-    worlds = []
+def start_cluster(salt, running, tmp_path):
+    """Return a function that starts a cluster in its own directory."""
+    clusters = []
 
     def start(*flags, **options):
-        worlds.append(World(salt, running, tmp_path / str(len(worlds)), *flags, **options))
-        return worlds[-1]
+        clusters.append(
+            MesosCluster(salt, running, tmp_path / str(len(clusters)), *flags, **options)
+        )
+        return clusters[-1]
 
     return start
 
@@ -87,22 +89,22 @@ def names(machines):
     return sorted(machine["hostname"] for machine in machines)
 
 
-def with_masters(command, place):
-    """Return a command line with the masters of a world instead of those of the examples."""
+def with_masters(command, cluster):
+    """Return a command line with the masters of a cluster instead of those of the examples."""
     if "url=http://10." not in command:
-        return f"{command} url={place.url}"
-    for literal, real in place.masters.items():
+        return f"{command} url={cluster.url}"
+    for literal, real in cluster.masters.items():
         command = command.replace(literal, real)
     return command
 
 
-def test_the_examples_of_each_function_that_reads_run(salt, world, running, nobody):
-    place = world()
-    place.call("reserve", HOSTS[0], "web", {"cpus": 1})
-    place.leader.heard.clear()
-    standby = running(place.master("standby"))
-    place.masters = {
-        "http://10.0.0.1:5050": place.url,
+def test_the_examples_of_each_function_that_reads_run(salt, start_cluster, running, nobody):
+    cluster = start_cluster()
+    cluster.call("reserve", HOSTS[0], "web", {"cpus": 1})
+    cluster.leader.heard.clear()
+    standby = running(cluster.master("standby"))
+    cluster.masters = {
+        "http://10.0.0.1:5050": cluster.url,
         "http://10.0.0.2:5050": standby.url,
         "http://10.0.0.3:5050": nobody,
     }
@@ -110,22 +112,22 @@ def test_the_examples_of_each_function_that_reads_run(salt, world, running, nobo
         name = function.partition(".")[2]
         assert commands, f"{function} has no example"
         for command in commands if name not in WRITES else ():
-            returned = salt.cli(with_masters(command, place))
+            returned = salt.cli(with_masters(command, cluster))
             assert returned == EMPTY[name] if name in EMPTY else returned, command
-    assert place.leader.heard == []
+    assert cluster.leader.heard == []
 
 
 @pytest.mark.parametrize("name", WRITES)
-def test_the_examples_of_each_function_that_writes_run(salt, world, name):
+def test_the_examples_of_each_function_that_writes_run(salt, start_cluster, name):
     preparations, is_expected = WRITES[name]
-    place = world()
+    cluster = start_cluster()
     for function, *positional in preparations:
-        place.call(function, *positional)
-    place.leader.heard.clear()
+        cluster.call(function, *positional)
+    cluster.leader.heard.clear()
     for command in salt.examples("mesos")[f"mesos.{name}"]:
-        returned = salt.cli(f"{command} url={place.url}")
+        returned = salt.cli(f"{command} url={cluster.url}")
         assert is_expected(returned), f"{command}: {returned}"
-    assert place.leader.heard
+    assert cluster.leader.heard
 
 
 def test_the_docstring_of_each_function_is_complete(salt):
@@ -158,50 +160,50 @@ def test_the_docstring_of_each_function_is_complete(salt):
 
 
 @pytest.mark.parametrize("version", ["1.4.3", "1.8.1", "1.11.0"])
-def test_remove_quota_never_uses_the_call_that_kills_the_master(salt, world, version):
-    place = world(version=version)
-    assert place.call("remove_quota", "web") is False
-    assert place.leader.heard == []
-    place.call("set_quota", "web", guarantees={"cpus": 1})
-    assert place.call("quota", "web")["guarantees"] == {"cpus": 1}
-    assert [place.call("remove_quota", "web") for _ in range(2)] == [True, False]
-    assert place.call("quotas") == {}
-    assert "REMOVE_QUOTA" not in place.leader.heard and place.leader.ended is None
+def test_remove_quota_never_uses_the_call_that_kills_the_master(salt, start_cluster, version):
+    cluster = start_cluster(version=version)
+    assert cluster.call("remove_quota", "web") is False
+    assert cluster.leader.heard == []
+    cluster.call("set_quota", "web", guarantees={"cpus": 1})
+    assert cluster.call("quota", "web")["guarantees"] == {"cpus": 1}
+    assert [cluster.call("remove_quota", "web") for _ in range(2)] == [True, False]
+    assert cluster.call("quotas") == {}
+    assert "REMOVE_QUOTA" not in cluster.leader.heard and cluster.leader.ended is None
 
 
-def test_the_omitted_part_of_a_quota_does_not_change(salt, world):
-    place = world()
-    assert place.call("set_quota", "web", {"cpus": 4, "mem": 1024}, {"cpus": 1}) == {
+def test_the_omitted_part_of_a_quota_does_not_change(salt, start_cluster):
+    cluster = start_cluster()
+    assert cluster.call("set_quota", "web", {"cpus": 4, "mem": 1024}, {"cpus": 1}) == {
         "limits": {"cpus": 4, "mem": 1024},
         "guarantees": {"cpus": 1},
     }
-    assert place.call("set_quota", "web", guarantees={"cpus": 2}) == {
+    assert cluster.call("set_quota", "web", guarantees={"cpus": 2}) == {
         "limits": {"cpus": 4, "mem": 1024},
         "guarantees": {"cpus": 2},
     }
-    assert place.call("set_quota", "web", limits={}) == {"limits": {}, "guarantees": {"cpus": 2}}
-    place.call("set_quota", "batch", {"cpus": 1})
-    assert place.call("set_quota", "web", guarantees={}) == {"limits": {}, "guarantees": {}}
-    assert list(place.call("quotas")) == ["batch"]
+    assert cluster.call("set_quota", "web", limits={}) == {"limits": {}, "guarantees": {"cpus": 2}}
+    cluster.call("set_quota", "batch", {"cpus": 1})
+    assert cluster.call("set_quota", "web", guarantees={}) == {"limits": {}, "guarantees": {}}
+    assert list(cluster.call("quotas")) == ["batch"]
 
 
-def test_a_quota_changes_before_mesos_1_9_too(salt, world):
-    place = world(version="1.8.1")
+def test_a_quota_changes_before_mesos_1_9_too(salt, start_cluster):
+    cluster = start_cluster(version="1.8.1")
     for cpus in (1, 2):
-        assert place.call("set_quota", "web", guarantees={"cpus": cpus})["guarantees"] == {
+        assert cluster.call("set_quota", "web", guarantees={"cpus": cpus})["guarantees"] == {
             "cpus": cpus
         }
-    assert "needs Mesos 1.9" in place.fails("set_quota", "web", {"cpus": 4})
-    assert place.call("quota", "web")["guarantees"] == {"cpus": 2}
+    assert "needs Mesos 1.9" in cluster.fails("set_quota", "web", {"cpus": 4})
+    assert cluster.call("quota", "web")["guarantees"] == {"cpus": 2}
 
 
 @pytest.mark.parametrize("version", ["1.8.1", "1.11.0"])
-def test_guarantees_above_the_capacity_need_force(salt, world, version):
-    place = world(version=version)
-    error = place.fails("set_quota", "web", guarantees={"cpus": 17})
+def test_guarantees_above_the_capacity_need_force(salt, start_cluster, version):
+    cluster = start_cluster(version=version)
+    error = cluster.fails("set_quota", "web", guarantees={"cpus": 17})
     assert "exceed cluster capacity" in error and "17" in error
-    assert place.call("quotas") == {}
-    assert place.call("set_quota", "web", guarantees={"cpus": 17}, force=True)["guarantees"] == {
+    assert cluster.call("quotas") == {}
+    assert cluster.call("set_quota", "web", guarantees={"cpus": 17}, force=True)["guarantees"] == {
         "cpus": 17
     }
 
@@ -209,14 +211,14 @@ def test_guarantees_above_the_capacity_need_force(salt, world, version):
 # --- maintenance ---
 
 
-def test_adding_a_window_keeps_the_existing_windows(salt, world):
-    place = world()
+def test_adding_a_window_keeps_the_existing_windows(salt, start_cluster):
+    cluster = start_cluster()
     without_agent = {"hostname": "lxb009.devops.test", "ip": "172.31.250.73"}
-    schedule = place.call("add_maintenance_window", [HOSTS[0], without_agent], **WINDOW)
+    schedule = cluster.call("add_maintenance_window", [HOSTS[0], without_agent], **WINDOW)
     assert schedule == [
         {"machines": [{"hostname": HOSTS[0], "ip": "127.0.0.1"}, without_agent], **WINDOW}
     ]
-    second = place.call("add_maintenance_window", HOSTS[1], "2031-01-01T00:00:00Z")
+    second = cluster.call("add_maintenance_window", HOSTS[1], "2031-01-01T00:00:00Z")
     assert second == [
         *schedule,
         {
@@ -225,28 +227,28 @@ def test_adding_a_window_keeps_the_existing_windows(salt, world):
             "duration": None,
         },
     ]
-    moved = place.call("add_maintenance_window", HOSTS[0].upper(), "2031-01-01T00:00:00Z", "90m")
+    moved = cluster.call("add_maintenance_window", HOSTS[0].upper(), "2031-01-01T00:00:00Z", "90m")
     assert [names(window["machines"]) for window in moved] == [
         ["lxb009.devops.test"],
         [HOSTS[0]],
         [HOSTS[1]],
     ]
-    assert scheduled(place.call("remove_from_schedule", without_agent)) == [HOSTS[0], HOSTS[1]]
-    assert place.leader.heard == ["UPDATE_MAINTENANCE_SCHEDULE"] * 4
+    assert scheduled(cluster.call("remove_from_schedule", without_agent)) == [HOSTS[0], HOSTS[1]]
+    assert cluster.leader.heard == ["UPDATE_MAINTENANCE_SCHEDULE"] * 4
 
 
-def test_removing_a_machine_that_is_not_scheduled_writes_nothing(salt, world):
-    place = world()
-    assert place.call("remove_from_schedule", HOSTS[0]) == []
-    assert place.leader.heard == []
+def test_removing_a_machine_that_is_not_scheduled_writes_nothing(salt, start_cluster):
+    cluster = start_cluster()
+    assert cluster.call("remove_from_schedule", HOSTS[0]) == []
+    assert cluster.leader.heard == []
 
 
-def test_a_machine_that_is_down_stays_in_the_schedule(salt, world):
-    place = world()
-    place.call("add_maintenance_window", HOSTS[1], "now")
-    place.call("machine_down", HOSTS[1], confirm=True)
-    assert "cannot be removed from the schedule" in place.fails("remove_from_schedule", HOSTS[1])
-    assert names(place.call("maintenance_status")["down"]) == [HOSTS[1]]
+def test_a_machine_that_is_down_stays_in_the_schedule(salt, start_cluster):
+    cluster = start_cluster()
+    cluster.call("add_maintenance_window", HOSTS[1], "now")
+    cluster.call("machine_down", HOSTS[1], confirm=True)
+    assert "cannot be removed from the schedule" in cluster.fails("remove_from_schedule", HOSTS[1])
+    assert names(cluster.call("maintenance_status")["down"]) == [HOSTS[1]]
 
 
 HIDDEN = (
@@ -263,29 +265,29 @@ HIDDEN = (
         ("set_maintenance_schedule", ([], True)),
     ],
 )
-def test_a_schedule_that_is_hidden_is_not_written_back(salt, world, function, arguments):
-    place = world(HIDDEN)
+def test_a_schedule_that_is_hidden_is_not_written_back(salt, start_cluster, function, arguments):
+    cluster = start_cluster(HIDDEN)
     machine = {"hostname": HOSTS[0], "ip": "127.0.0.1"}
-    place.leader.maintenance.replace(
+    cluster.leader.maintenance.replace(
         {"windows": [{"machine_ids": [machine], "unavailability": {"start": {"nanoseconds": 1}}}]}
     )
-    assert place.call("maintenance_schedule") == []
-    error = place.fails(function, *arguments)
+    assert cluster.call("maintenance_schedule") == []
+    error = cluster.fails(function, *arguments)
     assert (
         error.startswith(
             "CommandExecutionError: The maintenance schedule is not completely visible to this user"
         )
         and HOSTS[0] in error
     )
-    assert place.leader.heard == [] and len(place.leader.maintenance.windows) == 1
+    assert cluster.leader.heard == [] and len(cluster.leader.maintenance.windows) == 1
 
 
 # --- leaders ---
 
 
-def test_a_leader_that_has_not_recovered_is_not_taken_for_an_empty_cluster(salt, world):
-    place = world(hosts=())
-    place.leader.recovered = False
+def test_a_leader_that_has_not_recovered_is_not_taken_for_an_empty_cluster(salt, start_cluster):
+    cluster = start_cluster(hosts=())
+    cluster.leader.recovered = False
     for function, *positional in (
         ("agents",),
         ("tasks",),
@@ -305,22 +307,22 @@ def test_a_leader_that_has_not_recovered_is_not_taken_for_an_empty_cluster(salt,
         ("maintenance_window", [{"hostname": "a"}], "now"),
         ("maintenance_schedule", True),
     ):
-        assert "has not finished recovery" in place.fails(
+        assert "has not finished recovery" in cluster.fails(
             function, *positional, retries=0, timeout=2
         ), function
-    assert set(place.leader.heard) <= {
+    assert set(cluster.leader.heard) <= {
         "UPDATE_WEIGHTS"
     }  # which the master refuses as it does the reads
-    assert place.call("health", retries=0) is False
+    assert cluster.call("health", retries=0) is False
 
 
-def test_a_standby_sends_reads_and_writes_to_the_leader(salt, world, running):
-    place = world()
-    standby = running(place.master("standby"))
+def test_a_standby_sends_reads_and_writes_to_the_leader(salt, start_cluster, running):
+    cluster = start_cluster()
+    standby = running(cluster.master("standby"))
     assert names(salt.call("mesos.agents", url=standby.url)) == list(HOSTS)
     salt.call("mesos.set_weights", {"web": 3}, url=standby.url)
-    assert place.call("weight", "web") == 3
-    assert salt.call("mesos.leader", url=standby.url)["url"] == place.url
+    assert cluster.call("weight", "web") == 3
+    assert salt.call("mesos.leader", url=standby.url)["url"] == cluster.url
 
 
 def canned(raw, endpoints, version="1.11.0", mark_gone_statuses=(200,)):
@@ -414,60 +416,60 @@ def test_mark_agent_gone_is_retried_while_the_master_is_busy(salt, raw):
 # --- draining ---
 
 
-def test_an_agent_is_not_drained_twice_unless_requested(salt, world):
-    place = world()
+def test_an_agent_is_not_drained_twice_unless_requested(salt, start_cluster):
+    cluster = start_cluster()
     for _ in range(2):
-        place.call("drain_agent", HOSTS[3], "10m")
-    until(lambda: place.call("agent", HOSTS[3])["drain"] == "DRAINED")
-    assert place.call("drain_agent", HOSTS[3])["drain"] == "DRAINED"
-    assert place.leader.heard == ["DRAIN_AGENT"]
-    place.call("drain_agent", HOSTS[3], again=True)
-    until(lambda: place.call("agent", HOSTS[3])["drain"] == "DRAINED")
+        cluster.call("drain_agent", HOSTS[3], "10m")
+    until(lambda: cluster.call("agent", HOSTS[3])["drain"] == "DRAINED")
+    assert cluster.call("drain_agent", HOSTS[3])["drain"] == "DRAINED"
+    assert cluster.leader.heard == ["DRAIN_AGENT"]
+    cluster.call("drain_agent", HOSTS[3], again=True)
+    until(lambda: cluster.call("agent", HOSTS[3])["drain"] == "DRAINED")
     for _ in range(2):
-        assert place.call("reactivate_agent", HOSTS[3])["deactivated"] is False
-    assert place.leader.heard == ["DRAIN_AGENT", "DRAIN_AGENT", "REACTIVATE_AGENT"]
+        assert cluster.call("reactivate_agent", HOSTS[3])["deactivated"] is False
+    assert cluster.leader.heard == ["DRAIN_AGENT", "DRAIN_AGENT", "REACTIVATE_AGENT"]
 
 
-def test_a_scheduled_agent_is_not_drained(salt, world):
-    place = world()
-    place.call("add_maintenance_window", HOSTS[3], "now")
-    assert place.fails("drain_agent", HOSTS[3]).startswith("CommandExecutionError: POST ")
-    assert place.call("agent", HOSTS[3])["drain"] is None
+def test_a_scheduled_agent_is_not_drained(salt, start_cluster):
+    cluster = start_cluster()
+    cluster.call("add_maintenance_window", HOSTS[3], "now")
+    assert cluster.fails("drain_agent", HOSTS[3]).startswith("CommandExecutionError: POST ")
+    assert cluster.call("agent", HOSTS[3])["drain"] is None
 
 
-def test_draining_needs_mesos_1_9(salt, world):
-    place = world(version="1.8.1")
+def test_draining_needs_mesos_1_9(salt, start_cluster):
+    cluster = start_cluster(version="1.8.1")
     for function in ("drain_agent", "deactivate_agent", "reactivate_agent"):
-        assert "needs Mesos 1.9" in place.fails(function, HOSTS[3])
-    assert place.leader.heard == []
+        assert "needs Mesos 1.9" in cluster.fails(function, HOSTS[3])
+    assert cluster.leader.heard == []
 
 
-def test_a_machine_is_taken_down_and_up_as_the_schedule_spells_it(salt, world):
-    place = world()
+def test_a_machine_is_taken_down_and_up_as_the_schedule_spells_it(salt, start_cluster):
+    cluster = start_cluster()
     machine = {"hostname": HOSTS[1].upper(), "ip": "127.0.0.1"}
-    place.leader.maintenance.replace(
+    cluster.leader.maintenance.replace(
         {"windows": [{"machine_ids": [machine], "unavailability": {"start": {"nanoseconds": 1}}}]}
     )
     assert [
         hostname.lower()
-        for hostname in names(place.call("machine_down", HOSTS[1], confirm=True)["down"])
+        for hostname in names(cluster.call("machine_down", HOSTS[1], confirm=True)["down"])
     ] == [HOSTS[1]]
-    assert place.call("machine_up", HOSTS[1])["down"] == []
-    assert place.call("maintenance_schedule") == []
+    assert cluster.call("machine_up", HOSTS[1])["down"] == []
+    assert cluster.call("maintenance_schedule") == []
 
 
-# --- what cannot be taken back ---
+# --- irreversible calls ---
 
 
 @pytest.fixture
-def endangered(world):
-    """A world with something to destroy."""
-    place = world()
-    place.call("add_maintenance_window", HOSTS[0], "now")
-    place.call("reserve", HOSTS[0], "web", {"disk": 100})
-    place.call("create_volumes", HOSTS[0], "web", {"data-1": {"path": "data", "size": 100}})
-    place.leader.heard.clear()
-    return place
+def endangered(start_cluster):
+    """A cluster with something to destroy."""
+    cluster = start_cluster()
+    cluster.call("add_maintenance_window", HOSTS[0], "now")
+    cluster.call("reserve", HOSTS[0], "web", {"disk": 100})
+    cluster.call("create_volumes", HOSTS[0], "web", {"data-1": {"path": "data", "size": 100}})
+    cluster.leader.heard.clear()
+    return cluster
 
 
 def test_irreversible_calls_need_confirmation(salt, endangered):
@@ -503,24 +505,26 @@ def test_confirmed_calls_are_executed(salt, endangered):
     until(lambda: names(endangered.call("agents")) == list(HOSTS[:3]))
 
 
-def test_a_framework_is_torn_down_once(salt, world):
-    place = world()
-    place.call("teardown_framework", place.framework, confirm=True)
-    assert "has already ended" in place.fails("teardown_framework", place.framework, confirm=True)
-    assert len(place.leader.heard) == 1
+def test_a_framework_is_torn_down_once(salt, start_cluster):
+    cluster = start_cluster()
+    cluster.call("teardown_framework", cluster.framework, confirm=True)
+    assert "has already ended" in cluster.fails(
+        "teardown_framework", cluster.framework, confirm=True
+    )
+    assert len(cluster.leader.heard) == 1
 
 
-def test_a_guarantee_of_0_sets_no_limit_of_0(salt, world):
-    place = world()
-    assert place.call("set_quota", "web", guarantees={"cpus": 0})["limits"] == {}
-    assert "SET_QUOTA" not in place.leader.heard
+def test_a_guarantee_of_0_sets_no_limit_of_0(salt, start_cluster):
+    cluster = start_cluster()
+    assert cluster.call("set_quota", "web", guarantees={"cpus": 0})["limits"] == {}
+    assert "SET_QUOTA" not in cluster.leader.heard
 
 
-def test_a_weight_of_1_stays_listed_and_may_be_set_again(salt, world):
-    place = world()
+def test_a_weight_of_1_stays_listed_and_may_be_set_again(salt, start_cluster):
+    cluster = start_cluster()
     for weight in (2, 2.0, 1, 1):
-        place.call("set_weights", {"web": weight})
-    assert place.call("weights") == {"web": 1, "batch": 1}
+        cluster.call("set_weights", {"web": weight})
+    assert cluster.call("weights") == {"web": 1, "batch": 1}
 
 
 # --- errors ---
@@ -630,13 +634,13 @@ def test_a_weight_of_1_stays_listed_and_may_be_set_again(salt, world):
     ],
     ids=str,
 )
-def test_errors_are_one_line(salt, place, function, arguments, error):
-    assert place.fails(function, *arguments).startswith(error)
+def test_errors_are_one_line(salt, cluster, function, arguments, error):
+    assert cluster.fails(function, *arguments).startswith(error)
 
 
 @pytest.fixture(scope="module")
-def place(salt, tmp_path_factory):
-    """One world for all calls that fail."""
+def cluster(salt, tmp_path_factory):
+    """A cluster for all calls that fail."""
     daemons = []
 
     def running(daemon):
@@ -644,7 +648,7 @@ def place(salt, tmp_path_factory):
         daemons.append(daemon)
         return daemon
 
-    yield World(salt, running, tmp_path_factory.mktemp("place"))
+    yield MesosCluster(salt, running, tmp_path_factory.mktemp("cluster"))
     for daemon in daemons:
         daemon.stop()
 
@@ -716,9 +720,9 @@ def test_reads_and_writes_report_a_timeout_in_one_line(salt, raw):
         assert re.search(r"no response within 1 second\b", one_line(caught))
 
 
-def test_each_function_fails_with_401_without_credentials_and_works_with_them(salt, world):
+def test_each_function_fails_with_401_without_credentials_and_works_with_them(salt, start_cluster):
     credentials = json.dumps({"credentials": [{"principal": "ops", "secret": "sesame"}]})
-    place = world(
+    cluster = start_cluster(
         "--authenticate_http_readonly=true",
         "--authenticate_http_readwrite=true",
         f"--credentials={credentials}",
@@ -738,12 +742,12 @@ def test_each_function_fails_with_401_without_credentials_and_works_with_them(sa
         ("logging_level",),
     ):
         for login in ({}, {"username": "ops", "password": "open"}):
-            error = place.fails(function, *positional, **login)
+            error = cluster.fails(function, *positional, **login)
             assert (
                 error.startswith("CommandExecutionError: ")
                 and "401" in error
                 and "open" not in error
             ), error
-        place.call(function, *positional, username="ops", password="sesame")
+        cluster.call(function, *positional, username="ops", password="sesame")
     for function in ("leader", "version"):  # which everyone may ask
-        place.call(function)
+        cluster.call(function)

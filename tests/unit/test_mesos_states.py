@@ -8,7 +8,7 @@ import contextlib
 import applying
 import pytest
 import requests
-from mesos_world import HOSTS, Listening, World
+from mesos_world import HOSTS, MesosCluster, RecordingMaster
 
 from lab.fakes.wire.http import Refusal
 
@@ -23,7 +23,7 @@ MACHINE_WITHOUT_AGENT = {"hostname": "lxb009.devops.test", "ip": "172.31.250.73"
 MACHINE_WITHOUT_ADDRESS = {"hostname": "lxb008.devops.test"}
 
 
-class Place(applying.Place):
+class MesosStates(applying.StateRunner):
     service = "mesos"
 
     def __init__(self, salt, world):
@@ -45,15 +45,15 @@ class Place(applying.Place):
 
 @pytest.fixture
 def place(salt, running, tmp_path):
-    """Return a function that starts a cluster and returns its Place."""
-    return lambda version=NEW[-1], *flags, **options: Place(
-        salt, World(salt, running, tmp_path, *flags, version=version, **options)
+    """Return a function that starts a cluster and returns its MesosStates."""
+    return lambda version=NEW[-1], *flags, **options: MesosStates(
+        salt, MesosCluster(salt, running, tmp_path, *flags, version=version, **options)
     )
 
 
 @pytest.fixture(scope="module")
 def cluster(salt, tmp_path_factory):
-    """Return the Place of one cluster for all tests that change nothing."""
+    """The states of one cluster for all tests that change nothing."""
     with contextlib.ExitStack() as daemons:
 
         def running(daemon):
@@ -61,7 +61,7 @@ def cluster(salt, tmp_path_factory):
             daemons.callback(daemon.stop)
             return daemon
 
-        yield Place(salt, World(salt, running, tmp_path_factory.mktemp("cluster")))
+        yield MesosStates(salt, MesosCluster(salt, running, tmp_path_factory.mktemp("cluster")))
 
 
 def change(old, new):
@@ -91,7 +91,7 @@ def test_quota_present_reports_differences_and_keeps_the_omitted_part(place, ver
     assert cluster.call("quota", "web") == {"limits": {"cpus": 4}, "guarantees": {"cpus": 2}}
     assert cluster.changed("quota_present", "web", limits={}) == {"/limits/cpus": change(4, None)}
     assert cluster.changed("quota_absent", "web") == {"/guarantees/cpus": change(2, None)}
-    cluster.kept("quota_present", "web", limits={}, guarantees={})
+    cluster.unchanged("quota_present", "web", limits={}, guarantees={})
 
 
 def test_quotas_are_compared_in_thousandths_and_only_a_limit_may_be_0(
@@ -99,8 +99,8 @@ def test_quotas_are_compared_in_thousandths_and_only_a_limit_may_be_0(
 ):
     cluster = place()
     cluster.changed("quota_present", "web", limits={"cpus": 0.3})
-    cluster.kept("quota_present", "web", limits={"cpus": 0.1 + 0.2}, guarantees={"cpus": 0})
-    cluster.kept("quota_present", "web", limits={"cpus": 0.3004})
+    cluster.unchanged("quota_present", "web", limits={"cpus": 0.1 + 0.2}, guarantees={"cpus": 0})
+    cluster.unchanged("quota_present", "web", limits={"cpus": 0.3004})
     assert cluster.changed("quota_present", "web", limits={"cpus": 0.301}) == {
         "/limits/cpus": change(0.3, 0.301)
     }
@@ -118,7 +118,7 @@ def test_before_mesos_1_9_a_quota_is_removed_and_set_anew(place, version):
     changes = cluster.changed("quota_present", "web", guarantees={"cpus": 2, "mem": 64})
     assert changes == {"/guarantees/cpus": change(1, 2), "/guarantees/mem": change(None, 64)}
     assert cluster.writes() == ["POST /quota", "DELETE /quota/web", "POST /quota"]
-    assert "limits: this needs Mesos 1.9" in cluster.refused(
+    assert "limits: this needs Mesos 1.9" in cluster.rejected(
         "quota_present", "web", limits={"cpus": 4}
     )
     assert cluster.changed("quota_absent", "web") == {
@@ -146,7 +146,9 @@ def test_a_quota_that_cannot_be_restored_is_reported_as_changed(place, monkeypat
         raise Refusal(409, "No more of it")
 
     monkeypatch.setattr(cluster.leader.quotas, "add", refuse)
-    changes, comment = cluster.breaks("quota_present", "web", guarantees={"cpus": 2, "mem": 64})
+    changes, comment = cluster.fails_with_changes(
+        "quota_present", "web", guarantees={"cpus": 2, "mem": 64}
+    )
     assert changes == {"/guarantees/cpus": change(1, None)} and cluster.call("quotas") == {}
     assert "No more of it; and the previous quota of web could not be restored: " in comment
 
@@ -154,7 +156,7 @@ def test_a_quota_that_cannot_be_restored_is_reported_as_changed(place, monkeypat
 @pytest.mark.parametrize("version", [*OLD, *NEW])
 def test_quota_absent_sends_nothing_for_a_role_without_a_quota(place, version):
     cluster = place(version)
-    cluster.kept("quota_absent", "web")
+    cluster.unchanged("quota_absent", "web")
     cluster.changed("quota_present", "web", guarantees={"cpus": 1})
     cluster.changed("quota_absent", "web")
     assert "REMOVE_QUOTA" not in cluster.writes() and cluster.leader.ended is None
@@ -170,7 +172,7 @@ def test_only_weights_that_differ_are_sent(place, version):
         "/web": change(1, 2)
     }
     assert sorted(cluster.call("weights")) == ["batch", "web"]
-    cluster.kept("weights_present", "drf", weights={"web": 2.0})
+    cluster.unchanged("weights_present", "drf", weights={"web": 2.0})
     assert cluster.changed("weights_present", "drf", weights={"a/token": 0.5, "web": 1}) == {
         "/a/token": change(1, 0.5),
         "/web": change(2, 1),
@@ -180,7 +182,7 @@ def test_only_weights_that_differ_are_sent(place, version):
 def test_weights_that_are_accepted_but_not_visible_fail_the_state(place, monkeypatch):
     cluster = place()
     monkeypatch.setattr(cluster.leader.weights, "change", lambda infos: None)
-    changes, comment = cluster.breaks("weights_present", "drf", weights={"web": 2})
+    changes, comment = cluster.fails_with_changes("weights_present", "drf", weights={"web": 2})
     assert changes == {"/web": change(1, 2)}
     assert comment == (
         "The weight of web was set, but Mesos reports a different value of /web, "
@@ -201,7 +203,7 @@ def test_a_leader_that_is_lost_after_a_change_fails_the_state(place, monkeypatch
         "weights_present", "drf", weights={"web": 2}, retries=0
     )
     cluster.leader.recovered = True
-    changes, comment = cluster.breaks("quota_absent", "web", retries=0)
+    changes, comment = cluster.fails_with_changes("quota_absent", "web", retries=0)
     assert changes == {"/limits/cpus": change(4, None)} and comment.startswith(
         "The quota of web was removed, but reading it back failed: "
     )
@@ -224,7 +226,7 @@ def test_scheduling_and_cancelling_does_not_change_other_machines(place, version
         duration="2h",
     )
     assert changes == {f"/{HOSTS[1]}": change(None, times), f"/{HOSTS[2]}": change(None, times)}
-    cluster.kept(
+    cluster.unchanged(
         "maintenance_scheduled",
         "disks",
         machines=f"{HOSTS[1]}, {HOSTS[2]}",
@@ -237,7 +239,7 @@ def test_scheduling_and_cancelling_does_not_change_other_machines(place, version
     assert cluster.changed(
         "maintenance_cancelled", "no disks", machines=[HOSTS[1].upper(), HOSTS[3]]
     ) == {f"/{HOSTS[1]}": change(times, None)}
-    cluster.kept(
+    cluster.unchanged(
         "maintenance_cancelled", "no disks", machines=["nosuch.devops.test", {"ip": "10.9.9.9"}]
     )
     assert cluster.schedule() == [
@@ -247,7 +249,7 @@ def test_scheduling_and_cancelling_does_not_change_other_machines(place, version
     ]
     down = [machine["hostname"] for machine in cluster.call("maintenance_status")["down"]]
     assert down == [HOSTS[0]]
-    assert "has started; mesos.machine_up ends it" in cluster.refused(
+    assert "has started; mesos.machine_up ends it" in cluster.rejected(
         "maintenance_cancelled", "no disks", machines=HOSTS[0]
     )
 
@@ -259,7 +261,9 @@ def test_a_relative_start_only_applies_to_machines_that_are_not_scheduled_yet(pl
     )
     assert changes == {f"/{HOSTS[0]}": change(None, {"start": "+1h", "duration": 3600})}
     start = cluster.call("maintenance_schedule")[0]["start"]
-    cluster.kept("maintenance_scheduled", "disks", machines=HOSTS[0], start="now", duration="1h")
+    cluster.unchanged(
+        "maintenance_scheduled", "disks", machines=HOSTS[0], start="now", duration="1h"
+    )
     changes = cluster.changed(
         "maintenance_scheduled", "disks", machines=HOSTS[:2], start="now", duration="90m"
     )
@@ -284,7 +288,7 @@ def test_a_machine_is_rescheduled_if_its_start_differs_by_more_than_the_toleranc
         duration="1.5s",
     )
     moved = {"machines": HOSTS[0], "start": "2030-01-01T00:00:30Z", "duration": "1.5s"}
-    cluster.kept("maintenance_scheduled", "disks", **moved)
+    cluster.unchanged("maintenance_scheduled", "disks", **moved)
     assert cluster.changed("maintenance_scheduled", "disks", **moved, tolerance=29.5) == {
         f"/{HOSTS[0]}/start": change(NEW_YEAR, "2030-01-01T00:00:30Z")
     }
@@ -306,7 +310,7 @@ def test_if_the_second_window_is_rejected_the_first_is_reported_as_changed(place
         schedules.append(replace(schedule))
 
     monkeypatch.setattr(cluster.leader.maintenance, "replace", once)
-    changes, comment = cluster.breaks(
+    changes, comment = cluster.fails_with_changes(
         "maintenance_scheduled", "disks", machines=HOSTS[:2], start="now", duration="1h"
     )
     assert changes == {f"/{HOSTS[0]}/duration": change(None, 3600)} and "Once is enough" in comment
@@ -333,7 +337,7 @@ def test_a_hidden_schedule_is_neither_erased_nor_taken_for_an_empty_one(place, s
         "unavailability": {"start": {"nanoseconds": 1}},
     }
     cluster.leader.maintenance.replace({"windows": [window]})
-    assert "The maintenance schedule is not completely visible to this user" in cluster.refused(
+    assert "The maintenance schedule is not completely visible to this user" in cluster.rejected(
         state, HOSTS[1], **arguments
     )
 
@@ -347,7 +351,7 @@ def test_a_machine_goes_down_and_comes_up_as_the_schedule_spells_it(place, versi
         "unavailability": {"start": {"nanoseconds": 1}},
     }
     cluster.leader.maintenance.replace({"windows": [window]})
-    assert cluster.refused("machine_down", HOSTS[0]) == (
+    assert cluster.rejected("machine_down", HOSTS[0]) == (
         f"machines: no maintenance of {HOSTS[0]} is scheduled. "
         "Schedule it with mesos.maintenance_scheduled first"
     )
@@ -357,7 +361,7 @@ def test_a_machine_goes_down_and_comes_up_as_the_schedule_spells_it(place, versi
     )
     assert changes == {f"/{name}": change("DRAINING", "DOWN") for name in names}
     assert len(cluster.call("agents")) == 3
-    cluster.kept("machine_up", HOSTS[0])
+    cluster.unchanged("machine_up", HOSTS[0])
     changes = cluster.changed("machine_up", "disks", machines=f"{HOSTS[1]},{names[1]}")
     assert changes == {
         f"/{name.lower()}": change("DOWN", "UP") for name in names[:2]
@@ -396,20 +400,20 @@ def test_an_agent_is_drained_once_and_active_again(place, version):
 
 
 def test_a_draining_agent_is_not_drained_again_and_a_timeout_lists_its_tasks(place, monkeypatch):
-    monkeypatch.setattr(Listening, "_drain", lambda *arguments: None)
+    monkeypatch.setattr(RecordingMaster, "_drain", lambda *arguments: None)
     cluster = place()
     comment = (
         f"{HOSTS[0]} is not drained after 1 second. Its remaining tasks are web.1. "
         "max_grace_period limits their time"
     )
-    assert cluster.breaks("agent_drained", HOSTS[0], wait=True, timeout=1) == (
+    assert cluster.fails_with_changes("agent_drained", HOSTS[0], wait=True, timeout=1) == (
         {"/drain": change(None, "DRAINED")},
         comment,
     )
-    cluster.kept("agent_drained", HOSTS[0], max_grace_period="1s")
+    cluster.unchanged("agent_drained", HOSTS[0], max_grace_period="1s")
     assert cluster.fails("agent_drained", HOSTS[0], wait=True, timeout=1) == comment
     assert (
-        cluster.refused("agent_active", HOSTS[0])
+        cluster.rejected("agent_active", HOSTS[0])
         == f"{HOSTS[0]} is still draining, and can only be reactivated once it is drained"
     )
     assert cluster.writes() == ["DRAIN_AGENT"]
@@ -424,15 +428,15 @@ def test_a_drained_agent_can_still_be_removed_permanently(place):
     assert cluster.changed("agent_drained", HOSTS[3], mark_gone=True, wait=True) == {
         "/": change({"hostname": HOSTS[3], "id": id_}, None)
     }
-    cluster.kept("agent_drained", id_, mark_gone=True)
-    assert f"there is no agent {HOSTS[3]}" in cluster.refused("agent_drained", HOSTS[3])
+    cluster.unchanged("agent_drained", id_, mark_gone=True)
+    assert f"there is no agent {HOSTS[3]}" in cluster.rejected("agent_drained", HOSTS[3])
 
 
 def test_a_scheduled_agent_is_not_drained(place):
     cluster = place()
     cluster.call("add_maintenance_window", HOSTS[3], "now")
     assert (
-        cluster.refused("agent_drained", HOSTS[3])
+        cluster.rejected("agent_drained", HOSTS[3])
         == f"{HOSTS[3]} is scheduled for maintenance and cannot be drained. "
         "mesos.maintenance_cancelled removes it from the schedule"
     )
@@ -443,7 +447,7 @@ def test_draining_needs_mesos_1_9(place, version):
     cluster = place(version)
     for state in ("agent_drained", "agent_active"):
         assert (
-            cluster.refused(state, HOSTS[0])
+            cluster.rejected(state, HOSTS[0])
             == f"This needs Mesos 1.9; these masters have {version}"
         )
 
@@ -502,9 +506,9 @@ def test_framework_absent_needs_confirmation_and_an_unambiguous_name_or_id(place
     for confirm in ({}, {"confirm": "yes"}):
         assert (
             "should be True: the framework and all of its tasks would end permanently"
-            in cluster.refused("framework_absent", "marathon", **confirm)
+            in cluster.rejected("framework_absent", "marathon", **confirm)
         )
-    error = cluster.refused("framework_absent", "marathon", confirm=True)
+    error = cluster.rejected("framework_absent", "marathon", confirm=True)
     assert (
         error.startswith("2 frameworks are called marathon. Use an id: ")
         and second_id in error
@@ -518,7 +522,7 @@ def test_framework_absent_needs_confirmation_and_an_unambiguous_name_or_id(place
     assert change_of_framework["old"]["roles"] == ["web"]
     assert change_of_framework["new"] is None
     assert cluster.call("frameworks") == [] and not cluster.call("tasks", state="running")
-    cluster.kept("framework_absent", cluster.world.framework, confirm=True)
+    cluster.unchanged("framework_absent", cluster.world.framework, confirm=True)
 
 
 def test_a_framework_that_ends_at_the_same_time_is_a_success(place, monkeypatch):
@@ -540,7 +544,7 @@ def test_a_framework_that_may_be_hidden_is_not_taken_for_absent(place):
         '--acls={"view_frameworks": [{"principals": {"type": "ANY"}, "users": {"type": "NONE"}}]}',
     )
     assert (
-        cluster.refused("framework_absent", "marathon", confirm=True)
+        cluster.rejected("framework_absent", "marathon", confirm=True)
         == "Frameworks hidden from this user: 1. marathon may be one of them"
     )
 
@@ -661,7 +665,7 @@ def test_a_framework_that_may_be_hidden_is_not_taken_for_absent(place):
     ids=str,
 )
 def test_invalid_arguments_are_rejected_before_anything_is_sent(cluster, state, arguments, error):
-    assert cluster.refused(state, **{"name": HOSTS[0], **arguments}).startswith(error)
+    assert cluster.rejected(state, **{"name": HOSTS[0], **arguments}).startswith(error)
 
 
 # Valid arguments of each state.
@@ -685,7 +689,7 @@ def test_a_leader_that_has_not_recovered_is_not_taken_for_an_empty_cluster_and_n
     cluster = place(hosts=())
     cluster.leader.recovered = False
     for state, arguments in VALID_ARGUMENTS.items():
-        assert "has not finished recovery" in cluster.refused(
+        assert "has not finished recovery" in cluster.rejected(
             state, "web", retries=0, **arguments
         ), state
 
