@@ -14,29 +14,29 @@ FILES = (
     "| grep -v -e version-2 -e /etc/salt/ | sort | md5sum"
 )
 # One Salt line is enough if the other cannot differ, or render and unit tests cover both.
-one_line = pytest.mark.lines("3008")
+one_salt_line = pytest.mark.lines("3008")
 SERVICES = ("zookeeper", "mesos-master", "mesos-slave", "marathon", "chronos", "docker")
 
 
-def answer(port: int, path: str) -> requests.Response:
+def request(port: int, path: str) -> requests.Response:
     return requests.get(f"http://{ADDRESS}:{port}{path}", timeout=5)
 
 
-def everything_answers() -> None:
-    eventually(lambda: answer(5050, "/health").status_code == 200)
-    eventually(lambda: answer(5050, "/state").json()["activated_slaves"] == 1)
-    eventually(lambda: answer(5051, "/health").status_code == 200)
-    eventually(lambda: answer(8080, "/ping").text.strip() == "pong")
-    eventually(lambda: answer(4400, "/ping").text.strip() == "pong")
+def check_all_services() -> None:
+    eventually(lambda: request(5050, "/health").status_code == 200)
+    eventually(lambda: request(5050, "/state").json()["activated_slaves"] == 1)
+    eventually(lambda: request(5051, "/health").status_code == 200)
+    eventually(lambda: request(8080, "/ping").text.strip() == "pong")
+    eventually(lambda: request(4400, "/ping").text.strip() == "pong")
 
 
-def zookeeper_says(word: str) -> str:
+def zookeeper_response(four_letter_word: str) -> str:
     with socket.create_connection((ADDRESS, 2181), timeout=5) as connection:
-        connection.sendall(word.encode())
+        connection.sendall(four_letter_word.encode())
         return connection.makefile().read()
 
 
-def test_up_prints_where_the_services_are(lab):
+def test_up_prints_the_addresses_of_the_services(lab):
     for port in (5050, 5051, 8080, 4400):
         assert f"http://{ADDRESS}:{port}" in lab.up_output
 
@@ -45,43 +45,43 @@ def test_a_second_run_changes_nothing(lab):
     assert lab.converge() == {}
 
 
-def test_salt_reports_the_second_run_as_true_and_unchanged(lab):
-    reply = eventually(
+def test_salt_reports_the_second_run_as_successful_and_unchanged(lab):
+    states = eventually(
         lambda: json.loads(
             lab.call("salt", "*", "state.apply", "--out=json", "--static").stdout
         ).get(HOST)
     )
-    assert all(state["result"] is True and not state["changes"] for state in reply.values())
+    assert all(state["result"] is True and not state["changes"] for state in states.values())
 
 
-@one_line
-def test_the_exit_code_of_a_command_on_a_host_is_kept(lab):
+@one_salt_line
+def test_the_exit_code_of_a_command_on_a_host_is_returned(lab):
     assert lab.call("run", HOST, "sh", "-c", "exit 7").returncode == 7
 
 
-def test_every_service_answers_the_machine(lab):
-    everything_answers()
+def test_every_service_responds_to_a_client(lab):
+    check_all_services()
 
 
 def test_zookeeper_is_standalone(lab):
-    assert "Mode: standalone" in zookeeper_says("srvr")
+    assert "Mode: standalone" in zookeeper_response("srvr")
 
 
-@one_line
-def test_what_the_cluster_uses_among_itself_is_closed_to_others(lab):
+@one_salt_line
+def test_internal_ports_are_closed_to_hosts_outside_of_the_cluster(lab):
     try:
         changes = lab.converge(pillar={"common": {"firewall": {"members": ["172.31.250.99"]}}})
         assert list(changes) == ["firewall-zone", "firewall-reload"]
         for port in (2181, 15101, 15201):
             with pytest.raises(OSError):
                 socket.create_connection((ADDRESS, port), timeout=3)
-        everything_answers()
+        check_all_services()
     finally:
         lab.converge()
-    assert "Mode: standalone" in zookeeper_says("srvr")
+    assert "Mode: standalone" in zookeeper_response("srvr")
 
 
-@one_line
+@one_salt_line
 def test_a_port_that_no_role_needs_is_closed(lab):
     lab.run("systemd-run --unit stray-listener --quiet nc -lk 9999")
     try:
@@ -92,25 +92,25 @@ def test_a_port_that_no_role_needs_is_closed(lab):
         lab.run("systemctl stop stray-listener")
 
 
-@one_line
+@one_salt_line
 def test_docker_runs_containers(lab):
     lab.run("tar -C / -c usr/bin/busybox | docker import - bare >/dev/null")
     assert lab.run("docker run --rm -m 64m bare /usr/bin/busybox echo hello") == "hello\n"
 
 
-def test_a_node_is_what_its_roles_promise(lab):
+def test_a_node_passes_the_tests_of_its_roles(lab):
     lab.verify()
 
 
-def test_salt_shows_a_summary_of_each_service_on_one_screen(lab):
-    for module, word in (("mesos", "agents"), ("marathon", "instances"), ("chronos", "jobs")):
+def test_the_summary_of_each_service_fits_on_one_screen(lab):
+    for module, text in (("mesos", "agents"), ("marathon", "instances"), ("chronos", "jobs")):
         summary = lab.do("salt", HOST, f"{module}.summary", "--no-color")
-        assert word in summary and len(summary.splitlines()) <= 60, summary
+        assert text in summary and len(summary.splitlines()) <= 60, summary
 
 
-@one_line
+@one_salt_line
 @pytest.mark.parametrize(
-    "command, words",
+    "command, texts",
     [
         ("mesos.agent nobody.devops.test", "nobody.devops.test"),
         ("mesos.set_quota a/b guarantees='{cpus: 1}'", "a/b"),
@@ -121,15 +121,14 @@ def test_salt_shows_a_summary_of_each_service_on_one_screen(lab):
         ("chronos.job nosuch", "nosuch"),
     ],
 )
-def test_what_goes_wrong_is_said_in_one_line_and_by_the_exit_code(lab, command, words):
-    done = lab.call("run", HOST, "sh", "-c", f"salt-call --no-color {command}")
-    output = (
-        done.stderr.strip().removesuffix("Usage:").strip()
-    )  # Salt prints on stdout how the function is used
-    assert done.returncode != 0 and words in output and len(output.splitlines()) == 1, output
+def test_an_error_is_one_line_and_a_nonzero_exit_code(lab, command, texts):
+    result = lab.call("run", HOST, "sh", "-c", f"salt-call --no-color {command}")
+    # Salt prints the usage of the function on stdout.
+    output = result.stderr.strip().removesuffix("Usage:").strip()
+    assert result.returncode != 0 and texts in output and len(output.splitlines()) == 1, output
 
 
-def test_a_stray_file_in_a_flag_directory_goes_and_the_master_stays_up(lab):
+def test_a_stray_file_in_a_flag_directory_is_removed_and_the_master_stays_up(lab):
     lab.run("echo 1 > /etc/mesos-master/quorum.rpmnew")
     expected = lab.converge("test=True")
     assert "quorum.rpmnew" in lab.run("ls /etc/mesos-master")
@@ -140,34 +139,34 @@ def test_a_stray_file_in_a_flag_directory_goes_and_the_master_stays_up(lab):
     ]
     assert changes["mesos-master-flags"] == expected["mesos-master-flags"]
     assert "quorum.rpmnew" not in lab.run("ls /etc/mesos-master")
-    everything_answers()
+    check_all_services()
 
 
-@one_line
+@one_salt_line
 def test_a_flag_restarts_only_the_service_that_reads_it(lab):
     pillar = {"mesos": {"master": {"flags": {"cluster": "blue"}}}}
-    before = {unit: lab.started(unit) for unit in SERVICES}
+    before = {unit: lab.start_time(unit) for unit in SERVICES}
     lab.converge(pillar=pillar)
-    after = {unit: lab.started(unit) for unit in SERVICES}
+    after = {unit: lab.start_time(unit) for unit in SERVICES}
     assert [unit for unit in SERVICES if before[unit] != after[unit]] == ["mesos-master"]
-    assert eventually(lambda: answer(5050, "/flags").json()["flags"]["cluster"] == "blue")
+    assert eventually(lambda: request(5050, "/flags").json()["flags"]["cluster"] == "blue")
     assert lab.converge(pillar=pillar) == {}
 
 
-@one_line
-def test_a_withdrawn_flag_disappears(lab):
+@one_salt_line
+def test_an_undeclared_flag_is_removed(lab):
     changes = lab.converge()
     assert "mesos-master-flags" in changes
     assert "cluster" not in lab.run("ls /etc/mesos-master").split()
-    everything_answers()
+    check_all_services()
 
 
-@one_line
-def test_everything_comes_back_after_a_power_cut(lab):
+@one_salt_line
+def test_all_services_start_after_a_power_cut(lab):
     assert lab.call("kill", HOST).returncode == 0
     started = lab.call("start", HOST)
     assert started.returncode == 0, started.stdout + started.stderr
-    everything_answers()
+    check_all_services()
     for unit in SERVICES:
         eventually(lambda unit=unit: lab.run(f"systemctl is-active {unit} || true") == "active\n")
     eventually(lambda: HOST in lab.call("salt", "*", "test.ping").stdout)
@@ -175,7 +174,7 @@ def test_everything_comes_back_after_a_power_cut(lab):
 
 
 @pytest.mark.parametrize(
-    "pillar, words",
+    "pillar, texts",
     [
         ({"zookeeper": {"zookeper": 1}}, ["zookeeper:zookeper", HOST]),
         ({"marathon": {"http_port": "web"}}, ["marathon:http_port", "web", HOST]),
@@ -193,18 +192,18 @@ def test_everything_comes_back_after_a_power_cut(lab):
     ],
     ids=["unknown key", "port", "version", "two spellings"],
 )
-def test_wrong_settings_are_refused_and_nothing_is_touched(lab, pillar, words):
+def test_invalid_settings_are_rejected_and_nothing_is_changed(lab, pillar, texts):
     before = lab.run(FILES)
     errors = lab.apply(pillar=pillar)
     assert isinstance(errors, list) and len(errors) == 1, errors
-    for word in words:
-        assert word in errors[0]
+    for text in texts:
+        assert text in errors[0]
     assert "Traceback" not in errors[0]
     assert before == lab.run(FILES)
 
 
-@one_line
-def test_an_unknown_role_is_refused(lab):
+@one_salt_line
+def test_an_unknown_role_is_rejected(lab):
     lab.run("cp /etc/salt/grains /root/grains && sed -i 's/chronos/cronos/' /etc/salt/grains")
     try:
         lab.call("salt", "*", "saltutil.refresh_grains")
@@ -216,8 +215,8 @@ def test_an_unknown_role_is_refused(lab):
         lab.call("salt", "*", "saltutil.refresh_grains")
 
 
-@one_line
-def test_a_role_that_is_taken_away_stops_its_daemon_until_it_is_given_back(lab):
+@one_salt_line
+def test_the_daemon_of_a_removed_role_is_stopped_until_the_role_is_back(lab):
     lab.run("cp /etc/salt/grains /root/grains && sed -i '/mesos-slave/d' /etc/salt/grains")
     try:
         lab.call("salt", "*", "saltutil.refresh_grains")
@@ -237,7 +236,7 @@ def test_a_role_that_is_taken_away_stops_its_daemon_until_it_is_given_back(lab):
         lab.run("systemctl is-active mesos-slave; systemctl is-enabled mesos-slave")
         == "active\nenabled\n"
     )
-    everything_answers()
+    check_all_services()
 
 
 # A Marathon that begins with an empty store, beside that of the other tests.
@@ -254,7 +253,7 @@ def marathon_runs(version: str) -> dict:
     """Wait until a version of Marathon leads. Returns its /v2/info."""
 
     def info() -> dict | None:
-        reply = answer(8080, "/v2/info").json()
+        reply = request(8080, "/v2/info").json()
         return reply if reply["version"] == version and reply["elected"] else None
 
     return eventually(info)
@@ -269,7 +268,7 @@ def failures(results: dict) -> dict[str, str]:
     }
 
 
-@one_line
+@one_salt_line
 def test_mesos_and_marathon_are_upgraded_in_place(lab):
     remove_marathon(lab)
     old_versions = {
@@ -277,28 +276,28 @@ def test_mesos_and_marathon_are_upgraded_in_place(lab):
         "marathon": {"version": "1.6.567", **NEW_STORE},
     }
     lab.converge(pillar=old_versions)
-    eventually(lambda: answer(5050, "/version").json()["version"] == "1.4.3")
+    eventually(lambda: request(5050, "/version").json()["version"] == "1.4.3")
     marathon_runs("1.6.567")
     changes = lab.converge(pillar={"marathon": NEW_STORE})
-    eventually(lambda: answer(5050, "/version").json()["version"] == "1.9.0")
+    eventually(lambda: request(5050, "/version").json()["version"] == "1.9.0")
     marathon_runs("1.8.244")
-    everything_answers()
+    check_all_services()
     assert {"mesos-master-service", "mesos-slave-service", "marathon-service"} <= set(changes)
     assert lab.run("ls /etc/mesos-master /etc/mesos-slave").count(".rpm") == 0
     assert lab.converge(pillar={"marathon": NEW_STORE}) == {}
     # Back to the store of the other tests, which is that of 1.8.244 as well.
     lab.converge()
-    everything_answers()
+    check_all_services()
 
 
-@one_line
+@one_salt_line
 def test_mesos_that_is_too_old_for_marathon_is_refused(lab):
     errors = lab.apply(pillar={"mesos": {"version": "1.4.3"}})
     assert isinstance(errors, list) and "needs Mesos 1.5.0 or later" in "\n".join(errors)
     assert lab.converge() == {}
 
 
-@one_line
+@one_salt_line
 def test_marathon_crosses_its_three_generations(lab):
     remove_marathon(lab)
     settings = {
@@ -323,14 +322,14 @@ def test_marathon_crosses_its_three_generations(lab):
                 assert list(comments) == ["marathon-step"]
                 assert "upgrade to 1.6.567 first" in comments["marathon-step"]
             assert lab.run(FILES) == before
-        apps = answer(8080, "/v2/apps").json()["apps"]
+        apps = request(8080, "/v2/apps").json()["apps"]
         assert [app["id"] for app in apps] == ["/kept"], version
     going_back = {"marathon": {"version": "1.6.567", **settings}}
     comments = failures(lab.apply(pillar=going_back))
     assert "cannot read the store of 1.8.244" in comments["marathon-step"]
     marathon_runs("1.8.244")
     lab.converge()
-    everything_answers()
+    check_all_services()
 
 
 def test_the_run_reports_no_secret(lab):

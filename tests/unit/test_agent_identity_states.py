@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from mesos_world import HOSTS, World, until
+from mesos_world import HOSTS, MesosCluster, until
 
 from lab.fakes.mesos.agent import Agent
 from lab.fakes.mesos.daemon import Exit
@@ -26,7 +26,7 @@ COMMAND = (
 class Host:
     """A host with an agent that has registered, and the settings that it has."""
 
-    def __init__(self, salt, world: World):
+    def __init__(self, salt, world: MesosCluster):
         self.salt, self.world = salt, world
         self.work_dir = world.directory / HOST
         self.latest = self.work_dir / "meta" / "slaves" / "latest"
@@ -78,7 +78,7 @@ class Host:
 
 @pytest.fixture
 def host(salt, running, tmp_path):
-    return Host(salt, World(salt, running, tmp_path))
+    return Host(salt, MesosCluster(salt, running, tmp_path))
 
 
 # --- agent_identity_stays ---
@@ -257,14 +257,14 @@ def test_a_unit_that_does_not_stop_keeps_its_checkpoint(host):
 
 
 def test_an_agent_that_is_not_registered_is_not_drained(host, running, tmp_path):
-    leader = World(host.salt, running, tmp_path / "other", hosts=())
+    leader = MesosCluster(host.salt, running, tmp_path / "other", hosts=())
     answer = host.removed(unit="stopped", attributes={"rack": "r2"}, url=leader.url)
     assert answer["result"] is True and list(answer["changes"]) == ["/id"]
     assert leader.leader.heard == []
 
 
 def test_before_mesos_1_9_an_agent_is_only_stopped_without_draining(salt, running, tmp_path):
-    host = Host(salt, World(salt, running, tmp_path, version="1.8.1"))
+    host = Host(salt, MesosCluster(salt, running, tmp_path, version="1.8.1"))
     changed = {"attributes": {"rack": "r2"}, "unit": next(UNITS)}
     for test in (True, False):
         answer = host.removed(test, **changed)

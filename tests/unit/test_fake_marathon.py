@@ -1,4 +1,4 @@
-"""The fake of Marathon: what each version makes of apps, groups, pods and deployments."""
+"""The fake Marathon: how each version treats apps, groups, pods and deployments."""
 
 import json
 import time
@@ -31,34 +31,34 @@ MINIMAL = {"id": "/web", "cmd": "sleep 3600"}
 
 
 class Client:
-    """Speaks to one Marathon, and knows its agents."""
+    """A client of one Marathon that also knows its agents."""
 
     def __init__(self, server, mesos):
         self.server, self.mesos = server, mesos
         self.session = requests.Session()
         self.session.trust_env = False
 
-    def ask(self, method, path, body=None, status=None, **named):
-        """
-        Ask, and return the JSON of the answer, None for none; ``status`` is what it should be.
-        """
-        answer = self.session.request(method, self.server.url + path, json=body, timeout=5, **named)
+    def ask(self, method, path, body=None, status=None, **options):
+        """Send a request and return the JSON of the response, None if it is empty."""
+        answer = self.session.request(
+            method, self.server.url + path, json=body, timeout=5, **options
+        )
         assert status is None or answer.status_code == status, answer.text
         assert status or answer.status_code < 400, answer.text
         self.headers = answer.headers
         return answer.json() if answer.content else None
 
-    def get(self, path, **named):
-        return self.ask("GET", path, **named)
+    def get(self, path, **options):
+        return self.ask("GET", path, **options)
 
-    def app(self, path="/web", **named):
-        return self.get(f"/v2/apps{path}", **named)["app"]
+    def app(self, path="/web", **options):
+        return self.get(f"/v2/apps{path}", **options)["app"]
 
     def create(self, status=201, **app):
         return self.ask("POST", "/v2/apps", {**MINIMAL, **app}, status)
 
-    def kept(self, **app):
-        """Create an app, and return what the server keeps of it."""
+    def stored(self, **app):
+        """Create an app and return it as the server stores it."""
         self.create(instances=0, **app)
         return self.app()
 
@@ -68,8 +68,8 @@ class Client:
     def group(self, path="/", status=200, query="", **group):
         return self.ask("PUT", f"/v2/groups{path}{query}", group, status)
 
-    def refused(self, status=422, **app):
-        """Try to create an app, and return the message and the details of the refusal."""
+    def rejection(self, status=422, **app):
+        """Fail to create an app and return message and details of the error."""
         answer = self.create(status, **app)
         details = answer.get("details", [])
         return answer["message"], {
@@ -79,13 +79,13 @@ class Client:
     def tasks(self, path="/web"):
         return {task["id"]: task["host"] for task in self.get(f"/v2/apps{path}/tasks")["tasks"]}
 
-    def until(self, true, what):
-        """Wait until something is true, and return it."""
+    def until(self, condition, event):
+        """Wait until the condition is true and return its value."""
         deadline = time.monotonic() + 10
-        while not (found := true()):
-            assert time.monotonic() < deadline, f"not in time: {what}"
+        while not (value := condition()):
+            assert time.monotonic() < deadline, f"timeout: {event}"
             time.sleep(0.005)
-        return found
+        return value
 
     def deployed(self):
         """Wait until nothing is being deployed."""
@@ -95,7 +95,7 @@ class Client:
 
 @pytest.fixture
 def start(running):
-    """Start a Marathon of a version with agents in memory."""
+    """Return a function that starts a Marathon with agents in memory."""
 
     def start(version=NEW, *options, agents=None, servers=None):
         agents = (
@@ -115,17 +115,17 @@ def start(running):
 
 @pytest.fixture
 def idle(start):
-    """Start a Marathon that is offered nothing: its deployments stay as they are."""
+    """Return a function that starts a Marathon without offers: its deployments do not end."""
     return lambda *arguments: start(*arguments, agents=Agents())
 
 
-# --- what an app is made of ---
+# --- fields of an app ---
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_defaults_differ_by_version(idle, version):
     line = tuple(map(int, version.split(".")))
-    app = idle(version).kept()
+    app = idle(version).stored()
     assert (app["cpus"], app["mem"], app["disk"], app["backoffFactor"]) == (1, 128, 0, 1.15)
     assert app["upgradeStrategy"] == {"minimumHealthCapacity": 1, "maximumOverCapacity": 1}
     assert app["maxLaunchDelaySeconds"] == (3600 if line < (1, 8) else 300)
@@ -145,15 +145,15 @@ def test_defaults_differ_by_version(idle, version):
     assert app["portDefinitions"] == [{"port": 10000, "protocol": "tcp", **name, **labels}]
 
 
-def test_1_4_had_another_unreachable_strategy_at_first(idle):
-    assert idle("1.4.8").kept()["unreachableStrategy"]["inactiveAfterSeconds"] == 300
+def test_up_to_1_4_8_an_unreachable_task_becomes_inactive_after_300_seconds(idle):
+    assert idle("1.4.8").stored()["unreachableStrategy"]["inactiveAfterSeconds"] == 300
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_what_is_not_set_is_null_or_empty_up_to_1_4_and_left_out_since(idle, version):
-    app = idle(version).kept()
+def test_unset_fields_are_null_or_empty_up_to_1_4_and_omitted_since(idle, version):
+    app = idle(version).stored()
     old = version < "1.5" and version != "1.10.26"
-    nothing = {
+    defaults = {
         "args": None,
         "user": None,
         "container": None,
@@ -162,20 +162,20 @@ def test_what_is_not_set_is_null_or_empty_up_to_1_4_and_left_out_since(idle, ver
         "constraints": [],
         "fetch": [],
     }
-    nothing |= {
+    defaults |= {
         "uris": [],
         "storeUrls": [],
         "healthChecks": [],
         "dependencies": [],
         "ports": [10000],
     }
-    assert {name: app[name] for name in nothing if name in app} == (nothing if old else {})
+    assert {name: app[name] for name in defaults if name in app} == (defaults if old else {})
     assert app["labels"] == {}
     assert ("acceptedResourceRoles" in app) == version.startswith(("1.1.", "1.3"))
 
 
 @pytest.mark.parametrize(
-    "given, kept",
+    "fields, expected_by_path",
     [
         (
             {"uris": ["http://h/a.tgz", "http://h/b.jar"]},
@@ -362,25 +362,25 @@ def test_what_is_not_set_is_null_or_empty_up_to_1_4_and_left_out_since(idle, ver
         ({"storeUrls": ["http://h/x"], "nonsense": 1}, {"storeUrls": None, "nonsense": None}),
     ],
 )
-def test_since_1_5_only_the_canonical_form_is_kept(idle, given, kept):
-    app = idle(NEW).kept(**given)
+def test_since_1_5_only_the_canonical_form_is_stored(idle, fields, expected_by_path):
+    app = idle(NEW).stored(**fields)
     for name in ("uris", "ports", "ipAddress"):
         assert name not in app
-    for path, expected in kept.items():
+    for path, expected in expected_by_path.items():
         assert at(app, path) == expected, path
 
 
 def at(value, path):
-    """Return what stands at a path such as ``container/volumes/0``, None where there is nothing."""
+    """Return the value at a path such as ``container/volumes/0``, or None."""
     for step in path.split("/"):
         value = value[int(step)] if step.isdigit() else (value or {}).get(step)
     return value
 
 
-def test_up_to_1_4_the_old_fields_are_kept(idle):
+def test_up_to_1_4_deprecated_fields_are_stored(idle):
     client = idle(OLD)
     docker = {"image": "nginx", "network": "BRIDGE", "portMappings": [{"containerPort": 80}]}
-    app = client.kept(container={"type": "DOCKER", "docker": docker}, uris=["http://h/a.tgz"])
+    app = client.stored(container={"type": "DOCKER", "docker": docker}, uris=["http://h/a.tgz"])
     assert app["uris"] == ["http://h/a.tgz"]
     assert app["fetch"] == [
         {"uri": "http://h/a.tgz", "extract": True, "executable": False, "cache": False}
@@ -393,7 +393,8 @@ def test_up_to_1_4_the_old_fields_are_kept(idle):
         "labels": {},
     }
     assert app["container"]["docker"] == {
-        "image": "nginx", "network": "BRIDGE", "portMappings": [mapping], "privileged": False, "parameters": [], "forcePullImage": False
+        "image": "nginx", "network": "BRIDGE", "portMappings": [mapping],
+        "privileged": False, "parameters": [], "forcePullImage": False
     }  # fmt: skip
     assert (app["ports"], app["portDefinitions"][0]["port"], "networks" in app) == (
         [10000],
@@ -408,7 +409,7 @@ def test_up_to_1_4_the_old_fields_are_kept(idle):
 
 
 @pytest.mark.parametrize(
-    "version, check, kept",
+    "version, check, expected",
     [
         (
             NEW,
@@ -449,13 +450,13 @@ def test_up_to_1_4_the_old_fields_are_kept(idle):
         ),
     ],
 )
-def test_health_checks_are_completed_and_lose_some_fields(idle, version, check, kept):
-    app = idle(version).kept(healthChecks=[check])
-    assert {name: app["healthChecks"][0].get(name) for name in kept} == kept
+def test_health_checks_get_defaults_and_lose_unsupported_fields(idle, version, check, expected):
+    app = idle(version).stored(healthChecks=[check])
+    assert {name: app["healthChecks"][0].get(name) for name in expected} == expected
     assert app["healthChecks"][0]["gracePeriodSeconds"] == 300
 
 
-def test_the_port_index_of_a_health_check_is_0_where_ports_are_given_or_the_app_is_updated(idle):
+def test_the_port_index_of_a_health_check_is_0_if_ports_are_defined_or_the_app_is_updated(idle):
     client = idle()
     client.create(instances=0, healthChecks=[{}])
     assert "portIndex" not in client.app()["healthChecks"][0]
@@ -466,7 +467,7 @@ def test_the_port_index_of_a_health_check_is_0_where_ports_are_given_or_the_app_
 
 
 @pytest.mark.parametrize(
-    "version, given, kept",
+    "version, roles, expected",
     [
         ("1.8.244", ["web", "*"], ["web", "*"]),
         ("1.9.109", ["web", "*"], ["*"]),
@@ -474,17 +475,17 @@ def test_the_port_index_of_a_health_check_is_0_where_ports_are_given_or_the_app_
         ("1.10.26", ["*"], ["*"]),
     ],
 )
-def test_accepted_roles_are_sanitised_by_1_9(idle, version, given, kept):
-    assert idle(version).kept(acceptedResourceRoles=given)["acceptedResourceRoles"] == kept
+def test_1_9_sanitises_accepted_roles(idle, version, roles, expected):
+    assert idle(version).stored(acceptedResourceRoles=roles)["acceptedResourceRoles"] == expected
 
 
-def test_an_upgrade_strategy_with_one_half_is_completed_up_to_1_4_and_refused_since(idle):
+def test_a_partial_upgrade_strategy_is_completed_up_to_1_4_and_rejected_since(idle):
     half = {"minimumHealthCapacity": 0.5}
-    assert idle(OLD).kept(upgradeStrategy=half)["upgradeStrategy"] == {
+    assert idle(OLD).stored(upgradeStrategy=half)["upgradeStrategy"] == {
         **half,
         "maximumOverCapacity": 1,
     }
-    message, details = idle(NEW).refused(upgradeStrategy=half)
+    message, details = idle(NEW).rejection(upgradeStrategy=half)
     assert (message, details) == (
         "Invalid JSON",
         {
@@ -495,22 +496,22 @@ def test_an_upgrade_strategy_with_one_half_is_completed_up_to_1_4_and_refused_si
     )
 
 
-def test_fields_that_a_version_does_not_know_are_dropped(idle):
-    app = idle("1.7.236").kept(
+def test_fields_that_a_version_does_not_support_are_dropped(idle):
+    app = idle("1.7.236").stored(
         role="web", resourceLimits={"mem": "unlimited"}, check={"exec": {"command": {"shell": "x"}}}
     )
     assert not {"role", "resourceLimits", "check"} & set(app)
-    app = idle("1.10.26").kept(
+    app = idle("1.10.26").stored(
         resourceLimits={"mem": "unlimited"}, check={"exec": {"command": {"shell": "x"}}}
     )
     assert (app["resourceLimits"], app["check"]["intervalSeconds"]) == ({"mem": "unlimited"}, 60)
 
 
-# --- what is refused ---
+# --- validation ---
 
 
 @pytest.mark.parametrize(
-    "given, path, text",
+    "fields, path, text",
     [
         ({"id": "/x/tasks"}, "/id", "must not end with any of the following reserved keywords"),
         ({"id": "/"}, "/", "must not be root"),
@@ -593,8 +594,8 @@ def test_fields_that_a_version_does_not_know_are_dropped(idle):
         ),
     ],
 )
-def test_an_app_that_breaks_a_rule_is_refused_with_its_path(idle, given, path, text):
-    message, details = idle().refused(**given)
+def test_an_invalid_app_is_rejected_with_the_path_of_the_error(idle, fields, path, text):
+    message, details = idle().rejection(**fields)
     assert message == "Object is not valid"
     assert text in details[path][0]
 
@@ -626,14 +627,14 @@ def test_an_app_that_breaks_a_rule_is_refused_with_its_path(idle, given, path, t
         ),
     ],
 )
-def test_1_7_refuses_with_its_own_texts(idle, definition, path, text):
-    message, details = idle("1.7.236").refused(**definition)
+def test_1_7_rejects_an_invalid_app_with_its_own_messages(idle, definition, path, text):
+    message, details = idle("1.7.236").rejection(**definition)
     assert message == "Object is not valid"
     assert text in details[path][0]
 
 
 @pytest.mark.parametrize(
-    "given, path, text",
+    "fields, path, text",
     [
         ({"cmd": 5}, "/cmd", "error.expected.jsstring"),
         ({"cpus": "1"}, "/cpus", "error.expected.jsnumber"),
@@ -649,9 +650,9 @@ def test_1_7_refuses_with_its_own_texts(idle, definition, path, text):
         ),
     ],
 )
-def test_json_of_the_wrong_shape_is_400_up_to_1_4_and_422_since(idle, given, path, text):
+def test_a_value_of_the_wrong_type_is_400_up_to_1_4_and_422_since(idle, fields, path, text):
     for version, status in ((OLD, 400), (NEW, 422)):
-        assert idle(version).refused(status, **given) == ("Invalid JSON", {path: [text]})
+        assert idle(version).rejection(status, **fields) == ("Invalid JSON", {path: [text]})
 
 
 @pytest.mark.parametrize(
@@ -672,70 +673,70 @@ def test_json_of_the_wrong_shape_is_400_up_to_1_4_and_422_since(idle, given, pat
         ({"id": None}, "/id", "error.path.missing", "error.expected.jsstring"),
     ],
 )
-def test_1_8_words_some_errors_of_json_differently(idle, definition, path, old_text, new_text):
-    assert idle(OLD).refused(400, **definition) == ("Invalid JSON", {path: [old_text]})
-    assert idle(NEW).refused(422, **definition) == ("Invalid JSON", {path: [new_text]})
+def test_1_8_words_some_json_errors_differently(idle, definition, path, old_text, new_text):
+    assert idle(OLD).rejection(400, **definition) == ("Invalid JSON", {path: [old_text]})
+    assert idle(NEW).rejection(422, **definition) == ("Invalid JSON", {path: [new_text]})
 
 
-def test_old_and_new_fields_together_are_refused_by_every_version(idle):
-    for given, old in (
+def test_deprecated_and_new_fields_together_are_rejected_by_every_version(idle):
+    for fields, conflict in (
         ({"uris": ["http://h/a"], "fetch": [{"uri": "http://h/b"}]}, "uris and fetch fields"),
         ({"ports": [1], "portDefinitions": [{"port": 2}]}, "ports and port definitions"),
         ({"ports": [1], "ipAddress": {}}, "an IP address and ports"),
     ):
-        assert idle(OLD).refused(400, **given) == (
+        assert idle(OLD).rejection(400, **fields) == (
             "Invalid JSON",
-            {"": [f"You cannot specify both {old}"]},
+            {"": [f"You cannot specify both {conflict}"]},
         )
-        assert idle(NEW).refused(**given)[0] == "Object is not valid"
+        assert idle(NEW).rejection(**fields)[0] == "Object is not valid"
 
 
-def test_no_accepted_roles_at_all_are_refused(idle):
-    assert idle(OLD).refused(400, acceptedResourceRoles=[])[1] == {
+def test_an_empty_list_of_accepted_roles_is_rejected(idle):
+    assert idle(OLD).rejection(400, acceptedResourceRoles=[])[1] == {
         "/acceptedResourceRoles": ["set must not be empty"]
     }
-    assert idle(NEW).refused(acceptedResourceRoles=[])[1] == {
+    assert idle(NEW).rejection(acceptedResourceRoles=[])[1] == {
         "/acceptedResourceRoles": ["must not be empty"]
     }
 
 
-def test_negative_numbers_are_another_error_since_1_5(idle):
-    assert idle(OLD).refused(instances=-1) == (
+def test_a_negative_number_is_a_json_error_since_1_5(idle):
+    assert idle(OLD).rejection(instances=-1) == (
         "Object is not valid",
         {"/instances": ["got -1, expected 0 or more"]},
     )
-    assert idle(NEW).refused(instances=-1) == ("Invalid JSON", {"/instances": ["error.min"]})
+    assert idle(NEW).rejection(instances=-1) == ("Invalid JSON", {"/instances": ["error.min"]})
 
 
-def test_1_10_refuses_roles_that_it_is_not_in_and_limits_below_what_is_asked_for(idle):
+def test_1_10_rejects_roles_that_it_does_not_have_and_limits_below_the_request(idle):
     client = idle("1.10.26", "--mesos_role", "web")
-    assert client.refused(acceptedResourceRoles=["batch"])[1] == {
+    assert client.rejection(acceptedResourceRoles=["batch"])[1] == {
         "/acceptedResourceRoles": ["acceptedResourceRoles can only contain * and web"]
     }
     assert (
         "resource limit must be greater"
-        in client.refused(resourceLimits={"mem": 1})[1]["/resourceLimits/mem"][0]
+        in client.rejection(resourceLimits={"mem": 1})[1]["/resourceLimits/mem"][0]
     )
 
 
 @pytest.mark.parametrize(
     "body, message", [(b"{", "Invalid JSON"), (b"", "Please specify data in JSON format")]
 )
-def test_what_is_no_json_is_400_with_details_as_text(idle, body, message):
+def test_a_body_that_is_not_json_is_400_with_details_as_text(idle, body, message):
     answer = idle().ask("POST", "/v2/apps", status=400, data=body)
     assert (answer["message"], type(answer["details"])) == (message, str)
 
 
-def test_reserved_words_were_ids_before_1_8(idle):
+def test_reserved_words_were_valid_ids_before_1_8(idle):
     assert idle("1.7.236").create(id="/x/tasks", instances=0)["id"] == "/x/tasks"
 
 
 @pytest.mark.parametrize("version, status", [("1.5.15", 404), ("1.6.608", 500)])
-def test_an_unknown_path_is_not_found_or_a_server_error(idle, version, status):
+def test_an_unknown_path_is_404_up_to_1_5_and_500_since(idle, version, status):
     assert idle(version).get("/v2/nosuch", status=status)["message"].startswith("URI not found")
 
 
-def test_pods_patches_and_roles_of_groups_came_with_versions(idle):
+def test_pods_patch_and_roles_of_groups_need_a_recent_version(idle):
     idle("1.3.14").get("/v2/pods", status=404)
     assert idle("1.4.13").get("/v2/pods") == []
     idle("1.3.14").ask("PATCH", "/v2/apps/web", {}, 405)
@@ -749,7 +750,7 @@ def test_pods_patches_and_roles_of_groups_came_with_versions(idle):
         ([], {"MESOSPHERE_HTTP_CREDENTIALS": "ops:secret"}),
     ],
 )
-def test_a_password_is_asked_for_everywhere_with_a_page(running, options, environment):
+def test_without_a_password_every_path_answers_401_with_a_page(running, options, environment):
     server = running(
         Marathon([*LOCAL, *options], environment, NEW, servers=MemoryRoom(), agents=Agents())
     )
@@ -766,7 +767,7 @@ def test_a_password_is_asked_for_everywhere_with_a_page(running, options, enviro
 # --- updates ---
 
 
-RICH = [
+DEFINITIONS = [
     {},
     {
         "uris": ["http://h/a.tgz"],
@@ -800,23 +801,23 @@ RICH = [
         "acceptedResourceRoles": ["*"],
     },
 ]
-SERVERS_OWN = (
-    "version", "versionInfo", "tasks", "tasksStaged", "tasksRunning", "tasksHealthy", "tasksUnhealthy", "deployments", "storeUrls",
-    "uris", "ports",
+READ_ONLY_FIELDS = (
+    "version", "versionInfo", "tasks", "tasksStaged", "tasksRunning", "tasksHealthy",
+    "tasksUnhealthy", "deployments", "storeUrls", "uris", "ports",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("given", RICH)
-def test_an_app_that_is_sent_back_as_it_was_read_does_not_change(idle, version, given):
+@pytest.mark.parametrize("fields", DEFINITIONS)
+def test_an_app_that_is_sent_back_as_it_was_read_does_not_change(idle, version, fields):
     client = idle(version)
-    before = client.kept(**given)
-    sent = {name: value for name, value in before.items() if name not in SERVERS_OWN}
+    before = client.stored(**fields)
+    sent = {name: value for name, value in before.items() if name not in READ_ONLY_FIELDS}
     client.put(query="?partialUpdate=false", **sent)
     assert client.app() == before
 
 
-def test_a_partial_update_merges_the_top_level_alone(idle):
+def test_a_partial_update_merges_only_the_top_level(idle):
     client = idle()
     client.create(instances=0, env={"A": "1", "B": "2"}, labels={"x": "y"}, user="ops")
     client.put(env={"A": "3"}, user=None)
@@ -824,7 +825,7 @@ def test_a_partial_update_merges_the_top_level_alone(idle):
     assert (app["env"], app["labels"], app["user"]) == ({"A": "3"}, {"x": "y"}, "ops")
 
 
-def test_a_whole_update_resets_what_it_does_not_name(idle):
+def test_a_full_update_resets_omitted_fields(idle):
     client = idle()
     client.create(instances=0, env={"A": "1"}, user="ops")
     client.put(query="?partialUpdate=false", cmd="sleep 60")
@@ -844,7 +845,7 @@ def test_before_1_4_every_update_is_partial(idle):
     assert (client.app()["user"], client.app()["instances"]) == ("ops", 0)
 
 
-def test_a_command_cannot_be_replaced_by_arguments_in_part(idle):
+def test_a_partial_update_cannot_replace_a_command_with_arguments(idle):
     client = idle()
     client.create(instances=0)
     assert client.put(status=422, args=["a"])["details"][0]["path"] == "/"
@@ -852,14 +853,14 @@ def test_a_command_cannot_be_replaced_by_arguments_in_part(idle):
     assert "cmd" not in client.app()
 
 
-def test_a_partial_update_forgets_limits_and_the_executors_resources(idle):
+def test_a_partial_update_loses_limits_and_executor_resources(idle):
     client = idle("1.10.26")
     client.create(instances=0, executorResources={"cpus": 1}, resourceLimits={"mem": 256})
     client.put(labels={"a": "b"})
     assert not {"executorResources", "resourceLimits"} & set(client.app())
 
 
-def test_a_change_of_nothing_but_the_executors_resources_is_ignored(idle):
+def test_a_change_of_only_the_executor_resources_is_ignored(idle):
     client = idle()
     client.create(instances=0)
     before = client.app()
@@ -868,7 +869,7 @@ def test_a_change_of_nothing_but_the_executors_resources_is_ignored(idle):
 
 
 @pytest.mark.parametrize("version", [OLD, NEW, "1.10.26"])
-def test_an_update_that_changes_nothing_is_answered_as_if_it_did(start, version):
+def test_an_update_without_changes_is_answered_with_a_deployment(start, version):
     client = start(version)
     client.create()
     before, tasks = client.deployed().app(), client.tasks()
@@ -914,29 +915,29 @@ def test_a_version_that_does_not_exist_is_listed_once_it_was_asked_for(start):
     assert len(versions) == 2 and never not in versions, "that of the deleted app is listed"
 
 
-def test_an_app_goes_back_to_a_version(idle):
+def test_an_app_is_rolled_back_to_a_version(idle):
     client = idle()
     client.create(instances=0, labels={"a": "b"})
-    first = client.app()["version"]
+    version = client.app()["version"]
     client.put(labels={}, cmd="sleep 1")
-    client.put(version=first)
-    assert (client.app()["labels"], client.app()["cmd"], client.app()["version"] > first) == (
+    client.put(version=version)
+    assert (client.app()["labels"], client.app()["cmd"], client.app()["version"] > version) == (
         {"a": "b"},
         "sleep 3600",
         True,
     )
-    assert client.put(status=422, version=first, cmd="sleep 2")["details"][0]["errors"] == [
+    assert client.put(status=422, version=version, cmd="sleep 2")["details"][0]["errors"] == [
         "The 'version' field may only be combined with the 'id' field."
     ]
-    never = "2001-01-01T00:00:00.000Z"
-    assert client.put(status=404, version=never)["message"] == "App '/web' does not exist"
+    unknown_version = "2001-01-01T00:00:00.000Z"
+    assert client.put(status=404, version=unknown_version)["message"] == "App '/web' does not exist"
     details = client.put(status=422, version="soon")["details"]
     assert details == [{"path": "/version", "errors": ["error.expected.date.isoformat"]}]
     assert len(client.get("/v2/apps/web/versions")["versions"]) == 3
-    assert client.get(f"/v2/apps/web/versions/{first}")["labels"] == {"a": "b"}
+    assert client.get(f"/v2/apps/web/versions/{version}")["labels"] == {"a": "b"}
 
 
-def test_only_the_number_of_instances_keeps_the_configuration_and_the_tasks(start):
+def test_scaling_keeps_the_configuration_and_the_tasks(start):
     client = start()
     client.create()
     before, tasks = client.deployed().app()["versionInfo"], client.tasks()
@@ -959,7 +960,7 @@ def test_several_apps_are_one_deployment(start):
     assert len(client.deployed().get("/v2/apps")["apps"]) == 2
 
 
-def test_service_ports_are_given_once_and_kept(idle):
+def test_service_ports_are_assigned_once_and_do_not_change(idle):
     client = idle()
     client.create(instances=0, portDefinitions=[{"port": 0}, {"port": 0}])
     client.create(id="/db", instances=0)
@@ -978,7 +979,7 @@ def test_an_app_without_a_free_service_port_is_rejected(idle):
 
 
 @pytest.mark.parametrize(
-    "selector, found",
+    "selector, ids",
     [
         ("tier==front", {"/web"}),
         ("tier!=front", {"/db"}),
@@ -990,24 +991,22 @@ def test_an_app_without_a_free_service_port_is_rejected(idle):
         ("none", set()),
     ],
 )
-def test_apps_are_selected_by_labels(idle, selector, found):
+def test_apps_are_selected_by_labels(idle, selector, ids):
     client = idle()
     client.create(instances=0, labels={"tier": "front", "zone": "z1", "a/b": "c d"})
     client.create(id="/db", instances=0, labels={"tier": "back"})
     client.create(id="/other", instances=0)
-    assert {
-        app["id"] for app in client.get("/v2/apps", params={"label": selector})["apps"]
-    } == found
+    assert {app["id"] for app in client.get("/v2/apps", params={"label": selector})["apps"]} == ids
 
 
-def test_a_selector_that_is_none_is_refused(idle):
+def test_an_invalid_label_selector_is_rejected(idle):
     assert (
         "Can not parse label selector"
         in idle().get("/v2/apps", params={"label": "a in b"}, status=422)["message"]
     )
 
 
-def test_counts_and_deployments_are_always_embedded_the_rest_on_demand(start):
+def test_counts_and_deployments_are_always_embedded_and_tasks_on_request(start):
     client = start()
     client.create(healthChecks=[{}])
     client.deployed()
@@ -1024,7 +1023,7 @@ def test_counts_and_deployments_are_always_embedded_the_rest_on_demand(start):
     assert client.app()["tasks"] == app["tasks"]
 
 
-def test_apps_of_a_group_are_read_with_a_star(idle):
+def test_an_asterisk_selects_the_apps_of_a_group(idle):
     client = idle()
     client.create(id="/shop/db", instances=0)
     client.create(id="/shop/front/cart", instances=0)
@@ -1040,7 +1039,7 @@ def test_apps_of_a_group_are_read_with_a_star(idle):
 # --- deployments ---
 
 
-def test_a_deployment_without_offers_stays_and_locks_what_it_changes(idle):
+def test_a_deployment_without_offers_keeps_running_and_locks_its_apps(idle):
     client = idle()
     created = client.create()
     (deployment,) = client.get("/v2/deployments")
@@ -1063,18 +1062,19 @@ def test_a_deployment_without_offers_stays_and_locks_what_it_changes(idle):
     assert locked["deployments"] == [{"id": deployment["id"]}]
     assert locked["message"].startswith("App is locked by one or more deployments.")
     client.put(query="?force=true", cmd="sleep 1")
-    assert [each["id"] for each in client.get("/v2/deployments")] != [deployment["id"]]
+    (replacement,) = client.get("/v2/deployments")
+    assert replacement["id"] != deployment["id"]
 
 
 def test_before_1_8_the_newest_deployment_may_be_late(idle):
-    for version, seen in (("1.7.236", [0, 1]), ("1.8.244", [1, 1])):
+    for version, counts in (("1.7.236", [0, 1]), ("1.8.244", [1, 1])):
         client = idle(version)
         client.create()
         client.server.late = 1
-        assert [len(client.get("/v2/deployments")) for _ in range(2)] == seen
+        assert [len(client.get("/v2/deployments")) for _ in range(2)] == counts
 
 
-def test_there_are_only_so_many_deployments_and_force_does_not_help(idle):
+def test_the_limit_of_deployments_applies_to_force_as_well(idle):
     client = idle("1.6.608", "--max_running_deployments", "1")
     client.create()
     for query in ("", "?force=true"):
@@ -1083,12 +1083,12 @@ def test_there_are_only_so_many_deployments_and_force_does_not_help(idle):
         )
 
 
-def test_a_deployment_is_taken_back_by_a_new_one(idle):
+def test_deleting_a_deployment_rolls_it_back_with_a_new_one(idle):
     client = idle()
     client.create(id="/shop/db")
-    (first,) = client.get("/v2/deployments")
-    answer = client.ask("DELETE", f"/v2/deployments/{first['id']}", status=200)
-    assert answer["deploymentId"] != first["id"]
+    (deployment,) = client.get("/v2/deployments")
+    answer = client.ask("DELETE", f"/v2/deployments/{deployment['id']}", status=200)
+    assert answer["deploymentId"] != deployment["id"]
     assert (
         client.get("/v2/deployments"),
         client.get("/v2/apps"),
@@ -1096,17 +1096,18 @@ def test_a_deployment_is_taken_back_by_a_new_one(idle):
     ) == ([], {"apps": []}, [])
 
 
-def test_a_deployment_is_dropped_by_force_and_nothing_is_taken_back(idle):
+def test_deleting_a_deployment_with_force_rolls_nothing_back(idle):
     client = idle()
     client.create()
-    (first,) = client.get("/v2/deployments")
-    assert client.ask("DELETE", f"/v2/deployments/{first['id']}?force=true", status=202) is None
+    (deployment,) = client.get("/v2/deployments")
+    path = f"/v2/deployments/{deployment['id']}"
+    assert client.ask("DELETE", f"{path}?force=true", status=202) is None
     assert (client.get("/v2/deployments"), client.app()["id"]) == ([], "/web")
-    gone = client.ask("DELETE", f"/v2/deployments/{first['id']}", status=404)
-    assert gone == {"message": f"DeploymentPlan {first['id']} does not exist"}
+    answer = client.ask("DELETE", path, status=404)
+    assert answer == {"message": f"DeploymentPlan {deployment['id']} does not exist"}
 
 
-def test_what_others_depend_on_is_started_first(idle):
+def test_dependencies_are_started_first(idle):
     client = idle()
     client.group(
         "/shop",
@@ -1146,7 +1147,7 @@ def test_a_change_replaces_tasks_without_going_below_the_healthy_minimum(start):
     assert not set(client.deployed().tasks()) & set(before)
 
 
-def test_a_restart_replaces_all_tasks_and_leaves_the_app(start):
+def test_a_restart_replaces_all_tasks_and_does_not_change_the_app(start):
     client = start()
     client.create(instances=2)
     before, tasks = client.deployed().app(), client.tasks()
@@ -1165,7 +1166,7 @@ def test_a_restart_replaces_all_tasks_and_leaves_the_app(start):
     client.ask("POST", "/v2/apps/none/restart", status=404)
 
 
-def test_an_app_is_deleted_by_force_unless_that_is_said_otherwise(idle):
+def test_an_app_is_deleted_with_force_unless_force_is_false(idle):
     client = idle()
     client.create()
     client.ask("DELETE", "/v2/apps/web?force=false", status=409)
@@ -1175,7 +1176,7 @@ def test_an_app_is_deleted_by_force_unless_that_is_said_otherwise(idle):
     }
 
 
-def test_an_app_that_cannot_start_is_tried_again_later_and_later(start):
+def test_an_app_that_cannot_start_is_retried_with_a_growing_delay(start):
     client = start()
     client.create(cmd="exit 1", backoffSeconds=3600)
     failure = client.until(lambda: client.app().get("lastTaskFailure"), "the failure")
@@ -1193,14 +1194,14 @@ def test_an_app_that_cannot_start_is_tried_again_later_and_later(start):
         1,
     )
     assert client.ask("DELETE", "/v2/queue/web/delay", status=204) is None
-    client.until(lambda: len(client.mesos.launched) == 2, "another try")
+    client.until(lambda: len(client.mesos.launched) == 2, "another attempt")
     assert (
         client.ask("DELETE", "/v2/queue/none/delay", status=404)["message"]
         == "Application /none not found in tasks queue."
     )
 
 
-def test_a_task_that_fails_is_started_anew(start):
+def test_a_failed_task_is_replaced(start):
     client = start()
     client.create(backoffSeconds=0)
     (old,) = client.deployed().tasks()
@@ -1213,9 +1214,7 @@ def test_a_task_that_fails_is_started_anew(start):
     "strategy, stays",
     [({"inactiveAfterSeconds": 0, "expungeAfterSeconds": 0}, False), ("disabled", True)],
 )
-def test_a_task_on_an_agent_that_is_away_is_replaced_unless_that_is_disabled(
-    start, strategy, stays
-):
+def test_a_task_on_an_unreachable_agent_is_replaced_unless_that_is_disabled(start, strategy, stays):
     client = start()
     client.create(unreachableStrategy=strategy)
     (old,) = client.deployed().tasks()
@@ -1224,20 +1223,20 @@ def test_a_task_on_an_agent_that_is_away_is_replaced_unless_that_is_disabled(
         lambda: client.get("/v2/tasks?status=running")["tasks"] == []
         if stays
         else old not in client.tasks(),
-        "the news",
+        "the end of the task",
     )
     client.until(lambda: len(client.tasks()) == 1, "the task")
     assert (old in client.tasks()) == stays
 
 
-def test_the_queue_says_why_there_are_no_offers(start):
+def test_the_queue_gives_the_reasons_of_declined_offers(start):
     client = start()
     client.create(cpus=100)
     queued = client.until(
         lambda: [
-            each
-            for each in client.get("/v2/queue?embed=lastUnusedOffers")["queue"]
-            if each["lastUnusedOffers"]
+            entry
+            for entry in client.get("/v2/queue?embed=lastUnusedOffers")["queue"]
+            if entry["lastUnusedOffers"]
         ],
         "offers",
     )[0]
@@ -1246,7 +1245,7 @@ def test_the_queue_says_why_there_are_no_offers(start):
         "rejectSummaryLastOffers"
     ]
     assert summary["processedOffersCount"] >= summary["unusedOffersCount"] > 0
-    assert [each["reason"] for each in queued["lastUnusedOffers"]] == [["InsufficientCpus"]] * 2
+    assert [entry["reason"] for entry in queued["lastUnusedOffers"]] == [["InsufficientCpus"]] * 2
     assert "role" not in queued
 
 
@@ -1258,7 +1257,7 @@ def test_the_queue_says_why_there_are_no_offers(start):
         ("1.9.109", {"since", "processedOffersSummary", "role"}),
     ],
 )
-def test_the_queue_grew_with_the_versions(idle, version, names):
+def test_the_fields_of_the_queue_depend_on_the_version(idle, version, names):
     client = idle(version)
     client.create()
     assert set(client.get("/v2/queue")["queue"][0]) == {"app", "count", "delay"} | names
@@ -1270,21 +1269,22 @@ def test_the_queue_grew_with_the_versions(idle, version, names):
 def test_a_task_is_killed_and_replaced(start):
     client = start()
     client.create(instances=2)
-    first, second = client.deployed().tasks()
-    assert client.ask("DELETE", f"/v2/apps/web/tasks/{first}", status=200)["task"]["id"] == first
-    client.until(lambda: len(client.tasks()) == 2 and first not in client.tasks(), "a new task")
-    answer = client.ask("DELETE", f"/v2/apps/web/tasks/{second}?scale=true", status=200)
+    first_id, second_id = client.deployed().tasks()
+    killed = client.ask("DELETE", f"/v2/apps/web/tasks/{first_id}", status=200)["task"]
+    assert killed["id"] == first_id
+    client.until(lambda: len(client.tasks()) == 2 and first_id not in client.tasks(), "a new task")
+    answer = client.ask("DELETE", f"/v2/apps/web/tasks/{second_id}?scale=true", status=200)
     assert set(answer) == {"version", "deploymentId"}
-    assert (client.deployed().app()["instances"], second in client.tasks()) == (1, False)
+    assert (client.deployed().app()["instances"], second_id in client.tasks()) == (1, False)
 
 
 def test_tasks_are_killed_by_host_or_by_a_list_of_ids(start):
     client = start()
     client.create(instances=2, constraints=[["hostname", "UNIQUE"]])
-    where = {host: id for id, host in client.deployed().tasks().items()}
+    ids = {host: id for id, host in client.deployed().tasks().items()}
     killed = client.ask("DELETE", "/v2/apps/web/tasks?host=a1", status=200)["tasks"]
-    assert [task["id"] for task in killed] == [where["a1"]]
-    client.ask("POST", "/v2/tasks/delete?scale=true", {"ids": [where["a2"], "web.unknown"]}, 200)
+    assert [task["id"] for task in killed] == [ids["a1"]]
+    client.ask("POST", "/v2/tasks/delete?scale=true", {"ids": [ids["a2"], "web.unknown"]}, 200)
     assert client.deployed().app()["instances"] == 1
 
 
@@ -1312,7 +1312,7 @@ def test_tasks_are_killed_by_host_or_by_a_list_of_ids(start):
         ("GET", "/v2/apps/none/tasks", None, 404, "App '/none' does not exist"),
     ],
 )
-def test_what_cannot_be_killed_is_said(idle, method, path, body, status, message):
+def test_a_rejected_kill_is_an_error_with_its_reason(idle, method, path, body, status, message):
     client = idle()
     client.create(instances=0)
     assert client.ask(method, path, body, status)["message"].startswith(message)
@@ -1339,13 +1339,13 @@ def test_tasks_are_listed_by_status_and_as_text(start):
 
 
 @pytest.mark.parametrize(
-    "version, marks", [("1.1.2", set()), (OLD, {"state"}), (NEW, {"state", "localVolumes"})]
+    "version, fields", [("1.1.2", set()), (OLD, {"state"}), (NEW, {"state", "localVolumes"})]
 )
-def test_what_a_task_shows_by_version(start, version, marks):
+def test_the_fields_of_a_task_depend_on_the_version(start, version, fields):
     client = start(version)
     client.create()
     (task,) = client.deployed().app()["tasks"]
-    assert {"state", "localVolumes"} & set(task) == marks
+    assert {"state", "localVolumes"} & set(task) == fields
     assert ("instance-" in task["id"], task["ports"], task["servicePorts"]) == (
         version == NEW,
         [31000],
@@ -1354,7 +1354,7 @@ def test_what_a_task_shows_by_version(start, version, marks):
     assert client.get("/v2/tasks")["tasks"][0]["servicePorts"] == [10000]
 
 
-# --- where tasks go ---
+# --- placement ---
 
 RACKS = [
     agent(f"a{number}", {"rack": f"r{number % 2}", "ssd": float(number)}) for number in range(4)
@@ -1362,7 +1362,7 @@ RACKS = [
 
 
 @pytest.mark.parametrize(
-    "constraint, taken, allowed",
+    "constraint, used, allowed",
     [
         (("hostname", "UNIQUE", None), [0, 1], [2, 3]),
         (("rack", "UNIQUE", None), [0], [1, 3]),
@@ -1378,28 +1378,28 @@ RACKS = [
         (("ssd", "IS", "3"), [], [3]),
     ],
 )
-def test_constraints_choose_agents(constraint, taken, allowed):
-    others = [RACKS[number] for number in taken]
-    assert [
-        n for n, each in enumerate(RACKS) if marathon_placement.allowed(each, others, [constraint])
-    ] == allowed
+def test_constraints_choose_agents(constraint, used, allowed):
+    used_agents = [RACKS[number] for number in used]
+    for number, offered in enumerate(RACKS):
+        is_allowed = marathon_placement.allowed(offered, used_agents, [constraint])
+        assert is_allowed == (number in allowed), number
 
 
-def test_resources_come_from_the_own_role_first_and_then_from_all(start):
+def test_resources_are_taken_from_the_role_of_marathon_first_and_then_from_any_role(start):
     agents = Agents(agent("a1", cpus=1.0))
     agents.agents[0]["free"]["web"] = {"cpus": 0.5, "mem": 64.0, "ports": [[8080, 8081]]}
     client = start(NEW, "--mesos_role", "web", agents=agents)
     client.create(cpus=1, mem=32, portDefinitions=[{"port": 8080}], requirePorts=True)
     client.deployed()
-    found = [
+    resources = [
         (
-            each["name"],
-            each.get("reservations", [{"role": "*"}])[0]["role"],
-            each.get("scalar", each.get("ranges")),
+            resource["name"],
+            resource.get("reservations", [{"role": "*"}])[0]["role"],
+            resource.get("scalar", resource.get("ranges")),
         )
-        for each in agents.launched[0]["resources"]
+        for resource in agents.launched[0]["resources"]
     ]
-    assert found == [
+    assert resources == [
         ("cpus", "web", {"value": 0.5}),
         ("cpus", "*", {"value": 0.5}),
         ("mem", "web", {"value": 32.0}),
@@ -1415,14 +1415,13 @@ def test_resources_come_from_the_own_role_first_and_then_from_all(start):
     assert client.tasks("/own") == {}
 
 
-def test_a_task_is_told_its_ports_and_what_it_belongs_to(start):
+def test_a_task_gets_its_ports_app_id_and_labels(start):
     client = start()
     client.create(env={"GREETING": "hello"}, labels={"tier": "front"}, user="ops", ports=[0, 0])
     client.deployed()
     (task,) = client.mesos.launched
-    variables = {
-        each["name"]: each["value"] for each in task["command"]["environment"]["variables"]
-    }
+    environment = task["command"]["environment"]
+    variables = {entry["name"]: entry["value"] for entry in environment["variables"]}
     assert (
         variables.items()
         >= {
@@ -1465,12 +1464,12 @@ def names(client):
     return [app["id"] for app in client.get("/v2/apps")["apps"]]
 
 
-def test_a_group_is_shown_with_all_that_is_in_it(shop):
-    shown = shop.get("/v2/groups/shop")
-    assert ([app["id"] for app in shown["apps"]], [group["id"] for group in shown["groups"]]) == (
+def test_a_group_contains_its_apps_pods_and_groups(shop):
+    group = shop.get("/v2/groups/shop")
+    assert ([app["id"] for app in group["apps"]], [child["id"] for child in group["groups"]]) == (
         ["/shop/cart", "/shop/db"], ["/shop/back"]
     )  # fmt: skip
-    assert (shown["pods"], shown["dependencies"], shown["enforceRole"]) == ([], [], False)
+    assert (group["pods"], group["dependencies"], group["enforceRole"]) == ([], [], False)
     assert set(shop.get("/v2/groups/shop?embed=group.groups")) == {
         "id",
         "version",
@@ -1478,12 +1477,12 @@ def test_a_group_is_shown_with_all_that_is_in_it(shop):
         "groups",
         "enforceRole",
     }
-    shown = shop.get("/v2/groups/shop?embed=group.apps&embed=group.apps.counts")
-    assert shown["apps"][0]["tasksRunning"] == 0 and "groups" not in shown
+    group = shop.get("/v2/groups/shop?embed=group.apps&embed=group.apps.counts")
+    assert group["apps"][0]["tasksRunning"] == 0 and "groups" not in group
     assert shop.get("/v2/groups/none", status=404) == {"message": "Group '/none' does not exist"}
 
 
-def test_what_a_group_does_not_name_is_destroyed_only_if_it_names_others(shop):
+def test_an_update_of_a_group_deletes_omitted_members_of_each_list_that_it_contains(shop):
     shop.group("/shop", apps=SHOP["apps"][:1])
     assert names(shop) == ["/shop/back/bank", "/shop/cart"]
     shop.group("/shop", groups=[])
@@ -1502,7 +1501,7 @@ def test_a_dry_run_shows_the_steps_and_changes_nothing(shop):
     assert shop.get("/v2/groups") == before
 
 
-def test_a_group_is_scaled_and_goes_back_to_a_version(shop):
+def test_a_group_is_scaled_and_rolled_back_to_a_version(shop):
     version = max(shop.get("/v2/groups/shop/versions"))
     shop.ask("PUT", "/v2/apps", [{"id": "/shop/cart", "instances": 2}], 200)
     shop.group("/shop", query="?force=true", scaleBy=1.5)
@@ -1514,33 +1513,33 @@ def test_a_group_is_scaled_and_goes_back_to_a_version(shop):
     assert len(shop.get("/v2/groups/versions")) == 4
 
 
-def test_a_group_that_is_there_is_not_created_again(shop):
+def test_an_existing_group_is_not_created_again(shop):
     shop.ask("POST", "/v2/groups", {"id": "/new"}, 201)
-    already = "Group /shop is already created. Use PUT to change this group."
-    assert shop.ask("POST", "/v2/groups", {"id": "/shop"}, 409) == {"message": already}
-    taken = "An app with the path /shop/db already exists."
-    assert shop.ask("POST", "/v2/groups/shop/db", {}, 409) == {"message": taken}
+    message = "Group /shop is already created. Use PUT to change this group."
+    assert shop.ask("POST", "/v2/groups", {"id": "/shop"}, 409) == {"message": message}
+    message = "An app with the path /shop/db already exists."
+    assert shop.ask("POST", "/v2/groups/shop/db", {}, 409) == {"message": message}
     clash = shop.create(422, id="/shop")
     assert clash["details"][0]["errors"] == [
         "Groups and Applications may not have the same identifier."
     ]
     shop.create(id="/new", instances=0)
-    assert "/new" in names(shop), "an empty group makes room"
+    assert "/new" in names(shop), "an app replaces an empty group"
 
 
 @pytest.mark.parametrize("path", ["/v2/groups", "/v2/groups/", "/v2/groups//"])
-def test_deleting_no_group_in_particular_wipes_everything(shop, path):
+def test_deleting_the_root_group_deletes_everything(shop, path):
     shop.ask("DELETE", path, status=200)
     assert (names(shop), shop.get("/v2/groups")["groups"]) == ([], [])
 
 
-def test_deleting_a_group_deletes_what_is_in_it(shop):
+def test_deleting_a_group_deletes_its_apps(shop):
     shop.ask("DELETE", "/v2/groups/shop/back", status=200)
     assert names(shop) == ["/shop/cart", "/shop/db"]
     shop.ask("DELETE", "/v2/groups/none", status=404)
 
 
-def test_where_a_role_is_enforced_apps_get_it(shop):
+def test_apps_get_the_role_that_their_group_enforces(shop):
     assert shop.ask("PATCH", "/v2/groups/shop", {"enforceRole": True}, 200) is None
     shop.create(id="/shop/new", instances=0)
     assert shop.app("/shop/new")["role"] == "shop"
@@ -1548,7 +1547,7 @@ def test_where_a_role_is_enforced_apps_get_it(shop):
     shop.ask("PATCH", "/v2/groups/none", {"enforceRole": True}, 404)
 
 
-def test_a_role_is_that_of_marathon_or_of_the_group_at_the_top(shop):
+def test_a_role_is_that_of_marathon_or_of_the_top_level_group(shop):
     shop.create(id="/shop/own", instances=0, role="shop")
     for path in ("/shop/other", "/other"):
         (details,) = shop.create(422, id=path, instances=0, role="other")["details"]
@@ -1558,7 +1557,7 @@ def test_a_role_is_that_of_marathon_or_of_the_group_at_the_top(shop):
         )
 
 
-def test_new_groups_enforce_their_role_where_marathon_is_told_so(idle):
+def test_new_groups_enforce_their_role_if_marathon_is_configured_to(idle):
     client = idle("1.9.109", "--new_group_enforce_role", "top")
     client.group("/shop", **SHOP)
     assert (
@@ -1567,7 +1566,7 @@ def test_new_groups_enforce_their_role_where_marathon_is_told_so(idle):
     ) == (True, False)
 
 
-def test_apps_in_a_group_are_children_of_it(shop):
+def test_an_app_of_a_group_must_have_an_id_below_the_group(shop):
     text = shop.group("/shop", 422, apps=[{"id": "/other/app", "cmd": "sleep 1"}])["details"][0][
         "errors"
     ][0]
@@ -1593,7 +1592,7 @@ POD = {
     "version, delay, role",
     [(OLD, 3600, None), ("1.7.236", 3600, None), (NEW, 300, None), ("1.10.26", 300, "*")],
 )
-def test_a_pod_is_completed(idle, version, delay, role):
+def test_a_pod_gets_defaults(idle, version, delay, role):
     client = idle(version)
     created = client.ask("POST", "/v2/pods", POD, 201)
     assert client.headers["Marathon-Deployment-Id"] == client.get("/v2/deployments")[0]["id"]
@@ -1624,7 +1623,7 @@ def test_old_pods_keep_their_shared_cgroups(idle):
     )
 
 
-def test_a_pod_runs_is_replaced_and_deleted(start):
+def test_a_pod_runs_and_is_replaced_and_deleted(start):
     client = start()
     client.ask("POST", "/v2/pods", {**POD, "scaling": {"kind": "fixed", "instances": 2}}, 201)
     status = client.deployed().get("/v2/pods/pod::status")
@@ -1650,18 +1649,18 @@ def test_instances_of_a_pod_are_killed_and_replaced(start):
     client.ask("POST", "/v2/pods", POD, 201)
     client.deployed()
 
-    def ids():
+    def stable_ids():
         return {
-            each["id"]
-            for each in client.get("/v2/pods/pod::status")["instances"]
-            if each["status"] == "STABLE"
+            instance["id"]
+            for instance in client.get("/v2/pods/pod::status")["instances"]
+            if instance["status"] == "STABLE"
         }
 
-    first = ids()
-    client.ask("DELETE", "/v2/pods/pod::instances", list(first), 200)
-    second = client.until(lambda: ids() - first, "another instance")
+    old_ids = stable_ids()
+    client.ask("DELETE", "/v2/pods/pod::instances", list(old_ids), 200)
+    new_ids = client.until(lambda: stable_ids() - old_ids, "another instance")
     assert (
-        client.ask("DELETE", f"/v2/pods/pod::instances/{second.pop()}", status=200)["agentInfo"][
+        client.ask("DELETE", f"/v2/pods/pod::instances/{new_ids.pop()}", status=200)["agentInfo"][
             "host"
         ]
         == "a1"
@@ -1682,7 +1681,7 @@ def test_the_statuses_of_all_pods_need_a_slash_in_the_path(idle):
     assert message == {"message": "URI not found"}
 
 
-def test_a_health_check_may_name_an_endpoint_without_a_host_port(start):
+def test_a_health_check_can_use_an_endpoint_without_a_host_port(start):
     client = start()
     container = {
         **POD["containers"][0],
@@ -1695,7 +1694,7 @@ def test_a_health_check_may_name_an_endpoint_without_a_host_port(start):
     assert client.mesos.launched[0]["health_check"]["http"]["port"] == 80
 
 
-def test_that_there_is_no_pod_is_said_in_json_within_json(idle):
+def test_a_missing_pod_is_reported_as_json_inside_json(idle):
     client = idle()
     assert json.loads(client.get("/v2/pods/none", status=404)["message"]) == {
         "message": "pod with /none does not exist"
@@ -1716,7 +1715,7 @@ def test_that_there_is_no_pod_is_said_in_json_within_json(idle):
     assert requests.head(client.server.url + "/v2/pods", timeout=5).status_code == 200
 
 
-def test_pods_of_a_group_stay_whatever_the_group_says_of_apps(idle):
+def test_an_update_of_the_apps_of_a_group_keeps_its_pods(idle):
     client = idle()
     client.ask("POST", "/v2/pods", {**POD, "id": "/shop/pod"}, 201)
     client.group("/shop", **SHOP)
@@ -1727,17 +1726,17 @@ def test_pods_of_a_group_stay_whatever_the_group_says_of_apps(idle):
 # --- leaders ---
 
 
-def test_a_new_leader_knows_all_that_the_old_one_did(start):
+def test_a_new_leader_has_the_state_of_the_old_one(start):
     servers, agents = MemoryRoom(), Agents(agent("a1"))
-    first, second = (start(NEW, agents=agents, servers=servers) for _ in range(2))
-    first.create(instances=2)
-    first.deployed()
-    first.ask("POST", "/v2/pods", POD, 201)
-    first.deployed().create(id="/sick", cmd="exit 1", backoffSeconds=3600)
-    first.until(lambda: first.app("/sick").get("lastTaskFailure"), "the failure")
+    leader, standby = (start(NEW, agents=agents, servers=servers) for _ in range(2))
+    leader.create(instances=2)
+    leader.deployed()
+    leader.ask("POST", "/v2/pods", POD, 201)
+    leader.deployed().create(id="/sick", cmd="exit 1", backoffSeconds=3600)
+    leader.until(lambda: leader.app("/sick").get("lastTaskFailure"), "the failure")
     agents.agents.clear()
-    first.until(lambda: not first.server.agents, "the last offer used up")
-    first.put(labels={"a": "b"})
+    leader.until(lambda: not leader.server.agents, "no offers left")
+    leader.put(labels={"a": "b"})
     reads = (
         "/v2/apps",
         "/v2/tasks",
@@ -1747,25 +1746,25 @@ def test_a_new_leader_knows_all_that_the_old_one_did(start):
         "/v2/apps/web/versions",
         "/v2/pods",
     )
-    before = {path: first.get(path) for path in reads}
+    before = {path: leader.get(path) for path in reads}
     assert len(before["/v2/deployments"]) == 2
-    framework = first.get("/v2/info")["frameworkId"]
-    first.server.stop()
-    assert {path: second.get(path) for path in reads} == before
-    assert second.get("/v2/info")["frameworkId"] == framework
+    framework = leader.get("/v2/info")["frameworkId"]
+    leader.server.stop()
+    assert {path: standby.get(path) for path in reads} == before
+    assert standby.get("/v2/info")["frameworkId"] == framework
     agents.agents.append(agent("a2"))
-    assert [app["labels"] for app in second.get("/v2/apps?id=web")["apps"]] == [{"a": "b"}]
-    second.until(
-        lambda: [each["affectedApps"] for each in second.get("/v2/deployments")] == [["/sick"]],
+    assert [app["labels"] for app in standby.get("/v2/apps?id=web")["apps"]] == [{"a": "b"}]
+    standby.until(
+        lambda: [plan["affectedApps"] for plan in standby.get("/v2/deployments")] == [["/sick"]],
         "the update of /web",
     )
 
 
-def test_requests_are_counted_with_their_bodies(idle):
+def test_requests_are_recorded_with_their_bodies(idle):
     client = idle()
     client.put(status=201, query="?force=true", cmd="sleep 1")
-    (asked,) = client.server.requests
-    assert (asked.method, asked.path, asked.query, json.loads(asked.body)) == (
+    (request,) = client.server.requests
+    assert (request.method, request.path, request.query, json.loads(request.body)) == (
         "PUT",
         "/v2/apps/web",
         "force=true",
@@ -1773,7 +1772,7 @@ def test_requests_are_counted_with_their_bodies(idle):
     )
 
 
-def test_a_standby_sends_those_who_want_events_to_the_leader_since_1_7(start):
+def test_since_1_7_a_standby_redirects_requests_for_events_to_the_leader(start):
     for version, status in (("1.6.608", 200), ("1.7.236", 302)):
         servers = MemoryRoom()
         leader, standby = (start(version, servers=servers) for _ in range(2))
@@ -1794,18 +1793,18 @@ def test_a_standby_sends_those_who_want_events_to_the_leader_since_1_7(start):
 
 
 @pytest.mark.parametrize(
-    "version, shown", [("1.6.608", "user:secret"), ("1.7.236", "xxxxxxxx:xxxxxxxx")]
+    "version, credentials", [("1.6.608", "user:secret"), ("1.7.236", "xxxxxxxx:xxxxxxxx")]
 )
-def test_the_password_of_zookeeper_was_shown_before_1_7(idle, version, shown):
+def test_the_password_of_zookeeper_was_shown_before_1_7(idle, version, credentials):
     info = idle(version, "--zk", "zk://user:secret@h:2181/marathon").get("/v2/info")
-    assert info["zookeeper_config"]["zk"] == f"zk://{shown}@h:2181/marathon"
+    assert info["zookeeper_config"]["zk"] == f"zk://{credentials}@h:2181/marathon"
 
 
 @pytest.mark.parametrize(
     "accept, body",
     [("*/*", "pong"), ("text/plain", "pong"), ("application/json", '"pong"'), ("image/png", "")],
 )
-def test_ping_is_answered_as_it_is_asked(idle, accept, body):
+def test_ping_answers_in_the_accepted_content_type(idle, accept, body):
     assert (
         requests.get(idle().server.url + "/ping", headers={"Accept": accept}, timeout=5).text
         == body

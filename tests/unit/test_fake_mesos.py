@@ -1,6 +1,4 @@
-"""
-The fake daemons of the Mesos master and agent, against what a real Apache Mesos 1.11.0 answered.
-"""
+"""The fake Mesos master and agent, compared with the responses of a real Apache Mesos 1.11.0."""
 
 import collections
 import contextlib
@@ -29,7 +27,7 @@ AGENT_OFFER = (
 
 
 class Cluster:
-    """Masters and agents of one test, which end with it."""
+    """Masters and agents that stop at the end of a test."""
 
     def __init__(self, directory: Path):
         self.directory = directory
@@ -80,55 +78,48 @@ def cluster(tmp_path):
     cluster.stop()
 
 
-def until(question, seconds=5.0):
-    """Ask until the answer is true, and return it."""
+def wait_until(condition, seconds=5.0):
+    """Wait until the condition is true and return its value."""
     deadline = time.monotonic() + seconds
-    while not (answer := question()):
-        assert time.monotonic() < deadline, "it did not come about in time"
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"not within {seconds:g} seconds"
         time.sleep(0.02)
-    return answer
+    return value
 
 
-def steady_port():
-    """
-    Return a free port that the kernel does not give to connections, so that it is still free for a
-    second start.
-    """
+def free_port():
+    """Return a free port outside of the kernel's range, so that it stays free for a restart."""
     while True:
         port = random.randint(20000, 30000)
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
 
 
-def ask(daemon, path, method="GET", **arguments):
+def send(daemon, path, method="GET", **arguments):
     return requests.request(
         method, daemon.url + path, allow_redirects=False, timeout=5, **arguments
     )
 
 
 def replay(daemon, exchange):
-    """Send a recorded request, with nothing added to its headers."""
+    """Send a recorded request without additional headers."""
     headers = {"Accept": None, "User-Agent": None, **exchange["sent"]}
-    return ask(
+    return send(
         daemon, exchange["path"], exchange["method"], headers=headers, data=exchange.get("body")
     )
 
 
 def shape(value):
-    """
-    Keys and types of a JSON value; flags and lists by what they hold, numbers as what JSON wrote.
-    """
+    """Return the keys and types of a JSON value, and of the first entry of each list."""
     if isinstance(value, dict):
-        return {key: shape(each) for key, each in value.items()}
+        return {key: shape(member) for key, member in value.items()}
     if isinstance(value, list):
-        return [shape(each) for each in value[:1]]
+        return [shape(member) for member in value[:1]]
     return type(value).__name__
 
 
 def assert_like(response, exchange, **replaced):
-    """
-    Compare status, the headers that matter, and the body: text by its words, JSON by its shape.
-    """
+    """Compare status, some headers, and the body: text must be equal, JSON of the same shape."""
     assert response.status_code == exchange["status"]
     for name in ("Content-Type", "Location", "Allow"):
         expected = exchange["headers"].get(name)
@@ -145,11 +136,11 @@ def recorded(prefix):
     return sorted(name for name in RECORDED if name.startswith(prefix) and "metrics" not in name)
 
 
-# --- alone ---
+# --- standalone master ---
 
 
 @pytest.mark.parametrize("name", recorded("standalone-"))
-def test_a_lone_master_answers_in_the_recorded_shape(cluster, name):
+def test_a_standalone_master_responds_as_recorded(cluster, name):
     master = cluster.master("--cluster=solo", room=False)
     exchange = RECORDED[name]
     if "Location" in exchange["headers"]:
@@ -157,25 +148,25 @@ def test_a_lone_master_answers_in_the_recorded_shape(cluster, name):
     assert_like(replay(master, exchange), exchange)
 
 
-def test_a_lone_master_has_the_recorded_flags(cluster):
-    here = {"port", "work_dir", "log_dir"}
-    flags = ask(cluster.master("--cluster=solo", room=False), "/flags").json()["flags"]
+def test_a_standalone_master_has_the_recorded_flags(cluster):
+    local_flags = {"port", "work_dir", "log_dir"}
+    flags = send(cluster.master("--cluster=solo", room=False), "/flags").json()["flags"]
     expected = RECORDED["standalone-get-state"]["json"]["flags"]
-    assert {k: v for k, v in flags.items() if k not in here} == {
-        k: v for k, v in expected.items() if k not in here
+    assert {name: value for name, value in flags.items() if name not in local_flags} == {
+        name: value for name, value in expected.items() if name not in local_flags
     }
     assert flags.keys() == expected.keys()
 
 
-def test_every_metric_of_a_master_is_a_recorded_one_and_a_float(cluster):
-    metrics = ask(cluster.master(room=False), "/metrics/snapshot").json()
+def test_every_metric_of_a_master_is_recorded_and_a_float(cluster):
+    metrics = send(cluster.master(room=False), "/metrics/snapshot").json()
     assert metrics.keys() <= set(RECORDED["standalone-get-metrics_snapshot"]["json"])
     assert {type(value) for value in metrics.values()} == {float}
     assert metrics["master/elected"] == metrics["registrar/log/recovered"] == 1.0
 
 
 @pytest.mark.parametrize("name", recorded("err-"))
-def test_a_malformed_v1_call_is_refused_in_the_recorded_words(cluster, name):
+def test_a_malformed_v1_call_is_rejected_with_the_recorded_message(cluster, name):
     assert_like(replay(cluster.master(room=False), RECORDED[name]), RECORDED[name])
 
 
@@ -183,7 +174,7 @@ def test_a_malformed_v1_call_is_refused_in_the_recorded_words(cluster, name):
 
 
 @pytest.mark.parametrize("name", recorded("standby-"))
-def test_a_standby_answers_as_recorded(cluster, name):
+def test_a_standby_responds_as_recorded(cluster, name):
     leader, standby = cluster.master(), cluster.master()
     assert_like(
         replay(standby, RECORDED[name]),
@@ -193,7 +184,7 @@ def test_a_standby_answers_as_recorded(cluster, name):
 
 
 @pytest.mark.parametrize("name", recorded("nozk-"))
-def test_a_master_that_sees_no_leader_answers_as_recorded(cluster, name):
+def test_a_master_without_a_leader_responds_as_recorded(cluster, name):
     cluster.master()
     standby = cluster.master()
     standby.group.members = []
@@ -201,7 +192,7 @@ def test_a_master_that_sees_no_leader_answers_as_recorded(cluster, name):
 
 
 @pytest.mark.parametrize("name", recorded("noquorum-"))
-def test_a_leader_without_a_quorum_answers_as_recorded(cluster, name):
+def test_a_leader_without_a_quorum_responds_as_recorded(cluster, name):
     leader = cluster.master("--quorum=2", "--zk=zk://127.0.0.1/mesos")
     assert leader.leading and not leader.recovered
     assert_like(
@@ -217,30 +208,30 @@ def test_a_redirect_leads_to_the_leader(cluster):
     assert state["id"] == leader.id
 
 
-def test_a_master_stands_in_zookeeper_as_recorded(cluster):
+def test_the_znode_of_a_master_is_as_recorded(cluster):
     master = cluster.master()
     znode = RECORDED["znodes"]["/mesos/json.info_0000000000"]
     assert shape(master.info()) == shape(znode)
     assert master.info()["ip"] == znode["ip"]
 
 
-def test_the_standby_takes_over_and_the_agent_follows_with_its_id(cluster):
-    first, second = cluster.master(), cluster.master()
+def test_an_agent_keeps_its_id_when_the_standby_takes_over(cluster):
+    leader, standby = cluster.master(), cluster.master()
     agent = cluster.agent()
-    until(lambda: agent.id)
-    first.stop()
-    slaves = until(lambda: ask(second, "/slaves").json()["slaves"])
+    wait_until(lambda: agent.id)
+    leader.stop()
+    slaves = wait_until(lambda: send(standby, "/slaves").json()["slaves"])
     assert [(slave["id"], slave["active"]) for slave in slaves] == [(agent.id, True)]
     assert slaves[0]["reregistered_time"]
 
 
-def test_a_new_leader_shows_agents_that_are_not_back_as_recovered(cluster):
-    first, second = cluster.master(), cluster.master()
+def test_a_new_leader_lists_agents_that_have_not_reregistered_as_recovered(cluster):
+    leader, standby = cluster.master(), cluster.master()
     agent = cluster.agent(*AGENT_OFFER)
-    until(lambda: agent.id)
+    wait_until(lambda: agent.id)
     agent.stop()
-    first.stop()
-    answer = ask(second, "/slaves").json()
+    leader.stop()
+    answer = send(standby, "/slaves").json()
     assert shape(answer) == shape(RECORDED["recovered"])
     assert [slave["id"] for slave in answer["recovered_slaves"]] == [agent.id]
 
@@ -252,19 +243,19 @@ def test_a_leader_that_loses_zookeeper_ends(cluster):
     assert "Lost leadership" in master.ended
 
 
-def test_an_elected_master_without_its_registry_answers_v1_with_503(cluster):
+def test_a_leader_that_has_not_recovered_answers_v1_calls_with_503(cluster):
     master = cluster.master()
     master.recovered = False
-    answer = ask(master, "/api/v1", "POST", json={"type": "GET_HEALTH"})
+    answer = send(master, "/api/v1", "POST", json={"type": "GET_HEALTH"})
     assert (answer.status_code, answer.text) == (503, "Master has not finished recovery")
-    assert ask(master, "/slaves").status_code == 200
+    assert send(master, "/slaves").status_code == 200
 
 
-# --- the replicas of the log ---
+# --- replicas of the log ---
 
 
 @pytest.mark.parametrize(
-    "own, others, quorum, becomes",
+    "state, peer_states, quorum, expected",
     [
         ("EMPTY", [], 1, "STARTING"),
         ("STARTING", [], 1, "VOTING"),
@@ -277,46 +268,46 @@ def test_an_elected_master_without_its_registry_answers_v1_with_503(cluster):
         ("VOTING", ["EMPTY", "EMPTY"], 2, "VOTING"),
         ("EMPTY", ["VOTING", "VOTING"], 2, "VOTING"),
         ("EMPTY", ["EMPTY", "VOTING", "VOTING", "VOTING"], 3, "VOTING"),
-        # All are needed for a new log, and a state that nobody told is none.
+        # A new log needs all replicas. A state that was not received does not count.
         ("EMPTY", [], 2, "EMPTY"),
         ("EMPTY", ["EMPTY"], 2, "EMPTY"),
         ("EMPTY", ["EMPTY", ""], 2, "EMPTY"),
         ("STARTING", ["STARTING", ""], 2, "STARTING"),
         ("EMPTY", ["EMPTY", "EMPTY", "EMPTY"], 3, "EMPTY"),
-        # Nobody may vote while one is still empty.
+        # No replica may vote while one is still empty.
         ("STARTING", ["STARTING", "EMPTY"], 2, "STARTING"),
-        # One votes and all others are new: stuck.
+        # One replica votes and all others are new: they cannot recover.
         ("EMPTY", ["EMPTY", "VOTING"], 2, "EMPTY"),
         ("EMPTY", ["VOTING"], 2, "EMPTY"),
         ("VOTING", ["EMPTY"], 2, "VOTING"),
     ],
 )
-def test_a_replica_follows_the_rules_of_the_real_one(own, others, quorum, becomes):
-    assert next_state(own, [own, *others], quorum) == becomes
+def test_a_replica_follows_the_rules_of_the_real_one(state, peer_states, quorum, expected):
+    assert next_state(state, [state, *peer_states], quorum) == expected
 
 
-def test_without_log_auto_initialize_a_new_log_does_not_begin():
+def test_without_log_auto_initialize_a_new_log_is_not_initialized():
     assert next_state("EMPTY", ["EMPTY"] * 3, 2, initialize=False) == "EMPTY"
     assert next_state("STARTING", ["STARTING"] * 3, 2, initialize=False) == "STARTING"
     assert next_state("EMPTY", ["EMPTY", "VOTING", "VOTING"], 2, initialize=False) == "VOTING"
 
 
-def test_however_three_new_replicas_are_interleaved_all_of_them_vote_in_the_end():
+def test_three_new_replicas_vote_in_the_end_in_any_order_of_events():
     for seed in range(200):
-        order = random.Random(seed)
+        generator = random.Random(seed)
         states = ["EMPTY"] * 3
-        seen = [list(states) for _ in states]
+        known_states = [list(states) for _ in states]
         for _ in range(200):
-            which, other = order.randrange(3), order.randrange(3)
-            seen[which][other] = states[other]  # what one knows of the others may be old
-            seen[which][which] = states[which]
-            states[which] = next_state(states[which], seen[which], 2)
+            replica, peer = generator.randrange(3), generator.randrange(3)
+            known_states[replica][peer] = states[peer]  # the states of peers may be out of date
+            known_states[replica][replica] = states[replica]
+            states[replica] = next_state(states[replica], known_states[replica], 2)
         assert states == ["VOTING"] * 3
 
 
 @pytest.fixture
 def zookeeper(monkeypatch):
-    """Groups in memory where masters think that they are in ZooKeeper: a room for each path."""
+    """Groups in memory in place of those in ZooKeeper, by path."""
     rooms = collections.defaultdict(MemoryRoom)
 
     def group(url, _prefix, data, changed, _timeout):
@@ -327,8 +318,8 @@ def zookeeper(monkeypatch):
     return rooms
 
 
-def of_several(cluster, name, *arguments, quorum=2):
-    """Start a master that has the work directory of that name."""
+def start_replica(cluster, name, *arguments, quorum=2):
+    """Start a master of several, with the work directory of this name."""
     flags = (
         "--zk=zk://127.0.0.1/mesos",
         f"--quorum={quorum}",
@@ -337,113 +328,122 @@ def of_several(cluster, name, *arguments, quorum=2):
     return cluster.master(*flags, *arguments, room=False)
 
 
-def told(*masters):
-    """What masters tell each other of their replicas."""
-    return [ask(each, "/fake/replica").json()["state"] for each in masters]
+def replica_states(*masters):
+    """Return the state of the replica of each master."""
+    return [send(master, "/fake/replica").json()["state"] for master in masters]
 
 
-def measured(*masters):
-    """What their metrics say of their replicas."""
-    return [ask(each, "/metrics/snapshot").json()["registrar/log/recovered"] for each in masters]
+def recovery_metrics(*masters):
+    """Return the metric for the recovery of the log of each master."""
+    return [
+        send(master, "/metrics/snapshot").json()["registrar/log/recovered"] for master in masters
+    ]
 
 
-def test_a_new_log_begins_when_all_masters_are_there(cluster, zookeeper):
-    first, second = of_several(cluster, "1"), of_several(cluster, "2")
+def test_a_new_log_is_initialized_when_all_masters_are_running(cluster, zookeeper):
+    leader, standby = start_replica(cluster, "1"), start_replica(cluster, "2")
     time.sleep(0.5)
-    assert first.leading and not first.recovered
-    assert (told(first, second), measured(first, second)) == (["EMPTY", "EMPTY"], [0.0, 0.0])
-    third = of_several(cluster, "3")
-    until(lambda: first.recovered and told(first, second, third) == ["VOTING"] * 3)
-    assert measured(first, second, third) == [1.0] * 3
-    assert not second.recovered and not third.recovered
+    assert leader.leading and not leader.recovered
+    assert (replica_states(leader, standby), recovery_metrics(leader, standby)) == (
+        ["EMPTY", "EMPTY"],
+        [0.0, 0.0],
+    )
+    last_master = start_replica(cluster, "3")
+    wait_until(
+        lambda: leader.recovered and replica_states(leader, standby, last_master) == ["VOTING"] * 3
+    )
+    assert recovery_metrics(leader, standby, last_master) == [1.0] * 3
+    assert not standby.recovered and not last_master.recovered
 
 
-def test_a_master_alone_begins_its_log_and_votes_again_after_a_restart(cluster, zookeeper):
-    master = of_several(cluster, "1", quorum=1)
-    until(lambda: master.recovered)
+def test_a_single_master_initializes_its_log_and_votes_again_after_a_restart(cluster, zookeeper):
+    master = start_replica(cluster, "1", quorum=1)
+    wait_until(lambda: master.recovered)
     master.stop()
-    again = of_several(cluster, "1", quorum=1)
-    assert told(again) == ["VOTING"]
-    until(lambda: again.recovered)
+    restarted = start_replica(cluster, "1", quorum=1)
+    assert replica_states(restarted) == ["VOTING"]
+    wait_until(lambda: restarted.recovered)
 
 
-def test_a_new_disk_catches_up_with_a_quorum_that_votes(cluster, zookeeper):
-    masters = [of_several(cluster, name) for name in "123"]
-    until(lambda: told(*masters) == ["VOTING"] * 3)
+def test_a_master_with_a_new_disk_catches_up_with_a_voting_quorum(cluster, zookeeper):
+    masters = [start_replica(cluster, name) for name in "123"]
+    wait_until(lambda: replica_states(*masters) == ["VOTING"] * 3)
     masters[0].stop()
-    until(lambda: masters[1].recovered)
-    replaced = of_several(cluster, "1.new")
-    until(lambda: told(replaced) == ["VOTING"])
+    wait_until(lambda: masters[1].recovered)
+    replaced = start_replica(cluster, "1.new")
+    wait_until(lambda: replica_states(replaced) == ["VOTING"])
 
 
-def test_two_nodes_of_one_master_are_one_replica(cluster, zookeeper):
-    first = of_several(cluster, "1")
+def test_two_znodes_of_one_master_are_one_replica(cluster, zookeeper):
+    master = start_replica(cluster, "1")
     room = zookeeper["/mesos/log_replicas"]
     for _ in range(2):
         MemoryGroup(room, room.groups[0].data).start()
     time.sleep(0.3)
-    assert len(first.replicas.members) == 3 and told(first) == ["EMPTY"]
+    assert len(master.replicas.members) == 3 and replica_states(master) == ["EMPTY"]
 
 
-def test_a_master_that_becomes_one_of_three_is_stuck_until_its_log_is_removed(cluster, zookeeper):
-    alone = of_several(cluster, "1", quorum=1)
-    until(lambda: alone.recovered)
-    alone.group.store(b'{"a": {"id": {"value": "a"}}}')
-    alone.stop()
-    first = of_several(cluster, "1", "--registry_fetch_timeout=1secs")
-    others = [of_several(cluster, name) for name in "23"]
-    until(lambda: first.ended)
+def test_a_single_master_that_becomes_one_of_three_cannot_recover_until_its_log_is_removed(
+    cluster, zookeeper
+):
+    single_master = start_replica(cluster, "1", quorum=1)
+    wait_until(lambda: single_master.recovered)
+    single_master.group.store(b'{"a": {"id": {"value": "a"}}}')
+    single_master.stop()
+    restarted = start_replica(cluster, "1", "--registry_fetch_timeout=1secs")
+    new_masters = [start_replica(cluster, name) for name in "23"]
+    wait_until(lambda: restarted.ended)
     assert (
-        first.ended
+        restarted.ended
         == "Recovery failed: Failed to recover registrar: Failed to perform fetch within 1secs"
     )
-    assert told(*others) == ["EMPTY", "EMPTY"]
+    assert replica_states(*new_masters) == ["EMPTY", "EMPTY"]
     shutil.rmtree(cluster.directory / "1" / "replicated_log")
-    again = of_several(cluster, "1")
-    until(lambda: told(again, *others) == ["VOTING"] * 3)
-    leader = until(lambda: next((each for each in others if each.recovered), None))
+    replaced = start_replica(cluster, "1")
+    wait_until(lambda: replica_states(replaced, *new_masters) == ["VOTING"] * 3)
+    leader = wait_until(lambda: next((master for master in new_masters if master.recovered), None))
     assert leader.recovered_agents == {}
 
 
 def test_without_log_auto_initialize_three_new_masters_wait(cluster, zookeeper):
-    masters = [of_several(cluster, name, "--log_auto_initialize=false") for name in "123"]
+    masters = [start_replica(cluster, name, "--log_auto_initialize=false") for name in "123"]
     time.sleep(0.3)
-    assert told(*masters) == ["EMPTY"] * 3 and not masters[0].recovered
+    assert replica_states(*masters) == ["EMPTY"] * 3 and not masters[0].recovered
 
 
 def test_a_registry_in_memory_has_no_log(cluster, zookeeper):
     master = cluster.master("--registry=in_memory", "--zk=zk://127.0.0.1/mesos", room=False)
-    until(lambda: master.recovered)
-    assert "registrar/log/recovered" not in ask(master, "/metrics/snapshot").json()
+    wait_until(lambda: master.recovered)
+    assert "registrar/log/recovered" not in send(master, "/metrics/snapshot").json()
 
 
 # --- agents ---
 
 
-def test_an_agent_is_shown_as_recorded(cluster):
+def test_a_master_lists_an_agent_as_recorded(cluster):
     master = cluster.master()
     agent = cluster.agent(*AGENT_OFFER)
-    until(lambda: agent.id)
-    shown = ask(master, "/slaves").json()["slaves"][0]
-    assert shape(shown).keys() == shape(RECORDED["agent-in-slaves"]).keys()
-    assert shown["attributes"] == {"rack": "r1", "zone": "z1", "ssd": 1.0}
-    assert shown["reserved_resources"] == {
+    wait_until(lambda: agent.id)
+    slave = send(master, "/slaves").json()["slaves"][0]
+    assert shape(slave).keys() == shape(RECORDED["agent-in-slaves"]).keys()
+    assert slave["attributes"] == {"rack": "r1", "zone": "z1", "ssd": 1.0}
+    assert slave["reserved_resources"] == {
         "web": {"disk": 0.0, "mem": 512.0, "gpus": 0.0, "cpus": 1.0}
     }
-    answer = ask(master, "/api/v1", "POST", json={"type": "GET_AGENTS"}).json()["get_agents"][
+    answer = send(master, "/api/v1", "POST", json={"type": "GET_AGENTS"}).json()["get_agents"][
         "agents"
     ][0]
     assert answer.keys() == RECORDED["agent-in-v1"].keys() - {"allocated_resources"}
     assert shape(answer["agent_info"]) == shape(RECORDED["agent-in-v1"]["agent_info"])
 
 
-def test_an_agent_answers_state_as_recorded(cluster):
+def test_the_state_of_an_agent_is_as_recorded(cluster):
     cluster.master()
     agent = cluster.agent(
         *AGENT_OFFER, f"--log_dir={cluster.directory}/log", "--master=zk://127.0.0.1:2181/mesos"
     )
-    until(lambda: agent.master)
-    answer, expected = ask(agent, "/slave(1)/state").json(), RECORDED["agent-state"]
+    wait_until(lambda: agent.master)
+    answer, expected = send(agent, "/slave(1)/state").json(), RECORDED["agent-state"]
     assert answer["flags"].keys() - {"authenticate_http_executors"} == expected["flags"].keys()
     assert shape({**answer, "flags": {}}) == shape({**expected, "flags": {}})
     for key in (
@@ -456,43 +456,45 @@ def test_an_agent_answers_state_as_recorded(cluster):
         assert answer[key] == expected[key]
 
 
-def test_every_metric_of_an_agent_is_a_recorded_one(cluster):
+def test_every_metric_of_an_agent_is_recorded(cluster):
     cluster.master()
     assert (
-        ask(cluster.agent(), "/metrics/snapshot").json().keys() <= RECORDED["agent-metrics"].keys()
+        send(cluster.agent(), "/metrics/snapshot").json().keys() <= RECORDED["agent-metrics"].keys()
     )
 
 
 @pytest.mark.parametrize("path", ["/redirect", "/slaves", "/state-summary", "/master/state", "/"])
-def test_an_agent_does_not_know_a_masters_paths(cluster, path):
-    answer = ask(cluster.agent(), path)
+def test_an_agent_does_not_serve_the_paths_of_a_master(cluster, path):
+    answer = send(cluster.agent(), path)
     assert (answer.status_code, answer.text) == (404, "404 Not Found.")
 
 
-def test_an_agent_that_falls_silent_is_inactive_and_then_gone(cluster):
+def test_an_agent_that_stops_responding_becomes_inactive_and_is_then_removed(cluster):
     master = cluster.master("--agent_ping_timeout=1secs", "--max_agent_ping_timeouts=1")
     master.disconnect_timeout = 0.3
     agent = cluster.agent()
-    until(lambda: agent.id)
+    wait_until(lambda: agent.id)
     agent.stop()
-    until(lambda: [slave["active"] for slave in ask(master, "/slaves").json()["slaves"]] == [False])
-    until(lambda: ask(master, "/slaves").json()["slaves"] == [])
-    assert ask(master, "/metrics/snapshot").json()["master/slaves_unreachable"] == 1.0
+    wait_until(
+        lambda: [slave["active"] for slave in send(master, "/slaves").json()["slaves"]] == [False]
+    )
+    wait_until(lambda: send(master, "/slaves").json()["slaves"] == [])
+    assert send(master, "/metrics/snapshot").json()["master/slaves_unreachable"] == 1.0
 
 
-def test_an_agent_that_unregisters_is_gone_at_once(cluster):
+def test_an_agent_that_unregisters_is_removed_at_once(cluster):
     master = cluster.master()
     agent = cluster.agent()
-    until(lambda: agent.id)
+    wait_until(lambda: agent.id)
     agent.unregister()
-    assert ask(master, "/slaves").json() == {"slaves": [], "recovered_slaves": []}
+    assert send(master, "/slaves").json() == {"slaves": [], "recovered_slaves": []}
     assert "SIGUSR1" in agent.ended
 
 
-def test_an_agent_started_again_keeps_its_id(cluster):
+def test_a_restarted_agent_keeps_its_id(cluster):
     cluster.master()
-    agent = cluster.agent(port=steady_port())
-    until(lambda: agent.id)
+    agent = cluster.agent(port=free_port())
+    wait_until(lambda: agent.id)
     agent.stop()
     assert cluster.agent(port=agent.port).id == agent.id
 
@@ -508,25 +510,27 @@ def test_an_agent_started_again_keeps_its_id(cluster):
     ids=["attributes", "resources", "hostname", "port"],
 )
 @pytest.mark.parametrize("version", ["1.4.3", "1.9.0"])
-def test_an_agent_that_became_another_refuses_to_start(cluster, changed, version):
+def test_an_agent_with_incompatible_changes_does_not_start(cluster, changed, version):
     cluster.master()
-    agent = cluster.agent("--attributes=rack:r1", version=version, port=steady_port())
-    until(lambda: agent.id)
+    agent = cluster.agent("--attributes=rack:r1", version=version, port=free_port())
+    wait_until(lambda: agent.id)
     agent.stop()
-    again = {"port": agent.port, **changed}
-    with pytest.raises(Exit, match="Incompatible agent info detected") as refusal:
-        cluster.agent(*again.pop("arguments"), version=version, **again)
-    assert f"rm -f {cluster.directory}/a/meta/slaves/latest" in str(refusal.value)
+    options = {"port": agent.port, **changed}
+    with pytest.raises(Exit, match="Incompatible agent info detected") as error:
+        cluster.agent(*options.pop("arguments"), version=version, **options)
+    assert f"rm -f {cluster.directory}/a/meta/slaves/latest" in str(error.value)
 
 
-def test_the_additive_policy_lets_an_agent_grow_but_not_shrink(cluster):
+def test_the_additive_policy_allows_more_resources_but_not_fewer(cluster):
     cluster.master()
-    agent = cluster.agent("--resources=cpus:4", port=steady_port())
-    until(lambda: agent.id)
+    agent = cluster.agent("--resources=cpus:4", port=free_port())
+    wait_until(lambda: agent.id)
     agent.stop()
-    more = cluster.agent("--resources=cpus:8", "--reconfiguration_policy=additive", port=agent.port)
-    assert more.id == agent.id
-    more.stop()
+    larger_agent = cluster.agent(
+        "--resources=cpus:8", "--reconfiguration_policy=additive", port=agent.port
+    )
+    assert larger_agent.id == agent.id
+    larger_agent.stop()
     decreased = "Value of scalar resource 'cpus' decreased from 4 to 2"
     with pytest.raises(Exit, match=decreased):
         cluster.agent("--resources=cpus:2", "--reconfiguration_policy=additive", port=agent.port)
@@ -536,8 +540,8 @@ def test_the_additive_policy_lets_an_agent_grow_but_not_shrink(cluster):
 
 def registered(cluster, *arguments, **options) -> Agent:
     """Return an agent that has registered and stopped."""
-    agent = cluster.agent(*arguments, port=steady_port(), **options)
-    until(lambda: agent.id)
+    agent = cluster.agent(*arguments, port=free_port(), **options)
+    wait_until(lambda: agent.id)
     agent.stop()
     return agent
 
@@ -549,7 +553,7 @@ def test_after_a_reboot_an_agent_that_has_changed_becomes_a_new_one(cluster, tmp
     boot_id.write_text("another\n")
     monkeypatch.setattr(Agent, "boot_id", boot_id)
     agent = cluster.agent("--attributes=rack:r2", port=before.port)
-    assert until(lambda: agent.id) != before.id
+    assert wait_until(lambda: agent.id) != before.id
     agent.stop()
     with pytest.raises(Exit, match="Incompatible agent info detected"):
         cluster.agent("--attributes=rack:r1", port=before.port)
@@ -563,9 +567,9 @@ def test_no_agent_knows_the_policy_any(cluster):
 def test_an_old_agent_names_two_steps_when_it_has_changed(cluster):
     cluster.master()
     before = registered(cluster, "--attributes=rack:r1", version="1.4.3")
-    with pytest.raises(Exit) as refusal:
+    with pytest.raises(Exit) as error:
         cluster.agent("--attributes=rack:r2", port=before.port, version="1.4.3")
-    lines = str(refusal.value).splitlines()
+    lines = str(error.value).splitlines()
     link = f"{cluster.directory}/a/meta/slaves/latest"
     assert lines[0] == "Failed to perform recovery: Incompatible agent info detected."
     assert lines[-3:] == [
@@ -596,13 +600,13 @@ def test_a_new_agent_replaces_the_one_that_had_its_address(cluster):
     before = registered(cluster, "--attributes=rack:r1")
     (cluster.directory / "a" / "meta" / "slaves" / "latest").unlink()
     agent = cluster.agent("--attributes=rack:r2", port=before.port)
-    assert until(lambda: agent.id) != before.id
-    assert [slave["id"] for slave in ask(master, "/slaves").json()["slaves"]] == [agent.id]
+    assert wait_until(lambda: agent.id) != before.id
+    assert [slave["id"] for slave in send(master, "/slaves").json()["slaves"]] == [agent.id]
 
 
 def test_resources_without_a_role_are_those_of_the_default_role(cluster):
     agent = cluster.agent("--resources=cpus:4;cpus(db):1", "--default_role=web")
-    reserved = ask(agent, "/state").json()["reserved_resources"]
+    reserved = send(agent, "/state").json()["reserved_resources"]
     assert (reserved["web"]["cpus"], reserved["db"]["cpus"]) == (4.0, 1.0)
     assert reserved["web"]["ports"] == "[31000-32000]"
 
@@ -621,7 +625,7 @@ def test_resources_in_json_may_have_a_role_and_a_disk(cluster):
     before = registered(cluster, f"--resources={json.dumps(entries)}")
     agent = cluster.agent(f"--resources={json.dumps(entries)}", port=before.port)
     assert agent.id == before.id
-    assert ask(agent, "/state").json()["reserved_resources"]["db"]["cpus"] == 2.0
+    assert send(agent, "/state").json()["reserved_resources"]["db"]["cpus"] == 2.0
     agent.stop()
     entries[1]["disk"]["source"]["mount"]["root"] = "/other"
     additive = "--reconfiguration_policy=additive"
@@ -629,7 +633,7 @@ def test_resources_in_json_may_have_a_role_and_a_disk(cluster):
         cluster.agent(f"--resources={json.dumps(entries)}", additive, port=before.port)
 
 
-# --- refusing to start ---
+# --- invalid flags ---
 
 
 @pytest.mark.parametrize(
@@ -650,24 +654,24 @@ def test_resources_in_json_may_have_a_role_and_a_disk(cluster):
         ),
     ],
 )
-def test_a_master_refuses_flags_that_do_not_fit(arguments, words):
-    with pytest.raises(Exit) as refusal:
+def test_a_master_rejects_an_invalid_combination_of_flags(arguments, words):
+    with pytest.raises(Exit) as error:
         Master(["--ip=127.0.0.1", *arguments])
-    assert words in str(refusal.value)
+    assert words in str(error.value)
 
 
-def test_a_master_refuses_a_work_directory_in_use(cluster):
+def test_a_master_does_not_start_in_a_work_directory_in_use(cluster):
     cluster.master(f"--work_dir={cluster.directory / 'w'}")
     with pytest.raises(Exit, match="Failed to recover the log: IO error: lock"):
         cluster.master(f"--work_dir={cluster.directory / 'w'}")
 
 
-def test_an_agent_refuses_to_be_without_a_master(tmp_path):
+def test_an_agent_requires_a_master(tmp_path):
     with pytest.raises(Exit, match="Missing required option `--master` or `--master_detector`"):
         Agent([f"--work_dir={tmp_path}", "--ip=127.0.0.1"])
 
 
-def test_an_agent_refuses_bad_resources_and_dies_of_bad_attributes(tmp_path):
+def test_an_agent_exits_with_invalid_resources_and_aborts_with_invalid_attributes(tmp_path):
     start = [f"--work_dir={tmp_path}", "--ip=127.0.0.1", "--master=127.0.0.1:5050"]
     with pytest.raises(Exit, match="missing or extra ':' in cpus=4"):
         Agent([*start, "--resources=cpus=4"])
@@ -675,13 +679,13 @@ def test_an_agent_refuses_bad_resources_and_dies_of_bad_attributes(tmp_path):
         Agent([*start, "--attributes=rack"])
 
 
-def test_a_taken_port_is_fatal(cluster):
+def test_a_port_in_use_is_fatal(cluster):
     port = cluster.master().port
     with pytest.raises(Abort, match="Address already in use"):
         cluster.agent(port=port)
 
 
-def test_the_log_stands_where_glog_puts_it(cluster):
+def test_the_log_file_has_the_name_of_glog(cluster):
     cluster.master()
     link = cluster.directory / "log" / "mesos-master.INFO"
     assert link.is_symlink()

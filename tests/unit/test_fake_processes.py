@@ -1,4 +1,4 @@
-"""The fake of the agent as the lab has it: tasks are processes."""
+"""The fake agent of the lab, whose tasks are processes."""
 
 import os
 import signal
@@ -16,36 +16,34 @@ from lab.fakes.mesos.master import Master
 from lab.fakes.wire.election import MemoryRoom
 from lab.fakes.wire.framework import Framework
 
-# What an agent offers is really listened at: each of the processes that pytest runs tests in has
-# ports of its own.
+# Tasks really listen on the offered ports, so each worker of pytest-xdist has its own.
 PORTS = 31000 + 100 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-SOME = [
+RESOURCES = [
     {"name": "cpus", "type": "SCALAR", "scalar": {"value": 0.1}, "allocation_info": {"role": "*"}}
 ]
 
 
-def until(question, what):
-    """Ask until the answer is true, and return it."""
+def wait_until(condition, event):
+    """Wait until the condition is true and return its value."""
     deadline = time.monotonic() + 20
-    while not (found := question()):
-        assert time.monotonic() < deadline, f"not in time: {what}"
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"timeout: {event}"
         time.sleep(0.02)
-    return found
+    return value
 
 
-class Place:
-    """A master, an agent that works, and a framework that launches tasks by hand."""
+class Cluster:
+    """A master, an agent that runs tasks, and a framework that the test controls."""
 
     def __init__(self, directory: Path, running):
         self.directory, self.running, self.room = directory, running, MemoryRoom()
         local = ["--ip=127.0.0.1", "--port=0", "--hostname=127.0.0.1"]
         self.master = running(Master([*local, f"--work_dir={directory}/master"], room=self.room))
-        self.agent = self.begin()
+        self.agent = self.start_agent()
         self.framework = None
 
-    def begin(self, *flags) -> WorkingAgent:
-        """Start the agent, with its directory as it is."""
-        # It keeps its port, which an agent that recovers has to have.
+    def start_agent(self, *flags) -> WorkingAgent:
+        """Start the agent in its work directory, on the port that it had before."""
         port = self.agent.port if hasattr(self, "agent") else 0
         local = [
             "--ip=127.0.0.1",
@@ -55,11 +53,13 @@ class Place:
         ]
         offer = f"--resources=cpus:4;mem:2048;disk:4096;ports:[{PORTS}-{PORTS + 99}]"
         agent = self.agent = self.running(WorkingAgent([*local, offer, *flags], room=self.room))
-        until(lambda: agent.id and self.master.active(self.master.agents[agent.id]), "the agent")
+        wait_until(
+            lambda: agent.id and self.master.active(self.master.agents[agent.id]), "the agent"
+        )
         return agent
 
-    def tell(self, **what) -> list[dict]:
-        """Be the framework for a moment; return the last status of each of its tasks."""
+    def send(self, **fields) -> list[dict]:
+        """Send a request as the framework and return the last status of each of its tasks."""
         info = {
             "name": "f",
             "user": "root",
@@ -69,335 +69,343 @@ class Place:
         }
         if self.framework:
             info["id"] = {"value": self.framework}
-        who = {
+        framework = {
             "info": info,
             "pid": "scheduler@127.0.0.1:1",
             "version": "1.11.0",
             "capabilities": [],
         }
         answer = requests.post(
-            f"{self.master.url}/fake/frameworks", json={**who, **what}, timeout=5
+            f"{self.master.url}/fake/frameworks", json={**framework, **fields}, timeout=5
         ).json()
         self.framework = answer["id"]
         return answer["tasks"]
 
-    def run(self, command: str | dict, id: str = "t", **more) -> None:
-        """Launch a task; a text is a shell's command."""
+    def run(self, command: str | dict, id: str = "t", **fields) -> None:
+        """Launch a task. A command that is text runs in a shell."""
         command = {"value": command, "shell": True} if isinstance(command, str) else command
         task = {
             "task_id": {"value": id},
             "name": id,
             "agent_id": {"value": self.agent.id},
             "command": command,
-            "resources": SOME,
+            "resources": RESOURCES,
         }
-        self.tell(launch=[{**task, **more}])
+        self.send(launch=[{**task, **fields}])
 
     def status(self, state: str, id: str = "t") -> dict:
-        """Wait until a task is in a state; return its status."""
+        """Wait until a task is in a state and return its status."""
 
-        def found():
+        def matching_status():
             return next(
                 (
-                    each
-                    for each in self.tell()
-                    if each["task_id"]["value"] == id and each["state"] == state
+                    status
+                    for status in self.send()
+                    if status["task_id"]["value"] == id and status["state"] == state
                 ),
                 None,
             )
 
-        return until(found, f"{id} is {state}")
+        return wait_until(matching_status, f"{id} is {state}")
 
-    def ended(self, id: str = "t") -> tuple[str, str]:
-        """Wait until a task is over; return its state and message."""
-        task = until(lambda: (task := self.task(id)) and task.over and task, f"the end of {id}")
+    def outcome(self, id: str = "t") -> tuple[str, str]:
+        """Wait until a task is over and return its state and message."""
+        task = wait_until(
+            lambda: (task := self.task(id)) and task.over and task, f"the end of {id}"
+        )
         return task.state, task.statuses[-1]["message"]
 
     def task(self, id: str = "t"):
         return self.master.tasks.get((self.framework, id))
 
-    def said(self, what: str, id: str = "t"):
-        """Return a part of the last status of a task, None if it has none."""
+    def status_field(self, name: str, id: str = "t"):
+        """Return a field of the last status of a task, or None."""
         task = self.task(id)
-        return task.statuses[-1].get(what) if task and task.statuses else None
+        return task.statuses[-1].get(name) if task and task.statuses else None
 
     def sandbox(self, id: str = "t") -> Path:
         return self.agent.executor.sandbox(self.task(id))
 
 
 @pytest.fixture
-def place(tmp_path, running, monkeypatch):
+def cluster(tmp_path, running, monkeypatch):
     monkeypatch.setattr(Agent, "beat", 0.05)
-    place = Place(tmp_path, running)
-    yield place
-    if not place.agent.ended:
-        place.agent.executor.kill_all()
-        until(lambda: all(task.over for task in place.agent.tasks), "the end of all tasks")
+    cluster = Cluster(tmp_path, running)
+    yield cluster
+    if not cluster.agent.ended:
+        cluster.agent.executor.kill_all()
+        wait_until(lambda: all(task.over for task in cluster.agent.tasks), "the end of all tasks")
 
 
-def alive(pid: int) -> bool:
-    """Whether a process is there and has not ended."""
+def is_alive(pid: int) -> bool:
+    """Return whether a process exists and has not ended."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
 
 
-def pid_in(file: Path) -> int:
-    return int(until(lambda: file.exists() and file.read_text().strip(), f"a pid in {file}"))
+def read_pid(file: Path) -> int:
+    return int(wait_until(lambda: file.exists() and file.read_text().strip(), f"a pid in {file}"))
 
 
-def test_a_command_runs_in_its_sandbox_and_its_output_stays_there(place):
-    place.run("pwd; echo oh >&2; exit 0")
-    assert place.ended() == ("TASK_FINISHED", "Command exited with status 0")
-    assert [each["state"] for each in place.task().statuses] == [
+def test_a_command_runs_in_its_sandbox_which_keeps_its_output(cluster):
+    cluster.run("pwd; echo oh >&2; exit 0")
+    assert cluster.outcome() == ("TASK_FINISHED", "Command exited with status 0")
+    assert [status["state"] for status in cluster.task().statuses] == [
         "TASK_STARTING",
         "TASK_RUNNING",
         "TASK_FINISHED",
     ]
-    assert (place.sandbox() / "stdout").read_text() == f"{place.sandbox()}\n"
-    assert (place.sandbox() / "stderr").read_text() == "oh\n"
-    shown = requests.get(f"{place.agent.url}/state", timeout=5).json()["frameworks"][0][
+    assert (cluster.sandbox() / "stdout").read_text() == f"{cluster.sandbox()}\n"
+    assert (cluster.sandbox() / "stderr").read_text() == "oh\n"
+    executor = requests.get(f"{cluster.agent.url}/state", timeout=5).json()["frameworks"][0][
         "completed_executors"
     ][0]
-    assert shown["directory"] == str(place.sandbox())
-    asked = {"path": f"{shown['directory']}/stderr", "offset": 0, "length": 9}
-    assert requests.get(f"{place.agent.url}/files/read", params=asked, timeout=5).json() == {
+    assert executor["directory"] == str(cluster.sandbox())
+    params = {"path": f"{executor['directory']}/stderr", "offset": 0, "length": 9}
+    assert requests.get(f"{cluster.agent.url}/files/read", params=params, timeout=5).json() == {
         "data": "oh\n",
         "offset": 0,
     }
 
 
 @pytest.mark.parametrize(
-    "command, said",
+    "command, message",
     [
         ("exit 3", "Command exited with status 3"),
         ("kill -9 $$", "Command terminated with signal Killed"),
         ({"shell": False, "value": "/no/such"}, "Command exited with status 1"),
     ],
 )
-def test_a_command_that_fails_says_how(place, command, said):
-    place.run(command)
-    assert place.ended() == ("TASK_FAILED", said)
+def test_a_failed_command_is_reported_with_its_exit_status_or_signal(cluster, command, message):
+    cluster.run(command)
+    assert cluster.outcome() == ("TASK_FAILED", message)
 
 
-def test_a_command_need_not_be_a_shells(place):
-    place.run({"shell": False, "value": "echo", "arguments": ["echo", "$HOME", "*"]})
-    place.ended()
-    assert (place.sandbox() / "stdout").read_text() == "$HOME *\n"
+def test_a_command_can_run_without_a_shell(cluster):
+    cluster.run({"shell": False, "value": "echo", "arguments": ["echo", "$HOME", "*"]})
+    cluster.outcome()
+    assert (cluster.sandbox() / "stdout").read_text() == "$HOME *\n"
 
 
-def test_a_task_is_told_what_it_is_and_nothing_of_its_agents_own(place, monkeypatch):
+def test_a_task_gets_its_own_variables_and_none_of_its_agent(cluster, monkeypatch):
     monkeypatch.setenv("LIBPROCESS_PORT", "1")
-    place.run({"value": "env", "environment": {"variables": [{"name": "PORT0", "value": "31005"}]}})
-    place.ended()
-    shown = dict(
-        line.split("=", 1) for line in (place.sandbox() / "stdout").read_text().splitlines()
+    cluster.run(
+        {"value": "env", "environment": {"variables": [{"name": "PORT0", "value": "31005"}]}}
+    )
+    cluster.outcome()
+    environment = dict(
+        line.split("=", 1) for line in (cluster.sandbox() / "stdout").read_text().splitlines()
     )
     assert (
-        shown.items()
-        >= {"PORT0": "31005", "MESOS_TASK_ID": "t", "MESOS_SANDBOX": str(place.sandbox())}.items()
+        environment.items()
+        >= {"PORT0": "31005", "MESOS_TASK_ID": "t", "MESOS_SANDBOX": str(cluster.sandbox())}.items()
     )
-    assert "LIBPROCESS_PORT" not in shown and "PATH" in shown
+    assert "LIBPROCESS_PORT" not in environment and "PATH" in environment
 
 
-def test_what_the_agent_keeps_of_a_task_is_for_its_own_eyes(place):
-    place.run(
+def test_only_the_owner_can_read_the_files_that_the_agent_keeps_of_a_task(cluster):
+    cluster.run(
         {"value": "sleep 100", "environment": {"variables": [{"name": "TOKEN", "value": "hush"}]}}
     )
-    place.status("TASK_RUNNING")
-    kept = [
+    cluster.status("TASK_RUNNING")
+    paths = [
         path
-        for path in (place.directory / "agent").rglob("*")
+        for path in (cluster.directory / "agent").rglob("*")
         if path.is_file() and b"hush" in path.read_bytes()
     ]
-    assert kept and {path.stat().st_mode & 0o777 for path in kept} == {0o600}
+    assert paths and {path.stat().st_mode & 0o777 for path in paths} == {0o600}
 
 
-def test_files_are_fetched_and_unpacked_before_the_command_begins(place, tmp_path):
+def test_files_are_fetched_and_unpacked_before_the_command_begins(cluster, tmp_path):
     (tmp_path / "greeting").write_text("hello")
     os.system(f"tar -C {tmp_path} -czf {tmp_path}/all.tgz greeting")
-    place.run(
+    cluster.run(
         {
             "value": "cat greeting",
             "uris": [{"value": f"file://{tmp_path}/all.tgz", "extract": True}],
         }
     )
-    place.ended()
-    assert (place.sandbox() / "stdout").read_text() == "hello"
-    place.run({"value": "true", "uris": [{"value": "file:///no/such"}]}, id="lost")
-    state, said = place.ended("lost")
-    assert state == "TASK_FAILED" and said.startswith(
+    cluster.outcome()
+    assert (cluster.sandbox() / "stdout").read_text() == "hello"
+    cluster.run({"value": "true", "uris": [{"value": "file:///no/such"}]}, id="lost")
+    state, message = cluster.outcome("lost")
+    assert state == "TASK_FAILED" and message.startswith(
         "Failed to launch container: Failed to fetch all URIs for container: file:///no/such"
     )
 
 
 @pytest.mark.root
-def test_a_user_that_is_not_there_fails_the_task_in_words(place):
-    place.agent.flags["switch_user"] = "true"
-    place.run({"value": "true", "user": "nosuchuser"})
-    assert place.ended() == (
+def test_an_unknown_user_fails_the_task_with_a_reason(cluster):
+    cluster.agent.flags["switch_user"] = "true"
+    cluster.run({"value": "true", "user": "nosuchuser"})
+    assert cluster.outcome() == (
         "TASK_FAILED",
         "Failed to launch container: Failed to get user information for 'nosuchuser': No such user",
     )
 
 
-def test_a_container_of_docker_needs_an_agent_that_has_the_containerizer(place):
-    place.run("true", container={"type": "DOCKER", "docker": {"image": "busybox"}})
-    assert place.ended() == (
+def test_a_docker_container_needs_an_agent_with_the_docker_containerizer(cluster):
+    cluster.run("true", container={"type": "DOCKER", "docker": {"image": "busybox"}})
+    assert cluster.outcome() == (
         "TASK_FAILED",
         "Failed to launch container: None of the enabled containerizers (mesos) could create a "
         "container for the provided TaskInfo/ExecutorInfo message",
     )
 
 
-def test_a_container_of_mesos_without_an_image_is_a_process(place):
-    place.run("true", container={"type": "MESOS", "volumes": []})
-    assert place.ended()[0] == "TASK_FINISHED"
+def test_a_mesos_container_without_an_image_is_a_process(cluster):
+    cluster.run("true", container={"type": "MESOS", "volumes": []})
+    assert cluster.outcome()[0] == "TASK_FINISHED"
 
 
-# --- how tasks are ended ---
+# --- the end of a task ---
 
 
-def test_a_killed_task_is_asked_first(place):
-    place.run("trap 'echo bye; exit 7' TERM; echo up; while :; do sleep 0.1; done")
-    until(
-        lambda: place.task() and place.task().statuses and (place.sandbox() / "stdout").read_text(),
-        "the trap",
+def test_a_task_that_is_killed_gets_sigterm_first(cluster):
+    cluster.run("trap 'echo bye; exit 7' TERM; echo up; while :; do sleep 0.1; done")
+    wait_until(
+        lambda: cluster.task()
+        and cluster.task().statuses
+        and (cluster.sandbox() / "stdout").read_text(),
+        "the output",
     )
-    place.tell(kill=["t"])
-    assert place.ended() == ("TASK_KILLED", "Command exited with status 7")
-    assert (place.sandbox() / "stdout").read_text() == "up\nbye\n"
+    cluster.send(kill=["t"])
+    assert cluster.outcome() == ("TASK_KILLED", "Command exited with status 7")
+    assert (cluster.sandbox() / "stdout").read_text() == "up\nbye\n"
 
 
-def test_a_task_that_does_not_listen_is_killed_after_its_grace_period(place):
+def test_a_task_that_ignores_sigterm_is_killed_after_its_grace_period(cluster):
     policy = {"grace_period": {"nanoseconds": 200_000_000}}
-    place.run("trap '' TERM; echo up; while :; do sleep 0.1; done", kill_policy=policy)
-    until(
-        lambda: place.task() and place.task().statuses and (place.sandbox() / "stdout").read_text(),
-        "the trap",
+    cluster.run("trap '' TERM; echo up; while :; do sleep 0.1; done", kill_policy=policy)
+    wait_until(
+        lambda: cluster.task()
+        and cluster.task().statuses
+        and (cluster.sandbox() / "stdout").read_text(),
+        "the output",
     )
-    place.tell(kill=["t"])
-    assert place.ended() == ("TASK_KILLED", "Command terminated with signal Killed")
+    cluster.send(kill=["t"])
+    assert cluster.outcome() == ("TASK_KILLED", "Command terminated with signal Killed")
 
 
-def test_nothing_outlives_a_task_that_is_over_not_even_a_daemon(place):
-    place.run("setsid sleep 1000 & echo $! > daemon")
-    place.ended()
-    assert not alive(pid_in(place.sandbox() / "daemon"))
+def test_a_daemon_started_by_a_task_ends_with_it(cluster):
+    cluster.run("setsid sleep 1000 & echo $! > daemon")
+    cluster.outcome()
+    assert not is_alive(read_pid(cluster.sandbox() / "daemon"))
 
 
-def test_the_tasks_of_a_framework_that_is_removed_are_ended(place):
-    place.run("echo $$ > pid; exec sleep 1000")
-    place.status("TASK_RUNNING")
-    pid = pid_in(place.sandbox() / "pid")
+def test_the_tasks_of_a_removed_framework_are_killed(cluster):
+    cluster.run("echo $$ > pid; exec sleep 1000")
+    cluster.status("TASK_RUNNING")
+    pid = read_pid(cluster.sandbox() / "pid")
     requests.post(
-        f"{place.master.url}/teardown", data={"frameworkId": place.framework}, timeout=5
+        f"{cluster.master.url}/teardown", data={"frameworkId": cluster.framework}, timeout=5
     ).raise_for_status()
-    until(lambda: not alive(pid), "the end of the process")
+    wait_until(lambda: not is_alive(pid), "the end of the process")
 
 
-def test_the_tasks_of_an_agent_that_is_not_wanted_any_more_are_ended(place):
-    place.run("echo $$ > pid; exec sleep 1000")
-    place.status("TASK_RUNNING")
-    pid = pid_in(place.sandbox() / "pid")
-    with place.master.lock:
-        place.master._mark_gone(place.agent.id)
-    until(lambda: not alive(pid), "the end of the process")
+def test_the_tasks_of_an_agent_that_was_marked_gone_are_killed(cluster):
+    cluster.run("echo $$ > pid; exec sleep 1000")
+    cluster.status("TASK_RUNNING")
+    pid = read_pid(cluster.sandbox() / "pid")
+    with cluster.master.lock:
+        cluster.master._mark_gone(cluster.agent.id)
+    wait_until(lambda: not is_alive(pid), "the end of the process")
 
 
-# --- what outlives the agent ---
+# --- restarts of the agent ---
 
 
-def test_a_task_outlives_its_agent_which_takes_it_up_again(place):
-    place.run("echo $$ > pid; exec sleep 1000")
-    first = place.status("TASK_RUNNING")
-    pid = pid_in(place.sandbox() / "pid")
-    place.agent.stop()
-    assert alive(pid)
-    place.begin()
-    assert place.status("TASK_RUNNING") == first and alive(pid)
+def test_a_task_survives_a_restart_of_its_agent(cluster):
+    cluster.run("echo $$ > pid; exec sleep 1000")
+    status = cluster.status("TASK_RUNNING")
+    pid = read_pid(cluster.sandbox() / "pid")
+    cluster.agent.stop()
+    assert is_alive(pid)
+    cluster.start_agent()
+    assert cluster.status("TASK_RUNNING") == status and is_alive(pid)
     os.kill(pid, signal.SIGTERM)
-    assert place.ended() == ("TASK_FAILED", "Command terminated with signal Terminated")
+    assert cluster.outcome() == ("TASK_FAILED", "Command terminated with signal Terminated")
 
 
-def test_a_task_that_ended_while_its_agent_was_away_ended_as_it_did(place):
-    place.run("while [ ! -e go ]; do sleep 0.05; done; exit 4")
-    place.status("TASK_RUNNING")
-    sandbox, watched = place.sandbox(), place.agent.executor.record(place.agent.tasks[0])
-    place.agent.stop()
+def test_an_agent_reports_the_exit_status_of_a_task_that_ended_while_it_was_down(cluster):
+    cluster.run("while [ ! -e go ]; do sleep 0.05; done; exit 4")
+    cluster.status("TASK_RUNNING")
+    sandbox, record = cluster.sandbox(), cluster.agent.executor.record(cluster.agent.tasks[0])
+    cluster.agent.stop()
     (sandbox / "go").touch()
-    until(watched.with_suffix(".status").exists, "the exit status")
-    place.begin()
-    assert place.ended() == ("TASK_FAILED", "Command exited with status 4")
+    wait_until(record.with_suffix(".status").exists, "the exit status")
+    cluster.start_agent()
+    assert cluster.outcome() == ("TASK_FAILED", "Command exited with status 4")
 
 
-def test_a_task_whose_supervisor_was_killed_is_over_and_leaves_nothing(place):
-    place.run("echo $$ > pid; sleep 1000; true")
-    place.status("TASK_RUNNING")
-    pid = pid_in(place.sandbox() / "pid")
+def test_a_task_whose_supervisor_was_killed_fails_and_leaves_no_process(cluster):
+    cluster.run("echo $$ > pid; sleep 1000; true")
+    cluster.status("TASK_RUNNING")
+    pid = read_pid(cluster.sandbox() / "pid")
     os.kill(os.getsid(pid), signal.SIGKILL)
-    assert place.ended() == ("TASK_FAILED", "Abnormal executor termination: unknown container")
-    until(lambda: not alive(pid), "the end of the process")
+    assert cluster.outcome() == ("TASK_FAILED", "Abnormal executor termination: unknown container")
+    wait_until(lambda: not is_alive(pid), "the end of the process")
 
 
-def test_an_agent_that_begins_anew_ends_what_the_one_before_had(place):
-    place.run("echo $$ > pid; exec sleep 1000")
-    place.status("TASK_RUNNING")
-    before, pid = place.agent.id, pid_in(place.sandbox() / "pid")
-    place.agent.stop()
-    place.agent.latest.unlink()
-    assert place.begin().id != before
-    until(lambda: not alive(pid), "the end of the process")
+def test_an_agent_with_a_new_id_kills_the_tasks_of_the_previous_one(cluster):
+    cluster.run("echo $$ > pid; exec sleep 1000")
+    cluster.status("TASK_RUNNING")
+    before, pid = cluster.agent.id, read_pid(cluster.sandbox() / "pid")
+    cluster.agent.stop()
+    cluster.agent.latest.unlink()
+    assert cluster.start_agent().id != before
+    wait_until(lambda: not is_alive(pid), "the end of the process")
 
 
-def test_a_task_ends_by_itself_where_no_agent_comes_back(place, tmp_path):
-    place.agent.stop()
-    place.begin("--recovery_timeout=1secs")
-    place.run("echo $$ > pid; exec sleep 1000")
-    place.status("TASK_RUNNING")
-    pid = pid_in(place.sandbox() / "pid")
-    place.agent.stop()
-    until(lambda: not alive(pid), "the end of the process")
-    place.begin()
-    assert place.ended() == ("TASK_FAILED", "Command terminated with signal Terminated")
+def test_a_task_ends_by_itself_if_its_agent_does_not_recover(cluster, tmp_path):
+    cluster.agent.stop()
+    cluster.start_agent("--recovery_timeout=1secs")
+    cluster.run("echo $$ > pid; exec sleep 1000")
+    cluster.status("TASK_RUNNING")
+    pid = read_pid(cluster.sandbox() / "pid")
+    cluster.agent.stop()
+    wait_until(lambda: not is_alive(pid), "the end of the process")
+    cluster.start_agent()
+    assert cluster.outcome() == ("TASK_FAILED", "Command terminated with signal Terminated")
 
 
-def test_a_supervisor_that_ends_while_it_is_looked_at_is_over(place, monkeypatch):
-    place.run("sleep 1000")
-    place.status("TASK_RUNNING")
-    pid, began = place.agent.executor._supervisors[place.task().key]
-    assert processes._began(pid) == began
-    place.agent.executor.kill_all()
-    place.ended()
-    # Here it is gone, although a descriptor of it could be had.
+def test_a_supervisor_that_ends_while_it_is_opened_is_not_watched(cluster, monkeypatch):
+    cluster.run("sleep 1000")
+    cluster.status("TASK_RUNNING")
+    pid, start_time = cluster.agent.executor._supervisors[cluster.task().key]
+    assert processes._began(pid) == start_time
+    cluster.agent.executor.kill_all()
+    cluster.outcome()
+    # The process has ended, although pidfd_open succeeds.
     monkeypatch.setattr(os, "pidfd_open", lambda pid: os.open("/dev/null", os.O_RDONLY))
-    with place.agent.executor._watched(place.task()) as watched:
+    with cluster.agent.executor._watched(cluster.task()) as watched:
         assert watched is None
 
 
-def test_a_task_whose_agent_was_out_of_reach_runs_again_when_it_is_back(place):
-    place.run("sleep 1000")
-    place.status("TASK_RUNNING")
-    with place.master.lock:
-        place.task().update(
-            {**place.task().statuses[-1], "state": "TASK_UNREACHABLE", "source": "SOURCE_MASTER"}
+def test_a_task_of_an_unreachable_agent_runs_again_when_the_agent_is_back(cluster):
+    cluster.run("sleep 1000")
+    cluster.status("TASK_RUNNING")
+    with cluster.master.lock:
+        cluster.task().update(
+            {**cluster.task().statuses[-1], "state": "TASK_UNREACHABLE", "source": "SOURCE_MASTER"}
         )
-    assert place.status("TASK_RUNNING")["source"] == "SOURCE_EXECUTOR"
+    assert cluster.status("TASK_RUNNING")["source"] == "SOURCE_EXECUTOR"
 
 
-def test_a_supervisor_needs_nothing_but_the_standard_library():
-    loaded = [
+def test_a_supervisor_needs_only_the_standard_library():
+    command = [
         sys.executable,
         "-I",
         "-S",
         "-c",
         f"import runpy; runpy.run_path({supervisor.__file__!r})",
     ]
-    assert os.spawnv(os.P_WAIT, sys.executable, loaded) == 0
+    assert os.spawnv(os.P_WAIT, sys.executable, command) == 0
 
 
-# --- containers: what docker is asked for; that it does it is for the lab to show ---
+# --- containers: only the calls of docker; the tests on hosts run real containers ---
 
 DOCKER = """#!/bin/sh
 case "$*" in *" run "*) echo $$ > "$0.pid"; env > "$0.env" ;; esac
@@ -412,27 +420,24 @@ esac
 
 
 @pytest.fixture
-def docker(place):
-    """
-    A program that notes what it is asked for, in a file beside it, and an agent that takes it for
-    docker.
-    """
-    program = place.directory / "docker"
+def docker(cluster):
+    """A program that logs its arguments in a file beside it; the agent uses it as docker."""
+    program = cluster.directory / "docker"
     program.write_text(DOCKER)
     program.chmod(0o755)
-    place.agent.stop()
-    place.begin(f"--docker={program}", "--containerizers=docker,mesos")
+    cluster.agent.stop()
+    cluster.start_agent(f"--docker={program}", "--containerizers=docker,mesos")
     return program
 
 
 def run_command(docker: Path) -> str:
-    """Return the line that docker notes when it runs a container; the agent may be earlier."""
+    """Wait until docker has logged the start of a container and return the logged line."""
 
-    def noted() -> str | None:
+    def line_of_docker_run() -> str | None:
         lines = docker.with_suffix(".log").read_text().splitlines()
         return next((line for line in lines if " run " in line), None)
 
-    return until(noted, "docker run")
+    return wait_until(line_of_docker_run, "docker run")
 
 
 WEB = {
@@ -446,10 +451,10 @@ WEB = {
 }
 
 
-def test_a_container_gets_image_ports_volumes_limits_and_command(place, docker):
-    place.run("httpd -f", container=WEB)
-    status = place.status("TASK_RUNNING")
-    asked = run_command(docker).split()
+def test_a_container_gets_image_ports_volumes_limits_and_command(cluster, docker):
+    cluster.run("httpd -f", container=WEB)
+    status = cluster.status("TASK_RUNNING")
+    arguments = run_command(docker).split()
     id = status["container_status"]["container_id"]["value"]
     assert {
         "--rm",
@@ -459,49 +464,49 @@ def test_a_container_gets_image_ports_volumes_limits_and_command(place, docker):
         "--net=bridge",
         "--publish=31005:80/tcp",
         "--volume=/srv:/www:ro",
-        f"--volume={place.sandbox()}:/mnt/mesos/sandbox",
+        f"--volume={cluster.sandbox()}:/mnt/mesos/sandbox",
         "--entrypoint=/bin/sh",
-    } <= set(asked)
-    assert asked[-4:] == ["busybox", "-c", "httpd", "-f"]
+    } <= set(arguments)
+    assert arguments[-4:] == ["busybox", "-c", "httpd", "-f"]
     assert (
         status["container_status"]["network_infos"][0]["ip_addresses"][0]["ip_address"]
         == "10.0.0.9"
     )
 
 
-def test_the_variables_of_a_container_are_on_no_command_line(place, docker):
-    place.run(
+def test_the_variables_of_a_container_are_not_on_the_command_line(cluster, docker):
+    cluster.run(
         {"value": "true", "environment": {"variables": [{"name": "TOKEN", "value": "hush"}]}},
         container=WEB,
     )
-    place.status("TASK_RUNNING")
+    cluster.status("TASK_RUNNING")
     command = run_command(docker)
     assert "--env=TOKEN " in command and "hush" not in command
-    told = docker.with_suffix(".env").read_text().splitlines()
-    assert "TOKEN=hush" in told and "MESOS_SANDBOX=/mnt/mesos/sandbox" in told
+    environment = docker.with_suffix(".env").read_text().splitlines()
+    assert "TOKEN=hush" in environment and "MESOS_SANDBOX=/mnt/mesos/sandbox" in environment
 
 
-def test_an_image_that_is_nowhere_fails_the_task_in_the_words_of_docker(place, docker):
-    place.run("true", container={"type": "DOCKER", "docker": {"image": "nosuch"}})
+def test_a_missing_image_fails_the_task_with_the_error_of_docker(cluster, docker):
+    cluster.run("true", container={"type": "DOCKER", "docker": {"image": "nosuch"}})
     command = f"{docker} -H unix:///var/run/docker.sock pull nosuch"
-    assert place.ended() == (
+    assert cluster.outcome() == (
         "TASK_FAILED",
         f"Failed to launch container: Failed to run '{command}': exited with status 1; "
         "stderr='pull access denied for nosuch'",
     )
 
 
-def test_a_container_is_stopped_by_docker(place, docker):
-    place.run("httpd -f", container=WEB)
-    id = place.status("TASK_RUNNING")["container_status"]["container_id"]["value"]
-    place.tell(kill=["t"])
-    assert place.ended() == ("TASK_KILLED", "Container terminated with signal Terminated")
+def test_a_container_is_stopped_by_docker(cluster, docker):
+    cluster.run("httpd -f", container=WEB)
+    id = cluster.status("TASK_RUNNING")["container_status"]["container_id"]["value"]
+    cluster.send(kill=["t"])
+    assert cluster.outcome() == ("TASK_KILLED", "Container terminated with signal Terminated")
     assert f"stop --time=3 mesos-{id}" in docker.with_suffix(".log").read_text()
 
 
 # --- health ---
 
-SOON = {
+CHECK_OPTIONS = {
     "delay_seconds": 0.0,
     "interval_seconds": 0.05,
     "timeout_seconds": 5.0,
@@ -510,24 +515,24 @@ SOON = {
 }
 
 
-def test_the_agent_says_how_healthy_a_task_is(place):
+def test_the_agent_reports_the_health_of_a_task(cluster):
     check = {
         "type": "COMMAND",
         "command": {"value": "test -e well"},
-        **SOON,
+        **CHECK_OPTIONS,
         "consecutive_failures": 0,
     }
-    place.run("sleep 1000", health_check=check)
-    until(lambda: place.said("healthy") is False, "the first result")
-    (place.sandbox() / "well").touch()
-    until(lambda: place.said("healthy") is True, "a better one")
-    assert place.task().state == "TASK_RUNNING"
+    cluster.run("sleep 1000", health_check=check)
+    wait_until(lambda: cluster.status_field("healthy") is False, "the first result")
+    (cluster.sandbox() / "well").touch()
+    wait_until(lambda: cluster.status_field("healthy") is True, "the second result")
+    assert cluster.task().state == "TASK_RUNNING"
 
 
-def test_a_task_that_stays_sick_is_killed(place):
-    place.run("sleep 1000", health_check={"type": "TCP", "tcp": {"port": 1}, **SOON})
-    assert place.ended() == ("TASK_KILLED", "Command terminated with signal Terminated")
-    assert place.task().statuses[-1]["healthy"] is False
+def test_a_task_that_stays_unhealthy_is_killed(cluster):
+    cluster.run("sleep 1000", health_check={"type": "TCP", "tcp": {"port": 1}, **CHECK_OPTIONS})
+    assert cluster.outcome() == ("TASK_KILLED", "Command terminated with signal Terminated")
+    assert cluster.task().statuses[-1]["healthy"] is False
 
 
 SERVER = """exec {python} -c '
@@ -541,10 +546,10 @@ http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT0"])), Answer).serve_fo
 
 
 @pytest.mark.parametrize("protocol", ["HTTP", "MESOS_HTTP"])
-def test_a_deployment_waits_until_its_tasks_are_healthy(place, running, monkeypatch, protocol):
+def test_a_deployment_waits_until_its_tasks_are_healthy(cluster, running, monkeypatch, protocol):
     monkeypatch.setattr(Framework, "beat", 0.05)
     local = ["--http_address", "127.0.0.1", "--http_port", "0", "--hostname", "127.0.0.1"]
-    server = running(Marathon(local, None, "1.8.244", place.room, MemoryRoom()))
+    server = running(Marathon(local, None, "1.8.244", cluster.room, MemoryRoom()))
     body = {
         "id": "/web",
         "cmd": SERVER.format(python=sys.executable),
@@ -567,47 +572,47 @@ def test_a_deployment_waits_until_its_tasks_are_healthy(place, running, monkeypa
     def app():
         return requests.get(f"{server.url}/v2/apps//web", timeout=5).json()["app"]
 
-    until(lambda: app()["tasksUnhealthy"] == 1, "a result")
-    found = app()
-    assert found["deployments"] and found["tasks"][0]["healthCheckResults"][0]["alive"] is False
+    wait_until(lambda: app()["tasksUnhealthy"] == 1, "a result")
+    status = app()
+    assert status["deployments"] and status["tasks"][0]["healthCheckResults"][0]["alive"] is False
     if protocol == "HTTP":
-        assert found["tasks"][0]["healthCheckResults"][0]["lastFailureCause"]
-    task = next(task for task in place.agent.tasks if not task.over)
-    (place.agent.executor.sandbox(task) / "well").touch()
-    until(lambda: not app()["deployments"], "the deployment")
+        assert status["tasks"][0]["healthCheckResults"][0]["lastFailureCause"]
+    task = next(task for task in cluster.agent.tasks if not task.over)
+    (cluster.agent.executor.sandbox(task) / "well").touch()
+    wait_until(lambda: not app()["deployments"], "the deployment")
     assert (app()["tasksHealthy"], app()["tasksUnhealthy"]) == (1, 0)
 
 
-def test_an_app_is_told_its_ports_by_number_and_by_name(place, running, monkeypatch):
+def test_an_app_gets_its_ports_as_variables_by_number_and_by_name(cluster, running, monkeypatch):
     monkeypatch.setattr(Framework, "beat", 0.05)
     local = ["--http_address", "127.0.0.1", "--http_port", "0", "--hostname", "127.0.0.1"]
-    server = running(Marathon(local, None, "1.8.244", place.room, MemoryRoom()))
+    server = running(Marathon(local, None, "1.8.244", cluster.room, MemoryRoom()))
     ports = [{"port": 0, "name": "http"}, {"port": 0}]
     body = {
         "id": "/web",
-        "cmd": "env > told; sleep 1000",
+        "cmd": "env > environment; sleep 1000",
         "cpus": 0.1,
         "mem": 32,
         "portDefinitions": ports,
     }
     requests.post(f"{server.url}/v2/apps", json=body, timeout=5).raise_for_status()
-    task = until(
-        lambda: next((task for task in place.agent.tasks if task.state == "TASK_RUNNING"), None),
+    task = wait_until(
+        lambda: next((task for task in cluster.agent.tasks if task.state == "TASK_RUNNING"), None),
         "the task",
     )
-    told = place.agent.executor.sandbox(task) / "told"
-    shown = until(
-        lambda: told.exists()
-        and [line for line in told.read_text().splitlines() if line.startswith("PORT")],
+    environment_file = cluster.agent.executor.sandbox(task) / "environment"
+    variables = wait_until(
+        lambda: environment_file.exists()
+        and [line for line in environment_file.read_text().splitlines() if line.startswith("PORT")],
         "the ports",
     )
-    first, second = requests.get(f"{server.url}/v2/apps//web/tasks", timeout=5).json()["tasks"][0][
-        "ports"
-    ]
+    port, second_port = requests.get(f"{server.url}/v2/apps//web/tasks", timeout=5).json()["tasks"][
+        0
+    ]["ports"]
     assert {
-        f"PORT0={first}",
-        f"PORT1={second}",
-        f"PORT_HTTP={first}",
-        f"PORT={first}",
-        f"PORTS={first},{second}",
-    } <= set(shown)
+        f"PORT0={port}",
+        f"PORT1={second_port}",
+        f"PORT_HTTP={port}",
+        f"PORT={port}",
+        f"PORTS={port},{second_port}",
+    } <= set(variables)

@@ -1,11 +1,11 @@
-"""Many apps in one state of Marathon: requests, owners, dependencies, purge, failures, rollback."""
+"""Many apps in one state: requests, owners, dependencies, purge, failures and rollback."""
 
 import functools
 import threading
 
 import pytest
 import requests
-from marathon_world import NEW, SMALL, VERSIONS, started
+from marathon_world import NEW, SMALL, VERSIONS, start
 from mesos_world import until
 
 from lab.fakes.marathon.server import Marathon
@@ -18,138 +18,151 @@ TOO_BIG = {**SMALL, "cpus": 100}
 
 
 @pytest.fixture
-def place(salt, running):
-    return functools.partial(started, salt, running)
+def start_marathon(salt, running):
+    return functools.partial(start, salt, running)
 
 
-def made(here, **apps):
-    """Have apps that nobody owns, called after the arguments."""
+def create_apps(marathon, **apps):
+    """Create apps without an owner. Each keyword is the id of an app."""
     for name, config in apps.items():
-        here.call("create_app", f"/{name}", config)
-    here.quiet()
+        marathon.call("create_app", f"/{name}", config)
+    marathon.wait_for_deployments()
 
 
-# --- what it does ---
+# --- changes ---
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_many_apps_are_made_changed_and_purged_and_told_by_app_and_path(place, version):
-    here = place(version)
+def test_many_apps_are_created_changed_and_purged_and_changes_are_by_app_and_path(
+    start_marathon, version
+):
+    marathon = start_marathon(version)
     apps = {"/web": {**SMALL, "labels": {"team": "a"}}, "shop/cart": SMALL, "/shop/db": SMALL}
-    changes = here.told_and_changed("apps_present", "all", apps=apps)
+    changes = marathon.changed_as_predicted("apps_present", "all", apps=apps)
     assert list(changes) == ["/web", "/shop/cart", "/shop/db"] and {
-        tuple(each) for each in changes.values()
+        tuple(paths) for paths in changes.values()
     } == {("/",)}
     assert changes["/web"]["/"]["new"]["labels"] == {**OWNED, "team": "a"}
     apps["/web"] = {"labels": {"team": "b"}, "mem": 64}
-    changes = here.told_and_changed("apps_present", "all", apps=apps)
+    changes = marathon.changed_as_predicted("apps_present", "all", apps=apps)
     assert changes == {
         "/web": {"/labels/team": {"old": "a", "new": "b"}, "/mem": {"old": 32, "new": 64}}
     }
     del apps["shop/cart"]
-    here.kept("apps_present", "all", apps=apps)
-    changes = here.told_and_changed("apps_present", "all", apps=apps, purge=True)
+    marathon.unchanged("apps_present", "all", apps=apps)
+    changes = marathon.changed_as_predicted("apps_present", "all", apps=apps, purge=True)
     assert list(changes) == ["/shop/cart"] and changes["/shop/cart"]["/"]["new"] is None
     assert (
         changes["/shop/cart"]["/"]["old"]["cmd"] == "sleep 3600"
         and "tasksRunning" not in changes["/shop/cart"]["/"]["old"]
     )
-    assert {each["id"]: each["labels"] for each in here.call("apps")} == {
+    assert {app["id"]: app["labels"] for app in marathon.call("apps")} == {
         "/shop/db": OWNED,
         "/web": {**OWNED, "team": "b"},
     }
 
 
-def test_a_thousand_apps_are_one_deployment_and_unchanged_they_are_two_requests(place, monkeypatch):
-    here, deploy, plans = place(), Marathon.deploy, []
+def test_a_thousand_apps_are_one_deployment_and_two_requests_if_they_do_not_differ(
+    start_marathon, monkeypatch
+):
+    marathon, deploy, plans = start_marathon(), Marathon.deploy, []
 
-    def counted(self, *arguments):
+    def count_plans(self, *arguments):
         plans.append(deploy(self, *arguments))
         return plans[-1]
 
-    monkeypatch.setattr(Marathon, "deploy", counted)
-    # Suspended and without ports, as the fake takes its time over both.
+    monkeypatch.setattr(Marathon, "deploy", count_plans)
+    # Suspended and without ports, since the fake is slow with both.
     config = {**SMALL, "instances": 0, "portDefinitions": []}
     apps = {
         f"/team{number % 20}/app{number}": {**config, "labels": {"number": str(number)}}
         for number in range(1000)
     }
-    answer = here("apps_present", "all", apps=apps)
+    answer = marathon("apps_present", "all", apps=apps)
     assert answer["result"] is True and len(answer["changes"]) == 1000, answer["comment"]
-    assert [(each.method, each.path) for each in here.writes()] == [("PUT", "/v2/apps")]
+    assert [(write.method, write.path) for write in marathon.writes()] == [("PUT", "/v2/apps")]
     assert [len(plan.affected()) for plan in plans] == [1000]
-    before = len(here.server.requests)
-    here.kept("apps_present", "all", apps=apps)
-    asked = [(each.method, each.path) for each in here.server.requests[before:]]
-    assert asked == [("GET", "/v2/info"), ("GET", "/v2/apps")] * 2  # with and without test
+    before = len(marathon.server.requests)
+    marathon.unchanged("apps_present", "all", apps=apps)
+    requests_sent = [
+        (request.method, request.path) for request in marathon.server.requests[before:]
+    ]
+    assert requests_sent == [("GET", "/v2/info"), ("GET", "/v2/apps")] * 2  # with and without test
 
 
-def test_declarations_may_be_files_and_the_file_that_is_wrong_is_named(place, salt):
-    here = place()
+def test_definitions_can_be_files_and_an_invalid_file_is_reported(start_marathon, salt):
+    marathon = start_marathon()
     web = salt.serve(
         "bulk/web.yaml",
         "cmd: sleep 3600\ncpus: 0.1\nmem: 32\nenv: {PORT: 8080, SINCE: 2030-01-01}\n",
     )
     cart = salt.serve("bulk/cart.json", '{"cmd": "sleep 3600", "cpus": 0.1, "mem": 32}')
-    here.told_and_changed("apps_present", "all", apps={"/web": web, "/shop/cart": cart})
-    assert here.call("app", "/web")["env"] == {"PORT": "8080", "SINCE": "2030-01-01"}
+    marathon.changed_as_predicted("apps_present", "all", apps={"/web": web, "/shop/cart": cart})
+    assert marathon.call("app", "/web")["env"] == {"PORT": "8080", "SINCE": "2030-01-01"}
     bad = salt.serve("bulk/bad.yaml", "cmd: sleep 3600\nenv:\n  MODE: 0644\n")
-    said = here.refused("apps_present", "all", apps={"/web": web, "/bad": bad})
+    message = marathon.rejected("apps_present", "all", apps={"/web": web, "/bad": bad})
     assert (
-        said
-        == f"apps: /bad: {bad}: line 3: YAML takes 0644 for another number; put it in quotes, or write that number"
+        message == f"apps: /bad: {bad}: line 3: YAML takes 0644 for another number; "
+        "put it in quotes, or write that number"
     )
 
 
 @pytest.mark.parametrize("mode", ["merge", "replace"])
-def test_instances_that_something_else_manages_are_left_alone_in_each_app(place, mode):
-    here = place()
+def test_instances_of_each_app_are_not_changed_if_instances_managed_is_false(start_marathon, mode):
+    marathon = start_marathon()
     apps = {"/web": {**SMALL, "instances": 2}}
     declared = {"apps": apps, "instances_managed": False, "mode": mode}
-    here.told_and_changed("apps_present", "all", **declared)
-    here.call("scale_app", "/web", 3)
-    here.quiet()
-    here.kept("apps_present", "all", **declared)
+    marathon.changed_as_predicted("apps_present", "all", **declared)
+    marathon.call("scale_app", "/web", 3)
+    marathon.wait_for_deployments()
+    marathon.unchanged("apps_present", "all", **declared)
     apps["/web"]["mem"] = 64
-    assert list(here.told_and_changed("apps_present", "all", **declared)["/web"]) == ["/mem"]
-    assert here.call("app", "/web")["instances"] == 3
+    assert list(marathon.changed_as_predicted("apps_present", "all", **declared)["/web"]) == [
+        "/mem"
+    ]
+    assert marathon.call("app", "/web")["instances"] == 3
 
 
-def test_each_field_that_marathon_does_not_have_is_a_warning_with_the_id_of_its_app(place):
-    here = place()
+def test_each_field_that_marathon_does_not_have_is_a_warning_with_the_id_of_its_app(start_marathon):
+    marathon = start_marathon()
     apps = {"/web": {**SMALL, "maintainer": "ops"}, "/db": SMALL}
     ignored = ". /web: maintainer: ignored, since Marathon does not have this field"
-    assert here("apps_present", "all", apps=apps)["comment"].endswith(ignored)
-    here.quiet()
-    here.kept("apps_present", "all", apps=apps)
+    assert marathon("apps_present", "all", apps=apps)["comment"].endswith(ignored)
+    marathon.wait_for_deployments()
+    marathon.unchanged("apps_present", "all", apps=apps)
     for test in (True, False):
-        answer = here("apps_present", "all", test, apps=apps)
+        answer = marathon("apps_present", "all", test, apps=apps)
         assert answer["comment"] == f"all: all is as declared{ignored}"
 
 
-def test_replaced_apps_lose_what_is_not_declared_but_their_owner(place):
-    here = place()
-    here.told_and_changed(
+def test_replace_removes_undeclared_fields_except_for_the_owner(start_marathon):
+    marathon = start_marathon()
+    marathon.changed_as_predicted(
         "apps_present",
         "all",
         apps={"/web": {**SMALL, "user": "nobody", "labels": {"team": "a"}, "instances": 2}},
     )
-    changes = here.told_and_changed("apps_present", "all", apps={"/web": SMALL}, mode="replace")
+    changes = marathon.changed_as_predicted(
+        "apps_present", "all", apps={"/web": SMALL}, mode="replace"
+    )
     assert sorted(changes["/web"]) == ["/labels/team", "/user"]
     assert (
-        here.call("app", "/web")["labels"] == OWNED and here.call("app", "/web")["instances"] == 2
+        marathon.call("app", "/web")["labels"] == OWNED
+        and marathon.call("app", "/web")["instances"] == 2
     )
 
 
-def test_secrets_are_hidden_in_the_changes_of_each_app(place):
-    here = place()
+def test_secrets_are_redacted_in_the_changes_of_each_app(start_marathon):
+    marathon = start_marathon()
     apps = {"/web": {**SMALL, "env": {"DB_PASSWORD": "sesame", "USER": "me"}}}
-    assert here.told_and_changed("apps_present", "all", apps=apps)["/web"]["/"]["new"]["env"] == {
+    assert marathon.changed_as_predicted("apps_present", "all", apps=apps)["/web"]["/"]["new"][
+        "env"
+    ] == {
         "DB_PASSWORD": "***",
         "USER": "me",
     }
     apps["/web"]["env"]["DB_PASSWORD"] = "simsim"
-    assert here.told_and_changed("apps_present", "all", apps=apps) == {
+    assert marathon.changed_as_predicted("apps_present", "all", apps=apps) == {
         "/web": {"/env/DB_PASSWORD": {"old": "***", "new": "***"}}
     }
 
@@ -157,94 +170,94 @@ def test_secrets_are_hidden_in_the_changes_of_each_app(place):
 # --- owners and purge ---
 
 
-def test_purge_removes_only_what_this_owner_made_and_nothing_that_nobody_owns(place):
-    here = place()
-    made(here, nobodys=SMALL, named={**SMALL, "labels": {"MANAGED_BY": ""}})
-    here.told_and_changed("apps_present", "theirs", apps={"/theirs": SMALL}, owner="them")
-    here.told_and_changed(
+def test_purge_deletes_only_apps_of_the_owner(start_marathon):
+    marathon = start_marathon()
+    create_apps(marathon, nobodys=SMALL, named={**SMALL, "labels": {"MANAGED_BY": ""}})
+    marathon.changed_as_predicted("apps_present", "theirs", apps={"/theirs": SMALL}, owner="them")
+    marathon.changed_as_predicted(
         "apps_present", "mine", apps={"/mine": SMALL, "/group/old": SMALL}, owner="me"
     )
-    changes = here.told_and_changed(
+    changes = marathon.changed_as_predicted(
         "apps_present", "mine", apps={"/mine": SMALL}, owner="me", purge=True
     )
     assert list(changes) == ["/group/old"]
-    changes = here.told_and_changed("apps_present", "mine", apps={}, owner="me", purge=True)
+    changes = marathon.changed_as_predicted("apps_present", "mine", apps={}, owner="me", purge=True)
     assert list(changes) == ["/mine"]
-    here.kept("apps_present", "nothing", apps={}, purge=True)
-    assert [each["id"] for each in here.call("apps")] == ["/named", "/nobodys", "/theirs"]
-    assert all("/v2/groups" not in each.path for each in here.writes())
+    marathon.unchanged("apps_present", "nothing", apps={}, purge=True)
+    assert [app["id"] for app in marathon.call("apps")] == ["/named", "/nobodys", "/theirs"]
+    assert all("/v2/groups" not in write.path for write in marathon.writes())
 
 
-def test_an_app_of_another_owner_is_refused_and_one_of_nobody_is_taken_over_which_is_told(place):
-    here = place()
-    made(here, web={**SMALL, "labels": {"team": "a"}})
-    changes = here.told_and_changed("apps_present", "all", apps={"/web": SMALL})
+def test_an_app_of_another_owner_is_rejected_and_one_without_owner_gets_the_label(start_marathon):
+    marathon = start_marathon()
+    create_apps(marathon, web={**SMALL, "labels": {"team": "a"}})
+    changes = marathon.changed_as_predicted("apps_present", "all", apps={"/web": SMALL})
     assert changes == {"/web": {"/labels/MANAGED_BY": {"old": None, "new": "salt"}}}
-    said = here.refused("apps_present", "all", apps={"/web": SMALL}, owner="them")
-    assert said == "/web: it belongs to 'salt', by its label MANAGED_BY, and not to 'them'"
+    message = marathon.rejected("apps_present", "all", apps={"/web": SMALL}, owner="them")
+    assert message == "/web: it belongs to 'salt', by its label MANAGED_BY, and not to 'them'"
 
 
 @pytest.mark.parametrize("version", ["1.3.14", NEW])
-def test_without_a_leader_nothing_is_created_or_purged(place, version, monkeypatch):
-    here = place(version)
-    here.told_and_changed("apps_present", "all", apps={"/web": SMALL, "/db": SMALL})
-    monkeypatch.setattr(here.server, "pause", 0)
-    monkeypatch.setattr(here.server.group, "members", [])
-    monkeypatch.setattr(here.server, "leading", False)
-    writes_before = len(here.writes())
+def test_without_a_leader_nothing_is_created_or_purged(start_marathon, version, monkeypatch):
+    marathon = start_marathon(version)
+    marathon.changed_as_predicted("apps_present", "all", apps={"/web": SMALL, "/db": SMALL})
+    monkeypatch.setattr(marathon.server, "pause", 0)
+    monkeypatch.setattr(marathon.server.group, "members", [])
+    monkeypatch.setattr(marathon.server, "leading", False)
+    writes_before = len(marathon.writes())
     arguments = {"apps": {"/web": SMALL, "/new": SMALL}, "purge": True}
-    answer = here("apps_present", "all", retries=0, **arguments)
+    answer = marathon("apps_present", "all", retries=0, **arguments)
     assert (answer["result"], answer["changes"]) == (False, {})
     assert "Could not determine the current leader" in answer["comment"]
-    assert len(here.writes()) == writes_before
+    assert len(marathon.writes()) == writes_before
     monkeypatch.undo()
-    changes = here.told_and_changed("apps_present", "all", **arguments)
+    changes = marathon.changed_as_predicted("apps_present", "all", **arguments)
     assert set(changes) == {"/new", "/db"}
 
 
-def test_what_is_purged_goes_after_those_that_it_depends_on_would(place):
-    here = place()
-    here.told_and_changed(
+def test_purged_apps_are_deleted_before_their_dependencies(start_marathon):
+    marathon = start_marathon()
+    marathon.changed_as_predicted(
         "apps_present", "all", apps={"/a": SMALL, "/b": {**SMALL, "dependencies": ["/a"]}}
     )
-    here.told_and_changed("apps_present", "all", apps={}, purge=True)
-    assert [each.path for each in here.writes() if each.method == "DELETE"] == [
+    marathon.changed_as_predicted("apps_present", "all", apps={}, purge=True)
+    assert [write.path for write in marathon.writes() if write.method == "DELETE"] == [
         "/v2/apps/b",
         "/v2/apps/a",
     ]
 
 
-def test_nothing_is_purged_if_what_is_declared_does_not_come_to_run(place):
-    here = place()
-    here.told_and_changed("apps_present", "all", apps={"/old": SMALL})
+def test_nothing_is_purged_if_the_declared_apps_do_not_run(start_marathon):
+    marathon = start_marathon()
+    marathon.changed_as_predicted("apps_present", "all", apps={"/old": SMALL})
     declared = {"apps": {"/big": TOO_BIG}, "purge": True, "wait": True, "timeout": 1}
-    changes, said = here.breaks("apps_present", "all", **declared)
-    assert list(changes) == ["/big"] and "/big: 0 of 1 instances run" in said
-    assert here.call("app_exists", "/old")
+    changes, message = marathon.fails_with_changes("apps_present", "all", **declared)
+    assert list(changes) == ["/big"] and "/big: 0 of 1 instances run" in message
+    assert marathon.call("app_exists", "/old")
 
 
 # --- dependencies ---
 
 
-def test_what_others_depend_on_is_started_first(place):
-    here = place()
+def test_dependencies_are_started_first(start_marathon):
+    marathon = start_marathon()
     apps = {
         "/a": {**SMALL, "dependencies": ["/b"]},
         "/b": {**SMALL, "dependencies": ["c", "/group"]},
         "/c": SMALL,
         "/group/x": SMALL,
     }
-    here.mesos.hold = True
-    assert here("apps_present", "all", apps=apps)["result"] is True
+    marathon.mesos.hold = True
+    assert marathon("apps_present", "all", apps=apps)["result"] is True
     steps = [
         [action.path for action in step if action.verb == "Scale"]
-        for step in here.server.plans[0].steps
+        for step in marathon.server.plans[0].steps
     ]
     assert list(filter(None, steps)) == [["/c", "/group/x"], ["/b"], ["/a"]]
 
 
 @pytest.mark.parametrize(
-    "apps, said",
+    "apps, message",
     [
         (
             {"/a": {**SMALL, "dependencies": ["/b"]}, "/b": {**SMALL, "dependencies": ["/a"]}},
@@ -261,29 +274,29 @@ def test_what_others_depend_on_is_started_first(place):
     ],
     ids=str,
 )
-def test_circles_and_what_is_not_there_are_refused(place, apps, said):
-    here = place()
-    made(here, web=SMALL)
-    assert here.refused("apps_present", "all", apps=apps).startswith(said)
+def test_cyclic_and_missing_dependencies_are_rejected(start_marathon, apps, message):
+    marathon = start_marathon()
+    create_apps(marathon, web=SMALL)
+    assert marathon.rejected("apps_present", "all", apps=apps).startswith(message)
 
 
-def test_apps_may_depend_on_each_other_in_a_long_row(place):
-    here = place()
-    here.mesos.hold = True
+def test_a_chain_of_dependencies_may_be_long(start_marathon):
+    marathon = start_marathon()
+    marathon.mesos.hold = True
     apps = {
         f"/a{number:04}": {**SMALL, "dependencies": [f"/a{number + 1:04}"] if number < 1200 else []}
         for number in range(1201)
     }
-    assert here("apps_present", "all", True, apps=apps)["result"] is None
+    assert marathon("apps_present", "all", True, apps=apps)["result"] is None
     apps["/a1200"] = {**SMALL, "dependencies": ["/a0000"]}
-    assert here.fails("apps_present", "all", True, apps=apps).startswith(
+    assert marathon.fails("apps_present", "all", True, apps=apps).startswith(
         "dependencies: a circle: /a0000 needs /a0001 needs /a0002"
     )
 
 
-def test_an_app_may_depend_on_a_pod_or_group_that_is_there(place):
-    here = place()
-    here.call(
+def test_an_app_can_depend_on_an_existing_pod_or_group(start_marathon):
+    marathon = start_marathon()
+    marathon.call(
         "create_pod",
         "/pods/one",
         {
@@ -296,29 +309,29 @@ def test_an_app_may_depend_on_a_pod_or_group_that_is_there(place):
             ]
         },
     )
-    here.call("create_group", "/empty")
-    here.quiet()
-    here.told_and_changed(
+    marathon.call("create_group", "/empty")
+    marathon.wait_for_deployments()
+    marathon.changed_as_predicted(
         "apps_present", "all", apps={"/a": {**SMALL, "dependencies": ["/pods/one", "/empty"]}}
     )
 
 
-def test_what_a_declared_app_depends_on_is_not_purged(place):
-    here = place()
-    here.told_and_changed(
+def test_dependencies_of_a_declared_app_are_not_purged(start_marathon):
+    marathon = start_marathon()
+    marathon.changed_as_predicted(
         "apps_present", "all", apps={"/db": SMALL, "/web": {**SMALL, "dependencies": ["/db"]}}
     )
-    said = here.refused("apps_present", "all", apps={"/web": SMALL}, purge=True)
-    assert said == "/web: dependencies: there is no /db, as it is to be deleted"
+    message = marathon.rejected("apps_present", "all", apps={"/web": SMALL}, purge=True)
+    assert message == "/web: dependencies: there is no /db, as it is to be deleted"
 
 
 # --- deployments ---
 
 
 @pytest.mark.parametrize("version", [VERSIONS[0], NEW])
-def test_who_waits_returns_when_all_run(place, version):
-    here = place(version)
-    answer = here(
+def test_with_wait_the_state_returns_when_all_apps_run(start_marathon, version):
+    marathon = start_marathon(version)
+    answer = marathon(
         "apps_present",
         "all",
         apps={"/a": SMALL, "/b": {**SMALL, "instances": 2}},
@@ -329,80 +342,91 @@ def test_who_waits_returns_when_all_run(place, version):
         answer["result"] is True
         and answer["comment"] == "all: created: /a, /b, and its deployment is done"
     ), answer
-    assert not here.call("deployments") and len(here.call("tasks", status="running")) == 3
-    answer = here("apps_present", "all", apps={"/a": SMALL}, purge=True, wait=True, timeout=30)
+    assert not marathon.call("deployments") and len(marathon.call("tasks", status="running")) == 3
+    answer = marathon("apps_present", "all", apps={"/a": SMALL}, purge=True, wait=True, timeout=30)
     assert (
         answer["result"] is True
         and answer["comment"] == "all: deleted: /b, and its deployment is done"
     ), answer
 
 
-def test_a_deployment_that_cannot_end_says_which_app_and_why_and_what_to_do_and_so_does_the_next_run(
-    place,
+def test_a_deployment_that_cannot_end_fails_this_and_the_next_run_with_app_reason_and_remedy(
+    start_marathon,
 ):
-    here = place()
+    marathon = start_marathon()
     apps = {"/a": SMALL, "/big": TOO_BIG}
-    changes, said = here.breaks("apps_present", "all", apps=apps, wait=True, timeout=1.5)
+    changes, message = marathon.fails_with_changes(
+        "apps_present", "all", apps=apps, wait=True, timeout=1.5
+    )
     assert list(changes) == ["/a", "/big"]
-    deployment = here.call("deployments")[0]["id"]
+    deployment = marathon.call("deployments")[0]["id"]
     for part in (
         "all: created: /a, /big, but its deployment was still running after 1.5 seconds",
         "/big: 0 of 1 instances run",
         "InsufficientCpus",
         f"marathon.cancel_deployment {deployment} undoes it",
     ):
-        assert part in said, said
-    assert "/a: " not in said
-    again = here.fails("apps_present", "all", apps=apps, wait=True, timeout=1)
+        assert part in message, message
+    assert "/a: " not in message
+    again = marathon.fails("apps_present", "all", apps=apps, wait=True, timeout=1)
     assert (
         again.startswith("all is as declared, but its deployment was still running after 1 second")
         and "/big: 0 of 1" in again
     )
 
 
-def test_an_app_that_never_gets_healthy_is_named(place, monkeypatch):
+def test_with_wait_an_app_that_never_becomes_healthy_is_reported(start_marathon, monkeypatch):
     monkeypatch.setattr(
         Marathon, "is_healthy", lambda self, instance, task: "sick" not in instance.path
     )
-    here = place()
-    checked = {**SMALL, "healthChecks": [{"protocol": "COMMAND", "command": {"value": "false"}}]}
-    _, said = here.breaks(
-        "apps_present", "all", apps={"/well": checked, "/sick": checked}, wait=True, timeout=1
+    marathon = start_marathon()
+    unhealthy_app = {
+        **SMALL,
+        "healthChecks": [{"protocol": "COMMAND", "command": {"value": "false"}}],
+    }
+    _, message = marathon.fails_with_changes(
+        "apps_present",
+        "all",
+        apps={"/well": unhealthy_app, "/sick": unhealthy_app},
+        wait=True,
+        timeout=1,
     )
-    assert "/sick: 1 of 1 instances run, 1 unhealthy" in said and "/well: " not in said
+    assert "/sick: 1 of 1 instances run, 1 unhealthy" in message and "/well: " not in message
 
 
 @pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
-def test_with_rollback_all_are_what_they_were_and_new_ones_are_gone(place, version):
-    here = place(version)
-    here.told_and_changed("apps_present", "all", apps={"/web": SMALL, "/old": SMALL})
+def test_with_rollback_all_apps_are_as_before_and_new_ones_are_deleted(start_marathon, version):
+    marathon = start_marathon(version)
+    marathon.changed_as_predicted("apps_present", "all", apps={"/web": SMALL, "/old": SMALL})
     declared = {
         "apps": {"/web": {**TOO_BIG, "labels": {"team": "a"}}, "/new": SMALL},
         "purge": True,
     }
-    answer = here("apps_present", "all", **declared, wait=True, timeout=1, rollback=True)
+    answer = marathon("apps_present", "all", **declared, wait=True, timeout=1, rollback=True)
     assert (answer["result"], answer["changes"]) == (False, {}), answer
     assert "/web: " in answer["comment"] and answer["comment"].endswith(
         "That was undone: it is as it was before"
     ), answer
-    assert [each["id"] for each in here.call("apps")] == ["/old", "/web"] and not here.call(
+    assert [app["id"] for app in marathon.call("apps")] == ["/old", "/web"] and not marathon.call(
         "deployments"
     )
-    here.kept(
+    marathon.unchanged(
         "apps_present", "all", apps={"/web": SMALL, "/old": SMALL}, mode="replace", purge=True
     )
-    assert len(here.call("tasks", app="/web", status="running")) == 1
+    assert len(marathon.call("tasks", app="/web", status="running")) == 1
 
 
-def test_with_rollback_what_is_over_and_does_not_run_is_undone_too(place, monkeypatch):
-    seen = Marathon.get_deployments
+def test_with_rollback_an_ended_deployment_without_running_tasks_is_undone(
+    start_marathon, monkeypatch
+):
+    get_deployments = Marathon.get_deployments
     monkeypatch.setattr(
-        Marathon, "get_deployments", functools.wraps(seen)(lambda self, request: [])
+        Marathon, "get_deployments", functools.wraps(get_deployments)(lambda self, request: [])
     )
-    here = place()
-    here("apps_present", "all", apps={"/web": {**SMALL, "instances": 0}})
-    # Nobody sees the deployments, which go on nevertheless.
-    answer = here(
+    marathon = start_marathon()
+    marathon("apps_present", "all", apps={"/web": {**SMALL, "instances": 0}})
+    # The deployments are not listed, but they run.
+    answer = marathon(
         "apps_present",
         "all",
         apps={"/web": {**TOO_BIG, "instances": 1}, "/new": TOO_BIG},
@@ -413,63 +437,74 @@ def test_with_rollback_what_is_over_and_does_not_run_is_undone_too(place, monkey
     assert (answer["result"], answer["changes"]) == (False, {}), answer
     assert "/new: 0 of 1 instances run" in answer["comment"], answer
     assert "That was undone: it is as it was before" in answer["comment"], answer
-    assert here.call("app", "/web")["instances"] == 0 and not here.call("app_exists", "/new")
+    assert marathon.call("app", "/web")["instances"] == 0 and not marathon.call(
+        "app_exists", "/new"
+    )
 
 
-def test_a_lock_fails_all_unless_it_is_forced(place):
-    here = place()
-    here.mesos.hold = True
-    here("apps_present", "all", apps={"/a": SMALL})
-    deployment = here.call("deployments")[0]["id"]
+def test_a_lock_fails_the_state_unless_force_is_set(start_marathon):
+    marathon = start_marathon()
+    marathon.mesos.hold = True
+    marathon("apps_present", "all", apps={"/a": SMALL})
+    deployment = marathon.call("deployments")[0]["id"]
     changed = {"apps": {"/a": {**SMALL, "mem": 64}, "/b": SMALL}}
-    assert deployment in here.fails("apps_present", "all", **changed)
-    assert deployment in here.fails("apps_present", "all", wait_for_lock=1, **changed)
-    assert here("apps_present", "all", force=True, **changed)["result"] is True
+    assert deployment in marathon.fails("apps_present", "all", **changed)
+    assert deployment in marathon.fails("apps_present", "all", wait_for_lock=1, **changed)
+    assert marathon("apps_present", "all", force=True, **changed)["result"] is True
 
 
-def test_who_waits_for_a_lock_merges_into_what_is_there_when_it_is_gone(place):
-    here = place()
-    here.mesos.hold = True
-    here("apps_present", "all", apps={"/a": SMALL})
-    before = len(here.writes())
+def test_after_waiting_for_a_lock_the_fields_are_merged_into_the_current_app(start_marathon):
+    marathon = start_marathon()
+    marathon.mesos.hold = True
+    marathon("apps_present", "all", apps={"/a": SMALL})
+    before = len(marathon.writes())
 
-    def interfere():
-        until(lambda: len(here.writes()) > before)
+    def update_app_with_force():
+        until(lambda: len(marathon.writes()) > before)
         requests.put(
-            f"{here.server.url}/v2/apps/a", params={"force": "true"}, json={"mem": 64}, timeout=5
+            f"{marathon.server.url}/v2/apps/a",
+            params={"force": "true"},
+            json={"mem": 64},
+            timeout=5,
         ).raise_for_status()
-        here.mesos.hold = False
+        marathon.mesos.hold = False
 
-    interfering = threading.Thread(target=interfere)
-    interfering.start()
-    answer = here("apps_present", "all", apps={"/a": {"cpus": 0.2}, "/b": SMALL}, wait_for_lock=30)
-    interfering.join()
-    assert answer["result"] is True and len(here.writes()) > before + 2, answer
-    assert (here.call("app", "/a")["cpus"], here.call("app", "/a")["mem"]) == (0.2, 64)
-
-
-def test_what_marathon_takes_and_does_not_keep_is_named(place, monkeypatch):
-    here = place()
-    here.told_and_changed("apps_present", "all", apps={"/a": SMALL, "/b": SMALL})
-    monkeypatch.setattr(Marathon, "app_read", lambda self, given, path: dict(self.tree.apps[path]))
-    _, said = here.breaks("apps_present", "all", apps={"/a": SMALL, "/b": {**SMALL, "mem": 64}})
-    assert said == "all: updated: /b; that was sent, but Marathon has something else: /b at /mem"
+    thread = threading.Thread(target=update_app_with_force)
+    thread.start()
+    answer = marathon(
+        "apps_present", "all", apps={"/a": {"cpus": 0.2}, "/b": SMALL}, wait_for_lock=30
+    )
+    thread.join()
+    assert answer["result"] is True and len(marathon.writes()) > before + 2, answer
+    assert (marathon.call("app", "/a")["cpus"], marathon.call("app", "/a")["mem"]) == (0.2, 64)
 
 
-def test_a_purge_that_is_refused_in_between_tells_what_was_done(place):
-    here = place()
-    here.told_and_changed("apps_present", "all", apps={"/a": SMALL, "/b": SMALL})
-    here.mesos.hold = True
-    here.call("update_app", "/a", {"mem": 64})
-    changes, said = here.breaks("apps_present", "all", apps={"/c": SMALL}, purge=True)
-    assert set(changes) in ({"/c"}, {"/b", "/c"}) and "but then: DELETE " in said
+def test_fields_that_marathon_accepts_and_does_not_store_are_reported(start_marathon, monkeypatch):
+    marathon = start_marathon()
+    marathon.changed_as_predicted("apps_present", "all", apps={"/a": SMALL, "/b": SMALL})
+    monkeypatch.setattr(Marathon, "app_read", lambda self, app, path: dict(self.tree.apps[path]))
+    _, message = marathon.fails_with_changes(
+        "apps_present", "all", apps={"/a": SMALL, "/b": {**SMALL, "mem": 64}}
+    )
+    assert message == "all: updated: /b; that was sent, but Marathon has something else: /b at /mem"
 
 
-# --- what is wrong ---
+def test_a_purge_that_fails_halfway_reports_the_changes_up_to_then(start_marathon):
+    marathon = start_marathon()
+    marathon.changed_as_predicted("apps_present", "all", apps={"/a": SMALL, "/b": SMALL})
+    marathon.mesos.hold = True
+    marathon.call("update_app", "/a", {"mem": 64})
+    changes, message = marathon.fails_with_changes(
+        "apps_present", "all", apps={"/c": SMALL}, purge=True
+    )
+    assert set(changes) in ({"/c"}, {"/b", "/c"}) and "but then: DELETE " in message
+
+
+# --- invalid arguments ---
 
 
 @pytest.mark.parametrize(
-    "arguments, said",
+    "arguments, message",
     [
         ({"apps": ["/web"]}, "apps[0]: '/web' should be a mapping, or a file"),
         ({"apps": "x"}, "apps: 'x' should be a mapping of ids to fields"),
@@ -503,15 +538,19 @@ def test_a_purge_that_is_refused_in_between_tells_what_was_done(place):
     ],
     ids=str,
 )
-def test_wrong_arguments_are_named_with_their_app_and_nothing_is_sent(place, arguments, said):
-    assert place().refused("apps_present", "all", **arguments).startswith(said)
+def test_invalid_arguments_are_reported_with_their_app_and_nothing_is_sent(
+    start_marathon, arguments, message
+):
+    assert start_marathon().rejected("apps_present", "all", **arguments).startswith(message)
 
 
-def test_before_1_4_apps_that_are_there_cannot_be_replaced(place):
-    here = place("1.3.14")
-    here.told_and_changed("apps_present", "all", apps={"/web": {**SMALL, "labels": {"team": "a"}}})
-    said = here.refused("apps_present", "all", apps={"/web": SMALL}, mode="replace")
-    assert said.startswith("apps: /web: cannot replace or unset fields; Marathon before 1.4")
+def test_before_1_4_existing_apps_cannot_be_replaced(start_marathon):
+    marathon = start_marathon("1.3.14")
+    marathon.changed_as_predicted(
+        "apps_present", "all", apps={"/web": {**SMALL, "labels": {"team": "a"}}}
+    )
+    message = marathon.rejected("apps_present", "all", apps={"/web": SMALL}, mode="replace")
+    assert message.startswith("apps: /web: cannot replace or unset fields; Marathon before 1.4")
     assert list(
-        here.told_and_changed("apps_present", "all", apps={"/web": {"mem": 64}})["/web"]
+        marathon.changed_as_predicted("apps_present", "all", apps={"/web": {"mem": 64}})["/web"]
     ) == ["/mem"]

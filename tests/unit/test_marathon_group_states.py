@@ -1,12 +1,9 @@
-"""
-Groups as they are declared: what is said of them is made so, and nothing else goes unless it is to
-be purged.
-"""
+"""The states for groups: declared members are created, and others are deleted only by purge."""
 
 import functools
 
 import pytest
-from marathon_world import SMALL, VERSIONS, started
+from marathon_world import SMALL, VERSIONS, start
 
 from lab.fakes.marathon.server import Marathon
 
@@ -25,12 +22,12 @@ POD = {
 
 
 @pytest.fixture
-def place(salt, running):
-    return functools.partial(started, salt, running)
+def start_marathon(salt, running):
+    return functools.partial(start, salt, running)
 
 
-def shop(here):
-    """Have a group with apps, a pod, and groups in it, and something beside it."""
+def create_shop(marathon):
+    """Create a group with apps, a pod and groups, and apps outside of the group."""
     for name in (
         "/shop/cart",
         "/shop/db",
@@ -39,17 +36,17 @@ def shop(here):
         "/shopping",
         "/web",
     ):
-        here.call("create_app", name, SMALL)
-    here.call("create_pod", "/shop/pod", POD)
-    here.call("create_pod", "/shop/spare/pod", POD)
-    here.quiet()
+        marathon.call("create_app", name, SMALL)
+    marathon.call("create_pod", "/shop/pod", POD)
+    marathon.call("create_pod", "/shop/spare/pod", POD)
+    marathon.wait_for_deployments()
 
 
-def ids(here):
-    return [each["id"] for each in here.call("apps")]
+def ids(marathon):
+    return [app["id"] for app in marathon.call("apps")]
 
 
-EVERYTHING = [
+INITIAL_IDS = [
     "/shop/cart",
     "/shop/db",
     "/shop/jobs/nightly",
@@ -63,17 +60,15 @@ EVERYTHING = [
 
 
 @pytest.mark.parametrize("version", ["1.1.2", "1.3.14", *VERSIONS])
-def test_a_group_is_made_with_apps_groups_and_dependencies_and_changed_in_the_same_way(
-    place, version
-):
-    here = place(version)
-    here.changed("app_present", "/net", config=SMALL)
+def test_a_group_is_created_and_changed_with_apps_groups_and_dependencies(start_marathon, version):
+    marathon = start_marathon(version)
+    marathon.changed("app_present", "/net", config=SMALL)
     declared = {
         "apps": {"cart": {**SMALL, "dependencies": ["db"]}, "/shop/db": SMALL},
         "groups": {"jobs": {"apps": {"nightly": SMALL}, "dependencies": ["/shop/db"]}, "empty": {}},
         "dependencies": ["/net"],
     }
-    changes = here.told_and_changed("group_present", "/shop", **declared)
+    changes = marathon.changed_as_predicted("group_present", "/shop", **declared)
     assert sorted(changes) == [
         "/shop",
         "/shop/cart",
@@ -83,77 +78,79 @@ def test_a_group_is_made_with_apps_groups_and_dependencies_and_changed_in_the_sa
         "/shop/jobs/nightly",
     ]
     assert changes["/shop"] == {"/": {"old": None, "new": {"dependencies": ["/net"]}}}
-    assert here.call("app", "/shop/cart")["dependencies"] == ["/shop/db"]
-    assert here.call("groups", "/shop") == ["/shop/empty", "/shop/jobs"]
+    assert marathon.call("app", "/shop/cart")["dependencies"] == ["/shop/db"]
+    assert marathon.call("groups", "/shop") == ["/shop/empty", "/shop/jobs"]
     declared["apps"]["cart"] = {"labels": {"team": "a"}}
     declared["dependencies"] = []
-    changes = here.told_and_changed("group_present", "shop", **declared)
+    changes = marathon.changed_as_predicted("group_present", "shop", **declared)
     assert changes == {
         "/shop/cart": {"/labels/team": {"old": None, "new": "a"}},
         "/shop": {"/dependencies": {"old": ["/net"], "new": []}},
     }
-    assert here.call("app", "/shop/cart")["cmd"] == "sleep 3600"
+    assert marathon.call("app", "/shop/cart")["cmd"] == "sleep 3600"
 
 
-def test_a_group_may_be_written_as_marathon_writes_it_and_its_apps_be_files(place, salt):
-    here = place()
+def test_a_group_can_have_lists_as_in_marathons_json_and_apps_in_files(start_marathon, salt):
+    marathon = start_marathon()
     url = salt.serve("groups/db.json", '{"id": "db", "cmd": "sleep 3600", "cpus": 0.1, "mem": 32}')
     apps = [{"id": "cart", **SMALL}, url]
-    here.told_and_changed(
+    marathon.changed_as_predicted(
         "group_present",
         "/shop",
         apps=apps,
         groups=[{"id": "jobs", "apps": [{"id": "/shop/jobs/nightly", **SMALL}]}],
     )
-    assert ids(here) == ["/shop/cart", "/shop/db", "/shop/jobs/nightly"]
+    assert ids(marathon) == ["/shop/cart", "/shop/db", "/shop/jobs/nightly"]
 
 
-def test_what_is_not_declared_stays_and_no_group_is_put_with_apps_or_groups_in_it(place):
-    here = place()
-    shop(here)
+def test_undeclared_members_stay_and_no_group_is_sent_with_apps_or_groups(start_marathon):
+    marathon = start_marathon()
+    create_shop(marathon)
     jobs = {"apps": {}, "dependencies": ["/web"]}
     declared = {
         "apps": {"cart": {"mem": 64}, "new": SMALL},
         "groups": {"jobs": jobs},
         "dependencies": ["/web"],
     }
-    before = len(here.writes())
-    changes = here.told_and_changed("group_present", "/shop", **declared)
+    before = len(marathon.writes())
+    changes = marathon.changed_as_predicted("group_present", "/shop", **declared)
     assert sorted(changes) == ["/shop", "/shop/cart", "/shop/jobs", "/shop/new"]
-    assert ids(here) == sorted([*EVERYTHING, "/shop/new"]) and here.call(
+    assert ids(marathon) == sorted([*INITIAL_IDS, "/shop/new"]) and marathon.call(
         "pod_exists", "/shop/spare/pod"
     )
-    groups = [each for each in here.writes()[before:] if each.path.startswith("/v2/groups")]
+    groups = [write for write in marathon.writes()[before:] if write.path.startswith("/v2/groups")]
     assert groups and all(
-        '"apps"' not in each.body and '"groups"' not in each.body for each in groups
+        '"apps"' not in write.body and '"groups"' not in write.body for write in groups
     )
 
 
-def test_an_app_that_somebody_makes_in_the_meantime_stays(place, monkeypatch):
-    here, put = place(), Marathon.put_apps
+def test_an_app_that_another_client_creates_in_the_meantime_stays(start_marathon, monkeypatch):
+    marathon, put_apps = start_marathon(), Marathon.put_apps
 
-    @functools.wraps(put)
-    def late(self, request):
+    @functools.wraps(put_apps)
+    def put_apps_late(self, request):
         if "/shop/late" not in self.tree.apps:
             self.tree.put(
                 "apps", {**self.tree.apps["/web"], "id": "/shop/late"}, self.clock.now(), False
             )
-        return put(self, request)
+        return put_apps(self, request)
 
-    shop(here)
-    monkeypatch.setattr(Marathon, "put_apps", late)
-    answer = here("group_present", "/shop", apps={"cart": {"mem": 64}}, groups={}, purge=True)
-    assert answer["result"] is True and "/shop/late" in ids(here) and "/shop/db" not in ids(here), (
-        answer
-    )
+    create_shop(marathon)
+    monkeypatch.setattr(Marathon, "put_apps", put_apps_late)
+    answer = marathon("group_present", "/shop", apps={"cart": {"mem": 64}}, groups={}, purge=True)
+    assert (
+        answer["result"] is True
+        and "/shop/late" in ids(marathon)
+        and "/shop/db" not in ids(marathon)
+    ), answer
 
 
-def test_purge_deletes_what_is_not_declared_where_others_are_and_tells_each(place):
-    here = place()
-    shop(here)
+def test_purge_deletes_undeclared_members_of_each_declared_list_and_reports_them(start_marathon):
+    marathon = start_marathon()
+    create_shop(marathon)
     declared = {"apps": {"cart": {}}, "groups": {"jobs": {}}}
-    here.kept("group_present", "/shop", **declared)
-    changes = here.told_and_changed("group_present", "/shop", purge=True, **declared)
+    marathon.unchanged("group_present", "/shop", **declared)
+    changes = marathon.changed_as_predicted("group_present", "/shop", purge=True, **declared)
     assert sorted(changes) == [
         "/shop/db",
         "/shop/spare",
@@ -161,32 +158,36 @@ def test_purge_deletes_what_is_not_declared_where_others_are_and_tells_each(plac
         "/shop/spare/deep/one",
         "/shop/spare/pod",
     ]
-    assert all(each["/"]["old"] and each["/"]["new"] is None for each in changes.values())
-    assert ids(here) == ["/shop/cart", "/shop/jobs/nightly", "/shopping", "/web"]
-    assert here.call("pod_exists", "/shop/pod") and not here.call("pod_exists", "/shop/spare/pod")
-    here.kept("group_present", "/shop", purge=True)
-    assert list(here.told_and_changed("group_present", "/shop", apps={}, purge=True)) == [
+    assert all(change["/"]["old"] and change["/"]["new"] is None for change in changes.values())
+    assert ids(marathon) == ["/shop/cart", "/shop/jobs/nightly", "/shopping", "/web"]
+    assert marathon.call("pod_exists", "/shop/pod") and not marathon.call(
+        "pod_exists", "/shop/spare/pod"
+    )
+    marathon.unchanged("group_present", "/shop", purge=True)
+    assert list(marathon.changed_as_predicted("group_present", "/shop", apps={}, purge=True)) == [
         "/shop/cart"
     ]
-    assert list(here.told_and_changed("group_present", "/shop", groups={}, purge=True)) == [
+    assert list(marathon.changed_as_predicted("group_present", "/shop", groups={}, purge=True)) == [
         "/shop/jobs",
         "/shop/jobs/nightly",
     ]
-    assert ids(here) == ["/shopping", "/web"] and here.call("group_exists", "/shop")
+    assert ids(marathon) == ["/shopping", "/web"] and marathon.call("group_exists", "/shop")
 
 
-def test_who_waits_returns_when_all_runs_and_fails_with_the_app_that_does_not(place):
-    here = place()
-    answer = here(
+def test_with_wait_the_state_returns_when_all_apps_run_and_reports_one_that_does_not(
+    start_marathon,
+):
+    marathon = start_marathon()
+    answer = marathon(
         "group_present", "/shop", apps={"cart": SMALL}, dependencies=[], wait=True, timeout=30
     )
     assert (
         answer["result"] is True
         and answer["comment"] == "/shop: created: /shop, /shop/cart, and its deployment is done"
     ), answer
-    answer = here("group_present", "/shop", dependencies=[], groups={"empty": {}}, wait=True)
+    answer = marathon("group_present", "/shop", dependencies=[], groups={"empty": {}}, wait=True)
     assert answer["result"] is True and answer["comment"] == "/shop: created: /shop/empty", answer
-    changes, said = here.breaks(
+    changes, message = marathon.fails_with_changes(
         "group_present",
         "/shop",
         apps={"cart": {"mem": 64}, "big": {**SMALL, "cpus": 100}},
@@ -194,15 +195,16 @@ def test_who_waits_returns_when_all_runs_and_fails_with_the_app_that_does_not(pl
         timeout=1,
     )
     assert (
-        sorted(changes) == ["/shop/big", "/shop/cart"] and "/shop/big: 0 of 1 instances run" in said
+        sorted(changes) == ["/shop/big", "/shop/cart"]
+        and "/shop/big: 0 of 1 instances run" in message
     )
-    here("group_absent", "/shop", force=True)
-    here.quiet()
-    assert not ids(here)
+    marathon("group_absent", "/shop", force=True)
+    marathon.wait_for_deployments()
+    assert not ids(marathon)
 
 
 @pytest.mark.parametrize(
-    "arguments, said",
+    "arguments, message",
     [
         ({"apps": "x"}, "/shop: apps: 'x' should be a mapping of ids to fields"),
         ({"apps": [{"cmd": "sleep 9"}]}, "/shop: apps: id: None should be text such as /shop/cart"),
@@ -251,12 +253,14 @@ def test_who_waits_returns_when_all_runs_and_fails_with_the_app_that_does_not(pl
     ],
     ids=str,
 )
-def test_what_is_wrong_with_a_group_is_named_and_nothing_is_sent(place, arguments, said):
-    assert place().refused("group_present", "/shop", **arguments).startswith(said)
+def test_an_invalid_group_is_reported_and_nothing_is_sent(start_marathon, arguments, message):
+    assert start_marathon().rejected("group_present", "/shop", **arguments).startswith(message)
 
 
-def test_each_field_that_marathon_does_not_have_is_a_warning_with_the_id_of_its_group_or_app(place):
-    here = place()
+def test_each_field_that_marathon_does_not_have_is_a_warning_with_the_id_of_its_group_or_app(
+    start_marathon,
+):
+    marathon = start_marathon()
     declared = {
         "apps": {"cart": {**SMALL, "maintainer": "ops"}},
         # As Marathon returns a group.
@@ -264,22 +268,22 @@ def test_each_field_that_marathon_does_not_have_is_a_warning_with_the_id_of_its_
     }
     ignored = "ignored, since Marathon does not have this field"
     warnings = f". /shop/jobs: comment: {ignored}. /shop/cart: maintainer: {ignored}"
-    assert here("group_present", "/shop", **declared)["comment"].endswith(warnings)
-    here.quiet()
+    assert marathon("group_present", "/shop", **declared)["comment"].endswith(warnings)
+    marathon.wait_for_deployments()
     for test in (True, False):
-        answer = here("group_present", "/shop", test, **declared)
+        answer = marathon("group_present", "/shop", test, **declared)
         assert (answer["result"], answer["changes"]) == (True, {})
         assert answer["comment"] == f"/shop is as declared{warnings}"
 
 
-def test_an_id_is_that_of_an_app_or_of_a_group(place):
-    here = place()
-    shop(here)
+def test_an_app_and_a_group_cannot_have_the_same_id(start_marathon):
+    marathon = start_marathon()
+    create_shop(marathon)
     assert (
-        here.refused("group_present", "/web", apps={})
+        marathon.rejected("group_present", "/web", apps={})
         == "/web: both an app and a group; an id is one of them"
     )
-    assert here.refused("group_present", "/web/inner", apps={"x": SMALL}).startswith(
+    assert marathon.rejected("group_present", "/web/inner", apps={"x": SMALL}).startswith(
         "/web: both an app and a group"
     )
 
@@ -288,10 +292,10 @@ def test_an_id_is_that_of_an_app_or_of_a_group(place):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_group_goes_with_all_that_is_in_it_and_each_is_told(place, version):
-    here = place(version)
-    shop(here)
-    changes = here.told_and_changed("group_absent", "shop")
+def test_a_group_is_deleted_with_all_members_and_each_is_reported(start_marathon, version):
+    marathon = start_marathon(version)
+    create_shop(marathon)
+    changes = marathon.changed_as_predicted("group_absent", "shop")
     assert sorted(changes) == [
         "/shop",
         "/shop/cart",
@@ -308,17 +312,19 @@ def test_a_group_goes_with_all_that_is_in_it_and_each_is_told(place, version):
         changes["/shop/cart"]["/"]["old"]["cmd"] == "sleep 3600"
         and changes["/shop/cart"]["/"]["new"] is None
     )
-    assert ids(here) == ["/shopping", "/web"]
-    assert [each.path for each in here.writes() if each.method == "DELETE"] == ["/v2/groups/shop"]
+    assert ids(marathon) == ["/shopping", "/web"]
+    assert [write.path for write in marathon.writes() if write.method == "DELETE"] == [
+        "/v2/groups/shop"
+    ]
 
 
 @pytest.mark.parametrize(
     "state", ["group_absent", "group_present", "app_absent", "pod_absent", "app_suspended"]
 )
-def test_nothing_can_delete_or_suspend_the_root_whatever_it_is_called(place, state):
-    here = place()
-    here.call("create_app", "/web", SMALL)
-    here.quiet()
+def test_the_root_group_cannot_be_deleted_or_suspended_in_any_spelling(start_marathon, state):
+    marathon = start_marathon()
+    marathon.call("create_app", "/web", SMALL)
+    marathon.wait_for_deployments()
     arguments = {"apps": {}, "groups": {}, "purge": True} if state == "group_present" else {}
     for root in (
         "/",
@@ -335,43 +341,43 @@ def test_nothing_can_delete_or_suspend_the_root_whatever_it_is_called(place, sta
         "/shop/../",
         "%2F",
     ):
-        here.refused(state, root, **arguments)
-    assert ids(here) == ["/web"]
+        marathon.rejected(state, root, **arguments)
+    assert ids(marathon) == ["/web"]
 
 
-def test_a_group_of_nothing_but_groups_is_deleted_and_waited_for(place):
-    here = place()
-    here.call("create_group", "/a/b/c")
-    answer = here("group_absent", "/a", wait=True)
+def test_with_wait_a_group_with_only_groups_is_deleted(start_marathon):
+    marathon = start_marathon()
+    marathon.call("create_group", "/a/b/c")
+    answer = marathon("group_absent", "/a", wait=True)
     assert answer["result"] is True and sorted(answer["changes"]) == ["/a", "/a/b", "/a/b/c"], (
         answer
     )
 
 
-def test_a_group_enforces_its_role_from_1_9_on(place):
-    here = place("1.9.109")
-    assert here.told_and_changed("group_present", "/shop", enforceRole=True) == {
+def test_a_group_can_enforce_its_role_from_1_9_on(start_marathon):
+    marathon = start_marathon("1.9.109")
+    assert marathon.changed_as_predicted("group_present", "/shop", enforceRole=True) == {
         "/shop": {"/": {"old": None, "new": {"dependencies": [], "enforceRole": True}}}
     }
-    assert here.changed("group_present", "/shop", enforceRole=False) == {
+    assert marathon.changed("group_present", "/shop", enforceRole=False) == {
         "/shop": {"/enforceRole": {"old": True, "new": False}}
     }
-    here.kept("group_present", "/shop", enforceRole=False)
-    here.kept("group_present", "/shop")
-    comment = here.refused("group_present", "/shop/sub", enforceRole=True)
+    marathon.unchanged("group_present", "/shop", enforceRole=False)
+    marathon.unchanged("group_present", "/shop")
+    comment = marathon.rejected("group_present", "/shop/sub", enforceRole=True)
     assert comment == "/shop/sub: enforceRole: only a group directly below / has it"
-    comment = here.refused("group_present", "/shop", enforceRole="yes")
+    comment = marathon.rejected("group_present", "/shop", enforceRole="yes")
     assert comment == "/shop: enforceRole: 'yes' should be True or False"
 
 
-def test_a_role_that_marathon_would_not_enforce_is_refused_before_1_9(place):
-    comment = place("1.8.244").refused("group_present", "/shop", enforceRole=True)
+def test_enforce_role_is_rejected_before_1_9(start_marathon):
+    comment = start_marathon("1.8.244").rejected("group_present", "/shop", enforceRole=True)
     assert comment == "/shop: enforceRole: needs Marathon 1.9; 1.8.244 ignores it"
 
 
-def test_a_lock_keeps_a_group_unless_it_is_forced(place):
-    here = place()
-    here.mesos.hold = True
-    here.call("create_app", "/shop/cart", SMALL)
-    assert here.call("deployments")[0]["id"] in here.fails("group_absent", "/shop")
-    assert here("group_absent", "/shop", force=True)["result"] is True and not ids(here)
+def test_a_locked_group_is_deleted_only_with_force(start_marathon):
+    marathon = start_marathon()
+    marathon.mesos.hold = True
+    marathon.call("create_app", "/shop/cart", SMALL)
+    assert marathon.call("deployments")[0]["id"] in marathon.fails("group_absent", "/shop")
+    assert marathon("group_absent", "/shop", force=True)["result"] is True and not ids(marathon)

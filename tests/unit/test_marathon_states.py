@@ -1,7 +1,4 @@
-"""
-The states of Marathon, applied by the real Salt of both lines to fake daemons of several versions
-of Marathon.
-"""
+"""The states for Marathon, applied by the real Salt to fake daemons of several versions."""
 
 import functools
 import json
@@ -9,7 +6,7 @@ import threading
 
 import pytest
 import requests
-from marathon_world import LINES, NEW, SMALL, VERSIONS, started
+from marathon_world import LINES, NEW, SMALL, VERSIONS, start
 from mesos_world import until
 
 from lab.fakes.marathon.server import Marathon
@@ -79,135 +76,148 @@ POD = {
 
 
 @pytest.fixture
-def place(salt, running):
-    return functools.partial(started, salt, running)
+def start_marathon(salt, running):
+    return functools.partial(start, salt, running)
 
 
 # --- apps ---
 
 
 @pytest.mark.parametrize("version", LINES)
-def test_each_kind_of_app_is_made_once_and_a_label_is_one_change(place, version, record_property):
-    here, found = place(version), {}
-    here.mesos.hold = True  # what it becomes does not matter
+def test_each_kind_of_app_is_created_once_and_a_label_is_one_change(
+    start_marathon, version, record_property
+):
+    marathon, paths_by_case = start_marathon(version), {}
+    marathon.mesos.hold = True  # the tasks do not matter here
     for case, config in APPS.items():
         name = f"/{case.replace(', ', '-').replace(' ', '-').lower()}"
         labelled = {**config, "labels": {"team": "b"}}
         answers = [
-            here("app_present", name, config=each, force=True)
-            for each in (config, config, labelled, labelled)
+            marathon("app_present", name, config=declared, force=True)
+            for declared in (config, config, labelled, labelled)
         ]
         assert all(answer["result"] is True for answer in answers), (case, answers)
-        found[case] = [list(answer["changes"]) for answer in answers]
-    title = f"marathon.app_present, Salt {here.salt.line}: changes when applied, applied again, given a label, applied again"
+        paths_by_case[case] = [list(answer["changes"]) for answer in answers]
+    title = (
+        f"marathon.app_present, Salt {marathon.salt.line}: "
+        "changes when applied, applied again, given a label, applied again"
+    )
     record_property(
         "table",
         (
             title,
             version,
-            {case: " ".join(str(len(each)) for each in paths) for case, paths in found.items()},
+            {
+                case: " ".join(str(len(paths)) for paths in path_lists)
+                for case, path_lists in paths_by_case.items()
+            },
         ),
     )
-    assert found == dict.fromkeys(APPS, [["/"], [], ["/labels/team"], []])
-    assert len(here.writes()) == 2 * len(APPS)
+    assert paths_by_case == dict.fromkeys(APPS, [["/"], [], ["/labels/team"], []])
+    assert len(marathon.writes()) == 2 * len(APPS)
 
 
-def test_only_what_differs_is_told_and_changed_and_the_rest_is_kept(place):
-    here = place()
-    here.changed(
+def test_only_differences_are_reported_and_changed(start_marathon):
+    marathon = start_marathon()
+    marathon.changed(
         "app_present",
         "/web",
         config={**SMALL, "instances": 2, "labels": {"team": "a", "tier": "1"}, "user": "nobody"},
     )
-    changes = here.changed(
+    changes = marathon.changed(
         "app_present", "/web", config={"cpus": 0.2, "labels": {"team": "b", "tier": "1"}}
     )
     assert changes == {"/cpus": {"old": 0.1, "new": 0.2}, "/labels/team": {"old": "a", "new": "b"}}
-    found = here.call("app", "/web")
-    assert (found["instances"], found["user"], found["cmd"]) == (2, "nobody", "sleep 3600")
-    assert here.changed("app_present", "/web", config={}, unset=["user"]) == {
+    app = marathon.call("app", "/web")
+    assert (app["instances"], app["user"], app["cmd"]) == (2, "nobody", "sleep 3600")
+    assert marathon.changed("app_present", "/web", config={}, unset=["user"]) == {
         "/user": {"old": "nobody", "new": None}
     }
-    here.kept("app_present", "web", config={}, unset=["user"])
-    changes = here.changed("app_present", "/web", config=SMALL, mode="replace")
+    marathon.unchanged("app_present", "web", config={}, unset=["user"])
+    changes = marathon.changed("app_present", "/web", config=SMALL, mode="replace")
     assert sorted(changes) == ["/cpus", "/labels/team", "/labels/tier"]
-    assert here.call("app", "/web")["instances"] == 2
-    here.kept("app_present", "/web", config=SMALL, mode="replace")
+    assert marathon.call("app", "/web")["instances"] == 2
+    marathon.unchanged("app_present", "/web", config=SMALL, mode="replace")
 
 
 @pytest.mark.parametrize(
     "kind, config, field", [("app", SMALL, "instances"), ("pod", POD, "scaling")]
 )
-def test_instances_that_something_else_manages_are_left_alone(place, kind, config, field):
-    here = place()
-    first, second = (
+def test_instances_are_not_changed_if_instances_managed_is_false(
+    start_marathon, kind, config, field
+):
+    marathon = start_marathon()
+    initial, scaled = (
         number if kind == "app" else {"kind": "fixed", "instances": number} for number in (2, 3)
     )
-    declared = {"config": {**config, field: first}, "instances_managed": False}
-    here.changed(f"{kind}_present", "/x", **declared)
-    assert here.call(kind, "/x")[field] == first
-    here.call(f"update_{kind}", "/x", {field: second})
-    here.quiet()
-    here.kept(f"{kind}_present", "/x", **declared)
+    declared = {"config": {**config, field: initial}, "instances_managed": False}
+    marathon.changed(f"{kind}_present", "/x", **declared)
+    assert marathon.call(kind, "/x")[field] == initial
+    marathon.call(f"update_{kind}", "/x", {field: scaled})
+    marathon.wait_for_deployments()
+    marathon.unchanged(f"{kind}_present", "/x", **declared)
     declared["config"]["labels"] = {"team": "b"}
-    assert list(here.changed(f"{kind}_present", "/x", **declared)) == ["/labels/team"]
-    assert here.call(kind, "/x")[field] == second
+    assert list(marathon.changed(f"{kind}_present", "/x", **declared)) == ["/labels/team"]
+    assert marathon.call(kind, "/x")[field] == scaled
     declared["instances_managed"] = True
-    assert [path.split("/")[1] for path in here.changed(f"{kind}_present", "/x", **declared)] == [
-        field
-    ]
+    assert [
+        path.split("/")[1] for path in marathon.changed(f"{kind}_present", "/x", **declared)
+    ] == [field]
 
 
-def test_secrets_are_hidden_unless_they_are_to_be_shown(place):
-    here = place()
+def test_secrets_are_redacted_unless_show_secrets_is_set(start_marathon):
+    marathon = start_marathon()
     config = {**SMALL, "env": {"DB_PASSWORD": "sesame", "USER": "me"}}
-    changes = here.changed("app_present", "/web", config=config)
+    changes = marathon.changed("app_present", "/web", config=config)
     assert changes["/"]["new"]["env"] == {"DB_PASSWORD": "***", "USER": "me"}
-    assert here.call("app", "/web")["env"]["DB_PASSWORD"] == "sesame"
+    assert marathon.call("app", "/web")["env"]["DB_PASSWORD"] == "sesame"
     config["env"]["DB_PASSWORD"] = "simsim"
-    answer = here("app_present", "/web", config=config, test=True, show_secrets=True)
+    answer = marathon("app_present", "/web", config=config, test=True, show_secrets=True)
     assert answer["changes"] == {"/env/DB_PASSWORD": {"old": "sesame", "new": "simsim"}}
-    assert here.changed("app_present", "/web", config=config) == {
+    assert marathon.changed("app_present", "/web", config=config) == {
         "/env/DB_PASSWORD": {"old": "***", "new": "***"}
     }
-    assert here.changed("app_absent", "/web")["/"]["old"]["env"] == {
+    assert marathon.changed("app_absent", "/web")["/"]["old"]["env"] == {
         "DB_PASSWORD": "***",
         "USER": "me",
     }
 
 
-# --- where declarations stand ---
+# --- sources of declarations ---
 
 
-def test_fields_may_be_arguments_of_the_state_and_a_declaration_a_file(place, salt):
-    here = place()
+def test_fields_can_be_arguments_and_config_can_be_a_file(start_marathon, salt):
+    marathon = start_marathon()
     web = salt.serve(
         "apps/web.yaml",
-        "cmd: sleep 3600\ncpus: 0.1\nmem: 32\nenv:\n  PORT: 8080\n  SINCE: 2030-01-01\n  ALL: '*'\n",
+        "cmd: sleep 3600\ncpus: 0.1\nmem: 32\n"
+        "env:\n  PORT: 8080\n  SINCE: 2030-01-01\n  ALL: '*'\n",
     )
     fields = {"instances": 2, "labels": {"team": "a"}}
-    assert list(here.told_and_changed("app_present", "/web", config=web, **fields)) == ["/"]
-    assert here.told_and_changed("app_present", "/web", mem=64) == {"/mem": {"old": 32, "new": 64}}
-    found = here.call("app", "/web")
-    assert (found["env"], found["instances"]) == (
+    assert list(marathon.changed_as_predicted("app_present", "/web", config=web, **fields)) == ["/"]
+    assert marathon.changed_as_predicted("app_present", "/web", mem=64) == {
+        "/mem": {"old": 32, "new": 64}
+    }
+    app = marathon.call("app", "/web")
+    assert (app["env"], app["instances"]) == (
         {"PORT": "8080", "SINCE": "2030-01-01", "ALL": "*"},
         2,
     )
     pod = salt.serve("apps/pod.json", json.dumps(POD))
-    here.told_and_changed("pod_present", "/pod", config=pod, labels={"team": "a"})
-    assert list(here.told_and_changed("pod_present", "/pod", environment={"A": "1"})) == [
+    marathon.changed_as_predicted("pod_present", "/pod", config=pod, labels={"team": "a"})
+    assert list(marathon.changed_as_predicted("pod_present", "/pod", environment={"A": "1"})) == [
         "/environment/A"
     ]
 
 
-def test_an_app_that_watches_is_restarted_whether_its_fields_are_arguments_or_not(place):
-    here = place()
-    here.changed("app_present", "/web", config=SMALL)
+def test_an_app_whose_fields_are_arguments_is_restarted_if_a_watched_state_changes(start_marathon):
+    marathon = start_marathon()
+    marathon.changed("app_present", "/web", config=SMALL)
     declared = [
         {key: value}
         for key, value in {
             "name": "/web",
-            "url": here.server.url,
+            "url": marathon.server.url,
             **SMALL,
             "watch": [{"test": "watched"}],
         }.items()
@@ -218,15 +228,15 @@ def test_an_app_that_watches_is_restarted_whether_its_fields_are_arguments_or_no
     }
     (changes,) = (
         answer["changes"]
-        for name, answer in here.salt.call("state.high", high).items()
+        for name, answer in marathon.salt.call("state.high", high).items()
         if name.startswith("marathon_")
     )
     assert changes == {"/restarted": {"old": False, "new": True}}
 
 
-def test_what_is_neither_field_nor_setting_is_refused_and_what_stands_there_twice(place, salt):
-    here = place()
-    for arguments, said in (
+def test_unknown_arguments_and_fields_that_are_set_twice_are_rejected(start_marathon, salt):
+    marathon = start_marathon()
+    for arguments, message in (
         ({"comand": "sleep 9"}, "comand: there is no such field; is it cmd?"),
         ({**SMALL, "instnaces": 2}, "instnaces: there is no such field; is it instances?"),
         (
@@ -249,7 +259,7 @@ def test_what_is_neither_field_nor_setting_is_refused_and_what_stands_there_twic
             "config: env.DEBUG: true should be text; put it in quotes",
         ),
     ):
-        assert here.refused("app_present", "/web", **arguments).startswith(said)
+        assert marathon.rejected("app_present", "/web", **arguments).startswith(message)
 
 
 IGNORED = "ignored, since Marathon does not have this field"
@@ -274,9 +284,9 @@ UNKNOWN_FIELDS = [
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("kind, config, paths", UNKNOWN_FIELDS)
 def test_a_field_that_marathon_does_not_have_is_a_warning_and_never_a_change(
-    place, version, kind, config, paths
+    start_marathon, version, kind, config, paths
 ):
-    here = place(version)
+    marathon = start_marathon(version)
     warnings = "".join(f". {path}: {IGNORED}" for path in paths)
     for test, text in (
         (True, "/x would be created"),
@@ -284,16 +294,16 @@ def test_a_field_that_marathon_does_not_have_is_a_warning_and_never_a_change(
         (True, "/x is as declared"),
         (False, "/x is as declared"),
     ):
-        answer = here(f"{kind}_present", "/x", test, config=config)
+        answer = marathon(f"{kind}_present", "/x", test, config=config)
         assert answer["comment"].startswith(text) and answer["comment"].endswith(warnings)
         if text.endswith("declared"):
             assert (answer["result"], answer["changes"]) == (True, {})
-        here.quiet()
+        marathon.wait_for_deployments()
     assert "nosuch" not in json.dumps(answer["changes"])
-    assert not [write for write in here.writes() if "maintainer" in write.body]
+    assert not [write for write in marathon.writes() if "maintainer" in write.body]
     labels = {"config": {**config, "labels": {"team": "a"}}}
-    assert list(here.changed(f"{kind}_present", "/x", **labels)) == ["/labels/team"]
-    assert len(here.writes()) == 2 and "nosuch" not in here.writes()[-1].body
+    assert list(marathon.changed(f"{kind}_present", "/x", **labels)) == ["/labels/team"]
+    assert len(marathon.writes()) == 2 and "nosuch" not in marathon.writes()[-1].body
 
 
 @pytest.mark.parametrize(
@@ -309,14 +319,16 @@ def test_a_field_that_marathon_does_not_have_is_a_warning_and_never_a_change(
         ("pod", {"container": []}, "container: there is no such field; is it containers?"),
     ],
 )
-def test_a_misspelt_field_is_refused_with_its_name(place, kind, config, text):
-    here = place()
-    assert here.refused(f"{kind}_present", "/x", config=config).startswith(f"config: {text}")
+def test_a_misspelt_field_is_refused_with_its_name(start_marathon, kind, config, text):
+    marathon = start_marathon()
+    assert marathon.rejected(f"{kind}_present", "/x", config=config).startswith(f"config: {text}")
 
 
-def test_no_field_is_called_like_an_argument_of_a_state_a_setting_or_a_keyword_of_salt(place, salt):
-    here = place()
-    own = {
+def test_no_field_has_the_name_of_an_argument_of_a_state_a_setting_or_a_keyword_of_salt(
+    start_marathon, salt
+):
+    marathon = start_marathon()
+    arguments = {
         "name",
         "config",
         "mode",
@@ -375,139 +387,136 @@ def test_no_field_is_called_like_an_argument_of_a_state_a_setting_or_a_keyword_o
         "fire_event",
     }
     for kind in ("app", "pod"):
-        assert not {*here.call("fields", kind)} & (own | settings | keywords)
+        assert not {*marathon.call("fields", kind)} & (arguments | settings | keywords)
 
 
 # --- a test run of several states ---
 
 
-def run(here, test, *states):
-    """
-    Apply states one after another in one run, each a function, a name and its arguments; returns
-    result and changes of each.
-    """
-    answers = here.states(*states, test=test)
-    here.quiet()
+def run(marathon, test, *states):
+    """Apply several states in one run. Returns result and changes of each."""
+    answers = marathon.states(*states, test=test)
+    marathon.wait_for_deployments()
     return [(answer["result"], answer["changes"]) for answer in answers]
 
 
 @pytest.mark.parametrize(
-    "first",
+    "present",
     [
         ("app_present", "/shop/web", {"config": {**SMALL, "instances": 2}}),
         ("apps_present", "all", {"apps": {"shop/web": {**SMALL, "instances": 2}}}),
         ("group_present", "/shop", {"apps": {"web": {**SMALL, "instances": 2}}}),
     ],
-    ids=lambda each: each[0],
+    ids=lambda state: state[0],
 )
-def test_a_test_run_tells_of_an_app_that_an_earlier_state_would_make_what_the_real_run_does(
-    place, first
-):
-    here = place()
+def test_a_test_run_considers_an_app_that_an_earlier_state_would_create(start_marathon, present):
+    marathon = start_marathon()
     states = [
-        first,
+        present,
         ("app_scaled", "/shop/web", {"instances": 3}),
         ("app_running", "shop/web", {}),
         ("app_suspended", "/shop/web", {}),
         ("app_running", "/shop/web", {"instances": 2}),
         ("app_scaled", "/shop/web", {"instances": 2}),
     ]
-    told = run(here, True, *states)
-    done = run(
-        here,
+    predicted = run(marathon, True, *states)
+    applied = run(
+        marathon,
         False,
         *[(function, name, {**arguments, "force": True}) for function, name, arguments in states],
     )
-    assert [changes for _, changes in told] == [changes for _, changes in done]
-    assert [result for result, _ in told] == [None, None, True, None, None, True] and {
-        result for result, _ in done
+    assert [changes for _, changes in predicted] == [changes for _, changes in applied]
+    assert [result for result, _ in predicted] == [None, None, True, None, None, True] and {
+        result for result, _ in applied
     } == {True}
 
 
-def test_a_test_run_tells_of_a_restart_of_an_app_that_it_would_make_first(place):
-    here = place()
+def test_a_test_run_predicts_the_restart_of_an_app_that_it_would_create(start_marathon):
+    marathon = start_marathon()
     states = [
         ("app_present", "/web", {"config": SMALL}),
         ("app_restarted", "/web", {"force": True, "watch": [{"marathon": "state 1"}]}),
     ]
-    told, done = run(here, True, *states), run(here, False, *states)
-    assert [changes for _, changes in told] == [changes for _, changes in done] and [
-        result for result, _ in told
+    predicted, applied = run(marathon, True, *states), run(marathon, False, *states)
+    assert [changes for _, changes in predicted] == [changes for _, changes in applied] and [
+        result for result, _ in predicted
     ] == [None, None]
-    assert done[1] == (True, {"/restarted": {"old": False, "new": True}})
+    assert applied[1] == (True, {"/restarted": {"old": False, "new": True}})
 
 
-def test_a_test_run_knows_what_earlier_states_would_make_of_that_which_an_app_depends_on(place):
-    here = place()
+def test_a_test_run_considers_the_changes_of_earlier_states_to_dependencies(start_marathon):
+    marathon = start_marathon()
     web = ("apps_present", "all", {"apps": {"/web": {**SMALL, "dependencies": ["/db", "/group"]}}})
-    assert run(here, True, web)[0] == run(here, False, web)[0] == (False, {})
+    assert run(marathon, True, web)[0] == run(marathon, False, web)[0] == (False, {})
     states = [
         ("app_present", "/db", {"config": SMALL, "wait": True}),
         ("group_present", "/group", {"dependencies": []}),
         web,
     ]
-    told, done = run(here, True, *states), run(here, False, *states)
-    assert [result for result, _ in told] == [None, None, None] and {
-        result for result, _ in done
+    predicted, applied = run(marathon, True, *states), run(marathon, False, *states)
+    assert [result for result, _ in predicted] == [None, None, None] and {
+        result for result, _ in applied
     } == {True}
-    assert [changes for _, changes in told] == [changes for _, changes in done]
-    told = run(
-        here,
+    assert [changes for _, changes in predicted] == [changes for _, changes in applied]
+    predicted = run(
+        marathon,
         True,
         ("app_absent", "/db", {}),
         ("apps_present", "all", {"apps": {"/web": {"mem": 64, "dependencies": ["/db"]}}}),
     )
-    assert [result for result, _ in told] == [None, False]
+    assert [result for result, _ in predicted] == [None, False]
 
 
-def test_a_test_run_knows_that_an_app_is_made_elsewhere_or_deleted_before_and_so_does_the_real_run(
-    place,
+def test_an_app_that_is_created_on_another_marathon_or_deleted_before_cannot_be_scaled(
+    start_marathon,
 ):
-    here, other = place(), place()
-    made, scaled = (
-        ("app_present", "/web", {"config": SMALL, "url": other.server.url}),
+    marathon, other_marathon = start_marathon(), start_marathon()
+    present, scaled = (
+        ("app_present", "/web", {"config": SMALL, "url": other_marathon.server.url}),
         ("app_scaled", "/web", {"instances": 3}),
     )
     for test in (True, False):
-        assert run(here, test, made, scaled)[1] == (False, {})
-    here.changed("app_present", "/web", config=SMALL)
+        assert run(marathon, test, present, scaled)[1] == (False, {})
+    marathon.changed("app_present", "/web", config=SMALL)
     for test in (True, False):
-        assert run(here, test, ("app_absent", "/web", {}), scaled)[1] == (False, {})
+        assert run(marathon, test, ("app_absent", "/web", {}), scaled)[1] == (False, {})
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_apps_are_suspended_started_and_scaled_and_deleted(place, version):
-    here = place(version)
-    here.changed("app_present", "/web", config={**SMALL, "instances": 2})
-    here.kept("app_running", "/web", instances=5)
-    here.kept("app_scaled", "/web", instances=2)
-    assert here.changed("app_suspended", "/web") == {"/instances": {"old": 2, "new": 0}}
-    until(lambda: not here.call("tasks", app="/web"))
-    assert here.changed("app_running", "/web") == {"/instances": {"old": 0, "new": 1}}
-    assert here.changed("app_scaled", "web", instances=3) == {"/instances": {"old": 1, "new": 3}}
-    until(lambda: len(here.call("tasks", app="/web", status="running")) == 3)
-    gone = here.changed("app_absent", "/web")
+def test_apps_are_suspended_started_scaled_and_deleted(start_marathon, version):
+    marathon = start_marathon(version)
+    marathon.changed("app_present", "/web", config={**SMALL, "instances": 2})
+    marathon.unchanged("app_running", "/web", instances=5)
+    marathon.unchanged("app_scaled", "/web", instances=2)
+    assert marathon.changed("app_suspended", "/web") == {"/instances": {"old": 2, "new": 0}}
+    until(lambda: not marathon.call("tasks", app="/web"))
+    assert marathon.changed("app_running", "/web") == {"/instances": {"old": 0, "new": 1}}
+    assert marathon.changed("app_scaled", "web", instances=3) == {
+        "/instances": {"old": 1, "new": 3}
+    }
+    until(lambda: len(marathon.call("tasks", app="/web", status="running")) == 3)
+    changes = marathon.changed("app_absent", "/web")
     assert (
-        gone["/"]["new"] is None
-        and gone["/"]["old"]["instances"] == 3
-        and "tasksRunning" not in gone["/"]["old"]
+        changes["/"]["new"] is None
+        and changes["/"]["old"]["instances"] == 3
+        and "tasksRunning" not in changes["/"]["old"]
     )
-    here.kept("app_absent", "/web")
+    marathon.unchanged("app_absent", "/web")
     for state in ("app_running", "app_suspended"):
-        assert here.refused(state, "/web").endswith("There is no app called /web")
+        assert marathon.rejected(state, "/web").endswith("There is no app called /web")
 
 
 # --- restarts ---
 
 
-def test_a_restart_by_itself_changes_nothing_not_even_where_there_is_no_app(place):
-    place().kept("app_restarted", "/nosuch")
+def test_app_restarted_without_a_watched_change_changes_nothing_even_without_an_app(start_marathon):
+    start_marathon().unchanged("app_restarted", "/nosuch")
 
 
 @pytest.mark.parametrize("requisite", ["watch", "onchanges", "listen"])
-def test_an_app_is_restarted_once_if_what_it_watches_changes(place, requisite):
-    here = place()
-    here.changed("app_present", "/web", config=SMALL)
+def test_an_app_is_restarted_once_if_a_watched_state_changes(start_marathon, requisite):
+    marathon = start_marathon()
+    marathon.changed("app_present", "/web", config=SMALL)
 
     def apply(text, test=False, state="app_restarted", **arguments):
         watched = {
@@ -515,106 +524,108 @@ def test_an_app_is_restarted_once_if_what_it_watches_changes(place, requisite):
             "__sls__": "x",
             "__env__": "base",
         }
-        given = [
+        arguments_list = [
             {key: value}
-            for key, value in {"name": "/web", "url": here.server.url, **arguments}.items()
+            for key, value in {"name": "/web", "url": marathon.server.url, **arguments}.items()
         ]
         watching = {
-            "marathon": [state, *given, {requisite: [{"test": "watched"}]}],
+            "marathon": [state, *arguments_list, {requisite: [{"test": "watched"}]}],
             "__sls__": "x",
             "__env__": "base",
         }
-        answers = here.salt.call(
+        answers = marathon.salt.call(
             "state.high", {"watched": watched, "watching": watching}, test=test
         )
-        here.quiet()
+        marathon.wait_for_deployments()
         return [answer for name, answer in answers.items() if name.startswith("marathon_")][-1]
 
-    version = here.call("app", "/web")["version"]
-    kept = apply("old")
-    assert (kept["result"], kept["changes"]) == (True, {}) and here.call("app", "/web")[
-        "version"
-    ] == version
+    version = marathon.call("app", "/web")["version"]
+    unchanged = apply("old")
+    assert (unchanged["result"], unchanged["changes"]) == (True, {}) and marathon.call(
+        "app", "/web"
+    )["version"] == version
     if requisite == "watch":
-        would = apply("new", test=True)
-        assert (would["result"], would["changes"]) == (
+        predicted = apply("new", test=True)
+        assert (predicted["result"], predicted["changes"]) == (
             None,
             {"/restarted": {"old": False, "new": True}},
-        ), would["comment"]
-        assert here.call("app", "/web")["version"] == version
-    done = apply("new", wait=True)
-    assert (done["result"], done["changes"]) == (
+        ), predicted["comment"]
+        assert marathon.call("app", "/web")["version"] == version
+    applied = apply("new", wait=True)
+    assert (applied["result"], applied["changes"]) == (
         True,
         {"/restarted": {"old": False, "new": True}},
-    ), done
-    assert len(here.call("app_versions", "/web")) == 2
+    ), applied
+    assert len(marathon.call("app_versions", "/web")) == 2
     if requisite == "watch":
         for state, arguments in (
             ("app_present", {"config": SMALL, "unset": ["user"]}),
             ("app_running", {"instances": 2}),
         ):
-            assert apply("new", state=state, **arguments)["changes"] == done["changes"]
+            assert apply("new", state=state, **arguments)["changes"] == applied["changes"]
         assert (
             "marathon.app_scaled cannot watch"
             in apply("new", state="app_scaled", instances=1)["comment"]
         )
-        assert len(here.call("app_versions", "/web")) == 4
+        assert len(marathon.call("app_versions", "/web")) == 4
 
 
 # --- pods ---
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_pod_is_made_changed_and_deleted_once(place, version):
-    here = place(version)
-    assert here.changed("pod_present", "/pod", config=POD, wait=version == NEW)["/"]["old"] is None
-    here.kept("pod_present", "/pod", config=POD)
+def test_a_pod_is_created_changed_and_deleted_once(start_marathon, version):
+    marathon = start_marathon(version)
+    assert (
+        marathon.changed("pod_present", "/pod", config=POD, wait=version == NEW)["/"]["old"] is None
+    )
+    marathon.unchanged("pod_present", "/pod", config=POD)
     labelled = {**POD, "labels": {"team": "a"}}
-    assert here.changed("pod_present", "pod", config=labelled) == {
+    assert marathon.changed("pod_present", "pod", config=labelled) == {
         "/labels/team": {"old": None, "new": "a"}
     }
-    here.kept("pod_present", "/pod", config=labelled, mode="replace")
-    assert here.changed("pod_present", "/pod", config={}, unset=["labels"]) == {
+    marathon.unchanged("pod_present", "/pod", config=labelled, mode="replace")
+    assert marathon.changed("pod_present", "/pod", config={}, unset=["labels"]) == {
         "/labels/team": {"old": "a", "new": None}
     }
-    assert here.changed("pod_absent", "/pod", wait=version == NEW)["/"]["new"] is None
-    here.kept("pod_absent", "/pod")
+    assert marathon.changed("pod_absent", "/pod", wait=version == NEW)["/"]["new"] is None
+    marathon.unchanged("pod_absent", "/pod")
 
 
 # --- deployments ---
 
 
 @pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
-def test_who_waits_returns_when_the_deployment_is_done(place, version):
-    here = place(version)
+def test_with_wait_the_state_returns_when_the_deployment_is_done(start_marathon, version):
+    marathon = start_marathon(version)
     for arguments in ({"config": {**SMALL, "instances": 2}}, {"config": {"cmd": "sleep 1000"}}):
-        answer = here("app_present", "/web", wait=True, timeout=30, **arguments)
+        answer = marathon("app_present", "/web", wait=True, timeout=30, **arguments)
         assert answer["result"] is True and answer["comment"].endswith(
             "and its deployment is done"
         ), answer
         assert (
-            not here.call("deployments")
-            and len(here.call("tasks", app="/web", status="running")) == 2
+            not marathon.call("deployments")
+            and len(marathon.call("tasks", app="/web", status="running")) == 2
         )
-    assert here("app_scaled", "/web", instances=1, wait=True)["result"] is True
-    answer = here("app_absent", "/web", wait=True)
-    assert answer["result"] is True and not here.call("deployments") and not here.call("apps"), (
-        answer
-    )
+    assert marathon("app_scaled", "/web", instances=1, wait=True)["result"] is True
+    answer = marathon("app_absent", "/web", wait=True)
+    assert (
+        answer["result"] is True and not marathon.call("deployments") and not marathon.call("apps")
+    ), answer
 
 
-def test_a_deployment_that_cannot_end_fails_the_state_with_its_app_and_reason_and_so_does_the_next_run(
-    place,
+def test_a_deployment_that_cannot_end_fails_this_and_the_next_run_with_app_and_reason(
+    start_marathon,
 ):
-    here = place()
+    marathon = start_marathon()
     config = {**SMALL, "cpus": 100}
-    answer = here("app_present", "/big", config=config, wait=True, timeout=1.5)
+    answer = marathon("app_present", "/big", config=config, wait=True, timeout=1.5)
     assert (
         answer["result"] is False
         and list(answer["changes"]) == ["/"]
         and "\n" not in answer["comment"]
     ), answer
-    deployment = here.call("deployments")[0]["id"]
+    deployment = marathon.call("deployments")[0]["id"]
     for part in (
         "/big was created, but its deployment was still running after 1.5 seconds",
         deployment,
@@ -623,115 +634,121 @@ def test_a_deployment_that_cannot_end_fails_the_state_with_its_app_and_reason_an
         f"marathon.cancel_deployment {deployment} undoes it",
     ):
         assert part in answer["comment"], answer["comment"]
-    again = here.fails("app_present", "/big", config=config, wait=True, timeout=1)
+    again = marathon.fails("app_present", "/big", config=config, wait=True, timeout=1)
     assert again.startswith(
         "/big is as declared, but its deployment was still running after 1 second"
     )
-    here.kept("app_present", "/big", config=config)
+    marathon.unchanged("app_present", "/big", config=config)
 
 
-def test_with_rollback_the_old_version_runs_again_and_a_new_app_is_gone(place):
-    here = place(VERSIONS[-1])
-    here.changed("app_present", "/web", config=SMALL)
+def test_with_rollback_the_old_version_runs_again_and_a_new_app_is_deleted(start_marathon):
+    marathon = start_marathon(VERSIONS[-1])
+    marathon.changed("app_present", "/web", config=SMALL)
     for name, config in (
         ("/web", {**SMALL, "cpus": 100, "labels": {"team": "a"}}),
         ("/new", {**SMALL, "cpus": 100}),
     ):
-        answer = here("app_present", name, config=config, wait=True, timeout=1, rollback=True)
+        answer = marathon("app_present", name, config=config, wait=True, timeout=1, rollback=True)
         assert (answer["result"], answer["changes"]) == (False, {}), answer
-        why = "not all new instances run" if name == "/web" else "0 of 1 instances run"
-        assert f"{name}: {why}" in answer["comment"] and "1 wait for offers" in answer["comment"], (
-            answer
-        )
+        reason = "not all new instances run" if name == "/web" else "0 of 1 instances run"
+        assert (
+            f"{name}: {reason}" in answer["comment"] and "1 wait for offers" in answer["comment"]
+        ), answer
         assert (
             answer["comment"].endswith("That was undone: it is as it was before")
             and "\n" not in answer["comment"]
         ), answer
-        assert not here.call("deployments")
-    assert [each["id"] for each in here.call("apps")] == ["/web"]
-    here.kept("app_present", "/web", config=SMALL, mode="replace")
-    assert len(here.call("tasks", app="/web", status="running")) == 1
+        assert not marathon.call("deployments")
+    assert [app["id"] for app in marathon.call("apps")] == ["/web"]
+    marathon.unchanged("app_present", "/web", config=SMALL, mode="replace")
+    assert len(marathon.call("tasks", app="/web", status="running")) == 1
 
 
-def test_with_rollback_what_is_over_and_does_not_run_is_undone_too_unless_it_is_locked(
-    place, monkeypatch
+def test_with_rollback_an_ended_deployment_without_running_tasks_is_undone_unless_it_is_locked(
+    start_marathon, monkeypatch
 ):
-    seen = Marathon.get_deployments
+    get_deployments = Marathon.get_deployments
     monkeypatch.setattr(
-        Marathon, "get_deployments", functools.wraps(seen)(lambda self, request: [])
+        Marathon, "get_deployments", functools.wraps(get_deployments)(lambda self, request: [])
     )
-    here = place()
-    here.call("create_app", "/web", {**SMALL, "instances": 0})
+    marathon = start_marathon()
+    marathon.call("create_app", "/web", {**SMALL, "instances": 0})
     declared = {"config": {**SMALL, "cpus": 100, "instances": 1}, "wait": True, "rollback": True}
-    # Nobody sees the deployments, which go on nevertheless.
-    locked = here("app_present", "/locked", **declared)
+    # The deployments are not listed, but they run.
+    locked = marathon("app_present", "/locked", **declared)
     assert locked["result"] is False and list(locked["changes"]) == ["/"], locked
     assert (
         "/locked was created, but 0 of 1 instances run" in locked["comment"]
         and "It could not be undone: " in locked["comment"]
     ), locked
     for name in ("/web", "/new"):
-        forced = here("app_present", name, force=True, **declared)
+        forced = marathon("app_present", name, force=True, **declared)
         assert (forced["result"], forced["changes"]) == (
             False,
             {},
         ) and "but 0 of 1 instances run" in forced["comment"], forced
         assert forced["comment"].endswith("That was undone: it is as it was before"), forced
-    assert here.call("app", "/web")["instances"] == 0 and not here.call("app_exists", "/new")
+    assert marathon.call("app", "/web")["instances"] == 0 and not marathon.call(
+        "app_exists", "/new"
+    )
 
 
-def test_an_app_that_never_gets_healthy_fails_the_state_of_who_waits(place, monkeypatch):
+def test_with_wait_an_app_that_never_becomes_healthy_fails_the_state(start_marathon, monkeypatch):
     monkeypatch.setattr(Marathon, "is_healthy", lambda self, instance, task: False)
-    here = place()
+    marathon = start_marathon()
     config = {**SMALL, "healthChecks": [{"protocol": "COMMAND", "command": {"value": "false"}}]}
-    answer = here("app_present", "/sick", config=config, wait=True, timeout=1)
+    answer = marathon("app_present", "/sick", config=config, wait=True, timeout=1)
     assert answer["result"] is False and list(answer["changes"]) == ["/"], answer
     assert "/sick: 1 of 1 instances run, 1 unhealthy" in answer["comment"]
 
 
 @pytest.mark.parametrize(
-    "state, config, said",
+    "state, config, message",
     [
         ("app_present", SMALL, "0 of 1 instances run, 0 unhealthy"),
         ("pod_present", POD, "it is "),
     ],
 )
-def test_a_deployment_that_nobody_saw_is_judged_by_what_runs(
-    place, monkeypatch, state, config, said
+def test_an_invisible_deployment_fails_if_its_instances_do_not_run(
+    start_marathon, monkeypatch, state, config, message
 ):
-    seen = Marathon.get_deployments
+    get_deployments = Marathon.get_deployments
     monkeypatch.setattr(
-        Marathon, "get_deployments", functools.wraps(seen)(lambda self, request: [])
+        Marathon, "get_deployments", functools.wraps(get_deployments)(lambda self, request: [])
     )
-    here = place()
-    here.mesos.hold = True
-    answer = here(state, "/x", config=config, wait=True)
+    marathon = start_marathon()
+    marathon.mesos.hold = True
+    answer = marathon(state, "/x", config=config, wait=True)
     assert answer["result"] is False and list(answer["changes"]) == ["/"], answer
-    assert f"/x was created, but {said}" in answer["comment"]
+    assert f"/x was created, but {message}" in answer["comment"]
     assert answer["comment"].endswith(
         "marathon.queue says what is waited for, and the logs of the tasks why they end"
     )
 
 
-def test_a_deployment_that_is_given_up_for_another_fails_the_state(place):
-    here = place()
-    here.changed("app_present", "/web", config=SMALL)
-    here.mesos.hold = True
-    before = len(here.writes())
+def test_a_deployment_that_another_one_replaces_fails_the_state(start_marathon):
+    marathon = start_marathon()
+    marathon.changed("app_present", "/web", config=SMALL)
+    marathon.mesos.hold = True
+    before = len(marathon.writes())
 
-    def interfere():
-        until(lambda: len(here.writes()) > before)
-        asked = here.server.requests.index(here.writes()[-1])
-        until(lambda: any(each.path == "/v2/deployments" for each in here.server.requests[asked:]))
+    def update_app_with_force():
+        until(lambda: len(marathon.writes()) > before)
+        position = marathon.server.requests.index(marathon.writes()[-1])
+        until(
+            lambda: any(
+                request.path == "/v2/deployments" for request in marathon.server.requests[position:]
+            )
+        )
         body = {"cmd": "sleep 5"}
         requests.put(
-            f"{here.server.url}/v2/apps/web", params={"force": "true"}, json=body, timeout=5
+            f"{marathon.server.url}/v2/apps/web", params={"force": "true"}, json=body, timeout=5
         ).raise_for_status()
 
-    interfering = threading.Thread(target=interfere)
-    interfering.start()
-    answer = here("app_present", "/web", config={"cmd": "sleep 1000"}, wait=True, timeout=30)
-    interfering.join()
+    thread = threading.Thread(target=update_app_with_force)
+    thread.start()
+    answer = marathon("app_present", "/web", config={"cmd": "sleep 1000"}, wait=True, timeout=30)
+    thread.join()
     assert answer["result"] is False and list(answer["changes"]) == ["/cmd"], answer
     assert (
         "/web was updated, but its deployment" in answer["comment"]
@@ -739,79 +756,86 @@ def test_a_deployment_that_is_given_up_for_another_fails_the_state(place):
     )
 
 
-def test_a_lock_fails_the_state_unless_one_waits_for_it_or_forces_it(place):
-    here = place()
-    here.mesos.hold = True
-    here("app_present", "/web", config=SMALL)
-    deployment = here.call("deployments")[0]["id"]
+def test_a_lock_fails_the_state_unless_wait_for_lock_or_force_is_set(start_marathon):
+    marathon = start_marathon()
+    marathon.mesos.hold = True
+    marathon("app_present", "/web", config=SMALL)
+    deployment = marathon.call("deployments")[0]["id"]
     change = {"config": {"labels": {"team": "a"}}}
-    comment = here.fails("app_present", "/web", **change)
+    comment = marathon.fails("app_present", "/web", **change)
     assert deployment in comment and "409" in comment
-    assert deployment in here.fails("app_present", "/web", wait_for_lock=1, **change)
-    assert here("app_present", "/web", force=True, **change)["result"] is True
-    before = len(here.writes())
+    assert deployment in marathon.fails("app_present", "/web", wait_for_lock=1, **change)
+    assert marathon("app_present", "/web", force=True, **change)["result"] is True
+    before = len(marathon.writes())
 
-    def release():
-        until(lambda: len(here.writes()) > before)
-        here.mesos.hold = False
+    def release_offers():
+        until(lambda: len(marathon.writes()) > before)
+        marathon.mesos.hold = False
 
-    releasing = threading.Thread(target=release)
-    releasing.start()
-    answer = here("app_scaled", "/web", instances=2, wait_for_lock=30)
-    releasing.join()
-    assert answer["result"] is True and len(here.writes()) > before + 1, answer
+    thread = threading.Thread(target=release_offers)
+    thread.start()
+    answer = marathon("app_scaled", "/web", instances=2, wait_for_lock=30)
+    thread.join()
+    assert answer["result"] is True and len(marathon.writes()) > before + 1, answer
 
 
 # --- reading back ---
 
 
-def test_what_marathon_takes_and_does_not_keep_fails_the_state(place, monkeypatch):
-    here = place()
-    here.changed("app_present", "/web", config=SMALL)
-    monkeypatch.setattr(Marathon, "app_read", lambda self, given, path: dict(self.tree.apps[path]))
-    answer = here("app_present", "/web", config={"mem": 64, "labels": {"team": "a"}})
+def test_fields_that_marathon_accepts_and_does_not_store_fail_the_state(
+    start_marathon, monkeypatch
+):
+    marathon = start_marathon()
+    marathon.changed("app_present", "/web", config=SMALL)
+    monkeypatch.setattr(Marathon, "app_read", lambda self, app, path: dict(self.tree.apps[path]))
+    answer = marathon("app_present", "/web", config={"mem": 64, "labels": {"team": "a"}})
     assert answer["result"] is False and sorted(answer["changes"]) == ["/labels/team", "/mem"], (
         answer
     )
     assert (
         answer["comment"] == "/web was sent, but Marathon has something else at /labels/team, /mem"
     )
-    answer = here("app_scaled", "/web", instances=2)
+    answer = marathon("app_scaled", "/web", instances=2)
     assert (answer["result"], answer["comment"]) == (
         False,
         "/web was to have 2 instances, but Marathon has 1",
     ), answer
 
 
-def test_what_is_deleted_and_still_there_fails_the_state(place, monkeypatch):
-    here, deploy = place(), Marathon.deploy
-    here.changed("app_present", "/web", config=SMALL)
+def test_an_app_that_still_exists_after_its_deletion_fails_the_state(start_marathon, monkeypatch):
+    marathon, deploy = start_marathon(), Marathon.deploy
+    marathon.changed("app_present", "/web", config=SMALL)
     monkeypatch.setattr(
         Marathon,
         "deploy",
         lambda self, tree, *arguments: deploy(self, self.tree.copy(), *arguments),
     )
-    assert here.breaks("app_absent", "/web")[1] == "/web was deleted, but Marathon has it again"
+    assert (
+        marathon.fails_with_changes("app_absent", "/web")[1]
+        == "/web was deleted, but Marathon has it again"
+    )
 
 
-def test_an_app_that_another_deletes_at_the_same_time_is_gone_all_the_same(place, monkeypatch):
-    here, deploy = place(), Marathon.deploy
-    here.changed("app_present", "/web", config=SMALL)
+def test_an_app_that_another_client_deletes_at_the_same_time_is_a_success(
+    start_marathon, monkeypatch
+):
+    marathon, deploy = start_marathon(), Marathon.deploy
+    marathon.changed("app_present", "/web", config=SMALL)
 
     def deleted_before(self, *arguments):
         deploy(self, *arguments)
         return self.known_app("web")
 
     monkeypatch.setattr(Marathon, "deploy", deleted_before)
-    answer = here("app_absent", "/web")
+    answer = marathon("app_absent", "/web")
     assert answer["result"] is True and list(answer["changes"]) == ["/"], answer
 
 
-# --- what is wrong ---
+# --- invalid arguments ---
 
 
 @pytest.mark.parametrize(
-    "state, arguments, said",
+    "state, arguments, message",
     [
         ("app_present", {"config": {"comand": "x"}}, "comand"),
         ("app_present", {"config": {**SMALL, "env": {"DEBUG": True}}}, "DEBUG"),
@@ -856,33 +880,35 @@ def test_an_app_that_another_deletes_at_the_same_time_is_gone_all_the_same(place
     ],
     ids=str,
 )
-def test_wrong_arguments_are_named_and_nothing_is_sent(place, state, arguments, said):
-    assert said in place().refused(state, "/web", **arguments)
+def test_invalid_arguments_are_reported_and_nothing_is_sent(
+    start_marathon, state, arguments, message
+):
+    assert message in start_marathon().rejected(state, "/web", **arguments)
 
 
-def test_what_an_old_marathon_cannot_do_is_refused_in_a_test_run_too(place):
-    here = place("1.3.14")
-    here.changed("app_present", "/web", config={**SMALL, "user": "nobody"})
+def test_unsupported_requests_to_an_old_marathon_are_rejected_in_a_test_run_as_well(start_marathon):
+    marathon = start_marathon("1.3.14")
+    marathon.changed("app_present", "/web", config={**SMALL, "user": "nobody"})
     for arguments in ({"config": SMALL, "mode": "replace"}, {"unset": ["user"]}):
-        assert "Marathon before 1.4 keeps the fields that are not sent" in here.refused(
+        assert "Marathon before 1.4 keeps the fields that are not sent" in marathon.rejected(
             "app_present", "/web", **arguments
         )
-    here.kept("app_present", "/web", config={**SMALL, "user": "nobody"}, mode="replace")
+    marathon.unchanged("app_present", "/web", config={**SMALL, "user": "nobody"}, mode="replace")
     assert (
-        here.refused("pod_present", "/pod", config=POD)
+        marathon.rejected("pod_present", "/pod", config=POD)
         == "/pod: pods need Marathon 1.4, and this is 1.3.14"
     )
-    here.kept("pod_absent", "/pod")
+    marathon.unchanged("pod_absent", "/pod")
 
 
 @pytest.mark.parametrize("state", ["app_absent", "app_suspended", "pod_absent"])
-def test_nothing_can_delete_or_suspend_the_root(place, state):
-    assert "/ is everything" in place().refused(state, "/")
+def test_the_root_group_cannot_be_deleted_or_suspended(start_marathon, state):
+    assert "/ is everything" in start_marathon().rejected(state, "/")
 
 
 @pytest.mark.parametrize(
     "state, arguments", [("app_present", {"config": SMALL}), ("app_absent", {}), ("pod_absent", {})]
 )
-def test_who_does_not_answer_is_named(salt, nobody, state, arguments):
+def test_a_server_that_does_not_respond_is_reported(salt, nobody, state, arguments):
     answer = salt(f"marathon.{state}", name="/web", url=nobody, **arguments)
     assert (answer["result"], answer["changes"]) == (False, {}) and nobody in answer["comment"]

@@ -1,6 +1,6 @@
 """
-What a state tells with test=True is what it then does, and its example runs: every state, applied
-by the real Salt of both lines to fake daemons.
+Every state, applied to fake daemons by both lines of Salt: test=True predicts the changes of the
+real run, and the example in the docstring runs.
 """
 
 import ast
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 import yaml
-from mesos_world import HOSTS, World, until
+from mesos_world import HOSTS, MesosCluster, until
 
 from lab import ROOT
 from lab.fakes.chronos.server import Chronos
@@ -36,14 +36,14 @@ DOMAIN = {"fault_domain": {"region": {"name": "eu"}, "zone": {"name": "eu-1"}}}
 JOB = {"command": "true", "schedule": "R/2030-01-01T00:00:00Z/PT24H"}
 REPORT = {"command": "true", "parents": ["hello"], "description": "Reports"}
 
-# Where a case is played.
+# The daemons, with version, that a case is applied to.
 MARATHON = ("marathon 1.4.13", "marathon 1.10.26")
 CHRONOS = ("chronos 2.5.0", "chronos 3.0.2")
 MESOS = ("mesos 1.4.3", "mesos 1.11.0")
-DRAINING = ("mesos 1.9.0", "mesos 1.11.0")  # since when agents drain, and roles have limits
+DRAINING = ("mesos 1.9.0", "mesos 1.11.0")  # 1.9 added draining and limits of roles
 
-# State, and after a comma what is special: the places, the functions that are called there before,
-# with their arguments; the arguments of the state; the paths of its changes.
+# State, and after a comma a variant: the daemons; the functions that are called first, with their
+# arguments; the arguments of the state; the paths of its changes.
 CASES = {
     "chronos.job_present, new": (CHRONOS, [], {"name": "hello", "config": JOB}, ["/"]),
     "chronos.job_present, merged": (
@@ -213,7 +213,7 @@ CASES = {
         MESOS,
         [],
         {"machines": HOSTS[:2], "start": "+1h", "duration": "2h"},
-        [f"/{each}" for each in HOSTS[:2]],
+        [f"/{host}" for host in HOSTS[:2]],
     ),
     "mesos.maintenance_scheduled, moved": (
         MESOS,
@@ -242,9 +242,8 @@ CASES = {
     "mesos.weights_present": (MESOS, [], {"weights": {"web": 2, "batch": 1}}, ["/web"]),
 }
 
-# Those that wait, fail where something is wrong, or act only if what they watch changes: by
-# themselves they change nothing.
-GATES = {
+# States that only wait or check, or that act if a watched state changes.
+PASSIVE_CASES = {
     "chronos.available": (CHRONOS, {}),
     "chronos.job_run": (CHRONOS, {"name": "x"}),
     "marathon.app_restarted": (MARATHON, {"name": "/x"}),
@@ -262,8 +261,8 @@ GATES = {
     "zk.path_stays": (("file",), {"path": "/mesos", "files": [], "configured_by": []}),
 }
 
-# What has to be there before the example of a state can run.
-NEEDED = {
+# The function, with its arguments, that must be called before the example of a state can run.
+PREREQUISITES = {
     "marathon.app_running": ("create_app", "/web", SMALL),
     "marathon.app_scaled": ("create_app", "/web", SMALL),
     "marathon.app_suspended": ("create_app", "/web", SMALL),
@@ -271,23 +270,22 @@ NEEDED = {
     "mesos.machine_down": ("add_maintenance_window", HOSTS[1], "now"),
 }
 
-# What Salt calls where something that is watched changes is no state of its own, and changes
-# something each time.
-NO_STATES = {"chronos.mod_watch", "marathon.mod_watch"}
+# Salt calls these if a watched state changes. They are not states of their own.
+WATCH_FUNCTIONS = {"chronos.mod_watch", "marathon.mod_watch"}
 
 
-class Place(NamedTuple):
+class Target(NamedTuple):
     """
-    Where a case is played.
+    The server or the file that a state is applied to.
 
     settings
-        The arguments that lead a state there.
+        The arguments that select it.
 
     written
-        Called to learn all that was written there up to now.
+        Returns what was written to it up to now.
 
     is_quiet
-        Called to learn whether what was begun is over.
+        Returns whether nothing is running any more.
     """
 
     settings: dict
@@ -296,19 +294,20 @@ class Place(NamedTuple):
 
 
 @pytest.fixture
-def place(salt, running, raw, tmp_path):
-    """Make the place that is called so."""
+def start_target(salt, running, raw, tmp_path):
+    """Return a function that starts a target, such as ``mesos 1.11.0``."""
 
-    def framework(kind, version, **options):
+    def framework(server_class, version, **options):
         agents = Agents(*(agent(host, {"rack": "r1"}) for host in HOSTS))
-        return running(kind(LOCAL, None, version, servers=MemoryRoom(), agents=agents, **options))
+        options.update(servers=MemoryRoom(), agents=agents)
+        return running(server_class(LOCAL, None, version, **options))
 
     def sent(server):
-        return [asked for asked in server.requests if asked.method not in ("GET", "HEAD")]
+        return [request for request in server.requests if request.method not in ("GET", "HEAD")]
 
     def marathon(version):
         server = framework(Marathon, version)
-        return Place(
+        return Target(
             {"url": server.url},
             lambda: sent(server),
             lambda: not salt.call("marathon.deployments", url=server.url),
@@ -317,16 +316,16 @@ def place(salt, running, raw, tmp_path):
     def chronos(version):
         server = framework(Chronos, version)
         server.loop = 0.05
-        return Place({"url": server.url}, lambda: sent(server))
+        return Target({"url": server.url}, lambda: sent(server))
 
     def mesos(version):
-        world = World(salt, running, tmp_path, version=version)
-        return Place({"url": world.url}, lambda: list(world.leader.heard))
+        cluster = MesosCluster(salt, running, tmp_path, version=version)
+        return Target({"url": cluster.url}, lambda: list(cluster.leader.heard))
 
     def zk():
         server = raw(b"Mode: standalone\n")
-        asked = {"servers": {"1": server.address}, "port": server.port}
-        return Place(asked, lambda: [heard for heard in server.heard if heard != b"srvr"])
+        settings = {"servers": {"1": server.address}, "port": server.port}
+        return Target(settings, lambda: [request for request in server.heard if request != b"srvr"])
 
     def files(name):
         def written():
@@ -335,15 +334,15 @@ def place(salt, running, raw, tmp_path):
                 for path in tmp_path.rglob("*")
             }
 
-        return Place({"name": str(tmp_path / name)}, written)
+        return Target({"name": str(tmp_path / name)}, written)
 
     def checkpoint():
-        world = World(salt, running, tmp_path)
+        cluster = MesosCluster(salt, running, tmp_path)
         work_dir = tmp_path / HOSTS[0]
         latest = work_dir / "meta" / "slaves" / "latest"
         until(lambda: (latest / "slave.info").exists())
         [peer] = [
-            peer for peer in world.leader.agents.values() if peer.info["hostname"] == HOSTS[0]
+            peer for peer in cluster.leader.agents.values() if peer.info["hostname"] == HOSTS[0]
         ]
         settings = {
             "name": str(work_dir),
@@ -351,34 +350,34 @@ def place(salt, running, raw, tmp_path):
             "attributes": {"rack": "r1"},
             "resources": {"cpus": 4, "mem": 2048, "disk": 4096},
             "hostname": HOSTS[0],
-            "url": world.url,
+            "url": cluster.url,
         }
-        return Place(settings, lambda: [*world.leader.heard, latest.is_symlink()])
+        return Target(settings, lambda: [*cluster.leader.heard, latest.is_symlink()])
 
-    makers = {
+    starters = {
         "checkpoint": checkpoint,
+        "package": lambda: Target({}, lambda: None),
         "marathon": marathon,
         "chronos": chronos,
         "mesos": mesos,
         "zk": zk,
-        "package": lambda: Place({}, lambda: None),
         "file": lambda: files("myid"),
         "directory": lambda: files("mesos-master"),
     }
 
-    def make(name):
-        kind, *version = name.split()
-        return makers[kind](*version)
+    def start(daemon):
+        service, *version = daemon.split()
+        return starters[service](*version)
 
-    return make
+    return start
 
 
-def played(table):
-    """Cases and the places where they are played."""
+def parameters(table):
+    """Return each case with each of its targets."""
     return [
-        pytest.param(case, where, id=f"{case}: {where}")
-        for case, (places, *_) in table.items()
-        for where in places
+        pytest.param(case, daemon, id=f"{case}: {daemon}")
+        for case, (daemons, *_) in table.items()
+        for daemon in daemons
     ]
 
 
@@ -387,56 +386,65 @@ def state_of(case):
 
 
 def test_each_state_has_a_case(salt):
-    found = {state for module in MODULES for state in salt.loaded(module)["states"]} - NO_STATES
-    covered = {state_of(case) for case in (*CASES, *GATES)}
-    assert covered == found
+    states = {
+        state for module in MODULES for state in salt.loaded(module)["states"]
+    } - WATCH_FUNCTIONS
+    covered = {state_of(case) for case in (*CASES, *PASSIVE_CASES)}
+    assert covered == states
 
 
-@pytest.mark.parametrize("case, where", played(CASES))
-def test_a_test_writes_nothing_and_tells_the_very_changes_of_the_real_run_and_the_next_run_has_none(
-    salt, place, case, where
+@pytest.mark.parametrize("case, daemon", parameters(CASES))
+def test_a_test_run_writes_nothing_and_predicts_the_changes_and_a_second_run_changes_nothing(
+    salt, start_target, case, daemon
 ):
-    here, state = place(where), state_of(case)
-    _, before, arguments, paths = CASES[case]
-    for function, *positional in before:
-        salt.call(f"{state.partition('.')[0]}.{function}", *positional, **here.settings)
-    until(here.is_quiet)
-    written = here.written()
-    tested = salt(state, True, **here.settings, **arguments)
+    target, state = start_target(daemon), state_of(case)
+    _, calls, arguments, paths = CASES[case]
+    for function, *positional in calls:
+        salt.call(f"{state.partition('.')[0]}.{function}", *positional, **target.settings)
+    until(target.is_quiet)
+    written = target.written()
+    predicted = salt(state, True, **target.settings, **arguments)
     assert (
-        tested["result"] is None and "would be" in tested["comment"] and here.written() == written
-    ), tested
-    done = salt(state, **here.settings, **arguments)
+        predicted["result"] is None
+        and "would be" in predicted["comment"]
+        and target.written() == written
+    ), predicted
+    applied = salt(state, **target.settings, **arguments)
     assert (
-        done["result"] is True and sorted(done["changes"]) == paths and here.written() != written
-    ), done
-    assert done["changes"] == tested["changes"]
-    until(here.is_quiet)
-    written = here.written()
+        applied["result"] is True
+        and sorted(applied["changes"]) == paths
+        and target.written() != written
+    ), applied
+    assert applied["changes"] == predicted["changes"]
+    until(target.is_quiet)
+    written = target.written()
     for test in (True, False):
-        kept = salt(state, test, **here.settings, **arguments)
-        assert (kept["result"], kept["changes"]) == (True, {}) and here.written() == written, kept
+        repeated = salt(state, test, **target.settings, **arguments)
+        assert (repeated["result"], repeated["changes"]) == (
+            True,
+            {},
+        ) and target.written() == written, repeated
 
 
-@pytest.mark.parametrize("case, where", played(GATES))
-def test_a_gate_changes_nothing(salt, place, case, where):
-    here, arguments = place(where), GATES[case][1]
-    written = here.written()
+@pytest.mark.parametrize("case, daemon", parameters(PASSIVE_CASES))
+def test_a_state_that_only_waits_or_checks_changes_nothing(salt, start_target, case, daemon):
+    target, arguments = start_target(daemon), PASSIVE_CASES[case][1]
+    written = target.written()
     for test in (True, False):
-        answer = salt(state_of(case), test, **here.settings, **arguments)
+        answer = salt(state_of(case), test, **target.settings, **arguments)
         assert (answer["result"], answer["changes"]) == (True, {}), answer
-    assert here.written() == written
+    assert target.written() == written
 
 
 class Loader(yaml.SafeLoader):
-    """YAML as Salt reads it: what looks like a time is text."""
+    """A YAML loader that reads a timestamp as text, as Salt does."""
 
 
 Loader.add_constructor("tag:yaml.org,2002:timestamp", Loader.construct_scalar)
 
 
 def example_of(state):
-    """The YAML in the docstring of a state."""
+    """Return the YAML in the docstring of a state."""
     module, function = state.split(".")
     parsed = ast.parse((ROOT / "_states" / f"{module}.py").read_text())
     text = next(
@@ -451,32 +459,31 @@ def example_of(state):
     )
 
 
-@pytest.mark.parametrize("state", sorted({state_of(case) for case in (*CASES, *GATES)}))
-def test_the_example_of_each_state_runs_as_printed(salt, place, state):
-    places = next(
-        found for case, (found, *_) in {**CASES, **GATES}.items() if state_of(case) == state
-    )
-    here = place(places[-1])
+@pytest.mark.parametrize("state", sorted({state_of(case) for case in (*CASES, *PASSIVE_CASES)}))
+def test_the_example_of_each_state_runs_as_printed(salt, start_target, state):
+    cases = {**CASES, **PASSIVE_CASES}.items()
+    daemons = next(daemons for case, (daemons, *_) in cases if state_of(case) == state)
+    target = start_target(daemons[-1])
     salt.serve("apps/cart.json", json.dumps(SMALL))
-    if state in NEEDED:
-        function, *positional = NEEDED[state]
-        salt.call(f"{state.partition('.')[0]}.{function}", *positional, **here.settings)
+    if state in PREREQUISITES:
+        function, *positional = PREREQUISITES[state]
+        salt.call(f"{state.partition('.')[0]}.{function}", *positional, **target.settings)
     high = {}
     for number, (id_, body) in enumerate(example_of(state).items(), 1):
-        ((called, given),) = body.items()
+        ((called, argument_list),) = body.items()
         assert called == state
-        arguments = {name: value for each in given for name, value in each.items()}
-        arguments.pop("watch", None)  # what is not in the example
+        arguments = {name: value for argument in argument_list for name, value in argument.items()}
+        arguments.pop("watch", None)  # the watched state is not in the example
         module, function = called.split(".")
-        told = [{name: value} for name, value in {**arguments, **here.settings}.items()]
+        declared = [{name: value} for name, value in {**arguments, **target.settings}.items()]
         high[id_] = {
-            module: [function, {"order": number}, *told],
+            module: [function, {"order": number}, *declared],
             "__sls__": "unit",
             "__env__": "base",
         }
-    # Gates would wait for what is not there, and flag directories are the machine's own.
-    harmless = state in {*(state_of(case) for case in GATES), "mesos.flags_managed"}
-    answers = salt.call("state.high", high, test=harmless)
+    # Passive states would wait in vain, and the flag directories are those of this machine.
+    is_test_run = state in {*(state_of(case) for case in PASSIVE_CASES), "mesos.flags_managed"}
+    answers = salt.call("state.high", high, test=is_test_run)
     assert isinstance(answers, dict) and len(answers) == len(high), answers
     for answer in answers.values():
         assert answer["result"] is not False, answer

@@ -1,4 +1,4 @@
-"""The units of the minion of the unit tests, which has no systemd. A unit runs until it is stopped."""
+"""The units of the minion of the unit tests, which has no systemd. A unit runs until stopped."""
 
 from pathlib import Path
 
