@@ -4,7 +4,7 @@ import json
 
 import pytest
 from cluster_lab import eventually
-from ha_cluster import AGENTS, CONTROL, await_pages, check_healthy, get, mesos_leader
+from ha_cluster import AGENTS, CONTROL, wait_for_pages, check_healthy, get, mesos_leader
 from observer import Observer
 
 pytestmark = pytest.mark.lines("3008")
@@ -59,7 +59,7 @@ def changes(done, kind: str = "daemon") -> dict[str, dict[str, str]]:
 
 def starts(ha) -> dict[tuple[str, str], str]:
     return {
-        (host, unit): ha.at(host).started(unit)
+        (host, unit): ha.at(host).start_time(unit)
         for host, units in SERVICES.items()
         for unit in units
     }
@@ -83,7 +83,7 @@ def killed_tasks() -> list[dict]:
 
 def test_one_change_of_every_service_on_all_nodes_at_once(ha):
     ha.orchestrated("apps")
-    await_pages("http-server")
+    wait_for_pages("http-server")
     lost_before = killed_tasks()
     with Observer(ha) as observer:
         done = apply_all(ha, CHANGED)
@@ -99,7 +99,7 @@ def test_one_change_of_every_service_on_all_nodes_at_once(ha):
     assert killed_tasks() == lost_before
     assert no_turn_is_left(ha)
     check_healthy(ha)
-    assert await_pages("http-server")
+    assert wait_for_pages("http-server")
     assert changes(apply_all(ha, CHANGED)) == dict.fromkeys(changes(done), {})
 
 
