@@ -4,8 +4,8 @@ import json
 
 import pytest
 from cluster_lab import eventually
-from ha_cluster import AGENTS, CONTROL, wait_for_pages, check_healthy, get, mesos_leader
-from observer import Observer
+from ha_cluster import AGENTS, CONTROL, check_healthy, get, mesos_leader, wait_for_pages
+from ha_observer import Observer
 
 pytestmark = pytest.mark.lines("3008")
 
