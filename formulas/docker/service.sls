@@ -19,6 +19,7 @@ docker-service:
 {%- if docker.package == 'docker' %}
       - /etc/sysconfig/docker
       - /etc/sysconfig/docker-storage
+      - /etc/sysconfig/docker-storage-setup
 {%- endif %}
     - reload:
         file: /etc/docker/daemon.json

@@ -197,7 +197,8 @@ def test_checks_wait_for_the_timeout(plans):
     timeouts = [
         state["arguments"]["timeout"]
         for state in plans["checks of a control node"]["states"]
-        if "timeout" in state["arguments"]
+        # A new ZooKeeper server waits for the others, which takes as long as their installation.
+        if "timeout" in state["arguments"] and state["function"] != "zk.may_join"
     ]
     assert timeouts == [7] * 6
 
