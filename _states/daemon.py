@@ -36,6 +36,8 @@ DISRUPTED_KEY = "daemon.disrupted"
 POLL_INTERVAL = 0.5
 # A daemon that was started less than that long ago is checked even if nothing has changed.
 SETTLED_UPTIME = 60
+# Long enough to see a daemon exit twice, which systemd starts again after 20 seconds.
+FIRST_START_TIMEOUT = 45
 # A daemon without a readiness check has to run that long.
 MIN_UPTIME = 2
 
@@ -81,6 +83,7 @@ def running(
     peers=None,
     reload=None,
     drain=None,
+    unmask=False,
     restarts=None,
 ):
     """
@@ -133,6 +136,9 @@ def running(
         Host name of the Mesos agent whose tasks die with the daemon: the agent is drained before a
         restart, and reactivated afterwards. Default None.
 
+    unmask
+        Whether to unmask the unit. Default False: the state fails, as somebody has masked it.
+
     restarts
         A mapping of ``zookeeper``, ``turn``, ``max_unavailable``, ``turn_timeout``,
         ``ready_timeout``, ``drain``, ``drain_timeout`` and ``rolling``; default: the settings
@@ -147,7 +153,7 @@ def running(
     Use ``watch`` for what changes the files: a test run needs it to foresee the restart.
     """
     try:
-        daemon = _Daemon(name, reads, ready, peers, reload, drain, restarts)
+        daemon = _Daemon(name, reads, ready, peers, reload, drain, unmask, restarts)
         return daemon.ensure_running(__opts__["test"])
     except (CommandExecutionError, SaltInvocationError) as error:
         return _result(name, False, str(error))
@@ -209,7 +215,7 @@ def turn(name, package, version, units=None, peers=None, drain=None, restarts=No
         if not installed or _has_version(installed, version):
             return _result(name, True, f"{package} is not replaced")
         units = [name] if units is None else units
-        daemons = [_Daemon(unit, (), None, peers, None, drain, restarts) for unit in units]
+        daemons = [_Daemon(unit, peers=peers, drain=drain, restarts=restarts) for unit in units]
         return _ensure_turn(name, daemons, f"{package} {installed} is replaced")
     except (CommandExecutionError, SaltInvocationError) as error:
         return _result(name, False, str(error))
@@ -247,7 +253,9 @@ def turn_returned(name, restarts=None):
             ready=not failed_units, zookeeper=restarts["zookeeper"]
         )
     except CommandExecutionError as error:
-        return _result(name, False, f"This node still counts as unready: {error}")
+        # The lease ends with its session. The next run removes the record.
+        comment = f"This node counts as unready until its next run: {error}"
+        return _result(name, not failed_units, comment)
     if failed_units:
         units = ", ".join(failed_units)
         comment = f"Not ready: {units}. No other {restarts['turn']} restart anything until they are"
@@ -311,7 +319,15 @@ class _Daemon:
     """The unit of a daemon, and how it is kept running. See ``running`` for the arguments."""
 
     def __init__(
-        self, name, reads=(), ready=None, peers=None, reload=None, drain=None, restarts=None
+        self,
+        name,
+        reads=(),
+        ready=None,
+        peers=None,
+        reload=None,
+        drain=None,
+        unmask=False,
+        restarts=None,
     ):
         for argument, value in (("ready", ready), ("peers", peers), ("reload", reload)):
             if value is not None and not isinstance(value, Mapping):
@@ -322,6 +338,7 @@ class _Daemon:
         self.peers = peers or {}
         self.restarts = _restarts(restarts)
         self.agent = drain
+        self.unmask = unmask
         self.options = _Options(name, reload) if reload else None
         self.comments = []
 
@@ -341,6 +358,10 @@ class _Daemon:
                 comment = f"{self.name} would be started"
                 return _result(self.name, None, comment, {self.name: "started"})
             raise CommandExecutionError(f"The unit {self.name} does not exist")
+        if status.is_masked and not self.unmask:
+            raise CommandExecutionError(
+                f"Unit {self.name}.service is masked. systemctl unmask {self.name} lets it run"
+            )
         stale_files = self._stale_files(status) if status.is_active else []
         reloadable = self._is_reloadable(status, stale_files)
         changes = self._planned_changes(status, stale_files, reloadable)
@@ -379,10 +400,13 @@ class _Daemon:
         comment = f"{self.name} is running"
         if self.options and not test:
             self.options.remember(status)
-        if self.agent and _remembers("drained") and not test:
-            self._reactivate()
+        if self.agent and _remembers("drained"):
+            # An earlier run has died before it reactivated the agent.
             changes = {self.agent: "reactivated"}
-            return _result(self.name, True, f"{comment}. {'. '.join(self.comments)}", changes)
+            if test:
+                return _result(self.name, None, f"{self.agent} would be reactivated", changes)
+            self._reactivate()
+            return _result(self.name, True, ". ".join([comment, *self.comments]), changes)
         if test or (status.uptime >= SETTLED_UPTIME and not _remembers("unready")):
             return _result(self.name, True, comment)
         self._await_ready(status.start, must_be_ready=_remembers("unready"))
@@ -569,7 +593,10 @@ class _Daemon:
         must_be_ready
             Whether the readiness checks have to succeed; False: the daemon has to keep running.
         """
-        deadline = time.monotonic() + self.restarts["ready_timeout"]
+        timeout = self.restarts["ready_timeout"]
+        if not must_be_ready:
+            timeout = min(timeout, FIRST_START_TIMEOUT)
+        deadline = time.monotonic() + timeout
         exited_starts = set()
         while True:
             status = self.status()
@@ -585,8 +612,8 @@ class _Daemon:
                 self.comments.append(f"It waits: {'; '.join(reasons)}")
                 return
             if is_over:
-                timeout = _ready.plural(self.restarts["ready_timeout"], "second")
-                self._fail(f"{self.name} is not ready after {timeout}: {'; '.join(reasons)}")
+                seconds = _ready.plural(timeout, "second")
+                self._fail(f"{self.name} is not ready after {seconds}: {'; '.join(reasons)}")
             time.sleep(POLL_INTERVAL)
 
     def _reasons_not_ready(self, status, exited_starts, begin):
@@ -766,7 +793,12 @@ def _restarts(restarts):
         restarts = (__pillar__.get("common") or {}).get("restarts")
     if restarts and not isinstance(restarts, Mapping):
         raise SaltInvocationError(f"restarts: {restarts!r} should be a mapping")
-    return {**DEFAULT_RESTARTS, **(restarts or {})}
+    settings = {**DEFAULT_RESTARTS, **(restarts or {})}
+    # The orchestrations have one timeout for all readiness checks.
+    timeout = __pillar__.get("timeout")
+    if isinstance(timeout, int) and not isinstance(timeout, bool) and timeout > 0:
+        settings["ready_timeout"] = timeout
+    return settings
 
 
 def _ensure_turn(name, daemons, comment):

@@ -326,7 +326,8 @@ def quorum_without_member(name, member, quorum, url=None, timeout=120):
         Any text.
 
     member
-        URL of the master that is about to be restarted.
+        URL of the master that is about to be restarted. One that runs with a quorum of 1 is alone,
+        and can always be restarted.
 
     quorum
         The flag ``quorum`` of the masters. That many others have to be healthy, with a replica of
@@ -346,7 +347,10 @@ def quorum_without_member(name, member, quorum, url=None, timeout=120):
         statuses = __salt__["mesos.masters"](url=url, **options)
         peers = [status for status in statuses if status["url"] != member]
         spare = [status for status in peers if _is_recovered(status)]
-        return len(spare) >= quorum, "\n".join(_describe_master(status) for status in statuses)
+        # A master that runs alone, with a quorum of 1, restarts to become one of several.
+        is_alone = __salt__["mesos.quorums"](url=member, **options).get(member) == 1
+        comment = "\n".join(_describe_master(status) for status in statuses)
+        return is_alone or len(spare) >= quorum, comment
 
     subject = f"{quorum} masters with a recovered log, besides {member}"
     return _ready.wait_until_ready(name, subject, check, timeout, __opts__["test"])

@@ -140,10 +140,12 @@ def test_a_file_from_the_future_does_not_restart_a_daemon_again_and_again(host, 
     assert host.running()["changes"] == {}
 
 
-def test_a_daemon_that_does_not_run_is_started_and_enabled(host):
+def test_a_daemon_that_does_not_run_is_enabled_and_started_unless_it_is_masked(host):
     host.set_unit(ActiveState="inactive", UnitFileState="disabled", LoadState="masked")
-    foreseen = host.running(test=True)
-    result = host.running()
+    assert "mesos-master.service is masked" in host.running()["comment"]
+    assert host.calls() == []
+    foreseen = host.running(test=True, unmask=True)
+    result = host.running(unmask=True)
     assert result["result"] is True
     assert foreseen["changes"] == result["changes"] == {"mesos-master": "started"}
     assert host.calls() == ["unmask mesos-master", "enable mesos-master", "start mesos-master"]
