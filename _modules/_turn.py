@@ -54,6 +54,7 @@ POLL_INTERVAL = 0.5
 PROGRESS_INTERVAL = 10
 # Longer than the election of a ZooKeeper leader, so that a turn survives it.
 SESSION_TIMEOUT = 30
+CONNECT_TIMEOUT = 10
 WRITE_ATTEMPTS = 3
 # Time for an unready host to begin its next run, when all hosts begin at once.
 UNREADY_TIMEOUT = 60
@@ -97,6 +98,9 @@ class Turns:
 
     session_timeout
         Seconds after which the turn of a process that died is given to the next node, default 30.
+
+    connect_timeout
+        Seconds to find a server that serves, default 10.
     """
 
     def __init__(
@@ -107,11 +111,17 @@ class Turns:
         tls=None,
         acl=_zookeeper_client.OPEN_ACL,
         session_timeout=SESSION_TIMEOUT,
+        connect_timeout=CONNECT_TIMEOUT,
     ):
         self._hosts = hosts
         self._host = host
         self._acl = acl
-        self._options = {"login": login, "tls": tls, "session_timeout": session_timeout}
+        self._options = {
+            "login": login,
+            "tls": tls,
+            "session_timeout": session_timeout,
+            "connect_timeout": connect_timeout,
+        }
 
     def acquire(self, turn_class, limit, reason, timeout, leads=(), progress=None):
         """
@@ -396,11 +406,12 @@ class Lease:
                 f"{self._data['host']} waited for its turn"
             )
         position = queue.index(self._name)
-        if position >= limit:
-            self._note_holders(queue[:limit])
+        ahead = [name for name in queue[:position] if not self._is_own(name)]
+        if len(ahead) >= limit:
+            self._note_holders(ahead[:limit])
             return False
         waiting = queue[position + 1 :]
-        self.blocking_hosts = self._find_blocking_hosts(queue[:position], limit)
+        self.blocking_hosts = self._find_blocking_hosts(ahead, limit)
         if self.blocking_hosts:
             if self._blocks(waiting, self.blocking_hosts):
                 self._queue_again()
@@ -411,6 +422,11 @@ class Lease:
             return leader_delay <= 0 or _rank(self._data) == 0
         self._queue_again()
         return False
+
+    def _is_own(self, name):
+        """Return whether a znode is left from an earlier run of this host, whose session lasts."""
+        entry = _read(self._client, f"{self._directory}/{name}")
+        return entry is None or entry.get("host") == self._data["host"]
 
     def _find_blocking_hosts(self, names, limit):
         """Return the unready hosts that leave no turn besides those of the znodes before."""

@@ -28,6 +28,7 @@ MAX_TIMEOUT = 86400
 DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?) *(?P<unit>[smhd])")
 SECONDS_BY_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LEADER_TIMEOUT = 5
+HELD_TIMEOUT = 3
 
 
 def turns(zookeeper=None):
@@ -268,7 +269,7 @@ def held(zookeeper=None):
 
         salt-call cluster.held
     """
-    return _turns(zookeeper).holds().get(__opts__["id"])
+    return _turns(zookeeper, HELD_TIMEOUT).holds().get(__opts__["id"])
 
 
 def _report_waiting(waited, holders):
@@ -279,7 +280,7 @@ def _report_waiting(waited, holders):
     __salt__["event.send"]("salt-mesos/turn/waiting", data)
 
 
-def _turns(zookeeper):
+def _turns(zookeeper, connect_timeout=_turn.CONNECT_TIMEOUT):
     if zookeeper is None:
         restarts = (__pillar__.get("common") or {}).get("restarts") or {}
         zookeeper = restarts.get("zookeeper")
@@ -288,7 +289,7 @@ def _turns(zookeeper):
             "zookeeper: the turns of a cluster are in ZooKeeper. Name its servers, or set "
             "common:restarts:zookeeper"
         )
-    return _turn.Turns(zookeeper, __opts__["id"])
+    return _turn.Turns(zookeeper, __opts__["id"], connect_timeout=connect_timeout)
 
 
 def _seconds(duration):

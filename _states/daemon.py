@@ -83,6 +83,7 @@ def running(
     peers=None,
     reload=None,
     drain=None,
+    zookeeper=None,
     unmask=False,
     restarts=None,
 ):
@@ -136,6 +137,11 @@ def running(
         Host name of the Mesos agent whose tasks die with the daemon: the agent is drained before a
         restart, and reactivated afterwards. Default None.
 
+    zookeeper
+        The ZooKeeper servers that the daemon needs: ``host:port[,host:port]``. As long as none of
+        them serves, as on a node that starts its own one later in the run, a daemon that is started
+        need neither be ready nor keep running. Default: those of ``restarts``.
+
     unmask
         Whether to unmask the unit. Default False: the state fails, as somebody has masked it.
 
@@ -153,7 +159,7 @@ def running(
     Use ``watch`` for what changes the files: a test run needs it to foresee the restart.
     """
     try:
-        daemon = _Daemon(name, reads, ready, peers, reload, drain, unmask, restarts)
+        daemon = _Daemon(name, reads, ready, peers, reload, drain, zookeeper, unmask, restarts)
         return daemon.ensure_running(__opts__["test"])
     except (CommandExecutionError, SaltInvocationError) as error:
         return _result(name, False, str(error))
@@ -326,6 +332,7 @@ class _Daemon:
         peers=None,
         reload=None,
         drain=None,
+        zookeeper=None,
         unmask=False,
         restarts=None,
     ):
@@ -338,6 +345,7 @@ class _Daemon:
         self.peers = peers or {}
         self.restarts = _restarts(restarts)
         self.agent = drain
+        self.zookeeper = zookeeper or self.restarts["zookeeper"]
         self.unmask = unmask
         self.options = _Options(name, reload) if reload else None
         self.comments = []
@@ -608,7 +616,8 @@ class _Daemon:
                     self.options.remember(status)
                 return
             is_over = time.monotonic() >= deadline
-            if status.is_active and not must_be_ready and (is_over or self._waits_for_others()):
+            is_waiting = (is_over and status.is_active) or self._waits_for_others()
+            if is_waiting and not must_be_ready:
                 self.comments.append(f"It waits: {'; '.join(reasons)}")
                 return
             if is_over:
@@ -633,11 +642,11 @@ class _Daemon:
         return self._unmet(self.ready)
 
     def _waits_for_others(self):
-        """Return whether this is a cluster whose ZooKeeper does not serve yet."""
-        if not _has_peers(self.restarts):
+        """Return whether the ZooKeeper that the daemon needs does not serve."""
+        if not self.zookeeper:
             return False
         try:
-            __salt__["cluster.held"](zookeeper=self.restarts["zookeeper"])
+            __salt__["cluster.held"](zookeeper=self.zookeeper)
         except CommandExecutionError:
             return True
         return False

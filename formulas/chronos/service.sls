@@ -1,7 +1,7 @@
 # Keep Chronos running.
 
 {%- from "common/systemd.jinja" import unit_reload %}
-{%- from "chronos/ready.jinja" import ready, peers with context %}
+{%- from "chronos/ready.jinja" import ready, zookeeper with context %}
 
 include:
   - mesos.config
@@ -21,7 +21,7 @@ chronos-service:
       - /etc/mesos/zk
       - /usr/lib/libmesos.so
     - ready: {{ ready | json }}
-    - peers: {{ peers | json }}
+    - zookeeper: {{ zookeeper | json }}
     - require:
       - module: chronos-unit-reload
     - watch:

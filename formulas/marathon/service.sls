@@ -3,7 +3,7 @@
 
 {%- from "marathon/map.jinja" import marathon with context %}
 {%- from "common/systemd.jinja" import unit_reload %}
-{%- from "marathon/ready.jinja" import ready, peers with context %}
+{%- from "marathon/ready.jinja" import ready, zookeeper with context %}
 {%- set plan = salt['slsutil.renderer']('salt://marathon/plan.py', settings=marathon) %}
 
 include:
@@ -22,7 +22,7 @@ marathon-service:
       - /etc/marathon/secrets
       - /usr/lib/libmesos.so
     - ready: {{ ready | json }}
-    - peers: {{ peers | json }}
+    - zookeeper: {{ zookeeper | json }}
     - require:
       - module: marathon-unit-reload
     - watch:

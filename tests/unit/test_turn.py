@@ -328,6 +328,13 @@ def test_the_turn_of_a_killed_holder_goes_to_the_next_host(host, client):
     assert hosts_in(client) == ["lxb002"]
 
 
+def test_the_next_run_of_a_killed_holder_does_not_wait_for_its_session(host, client):
+    killed = host("lxcc01", session_timeout=20)
+    killed.acquire()
+    killed.kill()
+    assert host("lxcc01").acquire()["waited"] < 5
+
+
 def test_a_killed_host_that_waits_does_not_block_the_queue(host, client):
     holder, killed, waiting = host("lxb001"), host("lxb002"), host("lxb003")
     holder.acquire()
