@@ -139,7 +139,7 @@ def quorum_without_member(name, servers, myid, port=2181, timeout=120, observers
                 1: 10.0.0.1
                 2: 10.0.0.2
                 3: 10.0.0.3
-            - myid: 2
+            - myid: 1
 
     name
         Any text.

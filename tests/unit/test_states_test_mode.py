@@ -252,6 +252,9 @@ PASSIVE_CASES = {
     "mesos.agent_identity_stays": (("checkpoint",), {"reconfiguration_policy": "additive"}),
     "mesos.agents_registered": (MESOS, {"agents": [HOSTS[0]]}),
     "mesos.leader_available": (MESOS, {}),
+    "mesos.agent_available": (("agent",), {}),
+    "mesos.quorum_without_member": (MESOS, {"member": "http://127.0.0.1:1", "quorum": 1}),
+    "zk.quorum_without_member": (("zk",), {"myid": 1}),
     "zk.ensemble_available": (("zk",), {}),
     "mesos.master_log_stays": (("file",), {"record": "/nowhere", "quorum": 1}),
     "zk.data_stays": (("file",), {"config": "/nowhere", "record": "/nowhere"}),
@@ -322,6 +325,13 @@ def start_target(salt, running, raw, tmp_path):
         cluster = MesosCluster(salt, running, tmp_path, version=version)
         return Target({"url": cluster.url}, lambda: list(cluster.leader.heard))
 
+    def mesos_agent():
+        cluster = MesosCluster(salt, running, tmp_path)
+        until(lambda: cluster.leader.agents)
+        pid = next(iter(cluster.leader.agents.values())).pid
+        url = f"http://{pid.partition('@')[2]}"
+        return Target({"agent": url}, lambda: list(cluster.leader.heard))
+
     def zk():
         server = raw(b"Mode: standalone\n")
         settings = {"servers": {"1": server.address}, "port": server.port}
@@ -355,6 +365,7 @@ def start_target(salt, running, raw, tmp_path):
         return Target(settings, lambda: [*cluster.leader.heard, latest.is_symlink()])
 
     starters = {
+        "agent": mesos_agent,
         "checkpoint": checkpoint,
         "package": lambda: Target({}, lambda: None),
         "marathon": marathon,
