@@ -81,10 +81,15 @@ def killed_tasks() -> list[dict]:
     return [task for task in tasks if task["state"] not in ("TASK_KILLED", "TASK_FINISHED")]
 
 
+def active_agents() -> int:
+    """Return the number of active agents: four, and those that other tests have added."""
+    return get(eventually(lambda: mesos_leader(None)), 5050, "/state").json()["activated_slaves"]
+
+
 def test_one_change_of_every_service_on_all_nodes_at_once(ha):
     ha.orchestrated("apps")
     wait_for_pages("http-server")
-    lost_before = killed_tasks()
+    lost_before, agents = killed_tasks(), active_agents()
     with Observer(ha) as observer:
         done = apply_all(ha, CHANGED)
     print(observer.table())
@@ -98,7 +103,7 @@ def test_one_change_of_every_service_on_all_nodes_at_once(ha):
     assert len(observer.outages["mesos"]) <= 1, observer.table()
     assert killed_tasks() == lost_before
     assert no_turn_is_left(ha)
-    check_healthy(ha)
+    check_healthy(ha, agents=agents)
     assert wait_for_pages("http-server")
     assert changes(apply_all(ha, CHANGED)) == dict.fromkeys(changes(done), {})
 
@@ -110,7 +115,7 @@ def holder(ha, turn_class: str) -> str:
 
 
 def test_a_run_that_dies_in_the_middle_is_completed_by_the_next_one(ha):
-    started = starts(ha)
+    started, agents = starts(ha), active_agents()
     # Back to the settings in pillar.
     ha.do("salt", "--async", "*", "state.apply")
     dying = eventually(lambda: holder(ha, "control-nodes"), 120)
@@ -121,7 +126,7 @@ def test_a_run_that_dies_in_the_middle_is_completed_by_the_next_one(ha):
     # Nodes that still apply the states of the first run refuse a second one.
     eventually(lambda: failures(apply_all(ha)) == [], 900)
     assert no_turn_is_left(ha)
-    check_healthy(ha)
+    check_healthy(ha, agents=agents)
     restarted = starts(ha)
     for host, unit in started:
         assert started[host, unit] != restarted[host, unit], (host, unit)
