@@ -242,8 +242,12 @@ EMPTY_APP = {"id": "/kept", "cmd": "sleep 3600", "cpus": 0.1, "mem": 32, "instan
 
 
 def remove_marathon(lab):
-    """Remove the package: yum cannot go back to another architecture."""
-    lab.run("yum -y remove marathon && rm -rf /etc/marathon /etc/default/marathon")
+    """
+    Remove the package, as yum cannot go back to another architecture, and its files, so that it can
+    begin with another path in ZooKeeper.
+    """
+    drop_in = "/etc/systemd/system/marathon.service.d/salt.conf"
+    lab.run(f"yum -y remove marathon && rm -rf /etc/marathon /etc/default/marathon {drop_in}")
 
 
 def marathon_runs(version: str) -> dict:
@@ -283,6 +287,7 @@ def test_mesos_and_marathon_are_upgraded_in_place(lab):
     assert lab.run("ls /etc/mesos-master /etc/mesos-slave").count(".rpm") == 0
     assert lab.converge(pillar={"marathon": NEW_STORE}) == {}
     # Back to the store of the other tests, which is that of 1.8.244 as well.
+    remove_marathon(lab)
     lab.converge()
     check_all_services()
 
@@ -325,6 +330,7 @@ def test_marathon_crosses_its_three_generations(lab):
     comments = failures(lab.apply(pillar=going_back))
     assert "cannot read the store of 1.8.244" in comments["marathon-step"]
     marathon_runs("1.8.244")
+    remove_marathon(lab)
     lab.converge()
     check_all_services()
 
