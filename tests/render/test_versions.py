@@ -87,9 +87,20 @@ def test_the_step_comes_before_every_other_state_of_marathon():
         assert function == "marathon.step_allowed"
         passed = {name: value for item in arguments for name, value in item.items()}
         assert passed == {"name": version, **steps_to(version)}
-        for name, state in states.items():
-            [items] = state.values()
-            assert {"require": [{"marathon": "marathon-step"}]} in items, name
+        for name in states:
+            assert "marathon-step" in requirements(states, name), name
+
+
+def requirements(states: dict, name: str) -> set[str]:
+    """Return the states that a state requires, directly or by way of others."""
+    [arguments] = states[name].values()
+    names = {
+        requirement
+        for argument in arguments
+        for requisite in argument.get("require", [])
+        for requirement in requisite.values()
+    }
+    return names.union(*(requirements(states, required) for required in names & set(states)))
 
 
 def test_versions_that_one_can_stop_at_are_in_order_and_can_be_installed():
