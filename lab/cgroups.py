@@ -7,6 +7,7 @@ version 1.
 """
 
 import contextlib
+import errno
 import os
 import signal
 import time
@@ -17,6 +18,7 @@ from . import LabError, instance
 TOP = "mesoslab"
 MOUNT = Path("/sys/fs/cgroup")
 KILL_TIMEOUT = 20  # seconds
+ENTER_ATTEMPTS = 10
 # All labs together count as eight processes of this machine, not as one: 8 times the default share.
 CPU_SHARES = {"cpu.shares": "8192", "cpu.weight": "800"}  # version 1, version 2
 
@@ -45,18 +47,30 @@ def groups(host: str = "", lab: str | None = None) -> list[Path]:
 def enter(host: str) -> None:
     """Move the calling process, and thereby all that it will start, into the group of a host."""
     for root, group in zip(hierarchies(), groups(host), strict=True):
-        parents = [root / TOP, root / TOP / instance.name, group]
-        for directory in parents:
-            directory.mkdir(exist_ok=True)
-            _delegate(directory.parent, root)
-            for setting in ("cpuset.cpus", "cpuset.mems"):
-                # Version 1: a new group has none of these and takes no process.
-                if root != MOUNT and (directory / setting).exists():
-                    (directory / setting).write_text((directory.parent / setting).read_text())
-        for setting, share in CPU_SHARES.items():
-            if (root / TOP / setting).exists():
-                (root / TOP / setting).write_text(share)
-        (group / "cgroup.procs").write_text(str(os.getpid()))
+        for attempt in range(ENTER_ATTEMPTS):
+            try:
+                _enter_group(root, group)
+                break
+            except OSError as error:
+                # `lab down` of another lab may just have removed it, since it was empty.
+                is_removed = error.errno in (errno.ENOENT, errno.ENODEV)
+                if not is_removed or attempt == ENTER_ATTEMPTS - 1:
+                    raise
+
+
+def _enter_group(root: Path, group: Path) -> None:
+    """Create the group of a host in one hierarchy, and move the calling process there."""
+    for directory in (root / TOP, root / TOP / instance.name, group):
+        directory.mkdir(exist_ok=True)
+        _delegate(directory.parent, root)
+        for setting in ("cpuset.cpus", "cpuset.mems"):
+            # Version 1: a new group has none of these and takes no process.
+            if root != MOUNT and (directory / setting).exists():
+                (directory / setting).write_text((directory.parent / setting).read_text())
+    for setting, share in CPU_SHARES.items():
+        if (root / TOP / setting).exists():
+            (root / TOP / setting).write_text(share)
+    (group / "cgroup.procs").write_text(str(os.getpid()))
 
 
 def _delegate(directory: Path, root: Path) -> None:
@@ -102,7 +116,10 @@ def kill(host: str = "", lab: str | None = None) -> None:
 
 def prune() -> None:
     """Remove the groups of labs in which nothing runs."""
+    running_labs = labs()
     for top in groups(lab=""):
-        for directory, *_ in os.walk(top, topdown=False):
+        stopped_labs = [group for group in top.glob("*/") if group.name not in running_labs]
+        directories = [path for group in stopped_labs for path, *_ in os.walk(group, topdown=False)]
+        for directory in [*directories, top]:
             with contextlib.suppress(OSError):  # in use
                 os.rmdir(directory)

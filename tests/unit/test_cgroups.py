@@ -1,0 +1,59 @@
+"""Control groups of labs that start and stop at the same time."""
+
+import multiprocessing
+
+import pytest
+
+from lab import cgroups, instance
+
+pytestmark = pytest.mark.root
+
+HOST = "host"
+COMMANDS = 50
+
+
+def _stay(stop):
+    cgroups.enter(HOST)
+    stop.wait()
+
+
+def _prune(stop):
+    while not stop.is_set():
+        cgroups.prune()
+
+
+def _enter(results):
+    try:
+        cgroups.enter(f"{HOST}/commands")
+        results.put("")
+    except OSError as error:
+        results.put(repr(error))
+
+
+@pytest.fixture
+def running_lab(monkeypatch):
+    """A lab with one process, while ``lab down`` of others removes empty groups all the time."""
+    monkeypatch.setattr(instance, "name", "test-cgroups")
+    stop = multiprocessing.Event()
+    host = multiprocessing.Process(target=_stay, args=[stop])
+    host.start()
+    while not cgroups.members(HOST):
+        assert host.is_alive()
+    others = multiprocessing.Process(target=_prune, args=[stop])
+    others.start()
+    yield
+    stop.set()
+    others.join()
+    host.join()
+    cgroups.kill()
+    cgroups.prune()
+
+
+def test_a_command_enters_its_group_while_another_lab_stops(running_lab):
+    results = multiprocessing.Queue()
+    for _ in range(COMMANDS):
+        command = multiprocessing.Process(target=_enter, args=[results])
+        command.start()
+        command.join()
+    errors = {results.get(timeout=60) for _ in range(COMMANDS)}
+    assert errors == {""}
