@@ -21,7 +21,7 @@ importlib.reload(_turn)
 
 log = logging.getLogger(__name__)
 
-LEASE_KEY = "cluster.lease"
+LEASES_KEY = "cluster.leases"
 TURN_CLASSES = (_turn.CONTROL_NODES, _turn.AGENTS)
 DEFAULT_TIMEOUT = 3600
 MAX_TIMEOUT = 86400
@@ -199,7 +199,7 @@ def take_turn(reason, turn_class, limit=1, timeout=DEFAULT_TIMEOUT, zookeeper=No
         See ``cluster.turns``.
 
     From then on the node counts as unready, until ``cluster.return_turn``. Returns ``waited``
-    (seconds) and ``waited_for`` (hosts). If this run has a turn already, ``waited`` is 0. Raises
+    (seconds) and ``waited_for`` (hosts). If this run has this turn already, ``waited`` is 0. Raises
     CommandExecutionError if the turn does not come, if the node is held, or if ZooKeeper cannot be
     reached.
 
@@ -209,12 +209,13 @@ def take_turn(reason, turn_class, limit=1, timeout=DEFAULT_TIMEOUT, zookeeper=No
 
         salt-call cluster.take_turn 'a restart by hand' agents
     """
-    lease = __context__.get(LEASE_KEY)
+    leases = __context__.setdefault(LEASES_KEY, {})
+    lease = leases.get(turn_class)
     if lease is None:
         queues = _turns(zookeeper)
         find_leads = leads if turn_class == _turn.CONTROL_NODES else ()
         lease = queues.acquire(turn_class, limit, reason, timeout, find_leads, _report_waiting)
-        __context__[LEASE_KEY] = lease
+        leases[turn_class] = lease
         lease.set_unready(reason)
         return {"waited": round(lease.waited), "waited_for": lease.waited_for}
     if lease.lost():
@@ -227,7 +228,7 @@ def take_turn(reason, turn_class, limit=1, timeout=DEFAULT_TIMEOUT, zookeeper=No
 
 def return_turn(ready, zookeeper=None):
     """
-    Give back the turn that this run has, if it has one. ``daemon.turn_returned`` calls it.
+    Give back the turns that this run has, if it has one. ``daemon.turn_returned`` calls it.
 
     ready
         Whether all daemons that were restarted are ready. False: the node stays unready, and takes
@@ -244,14 +245,14 @@ def return_turn(ready, zookeeper=None):
 
         salt-call cluster.return_turn ready=True
     """
-    lease = __context__.pop(LEASE_KEY, None)
+    leases = __context__.pop(LEASES_KEY, {})
     try:
         if ready:
             _turns(zookeeper).set_ready(__opts__["id"])
     finally:
-        if lease is not None:
+        for lease in leases.values():
             lease.release()
-    return lease is not None
+    return bool(leases)
 
 
 def held(zookeeper=None):

@@ -184,9 +184,19 @@ def mod_watch(name, sfun=None, **arguments):
         return _result(name, False, str(error))
 
 
-def turn(name, package, version, units=None, peers=None, drain=None, restarts=None):
+def turn(
+    name,
+    package=None,
+    version=None,
+    units=None,
+    peers=None,
+    drain=None,
+    starts_again=True,
+    restarts=None,
+):
     """
-    Take a turn before the package of a running daemon is replaced. Changes nothing itself.
+    Take a turn before a running daemon is stopped, or its package is replaced. Changes nothing
+    itself.
 
     .. code-block:: yaml
 
@@ -208,21 +218,28 @@ def turn(name, package, version, units=None, peers=None, drain=None, restarts=No
     package, version
         What is about to be installed: the name of the package, and its version, with or without the
         release; ``*`` stands for any text. If the installed package has this version, no turn is
-        needed.
+        needed. Default: the daemon is about to be stopped.
 
     units
         Systemd units that use the package. A turn is needed if one of them runs. Default: ``name``.
+
+    starts_again
+        Whether the daemon has to run at the end of the run. Default True; False if it is stopped
+        for good.
 
     peers, drain, restarts
         See ``daemon.running``.
     """
     try:
-        installed = __salt__["pkg.version"](package)
-        if not installed or _has_version(installed, version):
-            return _result(name, True, f"{package} is not replaced")
+        reason = f"{name} is stopped"
+        if package is not None:
+            installed = __salt__["pkg.version"](package)
+            if not installed or _has_version(installed, version):
+                return _result(name, True, f"{package} is not replaced")
+            reason = f"{package} {installed} is replaced"
         units = [name] if units is None else units
         daemons = [_Daemon(unit, peers=peers, drain=drain, restarts=restarts) for unit in units]
-        return _ensure_turn(name, daemons, f"{package} {installed} is replaced")
+        return _ensure_turn(name, daemons, reason, starts_again)
     except (CommandExecutionError, SaltInvocationError) as error:
         return _result(name, False, str(error))
 
@@ -511,10 +528,11 @@ class _Daemon:
 
     # --- turns ---
 
-    def prepare_upgrade(self):
-        """Take a turn, as the package may stop the daemon."""
-        __context__.setdefault(DISRUPTED_KEY, []).append(self.name)
-        self._take_turn(f"upgrade of {self.name}")
+    def prepare_stop(self, reason, starts_again):
+        """Take a turn, as something else is about to stop the daemon."""
+        if starts_again:
+            __context__.setdefault(DISRUPTED_KEY, []).append(self.name)
+        self._take_turn(reason)
         self._drain()
 
     def _take_turn(self, reason):
@@ -810,14 +828,15 @@ def _restarts(restarts):
     return settings
 
 
-def _ensure_turn(name, daemons, comment):
+def _ensure_turn(name, daemons, reason, starts_again):
+    comment = reason
     running_daemons = [daemon for daemon in daemons if daemon.status().is_active]
     if not running_daemons:
         return _result(name, True, f"{comment}, and no daemon that uses it runs")
     if __opts__["test"]:
         return _result(name, True, comment)
     for daemon in running_daemons:
-        daemon.prepare_upgrade()
+        daemon.prepare_stop(reason, starts_again)
         comment = ". ".join([comment, *daemon.comments])
     return _result(name, True, comment)
 

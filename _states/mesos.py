@@ -1173,6 +1173,7 @@ def agent_identity_removed(
     max_grace_period=None,
     timeout=300,
     agent=None,
+    restarts=None,
     profile=None,
     **connection,
 ):
@@ -1215,7 +1216,11 @@ def agent_identity_removed(
     agent, profile, connection
         See ``mesos.agent_identity_stays``.
 
-    Fails, with the agent still running, if it cannot be drained.
+    restarts
+        See ``daemon.running``. In a cluster the agent is drained and stopped only in its turn,
+        which it keeps until ``daemon.turn_returned``.
+
+    Fails, with the agent still running, if its turn does not come, or if it cannot be drained.
     """
     call = _module(profile, connection)
     flags = {
@@ -1253,6 +1258,9 @@ def agent_identity_removed(
         changes = plan_changes(agent_id) if agent_id and is_refused() else {}
 
         def apply():
+            turn = __states__["daemon.turn"](unit, restarts=restarts)
+            if not turn["result"]:
+                raise CommandExecutionError(turn["comment"])
             removal = _agent_identity.Removal(call, __salt__, name, unit, changes)
             removal.run(max_grace_period, timeout)
             return f"The agent {agent_id} was stopped, and will register under a new id"

@@ -20,7 +20,7 @@ STEP_DONE = {"stop": "stopped", "disable": "disabled", "mask": "masked"}
 VOTING_MODES = ("leader", "follower", "standalone")
 
 
-def stopped(name, daemons, mask=False, ensemble=None, masters=None, timeout=120):
+def stopped(name, daemons, mask=False, ensemble=None, masters=None, timeout=120, restarts=None):
     """
     Stop and disable daemons of roles that this node does not have, one after the other.
 
@@ -45,9 +45,10 @@ def stopped(name, daemons, mask=False, ensemble=None, masters=None, timeout=120)
 
     daemons
         List of mappings, in the order in which the daemons are stopped: ``role``; ``unit``, the
-        systemd unit; and ``formula`` and ``files``. A daemon is left alone unless one of the files
-        has the line ``Managed by Salt`` of that formula: somebody else has installed it. Without
-        ``files`` it is stopped in any case.
+        systemd unit; ``formula`` and ``files``; and ``control``, default False. A daemon is left
+        alone unless one of the files has the line ``Managed by Salt`` of that formula: somebody
+        else has installed it. Without ``files`` it is stopped in any case. One with ``control``
+        takes a turn of the control nodes, whatever this node is.
 
     mask
         True: mask the units as well, whether they are installed or not. Default False.
@@ -67,6 +68,10 @@ def stopped(name, daemons, mask=False, ensemble=None, masters=None, timeout=120)
     timeout
         Seconds to wait for these servers, default 120.
 
+    restarts
+        See ``daemon.running``. In a cluster a running daemon is stopped only in a turn, which the
+        node keeps until ``daemon.turn_returned``. Default: the settings in pillar.
+
     Deletes nothing. If a daemon cannot be stopped, the state fails, and those after it keep
     running. A daemon that does not run is disabled without asking anyone. Starts no process if none
     of the daemons was installed by this tree, and else one, ``systemctl show``, if all are stopped.
@@ -82,6 +87,7 @@ def stopped(name, daemons, mask=False, ensemble=None, masters=None, timeout=120)
         for daemon, status in zip(managed, _statuses(managed)):
             steps = _steps(status, mask)
             if "stop" in steps:
+                _take_turn(daemon, restarts)
                 comments += _ask_peers(name, daemon, peers.get(daemon["role"]), timeout)
             if not steps:
                 continue
@@ -97,6 +103,22 @@ def stopped(name, daemons, mask=False, ensemble=None, masters=None, timeout=120)
     comments = comments or ["No daemon of another role runs or is enabled"]
     ret["comment"] = "\n".join([*comments, *_describe_unmanaged(daemons, managed)])
     return ret
+
+
+def _take_turn(daemon, restarts):
+    """Wait for a turn. Raises CommandExecutionError if it does not come."""
+    if __opts__["test"]:
+        return
+    if restarts is None:
+        # The function pillar.get of Salt 3008 would hide the values.
+        restarts = (__pillar__.get("common") or {}).get("restarts") or {}
+    if not restarts.get("zookeeper") or not restarts.get("turn"):
+        return
+    if daemon.get("control"):
+        restarts = {**restarts, "turn": "control-nodes"}
+    ret = __states__["daemon.turn"](daemon["unit"], starts_again=False, restarts=restarts)
+    if not ret["result"]:
+        raise CommandExecutionError(ret["comment"])
 
 
 # --- daemons ---

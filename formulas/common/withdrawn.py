@@ -41,10 +41,8 @@ def _stop_order():
 def _daemons(role, row):
     drop_in = f"/etc/systemd/system/{row['unit']}.service.d/salt.conf"
     units = row.get("managed_units", {row["unit"]: [drop_in]})
-    return [
-        {"role": role, "unit": unit, "formula": row["formula"], "files": files}
-        for unit, files in units.items()
-    ]
+    daemon = {"role": role, "formula": row["formula"], "control": row.get("control", False)}
+    return [{**daemon, "unit": unit, "files": files} for unit, files in units.items()]
 
 
 def _masters(topology):

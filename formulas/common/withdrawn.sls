@@ -13,6 +13,7 @@
 
 include:
   - common.guard
+  - common.turn
 {%- if withdrawn.daemons %}
 
 withdrawn-roles:

@@ -328,6 +328,47 @@ def test_a_held_host_is_neither_started_nor_restarted(cluster):
     assert cluster.running()["result"] is True
 
 
+def withdrawn(cluster, test=False) -> dict:
+    """Withdraw the role of the daemon from a host that is no control node any more."""
+    daemon = {"role": "mesos-master", "unit": "mesos-master", "formula": "mesos", "control": True}
+    restarts = {**cluster.restarts, "turn": "agents"}
+    return cluster.salt(
+        "withdrawn.stopped", test, name="roles", daemons=[daemon], restarts=restarts
+    )
+
+
+def test_a_withdrawn_daemon_is_stopped_in_a_turn_of_its_kind(cluster):
+    assert withdrawn(cluster, test=True)["result"] is None
+    assert queue(cluster)["control-nodes"] == []
+    assert withdrawn(cluster)["result"] is True
+    assert cluster.calls() == ["stop mesos-master", "disable mesos-master"]
+    [holder] = queue(cluster)["control-nodes"]
+    assert (holder["state"], holder["reason"]) == ("holds", "mesos-master is stopped")
+    assert queue(cluster)["agents"] == []
+    assert cluster.returned()["comment"] == "The turn was given back"
+    assert queue(cluster)["control-nodes"] == []
+    assert withdrawn(cluster)["changes"] == {}
+
+
+def test_a_withdrawn_daemon_of_a_held_host_keeps_running(cluster):
+    held = {"host": "unit", "zookeeper": cluster.restarts["zookeeper"]}
+    cluster.salt.call("cluster.hold", "the disk is being replaced", **held)
+    result = withdrawn(cluster)
+    assert (result["result"], result["changes"]) == (False, {})
+    assert "the disk is being replaced" in result["comment"]
+    assert cluster.calls() == []
+
+
+def test_a_daemon_that_another_state_stops_has_to_run_again(cluster):
+    arguments = {"name": "mesos-master", "restarts": cluster.restarts}
+    assert cluster.salt("daemon.turn", **arguments)["result"] is True
+    [holder] = queue(cluster)["control-nodes"]
+    assert holder["reason"] == "mesos-master is stopped"
+    cluster.set_unit(ActiveState="inactive")
+    result = cluster.returned()
+    assert result["result"] is False and "Not ready: mesos-master" in result["comment"]
+
+
 def test_without_zookeeper_nothing_is_restarted_unless_pillar_says_so(cluster, nobody):
     cluster.restarts = {**cluster.restarts, "zookeeper": nobody.partition("//")[2]}
     cluster.write()
