@@ -76,13 +76,15 @@ def available(name, url=None, timeout=120):
     return _ready.wait_until_ready(name, "a leader of Marathon", check, timeout, __opts__["test"])
 
 
-def step_allowed(name, since, before=None, stops=()):
+def step_allowed(name, since, before=None, stops=(), mesos=None, masters=None):
     """
     Fail if the installed Marathon cannot be replaced by another version in one step. Changes
     nothing.
 
     Whichever Marathon is elected reads the store in ZooKeeper, and exits if another version left it
-    that is newer or too old. ``formulas/marathon/steps.py`` has the steps.
+    that is newer or too old. It also exits if the leading Mesos master is too old for it, as while
+    the masters are upgraded one after the other. ``formulas/marathon/steps.py`` and
+    ``formulas/mesos/frameworks.py`` have the versions.
 
     .. code-block:: yaml
 
@@ -94,6 +96,8 @@ def step_allowed(name, since, before=None, stops=()):
             - stops:
                 - {version: 1.6.567, since: 1.4.0}
                 - {version: 1.4.13, since: 0.8.0}
+            - mesos: 1.5.0
+            - masters: http://10.0.0.1:5050,http://10.0.0.2:5050,http://10.0.0.3:5050
 
     name
         The version of the package ``marathon`` that is to be installed.
@@ -107,6 +111,15 @@ def step_allowed(name, since, before=None, stops=()):
     stops
         Versions by way of which it is possible from those that are too old, the last one on the way
         first. Each has its ``version``, and its ``since`` as above. Default: none.
+
+    mesos
+        The oldest Mesos with which the version works. Default: any.
+
+    masters
+        URLs of the Mesos masters, see ``mesos.connection``. The leader is asked for its version if
+        another version of Marathon is installed. Default: it is not.
+
+    A test run does not ask a single master, as the run itself may upgrade it.
 
     Succeeds if the package is not installed, whatever is in ZooKeeper.
     """
@@ -134,7 +147,30 @@ def step_allowed(name, since, before=None, stops=()):
         )
     else:
         result, comment = True, f"Marathon {installed} can be replaced by {name}"
+        obstacle = _mesos_obstacle(name, numbers, mesos, masters)
+        if obstacle:
+            result, comment = False, f"{setting}: {obstacle}"
     return {"name": name, "result": result, "changes": {}, "comment": comment}
+
+
+def _mesos_obstacle(version, installed_numbers, mesos, masters):
+    """Return why the leading master does not allow a version of Marathon, None if it does."""
+    if not mesos or not masters or installed_numbers == _version_numbers(version):
+        return None
+    urls = masters.split(",") if isinstance(masters, str) else masters
+    if __opts__["test"] and len(urls) == 1:
+        return None
+    try:
+        leader = __salt__["mesos.leader"](url=masters)["url"]
+        leader_version = __salt__["mesos.version"](url=leader)["version"]
+    except CommandExecutionError as error:
+        return f"needs Mesos {mesos}, and no master tells the version of the leader: {error}"
+    if _version_numbers(leader_version) >= _version_numbers(mesos):
+        return None
+    return (
+        f"needs Mesos {mesos}, and the leading master {leader} has {leader_version}. Apply the "
+        "states again when all masters are upgraded."
+    )
 
 
 def app_present(

@@ -11,6 +11,8 @@ include:
 {%- if plan.version %}
 {%- set version = plan.version | join('.') %}
 {%- set step = salt['slsutil.renderer']('salt://marathon/steps.py', version=version) %}
+{%- set mesos = salt['slsutil.renderer'](
+      'salt://mesos/frameworks.py', framework='marathon', version=version) %}
 
 marathon-step:
   marathon.step_allowed:
@@ -18,6 +20,8 @@ marathon-step:
     - since: {{ step.since | json }}
     - before: {{ step.before | json }}
     - stops: {{ step.stops | json }}
+    - mesos: {{ mesos | json }}
+    - masters: {{ (pillar.get('mesos') or {}).get('url') | json }}
 {%- endif %}
 
 # Before the files of other generations are removed.

@@ -20,11 +20,32 @@ marathon  1.7.0  1.5.0
 chronos   0.0.0  0.20.0
 """
 
+framework = ""
+version = ""
+
 
 def run():
-    """Return the rows of each framework: a list of ``since`` and ``mesos``, the oldest first."""
+    """
+    Return the rows of each framework: a list of ``since`` and ``mesos``, the oldest first.
+
+    With the keywords ``framework`` and ``version``: the oldest Mesos for that version.
+    """
+    rows = _rows()
+    if not framework:
+        return rows
+    return [row["mesos"] for row in rows[framework] if _is_at_least(version, row["since"])][-1]
+
+
+def _is_at_least(version, oldest):
+    numbers, oldest_numbers = (
+        [int(part) for part in text.split(".")] for text in (version, oldest)
+    )
+    return numbers >= oldest_numbers
+
+
+def _rows():
     rows = {}
     for line in FRAMEWORKS.strip().splitlines():
-        framework, since, mesos = line.split()
-        rows.setdefault(framework, []).append({"since": since, "mesos": mesos})
+        name, since, mesos = line.split()
+        rows.setdefault(name, []).append({"since": since, "mesos": mesos})
     return rows

@@ -6,6 +6,8 @@ import pytest
 from marathon_versions import MATRIX, NEW, OLD, POSSIBLE, STEPS
 
 from lab import ROOT
+from lab.fakes.mesos.master import Master
+from lab.fakes.wire.election import MemoryRoom
 
 
 def arguments(version):
@@ -95,3 +97,58 @@ def test_the_named_steps_lead_there(salt, old, new):
         before, _, rest = comment.partition("upgrade to ")
         path.append(rest.partition(" first")[0] if rest else new)
         assert len(path) <= 4 and step(salt, path[-2], path[-1])["result"] is True, path
+
+
+# --- the leading master ---
+
+
+@pytest.fixture
+def master(running, tmp_path):
+    """Return a function that starts a master of a version, and returns its URL."""
+
+    def start(version: str) -> str:
+        options = ["--ip=127.0.0.1", "--port=0", "--hostname=127.0.0.1", f"--work_dir={tmp_path}"]
+        server = running(Master(options, None, version, MemoryRoom()))
+        return f"http://127.0.0.1:{server.port}"
+
+    return start
+
+
+def step_with_masters(salt, old, masters, test=False):
+    return salt(
+        "marathon.step_allowed",
+        test,
+        installed={"marathon": f"{old}-1.el7"},
+        mesos="1.5.0",
+        masters=masters,
+        **arguments("1.8.244"),
+    )
+
+
+def test_a_leading_master_that_is_too_old_keeps_marathon_as_it_is(salt, master, nobody):
+    url = master("1.4.3")
+    for test in (True, False):
+        answer = step_with_masters(salt, "1.6.567", [nobody, url], test)
+        assert answer["result"] is False and answer["changes"] == {}
+        assert answer["comment"] == (
+            f"marathon:version = 1.8.244 on unit: needs Mesos 1.5.0, and the leading master {url} "
+            "has 1.4.3. Apply the states again when all masters are upgraded."
+        )
+
+
+def test_a_leading_master_that_is_new_enough_allows_the_step(salt, master, nobody):
+    url = master("1.9.0")
+    assert step_with_masters(salt, "1.6.567", f"{nobody},{url}")["result"] is True
+
+
+def test_masters_are_asked_before_a_change_alone(salt, nobody):
+    assert step_with_masters(salt, "1.8.244", [nobody])["result"] is True
+    answer = step_with_masters(salt, "1.6.567", [nobody])
+    assert answer["result"] is False
+    assert "no master tells the version of the leader" in answer["comment"]
+
+
+def test_a_test_run_does_not_ask_a_single_master_which_the_run_may_upgrade(salt, master):
+    url = master("1.4.3")
+    assert step_with_masters(salt, "1.6.567", [url], test=True)["result"] is True
+    assert step_with_masters(salt, "1.6.567", [url])["result"] is False
