@@ -15,6 +15,9 @@ NAMES = {address: name for name, address in CONTROL.items()}
 UNITS = ("zookeeper", "mesos-master", "marathon", "chronos")
 # Seconds. A ZooKeeper session lasts up to 40, and the new leader needs time to start.
 ELECTION_TIMEOUT = 60
+# How long no master may lead when its leader was restarted. Its session in ZooKeeper lasts 10
+# seconds, and it does not end it when it stops.
+ELECTION_SECONDS = 25
 
 
 def get(host: str, port: int, path: str, **options) -> requests.Response:
@@ -156,3 +159,72 @@ def wait_for_pages(app: str, instances: int = 1) -> list[str]:
 def agent_host(ha, task: dict):
     """Return the host on which a task runs."""
     return ha.at({address: host for host, address in AGENTS.items()}[task["host"]])
+
+
+# --- changes of all nodes at once ---
+
+# One option of each service. The one of Docker cannot be reloaded.
+CHANGED = {
+    "zookeeper": {"options": {"syncLimit": 6}},
+    "mesos": {
+        "master": {"flags": {"max_completed_frameworks": 40}},
+        "slave": {"flags": {"executor_shutdown_grace_period": "6secs"}},
+    },
+    "marathon": {"options": {"task_launch_timeout": 310000}},
+    "chronos": {"options": {"failure_retry": 61000}},
+    "docker": {"options": {"log-opts": {"max-size": "60m"}}},
+}
+SERVICES = {
+    **{host: ("zookeeper", "mesos-master", "marathon", "chronos") for host in CONTROL},
+    **{host: ("docker", "mesos-slave") for host in AGENTS},
+}
+
+
+def apply_all(lab, pillar: dict | None = None):
+    """Run ``salt '*' state.apply``, whatever its result."""
+    extra = [f"pillar={json.dumps(pillar)}"] if pillar else []
+    return lab.call("salt", "--timeout=900", "--out=json", "--static", "*", "state.apply", *extra)
+
+
+def failures(done) -> list[str]:
+    """Return the failed states, or what was printed instead of results."""
+    return [
+        f"{host}: {state if isinstance(states, list) else state['comment']}"
+        for host, states in json.loads(done.stdout).items()
+        for state in (states.values() if isinstance(states, dict) else states)
+        if isinstance(states, list) or state["result"] is False
+    ]
+
+
+def changes(done, kind: str = "daemon") -> dict[str, dict[str, str]]:
+    """Return the changes of the states of a module by host."""
+    return {
+        host.partition(".")[0]: {
+            name: change
+            for key, state in states.items()
+            if key.startswith(f"{kind}_|")
+            for name, change in state["changes"].items()
+        }
+        for host, states in json.loads(done.stdout).items()
+    }
+
+
+def turns(lab) -> dict:
+    return json.loads(lab.at("lxcc01").run("salt-call cluster.turns --out=json"))["local"]
+
+
+def no_turn_is_left(lab) -> bool:
+    status = turns(lab)
+    return not (status["control-nodes"] or status["agents"]) and not any(status["unready"].values())
+
+
+def killed_tasks() -> list[dict]:
+    """Return the tasks that have failed or were lost."""
+    state = get(mesos_leader(None), 5050, "/state").json()
+    tasks = [task for entry in state["frameworks"] for task in entry["completed_tasks"]]
+    return [task for task in tasks if task["state"] not in ("TASK_KILLED", "TASK_FINISHED")]
+
+
+def active_agents() -> int:
+    """Return the number of active agents: four, and those that other tests have added."""
+    return get(eventually(lambda: mesos_leader(None)), 5050, "/state").json()["activated_slaves"]

@@ -1,11 +1,29 @@
-"""The orchestration deploy: from bare minions to one control node, and from one to three."""
+"""
+The orchestration deploy: from bare minions to one control node, and from one to three. Then an
+upgrade of Mesos and Marathon.
+"""
 
 import re
 from pathlib import Path
 
 import pytest
 import yaml
-from ha_cluster import HOSTS, check_healthy
+from ha_cluster import (
+    CONTROL,
+    ELECTION_SECONDS,
+    HOSTS,
+    active_agents,
+    apply_all,
+    changes,
+    check_healthy,
+    failures,
+    get,
+    killed_tasks,
+    marathon_leader,
+    no_turn_is_left,
+    wait_for_pages,
+)
+from ha_observer import Observer
 
 from lab import cluster
 
@@ -16,8 +34,19 @@ CHECKSUM_COMMAND = (
     "| grep -v -e /etc/salt/ -e version-2 -e /var/lib/[^z] | sort | md5sum"
 )
 
+# Until the last tests upgrade them.
+OLD_VERSIONS = {"mesos": {"version": "1.4.3"}, "marathon": {"version": "1.6.567"}}
+
 # test_install.py deploys the same cluster with the other Salt line.
 pytestmark = pytest.mark.lines("3008")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def settings(bare):
+    """Serve the settings of the old versions. Returns their file."""
+    path = cluster.topology_directory() / "settings.sls"
+    path.write_text(yaml.safe_dump(OLD_VERSIONS))
+    return path
 
 
 @pytest.fixture
@@ -26,7 +55,7 @@ def serve_topology(bare):
     directory = cluster.topology_directory()
 
     def serve(contents: dict | str | None) -> None:
-        for path in directory.iterdir():
+        for path in directory.glob("topology.*"):
             path.unlink()
         if contents is not None:
             directory.joinpath("topology.yaml").write_text(
@@ -182,3 +211,36 @@ def test_a_service_that_fails_stops_the_run_with_host_and_reason(bare):
     finally:
         bare.at("lxcc02").run("systemctl unmask zookeeper && systemctl start zookeeper")
     check_healthy(bare)
+
+
+def versions() -> dict[str, set[str]]:
+    """Return the versions that the masters and Marathons of all control nodes have."""
+    return {
+        "mesos": {get(host, 5050, "/version").json()["version"] for host in CONTROL},
+        "marathon": {get(host, 8080, "/v2/info").json()["version"] for host in CONTROL},
+    }
+
+
+def test_mesos_and_marathon_are_upgraded_on_all_nodes_at_once(bare, settings):
+    # The quotas of the orchestration need Mesos 1.9.
+    bare.at("lxcc01").converge("marathon.apps")
+    pages = wait_for_pages("http-server")
+    assert versions() == {"mesos": {"1.4.3"}, "marathon": {"1.6.567"}}
+    lost_before, agents = killed_tasks(), active_agents()
+    settings.unlink()
+    with Observer(bare) as observer:
+        first, second = apply_all(bare), apply_all(bare)
+    print(observer.table())
+    # Where the leading master was still the old one, Marathon was left alone.
+    assert all("needs Mesos 1.5.0, and the leading" in failure for failure in failures(first))
+    assert failures(second) == []
+    assert versions() == {"mesos": {"1.9.0"}, "marathon": {"1.8.244"}}
+    assert observer.down == {"control": 1, "agents": 1}, observer.table()
+    for service, outages in observer.outages.items():
+        assert all(seconds < ELECTION_SECONDS for seconds in outages), (service, observer.table())
+    assert killed_tasks() == lost_before
+    assert no_turn_is_left(bare)
+    check_healthy(bare, agents=agents)
+    assert marathon_leader(bare)
+    assert wait_for_pages("http-server") == pages
+    assert not any(changes(apply_all(bare)).values())
