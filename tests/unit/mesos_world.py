@@ -145,10 +145,10 @@ def one_line(error_info):
     return text
 
 
-def until(condition, timeout: float = 10):
+def until(condition, event="the condition", timeout: float = 20):
     """Wait until a condition is true and return its value. The timeout is in seconds."""
     deadline = time.monotonic() + timeout
     while not (result := condition()):
-        assert time.monotonic() < deadline, f"the condition was not met within {timeout:g} seconds"
+        assert time.monotonic() < deadline, f"not within {timeout:g} seconds: {event}"
         time.sleep(0.02)
     return result

@@ -1,10 +1,10 @@
 """Leader election and forwarding of requests in the fakes of Marathon and Chronos."""
 
 import socket
-import time
 
 import pytest
 import requests
+from mesos_world import until
 
 from lab.fakes.chronos.server import Chronos
 from lab.fakes.marathon.server import Marathon
@@ -54,11 +54,13 @@ def get(daemon, path):
 
 def frameworks(masters, count):
     """Wait until the Mesos master lists ``count`` frameworks and return them."""
-    deadline = time.monotonic() + 5
-    while len(registered := get(masters.leader, "/state").json()["frameworks"]) < count:
-        assert time.monotonic() < deadline, f"fewer than {count} frameworks registered in time"
-        time.sleep(0.02)
-    return registered
+
+    def registered():
+        """Return the frameworks if there are enough of them."""
+        entries = get(masters.leader, "/state").json()["frameworks"]
+        return entries if len(entries) >= count else None
+
+    return until(registered, f"{count} frameworks")
 
 
 def framework_id(server):
@@ -67,20 +69,7 @@ def framework_id(server):
 
     The master lists the framework a moment earlier.
     """
-    deadline = time.monotonic() + 5
-    while not (identifier := get(server, "/v2/info").json()["frameworkId"]):
-        assert time.monotonic() < deadline, "no framework id in time"
-        time.sleep(0.02)
-    return identifier
-
-
-def wait_until(condition, event):
-    """Wait until the condition is true and return its value."""
-    deadline = time.monotonic() + 10
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"timeout: {event}"
-        time.sleep(0.02)
-    return value
+    return until(lambda: get(server, "/v2/info").json()["frameworkId"], "a framework id")
 
 
 def free_port():
@@ -174,7 +163,7 @@ def test_a_marathon_runs_its_tasks_on_the_agents_of_the_leading_master(
             "constraints": [["rack", "CLUSTER", "r1"]],
         }
         assert requests.post(server.url + "/v2/apps", json=body, timeout=5).status_code == 201
-    wait_until(lambda: app("web")["tasksRunning"] == 2 and not app("web")["deployments"], "the app")
+    until(lambda: app("web")["tasksRunning"] == 2 and not app("web")["deployments"], "the app")
     task_ids = {task["id"] for task in app("web")["tasks"]}
 
     def statuses():
@@ -185,10 +174,10 @@ def test_a_marathon_runs_its_tasks_on_the_agents_of_the_leading_master(
         }
 
     assert statuses() == {("TASK_RUNNING", "web")}
-    failure = wait_until(lambda: app("sick").get("lastTaskFailure"), "the failure")
+    failure = until(lambda: app("sick").get("lastTaskFailure"), "the failure")
     assert (failure["state"], failure["host"]) == ("TASK_FAILED", "a1")
     requests.delete(server.url + "/v2/apps/web", timeout=5)
-    wait_until(lambda: statuses() == {("TASK_KILLED", "web")}, "the end")
+    until(lambda: statuses() == {("TASK_KILLED", "web")}, "the end")
 
 
 def test_a_task_that_is_killed_before_its_agent_starts_it_ends(
@@ -208,7 +197,7 @@ def test_a_task_that_is_killed_before_its_agent_starts_it_ends(
         )
     )
     leader = masters.leader
-    wait_until(lambda: leader.agents, "the agent")
+    until(lambda: leader.agents, "the agent")
     framework = {
         "info": {"name": "f", "user": "root", "roles": ["*"]},
         "pid": "scheduler@127.0.0.1:1",
@@ -234,7 +223,7 @@ def test_a_task_that_is_killed_before_its_agent_starts_it_ends(
         json={**framework, "launch": [task], "kill": ["t"]},
         timeout=5,
     )
-    wait_until(lambda: [task.state for task in leader.tasks.values()] == ["TASK_KILLED"], "the end")
+    until(lambda: [task.state for task in leader.tasks.values()] == ["TASK_KILLED"], "the end")
 
 
 def test_marathon_registers_with_the_leading_master(marathon, masters):

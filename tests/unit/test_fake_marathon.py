@@ -1,10 +1,10 @@
 """The fake Marathon: how each version treats apps, groups, pods and deployments."""
 
 import json
-import time
 
 import pytest
 import requests
+from mesos_world import until
 
 from lab.fakes.marathon import placement as marathon_placement
 from lab.fakes.marathon import views
@@ -79,17 +79,9 @@ class Client:
     def tasks(self, path="/web"):
         return {task["id"]: task["host"] for task in self.get(f"/v2/apps{path}/tasks")["tasks"]}
 
-    def until(self, condition, event):
-        """Wait until the condition is true and return its value."""
-        deadline = time.monotonic() + 10
-        while not (value := condition()):
-            assert time.monotonic() < deadline, f"timeout: {event}"
-            time.sleep(0.005)
-        return value
-
     def deployed(self):
         """Wait until nothing is being deployed."""
-        self.until(lambda: not self.get("/v2/deployments"), "the deployments")
+        until(lambda: not self.get("/v2/deployments"), "the deployments")
         return self
 
 
@@ -1138,7 +1130,7 @@ def test_a_change_replaces_tasks_without_going_below_the_healthy_minimum(start):
     before = client.tasks()
     client.mesos.hold = True
     client.put(labels={"a": "b"})
-    new = client.until(
+    new = until(
         lambda: {id for id in client.tasks() if id not in before and len(client.tasks()) == 4},
         "two new tasks",
     )
@@ -1179,7 +1171,7 @@ def test_an_app_is_deleted_with_force_unless_force_is_false(idle):
 def test_an_app_that_cannot_start_is_retried_with_a_growing_delay(start):
     client = start()
     client.create(cmd="exit 1", backoffSeconds=3600)
-    failure = client.until(lambda: client.app().get("lastTaskFailure"), "the failure")
+    failure = until(lambda: client.app().get("lastTaskFailure"), "the failure")
     assert (failure["state"], failure["message"], failure["host"]) == (
         "TASK_FAILED",
         "Command exited with status 1",
@@ -1194,7 +1186,7 @@ def test_an_app_that_cannot_start_is_retried_with_a_growing_delay(start):
         1,
     )
     assert client.ask("DELETE", "/v2/queue/web/delay", status=204) is None
-    client.until(lambda: len(client.mesos.launched) == 2, "another attempt")
+    until(lambda: len(client.mesos.launched) == 2, "another attempt")
     assert (
         client.ask("DELETE", "/v2/queue/none/delay", status=404)["message"]
         == "Application /none not found in tasks queue."
@@ -1206,7 +1198,7 @@ def test_a_failed_task_is_replaced(start):
     client.create(backoffSeconds=0)
     (old,) = client.deployed().tasks()
     client.mesos.fail(old, "Container exited with status 137")
-    client.until(lambda: client.tasks() and old not in client.tasks(), "a new task")
+    until(lambda: client.tasks() and old not in client.tasks(), "a new task")
     assert client.app()["lastTaskFailure"]["message"] == "Container exited with status 137"
 
 
@@ -1219,20 +1211,20 @@ def test_a_task_on_an_unreachable_agent_is_replaced_unless_that_is_disabled(star
     client.create(unreachableStrategy=strategy)
     (old,) = client.deployed().tasks()
     client.mesos.end(old, "TASK_UNREACHABLE", "Agent is away")
-    client.until(
+    until(
         lambda: client.get("/v2/tasks?status=running")["tasks"] == []
         if stays
         else old not in client.tasks(),
         "the end of the task",
     )
-    client.until(lambda: len(client.tasks()) == 1, "the task")
+    until(lambda: len(client.tasks()) == 1, "the task")
     assert (old in client.tasks()) == stays
 
 
 def test_the_queue_gives_the_reasons_of_declined_offers(start):
     client = start()
     client.create(cpus=100)
-    queued = client.until(
+    queued = until(
         lambda: [
             entry
             for entry in client.get("/v2/queue?embed=lastUnusedOffers")["queue"]
@@ -1272,7 +1264,7 @@ def test_a_task_is_killed_and_replaced(start):
     first_id, second_id = client.deployed().tasks()
     killed = client.ask("DELETE", f"/v2/apps/web/tasks/{first_id}", status=200)["task"]
     assert killed["id"] == first_id
-    client.until(lambda: len(client.tasks()) == 2 and first_id not in client.tasks(), "a new task")
+    until(lambda: len(client.tasks()) == 2 and first_id not in client.tasks(), "a new task")
     answer = client.ask("DELETE", f"/v2/apps/web/tasks/{second_id}?scale=true", status=200)
     assert set(answer) == {"version", "deploymentId"}
     assert (client.deployed().app()["instances"], second_id in client.tasks()) == (1, False)
@@ -1406,7 +1398,7 @@ def test_resources_are_taken_from_the_role_of_marathon_first_and_then_from_any_r
         ("ports", "web", {"range": [{"begin": 8080, "end": 8080}]}),
     ]
     client.create(id="/own", acceptedResourceRoles=["web"], cpus=0.1, mem=1, portDefinitions=[])
-    client.until(
+    until(
         lambda: client.get("/v2/queue")["queue"][0]["processedOffersSummary"][
             "processedOffersCount"
         ],
@@ -1658,7 +1650,7 @@ def test_instances_of_a_pod_are_killed_and_replaced(start):
 
     old_ids = stable_ids()
     client.ask("DELETE", "/v2/pods/pod::instances", list(old_ids), 200)
-    new_ids = client.until(lambda: stable_ids() - old_ids, "another instance")
+    new_ids = until(lambda: stable_ids() - old_ids, "another instance")
     assert (
         client.ask("DELETE", f"/v2/pods/pod::instances/{new_ids.pop()}", status=200)["agentInfo"][
             "host"
@@ -1690,7 +1682,7 @@ def test_a_health_check_can_use_an_endpoint_without_a_host_port(start):
     }
     networks = [{"mode": "container", "name": "dcos"}]
     client.ask("POST", "/v2/pods", {**POD, "containers": [container], "networks": networks}, 201)
-    client.until(lambda: client.mesos.launched, "the launch")
+    until(lambda: client.mesos.launched, "the launch")
     assert client.mesos.launched[0]["health_check"]["http"]["port"] == 80
 
 
@@ -1733,9 +1725,9 @@ def test_a_new_leader_has_the_state_of_the_old_one(start):
     leader.deployed()
     leader.ask("POST", "/v2/pods", POD, 201)
     leader.deployed().create(id="/sick", cmd="exit 1", backoffSeconds=3600)
-    leader.until(lambda: leader.app("/sick").get("lastTaskFailure"), "the failure")
+    until(lambda: leader.app("/sick").get("lastTaskFailure"), "the failure")
     agents.agents.clear()
-    leader.until(lambda: not leader.server.agents, "no offers left")
+    until(lambda: not leader.server.agents, "no offers left")
     leader.put(labels={"a": "b"})
     reads = (
         "/v2/apps",
@@ -1754,7 +1746,7 @@ def test_a_new_leader_has_the_state_of_the_old_one(start):
     assert standby.get("/v2/info")["frameworkId"] == framework
     agents.agents.append(agent("a2"))
     assert [app["labels"] for app in standby.get("/v2/apps?id=web")["apps"]] == [{"a": "b"}]
-    standby.until(
+    until(
         lambda: [plan["affectedApps"] for plan in standby.get("/v2/deployments")] == [["/sick"]],
         "the update of /web",
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from mesos_world import until
 
 from lab.fakes.mesos import master as master_module
 from lab.fakes.mesos.agent import Agent
@@ -76,15 +77,6 @@ def cluster(tmp_path):
     cluster = Cluster(tmp_path)
     yield cluster
     cluster.stop()
-
-
-def wait_until(condition, seconds=5.0):
-    """Wait until the condition is true and return its value."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"not within {seconds:g} seconds"
-        time.sleep(0.02)
-    return value
 
 
 def free_port():
@@ -218,9 +210,9 @@ def test_the_znode_of_a_master_is_as_recorded(cluster):
 def test_an_agent_keeps_its_id_when_the_standby_takes_over(cluster):
     leader, standby = cluster.master(), cluster.master()
     agent = cluster.agent()
-    wait_until(lambda: agent.id)
+    until(lambda: agent.id)
     leader.stop()
-    slaves = wait_until(lambda: send(standby, "/slaves").json()["slaves"])
+    slaves = until(lambda: send(standby, "/slaves").json()["slaves"])
     assert [(slave["id"], slave["active"]) for slave in slaves] == [(agent.id, True)]
     assert slaves[0]["reregistered_time"]
 
@@ -228,7 +220,7 @@ def test_an_agent_keeps_its_id_when_the_standby_takes_over(cluster):
 def test_a_new_leader_lists_agents_that_have_not_reregistered_as_recovered(cluster):
     leader, standby = cluster.master(), cluster.master()
     agent = cluster.agent(*AGENT_OFFER)
-    wait_until(lambda: agent.id)
+    until(lambda: agent.id)
     agent.stop()
     leader.stop()
     answer = send(standby, "/slaves").json()
@@ -349,7 +341,7 @@ def test_a_new_log_is_initialized_when_all_masters_are_running(cluster, zookeepe
         [0.0, 0.0],
     )
     last_master = start_replica(cluster, "3")
-    wait_until(
+    until(
         lambda: leader.recovered and replica_states(leader, standby, last_master) == ["VOTING"] * 3
     )
     assert recovery_metrics(leader, standby, last_master) == [1.0] * 3
@@ -358,20 +350,20 @@ def test_a_new_log_is_initialized_when_all_masters_are_running(cluster, zookeepe
 
 def test_a_single_master_initializes_its_log_and_votes_again_after_a_restart(cluster, zookeeper):
     master = start_replica(cluster, "1", quorum=1)
-    wait_until(lambda: master.recovered)
+    until(lambda: master.recovered)
     master.stop()
     restarted = start_replica(cluster, "1", quorum=1)
     assert replica_states(restarted) == ["VOTING"]
-    wait_until(lambda: restarted.recovered)
+    until(lambda: restarted.recovered)
 
 
 def test_a_master_with_a_new_disk_catches_up_with_a_voting_quorum(cluster, zookeeper):
     masters = [start_replica(cluster, name) for name in "123"]
-    wait_until(lambda: replica_states(*masters) == ["VOTING"] * 3)
+    until(lambda: replica_states(*masters) == ["VOTING"] * 3)
     masters[0].stop()
-    wait_until(lambda: masters[1].recovered)
+    until(lambda: masters[1].recovered)
     replaced = start_replica(cluster, "1.new")
-    wait_until(lambda: replica_states(replaced) == ["VOTING"])
+    until(lambda: replica_states(replaced) == ["VOTING"])
 
 
 def test_two_znodes_of_one_master_are_one_replica(cluster, zookeeper):
@@ -387,12 +379,12 @@ def test_a_single_master_that_becomes_one_of_three_cannot_recover_until_its_log_
     cluster, zookeeper
 ):
     single_master = start_replica(cluster, "1", quorum=1)
-    wait_until(lambda: single_master.recovered)
+    until(lambda: single_master.recovered)
     single_master.group.store(b'{"a": {"id": {"value": "a"}}}')
     single_master.stop()
     restarted = start_replica(cluster, "1", "--registry_fetch_timeout=1secs")
     new_masters = [start_replica(cluster, name) for name in "23"]
-    wait_until(lambda: restarted.ended)
+    until(lambda: restarted.ended)
     assert (
         restarted.ended
         == "Recovery failed: Failed to recover registrar: Failed to perform fetch within 1secs"
@@ -400,8 +392,8 @@ def test_a_single_master_that_becomes_one_of_three_cannot_recover_until_its_log_
     assert replica_states(*new_masters) == ["EMPTY", "EMPTY"]
     shutil.rmtree(cluster.directory / "1" / "replicated_log")
     replaced = start_replica(cluster, "1")
-    wait_until(lambda: replica_states(replaced, *new_masters) == ["VOTING"] * 3)
-    leader = wait_until(lambda: next((master for master in new_masters if master.recovered), None))
+    until(lambda: replica_states(replaced, *new_masters) == ["VOTING"] * 3)
+    leader = until(lambda: next((master for master in new_masters if master.recovered), None))
     assert leader.recovered_agents == {}
 
 
@@ -413,7 +405,7 @@ def test_without_log_auto_initialize_three_new_masters_wait(cluster, zookeeper):
 
 def test_a_registry_in_memory_has_no_log(cluster, zookeeper):
     master = cluster.master("--registry=in_memory", "--zk=zk://127.0.0.1/mesos", room=False)
-    wait_until(lambda: master.recovered)
+    until(lambda: master.recovered)
     assert "registrar/log/recovered" not in send(master, "/metrics/snapshot").json()
 
 
@@ -423,7 +415,7 @@ def test_a_registry_in_memory_has_no_log(cluster, zookeeper):
 def test_a_master_lists_an_agent_as_recorded(cluster):
     master = cluster.master()
     agent = cluster.agent(*AGENT_OFFER)
-    wait_until(lambda: agent.id)
+    until(lambda: agent.id)
     slave = send(master, "/slaves").json()["slaves"][0]
     assert shape(slave).keys() == shape(RECORDED["agent-in-slaves"]).keys()
     assert slave["attributes"] == {"rack": "r1", "zone": "z1", "ssd": 1.0}
@@ -442,7 +434,7 @@ def test_the_state_of_an_agent_is_as_recorded(cluster):
     agent = cluster.agent(
         *AGENT_OFFER, f"--log_dir={cluster.directory}/log", "--master=zk://127.0.0.1:2181/mesos"
     )
-    wait_until(lambda: agent.master)
+    until(lambda: agent.master)
     answer, expected = send(agent, "/slave(1)/state").json(), RECORDED["agent-state"]
     assert answer["flags"].keys() - {"authenticate_http_executors"} == expected["flags"].keys()
     assert shape({**answer, "flags": {}}) == shape({**expected, "flags": {}})
@@ -473,19 +465,19 @@ def test_an_agent_that_stops_responding_becomes_inactive_and_is_then_removed(clu
     master = cluster.master("--agent_ping_timeout=1secs", "--max_agent_ping_timeouts=1")
     master.disconnect_timeout = 0.3
     agent = cluster.agent()
-    wait_until(lambda: agent.id)
+    until(lambda: agent.id)
     agent.stop()
-    wait_until(
+    until(
         lambda: [slave["active"] for slave in send(master, "/slaves").json()["slaves"]] == [False]
     )
-    wait_until(lambda: send(master, "/slaves").json()["slaves"] == [])
+    until(lambda: send(master, "/slaves").json()["slaves"] == [])
     assert send(master, "/metrics/snapshot").json()["master/slaves_unreachable"] == 1.0
 
 
 def test_an_agent_that_unregisters_is_removed_at_once(cluster):
     master = cluster.master()
     agent = cluster.agent()
-    wait_until(lambda: agent.id)
+    until(lambda: agent.id)
     agent.unregister()
     assert send(master, "/slaves").json() == {"slaves": [], "recovered_slaves": []}
     assert "SIGUSR1" in agent.ended
@@ -494,7 +486,7 @@ def test_an_agent_that_unregisters_is_removed_at_once(cluster):
 def test_a_restarted_agent_keeps_its_id(cluster):
     cluster.master()
     agent = cluster.agent(port=free_port())
-    wait_until(lambda: agent.id)
+    until(lambda: agent.id)
     agent.stop()
     assert cluster.agent(port=agent.port).id == agent.id
 
@@ -513,7 +505,7 @@ def test_a_restarted_agent_keeps_its_id(cluster):
 def test_an_agent_with_incompatible_changes_does_not_start(cluster, changed, version):
     cluster.master()
     agent = cluster.agent("--attributes=rack:r1", version=version, port=free_port())
-    wait_until(lambda: agent.id)
+    until(lambda: agent.id)
     agent.stop()
     options = {"port": agent.port, **changed}
     with pytest.raises(Exit, match="Incompatible agent info detected") as error:
@@ -524,7 +516,7 @@ def test_an_agent_with_incompatible_changes_does_not_start(cluster, changed, ver
 def test_the_additive_policy_allows_more_resources_but_not_fewer(cluster):
     cluster.master()
     agent = cluster.agent("--resources=cpus:4", port=free_port())
-    wait_until(lambda: agent.id)
+    until(lambda: agent.id)
     agent.stop()
     larger_agent = cluster.agent(
         "--resources=cpus:8", "--reconfiguration_policy=additive", port=agent.port
@@ -541,7 +533,7 @@ def test_the_additive_policy_allows_more_resources_but_not_fewer(cluster):
 def registered(cluster, *arguments, **options) -> Agent:
     """Return an agent that has registered and stopped."""
     agent = cluster.agent(*arguments, port=free_port(), **options)
-    wait_until(lambda: agent.id)
+    until(lambda: agent.id)
     agent.stop()
     return agent
 
@@ -553,7 +545,7 @@ def test_after_a_reboot_an_agent_that_has_changed_becomes_a_new_one(cluster, tmp
     boot_id.write_text("another\n")
     monkeypatch.setattr(Agent, "boot_id", boot_id)
     agent = cluster.agent("--attributes=rack:r2", port=before.port)
-    assert wait_until(lambda: agent.id) != before.id
+    assert until(lambda: agent.id) != before.id
     agent.stop()
     with pytest.raises(Exit, match="Incompatible agent info detected"):
         cluster.agent("--attributes=rack:r1", port=before.port)
@@ -600,7 +592,7 @@ def test_a_new_agent_replaces_the_one_that_had_its_address(cluster):
     before = registered(cluster, "--attributes=rack:r1")
     (cluster.directory / "a" / "meta" / "slaves" / "latest").unlink()
     agent = cluster.agent("--attributes=rack:r2", port=before.port)
-    assert wait_until(lambda: agent.id) != before.id
+    assert until(lambda: agent.id) != before.id
     assert [slave["id"] for slave in send(master, "/slaves").json()["slaves"]] == [agent.id]
 
 

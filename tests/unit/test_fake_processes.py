@@ -3,11 +3,11 @@
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import requests
+from mesos_world import until
 
 from lab.fakes.marathon.server import Marathon
 from lab.fakes.mesos import processes, supervisor
@@ -21,15 +21,6 @@ PORTS = 31000 + 100 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
 RESOURCES = [
     {"name": "cpus", "type": "SCALAR", "scalar": {"value": 0.1}, "allocation_info": {"role": "*"}}
 ]
-
-
-def wait_until(condition, event):
-    """Wait until the condition is true and return its value."""
-    deadline = time.monotonic() + 20
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"timeout: {event}"
-        time.sleep(0.02)
-    return value
 
 
 class Cluster:
@@ -53,9 +44,7 @@ class Cluster:
         ]
         offer = f"--resources=cpus:4;mem:2048;disk:4096;ports:[{PORTS}-{PORTS + 99}]"
         agent = self.agent = self.running(WorkingAgent([*local, offer, *flags], room=self.room))
-        wait_until(
-            lambda: agent.id and self.master.active(self.master.agents[agent.id]), "the agent"
-        )
+        until(lambda: agent.id and self.master.active(self.master.agents[agent.id]), "the agent")
         return agent
 
     def send(self, **fields) -> list[dict]:
@@ -106,13 +95,11 @@ class Cluster:
                 None,
             )
 
-        return wait_until(matching_status, f"{id} is {state}")
+        return until(matching_status, f"{id} is {state}")
 
     def outcome(self, id: str = "t") -> tuple[str, str]:
         """Wait until a task is over and return its state and message."""
-        task = wait_until(
-            lambda: (task := self.task(id)) and task.over and task, f"the end of {id}"
-        )
+        task = until(lambda: (task := self.task(id)) and task.over and task, f"the end of {id}")
         return task.state, task.statuses[-1]["message"]
 
     def task(self, id: str = "t"):
@@ -134,7 +121,7 @@ def cluster(tmp_path, running, monkeypatch):
     yield cluster
     if not cluster.agent.ended:
         cluster.agent.executor.kill_all()
-        wait_until(lambda: all(task.over for task in cluster.agent.tasks), "the end of all tasks")
+        until(lambda: all(task.over for task in cluster.agent.tasks), "the end of all tasks")
 
 
 def is_alive(pid: int) -> bool:
@@ -146,7 +133,7 @@ def is_alive(pid: int) -> bool:
 
 
 def read_pid(file: Path) -> int:
-    return int(wait_until(lambda: file.exists() and file.read_text().strip(), f"a pid in {file}"))
+    return int(until(lambda: file.exists() and file.read_text().strip(), f"a pid in {file}"))
 
 
 def test_a_command_runs_in_its_sandbox_which_keeps_its_output(cluster):
@@ -265,7 +252,7 @@ def test_a_mesos_container_without_an_image_is_a_process(cluster):
 
 def test_a_task_that_is_killed_gets_sigterm_first(cluster):
     cluster.run("trap 'echo bye; exit 7' TERM; echo up; while :; do sleep 0.1; done")
-    wait_until(
+    until(
         lambda: cluster.task()
         and cluster.task().statuses
         and (cluster.sandbox() / "stdout").read_text(),
@@ -279,7 +266,7 @@ def test_a_task_that_is_killed_gets_sigterm_first(cluster):
 def test_a_task_that_ignores_sigterm_is_killed_after_its_grace_period(cluster):
     policy = {"grace_period": {"nanoseconds": 200_000_000}}
     cluster.run("trap '' TERM; echo up; while :; do sleep 0.1; done", kill_policy=policy)
-    wait_until(
+    until(
         lambda: cluster.task()
         and cluster.task().statuses
         and (cluster.sandbox() / "stdout").read_text(),
@@ -302,7 +289,7 @@ def test_the_tasks_of_a_removed_framework_are_killed(cluster):
     requests.post(
         f"{cluster.master.url}/teardown", data={"frameworkId": cluster.framework}, timeout=5
     ).raise_for_status()
-    wait_until(lambda: not is_alive(pid), "the end of the process")
+    until(lambda: not is_alive(pid), "the end of the process")
 
 
 def test_the_tasks_of_an_agent_that_was_marked_gone_are_killed(cluster):
@@ -311,7 +298,7 @@ def test_the_tasks_of_an_agent_that_was_marked_gone_are_killed(cluster):
     pid = read_pid(cluster.sandbox() / "pid")
     with cluster.master.lock:
         cluster.master._mark_gone(cluster.agent.id)
-    wait_until(lambda: not is_alive(pid), "the end of the process")
+    until(lambda: not is_alive(pid), "the end of the process")
 
 
 # --- restarts of the agent ---
@@ -335,7 +322,7 @@ def test_an_agent_reports_the_exit_status_of_a_task_that_ended_while_it_was_down
     sandbox, record = cluster.sandbox(), cluster.agent.executor.record(cluster.agent.tasks[0])
     cluster.agent.stop()
     (sandbox / "go").touch()
-    wait_until(record.with_suffix(".status").exists, "the exit status")
+    until(record.with_suffix(".status").exists, "the exit status")
     cluster.start_agent()
     assert cluster.outcome() == ("TASK_FAILED", "Command exited with status 4")
 
@@ -346,7 +333,7 @@ def test_a_task_whose_supervisor_was_killed_fails_and_leaves_no_process(cluster)
     pid = read_pid(cluster.sandbox() / "pid")
     os.kill(os.getsid(pid), signal.SIGKILL)
     assert cluster.outcome() == ("TASK_FAILED", "Abnormal executor termination: unknown container")
-    wait_until(lambda: not is_alive(pid), "the end of the process")
+    until(lambda: not is_alive(pid), "the end of the process")
 
 
 def test_an_agent_with_a_new_id_kills_the_tasks_of_the_previous_one(cluster):
@@ -356,7 +343,7 @@ def test_an_agent_with_a_new_id_kills_the_tasks_of_the_previous_one(cluster):
     cluster.agent.stop()
     cluster.agent.latest.unlink()
     assert cluster.start_agent().id != before
-    wait_until(lambda: not is_alive(pid), "the end of the process")
+    until(lambda: not is_alive(pid), "the end of the process")
 
 
 def test_a_task_ends_by_itself_if_its_agent_does_not_recover(cluster, tmp_path):
@@ -366,7 +353,7 @@ def test_a_task_ends_by_itself_if_its_agent_does_not_recover(cluster, tmp_path):
     cluster.status("TASK_RUNNING")
     pid = read_pid(cluster.sandbox() / "pid")
     cluster.agent.stop()
-    wait_until(lambda: not is_alive(pid), "the end of the process")
+    until(lambda: not is_alive(pid), "the end of the process")
     cluster.start_agent()
     assert cluster.outcome() == ("TASK_FAILED", "Command terminated with signal Terminated")
 
@@ -437,7 +424,7 @@ def run_command(docker: Path) -> str:
         lines = docker.with_suffix(".log").read_text().splitlines()
         return next((line for line in lines if " run " in line), None)
 
-    return wait_until(line_of_docker_run, "docker run")
+    return until(line_of_docker_run, "docker run")
 
 
 WEB = {
@@ -523,9 +510,9 @@ def test_the_agent_reports_the_health_of_a_task(cluster):
         "consecutive_failures": 0,
     }
     cluster.run("sleep 1000", health_check=check)
-    wait_until(lambda: cluster.status_field("healthy") is False, "the first result")
+    until(lambda: cluster.status_field("healthy") is False, "the first result")
     (cluster.sandbox() / "well").touch()
-    wait_until(lambda: cluster.status_field("healthy") is True, "the second result")
+    until(lambda: cluster.status_field("healthy") is True, "the second result")
     assert cluster.task().state == "TASK_RUNNING"
 
 
@@ -572,14 +559,14 @@ def test_a_deployment_waits_until_its_tasks_are_healthy(cluster, running, monkey
     def app():
         return requests.get(f"{server.url}/v2/apps//web", timeout=5).json()["app"]
 
-    wait_until(lambda: app()["tasksUnhealthy"] == 1, "a result")
+    until(lambda: app()["tasksUnhealthy"] == 1, "a result")
     status = app()
     assert status["deployments"] and status["tasks"][0]["healthCheckResults"][0]["alive"] is False
     if protocol == "HTTP":
         assert status["tasks"][0]["healthCheckResults"][0]["lastFailureCause"]
     task = next(task for task in cluster.agent.tasks if not task.over)
     (cluster.agent.executor.sandbox(task) / "well").touch()
-    wait_until(lambda: not app()["deployments"], "the deployment")
+    until(lambda: not app()["deployments"], "the deployment")
     assert (app()["tasksHealthy"], app()["tasksUnhealthy"]) == (1, 0)
 
 
@@ -596,12 +583,12 @@ def test_an_app_gets_its_ports_as_variables_by_number_and_by_name(cluster, runni
         "portDefinitions": ports,
     }
     requests.post(f"{server.url}/v2/apps", json=body, timeout=5).raise_for_status()
-    task = wait_until(
+    task = until(
         lambda: next((task for task in cluster.agent.tasks if task.state == "TASK_RUNNING"), None),
         "the task",
     )
     environment_file = cluster.agent.executor.sandbox(task) / "environment"
-    variables = wait_until(
+    variables = until(
         lambda: environment_file.exists()
         and [line for line in environment_file.read_text().splitlines() if line.startswith("PORT")],
         "the ports",

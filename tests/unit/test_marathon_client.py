@@ -3,7 +3,6 @@
 import collections
 import collections.abc
 import contextlib
-import time
 
 import pytest
 import requests
@@ -16,6 +15,7 @@ from marathon.exceptions import (
     NotFoundError,
 )
 from marathon.models import MarathonApp, MarathonGroup
+from mesos_world import until
 
 from lab.fakes.marathon.agents import Agents, agent
 from lab.fakes.marathon.server import Marathon
@@ -66,17 +66,9 @@ def client_of(*urls, **options):
     return MarathonClient(list(urls), session=session, timeout=5, **options)
 
 
-def wait_until(condition, event):
-    deadline = time.monotonic() + 10
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"timeout: {event}"
-        time.sleep(0.01)
-    return value
-
-
 def wait_for_deployments(client):
     """Wait until no deployment is running."""
-    wait_until(lambda: not client.list_deployments(), "the deployments")
+    until(lambda: not client.list_deployments(), "the deployments")
 
 
 @pytest.fixture
@@ -157,7 +149,7 @@ def test_several_apps_are_updated_in_one_request(client, web):
 def test_a_killed_task_is_replaced_unless_the_app_is_scaled(client, web):
     task, other_task = client.list_tasks(web)
     assert client.kill_task(web, task.id).id == task.id
-    wait_until(
+    until(
         lambda: len(client.list_tasks(web)) == 2
         and task.id not in {task.id for task in client.list_tasks(web)},
         "a new task",
@@ -174,7 +166,7 @@ def test_all_tasks_of_an_app_are_killed_on_one_host(client, web):
     host = client.list_tasks(web)[0].host
     expected = {task.id for task in client.list_tasks(web) if task.host == host}
     assert {task.id for task in client.kill_tasks(web, host=host)} == expected
-    wait_until(
+    until(
         lambda: len(client.list_tasks(web)) == 2
         and expected.isdisjoint(t.id for t in client.list_tasks(web)),
         "new tasks",
@@ -248,14 +240,14 @@ def test_an_app_that_waits_for_offers_is_in_the_queue(connect, mesos, version):
 
 def test_the_delay_of_a_failing_app_is_reset(client, mesos):
     client.create_app("/sick", MarathonApp(cmd="exit 1", backoff_seconds=3600))
-    failure = wait_until(lambda: client.get_app("/sick").last_task_failure, "the failure")
+    failure = until(lambda: client.get_app("/sick").last_task_failure, "the failure")
     assert (failure.state, failure.message, len(mesos.launched)) == (
         "TASK_FAILED",
         "Command exited with status 1",
         1,
     )
     client.reset_delay("/sick")
-    wait_until(lambda: len(mesos.launched) == 2, "the next attempt")
+    until(lambda: len(mesos.launched) == 2, "the next attempt")
 
 
 def test_info_leader_and_ping(client, version):
@@ -278,7 +270,7 @@ def test_a_leader_that_abdicates_leaves_its_state_to_the_next_one(connect, mesos
         with contextlib.suppress(InternalServerError):  # there is no leader for a moment
             return both_servers.get_leader()["leader"] == standby.servers[0].removeprefix("http://")
 
-    wait_until(standby_leads, "the other leader")
+    until(standby_leads, "the other leader")
     assert [task.id for task in both_servers.list_tasks()] == task_ids
 
 
