@@ -1,15 +1,17 @@
 """
-Reads topology.yaml and checks it. pillar/topology.sls and conf/roster load this file by its path.
+Reads and checks topology.yaml, and computes what follows from it. pillar/topology.sls and
+conf/roster load this file by its path.
 
-Every error is noted: a list of setting, value, and a message that says what is wrong and what would
-be right. What is wrong is left out of the result, and nothing is derived from a topology with
-errors, so that nobody gets half a cluster.
+All errors are collected: lists of setting, value, and a message that says what is wrong and what
+would be right. An invalid value is left out of the result, and nothing is derived from a topology
+with errors, so that nobody gets half a cluster.
 
-Roles, their ports, and the checks that the formulas use as well come from ``formulas/common``. That
-is beside the directory of this file, or, where pillar lies apart from the formulas, one of the Salt
-master's file roots.
+The roles, their ports and the common checks come from ``formulas/common``. The directory
+``formulas`` is next to the directory of this file; if pillar is kept elsewhere, it is one of the
+Salt master's file roots.
 """
 
+import copy
 import fnmatch
 import importlib.util
 import ipaddress
@@ -24,7 +26,7 @@ from salt.utils.yaml import safe_load
 KEYS = ("nodes", "advertise", "ports", "chroots", "allow_even")
 NODE_KEYS = ("address", "roles", "zookeeper_id", "zookeeper_observer")
 
-# Where in ZooKeeper each keeps its state, unless the topology says otherwise.
+# The path in ZooKeeper where each service keeps its state, unless the topology sets another.
 CHROOTS = {"mesos": "/mesos", "marathon": "/marathon", "chronos": "/chronos/state"}
 
 # Networks with addresses that no other node could reach: this network, loopback, multicast and
@@ -126,6 +128,83 @@ def address_of(topology, node, grain):
     setting = f"topology:nodes:{node.name}:address"
     topology.errors.append(_error(setting, node.address, message))
     return None
+
+
+def cluster_facts(topology):
+    """Return the facts that are the same for all nodes."""
+    servers = nodes_with(topology, "zookeeper")
+    servers = sorted(servers, key=lambda server: server.zookeeper_id)
+    masters = nodes_with(topology, "mesos-master")
+    hosts = ",".join(f"{server.address}:{topology.ports['zookeeper']}" for server in servers)
+    return {
+        "servers": {server.zookeeper_id: server.address for server in servers},
+        "observers": [server.zookeeper_id for server in servers if server.is_observer],
+        "zookeeper_hosts": hosts,
+        "mesos_zk": f"zk://{hosts}{topology.chroots['mesos']}",
+        "marathon_zk": f"zk://{hosts}{topology.chroots['marathon']}",
+        "chronos_path": topology.own_chroots.get("chronos"),
+        "quorum": len(masters) // 2 + 1,
+    }
+
+
+def ensemble(topology, facts):
+    """Return ``servers``, ``observers`` and ``port`` of ZooKeeper; empty without servers."""
+    if not facts["servers"]:
+        return {}
+    return {
+        "servers": dict(facts["servers"]),
+        "observers": list(facts["observers"]),
+        "port": topology.ports["zookeeper"],
+    }
+
+
+def urls(topology):
+    """Return the settings such as ``mesos:url``: the URLs of all nodes that serve an API."""
+    settings = {}
+    for role, row in topology.roles.items():
+        hosts = nodes_with(topology, role)
+        for port in row.get("ports", []):
+            if hosts and port.get("api") and "name" in port:
+                number = topology.ports[port["name"]]
+                settings[f"{row['formula']}:url"] = [
+                    f"http://{host.address}:{number}" for host in hosts
+                ]
+    return settings
+
+
+def role_settings(topology, node, facts):
+    """Return the settings that a node has for its roles, and those that pillar must not change.
+
+    Both are mappings of a setting, such as ``mesos:master:flags:ip``, to its value.
+    """
+    settings, fixed = {}, {}
+    for role, row in topology.roles.items():
+        if role not in node.roles:
+            continue
+        derived = {setting: facts[fact] for setting, fact in row.get("derived", {}).items()}
+        settings.update((key, value) for key, value in derived.items() if value not in (None, []))
+        for port in row.get("ports", []):
+            if "name" not in port or "setting" not in port:
+                continue
+            setting = f"{row['formula']}:{port['setting']}"
+            derived[setting] = topology.ports[port["name"]]
+            if port["name"] in topology.own_ports:
+                settings[setting] = derived[setting]
+        # Copies: Salt merges the settings of a site into the objects of the pillar.
+        fixed.update((key, copy.deepcopy(derived[key])) for key in row.get("fixed", []))
+    return settings, fixed
+
+
+def nested(settings):
+    """Return settings such as ``mesos:master:flags:ip`` as nested mappings."""
+    pillar = {}
+    for setting, value in settings.items():
+        *sections, key = setting.split(":")
+        section = pillar
+        for name in sections:
+            section = section.setdefault(name, {})
+        section[key] = value
+    return pillar
 
 
 def _formulas(file_roots):
