@@ -1,6 +1,6 @@
 """
-What an agent of Mesos is to its master: host name, port, attributes, resources and domain. Reads
-what an agent has checkpointed about itself, and finds the differences that keep it from starting.
+The identity of a Mesos agent: host name, port, attributes, resources and domain. Reads what an
+agent has checkpointed about itself, and finds the differences that keep it from starting.
 A helper of the execution modules, not a module itself: Salt's loader skips names that begin with
 ``_``.
 
@@ -65,7 +65,7 @@ def read(work_dir):
             content = stream.read()
     except OSError as error:
         raise Unreadable(f"{path}: {error.strerror}") from None
-    # Mesos takes an empty file for none: the host has stopped before the content was on disk.
+    # Mesos ignores an empty file: the host stopped before the content was on disk.
     if not content:
         return None
     try:
@@ -141,8 +141,9 @@ def _source_type(value):
     return SOURCE_TYPES[_integer(value)]
 
 
-# Messages: number of the field -> its name, and a function for its value, the message that it is,
-# or a list with either if it is repeated. Fields that are left out are not compared.
+# A message: number of a field -> its name and its kind. The kind is a function that decodes the
+# value, or the fields of a nested message; in a list if the field is repeated. Fields that are not
+# listed here are not compared.
 NAME = {1: ("name", _text)}
 ROOT = {1: ("root", _text)}
 SCALAR = {1: ("value", _double)}
@@ -187,7 +188,7 @@ SLAVE_INFO = {
 
 
 def _decode(data, fields):
-    """Return a message as a mapping of names to values. Raises ValueError and the like."""
+    """Return a message as a mapping of names to values. Raises ValueError and IndexError."""
     message = {}
     for number, value in _wire_fields(data):
         if number not in fields:
@@ -240,7 +241,7 @@ def _varint(data, position):
     raise ValueError("an integer of more than 64 bits")
 
 
-# --- what an agent is ---
+# --- the checkpointed identity ---
 
 
 def _slave_info(message):
@@ -313,12 +314,12 @@ def _merge_ranges(ranges):
     return merged
 
 
-# --- what an agent with these flags would be ---
+# --- the identity that flags declare ---
 
 
 def declared(attributes, resources, hostname, port, domain, default_role):
     """
-    Return what an agent with these flags would be, as ``read`` does, without an id.
+    Return the identity of an agent with these flags, in the form of ``read``, without an id.
 
     attributes, resources, domain
         Text, as the daemon reads it, or None. ``file:///path`` names a file with the text.
@@ -445,7 +446,7 @@ def _parse_value(text):
 
 def effective_policy(version, policy):
     """
-    Return what decides about a change: ``equal`` or ``additive``.
+    Return the policy that the agent applies to changes: ``equal`` or ``additive``.
 
     version
         Version of Mesos, such as ``1.9.0``, None for one that knows the policies.
@@ -471,7 +472,7 @@ def differences(checkpoint, flags, policy):
         The results of ``read`` and ``declared``.
 
     policy
-        ``equal``: any difference. ``additive``: what is removed, shrinks or has another value.
+        ``equal``: any difference counts. ``additive``: additions and growth do not count.
 
     Paths are ``hostname``, ``port``, ``domain``, ``attributes/NAME`` and ``resources/LABEL``; old
     and new are text, or None.
@@ -510,7 +511,7 @@ def as_text(checkpoint):
 
 
 def uncompared(checkpoint, flags):
-    """Return what the agent determines itself, so it was not compared: ``{label: old value}``."""
+    """Return the values that were not compared, as the agent detects them: ``{label: old}``."""
     amounts = {}
     if flags["hostname"] is None:
         amounts["hostname"] = checkpoint["hostname"]

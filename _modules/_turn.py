@@ -7,21 +7,21 @@ turn creates an ephemeral, sequential znode there, and has the turn when fewer z
 have a lower number. This needs no trust in clocks or in other nodes: a lower number can disappear,
 but not appear. ZooKeeper deletes the znode of a process that dies, after the session timeout.
 
-A node that leads a service lets the others go first: when it could have the turn and one of them
-waits, it deletes its znode and queues again. So a leader is elected once, not once for each node.
-If nodes lead different services, the one whose election takes longest goes last, see LEADER_RANKS.
+A node that leads a service lets the others go first: when its turn has come and another node waits,
+it deletes its znode and queues again. So there is one election, not one for each node. If nodes
+lead different services, the one whose election takes longest goes last, see LEADER_RANKS.
 
-The data of a znode is JSON: ``host``, ``reason``, ``leads``, ``since`` (Unix seconds since the node
-waits) and ``acquired`` (since it has the turn, null while it waits).
+The data of a znode is JSON: ``host``, ``reason``, ``leads``, ``since`` (Unix seconds, when the
+node began to wait) and ``acquired`` (when it got the turn; null while it waits).
 
 Operators can hold a host: ``/salt-mesos/held/<host>`` is a persistent znode with ``reason``,
 ``since`` and ``expiry`` (Unix seconds) as JSON. A held host gets no turn.
 
 A host that disrupts a daemon is unready until the daemon is ready again:
 ``/salt-mesos/unready/<class>/<host>`` is a persistent znode with ``reason`` and ``since``. It
-outlives the turn if the daemon does not become ready, or if the process dies meanwhile. It counts
-like a turn, so a change that breaks one host does not reach the next one. The host itself gets its
-turn all the same, and goes first.
+remains after the turn if the daemon does not become ready, or if the process dies meanwhile. It
+counts as a turn, so a change that breaks one host does not reach the next one. The unready host
+itself can get a turn, before the others.
 """
 
 import contextlib
@@ -48,15 +48,15 @@ ZNODE_NAME = "turn-"
 # The higher the sum of what a node leads, the later its turn.
 LEADER_RANKS = {"zookeeper": 1, "chronos": 2, "marathon": 4, "mesos": 8}
 
-# A host that leads gives the others that time to queue, since they do not begin all at once.
+# Seconds that a leader leaves the others to queue, since they do not all begin at once.
 LEADER_DELAY = 10
 POLL_INTERVAL = 0.5
 PROGRESS_INTERVAL = 10
-# Longer than the election of a ZooKeeper leader, so that a turn survives it.
+# Longer than an election of ZooKeeper, so that a turn survives one.
 SESSION_TIMEOUT = 30
 CONNECT_TIMEOUT = 10
 WRITE_ATTEMPTS = 3
-# Time for an unready host to begin its next run, when all hosts begin at once.
+# When the states are applied to all hosts, an unready one gets this time to queue.
 UNREADY_TIMEOUT = 60
 
 
@@ -137,7 +137,7 @@ class Turns:
             What the turn is for, in a few words. Others read it while they wait.
 
         timeout
-            Seconds to wait, 0 to wait not at all.
+            Seconds to wait; 0 means not to wait.
 
         leads
             The services that this host leads, out of LEADER_RANKS, so that others go first; or a
@@ -309,8 +309,8 @@ class Lease:
     A turn, or a place in its queue. Made by ``Turns.acquire``. A context manager, which releases
     the turn at its end.
 
-    The attributes are ``turn_class``, ``waited`` (seconds), ``waited_for``, the hosts that had the
-    turn meanwhile, and ``blocking_hosts``, unready ones that leave no turn for this host.
+    Attributes: ``turn_class``; ``waited``, in seconds; ``waited_for``, the hosts that had the turn
+    meanwhile; ``blocking_hosts``, the unready hosts that keep this host from its turn.
     """
 
     def __init__(self, client, turn_class, host, reason, leads, acl):
@@ -395,9 +395,10 @@ class Lease:
 
     def is_first(self, limit, leader_delay):
         """
-        Return whether the turn has come. If so, and a host with a lower rank would have to wait for
-        this one that leads, queues again instead. While ``leader_delay``, in seconds, is above 0, a
-        host that leads does not take its turn. Raises TurnLost.
+        Return whether the turn has come.
+
+        A host that leads a service queues again if a host with a lower rank waits behind it, and
+        takes no turn while ``leader_delay``, in seconds, is above 0. Raises TurnLost.
         """
         queue = _queue(self._client, self.turn_class)
         if self._name not in queue:
@@ -416,7 +417,7 @@ class Lease:
             if self._blocks(waiting, self.blocking_hosts):
                 self._queue_again()
             return False
-        # Others that were restarted meanwhile may have made this host the leader.
+        # This host may have become a leader while others were restarted.
         self._data["leads"] = list(self._find_leads())
         if not self._blocks_lower_ranks(queue[limit:]):
             return leader_delay <= 0 or _rank(self._data) == 0
@@ -424,12 +425,16 @@ class Lease:
         return False
 
     def _is_own(self, name):
-        """Return whether a znode is left from an earlier run of this host, whose session lasts."""
+        """Return whether a znode is from an earlier run of this host, whose session remains."""
         entry = _read(self._client, f"{self._directory}/{name}")
         return entry is None or entry.get("host") == self._data["host"]
 
     def _find_blocking_hosts(self, names, limit):
-        """Return the unready hosts that leave no turn besides those of the znodes before."""
+        """
+        Return the unready hosts that keep this host from its turn.
+
+        Together with the hosts of the znodes ahead, ``names``, they reach the limit.
+        """
         unready = _unready(self._client, self.turn_class)
         if self._data["host"] in unready:
             return []
@@ -457,14 +462,14 @@ class Lease:
                     raise
 
     def _blocks_lower_ranks(self, names):
-        """Return whether one of the znodes is of a host that waits and has a lower rank."""
+        """Return whether one of the znodes belongs to a waiting host with a lower rank."""
         rank = _rank(self._data)
         return rank > 0 and any(
             _rank(entry) < rank and not entry.get("acquired") for entry in self._entries(names)
         )
 
     def _blocks(self, names, hosts):
-        """Return whether one of the znodes is of one of the hosts."""
+        """Return whether one of the znodes belongs to one of the hosts."""
         return any(entry.get("host") in hosts for entry in self._entries(names))
 
     def _entries(self, names):
@@ -486,7 +491,7 @@ class Lease:
 
 @contextlib.contextmanager
 def _salt_errors():
-    """Turn errors of ZooKeeper into those of Salt."""
+    """Raise errors of ZooKeeper as TurnError."""
     try:
         yield
     except _zookeeper_client.ZooKeeperError as error:
@@ -576,7 +581,7 @@ def _read(client, path):
     """
     Return the mapping in a znode, None without the znode.
 
-    An operator may have written other data by hand: such text is the reason.
+    Data that is not a JSON mapping, which an operator may have written, becomes the ``reason``.
     """
     try:
         text = client.get(path)[0].decode("utf-8", "replace")
@@ -612,7 +617,7 @@ def _encode(record):
 
 
 def _utc(seconds):
-    """Return a time for messages. The data of others may lack it."""
+    """Return a time as text for messages. Data written by hand may have none."""
     if not isinstance(seconds, (int, float)):
         return "an unknown time"
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))

@@ -1,9 +1,9 @@
 """
-Turns of the nodes of a cluster: which node may restart a daemon now, which nodes wait for that, and
-which are kept from it by an operator.
+Turns of the nodes of a cluster: which node may restart a daemon now, which nodes wait for a turn,
+and which nodes an operator holds.
 
-The turns are in ZooKeeper, see ``_turn``. Its servers are the setting
-``common:restarts:zookeeper``, which ``pillar/topology.sls`` derives from the topology.
+The turns are stored in ZooKeeper, see ``_turn``. The setting ``common:restarts:zookeeper`` has its
+servers; ``pillar/topology.sls`` derives it from the topology.
 """
 
 import importlib
@@ -45,7 +45,7 @@ def turns(zookeeper=None):
       ``state`` (``holds`` or ``waits``), ``since`` (Unix seconds, of that state), ``reason`` and
       ``leads`` (services);
     * ``unready``: nodes whose daemons did not become ready after a restart, by class and host, with
-      ``reason`` and ``since``. Each takes the turn of another node until its next successful run;
+      ``reason`` and ``since``. Each counts as having a turn until its next successful run;
     * ``held``: nodes that an operator holds, by host, with ``reason``, ``since`` and ``expiry``.
 
     Raises CommandExecutionError if ZooKeeper cannot be reached.
@@ -74,14 +74,14 @@ def hold(reason, host=None, duration="1h", zookeeper=None):
         The minion id of the node. Default: this node.
 
     duration
-        How long: seconds, or text such as ``30m``, ``2h`` or ``1d``. Default ``1h``. Replaces an
-        earlier hold.
+        How long: seconds, or text such as ``30m``, ``2h`` or ``1d``. Default ``1h``.
 
     zookeeper
         See ``cluster.turns``.
 
-    Returns ``host``, ``reason`` and ``expiry`` (Unix seconds). Raises SaltInvocationError for
-    invalid arguments, and CommandExecutionError if ZooKeeper cannot be reached.
+    Replaces an earlier hold. Returns ``host``, ``reason`` and ``expiry`` (Unix seconds). Raises
+    SaltInvocationError for invalid arguments, and CommandExecutionError if ZooKeeper cannot be
+    reached.
 
     CLI Example:
 
@@ -132,8 +132,8 @@ def leads():
     Return which services this node leads: a list of ``zookeeper``, ``mesos``, ``marathon`` and
     ``chronos``.
 
-    Asks the services of the node's roles, as pillar names them. A service that does not respond is
-    left out. Raises nothing.
+    Queries the services of the node's roles, at the addresses in pillar. A service that does not
+    respond is left out. Never raises an error.
 
     CLI Example:
 
@@ -142,14 +142,14 @@ def leads():
         salt-call cluster.leads
     """
     roles = __grains__.get("roles") or []
-    questions = {
+    checks = {
         "zookeeper": ("zookeeper", _leads_zookeeper),
         "mesos-master": ("mesos", _leads_by_url),
         "marathon": ("marathon", _leads_by_url),
         "chronos": ("chronos", _leads_by_url),
     }
     services = []
-    for role, (service, is_leader) in questions.items():
+    for role, (service, is_leader) in checks.items():
         if role not in roles:
             continue
         try:
@@ -231,8 +231,8 @@ def return_turn(ready, zookeeper=None):
     Give back the turns that this run has, if it has one. ``daemon.turn_returned`` calls it.
 
     ready
-        Whether all daemons that were restarted are ready. False: the node stays unready, and takes
-        the turn of another one.
+        Whether all daemons that were restarted are ready. False: the node stays unready, and counts
+        as a node that has a turn.
 
     zookeeper
         See ``cluster.turns``.

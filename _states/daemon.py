@@ -2,9 +2,9 @@
 States that keep a daemon running, and restart it in turns with the other nodes of its cluster.
 
 Salt's ``service.running`` restarts a daemon when a state that it watches has changed something.
-``daemon.running`` decides by facts: a daemon is stale if a file that it reads is newer than its
-process. So a restart that is owed is carried out by the next run, whatever happened to this one.
-See docs/decisions/restarts.md.
+``daemon.running`` compares times: a daemon is stale if a file that it reads is newer than its
+process. So if a run is interrupted after it changed a file, the next run restarts the daemon. See
+docs/decisions/restarts.md.
 """
 
 import contextlib
@@ -25,20 +25,20 @@ from salt.exceptions import CommandExecutionError, SaltInvocationError
 importlib.reload(_declared)
 importlib.reload(_ready)
 
-# What this node has to remember until a later run, which a power cut does not erase.
+# Records for later runs, which survive a power cut.
 STATE_DIRECTORY = "/var/lib/salt-mesos"
-# What a daemon has loaded. A reboot starts it anew, and empties this directory.
+# Records of the options that a daemon has loaded. A reboot restarts the daemon, and deletes them.
 RUN_DIRECTORY = "/run/salt-mesos"
 FAILED_KEY = "daemon.failed"
 DISRUPTED_KEY = "daemon.disrupted"
 
 # All in seconds.
 POLL_INTERVAL = 0.5
-# A daemon that was started less than that long ago is checked even if nothing has changed.
+# A daemon that has run for less than this is checked even if nothing has changed.
 SETTLED_UPTIME = 60
-# Long enough to see a daemon exit twice, which systemd starts again after 20 seconds.
+# Long enough to see a daemon exit twice: systemd starts it again after 20 seconds.
 FIRST_START_TIMEOUT = 45
-# A daemon without a readiness check has to run that long.
+# A daemon without readiness checks counts as ready after this time.
 MIN_UPTIME = 2
 
 # A daemon may exit once while the others of its cluster start.
@@ -118,15 +118,15 @@ def running(
 
     ready
         Readiness checks: states with their arguments, each of which has the argument ``timeout``.
-        After a restart all of them have to succeed within ``restarts:ready_timeout``. After the
-        start of a daemon that did not run they need not, as other nodes of a new cluster may come
-        later: then it only has to keep running, and the comment says what it waits for. Default
-        none: the daemon has to keep running for 2 seconds.
+        After a restart all of them have to succeed within ``restarts:ready_timeout``. A daemon that
+        did not run before only has to keep running, since other nodes of a new cluster may come
+        later; the comment says what it waits for. Default none: the daemon has to keep running for
+        2 seconds.
 
     peers
-        States, like ``ready``, that have to succeed before a running daemon is restarted: the
-        cluster has to be able to lose this node for a moment. Default none. Not checked without a
-        turn.
+        States, like ``ready``, that have to succeed before a running daemon is restarted. They
+        check that the cluster can do without this node for a moment. Not checked on a node that
+        needs no turn. Default none.
 
     reload
         For a daemon that loads some of its options anew on ``systemctl reload``: a mapping with
@@ -138,9 +138,9 @@ def running(
         restart, and reactivated afterwards. Default None.
 
     zookeeper
-        The ZooKeeper servers that the daemon needs: ``host:port[,host:port]``. As long as none of
-        them serves, as on a node that starts its own one later in the run, a daemon that is started
-        need neither be ready nor keep running. Default: those of ``restarts``.
+        The ZooKeeper servers that the daemon needs: ``host:port[,host:port]``. While none of them
+        serves, for example because this run starts ZooKeeper later, a daemon that is started need
+        neither be ready nor keep running. Default: ``restarts:zookeeper``.
 
     unmask
         Whether to unmask the unit. Default False: the state fails, as somebody has masked it.
@@ -149,14 +149,14 @@ def running(
         A mapping of ``zookeeper``, ``turn``, ``max_unavailable``, ``turn_timeout``,
         ``ready_timeout``, ``drain``, ``drain_timeout`` and ``rolling``; default: the settings
         ``common:restarts`` in pillar, see ``formulas/common/defaults.yaml``. Without ``zookeeper``
-        and ``turn`` the node is alone: it restarts its daemons without a turn.
+        and ``turn`` the node has no peers, and restarts its daemons without a turn.
 
     Each restart of a running daemon in a cluster needs a turn (``cluster.turns``), which the node
     keeps until ``daemon.turn_returned`` at the end of the run. The state fails if the turn does not
-    come, if the peers are not well, if an operator holds the node (``cluster.hold``), and if the
-    daemon does not become ready. The comment then has the last lines of the journal.
+    come, if a check of ``peers`` fails, if an operator holds the node (``cluster.hold``), or if the
+    daemon does not become ready. In the last case the comment has the last lines of the journal.
 
-    Use ``watch`` for what changes the files: a test run needs it to foresee the restart.
+    ``watch`` the states that change the files: without it a test run does not report the restart.
     """
     try:
         daemon = _Daemon(name, reads, ready, peers, reload, drain, zookeeper, unmask, restarts)
@@ -260,8 +260,8 @@ def turn_returned(name, restarts=None):
     restarts
         See ``daemon.running``.
 
-    If a daemon did not become ready, the node stays unready, and no other node restarts anything
-    until it is.
+    If a daemon did not become ready, the node stays unready: it keeps its turn until a later run
+    succeeds, or until ``cluster.release``.
     """
     restarts = _restarts(restarts)
     failed_units = __context__.pop(FAILED_KEY, [])
@@ -292,7 +292,7 @@ def turn_returned(name, restarts=None):
 
 
 class _Status(NamedTuple):
-    """What systemd tells about a unit."""
+    """The status of a unit, from ``systemctl show``."""
 
     properties: "Mapping"
 
@@ -368,13 +368,13 @@ class _Daemon:
         self.comments = []
 
     def status(self):
-        """Ask systemd. One process, and all that the states need."""
+        """Return the status of the unit. Starts one process."""
         command = ["systemctl", "show", self.name, "--property=" + ",".join(PROPERTIES)]
         lines = __salt__["cmd.run_stdout"](command, python_shell=False).splitlines()
         properties = dict(line.partition("=")[::2] for line in lines)
         return _Status({key: properties.get(key, "") for key in PROPERTIES})
 
-    # --- what to do ---
+    # --- deciding what to do ---
 
     def ensure_running(self, test):
         status = self.status()
@@ -398,7 +398,7 @@ class _Daemon:
 
     def _planned_changes(self, status, stale_files, reloadable):
         if not status.is_active:
-            # A package may stop and disable its daemon, which is a restart nevertheless.
+            # The upgrade of a package may stop its daemon. Its start then completes a restart.
             was_active = self.name in __context__.get(DISRUPTED_KEY, [])
             return {self.name: "restarted" if was_active else "started"}
         changes = {}
@@ -421,12 +421,12 @@ class _Daemon:
         return _result(self.name, True, ". ".join([comment, *self.comments]), changes)
 
     def _check_unchanged(self, status, test):
-        """Check the readiness of a daemon that may have just been started, by whomever."""
+        """Check a daemon that needs no change. Somebody else may have just started it."""
         comment = f"{self.name} is running"
         if self.options and not test:
             self.options.remember(status)
         if self.agent and _remembers("drained"):
-            # An earlier run has died before it reactivated the agent.
+            # An earlier run was interrupted before it reactivated the agent.
             changes = {self.agent: "reactivated"}
             if test:
                 return _result(self.name, None, f"{self.agent} would be reactivated", changes)
@@ -453,7 +453,7 @@ class _Daemon:
             comments.append(_describe_stale(stale_files))
         return ". ".join(comments)
 
-    # --- facts ---
+    # --- stale files ---
 
     def _stale_files(self, status):
         """Return the files that are newer than the process, without those in the future."""
@@ -536,7 +536,7 @@ class _Daemon:
         self._drain()
 
     def _take_turn(self, reason):
-        """Wait for a turn and for well peers. Does nothing on a node that is alone."""
+        """Wait for a turn and for healthy peers. Does nothing on a node without peers."""
         if not _has_peers(self.restarts):
             return
         if not self.restarts["rolling"]:
@@ -599,7 +599,7 @@ class _Daemon:
         try:
             hold = __salt__["cluster.held"](zookeeper=self.restarts["zookeeper"])
         except CommandExecutionError:
-            # A new cluster has no ZooKeeper yet, and nobody holds a node there.
+            # A new cluster has no ZooKeeper yet, so nobody can have held a node.
             return
         if hold:
             raise CommandExecutionError(
@@ -614,7 +614,7 @@ class _Daemon:
         Wait until the daemon is ready. Raises CommandExecutionError with the journal.
 
         begin
-            Time on the monotonic clock: exits of processes that started later count.
+            Time on the monotonic clock. Only processes that started later count as exits.
 
         must_be_ready
             Whether the readiness checks have to succeed; False: the daemon has to keep running.
@@ -716,7 +716,11 @@ class _Daemon:
         self.comments.append(f"{self.agent} was drained before")
 
     def _needs_drain(self):
-        """Return whether the agent runs tasks. An agent that somebody else has drained stays so."""
+        """
+        Return whether the agent runs tasks.
+
+        False for an agent that somebody else has deactivated: this state must not reactivate it.
+        """
         agents = [
             agent
             for agent in __salt__["mesos.agents"](active=True)
@@ -746,9 +750,10 @@ class _Daemon:
 
     def _with_leader(self, function, timeout):
         """
-        Call a function that asks the Mesos masters, again if they have just elected a leader.
+        Call a function that queries the Mesos masters, and repeat it during an election.
 
-        Raises the error of the function if there is a leader all the time, or after ``timeout``.
+        Raises the function's error if there was a leader before and after the call, or when
+        ``timeout`` seconds are over.
         """
         deadline = time.monotonic() + timeout
         while True:
@@ -764,9 +769,9 @@ class _Daemon:
 
 class _Options:
     """
-    The options that a daemon has loaded from a JSON file, some of which it can load anew.
+    The options that a daemon has loaded from a JSON file, some of which it can reload.
 
-    They are kept in a file below /run, with the start of the daemon that has loaded them.
+    A record below /run has these options, and the start time of the process that has loaded them.
     """
 
     def __init__(self, unit, reload):
@@ -794,7 +799,7 @@ class _Options:
         return changed_keys <= self.keys & set(self.options)
 
     def remember(self, status):
-        """Record that the process has loaded the file, if it is not newer."""
+        """Record that the running process has loaded the options in the file."""
         if not status.is_active or self.has_record(status) and self.is_loaded(status):
             return
         record = {"start": status.start, "options": self._in_file()}
@@ -842,7 +847,7 @@ def _ensure_turn(name, daemons, reason, starts_again):
 
 
 def _has_version(installed, version):
-    """Return whether a version with release, perhaps with epoch, is that of an SLS."""
+    """Return whether an installed ``[epoch:]version-release`` matches a version or a glob."""
     candidates = {installed, installed.partition(":")[2] or installed}
     return any(
         fnmatch.fnmatchcase(candidate, pattern)
@@ -875,7 +880,7 @@ def _describe_stale(files):
 
 
 def _ctimes(paths):
-    """Return when each file was changed last, in Unix seconds; of a directory all its files."""
+    """Return the ctime of each file, and of each file in a directory, in Unix seconds."""
     ctimes = {}
     for path in paths:
         with contextlib.suppress(OSError):

@@ -46,9 +46,9 @@ def stopped(name, daemons, mask=False, ensemble=None, masters=None, timeout=120,
     daemons
         List of mappings, in the order in which the daemons are stopped: ``role``; ``unit``, the
         systemd unit; ``formula`` and ``files``; and ``control``, default False. A daemon is left
-        alone unless one of the files has the line ``Managed by Salt`` of that formula: somebody
-        else has installed it. Without ``files`` it is stopped in any case. One with ``control``
-        takes a turn of the control nodes, whatever this node is.
+        alone unless one of the files has the line ``Managed by Salt`` of that formula, since
+        somebody else may have installed it. A daemon without ``files`` is stopped in any case. One
+        with ``control`` takes a turn of the control nodes, whatever this node is.
 
     mask
         True: mask the units as well, whether they are installed or not. Default False.
@@ -56,14 +56,14 @@ def stopped(name, daemons, mask=False, ensemble=None, masters=None, timeout=120,
     ensemble
         The ZooKeeper ensemble without this node: ``servers`` (addresses by id), ``observers`` (list
         of ids, default none) and ``port`` (default 2181). A daemon with the role ``zookeeper`` is
-        stopped only if a majority of the voters serves, and if they are a majority of the ensemble
-        in this server's ``zoo.cfg`` as well, or serve on their own already. Default: do not ask.
+        stopped only if a majority of the voters serves, which is also a majority of the servers in
+        the ``zoo.cfg`` of this node, or includes a server in mode standalone. Default: no check.
 
     masters
         The other Mesos masters: ``url``, see ``mesos.connection``, and ``quorum_file``, the file
         with the flag ``quorum`` of the master on this node. A daemon with the role ``mesos-master``
-        is stopped only if a majority of them, and as many as the flag says, are healthy and have
-        recovered their log. Default: do not ask.
+        is stopped only if enough of them are healthy and have recovered their log: a majority, and
+        at least as many as that flag says. Default: no check.
 
     timeout
         Seconds to wait for these servers, default 120.
@@ -73,8 +73,7 @@ def stopped(name, daemons, mask=False, ensemble=None, masters=None, timeout=120,
         node keeps until ``daemon.turn_returned``. Default: the settings in pillar.
 
     Deletes nothing. If a daemon cannot be stopped, the state fails, and those after it keep
-    running. A daemon that does not run is disabled without asking anyone. Starts no process if none
-    of the daemons was installed by this tree, and else one, ``systemctl show``, if all are stopped.
+    running. A daemon that does not run is disabled without a check of the other servers.
     """
     ret = {"name": name, "result": True, "changes": {}, "comment": ""}
     if not _are_daemons(daemons):
@@ -232,8 +231,8 @@ def _ask_peers(name, daemon, peers, timeout):
     """
     if not peers:
         return []
-    ask = {"zookeeper": _ensemble_check, "mesos-master": _masters_check}[daemon["role"]]
-    subject, check = ask(daemon, peers)
+    make_check = {"zookeeper": _ensemble_check, "mesos-master": _masters_check}[daemon["role"]]
+    subject, check = make_check(daemon, peers)
     ret = _ready.wait_until_ready(name, subject, check, timeout, __opts__["test"])
     if ret["result"] is False:
         raise CommandExecutionError(
@@ -255,10 +254,10 @@ def _ensemble_check(daemon, ensemble):
         statuses = __salt__["zk.ensemble"](servers=servers, port=port, timeout=request_timeout)
         modes = {str(server_id): status["mode"] for server_id, status in statuses.items()}
         serving = [voter for voter in voters if modes[voter] in VOTING_MODES]
-        # A single server that does not belong to the ensemble of this one any more.
-        is_apart = "standalone" in modes.values()
+        # A server in mode standalone no longer belongs to the ensemble of this one.
+        has_standalone = "standalone" in modes.values()
         has_quorum = len(serving) * 2 > len(voters)
-        has_old_quorum = is_apart or len(serving) * 2 > configured_votes
+        has_old_quorum = has_standalone or len(serving) * 2 > configured_votes
         comment = "\n".join(
             f"{server_id} {status['address']}: {status['error'] or status['mode']}"
             for server_id, status in statuses.items()

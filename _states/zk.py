@@ -83,11 +83,10 @@ def ensemble_available(name, servers, port=2181, myid=None, timeout=120, observe
         Port for clients, default 2181.
 
     myid
-        The id of one server, for a readiness check on each of them: this server must respond, and
-        it must serve as soon as a majority of the voters responds. So the first of three servers
-        does not wait for the others, which do not exist yet, and a restarted server must have
-        joined the others again. Without it there must be one leader, and a majority of the voters
-        must serve.
+        The id of the server to check. It must respond, and if a majority of the voters responds, it
+        must serve. So the first of three servers does not wait for others that do not exist yet,
+        and a restarted server must have joined the others again. Default: check the ensemble, which
+        must have one leader and a serving majority of the voters.
 
     timeout
         Seconds to wait, default 120. 0 means to check once.
@@ -161,7 +160,7 @@ def quorum_without_member(name, servers, myid, port=2181, timeout=120, observers
 
     def check(request_timeout):
         modes, comment = _modes(servers, port, request_timeout)
-        # A server that runs alone restarts to become one of several, which wait for it.
+        # A server that runs alone has no quorum to keep, and the others wait for its restart.
         can_stop = str(myid) not in voters or modes[str(myid)] == "standalone"
         peers = voters - {str(myid)}
         serving = [voter for voter in peers if modes[voter] in VOTING_MODES]
@@ -207,9 +206,9 @@ def data_stays(
         Path of ``zoo.cfg``, as the last run wrote it.
 
     record
-        Path of a file that exists if the server was started on this host before, on another disk
-        than the data. A host without it was a server if its ``zoo.cfg`` lists servers, and the data
-        directory has no ``myid``, which is written before ``zoo.cfg``.
+        Path of a file, on another disk than the data, that exists if the server was started on this
+        host before. Without this file, the server counts as started if ``zoo.cfg`` lists servers
+        but the data directory has no ``myid``, which is written before ``zoo.cfg``.
 
     servers, myid, observers, port
         As for ``zk.ensemble_available``. Default: a server that is alone. Its id is 1.
@@ -296,8 +295,8 @@ def may_join(
     nothing on this host.
 
     Fails where a majority of empty servers could elect a leader, or where there would be two
-    leaders. docs/decisions/empty-servers.md has the reasons. Passes at once on a server that has
-    data and whose list of servers stays.
+    leaders. docs/decisions/empty-servers.md has the reasons. Succeeds at once on a server that has
+    data and whose list of servers does not change.
 
     .. code-block:: yaml
 
@@ -324,8 +323,9 @@ def may_join(
         Seconds to wait, default 120. 0 means to check once.
 
     settle
-        Seconds in which no server may start or stop, before a server without data starts while
-        none serves. Default 10, longer than the restart of a server.
+        If no server serves, a server without data waits until no server has started or stopped for
+        this number of seconds, times its place among the stopped servers. Default 10, longer than
+        the restart of a server.
 
     * A server that is removed, or whose address changes, has to be stopped first.
     * A server that has data of its own does not join others that serve without it.
@@ -548,7 +548,8 @@ def server_list_recorded(name, servers, myid, port=2181, timeout=10):
 
 class _FirstStart:
     """
-    Decides whether a server without data may start, from one look at the others after another.
+    Decides whether a server without data may start. It is called with the modes of all servers
+    again and again, and remembers the last ones.
 
     voters
         The ids of the servers that vote.
@@ -592,7 +593,7 @@ class _FirstStart:
 
     def _may_be_first(self, unreachable):
         """Return whether the server may start while nobody serves."""
-        # Whichever has the data takes part in the election.
+        # A server that has the data takes part in the election.
         if not unreachable:
             return True, "All others are waiting for a quorum"
         turns = len([voter for voter in unreachable if int(voter) < int(self._id)])
@@ -624,7 +625,7 @@ def _voters(servers, observers):
 
 
 def _modes(servers, port, timeout):
-    """Return the mode of each server by id, a text; and a comment that describes them."""
+    """Return the mode of each server by its id, as text, and a comment that describes them."""
     statuses = __salt__["zk.ensemble"](servers=servers, port=port, timeout=timeout)
     modes = {str(server_id): status["mode"] for server_id, status in statuses.items()}
     lines = [_describe_status(server_id, status) for server_id, status in statuses.items()]
@@ -646,7 +647,7 @@ def _are_stopped(servers, port, timeout):
 
 
 def _removed_servers(old_servers, servers, server_id):
-    """Return the servers of which no address stays, except this one: id to address."""
+    """Return the other old servers whose addresses are not in the new list: id to address."""
     if len(old_servers) < 2:
         return {}
     addresses = {ip for address in servers.values() for ip in _ip_addresses(address)}

@@ -1,9 +1,9 @@
 """
-Hosts: systemd in namespaces of its own (systemd-nspawn), on a disk that outlives a power failure.
+Hosts: each is a systemd in its own namespaces (systemd-nspawn), with a disk that survives a power
+failure.
 
-The disk of a host is an overlay over the image and the layer of its platform. It is mounted in a
-mount namespace of the host's processes, so it is unmounted when they end, and the machine itself
-never sees it.
+The disk of a host is an overlay over the image and the layer of its platform. It is mounted only in
+the mount namespace of the host's processes, so it is unmounted when they end.
 """
 
 import os
@@ -34,7 +34,7 @@ def disk(name: str) -> Path:
 
 
 def has_disk(name: str) -> bool:
-    """Whether a host has a disk."""
+    """Return whether a host has a disk."""
     return disk(name).exists()
 
 
@@ -72,9 +72,11 @@ def make_disk(host: Host, files: dict[str, str], units: list[str]) -> None:
 
 def write(name: str, path: str, contents: str) -> None:
     """Write a file on a host, whether it is on or off. The path is relative to its root."""
-    mode = (
-        0o600 if path.endswith((".pem", "_key")) else 0o755 if "bin" in Path(path).parts else 0o644
-    )
+    mode = 0o644
+    if path.endswith((".pem", "_key")):
+        mode = 0o600
+    elif "bin" in Path(path).parts:
+        mode = 0o755
     if running(name):
         done = execute(
             name,
@@ -88,14 +90,14 @@ def write(name: str, path: str, contents: str) -> None:
         return
     target = disk(name) / "upper" / path
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.unlink(missing_ok=True)  # overlayfs leaves a device where the image's file was removed
+    target.unlink(missing_ok=True)  # a removed file of the image is a device in the overlay
     target.write_text(contents)
     target.chmod(mode)
 
 
 def start(name: str, below: str, binds: dict[str, Path]) -> subprocess.Popen | None:
     """
-    Power up a host that has a disk; a host that is on is left alone, and None is returned.
+    Power up a host that has a disk. Returns None, and does nothing, if the host is on.
 
     ``below`` are the lower directories of its disk, ``binds`` are directories that the host sees
     read-only: path in the host -> path on this machine.
@@ -118,7 +120,7 @@ def start(name: str, below: str, binds: dict[str, Path]) -> subprocess.Popen | N
         "--resolv-conf=off",
         "--timezone=off",
         f"--network-bridge={network.BRIDGE}",
-        # dockerd needs nearly all; no host may set the clock of this machine.
+        # dockerd needs nearly all capabilities; no host may set the clock of this machine.
         "--capability=all",
         "--drop-capability=CAP_SYS_TIME",
         "--system-call-filter=add_key keyctl bpf",
@@ -143,7 +145,7 @@ def await_boot(
     """
     Wait until the systemd of started hosts has started its units.
 
-    LabError, with the log of the first console, if a host does not within BOOT_TIMEOUT seconds.
+    Raises LabError, with the console log, if a host has not booted within BOOT_TIMEOUT seconds.
     """
     deadline = time.monotonic() + BOOT_TIMEOUT
     pending = dict(started)
@@ -164,11 +166,11 @@ def console(name: str) -> Path:
 
 
 def leader(name: str) -> int | None:
-    """Return the pid of a host's systemd as this machine counts, None if the host is off."""
+    """Return the pid of a host's systemd on this machine, None if the host is off."""
     for pid in cgroups.members(name):
         try:
             status = Path(f"/proc/{pid}/status").read_text()
-        except OSError:  # it just ended
+        except OSError:  # the process has just ended
             continue
         pids = next(line for line in status.splitlines() if line.startswith("NSpid:")).split()[1:]
         if len(pids) == 2 and pids[-1] == "1":
@@ -177,7 +179,7 @@ def leader(name: str) -> int | None:
 
 
 def running(name: str) -> bool:
-    """Whether a host is on."""
+    """Return whether a host is on."""
     return leader(name) is not None
 
 
@@ -189,7 +191,7 @@ def systemd_state(name: str) -> str:
         return execute(
             name, ["systemctl", "is-system-running"], capture_output=True, text=True, timeout=10
         ).stdout.strip()
-    except LabError:  # it lost its power this moment
+    except LabError:  # the host was powered off meanwhile
         return ""
     except subprocess.TimeoutExpired:
         return "silent"
@@ -203,7 +205,7 @@ def established(name: str) -> set[tuple[str, str]]:
     """
     try:
         lines = Path(f"/proc/{leader(name)}/net/tcp").read_text().splitlines()[1:]
-    except OSError:  # it is off
+    except OSError:  # the host is off
         return set()
     return {
         (local, remote)
@@ -214,9 +216,9 @@ def established(name: str) -> set[tuple[str, str]]:
 
 def execute(name: str, command: list[str], **options) -> subprocess.CompletedProcess:
     """
-    Run a command on a host as root; options are those of subprocess.run. LabError if it is off.
+    Run a command on a host as root; options are those of subprocess.run.
 
-    The command belongs to the host: it ends when the host loses its power.
+    The command ends when the host is powered off. Raises LabError if the host is off.
     """
     pid = leader(name)
     if pid is None:
@@ -228,7 +230,7 @@ def execute(name: str, command: list[str], **options) -> subprocess.CompletedPro
         "TERM": os.environ.get("TERM", "dumb"),
     }
     nsenter = [shutil.which("nsenter") or "nsenter", f"--target={pid}", "--all", "--", *command]
-    # A group below that of the host, in which version 2 allows no processes.
+    # A child group: cgroup v2 allows no processes in a group that has children.
     options["preexec_fn"] = lambda: cgroups.enter(f"{name}/{COMMANDS}")
     return subprocess.run(nsenter, env=environment, check=False, **options)
 
@@ -255,5 +257,5 @@ def power_off(name: str) -> None:
 
 
 def exit_code(done: subprocess.CompletedProcess) -> int:
-    """Return a process's exit code as a shell has it: 128 + number of the signal that ended it."""
+    """Return a process's exit code as a shell does: 128 + the signal, if a signal ended it."""
     return done.returncode if done.returncode >= 0 else 128 - done.returncode

@@ -1,19 +1,22 @@
 #!py
 """
-The settings of a formula: its defaults.yaml, what differs on this node's release of EL, and pillar
-on top. Nothing else merges settings.
+The settings of a formula, merged from its defaults.yaml, the settings for this node's release of
+EL, and pillar, which wins. Nothing else merges settings.
 
 Keywords:
 
-formula    whose settings to return
-defaults   the contents of its defaults.yaml, and
-releases   those of releases.yaml, from callers that have them: Jinja's import_yaml is much faster
-overrides  instead of the formula's pillar, which Salt 3008 masks outside of templates
-details    True: return ``settings``, with pillar as it is, and the ``defaults`` on this release
+formula    name of the formula
+defaults   contents of its defaults.yaml. Callers that have read it with Jinja's import_yaml,
+           which is much faster, pass it
+releases   contents of releases.yaml, likewise
+overrides  settings to use instead of the formula's pillar, whose values Salt 3008 hides outside of
+           templates
+details    True: return a mapping of ``settings``, with the values of pillar unchanged, and
+           ``defaults``, those of this release
 
-Without ``formula`` the result is what is known of this node: its ``roles``, always as a list; its
-``release``, with what differs there; all ``releases`` by number; and the names of settings in
-pillar that are ``deprecated``.
+Without ``formula`` the result describes this node: its ``roles``, always a list; its ``release``,
+with the settings for it; all ``releases`` by number; and ``deprecated``, the old names of settings
+in pillar with the current names.
 """
 
 formula = ""
@@ -22,10 +25,10 @@ releases = None
 overrides = None
 details = False
 
-# Mappings with defaults that take any other key of the program as well.
+# Mappings that accept any option of the program, not only those with a default.
 OPEN_SECTIONS = ("options", "flags", "environment", "sysctl", "journald")
 
-# What runs on the cluster.
+# Settings that declare what runs on the cluster.
 DECLARATIONS = ("apps", "groups", "jobs", "quotas", "weights")
 
 # Formula -> setting that was renamed -> its name now.
@@ -35,8 +38,8 @@ RENAMED = {"mesos": {"flavour": "vendor", "logs_kept": "log_retention"}}
 def run():
     """Return the settings of the formula, or what is known of this node."""
     all_releases = releases or _yaml("common/releases.yaml")
-    # common.guard stops rendering on a release that is not there. EL 7 takes its place, so that
-    # this is the only error.
+    # common.guard stops rendering on an unsupported release. With the settings for EL 7 instead,
+    # that is the only error.
     release = all_releases.get(__grains__.get("osmajorrelease"), all_releases[7])
     if not formula:
         roles = __grains__.get("roles") or []
@@ -50,7 +53,7 @@ def run():
         defaults or _yaml(f"{formula}/defaults.yaml"), release["settings"].get(formula, {})
     )
     pillar = _pillar()
-    # Only then: Salt 3008 has mappings of its own, which hide their values from logs.
+    # Copy pillar only if necessary: a copy loses Salt 3008's mappings, which hide values in logs.
     if not details and not _is_plain(pillar):
         pillar = _plain(pillar)
     settings = _repair(_merge(on_release, pillar), on_release)
@@ -64,7 +67,7 @@ def _yaml(path):
 
 
 def _pillar():
-    """Return what pillar has for the formula, by the settings' names of today."""
+    """Return the formula's pillar, with old names of settings replaced by the current ones."""
     pillar = __salt__["pillar.get"](formula, {}) if overrides is None else overrides
     if not isinstance(pillar, dict):
         return {}
@@ -82,9 +85,10 @@ def _merge(base, settings):
 
 def _repair(settings, base):
     """
-    Put the default in the place of a value of another shape.
+    Replace each value of a wrong type by its default.
 
-    common.guard stops rendering for it. With the default, templates add no error of their own.
+    common.guard reports the value and stops rendering. With the default, templates do not fail
+    before that.
     """
     for key, default in base.items():
         value = settings[key]
@@ -104,10 +108,10 @@ def _repair(settings, base):
 
 def _plain(value, section=None, is_declared=False):
     """
-    Return the value of a section that templates can write as JSON: without dates, and all names are
-    text, except in what runs on the cluster, whose names are not sorted.
+    Return a value that templates can write as JSON. Dates become text, and so do keys, except in
+    DECLARATIONS, whose keys the templates do not sort.
 
-    common.guard stops rendering for those, too.
+    common.guard reports such values, too, and stops rendering.
     """
     if isinstance(value, dict):
         is_declared = is_declared or section in DECLARATIONS
@@ -142,7 +146,7 @@ def _is_plain(value, section=None):
 
 
 def _deprecated():
-    """Return the old names in pillar and those of today: ``{"mesos:flavour": "mesos:vendor"}``."""
+    """Map old names in pillar to the current names: ``{"mesos:flavour": "mesos:vendor"}``."""
     names = {}
     for name, renamed in RENAMED.items():
         pillar = __salt__["pillar.get"](name, {})

@@ -3,15 +3,19 @@
 The errors in the settings of this node, one sentence each. common.guard stops rendering if there
 are any.
 
-A setting is a key of a formula's types.yaml, and of its defaults.yaml. A key in pillar that is not
-there is a typing error, a value of another type an oversight. What only one formula can know stands
-in its own faults.py, which gets the settings without those that have such an error.
+A formula's types.yaml and defaults.yaml have all of its settings. An unknown key in pillar, or a
+value of another type, is an error. Checks that only one formula needs are in its faults.py, which
+gets the settings without those errors.
 
 Errors in pillar/topology.yaml come first, and nothing may contradict it: neither the grain
-``roles`` nor a setting on which all nodes have to agree. Keywords: ``ignore_roles``, where the
-grain is about to be written; ``node``, what common/settings.py knows of this node, from callers
-that have it; ``details``, True for a mapping with the ``errors``, and the names in pillar that are
-``deprecated`` with those of today.
+``roles`` nor a setting on which all nodes have to agree.
+
+Keywords:
+
+ignore_roles  True: do not compare the grain, which is about to be written
+node          the result of common/settings.py without a formula, from callers that have it
+details       True: return a mapping of ``errors``, and ``deprecated``: old names in pillar with the
+              current names
 """
 
 import difflib
@@ -104,12 +108,12 @@ def _pillar_value(setting, default):
 
 
 def _plain(value):
-    """Return a value as it is after a way through JSON, where all keys are text."""
+    """Return a value as JSON would return it, with all keys as text."""
     return json.loads(json.dumps(value, default=str))
 
 
 def _pillar_keys():
-    """Yield the names of formulas that are misspelt in pillar. Nobody would read these settings."""
+    """Yield pillar keys that look like misspelt names of formulas, so that nothing reads them."""
     names = [*_formulas(), "topology"]
     for key, value in __pillar__.items():
         if key not in names and difflib.get_close_matches(str(key), names, 1, cutoff=0.9):
@@ -146,10 +150,7 @@ def _roles():
 
 
 def _formula(name):
-    """Return the errors in what pillar says for one formula.
-
-    If it says nothing, there is nothing to read.
-    """
+    """Return the errors in the pillar of one formula. Reads no file if there is none."""
     pillar = __pillar__.get(name)
     if pillar is None:
         return []

@@ -20,7 +20,7 @@ import time
 from typing import Any
 
 WATCHED = (signal.SIGCHLD, signal.SIGTERM)
-LOOK = 1.0  # seconds between two looks whether the agent is there
+POLL_INTERVAL = 1.0  # seconds between two checks whether the agent runs
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -60,7 +60,7 @@ def reap(task: int) -> int | None:
 
 
 def attended(lock: Any) -> bool:
-    """Whether an agent holds the lock."""
+    """Return whether an agent holds the lock."""
     try:
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -82,15 +82,15 @@ def follow(order: dict[str, Any], task: int) -> int:
     attended_at, deadline = time.monotonic(), None
     with pathlib.Path(order["agent"]).open() as lock:
         while True:
-            came = signal.sigtimedwait(WATCHED, LOOK)
+            info = signal.sigtimedwait(WATCHED, POLL_INTERVAL)
             status = reap(task)
             if status is not None:
                 return status
             now = time.monotonic()
             if attended(lock):
                 attended_at = now
-            terminated = came is not None and came.si_signo == signal.SIGTERM
-            # A container may not be there yet when it is asked to stop.
+            terminated = info is not None and info.si_signo == signal.SIGTERM
+            # Repeat a stop command: at the first one the container may not exist yet.
             abandoned = now > attended_at + order["recovery_timeout"]
             if (terminated or abandoned) and (deadline is None or order["stop"]):
                 stop(order, task)
@@ -100,7 +100,7 @@ def follow(order: dict[str, Any], task: int) -> int:
 
 
 def end_children() -> None:
-    """Kill what the task left behind; what these leave behind in turn becomes ours, too."""
+    """Kill the processes that the task left behind. Their children are adopted, and killed, too."""
     children = pathlib.Path(f"/proc/self/task/{os.getpid()}/children")
     while pids := [int(pid) for pid in children.read_text().split()]:
         for pid in pids:
