@@ -17,6 +17,7 @@ address and a disk.
     cluster    Salt on top: keys, pillar, roles, ``state.apply``
     services   whether the services respond, and their leaders
     plan       the states and files of each node, without any host
+    salt_cache what Salt need not repeat for each minion of one process
     steps      progress on the screen, output in logs
 
 Several labs can run side by side, each with a name and, but for the default one, a network

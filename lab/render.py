@@ -42,6 +42,7 @@ import salt.state
 import salt.states
 import salt.utils.args
 import salt.utils.extmods
+import salt_cache
 
 # The grains of a CentOS 7 minion as far as Salt's modules and the formulas ask for them.
 EL7 = {
@@ -350,6 +351,7 @@ def main() -> None:
     root = Path(request["root"])
     with tempfile.TemporaryDirectory(prefix="render-") as scratch:
         options = minion_options(root, Path(scratch))
+        salt_cache.enable()
         for case in request["cases"]:
             print(json.dumps(render(options, case, root, Path(scratch)), default=str), flush=True)
 
