@@ -5,8 +5,10 @@ Formulas without Salt, in this process: validation and the files of a node in mi
 """
 
 import copy
+import functools
 import importlib.util
 import json
+import pickle
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -50,12 +52,26 @@ def to_json(value, sort_keys=True):
     return json.dumps(value, sort_keys=sort_keys, ensure_ascii=False)
 
 
+@functools.lru_cache(maxsize=2000)
+def _pickled_yaml(text):
+    return pickle.dumps(yaml.load(text, LOADER))
+
+
+def load_yaml(text):
+    """Return the value of a YAML document, which the caller may change. Parses a text once."""
+    return pickle.loads(_pickled_yaml(text))
+
+
 def merge(base, settings):
     """Merge two mappings as ``slsutil.merge`` does."""
-    merged = copy.deepcopy(base)
-    for key, value in copy.deepcopy(settings).items():
+    return _merged(copy.deepcopy(base), copy.deepcopy(settings))
+
+
+def _merged(base, settings):
+    merged = dict(base)
+    for key, value in settings.items():
         is_section = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = merge(merged[key], value) if is_section else value
+        merged[key] = _merged(merged[key], value) if is_section else value
     return merged
 
 
@@ -64,7 +80,7 @@ class Formulas:
 
     def __init__(self):
         self.sources = {}
-        self.documents = {}
+        self.texts = {}
         self.environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(FORMULAS),
             extensions=["jinja2.ext.do", "jinja2.ext.loopcontrols", ImportYaml],
@@ -76,9 +92,9 @@ class Formulas:
 
     def read_yaml(self, path):
         """Return a YAML file of the formulas."""
-        if path not in self.documents:
-            self.documents[path] = yaml.load((FORMULAS / path).read_text(), LOADER)
-        return copy.deepcopy(self.documents[path])
+        if path not in self.texts:
+            self.texts[path] = (FORMULAS / path).read_text()
+        return load_yaml(self.texts[path])
 
     def code(self, path):
         """Return the compiled code of a Python file of the formulas."""
@@ -132,7 +148,7 @@ class Minion:
     def states(self, sls):
         """Return the states of an SLS: id -> function -> arguments."""
         path = sls.replace(".", "/") + ".sls"
-        return yaml.load(self.template(path, {"sls": sls}), LOADER)
+        return load_yaml(self.template(path, {"sls": sls}))
 
     def files(self, formula):
         """Return the files of a formula, path -> text; flags of a directory are a mapping."""

@@ -24,6 +24,7 @@ from .mutations import mutate
 FIXED_SEED = 20_260_101
 COUNT = int(os.environ.get("FUZZ_COUNT", "1000"))
 FORMULAS = Formulas()
+DUMPER = getattr(yaml, "CDumper", yaml.Dumper)
 EXAMPLES = ("common", "zookeeper", "mesos", "marathon", "chronos", "docker")
 # Also mutated: other packages, which read other files.
 VARIANTS = {
@@ -87,7 +88,8 @@ def result(minion: Minion, formulas: list[str], directory) -> str:
 
 def topology_pillar(topology: dict, directory) -> dict:
     """Return the pillar that pillar/topology.sls derives from a topology."""
-    (directory / "topology.yaml").write_text(yaml.dump(topology, allow_unicode=True))
+    text = yaml.dump(topology, Dumper=DUMPER, allow_unicode=True)
+    (directory / "topology.yaml").write_text(text)
     source = (ROOT / "pillar/topology.sls").read_text()
     code = compile(source.partition("\n")[2], "topology.sls", "exec")
     link = directory / "topology.sls"

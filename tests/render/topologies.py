@@ -8,6 +8,7 @@ import yaml
 from lab import ROOT
 
 TOPOLOGY = ROOT / "pillar" / "topology.yaml"
+REPOSITORY_TOPOLOGY = yaml.safe_load(TOPOLOGY.read_text())
 
 
 def topology(*changes: dict, **keys) -> dict:
@@ -18,10 +19,11 @@ def topology(*changes: dict, **keys) -> dict:
     ``topology({"lxcc01": {"zookeeper_id": 7, "address": None}}, allow_even=True)``: None removes a
     key or an entry. A complete id or glob adds an entry.
     """
-    contents = copy.deepcopy(yaml.safe_load(TOPOLOGY.read_text()))
+    contents = copy.deepcopy(REPOSITORY_TOPOLOGY)
     nodes = contents["nodes"]
+    names = {node.partition(".")[0]: node for node in nodes}
     for label, change in itertools.chain.from_iterable(entries.items() for entries in changes):
-        name = {node.partition(".")[0]: node for node in nodes}.get(label, label)
+        name = names.get(label, label)
         if change is None:
             del nodes[name]
         elif not isinstance(change, dict) or name not in nodes:
