@@ -27,6 +27,7 @@ and pillar share their loaded modules.
 """
 
 import functools
+import importlib
 import inspect
 import json
 import logging
@@ -113,6 +114,9 @@ def main() -> None:
     """Answer until stdin ends."""
     logging.disable(logging.CRITICAL)  # The answers contain all errors.
     options = minion_options(Path(sys.argv[1]), Path(sys.argv[2]))
+    # A script: the package lab is not installed in the environments of Salt.
+    sys.path.append(str(Path(sys.argv[2]) / "lab"))
+    importlib.import_module("salt_cache").enable()
 
     @functools.cache
     def minion(test: bool, pillar: str) -> salt.state.State:
