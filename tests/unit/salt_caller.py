@@ -97,7 +97,12 @@ SETTLE_SECONDS = 0.3
 
 
 def with_short_waits(state: salt.state.State) -> salt.state.State:
-    """Let the module chronos read a list of jobs again soon, and not after seconds."""
+    """
+    Let the module chronos read a list of jobs again soon, and not after seconds.
+
+    Salt 3008 executes a module again in the same namespace for each loader, such as that of
+    ``state.high``, which undoes it for all of them.
+    """
     module = inspect.unwrap(state.functions["chronos.leader"]).__globals__
     module["SETTLE_SECONDS"] = min(SETTLE_SECONDS, module["SETTLE_SECONDS"])
     return state
@@ -121,13 +126,13 @@ def main() -> None:
     @functools.cache
     def minion(test: bool, pillar: str) -> salt.state.State:
         state = salt.state.State({**options, "test": test}, pillar_override=json.loads(pillar))
-        return with_directories(with_short_waits(state), Path(sys.argv[1]))
+        return with_directories(state, Path(sys.argv[1]))
 
     def apply(request: dict):
         module, function = request["state"].split(".")
         arguments = [{key: value} for key, value in request["arguments"].items()]
         high = {"state": {module: [function, *arguments], "__sls__": "unit", "__env__": "base"}}
-        state = minion(request["test"], json.dumps(request["pillar"]))
+        state = with_short_waits(minion(request["test"], json.dumps(request["pillar"])))
         state.functions["pkg.version"] = lambda name: request["installed"].get(name, "")
         answer = state.call_high(high)
         return next(iter(answer.values())) if isinstance(answer, dict) else answer
@@ -147,7 +152,7 @@ def main() -> None:
             highstate.pop_active()
 
     def call(request: dict) -> dict:
-        functions = minion(False, json.dumps(request["pillar"])).functions
+        functions = with_short_waits(minion(False, json.dumps(request["pillar"]))).functions
         positional, arguments = request.get("positional", []), request.get("arguments", {})
         try:
             if "command" in request:
