@@ -540,6 +540,7 @@ class _Daemon:
         if not _has_peers(self.restarts):
             return
         if not self.restarts["rolling"]:
+            self._refuse_if_held()
             self.comments.append("Without a turn, since common:restarts:rolling is false")
             return
         _require_no_failure(self.name)
