@@ -27,7 +27,7 @@ plan: .venv/.made ## what each host would get, without booting any: build/plan
 check: lint unit ## what needs no host, no root and no network: lint, unit and rendering tests
 
 unit: .venv/.made ## unit and rendering tests
-	.venv/bin/pytest --numprocesses 3 --dist loadgroup -m "not root" tests/unit tests/render
+	.venv/bin/pytest --numprocesses 4 --dist loadgroup -m "not root" tests/unit tests/render
 
 hosts: .venv/.made ## tests on real hosts, three labs at a time (root, Debian 12)
 	.venv/bin/pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder \
