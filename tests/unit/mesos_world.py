@@ -146,9 +146,20 @@ def one_line(error_info):
 
 
 def until(condition, event="the condition", timeout: float = 20):
-    """Wait until a condition is true and return its value. The timeout is in seconds."""
+    """
+    Wait until a condition is true and return its value. The timeout is in seconds.
+
+    A condition may read the tables of a fake daemon, whose threads change them meanwhile.
+    """
     deadline = time.monotonic() + timeout
-    while not (result := condition()):
+    while True:
+        try:
+            result = condition()
+        except RuntimeError as error:
+            if "changed size during iteration" not in str(error):
+                raise
+            result = None
+        if result:
+            return result
         assert time.monotonic() < deadline, f"not within {timeout:g} seconds: {event}"
         time.sleep(0.02)
-    return result
