@@ -718,19 +718,35 @@ class _Daemon:
 
     def _needs_drain(self):
         """
-        Return whether the agent runs tasks.
+        Return whether the agent runs tasks. An agent that somebody else has drained stays so.
 
-        False for an agent that somebody else has deactivated: this state must not reactivate it.
+        A new leader knows neither the agent nor its tasks until the agent has reregistered.
         """
+        self._await_registration()
         agents = [
             agent
-            for agent in __salt__["mesos.agents"](active=True)
-            if agent["hostname"].lower() == self.agent.lower() and not agent["deactivated"]
+            for agent in __salt__["mesos.agents"](hostname=self.agent)
+            if agent["active"] and not agent["deactivated"]
         ]
         return bool(agents) and any(
             task["agent_id"] == agents[0]["id"] and task["state"] in ACTIVE_TASK_STATES
             for task in __salt__["mesos.tasks"]()
         )
+
+    def _await_registration(self):
+        """Wait until the agent is connected to the leader, if the leader lists it."""
+        deadline = time.monotonic() + self.restarts["ready_timeout"]
+        while True:
+            agents = __salt__["mesos.agents"](hostname=self.agent)
+            if not agents or any(agent["active"] or agent["deactivated"] for agent in agents):
+                return
+            if time.monotonic() >= deadline:
+                seconds = _ready.plural(self.restarts["ready_timeout"], "second")
+                raise CommandExecutionError(
+                    f"{self.name} was not touched, since its tasks would die with it: after "
+                    f"{seconds} the agent {self.agent} has not reregistered with the Mesos leader"
+                )
+            time.sleep(POLL_INTERVAL)
 
     def _drain_once(self):
         timeout = self.restarts["drain_timeout"]

@@ -2,13 +2,17 @@
 
 import json
 import os
+import threading
 import time
 from pathlib import Path
 
 import pytest
 from kazoo.client import KazooClient
+from mesos_world import until
 
 from conftest import started
+from lab.fakes.mesos.master import Master
+from lab.fakes.wire.election import MemoryRoom
 
 pytestmark = pytest.mark.xdist_group("zookeeper")
 
@@ -328,6 +332,43 @@ def test_a_held_host_is_neither_started_nor_restarted(cluster):
     assert cluster.calls() == []
     assert cluster.salt.call("cluster.release", **held)["was_held"] is True
     assert cluster.running()["result"] is True
+
+
+AGENT = "lxb001.devops.test"
+AGENT_INFO = {"hostname": AGENT, "port": 5051, "attributes": []}
+
+
+@pytest.fixture
+def new_leader(running, tmp_path):
+    """A Mesos master that has just been elected: the agent has not reregistered yet."""
+    options = ["--ip=127.0.0.1", "--port=0", "--hostname=127.0.0.1", f"--work_dir={tmp_path}"]
+    master = running(Master(options, None, "1.11.0", MemoryRoom()))
+    until(lambda: master.recovered)
+    master.recovered_agents["S0"] = AGENT_INFO
+    return master
+
+
+def restarted_with_drain(cluster, master, timeout) -> dict:
+    cluster.write()
+    restarts = {**cluster.restarts, "ready_timeout": timeout}
+    pillar = {"mesos": {"url": f"http://127.0.0.1:{master.port}"}}
+    return cluster.running(drain=AGENT, restarts=restarts, pillar=pillar)
+
+
+def test_an_agent_that_has_not_reregistered_keeps_its_daemon_from_restarting(cluster, new_leader):
+    result = restarted_with_drain(cluster, new_leader, 1)
+    assert result["result"] is False
+    assert result["comment"].startswith("mesos-master was not touched, since its tasks would die")
+    assert f"the agent {AGENT} has not reregistered" in result["comment"]
+    assert cluster.calls() == []
+
+
+def test_a_restart_waits_until_the_agent_has_reregistered(cluster, new_leader):
+    removal = threading.Timer(1, new_leader.recovered_agents.pop, ["S0"])
+    removal.start()
+    result = restarted_with_drain(cluster, new_leader, 20)
+    assert result["result"] is True and not removal.is_alive()
+    assert cluster.calls() == ["restart mesos-master"]
 
 
 def withdrawn(cluster, test=False) -> dict:
