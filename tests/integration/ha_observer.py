@@ -15,15 +15,12 @@ class Observer:
     A context manager. At its end ``outages`` has the seconds of each outage by service, and
     ``down`` the highest number of nodes of each kind that were down at the same time.
 
-    host
-        The host that observes. It has to have Salt's own Python.
-
     urls
         Further URLs by name, such as that of a container.
     """
 
-    def __init__(self, lab, host: str = "lxcc01", **urls: str):
-        self._host = lab.at(host)
+    def __init__(self, lab, **urls: str):
+        self._host = lab.at("lxcc01")
         self._setup = {
             "control": list(CONTROL.values()),
             "agents": list(AGENTS.values()),
