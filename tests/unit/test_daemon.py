@@ -10,7 +10,6 @@ import pytest
 from kazoo.client import KazooClient
 from mesos_world import until
 
-from conftest import started
 from lab.fakes.mesos.master import Master
 from lab.fakes.wire.election import MemoryRoom
 
@@ -64,7 +63,7 @@ class Host:
 
 
 @pytest.fixture(scope="module")
-def minion(tmp_path_factory):
+def minion(tmp_path_factory, start_minion):
     directory = tmp_path_factory.mktemp("daemon")
     programs = directory / "bin"
     programs.mkdir()
@@ -72,7 +71,7 @@ def minion(tmp_path_factory):
         (programs / name).symlink_to(SYSTEMCTL)
     path = f"{programs}:{os.environ['PATH']}"
     units = str(directory / "units.json")
-    with started("3008", directory, PATH=path, UNITS=units) as salt:
+    with start_minion("3008", directory, PATH=path, UNITS=units) as salt:
         yield salt, directory
 
 
