@@ -228,7 +228,7 @@ def take_turn(reason, turn_class, limit=1, timeout=DEFAULT_TIMEOUT, zookeeper=No
 
 def return_turn(ready, zookeeper=None):
     """
-    Give back the turns that this run has, if it has one. ``daemon.turn_returned`` calls it.
+    Give back the turns that this run has, if it has any. ``daemon.turn_returned`` calls it.
 
     ready
         Whether all daemons that were restarted are ready. False: the node stays unready, and counts

@@ -580,18 +580,22 @@ class _Daemon:
 
     def _await_peers(self):
         """Wait until the cluster can lose this node for a moment."""
+        reasons = self._poll(lambda: self._unmet(self.peers), bool)
+        if reasons:
+            timeout = _ready.plural(self.restarts["ready_timeout"], "second")
+            raise CommandExecutionError(
+                f"{self.name} was not touched. Waited {timeout} for the other nodes: "
+                f"{'; '.join(reasons)}. If this change is the repair: "
+                'pillar=\'{"common": {"restarts": {"rolling": false}}}\''
+            )
+
+    def _poll(self, query, is_pending):
+        """Repeat a query until its result is not pending, or for ``ready_timeout``. Returns it."""
         deadline = time.monotonic() + self.restarts["ready_timeout"]
         while True:
-            reasons = self._unmet(self.peers)
-            if not reasons:
-                return
-            if time.monotonic() >= deadline:
-                timeout = _ready.plural(self.restarts["ready_timeout"], "second")
-                raise CommandExecutionError(
-                    f"{self.name} was not touched. Waited {timeout} for the other nodes: "
-                    f"{'; '.join(reasons)}. If this change is the repair: "
-                    'pillar=\'{"common": {"restarts": {"rolling": false}}}\''
-                )
+            result = query()
+            if not is_pending(result) or time.monotonic() >= deadline:
+                return result
             time.sleep(POLL_INTERVAL)
 
     def _refuse_if_held(self):
@@ -722,31 +726,20 @@ class _Daemon:
 
         A new leader knows neither the agent nor its tasks until the agent has reregistered.
         """
-        self._await_registration()
-        agents = [
-            agent
-            for agent in __salt__["mesos.agents"](hostname=self.agent)
-            if agent["active"] and not agent["deactivated"]
-        ]
+        agents = self._poll(
+            lambda: __salt__["mesos.agents"](hostname=self.agent), _none_is_connected
+        )
+        if _none_is_connected(agents):
+            seconds = _ready.plural(self.restarts["ready_timeout"], "second")
+            raise CommandExecutionError(
+                f"{self.name} was not touched, since its tasks would die with it: after "
+                f"{seconds} the agent {self.agent} has not reregistered with the Mesos leader"
+            )
+        agents = [agent for agent in agents if agent["active"] and not agent["deactivated"]]
         return bool(agents) and any(
             task["agent_id"] == agents[0]["id"] and task["state"] in ACTIVE_TASK_STATES
             for task in __salt__["mesos.tasks"]()
         )
-
-    def _await_registration(self):
-        """Wait until the agent is connected to the leader, if the leader lists it."""
-        deadline = time.monotonic() + self.restarts["ready_timeout"]
-        while True:
-            agents = __salt__["mesos.agents"](hostname=self.agent)
-            if not agents or any(agent["active"] or agent["deactivated"] for agent in agents):
-                return
-            if time.monotonic() >= deadline:
-                seconds = _ready.plural(self.restarts["ready_timeout"], "second")
-                raise CommandExecutionError(
-                    f"{self.name} was not touched, since its tasks would die with it: after "
-                    f"{seconds} the agent {self.agent} has not reregistered with the Mesos leader"
-                )
-            time.sleep(POLL_INTERVAL)
 
     def _drain_once(self):
         timeout = self.restarts["drain_timeout"]
@@ -884,6 +877,11 @@ def _require_no_failure(unit):
         raise CommandExecutionError(
             f"{unit} was not touched, since {', '.join(failed_units)} did not become ready"
         )
+
+
+def _none_is_connected(agents):
+    """Return whether the leader lists agents, none of which is connected to it."""
+    return bool(agents) and not any(agent["active"] or agent["deactivated"] for agent in agents)
 
 
 def _require_success(result):
