@@ -30,17 +30,18 @@ def run():
 
     With the keywords ``framework`` and ``version``: the oldest Mesos for that version.
     """
-    rows = _rows()
-    if not framework:
-        return rows
-    return [row["mesos"] for row in rows[framework] if _is_at_least(version, row["since"])][-1]
+    return oldest_mesos(framework, version) if framework else _rows()
 
 
-def _is_at_least(version, oldest):
-    numbers, oldest_numbers = (
-        [int(part) for part in text.split(".")] for text in (version, oldest)
-    )
-    return numbers >= oldest_numbers
+def oldest_mesos(framework, version):
+    """Return the oldest Mesos that a version of a framework works with."""
+    rows = _rows()[framework]
+    return [row["mesos"] for row in rows if _numbers(row["since"]) <= _numbers(version)][-1]
+
+
+def _numbers(text):
+    """Return ``1.8.244`` as [1, 8, 244], to compare it."""
+    return [int(part) for part in text.split(".")]
 
 
 def _rows():

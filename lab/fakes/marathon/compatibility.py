@@ -18,8 +18,7 @@ CHECKS_NEWER_SINCE, NEW_LAYOUT_SINCE = "1.3.8", "1.4.0"
 
 def oldest_mesos(version: str) -> str:
     """Return the oldest Mesos that a version accepts, as library and as master."""
-    rows = FRAMEWORKS["run"]()["marathon"]
-    return [row["mesos"] for row in rows if release(row["since"]) <= release(version)][-1]
+    return FRAMEWORKS["oldest_mesos"]("marathon", version)
 
 
 def store_left_by(version: str) -> str:
