@@ -196,16 +196,21 @@ def failures(done) -> list[str]:
     ]
 
 
-def changes(done, kind: str = "daemon") -> dict[str, dict[str, str]]:
-    """Return the changes of the states of a module by host."""
+def changes(done) -> dict[str, dict[str, str]]:
+    """Return the changes of the daemons by host, from the output of ``state.apply``."""
+    return daemon_changes(json.loads(done.stdout))
+
+
+def daemon_changes(results: dict[str, dict]) -> dict[str, dict[str, str]]:
+    """Return the changes of the daemons by host, from the results by minion id."""
     return {
         host.partition(".")[0]: {
             name: change
             for key, state in states.items()
-            if key.startswith(f"{kind}_|")
+            if key.startswith("daemon_|")
             for name, change in state["changes"].items()
         }
-        for host, states in json.loads(done.stdout).items()
+        for host, states in results.items()
     }
 
 

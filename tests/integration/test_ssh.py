@@ -10,7 +10,7 @@ import json
 import pytest
 from cluster_lab import Lab
 from document import parse, run
-from ha_cluster import CHANGED, SERVICES
+from ha_cluster import CHANGED, SERVICES, daemon_changes
 
 from conftest import FILE_LISTS, booted, converged_single
 from lab import ROOT, SALT_LINES
@@ -189,14 +189,6 @@ def test_a_second_run_on_the_hosts_of_the_document_changes_nothing(bare_by_ssh):
 def test_a_change_of_every_service_by_salt_ssh_restarts_each_daemon(bare_by_ssh):
     results = apply_states(bare_by_ssh, f"pillar={json.dumps(CHANGED)}")
     assert changed_ids(results)
-    changes = {
-        host.partition(".")[0]: {
-            name: change
-            for key, state in states.items()
-            if key.startswith("daemon_|")
-            for name, change in state["changes"].items()
-        }
-        for host, states in results.items()
-    }
+    changes = daemon_changes(results)
     restarted = {host: dict.fromkeys(units, "restarted") for host, units in SERVICES.items()}
     assert {host: changes[host] for host in SERVICES} == restarted
