@@ -102,8 +102,7 @@ def kill(host: str = "", lab: str | None = None) -> None:
     deadline = time.monotonic() + KILL_TIMEOUT
     while remaining := [group for group in groups(host, lab) if group.exists()]:
         for pid in members(host, lab):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            _kill_member(pid, host, lab)
         for group in remaining:
             for directory, *_ in os.walk(group, topdown=False):
                 with contextlib.suppress(OSError):  # not yet empty
@@ -112,6 +111,24 @@ def kill(host: str = "", lab: str | None = None) -> None:
             pids = sorted(members(host, lab))
             raise LabError(f"processes that cannot be killed: {pids}, in {remaining}")
         time.sleep(0.05)
+
+
+def _kill_member(pid: int, host: str, lab: str | None) -> None:
+    """
+    Kill a process if it is still a member of these groups.
+
+    Hundreds of processes end at the same moment, and the kernel gives their pids to others before
+    all are killed here. A thread can get one as well: ``os.kill`` would end its whole process.
+    """
+    name = "/".join(filter(None, (TOP, instance.name if lab is None else lab, host)))
+    with contextlib.suppress(OSError):  # it has ended, or the pid is that of a thread
+        process = os.pidfd_open(pid)
+        try:
+            paths = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+            if any(f"/{name}/" in f"{path}/" for path in paths):
+                signal.pidfd_send_signal(process, signal.SIGKILL)
+        finally:
+            os.close(process)
 
 
 def prune() -> None:

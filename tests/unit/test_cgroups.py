@@ -1,6 +1,8 @@
 """Control groups of labs that start and stop at the same time."""
 
 import multiprocessing
+import subprocess
+import sys
 
 import pytest
 
@@ -57,3 +59,27 @@ def test_a_command_enters_its_group_while_another_lab_stops(running_lab):
         command.join()
     errors = {results.get(timeout=60) for _ in range(COMMANDS)}
     assert errors == {""}
+
+
+THREADS = """
+import threading
+thread = threading.Thread(target=threading.Event().wait)
+thread.start()
+print(thread.native_id, flush=True)
+"""
+
+
+@pytest.mark.parametrize("of_thread", [False, True])
+def test_a_pid_that_another_process_got_meanwhile_is_not_killed(monkeypatch, of_thread):
+    monkeypatch.setattr(instance, "name", "test-cgroups")
+    member = subprocess.Popen(["sleep", "infinity"], preexec_fn=lambda: cgroups.enter(HOST))
+    other = subprocess.Popen([sys.executable, "-c", THREADS], stdout=subprocess.PIPE, text=True)
+    thread = int(other.stdout.readline())
+    members = cgroups.members
+    reused = thread if of_thread else other.pid
+    monkeypatch.setattr(cgroups, "members", lambda *args: members(*args) | {reused})
+    cgroups.kill(HOST)
+    assert member.wait() == -9
+    assert other.poll() is None
+    other.kill()
+    other.communicate()
