@@ -117,9 +117,9 @@ OBJECTS = {
         "mem": "number",
         "disk": "number",
         "backoffFactor": "number",
-        "backoffSeconds": "number",
-        "maxLaunchDelaySeconds": "number",
-        "taskKillGracePeriodSeconds": "number",
+        "backoffSeconds": "whole",
+        "maxLaunchDelaySeconds": "whole",
+        "taskKillGracePeriodSeconds": "whole",
         "constraints": ["constraint"],
         "dependencies": ["text"],
         "acceptedResourceRoles": ["text"],
@@ -230,10 +230,10 @@ OBJECTS = {
         "port": "whole",
         "portIndex": "any",
         "command": "command",
-        "gracePeriodSeconds": "number",
-        "intervalSeconds": "number",
-        "timeoutSeconds": "number",
-        "delaySeconds": "number",
+        "gracePeriodSeconds": "whole",
+        "intervalSeconds": "whole",
+        "timeoutSeconds": "whole",
+        "delaySeconds": "whole",
         "maxConsecutiveFailures": "whole",
         "ignoreHttp1xx": "flag",
         "ipProtocol": "text",
@@ -247,23 +247,23 @@ OBJECTS = {
         "http": "httpCheck",
         "tcp": "tcpCheck",
         "exec": "execCheck",
-        "intervalSeconds": "number",
-        "timeoutSeconds": "number",
-        "delaySeconds": "number",
+        "intervalSeconds": "whole",
+        "timeoutSeconds": "whole",
+        "delaySeconds": "whole",
     },
     "readinessCheck": {
         "name": "text",
         "protocol": "text",
         "path": "text",
         "portName": "text",
-        "intervalSeconds": "number",
-        "timeoutSeconds": "number",
+        "intervalSeconds": "whole",
+        "timeoutSeconds": "whole",
         "httpStatusCodesForReady": ["whole"],
         "preserveLastResponse": "flag",
     },
     "upgrade": {"minimumHealthCapacity": "number", "maximumOverCapacity": "number"},
-    "unreachable": {"inactiveAfterSeconds": "number", "expungeAfterSeconds": "number"},
-    "residency": {"relaunchEscalationTimeoutSeconds": "number", "taskLostBehavior": "text"},
+    "unreachable": {"inactiveAfterSeconds": "whole", "expungeAfterSeconds": "whole"},
+    "residency": {"relaunchEscalationTimeoutSeconds": "whole", "taskLostBehavior": "text"},
     "executorResources": {"cpus": "number", "mem": "number", "disk": "number"},
     "limits": {"cpus": "limit", "mem": "limit"},
     "pod": {
@@ -324,10 +324,10 @@ OBJECTS = {
         "tcp": "tcpCheck",
         "exec": "execCheck",
         "maxConsecutiveFailures": "whole",
-        "gracePeriodSeconds": "number",
-        "intervalSeconds": "number",
-        "timeoutSeconds": "number",
-        "delaySeconds": "number",
+        "gracePeriodSeconds": "whole",
+        "intervalSeconds": "whole",
+        "timeoutSeconds": "whole",
+        "delaySeconds": "whole",
     },
     "mount": {"name": "text", "mountPath": "text", "readOnly": "flag"},
     "lifecycle": {"killGracePeriodSeconds": "number"},
@@ -953,9 +953,6 @@ def _filled(app, version):
         filled["portDefinitions"] = [
             {"port": 0, **_port(definition)} for definition in app["portDefinitions"]
         ]
-    for key in ("backoffSeconds", "maxLaunchDelaySeconds", "taskKillGracePeriodSeconds"):
-        if isinstance(filled.get(key), float):
-            filled[key] = int(filled[key])
     filled["fetch"] = [{**FETCH, **artifact} for artifact in filled["fetch"]]
     filled["healthChecks"] = [_health_check(item, version) for item in filled["healthChecks"]]
     filled["readinessChecks"] = [_readiness_check(item) for item in filled["readinessChecks"]]

@@ -670,6 +670,32 @@ def test_1_8_words_some_json_errors_differently(idle, definition, path, old_text
     assert idle(NEW).rejection(422, **definition) == ("Invalid JSON", {path: [new_text]})
 
 
+@pytest.mark.parametrize(
+    "fields, path, text",
+    [
+        ({"backoffSeconds": 1.5}, "/backoffSeconds", "int"),
+        ({"maxLaunchDelaySeconds": 1.5}, "/maxLaunchDelaySeconds", "int"),
+        ({"taskKillGracePeriodSeconds": 5.7}, "/taskKillGracePeriodSeconds", "int"),
+        (
+            {"healthChecks": [{"gracePeriodSeconds": 1.5}]},
+            "/healthChecks(0)/gracePeriodSeconds",
+            "int",
+        ),
+        (
+            {"unreachableStrategy": {"inactiveAfterSeconds": 0.5}},
+            "/unreachableStrategy/inactiveAfterSeconds",
+            "long",
+        ),
+    ],
+)
+def test_since_1_8_a_fraction_of_a_second_is_rejected(idle, fields, path, text):
+    definition = {"id": "/x", "cmd": "sleep 1", **fields}
+    assert idle(NEW).rejection(422, **definition) == (
+        "Invalid JSON",
+        {path: [f"error.expected.{text}"]},
+    )
+
+
 def test_deprecated_and_new_fields_together_are_rejected_by_every_version(idle):
     for fields, conflict in (
         ({"uris": ["http://h/a"], "fetch": [{"uri": "http://h/b"}]}, "uris and fetch fields"),

@@ -957,6 +957,40 @@ def test_a_nested_value_of_the_wrong_type_is_rejected(config, message):
         app.check(config, NEW)
 
 
+SECONDS = [
+    "backoffSeconds",
+    "maxLaunchDelaySeconds",
+    "taskKillGracePeriodSeconds",
+    "healthChecks[0].gracePeriodSeconds",
+    "healthChecks[0].intervalSeconds",
+    "healthChecks[0].timeoutSeconds",
+    "check.intervalSeconds",
+    "readinessChecks[0].intervalSeconds",
+    "unreachableStrategy.inactiveAfterSeconds",
+    "unreachableStrategy.expungeAfterSeconds",
+]
+
+
+@pytest.mark.parametrize("path", SECONDS)
+@pytest.mark.parametrize("version", ["1.4.13", NEW, "1.10.26"])
+def test_a_fraction_of_a_second_is_rejected(path, version):
+    field, _, member = path.partition(".")
+    name, is_list = field.removesuffix("[0]"), field.endswith("[0]")
+    part = {member: 1.5} if member else 1.5
+    config = {**WEB, name: [part] if is_list else part}
+    assert rejection(config, version) == f"{path}: 1.5 should be a whole number"
+
+
+def test_whole_seconds_may_be_written_as_a_fraction():
+    app.check({**WEB, "backoffSeconds": 2.0}, NEW)
+    assert app.prepared({**WEB, "backoffSeconds": 2.0}, NEW)["backoffSeconds"] == 2
+
+
+def test_a_pod_may_be_killed_after_a_fraction_of_a_second():
+    lifecycle = {"killGracePeriodSeconds": 1.5}
+    app.check_pod({"containers": [{"name": "web", "lifecycle": lifecycle}]}, NEW)
+
+
 @pytest.mark.parametrize("key", ["http", "tcp", "exec"])
 def test_a_health_check_of_a_pod_of_the_wrong_type_is_rejected(key):
     for field in ("healthCheck", "check"):
@@ -1438,8 +1472,8 @@ def without_label(changes):
 
 def accepted_by_1_8(config):
     """
-    Return an app without what a real Marathon 1.8 refuses and older versions drop: fractions of
-    seconds, and path and port of a command check.
+    Return an app without what a real Marathon 1.8 refuses and older versions drop: path and port of
+    a command check.
     """
     checks = [
         {name: value for name, value in check.items() if name not in ("path", "portIndex")}
@@ -1447,10 +1481,7 @@ def accepted_by_1_8(config):
         else check
         for check in config.get("healthChecks", [])
     ]
-    accepted = {**config, "healthChecks": checks} if checks else dict(config)
-    if "taskKillGracePeriodSeconds" in config:
-        accepted["taskKillGracePeriodSeconds"] = int(config["taskKillGracePeriodSeconds"])
-    return accepted
+    return {**config, "healthChecks": checks} if checks else config
 
 
 class Server:

@@ -252,8 +252,11 @@ def _env_error(path: str, value: Any) -> tuple[str, str]:
     return path, "error.expected.jsobject"
 
 
-def _unreachable(value: Any, path: str, errors: Errors) -> Any:
-    """Read an unreachableStrategy. Marathon reads any string as ``disabled``."""
+def _unreachable(value: Any, path: str, errors: Errors, line: Line) -> Any:
+    """
+    Read an unreachableStrategy. Marathon reads any string as ``disabled``. The RAML type of its
+    seconds is int64; the text of the error is that of Play JSON, it was not recorded.
+    """
     if isinstance(value, str):
         return "disabled"
     if not isinstance(value, dict):
@@ -261,7 +264,9 @@ def _unreachable(value: Any, path: str, errors: Errors) -> Any:
         return value
     for name in ("inactiveAfterSeconds", "expungeAfterSeconds"):
         seconds = value.get(name)
-        if isinstance(seconds, int | float) and seconds < 0:
+        if line >= (1, 8) and isinstance(seconds, float) and not seconds.is_integer():
+            errors.append((f"{path}/{name}", "error.expected.long"))
+        elif isinstance(seconds, int | float) and seconds < 0:
             errors.append((f"{path}/{name}", "error.min"))
     return value
 
@@ -329,7 +334,7 @@ def _scalar(kind: str | tuple[str, ...], value: Any, path: str, errors: Errors, 
                 else:
                     errors.append((f"{path}/{name}", "error.expected.jsstring"))
     elif kind == "unreachable":
-        return _unreachable(value, path, errors)
+        return _unreachable(value, path, errors, line)
     elif kind == "command" and not isinstance(value, dict):
         text = json.dumps(value, separators=(",", ":"))
         errors.append((f"{path}/argv", f"{text} is not an object"))
