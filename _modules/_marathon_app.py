@@ -675,6 +675,72 @@ def _reason_to_ignore(fields, kind, name):
     return None
 
 
+def ignored(config, kind, current=None):
+    """
+    Return warnings about what Marathon accepts in a valid definition and does not store: fields
+    that it does not have, and ports that the network of an app does not have.
+
+    current
+        The app from Marathon that the definition is merged into. None: there is none.
+    """
+    warnings = without_unknown(config, kind)[1]
+    if kind == "app":
+        warnings += _ignored_ports(_plain(config), current or {})
+    elif kind == "group":
+        warnings += _ignored_ports_of_group(_plain(config), "")
+    return warnings
+
+
+def _ignored_ports_of_group(group, prefix):
+    warnings = []
+    for number, app in enumerate(group.get("apps", ())):
+        warnings += [f"{prefix}apps[{number}].{text}" for text in _ignored_ports(app, {})]
+    for number, subgroup in enumerate(group.get("groups", ())):
+        warnings += _ignored_ports_of_group(subgroup, f"{prefix}groups[{number}].")
+    return warnings
+
+
+def _ignored_ports(app, current):
+    """
+    Return warnings about ports that an app cannot have, as it is on the host network, or is not.
+
+    Marathon 1.8 drops port mappings on the host network (``apps-invalid-mappings-host`` of the
+    recorded responses), and makes mappings with defaults of port definitions on another network.
+    """
+    networks = _networks(app) or _networks(current) or HOST
+    if any(network.get("mode") != "host" for network in networks):
+        warnings = [
+            f"{field}: at most their number counts, since the app is not on the host network"
+            for field in ("portDefinitions", "ports")
+            if app.get(field)
+        ]
+        if app.get("requirePorts"):
+            warnings.append("requirePorts: ignored, since the app is not on the host network")
+        return warnings
+    container, docker, address = app.get("container", {}), _docker(app), app.get("ipAddress", {})
+    ignored_fields = {
+        "container.portMappings": container.get("portMappings"),
+        "container.docker.portMappings": docker.get("portMappings"),
+        **{f"ipAddress.{name}": value for name, value in address.items() if name != "discovery"},
+        "ipAddress.discovery.ports": address.get("discovery", {}).get("ports"),
+    }
+    return [
+        f"{field}: ignored, since the app is on the host network"
+        for field, value in ignored_fields.items()
+        if value
+    ]
+
+
+def _networks(app):
+    """Return the networks of an app, declared or from Marathon, None if it says nothing of them."""
+    mode = NETWORK_MODES.get(_docker(app).get("network"))
+    if mode:
+        return [{"mode": mode}]
+    if app.get("ipAddress") is not None:
+        return [{"mode": "container"}]
+    return app.get("networks")
+
+
 def fields(kind, version):
     """Return the names of the fields that an app or a pod may be declared with."""
     version = release(version)

@@ -610,15 +610,20 @@ def fields(kind="app", version=None, profile=None, **connection):
     return _marathon_app.fields(kind, _version(version, profile, connection))
 
 
-def ignored_fields(config, kind="app", profile=None, **connection):
+def ignored_fields(config, kind="app", current=None, profile=None, **connection):
     """
-    List the fields of a definition that Marathon does not have and therefore ignores.
+    List the fields of a definition that Marathon ignores: those that it does not have, and ports
+    that the network of an app does not have, such as ``portMappings`` on the host network.
 
     config
         Fields of an app, pod or group, a mapping as in Marathon's JSON.
 
     kind
         ``app`` (default), ``pod`` or ``group``.
+
+    current
+        The result of ``marathon.app``, if the definition is merged into an existing app: its
+        network counts if the definition has none. Default: the app is new.
 
     profile, connection
         Connection settings: see ``marathon.connection``. They are validated, but not used.
@@ -639,8 +644,7 @@ def ignored_fields(config, kind="app", profile=None, **connection):
         _marathon_app.check_fields(config, kind)
     except ValueError as error:
         raise SaltInvocationError(str(error)) from None
-    _, warnings = _marathon_app.without_unknown(config, kind)
-    return warnings
+    return _marathon_app.ignored(config, kind, current)
 
 
 def diff_app(id, config, mode="merge", unset=(), profile=None, **connection):
@@ -806,18 +810,24 @@ def _supported(client, definition, kind):
     return release, definition
 
 
-def _with_warnings(result, config, kind):
-    """Add the warnings about ignored fields to a result, if there are any."""
-    _, warnings = _marathon_app.without_unknown(config, kind)
+def _with_warnings(result, config, kind, current=None):
+    """
+    Add the warnings about ignored fields to a result, if there are any. ``current`` is the app that
+    the definition is merged into.
+    """
+    warnings = _marathon_app.ignored(config, kind, current)
     return {**result, "warnings": warnings} if warnings else result
 
 
-def _warnings_by_id(configs, kind):
-    """Return the warnings about ignored fields of several definitions, each with its id."""
+def _warnings_by_id(apps, current_apps):
+    """
+    Return the warnings about ignored fields of several apps, each with its id. ``current_apps`` are
+    those that the definitions are merged into, by id.
+    """
     return [
         f"{id}: {warning}"
-        for id, config in configs.items()
-        for warning in _marathon_app.without_unknown(config, kind)[1]
+        for id, config in apps.items()
+        for warning in _marathon_app.ignored(config, "app", current_apps.get(_absolute_id(id)))
     ]
 
 
@@ -953,9 +963,10 @@ def update_app(id, config, partial=True, unset=(), force=False, profile=None, **
 def _update(client, name, config, mode, unset, force):
     release, definition = _prepared(client, name, config, mode, unset)
     current = _app(client, name)
+    base = current if mode == "merge" else None
     if not _differences(current, definition, release, mode, unset):
         unchanged = {"version": current["version"], "deploymentId": None, "created": False}
-        return _with_warnings(unchanged, config, "app")
+        return _with_warnings(unchanged, config, "app", base)
     if release >= FULL_UPDATE_SINCE:
         params, body = (
             {"partialUpdate": False},
@@ -971,7 +982,7 @@ def _update(client, name, config, mode, unset, force):
         )
 
     result = _change(client, "PUT", f"/v2/apps{_path(name)}", read_back, force, body, **params)
-    return _with_warnings(result, config, "app")
+    return _with_warnings(result, config, "app", base)
 
 
 def update_apps(
@@ -1013,7 +1024,7 @@ def update_apps(
         "created": sorted(differing.keys() - current_apps.keys()),
         "updated": sorted(differing.keys() & current_apps.keys()),
     }
-    warnings = _warnings_by_id(apps, "app")
+    warnings = _warnings_by_id(apps, current_apps if mode == "merge" else {})
     if warnings:
         changed["warnings"] = warnings
     if not differing:
@@ -2853,9 +2864,8 @@ def _remove_unknown(declared, release):
 
     def supported(kind, id, definition):
         _validate(CHECKS[kind], definition, release, f"config: {id}")
-        fields, ignored = _marathon_app.without_unknown(definition, kind)
-        warnings.extend(f"{id}: {message}" for message in ignored)
-        return fields
+        warnings.extend(f"{id}: {text}" for text in _marathon_app.ignored(definition, kind))
+        return _marathon_app.without_unknown(definition, kind)[0]
 
     for kind in ("app", "pod"):
         members = declared[f"{kind}s"]

@@ -163,7 +163,8 @@ class Apps:
         """Return the ``_declared.Plan``. ``deletions`` are the changes of what is to be deleted."""
         differences = self._differences()
         for id, config in self._declared.apps.items():
-            self._marathon.collect_warnings(config, "app", id)
+            current = self._current.apps.get(id) if self._mode == "merge" else None
+            self._marathon.collect_warnings(config, "app", id, current)
         order = self._check_dependencies(deletions)
         changes = {**differences, **deletions}
         if not changes:

@@ -27,6 +27,8 @@ WAIT_INTERVAL = 0.5  # seconds between two requests
 WAIT_RETRIES = 60  # retries of an unanswered request after a deployment has started
 # The field with the number of instances.
 SCALING_FIELDS = {"app": "instances", "pod": "scaling"}
+# Fields of an app that Marathon may ignore, depending on the network of the app.
+PORT_FIELDS = frozenset(("container", "portDefinitions", "ports", "requirePorts"))
 RESTARTS = ("app_present", "app_running", "app_restarted")
 ALL_VERSIONS = "99.0"
 MULTIPLE_APP_STATES = ("apps_present", "group_present", "group_absent")  # their changes are by id
@@ -888,14 +890,15 @@ class _Marathon:
                 __salt__["marathon.ignored_fields"]({name: None}, self.kind)
             raise
 
-    def collect_warnings(self, config, kind, id=""):
+    def collect_warnings(self, config, kind, id="", current=None):
         """
         Collect warnings about fields that Marathon ignores, for the comment of the state. ``id``
-        precedes them in a state of several apps. Raises SaltInvocationError for misspelt fields.
+        precedes them in a state of several apps; ``current`` is the app that the definition is
+        merged into. Raises SaltInvocationError for misspelt fields.
         """
         prefix = f"{id}: " if id else ""
         try:
-            messages = __salt__["marathon.ignored_fields"](config, kind)
+            messages = __salt__["marathon.ignored_fields"](config, kind, current=current)
         except SaltInvocationError as error:
             raise SaltInvocationError(f"{prefix}{error}") from None
         self.warnings += [f"{prefix}{message}" for message in messages]
@@ -1174,8 +1177,11 @@ def _present(
         )
         config = marathon.declared(config_argument, unset)
         changes = differences(config)
-        marathon.collect_warnings(config, kind)
         is_new = "/" in changes
+        current = None
+        if kind == "app" and mode == "merge" and not is_new and PORT_FIELDS & config.keys():
+            current = marathon.ask("app")
+        marathon.collect_warnings(config, kind, current=current)
         if not changes:
             marathon.waiter().under_way()
 

@@ -878,6 +878,21 @@ def test_what_marathon_ignores_of_a_pod_and_of_a_group_is_a_warning(start_cluste
     assert cluster.call("ignored_fields", group, "group") == warnings
 
 
+def test_ports_that_the_network_does_not_have_are_a_warning(start_cluster):
+    cluster = start_cluster()
+    text = "container.portMappings: ignored, since the app is on the host network"
+    container = {"type": "MESOS", "portMappings": [{"containerPort": 80}]}
+    config = {**APPS["/web"], "networks": [{"mode": "host"}], "container": container}
+    assert cluster.call("create_app", "/new", config)["warnings"] == [text]
+    assert cluster.call("update_app", "/new", config)["warnings"] == [text]
+    assert cluster.call("update_apps", {"/new": config})["warnings"] == [f"/new: {text}"]
+    assert cluster.call("import", {"apps": [{**config, "id": "/new"}]})["warnings"] == [
+        f"/new: {text}"
+    ]
+    group = {"groups": [{"id": "sub", "apps": [{**config, "id": "a"}]}]}
+    assert cluster.call("create_group", "/g", group)["warnings"] == [f"groups[0].apps[0].{text}"]
+
+
 def test_fields_that_every_version_ignores_are_a_warning_unless_they_are_empty(start_cluster):
     cluster = start_cluster()
     config = {**APPS["/web"], "storeUrls": ["http://a.test/a"], "taskRateLimit": None}

@@ -306,6 +306,83 @@ def test_a_field_that_marathon_does_not_have_is_a_warning_and_never_a_change(
     assert len(marathon.writes()) == 2 and "nosuch" not in marathon.writes()[-1].body
 
 
+MAPPINGS = [{"containerPort": 80}]
+MESOS_PORTS = {"type": "MESOS", "portMappings": MAPPINGS}
+DOCKER = {"image": "nginx:1.25"}
+ON_HOST = "ignored, since the app is on the host network"
+NOT_ON_HOST = "at most their number counts, since the app is not on the host network"
+# Definitions with ports that their network does not have, and the warning.
+IGNORED_PORTS = [
+    ({"container": MESOS_PORTS}, f"container.portMappings: {ON_HOST}"),
+    (
+        {"container": MESOS_PORTS, "networks": [{"mode": "host"}]},
+        f"container.portMappings: {ON_HOST}",
+    ),
+    (
+        {
+            "container": {
+                "type": "DOCKER",
+                "docker": {**DOCKER, "network": "HOST", "portMappings": MAPPINGS},
+            }
+        },
+        f"container.docker.portMappings: {ON_HOST}",
+    ),
+    (
+        {
+            "container": {"type": "DOCKER", "docker": {**DOCKER, "network": "HOST"}},
+            "ipAddress": {"networkName": "cni"},
+        },
+        f"ipAddress.networkName: {ON_HOST}",
+    ),
+    (
+        {
+            "container": {"type": "DOCKER", "docker": {**DOCKER, "network": "BRIDGE"}},
+            "portDefinitions": [{"port": 10001, "name": "http"}],
+        },
+        f"portDefinitions: {NOT_ON_HOST}",
+    ),
+    (
+        {
+            "container": {"type": "DOCKER", "docker": {**DOCKER, "network": "BRIDGE"}},
+            "requirePorts": True,
+        },
+        "requirePorts: ignored, since the app is not on the host network",
+    ),
+]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("fields, warning", IGNORED_PORTS)
+def test_ports_that_the_network_does_not_have_are_a_warning(
+    start_marathon, version, fields, warning
+):
+    marathon = start_marathon(version)
+    marathon.mesos.hold = True  # the tasks do not matter here
+    for text in ("/x was created", "/x is as declared"):
+        answer = marathon("app_present", "/x", config={**SMALL, **fields}, wait=False)
+        assert answer["result"] is True, answer
+        assert answer["comment"].startswith(text) and answer["comment"].endswith(f". {warning}")
+    assert answer["changes"] == {} and len(marathon.writes()) == 1
+    apps = {"/x": {**SMALL, **fields}}
+    several = marathon("apps_present", "all", apps=apps, force=True, wait=False)
+    assert several["result"] is True, several["comment"]
+    assert several["comment"].endswith(f". /x: {warning}")
+
+
+def test_ports_of_a_definition_without_a_network_belong_to_the_network_of_the_app(start_marathon):
+    marathon = start_marathon()
+    network = {"networks": [{"mode": "container/bridge"}]}
+    marathon.changed("app_present", "/x", config={**SMALL, **network})
+    answer = marathon("app_present", "/x", config={**SMALL, "container": MESOS_PORTS})
+    assert answer["result"] is True and "ignored" not in answer["comment"]
+    assert marathon.call("app", "/x")["container"]["portMappings"][0]["containerPort"] == 80
+    marathon.wait_for_deployments()
+    replaced = marathon(
+        "app_present", "/x", config={**SMALL, "container": MESOS_PORTS}, mode="replace"
+    )
+    assert replaced["comment"].endswith(f". container.portMappings: {ON_HOST}")
+
+
 @pytest.mark.parametrize(
     "kind, config, text",
     [
