@@ -52,7 +52,7 @@ def enter(host: str) -> None:
                 _enter_group(root, group)
                 break
             except OSError as error:
-                # `lab down` of another lab may just have removed it, since it was empty.
+                # `lab down` of another lab may just have removed the group of all labs.
                 is_removed = error.errno in (errno.ENOENT, errno.ENODEV)
                 if not is_removed or attempt == ENTER_ATTEMPTS - 1:
                     raise
@@ -132,11 +132,7 @@ def _kill_member(pid: int, host: str, lab: str | None) -> None:
 
 
 def prune() -> None:
-    """Remove the groups of labs in which nothing runs."""
-    running_labs = labs()
+    """Remove the group of all labs if there is no lab in it."""
     for top in groups(lab=""):
-        stopped_labs = [group for group in top.glob("*/") if group.name not in running_labs]
-        directories = [path for group in stopped_labs for path, *_ in os.walk(group, topdown=False)]
-        for directory in [*directories, top]:
-            with contextlib.suppress(OSError):  # in use
-                os.rmdir(directory)
+        with contextlib.suppress(OSError):  # another lab runs or starts
+            os.rmdir(top)

@@ -83,3 +83,15 @@ def test_a_pid_that_another_process_got_meanwhile_is_not_killed(monkeypatch, of_
     assert other.poll() is None
     other.kill()
     other.communicate()
+
+
+def test_an_empty_group_of_another_lab_is_left_alone(monkeypatch):
+    """The systemd of a host creates its groups before it moves processes there."""
+    monkeypatch.setattr(instance, "name", "test-cgroups")
+    groups = cgroups.groups(HOST)
+    for group in groups:
+        group.mkdir(parents=True)
+    cgroups.prune()
+    assert all(group.exists() for group in groups)
+    cgroups.kill()
+    assert not any(group.exists() for group in groups)
