@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import shutil
 import signal
 import time
 from collections.abc import Iterable, Mapping
@@ -465,9 +466,23 @@ class Agent(MesosDaemon):
 
 
 class WorkingAgent(Agent):
-    """An agent that really runs its tasks."""
+    """
+    An agent that really runs its tasks.
+
+    Raises Exit if it needs the client of Docker and there is none.
+    """
 
     executes = Processes
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        client, address = self.flags["docker"], f"unix://{self.flags['docker_socket']}"
+        if "docker" in self.flags["containerizers"].split(",") and not shutil.which(client):
+            raise Exit(
+                "Failed to create a containerizer: Could not create DockerContainerizer: "
+                f"Failed to create docker: Failed to execute '{client} -H {address} --version': "
+                "exited with status 127"
+            )
 
 
 def _container_status(task: Task) -> dict[str, Any]:
