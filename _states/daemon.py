@@ -44,7 +44,11 @@ MIN_UPTIME = 2
 # A daemon may exit once while the others of its cluster start.
 MAX_EXITS = 2
 ACTIVE_TASK_STATES = ("TASK_STAGING", "TASK_STARTING", "TASK_RUNNING", "TASK_KILLING")
+# Lines of the journal in a comment, and those among which they are. A stack trace of Java has many
+# lines, and the error is above it.
 JOURNAL_LINES = 12
+MAX_JOURNAL_LINES = 200
+STACK_FRAME = re.compile(r"\s+(at \S+\(.*\)|\.\.\. \d+ more)$")
 MAX_JOURNAL_LINE = 300
 
 PROPERTIES = (
@@ -688,14 +692,17 @@ class _Daemon:
         __context__.setdefault(FAILED_KEY, []).append(self.name)
         lines = self._journal()
         text = "\n".join(["The journal ends with:", *lines]) if lines else "The journal is empty."
-        raise CommandExecutionError(f"{reason}. {text}")
+        raise CommandExecutionError(f"{reason.rstrip('.')}. {text}")
 
     def _journal(self):
-        command = ["journalctl", "--unit", self.name, "--lines", str(JOURNAL_LINES)]
+        """Return the last lines of the journal, without the stack traces of Java."""
+        command = ["journalctl", "--unit", self.name, "--lines", str(MAX_JOURNAL_LINES)]
         command += ["--output=cat", "--no-pager", "--quiet"]
         text = __salt__["cmd.run_stdout"](command, python_shell=False, output_loglevel="quiet")
+        lines = [line for line in text.splitlines() if not STACK_FRAME.match(line)]
         return [
-            f"  {_declared.redact_secrets(line[:MAX_JOURNAL_LINE])}" for line in text.splitlines()
+            f"  {_declared.redact_secrets(line[:MAX_JOURNAL_LINE])}"
+            for line in lines[-JOURNAL_LINES:]
         ]
 
     # --- the tasks of an agent ---
@@ -722,9 +729,10 @@ class _Daemon:
 
     def _needs_drain(self):
         """
-        Return whether the agent runs tasks. An agent that somebody else has drained stays so.
+        Return whether to drain the agent. An agent that somebody else has drained stays so.
 
-        A new leader knows neither the agent nor its tasks until the agent has reregistered.
+        A new leader knows neither the agent nor its tasks until the agent has reregistered. An
+        agent without tasks may get one before its daemon has stopped, so it is drained as well.
         """
         agents = self._poll(
             lambda: __salt__["mesos.agents"](hostname=self.agent), _none_is_connected
@@ -736,10 +744,7 @@ class _Daemon:
                 f"{seconds} the agent {self.agent} has not reregistered with the Mesos leader"
             )
         agents = [agent for agent in agents if agent["active"] and not agent["deactivated"]]
-        return bool(agents) and any(
-            task["agent_id"] == agents[0]["id"] and task["state"] in ACTIVE_TASK_STATES
-            for task in __salt__["mesos.tasks"]()
-        )
+        return bool(agents) and (_has_tasks(agents[0]) or _can_be_drained(agents[0]))
 
     def _drain_once(self):
         timeout = self.restarts["drain_timeout"]
@@ -882,6 +887,28 @@ def _require_no_failure(unit):
 def _none_is_connected(agents):
     """Return whether the leader lists agents, none of which is connected to it."""
     return bool(agents) and not any(agent["active"] or agent["deactivated"] for agent in agents)
+
+
+def _has_tasks(agent):
+    """Return whether an agent runs tasks."""
+    return any(
+        task["agent_id"] == agent["id"] and task["state"] in ACTIVE_TASK_STATES
+        for task in __salt__["mesos.tasks"]()
+    )
+
+
+def _can_be_drained(agent):
+    """Return whether the masters can drain an agent: from Mesos 1.9 on, outside of maintenance."""
+    if "AGENT_DRAINING" not in __salt__["mesos.info"]()["capabilities"]:
+        return False
+    machines = [
+        machine
+        for window in __salt__["mesos.maintenance_schedule"]()
+        for machine in window["machines"]
+    ]
+    return not any(
+        (machine.get("hostname") or "").lower() == agent["hostname"].lower() for machine in machines
+    )
 
 
 def _require_success(result):

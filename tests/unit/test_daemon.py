@@ -10,6 +10,7 @@ import pytest
 from kazoo.client import KazooClient
 from mesos_world import until
 
+from lab.fakes.mesos.agent import Agent
 from lab.fakes.mesos.master import Master
 from lab.fakes.wire.election import MemoryRoom
 
@@ -178,6 +179,9 @@ def test_a_daemon_that_exits_again_fails_the_state_with_the_journal(host, state)
     assert result["result"] is False and result["changes"] == {}
     assert "mesos-master has exited (exit-code)" in result["comment"]
     assert "E unknown flag" in result["comment"] and "sesame" not in result["comment"]
+    # The frames of a stack trace would be all of it.
+    assert "Caused by: java.net.BindException" in result["comment"]
+    assert "Server.java" not in result["comment"]
     # The next run repairs it, once the cause is gone.
     assert host.running()["changes"] == {"mesos-master": "started"}
 
@@ -368,6 +372,25 @@ def test_a_restart_waits_until_the_agent_has_reregistered(cluster, new_leader):
     result = restarted_with_drain(cluster, new_leader, 20)
     assert result["result"] is True and not removal.is_alive()
     assert cluster.calls() == ["restart mesos-master"]
+
+
+@pytest.mark.parametrize("version, drained", [("1.11.0", True), ("1.8.1", False)])
+def test_an_agent_without_tasks_is_drained_since_it_may_get_one(
+    cluster, running, tmp_path, version, drained
+):
+    room = MemoryRoom()
+    local = ["--ip=127.0.0.1", "--port=0"]
+    options = [*local, "--hostname=127.0.0.1", f"--work_dir={tmp_path / 'master'}"]
+    master = running(Master(options, None, version, room))
+    options = [*local, f"--hostname={AGENT}", f"--work_dir={tmp_path / 'agent'}"]
+    agent = running(Agent(options, None, version, room))
+    until(lambda: agent.id is not None)
+    result = restarted_with_drain(cluster, master, 20)
+    assert result["result"] is True, result
+    assert (f"{AGENT} was drained before. {AGENT} was reactivated" in result["comment"]) is drained
+    assert cluster.calls() == ["restart mesos-master"]
+    [status] = cluster.salt.call("mesos.agents", url=f"http://127.0.0.1:{master.port}")
+    assert status["active"] and not status["deactivated"]
 
 
 def withdrawn(cluster, test=False) -> dict:
