@@ -36,6 +36,13 @@ def zookeeper_modes(lab) -> dict[str, str]:
     return modes
 
 
+def persistent_znodes(lab, host: str) -> int:
+    """Return the number of znodes that a server has, without those that end with a session."""
+    response = lab.at(host).run("printf mntr | nc -w 2 localhost 2181")
+    counts = dict(re.findall(r"^(zk_\w+)\s+(\d+)$", response, re.MULTILINE))
+    return int(counts["zk_znode_count"]) - int(counts["zk_ephemerals_count"])
+
+
 def zookeeper_leader(lab) -> str:
     return next((host for host, mode in zookeeper_modes(lab).items() if mode == "leader"), "")
 

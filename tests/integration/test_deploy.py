@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ha_cluster import (
+    AGENTS,
     CONTROL,
     ELECTION_SECONDS,
     HOSTS,
@@ -21,6 +22,7 @@ from ha_cluster import (
     killed_tasks,
     marathon_leader,
     no_turn_is_left,
+    persistent_znodes,
     wait_for_pages,
 )
 from ha_observer import Observer
@@ -247,3 +249,62 @@ def test_mesos_and_marathon_are_upgraded_on_all_nodes_at_once(bare, settings):
     assert marathon_leader(bare)
     assert wait_for_pages("http-server") == pages
     assert not any(changes(apply_all(bare)).values())
+
+
+NEW_CONTROL_NODES = {"lxb003": 4, "lxb004": 5}  # host -> id of its ZooKeeper
+CONTROL_UNITS = "zookeeper mesos-master"
+
+
+def modes(lab, hosts) -> list[str]:
+    """Return the modes of the ZooKeeper servers, as they report them."""
+    return sorted(
+        re.search(r"Mode: (\w+)", lab.at(host).run("printf srvr | nc -w 2 localhost 2181"))[1]
+        for host in hosts
+    )
+
+
+def apply_until_nothing_fails(lab) -> None:
+    """Nodes that wait for others fail, and are applied again."""
+    results = [failures(apply_all(lab)) for _ in range(3)]
+    assert results[-1] == [], results
+
+
+def test_three_control_nodes_become_five_and_five_become_three(bare, serve_topology):
+    """By ``salt '*' state.apply`` alone, with the new nodes above the old ones."""
+    before = persistent_znodes(bare, "lxcc01")
+    topology = yaml.safe_load(TOPOLOGY_FILE.read_text())
+    new_nodes = {
+        f"{host}.devops.test": {
+            "address": AGENTS[host],
+            "roles": ["zookeeper", "mesos-master", "mesos-slave", "docker"],
+            "zookeeper_id": server_id,
+        }
+        for host, server_id in NEW_CONTROL_NODES.items()
+    }
+    servers = [*CONTROL, *NEW_CONTROL_NODES]
+    with Observer(bare) as growth:
+        serve_topology({**topology, "nodes": {**new_nodes, **topology["nodes"]}})
+        bare.orchestrated("roles")
+        apply_until_nothing_fails(bare)
+    print(growth.table())
+    assert modes(bare, servers) == ["follower"] * 4 + ["leader"]
+    assert {bare.at(host).run("cat /etc/mesos-master/quorum").strip() for host in servers} == {"3"}
+    assert all(persistent_znodes(bare, host) >= before for host in servers)
+    with Observer(bare) as shrinkage:
+        serve_topology(None)
+        bare.orchestrated("roles")
+        apply_until_nothing_fails(bare)
+    print(shrinkage.table())
+    assert modes(bare, CONTROL) == ["follower"] * 2 + ["leader"]
+    assert {bare.at(host).run("cat /etc/mesos-master/quorum").strip() for host in CONTROL} == {"2"}
+    assert all(persistent_znodes(bare, host) >= before for host in CONTROL)
+    for host in NEW_CONTROL_NODES:
+        states = bare.at(host).run(f"systemctl is-active {CONTROL_UNITS} || true")
+        assert states == "inactive\ninactive\n"
+    check_healthy(bare)
+    for observer in (growth, shrinkage):
+        for service, outages in observer.outages.items():
+            assert all(seconds < ELECTION_SECONDS for seconds in outages), (
+                service,
+                observer.table(),
+            )

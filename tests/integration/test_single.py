@@ -335,6 +335,109 @@ def test_marathon_crosses_its_three_generations(lab):
     check_all_services()
 
 
+TAKEN_PORT = 9990
+FOREIGN_ADDRESS = "172.31.250.99"
+# What breaks the host of a daemon, and what repairs it.
+OCCUPIED_PORT = (
+    "systemd-run --unit=occupant /opt/saltstack/salt/bin/python3 -m http.server "
+    f"--bind 0.0.0.0 {TAKEN_PORT}",
+    "systemctl stop occupant",
+)
+MISSING_JAVA = (
+    "java=$(readlink -f /usr/bin/java) && mv $java $java.away",
+    "java=$(readlink -m /usr/bin/java) && mv $java.away $java",
+)
+MISSING_LIBRARY = (
+    "mkdir /root/away && mv /usr/lib/libmesos* /root/away",
+    "mv /root/away/* /usr/lib && rmdir /root/away",
+)
+MISSING_CLIENT = ("mv /usr/bin/docker /root/docker", "mv /root/docker /usr/bin/docker")
+NO_DAMAGE = ("true", "true")  # the settings are the cause
+
+# Formula, settings that restart its daemon, damage, and a text of the daemon's own error.
+FAILING_DAEMONS = [
+    (
+        "zookeeper",
+        {"zookeeper": {"options": {"clientPortAddress": FOREIGN_ADDRESS}}},
+        NO_DAMAGE,
+        "Cannot assign requested address",
+    ),
+    ("zookeeper", {"zookeeper": {"options": {"tickTime": 1999}}}, MISSING_JAVA, "java"),
+    (
+        "mesos.master",
+        {"mesos": {"master": {"flags": {"port": TAKEN_PORT}}}},
+        OCCUPIED_PORT,
+        "Address already in use",
+    ),
+    (
+        "mesos.master",
+        {"mesos": {"master": {"flags": {"ip": FOREIGN_ADDRESS}}}},
+        NO_DAMAGE,
+        "Cannot assign requested address",
+    ),
+    (
+        "mesos.slave",
+        {"mesos": {"slave": {"flags": {"max_completed_executors_per_framework": 99}}}},
+        MISSING_CLIENT,
+        "Could not create DockerContainerizer",
+    ),
+    (
+        "mesos.slave",
+        {"mesos": {"slave": {"flags": {"ip": FOREIGN_ADDRESS}}}},
+        NO_DAMAGE,
+        "Cannot assign requested address",
+    ),
+    (
+        "marathon",
+        {"marathon": {"http_port": TAKEN_PORT}},
+        OCCUPIED_PORT,
+        "Address already in use",
+    ),
+    (
+        "marathon",
+        {"marathon": {"options": {"task_launch_timeout": 310000}}},
+        MISSING_LIBRARY,
+        "UnsatisfiedLinkError",
+    ),
+    ("chronos", {"chronos": {"http_port": TAKEN_PORT}}, OCCUPIED_PORT, "Address already in use"),
+    (
+        "docker",
+        {"docker": {"options": {"storage-driver": "no-such-driver"}}},
+        NO_DAMAGE,
+        "driver not supported",
+    ),
+]
+
+
+@one_salt_line
+@pytest.mark.parametrize(
+    "formula, settings, damage, error",
+    FAILING_DAEMONS,
+    ids=[f"{formula}: {error}" for formula, _, _, error in FAILING_DAEMONS],
+)
+def test_a_daemon_that_fails_after_its_restart_fails_the_state(
+    lab, formula, settings, damage, error
+):
+    break_host, repair_host = damage
+    lab.run(break_host)
+    try:
+        impatient = {"common": {"restarts": {"ready_timeout": 12}}}
+        results = lab.apply(formula, pillar={**settings, **impatient})
+    finally:
+        lab.run(repair_host)
+        # The cause is gone: the settings, or the damage.
+        lab.converge(formula, pillar={} if damage == NO_DAMAGE else settings)
+        lab.converge(formula)
+    (comment,) = failures(results).values()
+    assert error in comment, comment
+
+
+@one_salt_line
+def test_all_services_run_again_after_their_failures(lab):
+    check_all_services()
+    assert lab.converge() == {}
+
+
 def test_the_run_reports_no_secret(lab):
     secret = "open-sesame-4711"
     result = lab.apply("test=True", pillar={"marathon": {"http_credentials": f"admin:{secret}"}})

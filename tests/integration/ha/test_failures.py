@@ -9,13 +9,16 @@ from ha_cluster import (
     CONTROL,
     ELECTION_TIMEOUT,
     agent_host,
+    apply_all,
     check_healthy,
     check_rejoined,
     chronos_leader,
     control_node_with_all_services,
+    failures,
     get,
     marathon_leader,
     mesos_leader,
+    persistent_znodes,
     running_tasks,
     wait_for_pages,
     zookeeper_leader,
@@ -135,3 +138,34 @@ def test_the_cluster_survives_a_cut_cable(ha):
     finally:
         ha.do("heal", old_leader)
     check_rejoined(ha, old_leader)
+
+
+DATA = "/var/lib/zookeeper"
+
+
+def test_a_zookeeper_whose_disk_is_not_mounted_is_not_started(ha):
+    """Two of three servers would elect a leader without data."""
+    before = persistent_znodes(ha, "lxcc01")
+    unmounted = ("lxcc02", "lxcc03")
+    for host in unmounted:
+        ha.at(host).run(f"systemctl stop zookeeper && mv {DATA} /root/data && mkdir {DATA}")
+
+    def is_refused_on(*hosts: str) -> bool:
+        refused = [failure for failure in failures(apply_all(ha)) if "not mounted" in failure]
+        return all(any(host in failure for failure in refused) for host in hosts)
+
+    try:
+        assert is_refused_on(*unmounted)
+        ha.do("kill", "lxcc01")  # the only one with data
+        assert is_refused_on(*unmounted)
+        for host in unmounted:
+            assert ha.at(host).execute("systemctl", "is-active", "zookeeper").returncode != 0
+            assert ha.at(host).run(f"ls -A {DATA}") == ""
+    finally:
+        for host in unmounted:
+            ha.at(host).run(f"rmdir {DATA} && mv /root/data {DATA}")
+        ha.do("start", "lxcc01")
+    eventually(lambda: failures(apply_all(ha)) == [], 600)
+    check_healthy(ha)
+    assert persistent_znodes(ha, "lxcc01") >= before
+    assert len({persistent_znodes(ha, host) for host in CONTROL}) == 1
