@@ -331,7 +331,9 @@ def quorum_without_member(name, member, quorum, url=None, timeout=120):
 
     quorum
         The flag ``quorum`` of the masters. That many others have to be healthy, with a replica of
-        the log that has recovered.
+        the log that has recovered. While masters are added, the member still runs with a lower
+        quorum, and that many are enough: the new masters wait until the old ones have the higher
+        one.
 
     url
         URLs of all masters, as a list or separated by commas. Default: the setting ``mesos:url``.
@@ -347,10 +349,11 @@ def quorum_without_member(name, member, quorum, url=None, timeout=120):
         statuses = __salt__["mesos.masters"](url=url, **options)
         peers = [status for status in statuses if status["url"] != member]
         spare = [status for status in peers if _is_recovered(status)]
+        current_quorum = __salt__["mesos.quorums"](url=member, **options).get(member) or quorum
         # A master that runs alone, with a quorum of 1, restarts to become one of several.
-        is_alone = __salt__["mesos.quorums"](url=member, **options).get(member) == 1
+        is_alone = current_quorum == 1
         comment = "\n".join(_describe_master(status) for status in statuses)
-        return is_alone or len(spare) >= quorum, comment
+        return is_alone or len(spare) >= min(quorum, current_quorum), comment
 
     subject = f"{quorum} masters with a recovered log, besides {member}"
     return _ready.wait_until_ready(name, subject, check, timeout, __opts__["test"])

@@ -450,6 +450,41 @@ def test_a_restarted_master_of_a_running_cluster_must_have_rejoined(salt, cluste
     )
 
 
+@pytest.mark.parametrize(
+    "current_quorum, peers, quorum, check",
+    [
+        (2, 2, 2, passes),
+        (2, 1, 2, fails),
+        # Two masters are added to three: they start when all of these have the new quorum.
+        (2, 2, 3, passes),
+        (2, 1, 3, fails),
+        (3, 3, 3, passes),
+        (3, 2, 3, fails),
+        # Two of five are removed.
+        (3, 2, 2, passes),
+        # It runs alone, and becomes one of three.
+        (1, 0, 2, passes),
+        (None, 1, 2, fails),
+    ],
+)
+def test_a_member_may_restart_if_the_others_have_the_quorum_that_it_runs_with(
+    salt, raw, nobody, current_quorum, peers, quorum, check
+):
+    flags = {"status": 200, "headers": {}, "json": {"flags": {"quorum": str(current_quorum)}}}
+    member, *others = (
+        raw(recording({**LEADER, **log(1.0), b"GET /flags": flags})).url for _ in range(peers + 1)
+    )
+    check(
+        salt(
+            "mesos.quorum_without_member",
+            member=member,
+            quorum=quorum,
+            url=[member, *others, nobody],
+            timeout=0,
+        )
+    )
+
+
 @pytest.mark.parametrize("caught_up, check", [(0.0, fails), (1.0, passes)])
 def test_a_member_with_a_new_disk_must_have_caught_up_with_the_log(salt, raw, caught_up, check):
     replaced = raw(recording({**LEADER, **log(caught_up)}))
