@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from kazoo.exceptions import ConnectionLoss
 from mesos_world import until
 
 from lab.fakes.mesos import master as master_module
@@ -407,6 +408,26 @@ def test_a_registry_in_memory_has_no_log(cluster, zookeeper):
     master = cluster.master("--registry=in_memory", "--zk=zk://127.0.0.1/mesos", room=False)
     until(lambda: master.recovered)
     assert "registrar/log/recovered" not in send(master, "/metrics/snapshot").json()
+
+
+@pytest.mark.parametrize("failures, ended", [(2, False), (1000, True)])
+def test_a_change_is_in_the_registry_or_the_master_ends(cluster, monkeypatch, failures, ended):
+    master = cluster.master("--registry_store_timeout=1secs")
+    until(lambda: master.recovered)
+    monkeypatch.setattr(master, "pause", 0.1)
+    store, remaining = master.group.store, [ConnectionLoss()] * failures
+
+    def fail_or_store(record):
+        if remaining:
+            raise remaining.pop()
+        store(record)
+
+    monkeypatch.setattr(master.group, "store", fail_or_store)
+    with contextlib.suppress(requests.ConnectionError):
+        requests.put(f"{master.url}/weights", json=[{"role": "web", "weight": 2.5}], timeout=10)
+    assert (master.ended is not None) == ended
+    stored = json.loads(cluster.room.record or "{}").get("weights", {})
+    assert stored == ({} if ended else {"web": 2.5})
 
 
 # --- agents ---

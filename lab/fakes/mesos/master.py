@@ -628,7 +628,7 @@ class Master(Calls, Views, MesosDaemon):
         )
 
     def _store(self) -> None:
-        """Write the registry."""
+        """Write the registry. The master ends if it cannot."""
         record = {
             "agents": {
                 **self.recovered_agents,
@@ -646,7 +646,19 @@ class Master(Calls, Views, MesosDaemon):
             },
             "maintenance": self.maintenance.record(),
         }
-        self.group.store(json.dumps(record).encode())
+        timeout = self.flags["registry_store_timeout"]
+        deadline = time.monotonic() + seconds(timeout)
+        while not self._stopped.is_set():
+            # The connection to ZooKeeper may be lost.
+            with contextlib.suppress(KazooException):
+                self.group.store(json.dumps(record).encode())
+                return
+            if time.monotonic() >= deadline:
+                self.end(
+                    "Registrar aborting: Failed to update registry: "
+                    f"Failed to perform store within {timeout}"
+                )
+            self._stopped.wait(self.pause)
 
     def _heard(self, peer: Peer) -> bool:
         return time.monotonic() - peer.heard < self.disconnect_timeout

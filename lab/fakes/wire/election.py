@@ -130,17 +130,21 @@ class ZooKeeperGroup:
         self._close()
 
     def load(self) -> bytes:
-        """Return the group's record, empty if there is none."""
-        if client := self._client:
-            with contextlib.suppress(NoNodeError):
-                return client.get(self._record)[0]
+        """Return the group's record, empty if there is none. KazooException without ZooKeeper."""
+        with contextlib.suppress(NoNodeError):
+            return self._connected().get(self._record)[0]
         return b""
 
     def store(self, data: bytes) -> None:
-        """Replace the group's record."""
-        if client := self._client:
-            client.ensure_path(self._record)
-            client.set(self._record, data)
+        """Replace the group's record. KazooException without ZooKeeper."""
+        client = self._connected()
+        client.ensure_path(self._record)
+        client.set(self._record, data)
+
+    def _connected(self) -> KazooClient:
+        if not self._client:
+            raise ConnectionLoss
+        return self._client
 
     @property
     def _record(self) -> str:
