@@ -99,7 +99,7 @@ def node_of(topology, minion):
         hint = f" (closest: {match})" if match else ""
         message = (
             f"the topology has no entry for this minion{hint}. Add one, or a glob that matches. "
-            "With nodes: {} every node is on its own."
+            "With nodes: {}, every node is on its own."
         )
     topology.errors.append(_error("topology:nodes", value, message))
     return None
@@ -114,7 +114,7 @@ def address_of(topology, node, grain):
     for address in grain if isinstance(grain, list) else [grain]:
         try:
             addresses.add(ipaddress.IPv4Address(address))
-        except ValueError:  # Grains are whatever the minion says.
+        except ValueError:  # a minion can claim any grain
             continue
     addresses = [str(address) for address in sorted(addresses)]
     inside = [address for address in addresses if ipaddress.IPv4Address(address) in network]
@@ -122,8 +122,10 @@ def address_of(topology, node, grain):
         return inside[0]
     if inside:
         problem = f"several addresses in this network, {', '.join(inside)}"
+    elif addresses:
+        problem = f"no address in this network, only {', '.join(addresses)}"
     else:
-        problem = f"no address in this network, only {', '.join(addresses) or 'none at all'}"
+        problem = "no IPv4 address"
     message = f"the minion has {problem}. Correct the network, or add an entry for the minion."
     setting = f"topology:nodes:{node.name}:address"
     topology.errors.append(_error(setting, node.address, message))
@@ -458,7 +460,7 @@ class _Reader:
             ]
             if dependents and not nodes:
                 node = nodes_with(topology, dependents[0])[0]
-                message = f"there are no {noun}, which {', '.join(dependents)} cannot do without."
+                message = f"there are no {noun}. {', '.join(dependents)} cannot run without them."
                 self.error(f"nodes:{node.name}:roles", ", ".join(node.roles), message)
             elif "quorum_of" in row and nodes and len(nodes) % 2 == 0:
                 self._check_even(topology, noun, nodes)
@@ -478,11 +480,12 @@ class _Reader:
         reported = set()
         for node in topology.nodes:
             for pair in itertools.combinations(self._port_names(node), 2):
-                first, second = pair
-                if topology.ports[first] != topology.ports[second] or pair in reported:
+                rival, name = pair
+                if topology.ports[rival] != topology.ports[name] or pair in reported:
                     continue
                 reported.add(pair)
-                name, rival = (second, first) if second in topology.own_ports else pair
+                if name not in topology.own_ports:
+                    name, rival = pair
                 message = f"also the port of {rival}, and {node.name} has both. Change one of them."
                 self.error(f"ports:{name}", topology.ports[name], message)
 
@@ -529,7 +532,7 @@ def _network_error(value):
             return f"not a network. {example}"
         return f"not the address of the network itself. Did you mean {network}?"
     if "/" not in value:
-        return f"an address. The nodes of a glob have theirs in a network. {example}"
+        return f"an address. A glob needs the network of its nodes. {example}"
     if any(network.overlaps(unreachable) for unreachable in UNREACHABLE):
         return "no other node could reach it: loopback, multicast or reserved."
     return None
@@ -538,12 +541,12 @@ def _network_error(value):
 def _address_error(value):
     """Return why a value is not the address of a node, or None."""
     try:
-        if not isinstance(value, str):  # ipaddress takes a number as well.
+        if not isinstance(value, str):  # ipaddress also accepts a number
             raise ValueError
         address = ipaddress.IPv4Address(value)
     except ValueError:
         if isinstance(value, str) and "/" in value:
-            return f"a network, which is for a glob. This entry needs an address. {ADDRESS_EXAMPLE}"
+            return f"a network. Only globs have one; this entry needs an address. {ADDRESS_EXAMPLE}"
         return f"not an IPv4 address. {ADDRESS_EXAMPLE}"
     if any(address in unreachable for unreachable in UNREACHABLE):
         return "no other node could reach it: loopback, multicast or reserved."
@@ -564,7 +567,7 @@ def _reason(error):
     mark = getattr(error, "problem_mark", None)
     if not mark:
         return f"{type(error).__name__}: {error}"
-    problem = error.problem.replace("found conflicting ID", "set twice:")
+    problem = error.problem.replace("found conflicting ID", "duplicate key")
     return f"line {mark.line + 1}: {problem}"
 
 
@@ -574,13 +577,13 @@ def _error(setting, value, message):
 
 
 def _text(value):
-    """Return a value on one line, with null, true and false as YAML has them."""
+    """Return a value on one line, with null, true and false as in YAML."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     try:
         is_collection = isinstance(value, (dict, list, set, tuple))
         text = VALUE_TEXT.repr(value) if is_collection else str(value)
-    except ValueError:  # Python does not write numbers of more than some thousand digits.
+    except ValueError:  # Python refuses to write numbers of thousands of digits
         text = "a number too long to write"
     if text.isprintable():
         return text

@@ -92,5 +92,7 @@ def _deployment(deployment):
     if owner is not None and not owner.strip():
         yield "deployment:owner_name", owner, "should be text, or null."
     if deployment.get("purge") is True and owner is None:
-        message = "needs owner_name: jobs of that owner are deleted once they are not declared."
+        message = (
+            "needs owner_name: jobs of that owner are deleted when they are no longer declared."
+        )
         yield "deployment:purge", True, message

@@ -16,8 +16,8 @@ import re
 from types import SimpleNamespace
 from typing import NamedTuple
 
-# In the name of a setting: its value is a secret, and no message shows it. Not so where a file is
-# named.
+# Names of settings whose values are secrets, which no message shows. A setting that names a file is
+# not one.
 SECRET = re.compile(
     "(secret|password|credential|zk_auth)(?![^:]*_(file|path|resolver)(:|$))", re.IGNORECASE
 )
@@ -26,10 +26,10 @@ _SERVER = r"[\w.\[\]:-]+:\d+"
 ZOOKEEPER_SERVERS = re.compile(rf"{_SERVER}(,{_SERVER})*")
 ZOOKEEPER_URL = re.compile(rf"zk://([^\s@/]+:[^\s@]+@)?{_SERVER}(,{_SERVER})*/[^\s/]\S*")
 
-# The file of a definition, on Salt's file server.
+# A definition in a file on Salt's file server.
 DEFINITION_FILE = re.compile(r"salt://\S+\.(json|ya?ml)(\?saltenv=\S+)?")
 
-# What YAML reads as something else than text, unless it is in quotes.
+# Words that YAML does not read as text unless they are in quotes.
 NOT_TEXT = re.compile(
     r"|~|null|true|false|yes|no|on|off|[-+]?(\d[\d_:]*\.?|\.\d)[\d_]*(e[-+]?\d+)?|0[xo][\da-f]+",
     re.IGNORECASE,
@@ -39,11 +39,11 @@ MAX_VALUE_LENGTH = 80
 
 
 class MessageText(str):
-    """A value that is text for a message already."""
+    """A value that is already formatted for a message."""
 
 
 class Deprecated(NamedTuple):
-    """Not an error: the old name of a setting, and its name now."""
+    """A warning, not an error: the old name of a setting, and its current name."""
 
     setting: str
     name: str
@@ -85,7 +85,7 @@ def _one_line(value):
 
 
 def as_json(value):
-    """Return a value as JSON, without the secrets in it, and whatever it is."""
+    """Return any value as JSON, without the secrets in it."""
     try:
         return json.dumps(_without_secrets(value), default=str)
     except (TypeError, ValueError):

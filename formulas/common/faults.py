@@ -6,11 +6,11 @@ common/validation.py renders this: see common/checks.py.
 
 import re
 
-# Sections that the formula writes from settings of their own.
+# Sections that the formula writes from other settings.
 OWN_SECTIONS = ("mesosphere", "mesosphere-noarch", "base", "updates", "extras")
 
 
-# What common/settings.py knows of this node.
+# The facts about this node, from common/settings.py.
 node = {}
 
 
@@ -30,7 +30,7 @@ def _repositories(repositories):
     is_verified = repositories.get("gpgcheck") is True
     if repositories.get("baseurl") and is_verified and not repositories.get("gpgkey"):
         message = (
-            "yum is to verify the packages of baseurl, but there is no key. "
+            "needed, since yum verifies the packages of baseurl. "
             "Set this to the URL of the key, or set gpgcheck: false."
         )
         yield "repositories:gpgkey", None, message
@@ -51,12 +51,12 @@ def _vault(url):
 def _extra_repositories(repositories):
     for name, options in repositories.items():
         setting = f"repositories:extra:{name}"
-        # In pillar: one with an error of its own is not among the settings.
+        # From pillar, since an option with an error is not among the settings.
         addresses = {"baseurl", "mirrorlist", "metalink"} & set(_pillar_options(name))
         if name in OWN_SECTIONS:
             yield setting, options, "baseurl or vault writes this section. Use another id."
         elif not addresses:
-            message = "has no address. Needed: a mapping with baseurl, mirrorlist or metalink."
+            message = "should be a mapping with an address: baseurl, mirrorlist or metalink."
             yield setting, options, message
 
 

@@ -13,10 +13,10 @@ import re
 
 formula, own_options, toggles, switches = "", (), (), ()
 
-# Mapping of declarations -> what one of them is called.
+# Section of declarations -> name of one of them in messages.
 DECLARATIONS = {"apps": "app", "jobs": "job"}
 
-# Environment variable -> the setting for it.
+# Environment variable -> the setting that replaces it.
 OWN_VARIABLES = {
     "JAVA_OPTS": "java_opts",
     "LIBPROCESS_IP": "libprocess_ip",
@@ -81,7 +81,7 @@ def _credentials():
     if credentials is not None and not re.fullmatch("[^:]+:[^:]+", credentials):
         message = (
             "should be user:password, neither part empty and no other colon. "
-            f"{formula.capitalize()} would serve without a password, or let nobody in."
+            f"{formula.capitalize()} would serve without a password, or refuse everyone."
         )
         yield "http_credentials", "(hidden)", message
     for name in ("ssl_keystore_password", "mesos_authentication_secret"):
@@ -90,7 +90,7 @@ def _credentials():
 
 
 def _definitions():
-    """Yield wrong definitions of apps and jobs. Lists are not shown, as they may hold a secret."""
+    """Yield invalid definitions of apps and jobs. Lists may hold secrets, so they are hidden."""
     for section, noun in DECLARATIONS.items():
         for name, definition in settings.get(section, {}).items():
             if isinstance(definition, dict) or definition is None or _is_file(definition):

@@ -17,15 +17,15 @@ import ipaddress
 import re
 from types import SimpleNamespace
 
-# systemd of EL 7 reads no more of a line than this.
+# Bytes of a line that systemd of EL 7 reads at most.
 MAX_UNIT_LINE = 2000
 
-# What would end a line in one of the programs, or is no character at all.
+# Characters that end a line in some program, and codes that are not characters.
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 ONE_LINE = "on one line, without control characters"
 
-# Kind of key -> pattern, and what it is called. Without a pattern faults.py checks the keys.
+# Kind of key -> pattern, and its name in messages. Without a pattern, faults.py checks the keys.
 KEYS = {
     "declared": (None, ""),
     "id": (None, ""),
@@ -108,7 +108,7 @@ def _key_error(key, kind):
     if pattern is None:
         return None
     if not isinstance(key, str):
-        return f"this name is not text for YAML. Put it in quotes, if it is {noun}."
+        return f"YAML does not read this name as text. Put it in quotes if it is {noun}."
     if not re.fullmatch(pattern, key):
         return f"not {noun}."
     return None
@@ -274,12 +274,12 @@ TYPES = {
     "text": (f"text {ONE_LINE}", _is_text),
     "word": ("text without spaces", _matches(r"[\w.+:~^*-]+")),
     "scalar": (f"text {ONE_LINE}, a number, true or false", _is_scalar),
-    "json": ("what JSON can hold: all names text, and dates in quotes", _is_json),
+    "json": ("what JSON can hold, with text as names and dates in quotes", _is_json),
     "mapping": ("a mapping", lambda value: isinstance(value, dict) and _is_json(value)),
     "list": ("a list", lambda value: isinstance(value, list) and _is_json(value)),
     "port": ("a port, a number from 1 to 65535", _is_port),
     "path": (
-        "an absolute path, without spaces and characters that shells read",
+        "an absolute path without spaces or characters that are special to a shell",
         _matches(r"/[\w.+@:,=/-]*"),
     ),
     "api url": (
@@ -312,7 +312,7 @@ TYPES = {
         _matches(r"""[^\s"'\\]+"""),
     ),
     "java options": (
-        "options of the JVM without quotes, which its launcher does not read",
+        "options of the JVM without quotes, as its launcher does not interpret quotes",
         _matches(r"""[^"'\\`]*"""),
     ),
     "log size": ("bytes, or with KB, MB or GB, such as 100MB", _matches("[1-9][0-9]*(KB|MB|GB)?")),

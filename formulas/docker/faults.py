@@ -25,7 +25,7 @@ DAEMON_JSON_KEYS = {
 }
 
 
-# What types.yaml has.
+# The types of the settings, from types.yaml.
 types = {}
 
 
@@ -104,7 +104,7 @@ def _docker_1_13(options):
         key = DAEMON_JSON_KEYS.get(name, name)
         if key in options:
             message = (
-                f"set twice, here and in options:{key}. dockerd does not start then. Remove one."
+                f"set twice, here and in options:{key}, so dockerd would not start. Remove one."
             )
             yield "flags", flag, message
 
@@ -113,7 +113,11 @@ def _log_options(driver, options):
     for name, value in options.items():
         setting = f"options:log-opts:{name}"
         if not isinstance(value, str):
-            yield setting, value, "should be text, dockerd takes nothing else here: quote it."
+            yield (
+                setting,
+                value,
+                "should be text, since dockerd accepts nothing else here. Put it in quotes.",
+            )
         elif name in ("max-size", "max-file") and driver not in ("json-file", "local"):
             message = (
                 f"the log driver {driver} does not have this option. "

@@ -18,7 +18,7 @@ OWN_FLAGS = {
 # Resources that are amounts. Agents may have more of them.
 RESOURCES = ("cpus", "mem", "disk", "gpus")
 
-# Variables that the package's wrapper makes a flag of.
+# Variables that the wrapper of the package turns into flags.
 WRAPPER_VARIABLES = {
     "CLUSTER": "cluster",
     "IP": "ip",
@@ -109,7 +109,7 @@ def _daemon(daemon):
         yield from _attributes(section["attributes"])
         yield from _resources(section["resources"])
     if "KillMode" in section["unit"]:
-        message = "has to stay process, or tasks die with the agent."
+        message = "should stay process. Otherwise, tasks are killed when the agent stops."
         yield f"{daemon}:unit:KillMode", section["unit"]["KillMode"], message
 
 
@@ -475,7 +475,7 @@ def _weights():
             message = "not the name of a role. Example: web, or web/frontend."
             yield f"weights:{role}", role, message
         if not checks.is_number(weight) or weight == 0:
-            message = "should be a number above 0. 1 is as if there were none."
+            message = "should be a number above 0. The default of Mesos is 1."
             message = checks.number_in_quotes(weight) or message
             yield f"weights:{role}", weight, message
 
@@ -505,8 +505,8 @@ def _contradictions():
     servers = checks.as_mapping(__pillar__.get("zookeeper")).get("servers")
     if "zookeeper" in roles and not servers and "," in zk:
         message = (
-            "names several servers, but zookeeper:servers none, so this node would be a ZooKeeper "
-            "of its own. Set zookeeper:servers and zookeeper:myid."
+            "names several servers, but zookeeper:servers is empty, so this node would run a "
+            "ZooKeeper of its own. Set zookeeper:servers and zookeeper:myid."
         )
         yield "zk", zk, message
 

@@ -257,7 +257,7 @@ xfs_kill_containers                      1.6  bool   -
 xfs_project_range                        1.0  string -
 """
 
-# Flags that are gone without another name: name, first and last minor version, type.
+# Flags that were removed without a new name: name, first and last minor version, type.
 AGENT_REMOVED = """
 cgroups_subsystems                 0.20 0.21 string
 checkpoint                         0.20 0.21 bool

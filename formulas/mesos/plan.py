@@ -11,7 +11,7 @@ its attributes, its resources, and what runs its containers.
 
 daemon, roles = "", ()
 
-# What separates the items of a flag that is a list.
+# The separator of items in a flag that is a list.
 SEPARATORS = {"list": ",", "paths": ":"}
 
 ZOOKEEPER_FILE = "file:///etc/mesos/zk"
@@ -34,7 +34,7 @@ def run():
     section = settings[daemon]
     flags = {"zk": ZOOKEEPER_FILE} if daemon == "master" else _agent_flags()
     for name, value in section["flags"].items():
-        # A flag of defaults.yaml that is newer than this version, which would not start with it.
+        # A default flag that this version does not know yet; the daemon would not start with it.
         if name in known_flags["since"]:
             continue
         separator = SEPARATORS.get(known_flags["flags"].get(name))

@@ -6,7 +6,7 @@ common/validation.py renders this: see common/checks.py.
 
 import re
 
-# What the formula writes to zoo.cfg from settings of its own.
+# Options of zoo.cfg that the formula writes from other settings.
 OWN_OPTIONS = {
     "clientPort": "client_port",
     "dataDir": "data_dir",

@@ -553,7 +553,7 @@ ERRORS = {
     ),
     "weight that is withdrawn": (
         declared(mesos={"weights": {"web": None}}),
-        ["mesos:weights:web = null", "1 is as if there were none"],
+        ["mesos:weights:web = null", "The default of Mesos is 1"],
     ),
     "weight that is true": (
         declared(mesos={"weights": {"web": True}}),

@@ -258,11 +258,11 @@ REFUSED = {
     ),
     "names that are numbers": (
         {"marathon": {"options": {5: "x"}}},
-        ["marathon:options:5 = x", "not text for YAML"],
+        ["marathon:options:5 = x", "YAML does not read this name as text"],
     ),
     "names that are dates of an environment": (
         {"mesos": {"environment": {True: "x"}}},
-        ["mesos:environment:True = x", "not text for YAML"],
+        ["mesos:environment:True = x", "YAML does not read this name as text"],
     ),
     "a weight in quotes": (
         {"mesos": {"weights": {"web": "2"}}},
@@ -307,7 +307,7 @@ def test_settings_that_contradict_each_other_are_rejected_with_both_names():
     messages = Minion(FORMULAS, pillar, ["zookeeper", "marathon"]).errors()
     assert len(messages) == 2
     assert "mesos:zk" in messages[0] and "marathon:master is not set" in messages[0]
-    assert "mesos:zk" in messages[1] and "zookeeper:servers none" in messages[1]
+    assert "mesos:zk" in messages[1] and "zookeeper:servers is empty" in messages[1]
 
 
 def test_a_master_setting_of_marathon_only_is_rejected_on_a_node_with_an_agent():

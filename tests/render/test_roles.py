@@ -111,7 +111,7 @@ def test_the_topology_knows_a_new_role(answers):
 def test_the_topology_checks_the_requirements_of_a_new_role(answers):
     message = "\n".join(answers["missing role"]["faults"])
     assert (
-        "there are no nodes with the role marathon, which mesos-exporter cannot do without"
+        "there are no nodes with the role marathon. mesos-exporter cannot run without them"
         in message
     )
 

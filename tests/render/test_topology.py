@@ -16,7 +16,7 @@ from lab import ROOT, SALT_LINES
 from .cases import CONTROL, FORMULAS, WIDE, contradicting, member
 from .topologies import ERRORS, UNREADABLE, topology
 
-# That of Chronos is its own default.
+# The path of Chronos is the default of Chronos itself, not of the formula.
 CHROOTS = {"mesos": "/mesos", "marathon": "/marathon", "chronos": "/chronos/state"}
 AGENT_ROLES = ("mesos-slave", "docker")
 MASTER = "lxcm01.devops.test_master"
@@ -50,7 +50,7 @@ MINIONS = {
         {**member("lxb001", "", topology=topology()), "grains": {}},
         "topology:nodes:lxb*.devops.test:address",
         "172.31.250.64/26",
-        "no address in this network, only none at all.",
+        "the minion has no IPv4 address.",
     ),
     "two addresses in the network": (
         {
@@ -61,14 +61,14 @@ MINIONS = {
         "172.31.250.64/26",
         "several addresses in this network, 172.31.250.66, 172.31.250.70.",
     ),
-    "a grain that is junk": (
+    "an invalid grain": (
         {
             **member("lxb001", "", topology=topology()),
             "grains": {"ipv4": [None, "x", ["172.31.250.66"], {}, "fd00::1"]},
         },
         "topology:nodes:lxb*.devops.test:address",
         "172.31.250.64/26",
-        "no address in this network, only none at all.",
+        "the minion has no IPv4 address.",
     ),
 }
 
@@ -93,7 +93,7 @@ def agents(count: int, by_name: bool) -> dict:
 
 
 def only(case: dict, part: str = "pillar", **keys) -> dict:
-    """Return a case without states: only the pillar, or also the messages."""
+    """Return a case for the pillar alone, or with ``faults`` for the errors in it as well."""
     return {**case, "only": part, **keys}
 
 
@@ -406,7 +406,7 @@ def test_the_top_file_of_pillar_gives_declarations_to_the_nodes_that_apply_them(
     }
 
 
-def test_the_order_of_the_entries_restarts_nothing(minions):
+def test_the_order_of_the_entries_does_not_restart_a_service(minions):
     """No file of a service depends on the order."""
     pillars = [{**minions[name]["pillar"]} for name in ("repository lxcc02", "other order")]
     for pillar in pillars:
@@ -502,7 +502,7 @@ def default_ports() -> dict:
 
 
 def test_the_pillar_depends_on_the_topology_and_the_grains_alone():
-    """Without modules, mine and other pillar it is the same at any time."""
+    """It uses no modules, mine or other pillar, so it is the same in every run."""
     names, imports = set(), set()
     for path in (ROOT / "pillar" / "topology.sls", ROOT / "pillar" / "topology_file.py"):
         for item in ast.walk(ast.parse(path.read_text(), feature_version=(3, 7))):

@@ -110,8 +110,8 @@ ERRORS = {
                 "lxcc01",
                 "roles",
                 "zookeeper, mesos-master, marathon, chronos",
-                "there are no voting ZooKeeper servers, which zookeeper, mesos-master, "
-                "mesos-slave, marathon, chronos cannot do",
+                "there are no voting ZooKeeper servers. zookeeper, mesos-master, mesos-slave, "
+                "marathon, chronos cannot run without them.",
             )
         ],
     ),
@@ -122,7 +122,7 @@ ERRORS = {
                 "lxb*",
                 "roles",
                 "mesos-slave, docker",
-                "there are no Mesos masters, which mesos-slave cannot do without.",
+                "there are no Mesos masters. mesos-slave cannot run without them.",
             )
         ],
     ),
@@ -141,13 +141,13 @@ ERRORS = {
                 "lxcm01",
                 "roles",
                 "marathon",
-                "there are no voting ZooKeeper servers, which marathon cannot do without.",
+                "there are no voting ZooKeeper servers. marathon cannot run without them.",
             ),
             entry_error(
                 "lxcm01",
                 "roles",
                 "marathon",
-                "there are no Mesos masters, which marathon cannot do without.",
+                "there are no Mesos masters. marathon cannot run without them.",
             ),
         ],
     ),
@@ -222,11 +222,18 @@ ERRORS = {
     ),
     "a network for one node": (
         topology({"lxcc02": {"address": "10.0.0.0/24"}}),
-        [entry_error("lxcc02", "address", "10.0.0.0/24", "a network, which is for a glob")],
+        [entry_error("lxcc02", "address", "10.0.0.0/24", "a network. Only globs have one")],
     ),
     "an address for a glob": (
         topology({"lxb*": {"address": "172.31.250.65"}}),
-        [entry_error("lxb*", "address", "172.31.250.65", "in a network. Example: 10.0.0.0/24.")],
+        [
+            entry_error(
+                "lxb*",
+                "address",
+                "172.31.250.65",
+                "an address. A glob needs the network of its nodes. Example: 10.0.0.0/24.",
+            )
+        ],
     ),
     "a network by one of its addresses": (
         topology({"lxb*": {"address": "172.31.250.65/26"}}),
@@ -465,11 +472,11 @@ UNREADABLE = {
     "tabs": ("nodes:\n\tlxcc01:\n\t\taddress: 10.0.0.1\n", "cannot be read. line 2"),
     "an entry twice": (
         "nodes:\n  lxcc01:\n    address: 10.0.0.1\n  lxcc01:\n    address: 10.0.0.2\n",
-        "cannot be read. line 4: set twice: 'lxcc01'.",
+        "cannot be read. line 4: duplicate key 'lxcc01'.",
     ),
     "a key twice": (
         "nodes:\n  a: {address: 10.0.0.1, address: 10.0.0.2}\n",
-        "cannot be read. line 2: set twice: 'address'.",
+        "cannot be read. line 2: duplicate key 'address'.",
     ),
     "two documents": ("nodes: {}\n---\nnodes: {}\n", "cannot be read."),
     "a Python object": ("nodes: !!python/object:os.system {}\n", "cannot be read."),

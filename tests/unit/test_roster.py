@@ -159,7 +159,7 @@ def test_without_a_topology_hosts_yaml_lists_all_hosts(roster):
         (
             {},
             {"lxdev01": {"grains": {}}},
-            ["hosts.yaml: lxdev01 = {'grains': {}}: has no address: set host."],
+            ["hosts.yaml: lxdev01 = {'grains': {}}: has no address. Set host."],
         ),
     ],
     ids=["topology", "unknown agent", "number", "number for host", "list", "not YAML", "no host"],
