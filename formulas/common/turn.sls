@@ -1,5 +1,5 @@
-# The end of a run on a node of a cluster: give back the turn that a restart has taken. daemon.running
-# and daemon.turn take it.
+# The end of a run on a node of a cluster: give back the turn that daemon.running or daemon.turn has
+# taken.
 
 {%- if salt['pillar.get']('common:restarts:turn') %}
 

@@ -13,7 +13,7 @@
 include:
   - zookeeper.package
 
-# Before the directory is created: a disk that is not mounted would be replaced by an empty one.
+# Check before the directory is created: a new directory would hide that a disk is not mounted.
 zookeeper-data-stays:
   zk.data_stays:
     - name: {{ zookeeper.data_dir | json }}
@@ -23,8 +23,8 @@ zookeeper-data-stays:
     - require:
       - pkg: zookeeper-package
 
-# No package creates it before myid is needed: zkServer.sh creates it when it starts, and then fails
-# without myid.
+# No package creates the data directory. zkServer.sh does when it starts, but then fails without
+# myid.
 zookeeper-data:
   file.directory:
     - names:
@@ -40,7 +40,7 @@ zookeeper-data:
       - zk: zookeeper-data-stays
 {%- if zookeeper.myid %}
 
-# An existing id is never changed, only a missing one is written.
+# A missing id is written. An existing one is never changed.
 zookeeper-myid-stays:
   zk.myid_stays:
     - name: {{ (zookeeper.data_dir ~ '/myid') | json }}
@@ -59,13 +59,13 @@ zookeeper-myid:
       - zk: zookeeper-myid-stays
 {%- endif %}
 
-# Before the list of servers is written, as the package enables the unit: with it the server would
-# start at the next boot.
+# Check before the list of servers is written. The package enables the unit, so a server that has
+# the list starts at the next boot.
 zookeeper-may-join:
   zk.may_join:
     - name: {{ zookeeper.data_dir | json }}
 {{- ensemble() }}
-    # New servers are installed meanwhile, and the others restart one after another.
+    # Enough to install the new servers, and to restart the others one after another.
     - timeout: 300
     - require:
       - file: zookeeper-data
@@ -87,7 +87,7 @@ zookeeper-config:
     - require:
       - zk: zookeeper-may-join
 
-# Without its disks the server does not start. It does not read this file, so it need not restart.
+# systemd does not start the server without its disks. A change of this file needs no restart.
 zookeeper-unit:
   file.managed:
     - name: /etc/systemd/system/{{ package.service }}.service.d/salt.conf

@@ -39,7 +39,7 @@ include:
 {%- endmacro %}
 {%- if not errors %}
 {%- if named %}
-{{- step('The named nodes run no daemon of another role', named | json, 'common.withdrawn') }}
+{{- step('The named nodes run only the daemons of their roles', named | json, 'common.withdrawn') }}
 {%- endif %}
 {%- for role, nodes in members.items() if 'deploy' in roles[role] %}
 {%- set deploy = roles[role].deploy %}

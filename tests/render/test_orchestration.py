@@ -153,7 +153,7 @@ ROLES = [
     "Every named node responds and has its roles",
     f"The nodes {GLOB} have their roles",
 ]
-WITHDRAWN = "The named nodes run no daemon of another role"
+WITHDRAWN = "The named nodes run only the daemons of their roles"
 
 
 def test_every_entry_gets_its_roles(plans):
@@ -369,18 +369,18 @@ def test_the_old_names_of_options_still_work_and_are_reported(plans):
 
 
 def test_agents_register_under_a_new_id_a_few_at_a_time(plans):
-    named, named_later, matching = plans["new ids"]["states"]
-    assert [state["arguments"]["tgt"] for state in (named, named_later, matching)] == [
+    agents, later_agents, matching = plans["new ids"]["states"]
+    assert [state["arguments"]["tgt"] for state in (agents, later_agents, matching)] == [
         "(lxb001.devops.test or lxb002.devops.test) and G@roles:mesos-slave",
         "(lxb003.devops.test) and G@roles:mesos-slave",
         "(lxc*) and G@roles:mesos-slave",
     ]
-    for state in (named, named_later, matching):
+    for state in (agents, later_agents, matching):
         arguments = state["arguments"]
         assert arguments["sls"] == "orchestration.minion.agent_identity"
         assert arguments["pillar"] == {"max_grace_period": "10m"} and arguments["failhard"] is True
     # A batch leaves out minions that do not respond, so named ones have none.
-    assert [state["arguments"].get("batch") for state in (named, matching)] == [None, 2]
+    assert [state["arguments"].get("batch") for state in (agents, matching)] == [None, 2]
     (step,) = plans["new id of one agent"]["states"]
     assert step["arguments"]["tgt"] == "(lxb001.devops.test) and G@roles:mesos-slave"
 
@@ -402,7 +402,7 @@ def test_an_agent_loses_its_identity_before_the_formula_checks_it(plans):
     order = steps(plans["new id"])
     removed, stays = states["mesos-slave-new-id"], states["mesos-slave-identity"]
     assert order.index("mesos-slave-new-id") < order.index("mesos-slave-identity")
-    own = {
+    removal_arguments = {
         "unit": "mesos-slave",
         "drain": True,
         "max_grace_period": "10m",
@@ -413,7 +413,7 @@ def test_an_agent_loses_its_identity_before_the_formula_checks_it(plans):
         {key: value for key, value in state["arguments"].items() if key not in requisites}
         for state in (removed, stays)
     ]
-    assert arguments[0] == {**arguments[1], **own}
+    assert arguments[0] == {**arguments[1], **removal_arguments}
     assert (removed["name"], removed["function"]) == (
         "/var/lib/mesos",
         "mesos.agent_identity_removed",

@@ -1,6 +1,6 @@
 # On a Mesos agent: apply the formula. If the agent would refuse to start with its settings, first
-# drain it, stop it and remove the link to what it has checkpointed, so that it registers under a new
-# id. Then wait until the leading master lists it as active.
+# drain it, stop it and remove the link to its checkpoint, so that it registers under a new id. Then
+# wait until the leading master lists it as active.
 #
 # orchestration.agent_identity applies it. On one node:
 #
