@@ -89,7 +89,7 @@ cli.add_command(plan)
 @click.option(
     "--apply/--no-apply",
     default=True,
-    help="roles and state.apply, or leave the hosts bare: with their minions alone, or sshd",
+    help="assign roles and apply the states, or leave the hosts bare, with only a minion or sshd",
 )
 def up(
     name: str,
@@ -105,7 +105,9 @@ def up(
     If the lab is running already, boot the hosts that are off, reconnect those that are cut off
     the network, and apply the states again.
     """
-    transport = old_transport or transport  # --door was the name of --transport
+    if old_transport:
+        console.print("--door is deprecated. Use --transport instead.")
+        transport = old_transport
     machine.check()
     if repository and not repository.startswith(("http://", "https://")):
         raise LabError(f"--repo {repository}: not an http:// or https:// URL", code=2)
@@ -190,7 +192,7 @@ def build(steps: Steps, name: str, line: str, repository: str, transport: str) -
     environment = cluster.environment(line, transport)
     (image, env, layers), _, rpms = steps.together(
         {
-            f"image of the hosts, Salt {line} in it": lambda report: cluster.image_and_env(
+            f"image of the hosts with Salt {line}": lambda report: cluster.image_and_env(
                 environment, cluster.load(name, transport).hosts, report
             ),
             f"wheels of Salt {line}": lambda report: saltenv.host_wheels(environment),
@@ -275,8 +277,8 @@ def show(topology: Topology, answers: list[services.Answer], repository: str) ->
         )
     if not repository:
         console.print(
-            "Mesos, Marathon and Chronos are fake daemons of the lab, their tasks real processes "
-            "and containers; with --repo they are packages of yours."
+            "Mesos, Marathon and Chronos are fake daemons. Their tasks are real processes and "
+            "containers. Use --repo to install packages from a repository of yours."
         )
 
 
@@ -356,7 +358,7 @@ def list_labs() -> None:
             salt = f"{current.salt} by {current.transport}"
             rows.add_row(name, current.topology, salt, source, f"{sum(states)} of {len(states)}")
         else:
-            rows.add_row(name, "not known: started from another directory, or just now")
+            rows.add_row(name, "unknown: started from another directory, or just now")
     console.print(rows)
 
 

@@ -35,8 +35,8 @@ PUBLISHER = 4505  # port of the Salt master that minions listen to
 READY_TIMEOUT = 300  # seconds for minions to appear, and for services to answer
 MIRROR = "mirror.devops.test"  # the name of this machine on the hosts
 
-# Seconds before `salt` asks whether a job is still running. These hosts are on; when all
-# of them are busy one may not answer that question in time, and would count as down.
+# Seconds before `salt` asks whether a job is still running. While all hosts are busy, one may not
+# answer that question in time, and would count as down although it is on.
 SALT_TIMEOUT = 300
 
 MINION = {
@@ -55,7 +55,7 @@ MASTER = {
     "worker_threads": 3,
     "timeout": 10,
     "gather_job_timeout": 40,
-    # Salt 3008 warns of its own objects when `salt-run` ends: docs/troubleshoot.md.
+    # When `salt-run` ends, Salt 3008 warns about its own objects: see docs/troubleshoot.md.
     "log_granular_levels": {
         "salt.minion": "error",
         "salt.runner": "error",
@@ -66,7 +66,7 @@ MASTER = {
 
 # Where the pillar comes from, with either transport.
 PILLAR_SOURCES = {
-    # The runners ask for the pillar of ID_master, which is nobody's.
+    # Runners ask for the pillar of ID_master, for which there is no file.
     "ext_pillar": [{"cmd_yaml": "cat '/srv/lab/pillar/%s.yaml' 2>/dev/null || echo {}"}],
     # A topology in build/labs/NAME/table comes before the repository's: Salt joins the lists of all
     # files in their order, and mesos.conf is next.
@@ -74,8 +74,8 @@ PILLAR_SOURCES = {
 }
 
 
-# CentOS opens only ssh. A Salt master needs its ports, too, as by
-# firewall-cmd --add-service salt-master.
+# CentOS opens only ssh. A Salt master also needs its ports open, as after
+# `firewall-cmd --add-service salt-master`.
 MASTER_ZONE = """<?xml version="1.0" encoding="utf-8"?>
 <zone><short>Public</short>
 <service name="ssh"/><service name="dhcpv6-client"/><service name="salt-master"/>
@@ -376,7 +376,9 @@ def await_minions(topology: Topology, targets: list[Host], report: Report) -> No
     report("test.ping")
     answers = salt(topology, targets, "test.ping", log="ping")
     if silent := [host.name for host in targets if answers.get(host.id) is not True]:
-        raise LabError(f"connected, but silent: {', '.join(silent)}", instance.logs / "ping.log")
+        raise LabError(
+            f"connected, but not responding: {', '.join(silent)}", instance.logs / "ping.log"
+        )
 
 
 def subscribed(master: Host, minion: Host) -> bool:

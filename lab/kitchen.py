@@ -55,7 +55,7 @@ IMPLEMENTED_OPTIONS = {
     "init_environment",
     "sudo",
 }
-# Options that change nothing of what is done here.
+# Options that have no effect here.
 IGNORED_OPTIONS = {"name", "require_chef", "salt_install"}
 # What kitchen-salt copies from beside a formula.
 EXTENSION_FOLDERS = (

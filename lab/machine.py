@@ -44,18 +44,17 @@ def obstacles() -> list[str]:
     ]
     if missing_capabilities:
         problems.append(
-            f"root lacks {', '.join(missing_capabilities)} here, "
-            "as in a container without privileges"
+            f"root lacks {', '.join(missing_capabilities)}, as in an unprivileged container"
         )
     if not os.access("/sys/fs/cgroup", os.W_OK):
-        problems.append("/sys/fs/cgroup cannot be written, so that no host can have control groups")
+        problems.append("/sys/fs/cgroup is not writable, so hosts cannot have control groups")
     if filesystem(BUILD.parent) in ("overlay", "nfs", "nfs4", "9p", "vboxsf"):
         problems.append(
-            f"{BUILD} lies on {filesystem(BUILD.parent)}, "
-            "which cannot carry a host's disk (overlayfs)"
+            f"{BUILD} is on {filesystem(BUILD.parent)}, which overlayfs does not support for the "
+            "disks of hosts"
         )
     if shutil.disk_usage(BUILD.parent).free < MIN_FREE_DISK << 30 and not BUILD.exists():
-        problems.append(f"less than {MIN_FREE_DISK} GiB are free for {BUILD}")
+        problems.append(f"less than {MIN_FREE_DISK} GiB free for {BUILD}")
     return problems
 
 
@@ -107,14 +106,14 @@ def _missing_packages() -> list[str]:
 
 
 def check() -> None:
-    """Raise LabError with every obstacle and with the alternatives."""
+    """Raise LabError with all obstacles, and with what to do instead."""
     problems = obstacles()
     if problems:
         reasons = "".join(f"\n  - {reason}" for reason in problems)
         raise LabError(
             f"This machine cannot boot the lab's hosts:{reasons}\n"
-            "Instead: `make plan` shows without any host what each node would get; "
-            "or do `make up` as root "
-            "in a virtual machine with Debian 12, 2 CPUs, 4 GiB of memory and 10 GiB of disk.",
+            "`make plan` shows what each node would get, without hosts. To boot hosts, run "
+            "`make up` as root in a virtual machine with Debian 12, 2 CPUs, 4 GiB of memory and "
+            "10 GiB of disk.",
             code=2,
         )

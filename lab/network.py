@@ -42,7 +42,7 @@ def interface(host: str) -> str:
 
 
 def create() -> None:
-    """Create the lab's namespace if it has one, and the bridge, unless they exist."""
+    """Create the bridge and, if the lab is isolated, its namespace, unless they exist."""
     if instance.isolated and not cgroups.members(HOLDER):
         _start_holder()
     with joined():
@@ -67,7 +67,7 @@ def _start_holder() -> None:
     deadline = time.monotonic() + HOLDER_TIMEOUT
     while os.readlink(f"/proc/{holder.pid}/ns/net") == machine_namespace:
         if holder.poll() is not None or time.monotonic() > deadline:
-            raise LabError("no network namespace can be made: unshare --net failed")
+            raise LabError("cannot create a network namespace: unshare --net failed")
         time.sleep(0.01)
 
 
@@ -79,7 +79,7 @@ def join() -> None:
 
 @contextlib.contextmanager
 def joined() -> Iterator[None]:
-    """Be on the lab's network for a while, in this thread and in what it starts meanwhile."""
+    """Join the lab's network temporarily, with this thread and the processes that it starts."""
     if not instance.isolated:
         yield
         return
@@ -98,7 +98,7 @@ def _namespace() -> Path:
     """Return the file of the lab's namespace."""
     pids = cgroups.members(HOLDER)
     if not pids:
-        raise LabError(f"the lab '{instance.name}' has no network; it does not run")
+        raise LabError(f"lab '{instance.name}' is not running: it has no network")
     return Path(f"/proc/{min(pids)}/ns/net")
 
 

@@ -78,7 +78,7 @@ class Topology:
             if name in (host.name, host.id):
                 return host
         raise LabError(
-            f"the lab has no host '{name}'; it has {', '.join(host.name for host in self.hosts)}"
+            f"the lab has no host '{name}'. Known: {', '.join(host.name for host in self.hosts)}"
         )
 
 
@@ -96,7 +96,7 @@ def load(name: str, added: dict[str, str] | None = None) -> Topology:
     """
     path = DIRECTORY / f"{name}.yaml"
     if name not in names():
-        raise LabError(f"there is no topology '{name}'; there are: {', '.join(names())}")
+        raise LabError(f"there is no topology '{name}'. Known: {', '.join(names())}")
     content = read(path)
     if "table" in content:
         check(path, content, {"table", "salt_master", "glob_hosts", "pillar"})
@@ -187,7 +187,7 @@ def check_bootable(topology: Topology) -> None:
         # vb-<name> must fit a network interface's 15 characters.
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,11}", host.name):
             faults.append(
-                f"{host.id}: '{host.name}' is not a name of a host: "
+                f"{host.id}: '{host.name}' is not a host name: "
                 "up to 12 lower-case letters, digits and hyphens"
             )
         try:
@@ -201,7 +201,7 @@ def check_bootable(topology: Topology) -> None:
             )
         for kind, value in (("name", host.name), ("address", host.address)):
             if owner := owners[kind].get(value):
-                faults.append(f"{host.id}: the {kind} {value} is that of {owner}")
+                faults.append(f"{host.id}: the {kind} {value} is already that of {owner}")
             owners[kind][value] = host.id
     if faults:
         raise LabError(
@@ -240,7 +240,7 @@ def newcomer(topology: Topology, name: str) -> tuple[str, str]:
     id = name if "." in name else f"{name}{dot}{domain}"
     for host in topology.hosts:
         if id == host.id or id.partition(".")[0] == host.name:
-            raise LabError(f"the lab has a host {host.name} already")
+            raise LabError(f"the lab already has a host {host.name}")
     glob = glob_of(id, topology.nodes, Path("the topology"))
     try:
         candidates = ipaddress.ip_network(topology.nodes[glob]["address"]).hosts()

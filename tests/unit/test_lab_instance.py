@@ -39,3 +39,21 @@ def test_the_option_selects_a_lab_and_hints_contain_it():
 def test_the_environment_selects_a_lab():
     CliRunner(env={"LAB_NAME": "second"}).invoke(cli.cli, ["status"])
     assert instance.name == "second"
+
+
+@pytest.mark.parametrize(
+    "option, is_deprecated", [("--transport", False), ("--door", True)], ids=["new", "old"]
+)
+def test_the_old_name_of_the_transport_works_and_is_reported(monkeypatch, option, is_deprecated):
+    transports = []
+
+    def load(_topology, transport):
+        transports.append(transport)
+        raise LabError("nothing is booted in this test")
+
+    monkeypatch.setattr(cli.machine, "check", lambda: None)
+    monkeypatch.setattr(cli.cluster, "load", load)
+    result = CliRunner().invoke(cli.cli, ["up", option, "ssh"])
+    assert transports == ["ssh"]
+    message = "--door is deprecated. Use --transport instead."
+    assert (message in result.output) == is_deprecated

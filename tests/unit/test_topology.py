@@ -146,10 +146,10 @@ def test_all_errors_of_hosts_are_reported_at_once(load):
     with pytest.raises(LabError) as refusal:
         topology.check_bootable(load(nodes))
     for words in (
-        "'a-name-too-long' is not a name",
+        "'a-name-too-long' is not a host name",
         "10.0.0.1 is not an address",
-        "name one is that of one.example.org",
-        "address 172.31.250.10 is that of salt.example.org",
+        "name one is already that of one.example.org",
+        "address 172.31.250.10 is already that of salt.example.org",
     ):
         assert words in str(refusal.value)
 
@@ -166,8 +166,8 @@ def test_an_added_host_gets_the_first_free_address_of_its_glob(load):
 def test_an_invalid_host_is_rejected(load, hosts):
     full = {f"agent{number}.example.org": f"172.31.250.{64 + number}" for number in range(1, 7)}
     for added, name, words in (
-        ({}, "agent1", "has a host agent1 already"),
-        ({}, "agent1.example.com", "has a host agent1 already"),
+        ({}, "agent1", "already has a host agent1"),
+        ({}, "agent1.example.com", "already has a host agent1"),
         ({}, "other", "other.example.org matches no glob"),
         (full, "agent7", "no address is free"),
     ):
@@ -180,7 +180,7 @@ def test_an_invalid_host_is_rejected(load, hosts):
 
 
 def test_an_unknown_host_is_reported_with_the_hosts_of_the_topology(load):
-    with pytest.raises(LabError, match="no host 'tow'; it has salt, one, agent1"):
+    with pytest.raises(LabError, match="no host 'tow'. Known: salt, one, agent1"):
         load().host("tow")
 
 
