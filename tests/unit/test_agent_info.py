@@ -1,7 +1,9 @@
 """
-What an agent has checkpointed, and what changes it survives: the reader and the comparison of the
-modules, and those of the fake agent. Both are held against messages that the protobuf library wrote
-with include/mesos/mesos.proto of apache/mesos (data/slave-info.json), and against each other.
+The checkpoint of an agent, and the changes of flags with which it still starts.
+
+The modules and the fake agent each have a reader and a comparison. Both are tested with messages
+that the protobuf library wrote with include/mesos/mesos.proto of apache/mesos
+(data/slave-info.json), and compared with each other.
 """
 
 import importlib.util
@@ -101,7 +103,7 @@ def test_an_agent_that_never_registered_has_no_checkpoint(tmp_path):
     assert _agent_info.read(str(tmp_path)) is None
 
 
-def test_an_empty_checkpoint_is_none_as_for_mesos(tmp_path):
+def test_an_empty_checkpoint_counts_as_none_as_in_mesos(tmp_path):
     assert _agent_info.read(str(checkpoint(tmp_path, b""))) is None
 
 
@@ -243,7 +245,7 @@ BASE = {
     "port": "5051",
     "domain": DOMAINS[0],
 }
-# Change of the flags -> differences that ``equal`` refuses, and whether ``additive`` does.
+# Name -> changed flags, the differences that ``equal`` refuses, and whether ``additive`` refuses.
 CHANGES = {
     "nothing": ({}, [], False),
     "order": ({"attributes": "ssd:1.0;vlans:[10-15,16-20];rack:r 1"}, [], False),
@@ -397,10 +399,10 @@ def test_additive_permits_additions(change, paths, is_refused, tmp_path):
 
 
 def test_a_domain_may_be_added_once(tmp_path):
-    without = {**BASE, "domain": None}
-    info = checkpointed(tmp_path, without)
+    no_domain = {**BASE, "domain": None}
+    info = checkpointed(tmp_path, no_domain)
     assert _agent_info.differences(info, flags(**BASE), "additive") == {}
-    assert slave_info.additive(fake_info(without), fake_info(BASE)) is None
+    assert slave_info.additive(fake_info(no_domain), fake_info(BASE)) is None
     assert _agent_info.differences(info, flags(**BASE), "equal") == {
         "domain": {"old": None, "new": "region eu, zone a"}
     }
@@ -409,9 +411,9 @@ def test_a_domain_may_be_added_once(tmp_path):
 @pytest.mark.parametrize("policy", _agent_info.POLICIES)
 def test_modules_and_fake_agent_agree_on_every_pair_of_changes(policy, tmp_path):
     """Two changes at once, from each set of flags to each other one."""
-    every = [{**BASE, **change} for change, _, _ in CHANGES.values()]
-    infos = [checkpointed(tmp_path / str(number), texts) for number, texts in enumerate(every)]
-    for (old, info), new in itertools.product(zip(every, infos, strict=True), every):
+    flag_sets = [{**BASE, **change} for change, _, _ in CHANGES.values()]
+    infos = [checkpointed(tmp_path / str(number), texts) for number, texts in enumerate(flag_sets)]
+    for (old, info), new in itertools.product(zip(flag_sets, infos, strict=True), flag_sets):
         changes = _agent_info.differences(info, flags(**new), policy)
         if policy == "equal":
             error = slave_info.equal(fake_info(old), fake_info(new), "1.11.0")
@@ -477,7 +479,7 @@ ADDITIVE_ERRORS = {
 
 
 @pytest.mark.parametrize("name", ADDITIVE_ERRORS)
-def test_the_fake_agent_refuses_with_the_texts_of_mesos(name):
-    """The texts are those of src/slave/compatibility.cpp, which 1.5.0 to 1.11.0 share."""
+def test_the_fake_agent_refuses_with_the_messages_of_mesos(name):
+    """The messages are in src/slave/compatibility.cpp, the same from 1.5.0 to 1.11.0."""
     changed = {**BASE, **CHANGES[name][0]}
     assert slave_info.additive(fake_info(BASE), fake_info(changed)) == ADDITIVE_ERRORS[name]

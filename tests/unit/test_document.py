@@ -1,6 +1,6 @@
 """
-The runner of documents, with a function in place of the hosts; and the documents themselves as far
-as they can be checked without a host.
+The runner of documents, with fake hosts; and what the documents say about the hosts of the lab and
+the topology.
 """
 
 import re
@@ -157,7 +157,7 @@ def test_a_part_that_only_verifies_runs_after_each_other_part():
     }
 
 
-def test_verify_blocks_run_in_place_if_no_part_does_anything_else():
+def test_verify_blocks_run_in_place_if_all_later_parts_only_verify():
     text = (
         "### Server\n"
         + fenced("[a]# make")
@@ -241,7 +241,7 @@ def test_the_last_command_of_a_refused_block_must_fail():
     text = fenced("[a]# true", "[a]# apply", "refused: ...", words="refused")
     run(text, Hosts(true="", apply=(1, "refused: no such setting")))
     with pytest.raises(DocumentError, match="exit status 0"):
-        run(text, Hosts(true="", apply="refused: but it went on"))
+        run(text, Hosts(true="", apply="refused: but it succeeded"))
     with pytest.raises(DocumentError, match="exit status 1"):
         run(text, Hosts(true=(1, ""), apply=(1, "refused: x")))
 

@@ -1,9 +1,9 @@
-"""The options of Chronos, as data: by the version that first has them.
+"""The options of Chronos, by the version that introduced them.
 
 Source: the configuration classes of mesos/chronos at its release tags.
 """
 
-# Options with a value, and their default after ``=``.
+# Options with a value. Their default follows ``=``.
 OPTIONS = {
     "2.3.4": """
         cassandra_consistency=ANY cassandra_contact_points cassandra_keyspace=metrics
@@ -32,13 +32,13 @@ OPTIONS = {
     "3.0.0": "mattermost_url zk_auth",
 }
 
-# Toggles, and their default after ``=``.
+# Options that are on or off. Their default follows ``=``.
 TOGGLES = {
     "2.3.4": "mesos_checkpoint=on mail_ssl=off http=on http_compression=on",
     "2.4.0": "revive_offers_for_new_jobs=off",
 }
 
-# The first version without them; using one is fatal.
+# Version -> options that it removed. It does not start with one of them.
 REMOVED = {"3.0.0": "schedule_horizon"}
 
 NUMBERS = """

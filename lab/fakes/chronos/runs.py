@@ -23,10 +23,10 @@ class Run:
     job: str
     attempt: int = 0
     arguments: str = ""
-    due: float = 0.0  # seconds since 1970, not before
-    begun: float = 0.0
+    due: float = 0.0  # earliest start, in seconds since 1970
+    begun: float = 0.0  # launch, in seconds since 1970
     launched: bool = False
-    confirmed: bool = False
+    confirmed: bool = False  # whether an agent has sent a status
 
 
 class Runs(Framework):
@@ -35,7 +35,10 @@ class Runs(Framework):
 
     ``loop`` is how many seconds the main loop sleeps at most; ``turn()`` runs it once, immediately.
     ``ahead`` is how many seconds its clock is ahead of the real one; ``advance(seconds)`` sets it
-    forward and starts the runs that are due by then.
+    forward and starts the runs that are due by then. ``pending`` has new jobs, and ``unloaded``
+    those of the former leader, until the main loop loads them into ``jobs``. ``done`` maps a job to
+    its parents that have succeeded since its last run, ``times`` to the durations of its runs in
+    seconds. ``dirty`` tells the main loop to save.
     """
 
     loop = 1.0
@@ -44,7 +47,7 @@ class Runs(Framework):
     options: dict[str, Any]
 
     def prepare(self) -> None:
-        """Start without jobs and runs."""
+        """Begin without jobs and runs."""
         self.jobs: dict[str, Job] = {}
         self.unloaded: dict[str, Job] = {}
         self.pending: dict[str, Job] = {}
@@ -54,7 +57,7 @@ class Runs(Framework):
         self.ahead, self.number, self.dirty = 0.0, 0, False
 
     @property
-    def new(self) -> bool:
+    def is_chronos_3(self) -> bool:
         """Whether this is Chronos 3."""
         return release(self.version) >= release("3.0")
 
@@ -100,7 +103,7 @@ class Runs(Framework):
         """
         Load the jobs of the former leader, and new ones.
 
-        New jobs were only saved until now. One with missing parents stays saved until they exist.
+        A new job whose parents do not exist stays in ``pending`` until they do.
         """
         self.dirty = self.dirty or bool(self.unloaded or self.pending)
         self.jobs.update(self.unloaded)
@@ -113,7 +116,7 @@ class Runs(Framework):
         return all(parent in self.jobs for parent in job.get("parents", ()))
 
     def _has_cycle(self) -> bool:
-        """Return whether new jobs are their own ancestors, which ends Chronos for good."""
+        """Return whether a new job is its own ancestor, which makes Chronos exit."""
         for name in self.pending:
             ancestors, names = set(), [name]
             while names:
@@ -129,22 +132,22 @@ class Runs(Framework):
         start = schedule.start or now
         if start > now:
             return
-        if self.new:
+        if self.is_chronos_3:
             # The schedule moves when the run is launched.
             if not self.is_queued(job["name"]):
                 self.enqueue(job, start)
             return
         if schedule.start is None:
             schedule = schedule._replace(start=now)
-        # For all missed runs Chronos starts one, and Chronos 2 counts all of them.
+        # Chronos starts one run for all that were missed. Chronos 2 counts each of them.
         job["schedule"] = schedule.skipped(max(1, schedule.missed(now))).text
         self.dirty = True
         self.enqueue(job, start)
 
     def _count_run(self, job: Job) -> None:
-        """Move the schedule of a job that is launched, as Chronos 3 does also for manual runs."""
+        """Advance the schedule at a launch. Only Chronos 3 does, also for manual runs."""
         schedule, now = self.schedule(job), self.now()
-        if not self.new or not schedule or schedule.repeat == 0:
+        if not self.is_chronos_3 or not schedule or schedule.repeat == 0:
             return
         schedule = schedule._replace(start=schedule.start or now)
         next_schedule = schedule.skipped(schedule.missed_by_division(now))
@@ -154,10 +157,10 @@ class Runs(Framework):
         """
         Skip the missed runs of a new schedule, as Chronos 2 does.
 
-        A job without runs left stays, and never runs.
+        A job that has no runs left remains, and never runs.
         """
         schedule = self.schedule(job)
-        if self.new or job["disabled"] or not schedule or not schedule.start:
+        if self.is_chronos_3 or job["disabled"] or not schedule or not schedule.start:
             return
         late = parse(f"R//{job['epsilon']}", "")
         epsilon = timedelta(seconds=(late.after(1) - late.after(0)).total_seconds() if late else 0)
@@ -187,15 +190,16 @@ class Runs(Framework):
     def state(self, name: str) -> str:
         """Return the state of a job: ``idle``, ``queued`` or for example ``1 running``."""
         running = len(self.running(name))
-        waiting = any(run.job == name for run in self.runs.values())
-        return f"{running} running" if running else "queued" if waiting else "idle"
+        if running:
+            return f"{running} running"
+        return "queued" if self.is_queued(name) else "idle"
 
     def kill(self, name: str) -> None:
         """Kill the tasks of a job."""
         for run in [run for run in self.runs.values() if run.job == name]:
             if run.launched:
                 self.kill_task(run.id)
-            elif not self.new:
+            elif not self.is_chronos_3:
                 del self.runs[run.id]
         self.dirty = True
 
@@ -240,7 +244,7 @@ class Runs(Framework):
             if not run or not job:
                 return
             self.dirty = True
-            if not self.new or status["state"] == "TASK_FINISHED":
+            if not self.is_chronos_3 or status["state"] == "TASK_FINISHED":
                 self._disable_if_used_up(job)
             if status["state"] == "TASK_FINISHED":
                 self.times.setdefault(job["name"], []).append(self.now().timestamp() - run.begun)

@@ -112,7 +112,7 @@ def api(
                 raise without
             try:
                 with self.lock:
-                    if self.new:
+                    if self.is_chronos_3:
                         self.negotiate(request, path)
                     content = function(self, request, **captured)
                     if self.dirty:
@@ -147,7 +147,7 @@ class Chronos(Runs):
     ) -> None:
         self.version = version
         self.options = parse(arguments, KnownOptions.of(chronos_options, version))
-        self.prefix = "/v1/scheduler/" if self.new else "/scheduler/"
+        self.prefix = "/v1/scheduler/" if self.is_chronos_3 else "/scheduler/"
         self.requests: list[RecordedRequest] = []
         self.prepare()
         zk = ZooKeeperUrl(
@@ -237,7 +237,7 @@ class Chronos(Runs):
             self.runs = {run.id: run for run in runs}
             for name, value in state.items():
                 setattr(self, name, value)
-            if self.new:
+            if self.is_chronos_3:
                 # The main loop of a new leader sleeps before it loads anything.
                 self.unloaded, self.jobs = self.jobs, {}
             return framework_id
@@ -264,15 +264,15 @@ class Chronos(Runs):
         if isinstance(content, Response):
             return content
         response = answer(content, 204 if content is None else 200)
-        if self.new and content is None:
+        if self.is_chronos_3 and content is None:
             response.headers["Content-Type"] = "application/json"
-        elif self.new and isinstance(content, str):
+        elif self.is_chronos_3 and isinstance(content, str):
             response.headers["Content-Type"] = "text/plain"
         return response
 
     def error(self, request: Request, error: HTTPException) -> Response:
         """Answer a request without a route: below the prefix without a body, else with a page."""
-        if not self.new:
+        if not self.is_chronos_3:
             return super().error(request, error)
         path = request.path.removeprefix(self.prefix)
         if path == request.path:
@@ -294,7 +294,7 @@ class Chronos(Runs):
         if path.startswith(self.prefix):
             return path.replace(self.prefix, "/api/", 1)
         # Only the API accepts a trailing slash.
-        return "" if self.new and path.endswith("/") and path != "/" else path
+        return "" if self.is_chronos_3 and path.endswith("/") and path != "/" else path
 
     def forestall(self, request: Request) -> Response | None:
         """
@@ -325,7 +325,7 @@ class Chronos(Runs):
         except OSError:
             return error_page(request.path, 500, PROXY_ERROR)
         if response.status_code >= 400:
-            is_page = response.content_type == CONTENT_TYPE or not self.new
+            is_page = response.content_type == CONTENT_TYPE or not self.is_chronos_3
             content_length = str(len(response.data)) if is_page else "0"
             response.data = b""
             response.headers["Content-Length"] = content_length
@@ -432,9 +432,11 @@ class Chronos(Runs):
         job = self._read(request)
         if "parents" in job:
             raise Unreadable("java.lang.IllegalArgumentException: java.lang.ClassCastException")
-        if job["schedule"] is None or not (job["schedule"] or self.new):
+        if job["schedule"] is None or not (job["schedule"] or self.is_chronos_3):
             job["schedule"] = (
-                f"R1/{self.now():%Y-%m-%dT%H:%M:%S.000Z}/PT24H" if self.new else "R1//PT24H"
+                f"R1/{self.now():%Y-%m-%dT%H:%M:%S.000Z}/PT24H"
+                if self.is_chronos_3
+                else "R1//PT24H"
             )
         self._check_new(job)
         if job["name"] not in self.jobs and job.get("fetch") and job["uris"]:
@@ -458,13 +460,13 @@ class Chronos(Runs):
         unknown = [
             parent for parent in job["parents"] if parent not in self.jobs and parent != name
         ]
-        if unknown and not self.new:
+        if unknown and not self.is_chronos_3:
             required(False, f"Job '{name}' does not have all parents defined!")
         if unknown and not is_new:
             required(False, f"JobSchedule {name} does not have all parents defined!")
         if name in job["parents"] and not is_new:
             raise Failure(400, "loops not allowed")
-        if name in self._ancestors(job) and not (self.new and is_new):
+        if name in self._ancestors(job) and not (self.is_chronos_3 and is_new):
             raise Failure(
                 500,
                 "",
@@ -502,7 +504,7 @@ class Chronos(Runs):
             raise Failure(
                 400, f"Cannot parse schedule '{job['schedule']}' (wtf bro)", kind="", mute=True
             )
-        if not self.new or not schedule.start or job["name"] in self.jobs:
+        if not self.is_chronos_3 or not schedule.start or job["name"] in self.jobs:
             return
         if self.version == "3.0.0" and schedule.start < self.now() - timedelta(days=365):
             text = f"Start date of schedule '{job['schedule']}' is too far in the past"
@@ -525,7 +527,7 @@ class Chronos(Runs):
         """Store a job. Chronos 3 only saves a new job, until the main loop loads it."""
         name, self.dirty = job["name"], True
         self.done.pop(name, None)
-        if self.new and name not in self.jobs:
+        if self.is_chronos_3 and name not in self.jobs:
             self.pending[name] = job
         else:
             self.settle(job)
@@ -534,7 +536,7 @@ class Chronos(Runs):
     @api("job/<name>", "DELETE")
     def delete_job(self, _request: Request, name: str) -> Any:
         """Delete a job, kill its tasks, and change the jobs that depend on it."""
-        job = self._job(name, kind="JobSchedule" if self.new else "Job")
+        job = self._job(name, kind="JobSchedule" if self.is_chronos_3 else "Job")
         self.kill(name)
         del self.jobs[name]
         self.pending.pop(name, None)
@@ -558,7 +560,7 @@ class Chronos(Runs):
         """Run a job now."""
         job = self._job(name)
         arguments = request.args.get("arguments", "").replace(";", "")
-        if self.new and (job["disabled"] or self.is_queued(name)):
+        if self.is_chronos_3 and (job["disabled"] or self.is_queued(name)):
             return  # Answered with 204 all the same.
         self.enqueue(job, self.now(), arguments if release(self.version) >= release("2.5") else "")
         self.offered()
@@ -571,12 +573,16 @@ class Chronos(Runs):
             self.dirty = True
         text = f"marked job {name} as successful: {str(name in self.jobs).lower()}"
         # Chronos 3 sends bare text under the type of JSON.
-        return Response(text, content_type="application/json") if self.new else answer(f'"{text}"')
+        return (
+            Response(text, content_type="application/json")
+            if self.is_chronos_3
+            else answer(f'"{text}"')
+        )
 
     @api("task/kill/<name>", "DELETE")
     def kill_tasks(self, _request: Request, name: str) -> Any:
         """Kill the tasks of a job."""
-        if name not in self.jobs and not self.new:
+        if name not in self.jobs and not self.is_chronos_3:
             raise Failure(500, "", mute=True)
         self._job(name, kind="JobSchedule")
         self.kill(name)
@@ -598,7 +604,7 @@ class Chronos(Runs):
     @api("job/<name>/task/<path:id>/progress", "POST")
     def progress(self, _request: Request, name: str, id: str) -> Any:
         """Accept the progress of a task, which only Cassandra would store."""
-        job = self._job(name, kind="JobSchedule" if self.new else "Job")
+        job = self._job(name, kind="JobSchedule" if self.is_chronos_3 else "Job")
         required(TASK_ID.fullmatch(id), f"Invalid task id format {id}")
         text = f"JobSchedule '{name}' is not enabled to track data"
         required(job["dataProcessingJobType"], text)
@@ -634,7 +640,7 @@ class Chronos(Runs):
     @api("graph/dot", "GET")
     def dot(self, _request: Request) -> Any:
         """Return the dependencies, for Graphviz."""
-        if not self.new:
+        if not self.is_chronos_3:
             links = [
                 f'  "{parent}" -> "{job["name"]}";'
                 for job in self._all()

@@ -147,7 +147,7 @@ class Deployments:
         self.tell("group_change_success", groupId="/", version=version)
         self.plans.append(plan)
         self.touched = True
-        self.instances_killed(kill)
+        self.kill_instances(kill)
         self.advance()
         return plan
 
@@ -225,7 +225,7 @@ class Deployments:
             return True
         if action.verb == "Stop":
             self.goals.pop(path, None)
-            self.instances_killed([instance.id for instance in self.instances_of(path)])
+            self.kill_instances([instance.id for instance in self.instances_of(path)])
             return not self.instances_of(path)
         spec = plan.target.spec(path)
         goal = instances(spec)

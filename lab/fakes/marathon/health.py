@@ -84,7 +84,7 @@ class Health:
                 self.tell(
                     "unhealthy_task_kill_event", appId=instance.path, taskId=task.id, reason=fault
                 )
-                self._mark(instance)
+                self.kill_instance(instance)
             self.advance()
 
     def is_checked(self: Any, instance: Any) -> bool:

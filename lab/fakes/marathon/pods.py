@@ -432,6 +432,6 @@ class Pods:
 
     def _kill_instances(self: Any, pod: App, chosen: list[Any]) -> list[dict[str, Any]]:
         views = [self._killed_view(pod, instance) for instance in chosen]
-        self.instances_killed([instance.id for instance in chosen])
+        self.kill_instances([instance.id for instance in chosen])
         self.advance()
         return views

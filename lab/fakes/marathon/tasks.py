@@ -42,9 +42,8 @@ class Task:
     started: float | None = None
     healthy: bool | None = None
     address: str | None = None
-    checks: dict[str, Any] = dataclasses.field(
-        default_factory=dict
-    )  # results of Marathon's own checks, by index
+    # Results of the checks that Marathon makes itself, by index.
+    checks: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass
@@ -103,13 +102,13 @@ class Tasks:
         """Return the instances of an app or pod, oldest first."""
         return [instance for instance in self.instances.values() if instance.path == path]
 
-    def instances_killed(self: Any, ids: Any) -> None:
-        """Kill instances."""
+    def kill_instances(self: Any, ids: Any) -> None:
+        """Kill instances by id."""
         for id in ids:
-            self._mark(self.instances[id])
+            self.kill_instance(self.instances[id])
 
-    def _mark(self: Any, instance: Instance) -> None:
-        """Kill an instance, and mark it as killed."""
+    def kill_instance(self: Any, instance: Instance) -> None:
+        """Kill the tasks of an instance, and mark it as killed."""
         instance.killed = self.touched = True
         for task in instance.tasks.values():
             if task.state not in ENDED and task.id not in self._kills:
@@ -145,19 +144,14 @@ class Tasks:
                 for instance in old:
                     if not self.is_ready(instance) or spare > 0:
                         spare -= self.is_ready(instance)
-                        self._mark(instance)
+                        self.kill_instance(instance)
                 missing_count = min(goal - len(current), max_count - len(path_instances))
             else:
-                youngest = (
-                    not spec or spec.get("killSelection", "YOUNGEST_FIRST") == "YOUNGEST_FIRST"
-                )
-                surplus = (
-                    sorted(live, key=self.is_ready)
-                    if not youngest
-                    else sorted(live[::-1], key=self.is_ready)
-                )
-                for instance in surplus[: max(len(live) - goal, 0)]:
-                    self._mark(instance)
+                selection = (spec or {}).get("killSelection", "YOUNGEST_FIRST")
+                candidates = live[::-1] if selection == "YOUNGEST_FIRST" else live
+                candidates = sorted(candidates, key=self.is_ready)
+                for instance in candidates[: max(len(live) - goal, 0)]:
+                    self.kill_instance(instance)
                 missing_count = goal - len(live)
             if spec and missing_count > 0:
                 self.queue[path] = missing_count
@@ -186,7 +180,7 @@ class Tasks:
             self.kill_task(id)
 
     def offered(self: Any) -> None:
-        """Process the free resources of agents, less what the master does not know of yet."""
+        """Process the free resources of agents, less those of tasks that are on their way."""
         agents = {agent["id"]: agent for agent in self.agents}
         for id, info in self._launches.items():
             if id not in self.reported and info["agent_id"]["value"] in agents:
@@ -234,11 +228,10 @@ class Tasks:
             and instance.version == config_version(spec)
         ):
             self.delay(spec)
-        running = [task_ for task_ in instance.tasks.values() if task_.state not in ENDED]
-        if not running:
+        if all(sibling.state in ENDED for sibling in instance.tasks.values()):
             self.instances.pop(instance.id, None)
         elif state != "TASK_FINISHED":
-            self._mark(instance)
+            self.kill_instance(instance)
 
     def place(self: Any) -> bool:
         """Launch missing instances. Returns whether any could be placed."""
@@ -288,14 +281,20 @@ class Tasks:
         return None, []
 
     def _launch(self: Any, spec: App, agent: dict[str, Any], fits: list[Any]) -> None:
-        safe, unique = spec["id"].strip("/").replace("/", "_"), str(uuid.uuid4())
-        pod = "containers" in spec
-        marker = "instance-" if pod or self.line >= (1, 8) else ""
-        where = {name: agent.get(name, {}) for name in ("id", "hostname", "attributes")}
-        instance = Instance(f"{safe}.{marker}{unique}", spec["id"], config_version(spec), where, {})
+        is_pod, is_new = "containers" in spec, self.line >= (1, 8)
+        prefix = spec["id"].strip("/").replace("/", "_")
+        infix = "instance-" if is_pod or is_new else ""
+        place = {name: agent.get(name, {}) for name in ("id", "hostname", "attributes")}
+        instance_id = f"{prefix}.{infix}{uuid.uuid4()}"
+        instance = Instance(instance_id, spec["id"], config_version(spec), place, {})
         for part, fit in zip(placement.parts(spec), fits, strict=True):
-            tail = f".{part.name}" if pod else "._app" if marker else ""
-            id = instance.id + tail + (".1" if self.line >= (1, 8) else "")
+            id = instance_id
+            if is_pod:
+                id += f".{part.name}"
+            elif is_new:
+                id += "._app"
+            if is_new:
+                id += ".1"
             instance.tasks[id] = Task(id, part.name, fit.ports, staged=time.time())
             self.launch(
                 task_info(
@@ -412,8 +411,8 @@ class Tasks:
 
     def kill(self: Any, request: Request, chosen: list[Instance], unscaled: Any) -> Any:
         """
-        Kill instances as the query demands. ``unscaled`` makes the response if the app is not
-        scaled down.
+        Kill instances, and scale their apps down if the query says so. Otherwise ``unscaled``
+        makes the response, before the instances are killed.
         """
         scale, wipe = flag(request, "scale"), flag(request, "wipe")
         if scale and wipe:
@@ -433,7 +432,7 @@ class Tasks:
             )
             return self.changed(plan)
         response = unscaled()
-        self.instances_killed([instance.id for instance in chosen])
+        self.kill_instances([instance.id for instance in chosen])
         self.advance()
         return response
 
@@ -445,7 +444,7 @@ class Tasks:
         ]
 
     def _listed(self: Any, request: Request, apps: list[App], tasks: list[dict[str, Any]]) -> Any:
-        """Respond with tasks of apps, as text if the client prefers that (not in 1.10)."""
+        """Respond with tasks of apps, as text if the client prefers it. 1.10 has no text."""
         if not _wants_text(request):
             return answer({"tasks": tasks})
         if self.line >= (1, 10):
