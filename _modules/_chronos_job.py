@@ -206,7 +206,7 @@ def _without_unknown(fields, known_names, path, warnings):
         similar_name = _text.similar_name(name, known_names)
         if similar_name:
             raise SaltInvocationError(
-                f"{location}{name}: there is no such field; is it {similar_name}?"
+                f"{location}{name}: there is no such field. Did you mean {similar_name}?"
             )
         warnings.append(f"{prefix}{name}: ignored, since Chronos does not have this field")
     return supported
@@ -882,7 +882,7 @@ _TEXT = (is_text, "text. Numbers and booleans need quotes")
 _BOOLEAN = (_is_boolean, "true or false")
 _COUNT = (is_count, "a number of at least 0")
 _NUMBER = (is_number, "a number of at least 0")
-_TEXTS = (is_text_list, "a list of texts")
+_TEXTS = (is_text_list, "a list of text values")
 # Fields that are neither listed nor in _NESTED_FIELDS are text.
 _FIELD_TYPES = {
     "shell": _BOOLEAN,

@@ -71,7 +71,7 @@ NOT_PROCESSED_MESSAGES = (
     "Detected proxying loop",
     "Too many concurrent requests",
 )
-# What Marathon says of a missing field. The object that was sent follows, with its environment.
+# Marathon's message about a missing field. It ends with the whole object that was sent.
 MISSING_FIELD = re.compile("('[^']*' is) undefined on object: .*", re.DOTALL)
 GATEWAY_STATUSES = (502, 503, 504)
 CHRONOS_PROXY_ERROR = "Error proxying request to leader"
@@ -158,7 +158,7 @@ def combined_error(errors):
         for error in errors:
             if isinstance(error, error_class):
                 return error_class(lines, **error.info)
-    return Unreachable(lines or "the time was over before a request could be sent")
+    return Unreachable(lines or "the timeout ended before a request could be sent")
 
 
 # --- responses ---

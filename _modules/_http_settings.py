@@ -119,7 +119,7 @@ def load(service, salt, profile, connection):
     for name in arguments:
         if name not in DEFAULTS:
             raise SaltInvocationError(
-                f"{name}: no such argument. A connection has {', '.join(DEFAULTS)}"
+                f"{name}: no such argument. The connection settings are {', '.join(DEFAULTS)}"
             )
     settings = dict(DEFAULTS)
     settings.update(_configured(service, salt, profile))
@@ -178,7 +178,8 @@ def _profile_mapping(profile):
     unknown = [str(name) for name in profile if name not in DEFAULTS]
     if unknown:
         raise SaltInvocationError(
-            f"profile: {', '.join(unknown)}: no such setting. There are {', '.join(DEFAULTS)}"
+            f"profile: {', '.join(unknown)}: no such setting. "
+            f"The settings are {', '.join(DEFAULTS)}"
         )
     return {name: value for name, value in profile.items() if value is not None}
 

@@ -1692,7 +1692,7 @@ def _field_errors(fields, prefix, name, value):
     if name not in fields:
         similar_name = _text.similar_name(name, fields.keys() - RUNTIME_FIELDS - IGNORED_FIELDS)
         if similar_name:
-            yield f"{prefix}{name}: there is no such field; is it {similar_name}?"
+            yield f"{prefix}{name}: there is no such field. Did you mean {similar_name}?"
     elif value is not None:  # null means the default, and Marathon itself returns it
         yield from _errors(value, fields[name], f"{prefix}{name}")
 

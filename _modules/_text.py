@@ -14,8 +14,8 @@ MAX_SCANNED_LENGTH = 10000
 MAX_ENTRIES = 10
 MIN_ABBREVIATION = 3  # letters
 MAX_SHORT_NAME = 4  # letters; one typing error is a large part of such a name
-# How similar, from 0 to 1, a word must be to a name to count as misspelt. A first letter is rarely
-# the error: container is not what maintainer was meant to be.
+# How similar, from 0 to 1, a word must be to a name to count as misspelt. Few people mistype the
+# first letter: container is not a misspelt maintainer.
 MISSPELT_RATIO = 0.75
 MISSPELT_RATIO_OF_SHORT_NAME = 0.6
 MISSPELT_RATIO_OF_FIRST_LETTER = 0.85

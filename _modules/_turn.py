@@ -1,6 +1,6 @@
 """
-Turns: leases in ZooKeeper that let only some nodes of a cluster be disrupted at a time. A helper of
-the execution modules, not a module itself: Salt's loader skips names that begin with ``_``.
+Turns: leases in ZooKeeper that limit how many nodes of a cluster are disrupted at the same time. A
+helper of the execution modules, not a module: Salt's loader skips names that begin with ``_``.
 
 Each class of nodes has a queue, the children of ``/salt-mesos/turns/<class>``. A node that wants a
 turn creates an ephemeral, sequential znode there, and has the turn when fewer znodes than the limit
@@ -45,10 +45,10 @@ HELD_PATH = "/salt-mesos/held"
 UNREADY_PATH = "/salt-mesos/unready"
 ZNODE_NAME = "turn-"
 
-# The higher the sum of what a node leads, the later its turn.
+# Rank of each service. A node with a higher sum of the services that it leads gets its turn later.
 LEADER_RANKS = {"zookeeper": 1, "chronos": 2, "marathon": 4, "mesos": 8}
 
-# Seconds that a leader leaves the others to queue, since they do not all begin at once.
+# Seconds that a leader waits for others to queue, since they do not all start at the same time.
 LEADER_DELAY = 10
 POLL_INTERVAL = 0.5
 PROGRESS_INTERVAL = 10
@@ -56,12 +56,12 @@ PROGRESS_INTERVAL = 10
 SESSION_TIMEOUT = 30
 CONNECT_TIMEOUT = 10
 WRITE_ATTEMPTS = 3
-# When the states are applied to all hosts, an unready one gets this time to queue.
+# Seconds that an unready host has to queue when the states are applied to all hosts.
 UNREADY_TIMEOUT = 60
 
 
 class TurnError(CommandExecutionError):
-    """There is no turn, since ZooKeeper cannot be reached or refuses."""
+    """ZooKeeper cannot be reached, or refuses a request for a turn."""
 
 
 class TurnTimeout(TurnError):
@@ -77,7 +77,7 @@ class HostHeld(TurnError):
 
 
 class PeerUnready(TurnError):
-    """As many hosts as the limit are not ready after a disruption, and do not wait for a turn."""
+    """Unready hosts that do not wait for a turn themselves have reached the limit."""
 
 
 class Turns:
@@ -178,7 +178,7 @@ class Turns:
         """
         Keep a host from getting a turn, until a time in Unix seconds. Replaces an earlier hold.
 
-        Raises SaltInvocationError for a time that is over, and TurnError.
+        Raises SaltInvocationError for a time in the past, and TurnError.
         """
         path = _held_path(host)
         is_number = isinstance(expiry, (int, float)) and not isinstance(expiry, bool)
@@ -267,15 +267,15 @@ class Turns:
             return
         unready = _unready(client, lease.turn_class)
         reasons = [
-            f"{host} is not ready since {_utc(unready[host].get('since'))} "
+            f"{host} has not been ready since {_utc(unready[host].get('since'))} "
             f"({unready[host].get('reason')})"
             for host in lease.blocking_hosts
             if host in unready
         ]
         if reasons:
             raise PeerUnready(
-                f"{lease.turn_class}: {', '.join(reasons)}. Apply the states there first; "
-                "cluster.release removes the record of a host that is not to return"
+                f"{lease.turn_class}: {', '.join(reasons)}. Apply the states there first. "
+                "If a host will not return, remove its record with cluster.release"
             )
 
     def _refuse_if_held(self, client):
@@ -290,10 +290,8 @@ class Turns:
             for entry in _holders(client, lease.turn_class)
             if entry["state"] == "holds"
         ]
-        message = (
-            f"{lease.turn_class}: the turn of {self._host} did not come within {timeout:g} seconds"
-        )
-        return f"{message}. {', '.join(holders)} has it" if holders else message
+        message = f"{lease.turn_class}: {self._host} did not get a turn within {timeout:g} seconds"
+        return f"{message}. Current holders: {', '.join(holders)}" if holders else message
 
     # --- ZooKeeper ---
 
@@ -352,12 +350,12 @@ class Lease:
         except _zookeeper_client.SessionExpired:
             return True
         except _zookeeper_client.ZooKeeperError:
-            # After a release there are no pings any more.
+            # No pings keep the session alive after a release.
             return self._released or self._client.may_have_expired()
 
     def release(self):
         """
-        Give the turn back. Can be called again.
+        Give the turn back. May be called more than once.
 
         If ZooKeeper does not respond, the turn ends with the session, after the session timeout.
         """
@@ -367,7 +365,7 @@ class Lease:
         self._client.close()
 
     def set_unready(self, reason):
-        """Record that the host is about to be disrupted. Can be called again. Raises TurnError."""
+        """Record that the host is about to be disrupted. Repeatable. Raises TurnError."""
         directory = f"{UNREADY_PATH}/{self.turn_class}"
         record = {"reason": reason, "since": int(time.time())}
         with _salt_errors():
@@ -425,7 +423,7 @@ class Lease:
         return False
 
     def _is_own(self, name):
-        """Return whether a znode is from an earlier run of this host, whose session remains."""
+        """Return whether a znode is from an earlier run of this host that has not expired yet."""
         entry = _read(self._client, f"{self._directory}/{name}")
         return entry is None or entry.get("host") == self._data["host"]
 
@@ -448,7 +446,7 @@ class Lease:
         self.enqueue()
 
     def confirm(self, waited):
-        """Write that the turn has come."""
+        """Record that the turn was taken."""
         self.waited = waited
         self._data["acquired"] = int(time.time())
         for attempt in range(WRITE_ATTEMPTS):
@@ -567,7 +565,7 @@ def _rank(entry):
 
 
 def _hold(client, path):
-    """Return ``reason``, ``since`` and ``expiry`` of a hold; None without one that is in force."""
+    """Return ``reason``, ``since`` and ``expiry`` of a hold; None if there is none in force."""
     record = _read(client, path)
     if record is None:
         return None

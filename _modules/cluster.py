@@ -91,7 +91,7 @@ def hold(reason, host=None, duration="1h", zookeeper=None):
         salt-call cluster.hold 'debugging' host=lxcc02.devops.test
     """
     if not isinstance(reason, str) or not reason.strip():
-        raise SaltInvocationError(f"reason: {reason!r} is not a text that says why")
+        raise SaltInvocationError(f"reason: {reason!r} should be text, such as disk replacement")
     host = host or __opts__["id"]
     expiry = int(time.time() + _seconds(duration))
     _turns(zookeeper).hold(host, reason, expiry)
@@ -156,7 +156,7 @@ def leads():
             if is_leader(service):
                 services.append(service)
         except (CommandExecutionError, SaltInvocationError) as error:
-            log.debug("%s does not tell who leads: %s", service, error)
+            log.debug("%s did not report its leader: %s", service, error)
     return services
 
 
@@ -276,7 +276,8 @@ def held(zookeeper=None):
 def _report_waiting(waited, holders):
     """Tell the log and the event bus that this node waits; the output of a run comes at its end."""
     hosts = [entry["host"] for entry in holders if entry["state"] == "holds"]
-    log.warning("Waiting for a turn since %d seconds. %s has it", waited, ", ".join(hosts))
+    holder_names = ", ".join(hosts)
+    log.warning("Waiting for a turn, %d seconds so far. Current holders: %s", waited, holder_names)
     data = {"waited": round(waited), "holders": hosts}
     __salt__["event.send"]("salt-mesos/turn/waiting", data)
 

@@ -60,9 +60,9 @@ SCALAR_RESOURCES = ("cpus", "mem", "disk", "gpus")
 VERIFY_TIMEOUT = 10  # seconds until an accepted operation must be visible
 POLL_INTERVAL = 0.2
 MAX_READ_LENGTH = 16 * 2**20
-# A smaller number of nanoseconds since 1970 would be seconds or milliseconds by mistake.
+# A smaller number of nanoseconds since 1970 is probably meant as seconds or milliseconds.
 MIN_NANOSECONDS = 10**15
-MAX_YEAR = 2262  # 64 bits hold no later nanosecond
+MAX_YEAR = 2262  # the nanoseconds of a part of this year exceed 64 bits
 MACHINES_EXPECTED = "a host name, or a list of host names or of {hostname, ip}"
 
 
@@ -158,7 +158,7 @@ def _recovery_error(master):
     except CommandExecutionError as error:
         return str(error)
     if response.status == 307:
-        return f"POST {response.url}: does not lead"
+        return f"POST {response.url}: the server is not the leader"
     return None
 
 
@@ -510,7 +510,7 @@ def summary(profile=None, **connection):
 def _describe_master(status):
     if status["leader"]:
         return "leads"
-    return status["error"] or "stands by"
+    return status["error"] or "standby"
 
 
 def _agent_counts(client, metric_values):
@@ -709,9 +709,8 @@ def _ambiguous(argument, name, matches):
 def _describe_available(names):
     if not names:
         return "There are none"
-    verb = "is" if len(names) == 1 else "are"
     ellipsis = " ..." if len(names) > 10 else ""
-    return f"There {verb} {', '.join(sorted(names)[:10])}{ellipsis}"
+    return f"Known: {', '.join(sorted(names)[:10])}{ellipsis}"
 
 
 def _agent_client(client, agent):
@@ -998,7 +997,7 @@ def _declared_by_running_agent(url, reason, profile, connection):
         _agent_info.add_detected(running, state["resources"])
     except (CommandExecutionError, KeyError, ValueError) as error:
         raise CommandExecutionError(
-            f"{reason}, and the running agent does not tell what it is: {error}"
+            f"{reason}, and the running agent did not report it: {error}"
         ) from None
     return {**running, "id": state["id"] or None}
 

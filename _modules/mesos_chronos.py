@@ -45,7 +45,7 @@ POLL_INTERVAL = 0.2
 # For up to a second after an election the new leader of Chronos 3 returns an empty list of jobs.
 SETTLE_SECONDS = 2
 MAX_SETTLE_READS = 5
-# How long a list of jobs that was read can vouch for an empty one, in seconds.
+# Seconds after which a list of jobs no longer proves that an empty list is wrong.
 READING_MAX_AGE = 60
 MAX_WAIT = 3600
 PERCENTILES = (
@@ -338,7 +338,7 @@ def _settled_jobs(client):
         time.sleep(SETTLE_SECONDS)
     raise CommandExecutionError(
         "The list of jobs was different each time it was read, and may be incomplete. "
-        "Try again when Chronos has a leader that stays"
+        "Try again when the leader of Chronos is stable"
     )
 
 
@@ -1550,7 +1550,7 @@ def _check_can_run(client, name):
         )
     if _generation(client) == 3 and _summaries(client).get(name, {}).get("state") == "queued":
         raise _http_client.Conflict(
-            f"A run of {name!r} waits for resources already, and Chronos would drop another one"
+            f"A run of {name!r} is already waiting for resources, and Chronos would drop another"
         )
 
 

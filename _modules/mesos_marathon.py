@@ -84,7 +84,7 @@ def __virtual__():
     ):
         return (
             False,
-            "This is a proxy minion for Marathon: the module of Salt itself keeps the name",
+            "This is a proxy minion for Marathon: Salt's own module keeps this name",
         )
     return __virtualname__
 
@@ -1667,7 +1667,7 @@ def update_group(id, config, purge=False, dry_run=False, force=False, profile=No
         not special,
         "config",
         special,
-        "left out: see marathon.scale_group and marathon.rollback_group",
+        "omitted: see marathon.scale_group and marathon.rollback_group",
     )
     current = _group(client, name)
     deleted_ids = _deleted_ids(current, body, name)
@@ -2455,7 +2455,7 @@ def wait_deployment(id, timeout=300, interval=2, profile=None, **connection):
     if deployment is None:
         return {
             "result": "unknown",
-            "reason": "It is not under way: it is over, or never was",
+            "reason": "It is not running: it has ended, or never existed",
             "apps": {},
         }
     while True:
@@ -2515,7 +2515,7 @@ def _outcome(client, deployment, over=True):
     reason = (
         ". ".join(filter(None, (_deployment_line(deployment), reasons)))
         if not over
-        else reasons or "All is as it should be"
+        else reasons or "Everything is as declared"
     )
     return {"result": result, "reason": reason, "apps": problems}
 
@@ -2534,9 +2534,9 @@ def _app_result(client, name, is_pod, is_stopped, version, apps_by_id):
             else _or_none(_app, client, name, ["apps.counts", "apps.lastTaskFailure"])
         )
     if is_stopped:
-        return ("done", None) if current is None else ("cancelled", "it is still there")
+        return ("done", None) if current is None else ("cancelled", "it still exists")
     if current is None:
-        return "cancelled", "it is not there"
+        return "cancelled", "it does not exist"
     definition = current["spec"] if is_pod else current
     if version and definition.get("version", version) != version:
         return "cancelled", f"its version is {definition['version']}, not {version}"
@@ -2561,7 +2561,7 @@ def _app_result(client, name, is_pod, is_stopped, version, apps_by_id):
     )
     if failure:
         message = failure.get("message") or "no reason given"
-        problem += f"; the last that failed: {failure.get('state')} on {failure.get('host')}: "
+        problem += f"; last failure: {failure.get('state')} on {failure.get('host')}: "
         problem += message
     return "failed", problem
 
@@ -2626,16 +2626,16 @@ def _declined_offers(entry):
 def _waiting_reason(entry):
     """Return why instances are waiting, in one line."""
     delay = entry["delay"]["timeLeftSeconds"]
-    text = f"{entry['count']} wait for offers"
+    text = f"{entry['count']} waiting for offers"
     if delay:
-        text = f"{entry['count']} wait {delay} seconds after failures"
+        text = f"{entry['count']} delayed by {delay} seconds after failures"
     rejected = _declined_offers(entry)
     if rejected:
-        text += ", refused: " + ", ".join(f"{name} {count}" for name, count in rejected.items())
+        text += ", declined: " + ", ".join(f"{name} {count}" for name, count in rejected.items())
     elif "processedOffersSummary" in entry and not entry["processedOffersSummary"].get(
         "processedOffersCount"
     ):
-        text += ", none came"
+        text += ", none received"
     return text
 
 
@@ -2663,7 +2663,7 @@ def reset_delay(app, profile=None, **connection):
         answer = client.write("DELETE", f"/v2/queue{_path(name)}/delay", lambda: False).response
     except _http_client.NotFound as error:
         raise _http_client.NotFound(
-            f"No instance of {name} waits to be started", **error.info
+            f"No instance of {name} is waiting to be started", **error.info
         ) from None
     if answer.body:
         raise _unexpected_response(answer)
@@ -2849,7 +2849,7 @@ def _validated_import(config):
             not contents,
             f"config: groups: {name}",
             contents,
-            "left out: list them in config: apps and config: groups",
+            "omitted: list them in config: apps and config: groups",
         )
         definitions["groups"][_absolute_id(name, "config: groups")] = definition or {}
     return definitions
@@ -2925,7 +2925,7 @@ def api_call(method, path, params=None, body=None, confirm=False, profile=None, 
         confirm is True or not (method == "DELETE" or everything),
         "confirm",
         confirm,
-        f"True: {method} {path} cannot be taken back",
+        f"True: {method} {path} cannot be undone",
     )
     return (
         _client(profile, connection).request(method, path, params=params, body=body).json_or_text()
@@ -2941,13 +2941,14 @@ def _absolute_id(id, argument="id", root=False):
         isinstance(id, str) and id.strip(), argument, id, "text such as /web. A number needs quotes"
     )
     if id.strip("/") == "":
-        _arguments.require(
-            root, argument, id, "an app, pod or group below the root: / is everything"
-        )
+        _arguments.require(root, argument, id, "an app, pod or group below the root /")
         return "/"
     is_valid = all(_marathon_app.SEGMENT.fullmatch(part) for part in id.strip("/").split("/"))
     _arguments.require(
-        is_valid, argument, id, "small letters, digits, - and . between slashes, such as /shop/cart"
+        is_valid,
+        argument,
+        id,
+        "lower-case letters, digits, - and . between slashes, such as /shop/cart",
     )
     return "/" + id.strip("/")
 

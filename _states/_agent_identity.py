@@ -76,10 +76,10 @@ def stays_comment(work_dir, difference, minion):
 def _refusal(work_dir, difference, changes, minion):
     policy = difference["policy"]
     return (
-        f"The agent {difference['id']} would refuse to start: with reconfiguration_policy {policy} "
-        f"it has to stay what it has checkpointed in {os.path.join(work_dir, LATEST)}\n"
+        f"The agent {difference['id']} would refuse to start: reconfiguration_policy {policy} does "
+        f"not allow these changes to its checkpoint in {os.path.join(work_dir, LATEST)}\n"
         f"{changes}\n"
-        "Undo the changes, or let it drain and register under a new id:\n"
+        "Undo the changes, or drain the agent and let it register under a new id:\n"
         f"  {COMMAND.format(minion=minion)}{_guess(difference)}"
     )
 
@@ -170,8 +170,8 @@ class Removal:
                 return
             if time.monotonic() >= deadline:
                 raise CommandExecutionError(
-                    f"{agent_id} is not drained after {timeout:g} seconds, and still runs. "
-                    "max_grace_period limits the time of its tasks"
+                    f"{agent_id} is not drained after {timeout:g} seconds, and was not stopped. "
+                    "max_grace_period limits how long its tasks may take to stop"
                 )
             time.sleep(DRAIN_POLL_INTERVAL)
 

@@ -24,7 +24,7 @@ SECRET_IN_TEXT = re.compile(
     re.IGNORECASE,
 )
 DEFINITION_URL = re.compile(r"salt://.+\.(json|yaml|yml)(?:\?saltenv=(.+))?")
-# YAML 1.1 reads 0644, 1_000 and 22:22 as other numbers than a person does.
+# YAML 1.1 reads 0644, 1_000 and 22:22 as numbers that a person does not expect.
 PLAIN_NUMBER = re.compile(r"[-+]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][-+]\d+)?")
 YAML_NUMBER_TAGS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
@@ -217,7 +217,7 @@ def load_definition(config, argument, salt, low, pillar):
     path = salt["cp.cache_file"](config, saltenv=saltenv)
     if not path:
         raise SaltInvocationError(
-            f"{argument}: {config} is not on Salt's file server, in the environment {saltenv}"
+            f"{argument}: {config} is not on Salt's file server in environment {saltenv}"
         )
     try:
         text = Path(path).read_bytes().decode("utf-8-sig")
@@ -237,8 +237,9 @@ def _describe(value):
 def _check_mapping(content, source):
     if isinstance(content, Mapping):
         return content
-    description = "nothing" if content is None else f"a {type(content).__name__}"
-    raise SaltInvocationError(f"{source}: {description} should be a mapping")
+    if content is None:
+        raise SaltInvocationError(f"{source}: empty or missing; should be a mapping")
+    raise SaltInvocationError(f"{source}: a {type(content).__name__} should be a mapping")
 
 
 def _parse_json(text):
@@ -249,19 +250,19 @@ def _without_duplicates(pairs):
     mapping = {}
     for key, value in pairs:
         if key in mapping:
-            raise ValueError(f"the same key twice: {key!r}")
+            raise ValueError(f"duplicate key {key!r}")
         mapping[key] = value
     return mapping
 
 
 class _Loader(yaml.SaltYamlSafeLoader):
-    """Salt's loader, with an error for numbers that YAML reads differently from a person."""
+    """Salt's loader, with an error for numbers that YAML 1.1 reads in an unexpected way."""
 
     def construct_scalar(self, node):
         if node.tag in YAML_NUMBER_TAGS and not PLAIN_NUMBER.fullmatch(node.value):
             raise ValueError(
-                f"line {node.start_mark.line + 1}: YAML takes {node.value} for another number; "
-                "put it in quotes, or write that number"
+                f"line {node.start_mark.line + 1}: YAML reads {node.value} as a "
+                "different number; quote it, or write the number in decimal"
             )
         return super().construct_scalar(node)
 
@@ -276,8 +277,8 @@ def _parse_yaml(text):
 def _describe_yaml_error(error):
     parts = [getattr(error, "context", None), getattr(error, "problem", None)]
     problem = ", ".join(part for part in parts if part) or str(error).partition("\n")[0]
-    problem = problem.replace("found conflicting ID", "the same key twice:")
+    problem = problem.replace("found conflicting ID", "duplicate key")
     if "alias" in problem or "anchor" in problem:
-        problem += "; a text that begins with * or & needs quotes"
+        problem += "; text that begins with * or & needs quotes"
     mark = getattr(error, "problem_mark", None)
     return f"line {mark.line + 1}: {problem}" if mark else problem

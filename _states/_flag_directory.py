@@ -281,7 +281,7 @@ def _flag_text(flag, value):
         text.encode()
     except (TypeError, ValueError):
         raise ValueError(
-            f"{flag}: the value is neither text, number, boolean nor JSON. A date needs quotes"
+            f"{flag}: should be text, a number, true or false, or what JSON can hold. Quote dates"
         ) from None
     if "\0" in text:
         raise ValueError(f"{flag}: text cannot contain a NUL character")
@@ -291,7 +291,7 @@ def _flag_text(flag, value):
 def _entry_text(flag, entry, value):
     """Return an attribute or a resource as text. Raises ValueError if it is invalid."""
     if not isinstance(entry, str) or not ENTRY_NAME.fullmatch(entry):
-        raise ValueError(f"{flag}: {entry} is not a valid name of an entry")
+        raise ValueError(f"{flag}: {entry} is not a valid name for an entry")
     if isinstance(value, list) and value and all(isinstance(item, (str, int)) for item in value):
         return _list_text([str(item) for item in value])
     if isinstance(value, (list, Mapping)):

@@ -224,7 +224,7 @@ class Apps:
         for parent in {parent_id(id) for id in app_ids} - {""}:
             group_ids.update(path_ids(parent))
         for id in sorted(app_ids & {*self._declared.dependencies, *group_ids}):
-            raise SaltInvocationError(f"{id}: both an app and a group; an id is one of them")
+            raise SaltInvocationError(f"{id} is the id of both an app and a group")
         app_dependencies = {
             id: app.get("dependencies") or () for id, app in current.items() if id not in deletions
         }
@@ -277,8 +277,8 @@ class Apps:
             self._check_missing_dependencies(dependencies, declared_ids, app_ids, deletions)
             return
         for id, needed_id in missing:
-            reason = ", as it is to be deleted" if needed_id in deleted else ""
-            raise SaltInvocationError(f"{id}: dependencies: there is no {needed_id}{reason}")
+            problem = "would be deleted" if needed_id in deleted else "does not exist"
+            raise SaltInvocationError(f"{id}: dependencies: {needed_id} {problem}")
 
     # --- changes ---
 
@@ -298,7 +298,8 @@ class Apps:
             if not changed:
                 raise
             raise _declared.IncompleteChange(
-                f"{self._marathon.name}: {summarize(changed)}, but then: {error}", changed
+                f"{self._marathon.name}: {summarize(changed)}; the next step failed: {error}",
+                changed,
             ) from None
 
     def _send_all(self, differences, deletions, order, rollback, changed):
@@ -393,8 +394,7 @@ class Apps:
                 remaining.append(f"{id} at {', '.join(sorted(change))}")
         if remaining:
             raise _declared.IncompleteChange(
-                f"{comment}; that was sent, but Marathon has something else: "
-                f"{'; '.join(shorten_ids(remaining))}"
+                f"{comment}, but Marathon has different values: {'; '.join(shorten_ids(remaining))}"
             )
         return self._waiter.settled(results, comment, undo)
 
@@ -452,7 +452,7 @@ def instance_problem(app):
     failure = app.get("lastTaskFailure")
     if failure:
         message = failure.get("message") or "no reason given"
-        problem += f"; the last that failed: {failure.get('state')}: {message}"
+        problem += f"; last failure: {failure.get('state')}: {message}"
     return problem
 
 
@@ -488,7 +488,7 @@ def _topological_order(graph):
                 if needed_node in iterators and needed_node not in order:
                     circle = [*stack[stack.index(needed_node) :], needed_node]
                     raise SaltInvocationError(
-                        f"dependencies: a circle: {' needs '.join(shorten_ids(circle))}"
+                        f"dependencies: circular: {' needs '.join(shorten_ids(circle))}"
                     )
                 if needed_node not in order:
                     stack.append(needed_node)
@@ -517,8 +517,7 @@ def with_owner(id, config, current, mode, instances_managed, owner):
     current_owner = owner_of(current) if current else None
     if current_owner not in (None, owner):
         raise SaltInvocationError(
-            f"{id}: it belongs to {current_owner!r}, by its label {OWNER_LABEL}, and not to "
-            f"{owner!r}"
+            f"{id} belongs to {current_owner!r} (label {OWNER_LABEL}), not to {owner!r}"
         )
     if current and not instances_managed:
         config = {field: value for field, value in config.items() if field != "instances"}
@@ -535,7 +534,7 @@ def with_owner(id, config, current, mode, instances_managed, owner):
         labels.get(OWNER_LABEL, owner) == owner,
         f"{id}: labels: {OWNER_LABEL}",
         labels.get(OWNER_LABEL),
-        f"left out, or {owner!r} as the owner is",
+        f"omitted, or {owner!r}, the argument owner",
     )
     return {**config, "labels": {**labels, OWNER_LABEL: owner}}
 
@@ -571,7 +570,7 @@ def load_members(members, source, load, group_id=""):
     for id, config in pairs:
         full_id = id_in_group(id, group_id, source)
         is_direct_member = parent_id(full_id) == group_id or not group_id
-        require(is_direct_member, f"{source}: id", id, f"one that is in {group_id} itself")
+        require(is_direct_member, f"{source}: id", id, f"the id of a direct member of {group_id}")
         if full_id in configs_by_id:
             raise SaltInvocationError(f"{source}: {full_id} is declared twice")
         config = load(config, f"{source}: {full_id}")
@@ -624,7 +623,7 @@ def _check_enforce_role(id, value):
         return
     require(isinstance(value, bool), f"{id}: enforceRole", value, "True or False")
     if parent_id(id):
-        raise SaltInvocationError(f"{id}: enforceRole: only a group directly below / has it")
+        raise SaltInvocationError(f"{id}: enforceRole: only a group directly below / can have it")
 
 
 def check_enforce_role_version(declared, version):
@@ -649,7 +648,7 @@ def _with_absolute_dependencies(group_id, app):
 def check_group_id(name):
     """Raise SaltInvocationError for the root group."""
     is_valid = isinstance(name, str) and name.strip("/. ")
-    require(is_valid, "name", name, "a group below the root: / is everything")
+    require(is_valid, "name", name, "a group below the root /")
 
 
 def require(is_valid, argument, value, expected):

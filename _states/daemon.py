@@ -25,6 +25,12 @@ from salt.exceptions import CommandExecutionError, SaltInvocationError
 importlib.reload(_declared)
 importlib.reload(_ready)
 
+# For messages about a turn that does not come, or about other nodes that do not become ready.
+WITHOUT_TURN = (
+    "If this change is what makes the other nodes ready, apply it without a turn: "
+    'pillar=\'{"common": {"restarts": {"rolling": false}}}\''
+)
+
 # Records for later runs, which survive a power cut.
 STATE_DIRECTORY = "/var/lib/salt-mesos"
 # Records of the options that a daemon has loaded. A reboot restarts the daemon, and deletes them.
@@ -271,7 +277,7 @@ def turn_returned(name, restarts=None):
     failed_units = __context__.pop(FAILED_KEY, [])
     disrupted_units = __context__.pop(DISRUPTED_KEY, [])
     if __opts__["test"] or not _has_peers(restarts) or not _remembers("unready"):
-        return _result(name, True, "This run has no turn")
+        return _result(name, True, "This run has not taken a turn")
     for unit in disrupted_units:
         if unit not in failed_units and not _Daemon(unit).status().is_active:
             failed_units.append(unit)
@@ -285,10 +291,10 @@ def turn_returned(name, restarts=None):
         return _result(name, not failed_units, comment)
     if failed_units:
         units = ", ".join(failed_units)
-        comment = f"Not ready: {units}. No other {restarts['turn']} restart anything until they are"
+        comment = f"Not ready: {units}. Until they are, other {restarts['turn']} restart nothing"
         return _result(name, False, comment)
     _forget("unready")
-    comment = "The turn was given back" if had_turn else "This node is ready again"
+    comment = "The turn was returned" if had_turn else "This node is ready again"
     return _result(name, True, comment)
 
 
@@ -389,7 +395,7 @@ class _Daemon:
             raise CommandExecutionError(f"The unit {self.name} does not exist")
         if status.is_masked and not self.unmask:
             raise CommandExecutionError(
-                f"Unit {self.name}.service is masked. systemctl unmask {self.name} lets it run"
+                f"Unit {self.name}.service is masked. Unmask it: systemctl unmask {self.name}"
             )
         stale_files = self._stale_files(status) if status.is_active else []
         reloadable = self._is_reloadable(status, stale_files)
@@ -528,7 +534,7 @@ class _Daemon:
         outcome = __salt__["cmd.run_all"](command, python_shell=False, ignore_retcode=True)
         if outcome["retcode"]:
             error = " ".join((outcome["stderr"] or outcome["stdout"]).split())
-            self._fail(f"{' '.join(command)} has failed: {error}")
+            self._fail(f"{' '.join(command)} failed: {error}")
 
     # --- turns ---
 
@@ -558,8 +564,7 @@ class _Daemon:
             )
         except CommandExecutionError as error:
             raise CommandExecutionError(
-                f"{self.name} was not touched: {error}. If this change is the repair: "
-                'pillar=\'{"common": {"restarts": {"rolling": false}}}\''
+                f"{self.name} was not touched: {error}. {WITHOUT_TURN}"
             ) from None
         _remember("unready", {"unit": self.name, "reason": reason})
         if taken["waited_for"]:
@@ -589,8 +594,7 @@ class _Daemon:
             timeout = _ready.plural(self.restarts["ready_timeout"], "second")
             raise CommandExecutionError(
                 f"{self.name} was not touched. Waited {timeout} for the other nodes: "
-                f"{'; '.join(reasons)}. If this change is the repair: "
-                'pillar=\'{"common": {"restarts": {"rolling": false}}}\''
+                f"{'; '.join(reasons)}. {WITHOUT_TURN}"
             )
 
     def _poll(self, query, is_pending):
@@ -613,7 +617,7 @@ class _Daemon:
         if hold:
             raise CommandExecutionError(
                 f"{self.name} was not touched: {__opts__['id']} is held ({hold['reason']}). "
-                "cluster.release releases it"
+                "Release it with cluster.release"
             )
 
     # --- readiness ---
@@ -645,7 +649,7 @@ class _Daemon:
             is_over = time.monotonic() >= deadline
             is_waiting = (is_over and status.is_active) or self._waits_for_others()
             if is_waiting and not must_be_ready:
-                self.comments.append(f"It waits: {'; '.join(reasons)}")
+                self.comments.append(f"It is waiting: {'; '.join(reasons)}")
                 return
             if is_over:
                 seconds = _ready.plural(timeout, "second")
@@ -660,7 +664,7 @@ class _Daemon:
         if status.properties["ActiveState"] in ("failed", "inactive"):
             self._fail(f"{self.name} has exited ({status.properties['Result']})")
         if len(exited_starts) >= MAX_EXITS and not self._waits_for_others():
-            self._fail(f"{self.name} exits again and again ({status.properties['Result']})")
+            self._fail(f"{self.name} keeps exiting ({status.properties['Result']})")
         if not status.is_active:
             return [f"it is {state}"]
         if not self.ready:
@@ -712,7 +716,7 @@ class _Daemon:
         if not self.agent or _remembers("drained"):
             return
         if not self.restarts["drain"]:
-            self.comments.append("Its tasks die, since common:restarts:drain is false")
+            self.comments.append("Its tasks are killed, since common:restarts:drain is false")
             return
         timeout = self.restarts["drain_timeout"]
         if not self._with_leader(self._needs_drain, timeout):
@@ -722,10 +726,10 @@ class _Daemon:
             self._with_leader(self._drain_once, timeout)
         except CommandExecutionError as error:
             raise CommandExecutionError(
-                f"{self.name} was not touched, since its tasks would die with it: {error}. "
-                "common:restarts:drain: false lets them die"
+                f"{self.name} was not touched, since its tasks would be killed: {error}. To allow "
+                "that, set common:restarts:drain: false"
             ) from None
-        self.comments.append(f"{self.agent} was drained before")
+        self.comments.append(f"{self.agent} was drained first")
 
     def _needs_drain(self):
         """
@@ -740,8 +744,8 @@ class _Daemon:
         if _none_is_connected(agents):
             seconds = _ready.plural(self.restarts["ready_timeout"], "second")
             raise CommandExecutionError(
-                f"{self.name} was not touched, since its tasks would die with it: after "
-                f"{seconds} the agent {self.agent} has not reregistered with the Mesos leader"
+                f"{self.name} was not touched, since its tasks would be killed: after {seconds} "
+                f"the agent {self.agent} has not reregistered with the Mesos leader"
             )
         agents = [agent for agent in agents if agent["active"] and not agent["deactivated"]]
         return bool(agents) and (_has_tasks(agents[0]) or _can_be_drained(agents[0]))

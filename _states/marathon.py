@@ -132,7 +132,7 @@ def step_allowed(name, since, before=None, stops=(), mesos=None, masters=None):
         result, comment = True, f"Marathon {name} can be installed"
     elif numbers < _version_numbers(since):
         next_stops = [stop for stop in stops if _version_numbers(stop["since"]) <= numbers]
-        advice = "No other version leads there."
+        advice = "No intermediate version can migrate it."
         if next_stops:
             stop = next_stops[0]["version"]
             advice = f"On all nodes with Marathon, upgrade to {stop} first."
@@ -166,7 +166,7 @@ def _mesos_obstacle(version, installed_numbers, mesos, masters):
         leader = __salt__["mesos.leader"](url=masters)["url"]
         leader_version = __salt__["mesos.version"](url=leader)["version"]
     except CommandExecutionError as error:
-        return f"needs Mesos {mesos}, and no master tells the version of the leader: {error}"
+        return f"needs Mesos {mesos}, and the version of the leading master is unknown: {error}"
     if _version_numbers(leader_version) >= _version_numbers(mesos):
         return None
     return (
@@ -640,7 +640,7 @@ def apps_present(
             wait or not rollback,
             "rollback",
             rollback,
-            "False without wait: only who waits sees that it failed",
+            "False without wait: a failure is noticed only while the state waits",
         )
         _marathon_apps.require(mode in ("merge", "replace"), "mode", mode, "merge or replace")
         _marathon_apps.require(
@@ -662,7 +662,7 @@ def apps_present(
         }
         return _marathon_apps.Declared(owned_apps, {}), current, deletions, mode
 
-    return _keep(marathon, read, f"{name}: all is as declared", show_secrets, rollback)
+    return _keep(marathon, read, f"{name} is as declared", show_secrets, rollback)
 
 
 def group_present(
@@ -805,7 +805,7 @@ def group_absent(
     return _keep(marathon, read, f"There is no group called {name}", show_secrets)
 
 
-# --- what they have in common ---
+# --- helpers ---
 
 
 class _Marathon:
@@ -867,7 +867,7 @@ class _Marathon:
         self.call("connection")  # rejects unknown arguments
         if config is None and not self.fields and not unset:
             raise SaltInvocationError(
-                "config: nothing is declared; give it, or fields such as cmd in its place"
+                "config: nothing is declared. Set config, or fields such as cmd instead"
             )
         if config is None:
             return self.fields
@@ -875,7 +875,7 @@ class _Marathon:
         duplicates = sorted(self.fields.keys() & definition.keys())
         if duplicates:
             raise SaltInvocationError(
-                f"{', '.join(duplicates)}: given twice, in config and beside it"
+                f"{', '.join(duplicates)}: set twice, in config and as an argument"
             )
         return {**definition, **self.fields}
 
@@ -1018,7 +1018,7 @@ class _Waiter:
                 undone, changes = undo(deployment if result == "timeout" else None)
                 raise _declared.IncompleteChange(f"{comment}, but {fault}. {undone}", changes)
             raise _declared.IncompleteChange(f"{comment}, but {fault}{_advice(result, deployment)}")
-        return f"{comment}, and its deployment is done" if deployments else comment
+        return f"{comment}, and its deployment has finished" if deployments else comment
 
     def undone(self, begin, is_back):
         """
@@ -1035,11 +1035,11 @@ class _Waiter:
             faults, back = [str(error)], False
         if back:
             return (
-                f"That was undone: it is as it was before{', but ' + faults[0] if faults else ''}",
+                f"The change was undone{', but ' + faults[0] if faults else ''}",
                 {},
             )
         return (
-            f"It could not be undone: {faults[0] if faults else 'it is not as it was before'}",
+            f"The change could not be undone: {faults[0] if faults else 'it is still in effect'}",
             None,
         )
 
@@ -1138,9 +1138,9 @@ def _load(config, source):
 def _advice(result, deployment):
     """Return advice for a deployment that did not succeed."""
     advice = {
-        "timeout": f". It is left as it is; marathon.cancel_deployment {deployment} undoes it",
-        "failed": ". It is left as it is; marathon.queue says what is waited for, and the logs of "
-        "the tasks why they end",
+        "timeout": f". It was not undone; marathon.cancel_deployment {deployment} undoes it",
+        "failed": ". It was not undone; marathon.queue shows what it waits for, and the logs of "
+        "the tasks show why they end",
     }
     return advice.get(result, "")
 
@@ -1173,7 +1173,7 @@ def _present(
             marathon.wait or not rollback,
             "rollback",
             rollback,
-            "False without wait: only who waits sees that it failed",
+            "False without wait: a failure is noticed only while the state waits",
         )
         config = marathon.declared(config_argument, unset)
         changes = differences(config)
@@ -1213,7 +1213,7 @@ def _present(
             remaining = differences(config)
             if remaining:
                 raise _declared.IncompleteChange(
-                    f"{name} was sent, but Marathon has something else at "
+                    f"{name} was sent, but Marathon has different values at "
                     f"{', '.join(sorted(remaining))}"
                 )
             return marathon.waiter().settled(
@@ -1248,9 +1248,9 @@ def _absent(marathon, show_secrets):
             except CommandExecutionError:
                 if marathon.ask(f"{kind}_exists"):
                     raise
-                return f"{name} was deleted by somebody else"
+                return f"{name} was deleted by another client"
             if marathon.ask(f"{kind}_exists"):
-                raise _declared.IncompleteChange(f"{name} was deleted, but Marathon has it again")
+                raise _declared.IncompleteChange(f"{name} was deleted, but it exists again")
             return marathon.waiter().settled(begun, f"{name} was deleted")
 
         return _declared.Plan(
@@ -1282,7 +1282,7 @@ def _scaled(marathon, instances, least, new_instances):
             actual = marathon.ask("app")["instances"]
             if actual != new:
                 raise _declared.IncompleteChange(
-                    f"{name} was to have {new} instances, but Marathon has {actual}"
+                    f"{name} was scaled to {new} instances, but Marathon has {actual}"
                 )
             return marathon.waiter().settled(begun, f"{name} was scaled from {old} to {new}")
 

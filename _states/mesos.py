@@ -192,13 +192,13 @@ def master_log_stays(name, record, quorum, url=None, log_lost=(), timeout=120):
     is_lost = Path(record).exists() and not list(Path(name).glob("replicated_log?*"))
     if is_lost and minion_id not in log_lost:
         comment = (
-            f"A master was on {minion_id} before, and {name} has no replicated_log: not mounted? "
-            "Nothing was changed. Mount it and apply again. If the log is lost for good, add "
-            f"{minion_id} to pillar mesos:master:log_lost."
+            f"A master has run on {minion_id} before, but {name} has no replicated_log. Is its "
+            "disk mounted? Nothing was changed. Mount it and apply the states again. If the log is "
+            f"lost for good, add {minion_id} to pillar mesos:master:log_lost."
         )
         return {**ret, "result": False, "comment": comment}
     if quorum == 1:
-        return {**ret, "comment": "This master begins its log"}
+        return {**ret, "comment": "This master starts with an empty log"}
 
     def check(request_timeout):
         options = {"url": url, "timeout": request_timeout, "retries": 0}
@@ -224,8 +224,8 @@ def _no_lower_quorum(quorums, quorum):
         return True, f"No master runs with a quorum below {quorum}"
     running = ", ".join(f"{url} with {value}" for url, value in sorted(lower.items()))
     return False, (
-        f"Two masters could lead, with a quorum below {quorum}: {running}. Apply the states there "
-        "first"
+        f"Two masters could lead at the same time, since these have a quorum below {quorum}: "
+        f"{running}. Apply the states there first"
     )
 
 
@@ -300,7 +300,7 @@ def _reason_for_no_leader(masters):
     healthy = [master for master in masters if master["healthy"]]
     if len(healthy) * 2 <= len(masters):
         return f"Healthy masters: {len(healthy)} of {len(masters)}, too few to elect a leader"
-    # If a master does not tell whether its log has recovered (None), the log may be in use.
+    # If a master does not report whether its log has recovered (None), the log may be in use.
     is_new = all(master["log_recovered"] is False for master in healthy)
     if is_new and len(healthy) < len(masters):
         return (
@@ -997,7 +997,10 @@ def _describe_active_tasks(call, agent_id):
         return ""
     ellipsis = " ..." if len(task_ids) > MAX_TASKS_IN_COMMENT else ""
     ids = ", ".join(task_ids[:MAX_TASKS_IN_COMMENT])
-    return f". Its remaining tasks are {ids}{ellipsis}. max_grace_period limits their time"
+    return (
+        f". Its remaining tasks are {ids}{ellipsis}. max_grace_period limits how long they may "
+        "take to stop"
+    )
 
 
 def agent_active(name, profile=None, **connection):

@@ -99,7 +99,7 @@ def stopped(name, daemons, mask=False, ensemble=None, masters=None, timeout=120,
         comments.append(str(error))
     if ret["result"] and ret["changes"] and __opts__["test"]:
         ret["result"] = None
-    comments = comments or ["No daemon of another role runs or is enabled"]
+    comments = comments or ["No daemon runs or is enabled without its role"]
     ret["comment"] = "\n".join([*comments, *_describe_unmanaged(daemons, managed)])
     return ret
 
@@ -236,8 +236,8 @@ def _ask_peers(name, daemon, peers, timeout):
     ret = _ready.wait_until_ready(name, subject, check, timeout, __opts__["test"])
     if ret["result"] is False:
         raise CommandExecutionError(
-            f"{daemon['unit']} on {__opts__['id']} was not stopped. {ret['comment']}\nIf it has to "
-            f"stop in any case, run systemctl stop {daemon['unit']} there, and apply again"
+            f"{daemon['unit']} on {__opts__['id']} was not stopped. {ret['comment']}\nTo stop it "
+            f"anyway, run systemctl stop {daemon['unit']} there, and apply the states again"
         )
     return [ret["comment"]] if ret["result"] is None else []
 

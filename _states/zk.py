@@ -51,10 +51,10 @@ def myid_stays(name, myid):
         comment = f"The id of this server is {myid}"
         return {"name": name, "result": True, "changes": {}, "comment": comment}
     comment = (
-        f"This server has the id {current_id} in {name}, pillar zookeeper:myid says {myid}; "
-        f"nothing was changed. If pillar is wrong, put {current_id} there. If the server is to "
-        f"join as {myid}, with no data yet, stop zookeeper, move {name.rpartition('/')[0]} away "
-        "and apply again."
+        f"This server has the id {current_id} in {name}, but pillar zookeeper:myid is {myid}; "
+        f"nothing was changed. If pillar is wrong, set it to {current_id}. If the server is to "
+        f"join as {myid} without data, stop zookeeper, move {name.rpartition('/')[0]} away, and "
+        "apply the states again."
     )
     return {"name": name, "result": False, "changes": {}, "comment": comment}
 
@@ -239,7 +239,7 @@ def data_stays(
         comment = _lost_data_message(directory, server_id, zoo_cfg, name, data_log_dir)
         return {**ret, "result": False, "comment": comment}
     if len(servers or {}) < 2:
-        return {**ret, "comment": f"The data of server {server_id} is lost. It begins empty"}
+        return {**ret, "comment": f"The data of server {server_id} is lost. It starts empty"}
     problem = _argument_problem(servers, server_id, observers)
     if problem:
         return {**ret, "result": False, "comment": problem}
@@ -248,7 +248,7 @@ def data_stays(
     def check(request_timeout):
         modes, comment = _modes(servers, port, request_timeout)
         if _serves_without(modes, voters, server_id):
-            return True, f"The data of server {server_id} is lost. It copies that of the others"
+            return True, f"The data of server {server_id} is lost. It copies the data of the others"
         return False, comment
 
     subject = f"a quorum without server {server_id}, which lost its data"
@@ -258,24 +258,25 @@ def data_stays(
 def _lost_data_message(directory, server_id, zoo_cfg, data_dir, data_log_dir):
     """Return why a server without its data is refused, and what to do."""
     message = (
-        f"Server {server_id} was on {__opts__['id']} before, and {directory} has no data of it: "
-        "not mounted? Nothing was changed."
+        f"Server {server_id} has run on {__opts__['id']} before, but {directory} has none of its "
+        "data. Is its disk mounted? Nothing was changed."
     )
     old_data_dir = zoo_cfg.get("dataDir", data_dir)
     old_log_dir = zoo_cfg.get("dataLogDir", old_data_dir)
     if directory == data_dir and old_data_dir != data_dir:
         return (
             f"{message} The server had its data in {old_data_dir}: stop zookeeper, move all of it, "
-            "and apply again."
+            "and apply the states again."
         )
     if directory == data_log_dir and old_log_dir != data_log_dir:
         return (
             f"{message} The server had its log in {old_log_dir}: stop zookeeper, move the files "
-            f"log.* from {old_log_dir}/version-2 to {data_log_dir}/version-2, and apply again."
+            f"log.* from {old_log_dir}/version-2 to {data_log_dir}/version-2, and apply the states "
+            "again."
         )
     return (
-        f"{message} Mount it and apply again. If the data is lost for good, add {server_id} to "
-        "pillar zookeeper:data_lost."
+        f"{message} Mount it and apply the states again. If the data is lost for good, add "
+        f"{server_id} to pillar zookeeper:data_lost."
     )
 
 
@@ -421,9 +422,9 @@ def path_stays(name, path, files, configured_by, variable=None, default=None):
     if old_path is None or old_path.rstrip("/") == path.rstrip("/"):
         return ret
     comment = (
-        f"{name} on {__opts__['id']}: the path in ZooKeeper was {old_path}, pillar says {path}. "
-        "That would be another, empty cluster; nothing was changed. To begin one, stop the service "
-        f"on all nodes, remove {' and '.join(traces)}, and apply again."
+        f"{name} on {__opts__['id']}: the path in ZooKeeper is {old_path}, but pillar says "
+        f"{path}. That would start a new, empty cluster; nothing was changed. If you want one, "
+        f"stop the service on all nodes, remove {' and '.join(traces)}, and apply the states again."
     )
     return {**ret, "result": False, "comment": comment}
 
@@ -433,9 +434,10 @@ def _may_leave_standalone(modes, voters, server_id):
     if not _serves_without(modes, voters, server_id):
         return True, "This server brings its data to the ensemble"
     return False, (
-        f"Server {server_id} on {__opts__['id']} has data, and the others serve without it: they "
-        "would delete it. Stop them, move their data directories away, and apply again; or move "
-        f"that of server {server_id} away"
+        f"The other servers already serve, and server {server_id} on {__opts__['id']} would lose "
+        "its data when it joins them. To keep its data, stop the others, move their data "
+        "directories away, and apply the states again. To keep theirs, move that of server "
+        f"{server_id} away"
     )
 
 
@@ -588,7 +590,7 @@ class _FirstStart:
         unreachable = self._with_modes("unreachable") - {self._id}
         restarting = unreachable & self._servers_with_data
         if restarting:
-            return False, f"Not running any more, and with the data: {_ids(restarting)}"
+            return False, f"With data, but no longer running: {_ids(restarting)}"
         return self._may_be_first(unreachable)
 
     def _may_be_first(self, unreachable):
@@ -602,14 +604,14 @@ class _FirstStart:
         seconds_left = self._settle * turns - (time.monotonic() - self._stable_since)
         if seconds_left > 0:
             return False, f"No server serves. Not running: {_ids(unreachable)}"
-        return True, f"No server serves. Server {self._id} begins empty"
+        return True, f"No server serves. Server {self._id} starts empty"
 
     def _reason_to_wait(self, serving):
         standalone = self._with_modes("standalone")
         if standalone:
             return (
                 f"Server {_ids(standalone)} has the data and runs alone. Apply the states there, "
-                "so that it knows the others"
+                "so that it joins the others"
             )
         return (
             f"{len(serving)} of {len(self._voters)} servers serve. A server without data starts "
@@ -642,7 +644,7 @@ def _are_stopped(servers, port, timeout):
     """Return whether none of the servers responds, and a comment."""
     modes, comment = _modes(servers, port, timeout)
     running = {server_id for server_id, mode in modes.items() if mode != "unreachable"}
-    reason = f"No longer in zookeeper:servers, and still running: {_ids(running)}. Stop it for good"
+    reason = f"Still running, but removed from zookeeper:servers: {_ids(running)}. Stop it for good"
     return not running, f"{reason}\n{comment}"
 
 

@@ -105,11 +105,11 @@ def test_a_refusal_names_each_difference_the_policy_and_the_command(host, policy
     )
     agent_id = host.agent.info["id"]["value"]
     assert lines == [
-        f"The agent {agent_id} would refuse to start: with reconfiguration_policy {policy} it has "
-        f"to stay what it has checkpointed in {host.latest}",
+        f"The agent {agent_id} would refuse to start: reconfiguration_policy {policy} does not "
+        f"allow these changes to its checkpoint in {host.latest}",
         "  attributes/rack: r1 -> r2",
         "  resources/cpus: 4 -> 2",
-        "Undo the changes, or let it drain and register under a new id:",
+        "Undo the changes, or drain the agent and let it register under a new id:",
         f"  {COMMAND}",
     ]
 
@@ -119,7 +119,7 @@ def test_an_addition_depends_on_policy_and_version(host):
     host.keeps(**added, reconfiguration_policy="additive", version="1.5.0")
     assert "  attributes/zone: (none) -> z1" in host.refuses(**added)
     lines = host.refuses(**added, reconfiguration_policy="additive", version="1.4.3")
-    assert "with reconfiguration_policy equal" in lines[0]
+    assert "reconfiguration_policy equal does not allow these changes" in lines[0]
 
 
 def test_a_policy_that_mesos_does_not_have_is_refused(host):
@@ -129,7 +129,7 @@ def test_a_policy_that_mesos_does_not_have_is_refused(host):
 
 def test_a_value_that_flags_managed_refuses_is_refused(host):
     assert host.refuses(attributes={"a:b": 1}) == [
-        "attributes: a:b is not a valid name of an entry"
+        "attributes: a:b is not a valid name for an entry"
     ]
 
 
@@ -160,7 +160,7 @@ def test_an_unreadable_checkpoint_is_replaced_by_a_guess(host):
 def test_an_unreadable_checkpoint_of_a_stopped_agent_is_an_error(host, nobody):
     (host.latest / "slave.info").write_bytes(b"unknown")
     [line] = host.refuses(agent=nobody, url=nobody)
-    assert "slave.info is not the SlaveInfo of an agent, and the running agent does not" in line
+    assert "slave.info is not the SlaveInfo of an agent, and the running agent did not" in line
 
 
 def test_no_flag_is_written_after_a_refusal(host, tmp_path):

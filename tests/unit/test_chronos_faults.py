@@ -211,7 +211,7 @@ def test_a_disabled_job_is_not_run(each_cluster):
 def test_a_second_run_is_rejected_while_the_first_one_waits(cluster):
     cluster.call("create_job", "big", {**DAILY, "cpus": 900})
     assert cluster.call("run_job", "big") is True
-    assert "A run of 'big' waits for resources" in cluster.fails("run_job", "big")
+    assert "A run of 'big' is already waiting for resources" in cluster.fails("run_job", "big")
 
 
 def test_the_state_job_run_fails_for_a_disabled_job(cluster):
@@ -285,8 +285,8 @@ def in_container(**members):
             "hostPort and containerPort",
         ),
         (in_container(volumes=[{"containerPath": "/a", "external": {"name": "v"}}]), "provider"),
-        (in_container(imge="x"), "container.imge: there is no such field; is it image?"),
-        (in_container(forcepullimage=True), "is it forcePullImage?"),
+        (in_container(imge="x"), "container.imge: there is no such field. Did you mean image?"),
+        (in_container(forcepullimage=True), "Did you mean forcePullImage?"),
         ({"container": {"type": "DOCKER"}}, "container: its value should be a mapping with image"),
         ({"environmentVariables": {"G": 1.1}}, "environmentVariables.G.value: its value should"),
         ({"environmentVariables": {"F": True}}, "environmentVariables.F.value: its value should"),
@@ -299,9 +299,9 @@ def in_container(**members):
         ({"fetch": [{"uri": "http://a.test/a", "extract": "no"}]}, "fetch[0].extract"),
         ({"cpus": "many"}, "cpus: 'many' should be a number"),
         ({"retries": "1.5"}, "retries"),
-        ({"comand": "true"}, "comand: there is no such field; is it command?"),
-        ({"env": {"A": "1"}}, "is it environmentVariables?"),
-        ({"schedule_time_zone": "UTC"}, "is it scheduleTimeZone?"),
+        ({"comand": "true"}, "comand: there is no such field. Did you mean command?"),
+        ({"env": {"A": "1"}}, "Did you mean environmentVariables?"),
+        ({"schedule_time_zone": "UTC"}, "Did you mean scheduleTimeZone?"),
     ],
     ids=repr,
 )

@@ -755,7 +755,7 @@ def test_jobs_can_be_defined_in_files(chronos):
         (
             "job_present",
             {"config": {"comand": "x"}},
-            "x: config: comand: there is no such field; is it command?",
+            "x: config: comand: there is no such field. Did you mean command?",
         ),
         (
             "job_present",

@@ -45,7 +45,7 @@ class Host:
         self.units_file.write_text(json.dumps({"mesos-master": unit, "calls": []}))
 
     def calls(self) -> list[str]:
-        """Return what systemctl was called for since the last time."""
+        """Return the commands of systemctl since the last call of this function."""
         units = json.loads(self.units_file.read_text())
         self.units_file.write_text(json.dumps({**units, "calls": []}))
         return units["calls"]
@@ -106,7 +106,7 @@ def cluster(host, zookeeper):
 # --- one host ---
 
 
-def test_a_daemon_that_runs_with_its_files_is_left_alone(host):
+def test_a_daemon_that_is_newer_than_its_files_is_left_alone(host):
     host.set_unit(ExecMainStartTimestampMonotonic=str(int((time.monotonic() + 1) * 1e6)))
     for test in (True, False):
         result = host.running(test)
@@ -114,7 +114,7 @@ def test_a_daemon_that_runs_with_its_files_is_left_alone(host):
     assert host.calls() == []
 
 
-def test_a_daemon_with_older_files_is_restarted_once(host):
+def test_a_daemon_that_is_older_than_its_files_is_restarted_once(host):
     host.write()
     foreseen = host.running(test=True)
     assert foreseen["result"] is None and foreseen["changes"] == {"mesos-master": "restarted"}
@@ -137,8 +137,8 @@ def test_a_removed_file_and_a_new_unit_make_a_daemon_stale(host, tmp_path):
     assert str(unit) in host.running(test=True)["comment"]
 
 
-def test_a_file_from_the_future_does_not_restart_a_daemon_again_and_again(host, monkeypatch):
-    # A clock that was set back: the process has started later than now.
+def test_a_file_from_the_future_does_not_restart_a_daemon_in_every_run(host, monkeypatch):
+    # The clock was set back, so the process seems to start in an hour.
     host.set_unit(ExecMainStartTimestampMonotonic=str(int((time.monotonic() + 3600) * 1e6)))
     host.write()
     assert host.running()["changes"] == {}
@@ -182,7 +182,7 @@ def test_a_daemon_that_exits_again_fails_the_state_with_the_journal(host, state)
     # The frames of a stack trace would be all of it.
     assert "Caused by: java.net.BindException" in result["comment"]
     assert "Server.java" not in result["comment"]
-    # The next run repairs it, once the cause is gone.
+    # The cause was removed, so the next run starts the daemon.
     assert host.running()["changes"] == {"mesos-master": "started"}
 
 
@@ -191,14 +191,14 @@ def test_a_condition_that_is_not_met_is_an_error(host):
     assert "condition of its unit" in host.running()["comment"]
 
 
-def test_an_unknown_unit_is_an_error_and_foreseen_as_started(host):
+def test_a_missing_unit_is_an_error_but_a_test_run_expects_that_it_starts(host):
     host.units_file.write_text(json.dumps({"calls": []}))
     assert host.running(test=True)["changes"] == {"mesos-master": "started"}
     assert host.running()["comment"] == "The unit mesos-master does not exist"
 
 
-def readiness(server, **more):
-    return {"zk.ensemble_available": {"servers": {1: server.address}, "port": server.port, **more}}
+def readiness(server):
+    return {"zk.ensemble_available": {"servers": {1: server.address}, "port": server.port}}
 
 
 def test_after_a_restart_the_daemon_has_to_become_ready(host, raw):
@@ -213,10 +213,10 @@ def test_after_a_restart_the_daemon_has_to_become_ready(host, raw):
 def test_after_its_first_start_a_daemon_may_wait_for_others(host, raw):
     host.set_unit(ActiveState="inactive")
     result = host.running(ready=readiness(raw(NOT_SERVING)))
-    assert result["result"] is True and "It waits: " in result["comment"]
+    assert result["result"] is True and "It is waiting: " in result["comment"]
 
 
-def test_options_that_the_daemon_can_load_anew_need_no_restart(host, tmp_path):
+def test_options_that_the_daemon_can_reload_need_no_restart(host, tmp_path):
     file = tmp_path / "daemon.json"
 
     def running(options, write=True, test=False):
@@ -236,7 +236,7 @@ def test_options_that_the_daemon_can_load_anew_need_no_restart(host, tmp_path):
     assert running({"debug": True, "mtu": 1500})["changes"] == {"mesos-master": "reloaded"}
     assert host.calls() == ["reload mesos-master"]
     assert running({"debug": True, "mtu": 1500}, write=False)["changes"] == {}
-    # A label that is no longer in the file would stay.
+    # A reload would keep a label that is no longer in the file.
     assert running({"debug": True, "labels": ["a=b"], "mtu": 1500})["changes"]
     assert running({"debug": True, "mtu": 1500})["changes"] == {"mesos-master": "restarted"}
     assert running({"debug": True, "mtu": 1400})["changes"] == {"mesos-master": "restarted"}
@@ -272,14 +272,14 @@ def test_a_restart_takes_a_turn_and_gives_it_back_at_the_end(cluster):
     assert (holder["host"], holder["state"]) == ("unit", "holds")
     assert holder["reason"] == "restart of mesos-master"
     assert set(queue(cluster)["unready"]["control-nodes"]) == {"unit"}
-    assert cluster.returned()["comment"] == "The turn was given back"
+    assert cluster.returned()["comment"] == "The turn was returned"
     assert queue(cluster) == {
         "control-nodes": [],
         "agents": [],
         "unready": {"control-nodes": {}, "agents": {}},
         "held": {},
     }
-    assert cluster.returned()["comment"] == "This run has no turn"
+    assert cluster.returned()["comment"] == "This run has not taken a turn"
 
 
 def test_one_turn_is_for_all_daemons_of_a_run(cluster):
@@ -313,7 +313,7 @@ def test_no_other_daemon_of_the_run_is_restarted_after_a_failure(cluster, raw):
     assert result["result"] is False and "did not become ready" in result["comment"]
 
 
-def test_a_restart_waits_for_well_peers(cluster, raw):
+def test_a_restart_waits_for_healthy_peers(cluster, raw):
     cluster.write()
     result = cluster.running(peers=readiness(raw(NOT_SERVING)))
     assert result["result"] is False
@@ -323,8 +323,8 @@ def test_a_restart_waits_for_well_peers(cluster, raw):
 
 
 def test_a_held_host_is_neither_started_nor_restarted(cluster):
-    held = {"host": "unit", "zookeeper": cluster.restarts["zookeeper"]}
-    cluster.salt.call("cluster.hold", "the disk is being replaced", duration="30m", **held)
+    target = {"host": "unit", "zookeeper": cluster.restarts["zookeeper"]}
+    cluster.salt.call("cluster.hold", "the disk is being replaced", duration="30m", **target)
     cluster.write()
     for restarts in (cluster.restarts, {**cluster.restarts, "rolling": False}):
         comment = cluster.running(restarts=restarts)["comment"]
@@ -333,7 +333,7 @@ def test_a_held_host_is_neither_started_nor_restarted(cluster):
     cluster.set_unit(ActiveState="inactive")
     assert "cluster.release" in cluster.running()["comment"]
     assert cluster.calls() == []
-    assert cluster.salt.call("cluster.release", **held)["was_held"] is True
+    assert cluster.salt.call("cluster.release", **target)["was_held"] is True
     assert cluster.running()["result"] is True
 
 
@@ -361,7 +361,9 @@ def restarted_with_drain(cluster, master, timeout) -> dict:
 def test_an_agent_that_has_not_reregistered_keeps_its_daemon_from_restarting(cluster, new_leader):
     result = restarted_with_drain(cluster, new_leader, 1)
     assert result["result"] is False
-    assert result["comment"].startswith("mesos-master was not touched, since its tasks would die")
+    assert result["comment"].startswith(
+        "mesos-master was not touched, since its tasks would be killed"
+    )
     assert f"the agent {AGENT} has not reregistered" in result["comment"]
     assert cluster.calls() == []
 
@@ -394,7 +396,7 @@ def test_an_agent_without_tasks_is_drained_since_it_may_get_one(
 
 
 def withdrawn(cluster, test=False) -> dict:
-    """Withdraw the role of the daemon from a host that is no control node any more."""
+    """Withdraw the role of the daemon from a host that is no longer a control node."""
     daemon = {"role": "mesos-master", "unit": "mesos-master", "formula": "mesos", "control": True}
     restarts = {**cluster.restarts, "turn": "agents"}
     return cluster.salt(
@@ -410,14 +412,14 @@ def test_a_withdrawn_daemon_is_stopped_in_a_turn_of_its_kind(cluster):
     [holder] = queue(cluster)["control-nodes"]
     assert (holder["state"], holder["reason"]) == ("holds", "mesos-master is stopped")
     assert queue(cluster)["agents"] == []
-    assert cluster.returned()["comment"] == "The turn was given back"
+    assert cluster.returned()["comment"] == "The turn was returned"
     assert queue(cluster)["control-nodes"] == []
     assert withdrawn(cluster)["changes"] == {}
 
 
 def test_a_withdrawn_daemon_of_a_held_host_keeps_running(cluster):
-    held = {"host": "unit", "zookeeper": cluster.restarts["zookeeper"]}
-    cluster.salt.call("cluster.hold", "the disk is being replaced", **held)
+    target = {"host": "unit", "zookeeper": cluster.restarts["zookeeper"]}
+    cluster.salt.call("cluster.hold", "the disk is being replaced", **target)
     result = withdrawn(cluster)
     assert (result["result"], result["changes"]) == (False, {})
     assert "the disk is being replaced" in result["comment"]

@@ -6,7 +6,7 @@ CHANGES = {"/labels/team": {"old": "a", "new": "b"}}
 SECRET = {"/env/PASSWORD": {"old": None, "new": "sesame"}}
 REDACTED = {"/env/PASSWORD": {"old": None, "new": "***"}}
 NOT_A_SOURCE = "should be a mapping, or a file such as salt://apps/web.yaml or .json"
-OTHER_NUMBER = "for another number; put it in quotes, or write that number"
+OTHER_NUMBER = "as a different number; quote it, or write the number in decimal"
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def test_a_definition_is_a_mapping_or_a_json_or_yaml_file(load):
     "url, expected",
     [
         ("pillar:apps:web", {"cmd": "sleep 99", "env": {"TOKEN": "sesame"}}),
-        ("pillar:apps:nosuch", "config: pillar:apps:nosuch: nothing should be a mapping"),
+        ("pillar:apps:nosuch", "config: pillar:apps:nosuch: empty or missing; should be a mapping"),
         ("pillar:apps:web:cmd", "config: pillar:apps:web:cmd: a str should be a mapping"),
     ],
 )
@@ -230,12 +230,12 @@ web:
         ),
         (
             "salt://no/such.yaml",
-            "config: salt://no/such.yaml is not on Salt's file server, in the environment base",
+            "config: salt://no/such.yaml is not on Salt's file server in environment base",
         ),
         (
             "salt://no/such.json?saltenv=dev",
-            "config: salt://no/such.json?saltenv=dev is not on Salt's file server, "
-            "in the environment dev",
+            "config: salt://no/such.json?saltenv=dev is not on Salt's file server in "
+            "environment dev",
         ),
     ],
     ids=str,
@@ -247,25 +247,25 @@ def test_another_source_of_a_definition_is_rejected(load, config, expected):
 @pytest.mark.parametrize(
     "name, text, expected",
     [
-        ("x.yaml", "", "config: nothing should be a mapping"),
+        ("x.yaml", "", "config: empty or missing; should be a mapping"),
         ("x.json", "[]", "config: a list should be a mapping"),
         (
             "x.json",
             "{,}",
             "config: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
         ),
-        ("x.json", '{"a": {"b": 1, "b": 2}}', "config: the same key twice: 'b'"),
+        ("x.json", '{"a": {"b": 1, "b": 2}}', "config: duplicate key 'b'"),
         ("x.json", '{"a": NaN}', "config: Out of range float values are not JSON compliant"),
         (
             "x.yaml",
             "a:\n  b: 1\n  b: 2\n",
-            "config: line 3: while constructing a mapping, the same key twice: 'b'",
+            "config: line 3: while constructing a mapping, duplicate key 'b'",
         ),
         (
             "x.yaml",
             "a: 1\nb: [*]\n",
             "config: line 2: while scanning an alias, did not find expected "
-            "alphabetic or numeric character; a text that begins with * or & needs quotes",
+            "alphabetic or numeric character; text that begins with * or & needs quotes",
         ),
         (
             "x.yaml",
@@ -282,22 +282,22 @@ def test_another_source_of_a_definition_is_rejected(load, config, expected):
         (
             "x.yaml",
             "a: 1\nmode: 0644\n",
-            f"config: line 2: YAML takes 0644 {OTHER_NUMBER}",
+            f"config: line 2: YAML reads 0644 {OTHER_NUMBER}",
         ),
         (
             "x.yaml",
             "ports: [22:22]",
-            f"config: line 1: YAML takes 22:22 {OTHER_NUMBER}",
+            f"config: line 1: YAML reads 22:22 {OTHER_NUMBER}",
         ),
         (
             "x.yaml",
             "a: 1_000",
-            f"config: line 1: YAML takes 1_000 {OTHER_NUMBER}",
+            f"config: line 1: YAML reads 1_000 {OTHER_NUMBER}",
         ),
         (
             "x.yaml",
             "a: .inf",
-            f"config: line 1: YAML takes .inf {OTHER_NUMBER}",
+            f"config: line 1: YAML reads .inf {OTHER_NUMBER}",
         ),
         (
             "x.yaml",

@@ -203,7 +203,7 @@ def test_text_that_looks_like_another_type_is_sent_unchanged(cluster):
         ),
         ("{cmd: x1, env: {NOTHING: }}", ["/web", "env.NOTHING", "put it in quotes"]),
         ("{cmd: x1, instances: '2'}", ["/web", "instances", "a whole number"]),
-        ("{cmd: x1, instanses: 2}", ["/web", "instanses", "is it instances?"]),
+        ("{cmd: x1, instanses: 2}", ["/web", "instanses", "Did you mean instances?"]),
         (
             "salt://apps/nosuch.json",
             ["/web", "salt://apps/nosuch.json is not on Salt's file server"],

@@ -102,8 +102,8 @@ def test_definitions_can_be_files_and_an_invalid_file_is_reported(start_marathon
     bad = salt.serve("bulk/bad.yaml", "cmd: sleep 3600\nenv:\n  MODE: 0644\n")
     message = marathon.rejected("apps_present", "all", apps={"/web": web, "/bad": bad})
     assert (
-        message == f"apps: /bad: {bad}: line 3: YAML takes 0644 for another number; "
-        "put it in quotes, or write that number"
+        message == f"apps: /bad: {bad}: line 3: YAML reads 0644 as a different number; "
+        "quote it, or write the number in decimal"
     )
 
 
@@ -132,7 +132,7 @@ def test_each_field_that_marathon_does_not_have_is_a_warning_with_the_id_of_its_
     marathon.unchanged("apps_present", "all", apps=apps)
     for test in (True, False):
         answer = marathon("apps_present", "all", test, apps=apps)
-        assert answer["comment"] == f"all: all is as declared{ignored}"
+        assert answer["comment"] == f"all is as declared{ignored}"
 
 
 def test_replace_removes_undeclared_fields_except_for_the_owner(start_marathon):
@@ -194,7 +194,7 @@ def test_an_app_of_another_owner_is_rejected_and_one_without_owner_gets_the_labe
     changes = marathon.changed_as_predicted("apps_present", "all", apps={"/web": SMALL})
     assert changes == {"/web": {"/labels/MANAGED_BY": {"old": None, "new": "salt"}}}
     message = marathon.rejected("apps_present", "all", apps={"/web": SMALL}, owner="them")
-    assert message == "/web: it belongs to 'salt', by its label MANAGED_BY, and not to 'them'"
+    assert message == "/web belongs to 'salt' (label MANAGED_BY), not to 'them'"
 
 
 @pytest.mark.parametrize("version", ["1.3.14", NEW])
@@ -261,16 +261,19 @@ def test_dependencies_are_started_first(start_marathon):
     [
         (
             {"/a": {**SMALL, "dependencies": ["/b"]}, "/b": {**SMALL, "dependencies": ["/a"]}},
-            "dependencies: a circle: /a needs /b needs /a",
+            "dependencies: circular: /a needs /b needs /a",
         ),
-        ({"/a": {**SMALL, "dependencies": ["/a"]}}, "dependencies: a circle: /a needs /a"),
-        ({"/g/a": {**SMALL, "dependencies": ["/g"]}}, "dependencies: a circle: /"),
-        ({"/a": {**SMALL, "dependencies": ["/nosuch"]}}, "/a: dependencies: there is no /nosuch"),
+        ({"/a": {**SMALL, "dependencies": ["/a"]}}, "dependencies: circular: /a needs /a"),
+        ({"/g/a": {**SMALL, "dependencies": ["/g"]}}, "dependencies: circular: /"),
+        (
+            {"/a": {**SMALL, "dependencies": ["/nosuch"]}},
+            "/a: dependencies: /nosuch does not exist",
+        ),
         (
             {"/web": {"dependencies": ["/a"]}, "/a": {**SMALL, "dependencies": ["/web"]}},
-            "dependencies: a circle: /",
+            "dependencies: circular: /",
         ),
-        ({"/web/inner": SMALL}, "/web: both an app and a group; an id is one of them"),
+        ({"/web/inner": SMALL}, "/web is the id of both an app and a group"),
     ],
     ids=str,
 )
@@ -290,7 +293,7 @@ def test_a_chain_of_dependencies_may_be_long(start_marathon):
     assert marathon("apps_present", "all", True, apps=apps)["result"] is None
     apps["/a1200"] = {**SMALL, "dependencies": ["/a0000"]}
     assert marathon.fails("apps_present", "all", True, apps=apps).startswith(
-        "dependencies: a circle: /a0000 needs /a0001 needs /a0002"
+        "dependencies: circular: /a0000 needs /a0001 needs /a0002"
     )
 
 
@@ -322,7 +325,7 @@ def test_dependencies_of_a_declared_app_are_not_purged(start_marathon):
         "apps_present", "all", apps={"/db": SMALL, "/web": {**SMALL, "dependencies": ["/db"]}}
     )
     message = marathon.rejected("apps_present", "all", apps={"/web": SMALL}, purge=True)
-    assert message == "/web: dependencies: there is no /db, as it is to be deleted"
+    assert message == "/web: dependencies: /db would be deleted"
 
 
 # --- deployments ---
@@ -340,13 +343,13 @@ def test_with_wait_the_state_returns_when_all_apps_run(start_marathon, version):
     )
     assert (
         answer["result"] is True
-        and answer["comment"] == "all: created: /a, /b, and its deployment is done"
+        and answer["comment"] == "all: created: /a, /b, and its deployment has finished"
     ), answer
     assert not marathon.call("deployments") and len(marathon.call("tasks", status="running")) == 3
     answer = marathon("apps_present", "all", apps={"/a": SMALL}, purge=True, wait=True, timeout=30)
     assert (
         answer["result"] is True
-        and answer["comment"] == "all: deleted: /b, and its deployment is done"
+        and answer["comment"] == "all: deleted: /b, and its deployment has finished"
     ), answer
 
 
@@ -404,9 +407,9 @@ def test_with_rollback_all_apps_are_as_before_and_new_ones_are_deleted(start_mar
     }
     answer = marathon("apps_present", "all", **declared, wait=True, timeout=1, rollback=True)
     assert (answer["result"], answer["changes"]) == (False, {}), answer
-    assert "/web: " in answer["comment"] and answer["comment"].endswith(
-        "That was undone: it is as it was before"
-    ), answer
+    assert "/web: " in answer["comment"] and answer["comment"].endswith("The change was undone"), (
+        answer
+    )
     assert [app["id"] for app in marathon.call("apps")] == ["/old", "/web"] and not marathon.call(
         "deployments"
     )
@@ -436,7 +439,7 @@ def test_with_rollback_an_ended_deployment_without_running_tasks_is_undone(
     )
     assert (answer["result"], answer["changes"]) == (False, {}), answer
     assert "/new: 0 of 1 instances run" in answer["comment"], answer
-    assert "That was undone: it is as it was before" in answer["comment"], answer
+    assert "The change was undone" in answer["comment"], answer
     assert marathon.call("app", "/web")["instances"] == 0 and not marathon.call(
         "app_exists", "/new"
     )
@@ -486,7 +489,7 @@ def test_fields_that_marathon_accepts_and_does_not_store_are_reported(start_mara
     _, message = marathon.fails_with_changes(
         "apps_present", "all", apps={"/a": SMALL, "/b": {**SMALL, "mem": 64}}
     )
-    assert message == "all: updated: /b; that was sent, but Marathon has something else: /b at /mem"
+    assert message == "all: updated: /b, but Marathon has different values: /b at /mem"
 
 
 def test_a_purge_that_fails_halfway_reports_the_changes_up_to_then(start_marathon):
@@ -497,7 +500,7 @@ def test_a_purge_that_fails_halfway_reports_the_changes_up_to_then(start_maratho
     changes, message = marathon.fails_with_changes(
         "apps_present", "all", apps={"/c": SMALL}, purge=True
     )
-    assert set(changes) in ({"/c"}, {"/b", "/c"}) and "but then: DELETE " in message
+    assert set(changes) in ({"/c"}, {"/b", "/c"}) and "the next step failed: DELETE " in message
 
 
 # --- invalid arguments ---
@@ -512,7 +515,7 @@ def test_a_purge_that_fails_halfway_reports_the_changes_up_to_then(start_maratho
         ({"apps": {"/web": None}}, "apps: /web: None should be a mapping, or a file such as"),
         (
             {"apps": {"/web": {"comand": "x"}}},
-            "apps: /web: comand: there is no such field; is it cmd?",
+            "apps: /web: comand: there is no such field. Did you mean cmd?",
         ),
         (
             {"apps": {"/ok": SMALL, "/web": {**SMALL, "env": {"DEBUG": True}}}},
@@ -522,11 +525,11 @@ def test_a_purge_that_fails_halfway_reports_the_changes_up_to_then(start_maratho
             {"apps": {"/web": {**SMALL, "labels": "x"}}},
             "apps: /web: labels: text should be a mapping",
         ),
-        ({"apps": {"/Web": SMALL}}, "apps: '/Web' should be small letters, digits"),
+        ({"apps": {"/Web": SMALL}}, "apps: '/Web' should be lower-case letters, digits"),
         ({"apps": {"/web": SMALL, "web": SMALL}}, "apps: /web is declared twice"),
         (
             {"apps": {"/web": {**SMALL, "labels": {"MANAGED_BY": "me"}}}},
-            "/web: labels: MANAGED_BY: 'me' should be left out, or 'salt'",
+            "/web: labels: MANAGED_BY: 'me' should be omitted, or 'salt'",
         ),
         ({"apps": {"/web": {"cpus": 1}}}, "apps: /web: there is nothing to run"),
         ({"apps": {}, "purge": "yes"}, "purge: 'yes' should be True or False"),

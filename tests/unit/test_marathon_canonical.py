@@ -798,14 +798,14 @@ def test_a_date_is_sent_as_it_was_written():
 @pytest.mark.parametrize(
     "config, message",
     [
-        ({"cdm": "sleep 1"}, "cdm: there is no such field; is it cmd?"),
+        ({"cdm": "sleep 1"}, "cdm: there is no such field. Did you mean cmd?"),
         (
             {"container": {"docker": {"imge": "x"}}},
-            "container.docker.imge: there is no such field; is it image?",
+            "container.docker.imge: there is no such field. Did you mean image?",
         ),
         (
             {"healthChecks": [{"grace": 1}]},
-            "healthChecks[0].grace: there is no such field; is it gracePeriodSeconds?",
+            "healthChecks[0].grace: there is no such field. Did you mean gracePeriodSeconds?",
         ),
         ({"env": ["A=1"]}, "env: a list should be a mapping"),
         ({"env": {"A": True}}, "env.A: true should be text; put it in quotes"),
@@ -1308,7 +1308,7 @@ def test_the_constraints_of_a_pod_are_a_set():
 @pytest.mark.parametrize(
     "config, message",
     [
-        ({"container": []}, "pod: container: there is no such field; is it containers?"),
+        ({"container": []}, "pod: container: there is no such field. Did you mean containers?"),
         (
             {"containers": [{"environment": {"A": True}}]},
             "pod: containers[0].environment.A: true should be text; put it in quotes",

@@ -183,7 +183,8 @@ def test_with_wait_the_state_returns_when_all_apps_run_and_reports_one_that_does
     )
     assert (
         answer["result"] is True
-        and answer["comment"] == "/shop: created: /shop, /shop/cart, and its deployment is done"
+        and answer["comment"]
+        == "/shop: created: /shop, /shop/cart, and its deployment has finished"
     ), answer
     answer = marathon("group_present", "/shop", dependencies=[], groups={"empty": {}}, wait=True)
     assert answer["result"] is True and answer["comment"] == "/shop: created: /shop/empty", answer
@@ -210,11 +211,11 @@ def test_with_wait_the_state_returns_when_all_apps_run_and_reports_one_that_does
         ({"apps": [{"cmd": "sleep 9"}]}, "/shop: apps: id: None should be text such as /shop/cart"),
         (
             {"apps": {"/other/cart": SMALL}},
-            "/shop: apps: id: '/other/cart' should be one that is in /shop itself",
+            "/shop: apps: id: '/other/cart' should be the id of a direct member of /shop",
         ),
         (
             {"apps": {"deep/cart": SMALL}},
-            "/shop: apps: id: 'deep/cart' should be one that is in /shop itself",
+            "/shop: apps: id: 'deep/cart' should be the id of a direct member of /shop",
         ),
         (
             {"apps": {"cart": SMALL, "/shop/cart": SMALL}},
@@ -227,7 +228,7 @@ def test_with_wait_the_state_returns_when_all_apps_run_and_reports_one_that_does
         ({"apps": {"cart": {"cpus": 1}}}, "apps: /shop/cart: there is nothing to run"),
         (
             {"groups": {"jobs": {"app": {}}}},
-            "/shop/jobs: app: there is no such field; is it apps?",
+            "/shop/jobs: app: there is no such field. Did you mean apps?",
         ),
         (
             {"groups": {"jobs": {"pods": [{"id": "/shop/jobs/p"}]}}},
@@ -237,16 +238,16 @@ def test_with_wait_the_state_returns_when_all_apps_run_and_reports_one_that_does
             {"groups": {"jobs": {"scaleBy": 2}}},
             "/shop/jobs: scaleBy: not a field of this state; declare the instances of the apps",
         ),
-        ({"groups": {"Jobs": {}}}, "id: '/shop/Jobs' should be small letters, digits"),
+        ({"groups": {"Jobs": {}}}, "id: '/shop/Jobs' should be lower-case letters, digits"),
         ({"dependencies": "/db"}, "/shop: dependencies: '/db' should be a list of ids"),
-        ({"dependencies": ["/nosuch"]}, "/shop: dependencies: there is no /nosuch"),
+        ({"dependencies": ["/nosuch"]}, "/shop: dependencies: /nosuch does not exist"),
         (
             {
                 "apps": {"a": SMALL, "b": {**SMALL, "dependencies": ["a"]}},
                 "groups": {"c": {"apps": {"x": SMALL}, "dependencies": ["/shop/b"]}},
                 "dependencies": ["/shop/c"],
             },
-            "dependencies: a circle: /",
+            "dependencies: circular: /",
         ),
         ({"purge": 1}, "purge: 1 should be True or False"),
         ({"app": {}}, "app: no such argument"),
@@ -281,10 +282,10 @@ def test_an_app_and_a_group_cannot_have_the_same_id(start_marathon):
     create_shop(marathon)
     assert (
         marathon.rejected("group_present", "/web", apps={})
-        == "/web: both an app and a group; an id is one of them"
+        == "/web is the id of both an app and a group"
     )
     assert marathon.rejected("group_present", "/web/inner", apps={"x": SMALL}).startswith(
-        "/web: both an app and a group"
+        "/web is the id of both an app and a group"
     )
 
 
@@ -365,7 +366,7 @@ def test_a_group_can_enforce_its_role_from_1_9_on(start_marathon):
     marathon.unchanged("group_present", "/shop", enforceRole=False)
     marathon.unchanged("group_present", "/shop")
     comment = marathon.rejected("group_present", "/shop/sub", enforceRole=True)
-    assert comment == "/shop/sub: enforceRole: only a group directly below / has it"
+    assert comment == "/shop/sub: enforceRole: only a group directly below / can have it"
     comment = marathon.rejected("group_present", "/shop", enforceRole="yes")
     assert comment == "/shop: enforceRole: 'yes' should be True or False"
 

@@ -245,7 +245,11 @@ def test_apps_are_listed_created_changed_and_deleted_with_each_version(start_clu
     assert change["deploymentId"] and change["created"] is False
     after_listing_deployments(cluster.server, lambda: setattr(cluster.server.mesos, "hold", False))
     result = cluster.call("wait_deployment", change["deploymentId"], interval=0.05)
-    assert result == {"result": "done", "reason": "All is as it should be", "apps": {"/web": None}}
+    assert result == {
+        "result": "done",
+        "reason": "Everything is as declared",
+        "apps": {"/web": None},
+    }
     assert cluster.call("app", "/web")["labels"] == {"team": "b"}
     before = len(cluster.writes())
     assert cluster.call("update_app", "/web", {"labels": {"team": "b"}})["deploymentId"] is None
@@ -905,18 +909,22 @@ def test_fields_that_every_version_ignores_are_a_warning_unless_they_are_empty(s
     "function, config, text",
     [
         ("create_app", {"cmd": "sleep 9", "uri": []}, "config: uri: there is no such field"),
-        ("create_group", {"app": []}, "config: app: there is no such field; is it apps?"),
+        ("create_group", {"app": []}, "config: app: there is no such field. Did you mean apps?"),
         (
             "create_group",
             {"groups": [{"id": "a", "apps": [{"id": "b", "comand": "x"}]}]},
-            "config: groups[0].apps[0].comand: there is no such field; is it cmd?",
+            "config: groups[0].apps[0].comand: there is no such field. Did you mean cmd?",
         ),
         (
             "update_group",
             {"apps": [{"id": "cart", "check": {"exec": {"command": {"shell": "true"}}}}]},
             "config: apps[0].check: needs Marathon 1.8; 1.6.608 ignores it",
         ),
-        ("ignored_fields", {"contaner": {}}, "contaner: there is no such field; is it container?"),
+        (
+            "ignored_fields",
+            {"contaner": {}},
+            "contaner: there is no such field. Did you mean container?",
+        ),
     ],
 )
 def test_what_looks_misspelt_or_is_too_new_is_refused_in_groups_too(
@@ -932,10 +940,13 @@ def test_what_looks_misspelt_or_is_too_new_is_refused_in_groups_too(
 def test_an_import_names_the_id_of_what_is_invalid_and_takes_apps_only_beside_groups(start_cluster):
     cluster = start_cluster()
     text = cluster.fails("import", {"apps": [{"id": "/new", "comand": "x"}]})
-    assert text == "SaltInvocationError: config: /new: comand: there is no such field; is it cmd?"
+    assert (
+        text
+        == "SaltInvocationError: config: /new: comand: there is no such field. Did you mean cmd?"
+    )
     text = cluster.fails("import", {"groups": {"/shop": {"apps": []}}})
     assert text == (
-        "SaltInvocationError: config: groups: /shop: ['apps'] should be left out: list them in "
+        "SaltInvocationError: config: groups: /shop: ['apps'] should be omitted: list them in "
         "config: apps and config: groups"
     )
 
@@ -1162,7 +1173,7 @@ def test_a_deployment_that_waits_for_offers_is_reported_with_the_reason(start_cl
     result = until(
         lambda: if_reason_contains(
             cluster.call("wait_deployment", deployment["id"], timeout=0.2, interval=0.1),
-            "refused: InsufficientCpus",
+            "declined: InsufficientCpus",
         )
     )
     assert result["result"] == "timeout" and "0 of 1 instances run" in result["apps"]["/huge"]
@@ -1238,7 +1249,7 @@ def test_a_deployment_that_ends_with_fewer_instances_has_failed_with_the_last_fa
     result = cluster.call("wait_deployment", deployment_id, interval=0.1)
     assert (
         result["result"] == "failed"
-        and "0 of 1 instances run; the last that failed: TASK_FAILED on " in result["apps"]["/sick"]
+        and "0 of 1 instances run; last failure: TASK_FAILED on " in result["apps"]["/sick"]
     )
 
 

@@ -237,15 +237,15 @@ def test_an_app_whose_fields_are_arguments_is_restarted_if_a_watched_state_chang
 def test_unknown_arguments_and_fields_that_are_set_twice_are_rejected(start_marathon, salt):
     marathon = start_marathon()
     for arguments, message in (
-        ({"comand": "sleep 9"}, "comand: there is no such field; is it cmd?"),
-        ({**SMALL, "instnaces": 2}, "instnaces: there is no such field; is it instances?"),
+        ({"comand": "sleep 9"}, "comand: there is no such field. Did you mean cmd?"),
+        ({**SMALL, "instnaces": 2}, "instnaces: there is no such field. Did you mean instances?"),
         (
             {**SMALL, "pasword": "sesame"},
-            "pasword: no such argument. A connection has url, username, password",
+            "pasword: no such argument. The connection settings are url, username, password",
         ),
         ({**SMALL, "tasks": []}, "tasks: no such argument"),
-        ({"config": SMALL, "mem": 64}, "mem: given twice, in config and beside it"),
-        ({}, "config: nothing is declared; give it, or fields such as cmd in its place"),
+        ({"config": SMALL, "mem": 64}, "mem: set twice, in config and as an argument"),
+        ({}, "config: nothing is declared. Set config, or fields such as cmd instead"),
         (
             {"config": "salt://no/such.json"},
             "config: salt://no/such.json is not on Salt's file server",
@@ -389,11 +389,11 @@ def test_ports_of_a_definition_without_a_network_belong_to_the_network_of_the_ap
         (
             "app",
             {**SMALL, "upgradeStrategy": {"minimunHealthCapacity": 1}},
-            "upgradeStrategy.minimunHealthCapacity: there is no such field; "
-            "is it minimumHealthCapacity?",
+            "upgradeStrategy.minimunHealthCapacity: there is no such field. "
+            "Did you mean minimumHealthCapacity?",
         ),
         ("app", {**SMALL, "health_checks": []}, "health_checks: there is no such field"),
-        ("pod", {"container": []}, "container: there is no such field; is it containers?"),
+        ("pod", {"container": []}, "container: there is no such field. Did you mean containers?"),
     ],
 )
 def test_a_misspelt_field_is_refused_with_its_name(start_marathon, kind, config, text):
@@ -678,7 +678,7 @@ def test_with_wait_the_state_returns_when_the_deployment_is_done(start_marathon,
     for arguments in ({"config": {**SMALL, "instances": 2}}, {"config": {"cmd": "sleep 1000"}}):
         answer = marathon("app_present", "/web", wait=True, timeout=30, **arguments)
         assert answer["result"] is True and answer["comment"].endswith(
-            "and its deployment is done"
+            "and its deployment has finished"
         ), answer
         assert (
             not marathon.call("deployments")
@@ -729,11 +729,10 @@ def test_with_rollback_the_old_version_runs_again_and_a_new_app_is_deleted(start
         assert (answer["result"], answer["changes"]) == (False, {}), answer
         reason = "not all new instances run" if name == "/web" else "0 of 1 instances run"
         assert (
-            f"{name}: {reason}" in answer["comment"] and "1 wait for offers" in answer["comment"]
+            f"{name}: {reason}" in answer["comment"] and "1 waiting for offers" in answer["comment"]
         ), answer
         assert (
-            answer["comment"].endswith("That was undone: it is as it was before")
-            and "\n" not in answer["comment"]
+            answer["comment"].endswith("The change was undone") and "\n" not in answer["comment"]
         ), answer
         assert not marathon.call("deployments")
     assert [app["id"] for app in marathon.call("apps")] == ["/web"]
@@ -756,7 +755,7 @@ def test_with_rollback_an_ended_deployment_without_running_tasks_is_undone_unles
     assert locked["result"] is False and list(locked["changes"]) == ["/"], locked
     assert (
         "/locked was created, but 0 of 1 instances run" in locked["comment"]
-        and "It could not be undone: " in locked["comment"]
+        and "The change could not be undone: " in locked["comment"]
     ), locked
     for name in ("/web", "/new"):
         forced = marathon("app_present", name, force=True, **declared)
@@ -764,7 +763,7 @@ def test_with_rollback_an_ended_deployment_without_running_tasks_is_undone_unles
             False,
             {},
         ) and "but 0 of 1 instances run" in forced["comment"], forced
-        assert forced["comment"].endswith("That was undone: it is as it was before"), forced
+        assert forced["comment"].endswith("The change was undone"), forced
     assert marathon.call("app", "/web")["instances"] == 0 and not marathon.call(
         "app_exists", "/new"
     )
@@ -799,7 +798,7 @@ def test_an_invisible_deployment_fails_if_its_instances_do_not_run(
     assert answer["result"] is False and list(answer["changes"]) == ["/"], answer
     assert f"/x was created, but {message}" in answer["comment"]
     assert answer["comment"].endswith(
-        "marathon.queue says what is waited for, and the logs of the tasks why they end"
+        "marathon.queue shows what it waits for, and the logs of the tasks show why they end"
     )
 
 
@@ -870,12 +869,13 @@ def test_fields_that_marathon_accepts_and_does_not_store_fail_the_state(
         answer
     )
     assert (
-        answer["comment"] == "/web was sent, but Marathon has something else at /labels/team, /mem"
+        answer["comment"]
+        == "/web was sent, but Marathon has different values at /labels/team, /mem"
     )
     answer = marathon("app_scaled", "/web", instances=2)
     assert (answer["result"], answer["comment"]) == (
         False,
-        "/web was to have 2 instances, but Marathon has 1",
+        "/web was scaled to 2 instances, but Marathon has 1",
     ), answer
 
 
@@ -889,7 +889,7 @@ def test_an_app_that_still_exists_after_its_deletion_fails_the_state(start_marat
     )
     assert (
         marathon.fails_with_changes("app_absent", "/web")[1]
-        == "/web was deleted, but Marathon has it again"
+        == "/web was deleted, but it exists again"
     )
 
 
@@ -980,7 +980,7 @@ def test_unsupported_requests_to_an_old_marathon_are_rejected_in_a_test_run_as_w
 
 @pytest.mark.parametrize("state", ["app_absent", "app_suspended", "pod_absent"])
 def test_the_root_group_cannot_be_deleted_or_suspended(start_marathon, state):
-    assert "/ is everything" in start_marathon().rejected(state, "/")
+    assert "group below the root /" in start_marathon().rejected(state, "/")
 
 
 @pytest.mark.parametrize(

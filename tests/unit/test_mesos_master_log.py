@@ -93,7 +93,7 @@ def test_a_new_master_begins_a_log_if_no_master_has_a_lower_quorum(host):
 def test_a_new_master_waits_for_masters_with_a_lower_quorum(host):
     url = host.master(2)
     comment = fails(host.log_stays(quorum=3))
-    assert f"with a quorum below 3: {url} with 2" in comment
+    assert f"have a quorum below 3: {url} with 2" in comment
     assert host.log_stays(True, quorum=3)["result"] is None
 
 
@@ -114,9 +114,9 @@ def test_a_missing_disk_is_refused_by_name(host, quorum, exists, test):
         (host.work_dir / "meta").mkdir(parents=True)
         (host.work_dir / "replicated_log").mkdir()
     assert fails(host.log_stays(test, quorum)) == (
-        f"A master was on unit before, and {host.work_dir} has no replicated_log: not mounted? "
-        "Nothing was changed. Mount it and apply again. If the log is lost for good, add unit to "
-        "pillar mesos:master:log_lost."
+        f"A master has run on unit before, but {host.work_dir} has no replicated_log. Is its disk "
+        "mounted? Nothing was changed. Mount it and apply the states again. If the log is lost for "
+        "good, add unit to pillar mesos:master:log_lost."
     )
 
 
@@ -134,7 +134,7 @@ def test_a_lost_log_is_copied_from_a_quorum_of_the_others(host):
     assert "Masters that have recovered their log: 1, the quorum is 2" in comment
     host.recovered_master(1)
     assert "their log: 2" in passes(host.log_stays(log_lost=["unit"]))
-    assert "not mounted?" in fails(host.log_stays(log_lost=["lxcc02"]))
+    assert "mounted?" in fails(host.log_stays(log_lost=["lxcc02"]))
 
 
 def test_a_single_master_may_lose_its_log_if_that_is_declared(host):

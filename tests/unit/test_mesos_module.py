@@ -541,12 +541,12 @@ def test_a_weight_of_1_stays_listed_and_may_be_set_again(salt, start_cluster):
         (
             "role",
             ("nobody",),
-            "CommandExecutionError: role: the leader does not know the role nobody. There are ",
+            "CommandExecutionError: role: the leader does not know the role nobody. Known: ",
         ),
         (
             "agent",
             ("lxb009",),
-            f"CommandExecutionError: agent: there is no agent lxb009. There are {', '.join(HOSTS)}",
+            f"CommandExecutionError: agent: there is no agent lxb009. Known: {', '.join(HOSTS)}",
         ),
         ("agent", ("",), "SaltInvocationError: agent: '' should be the id or the host name"),
         ("agent_state", ("lxb009",), "CommandExecutionError: agent: there is no agent lxb009"),
@@ -560,7 +560,7 @@ def test_a_weight_of_1_stays_listed_and_may_be_set_again(salt, start_cluster):
         (
             "framework",
             ("chronos",),
-            "CommandExecutionError: framework: there is no framework chronos. There is marathon",
+            "CommandExecutionError: framework: there is no framework chronos. Known: marathon",
         ),
         ("tasks", ("chronos",), "CommandExecutionError: framework: there is no framework chronos"),
         ("weight", ("a b",), "SaltInvocationError: role: 'a b' should be the name of a role"),

@@ -404,7 +404,7 @@ def test_a_draining_agent_is_not_drained_again_and_a_timeout_lists_its_tasks(pla
     cluster = place()
     comment = (
         f"{HOSTS[0]} is not drained after 1 second. Its remaining tasks are web.1. "
-        "max_grace_period limits their time"
+        "max_grace_period limits how long they may take to stop"
     )
     assert cluster.fails_with_changes("agent_drained", HOSTS[0], wait=True, timeout=1) == (
         {"/drain": change(None, "DRAINED")},
@@ -642,7 +642,7 @@ def test_a_framework_that_may_be_hidden_is_not_taken_for_absent(place):
         ),
         ("machine_down", {"machines": []}, "machines: [] should be a host name, or a list"),
         ("machine_up", {"machines": [""]}, "machines: '' should be a host name, or a list"),
-        ("agent_drained", {"name": "nosuch"}, "agent: there is no agent nosuch. There are "),
+        ("agent_drained", {"name": "nosuch"}, "agent: there is no agent nosuch. Known: "),
         (
             "agent_drained",
             {"max_grace_period": "soon"},
@@ -660,7 +660,7 @@ def test_a_framework_that_may_be_hidden_is_not_taken_for_absent(place):
             {"timeout": 0},
             "timeout: 0 should be a number of seconds from 1 to 86400",
         ),
-        ("agent_active", {"name": "nosuch"}, "agent: there is no agent nosuch. There are "),
+        ("agent_active", {"name": "nosuch"}, "agent: there is no agent nosuch. Known: "),
     ],
     ids=str,
 )

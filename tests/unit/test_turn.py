@@ -246,8 +246,8 @@ def test_a_turn_that_does_not_come_in_time_is_an_error_that_names_the_holder(hos
     start = time.monotonic()
     with pytest.raises(
         TurnFailure,
-        match="^TurnTimeout: agents: the turn of lxcc02 did not come within 2 seconds. "
-        r"lxcc01 since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC \(mesos: upgrade\) has it$",
+        match="^TurnTimeout: agents: lxcc02 did not get a turn within 2 seconds. "
+        r"Current holders: lxcc01 since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC \(mesos: upgrade\)$",
     ):
         waiting.acquire(timeout=2)
     assert 2 <= time.monotonic() - start < 8 and hosts_in(client) == ["lxcc01"]
@@ -445,7 +445,9 @@ def test_an_unready_host_blocks_others_until_it_is_ready(host, client):
     broken.call("set_unready", reason="restart of docker")
     assert list(waiting.call("unready", turn_class="agents")) == ["lxb001"]
     broken.kill()
-    with pytest.raises(TurnFailure, match=r"PeerUnready: agents: lxb001 is not ready since .*dock"):
+    with pytest.raises(
+        TurnFailure, match=r"PeerUnready: agents: lxb001 has not been ready since .*dock"
+    ):
         eventually(lambda: hosts_in(client) == []) and waiting.acquire()
     assert waiting.call("set_ready", host="lxb001") is True
     assert waiting.acquire()["waited"] < 2

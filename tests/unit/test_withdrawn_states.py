@@ -151,7 +151,7 @@ def test_stopped_daemons_cost_one_process_and_are_left_as_they_are(apply, system
     daemons = [systemd.daemon(role) for role in ("chronos", "marathon", "docker")]
     answer = apply(*daemons, test=test)
     assert (answer["result"], answer["changes"]) == (True, {})
-    assert answer["comment"] == "No daemon of another role runs or is enabled"
+    assert answer["comment"] == "No daemon runs or is enabled without its role"
     assert systemd.calls() == ["show"]
 
 
@@ -312,7 +312,7 @@ def test_zookeeper_keeps_running_if_the_others_have_no_quorum(
     assert (answer["result"], answer["changes"]) == (False, {})
     assert f"zookeeper on unit was not stopped. Waited 0 seconds for {count}" in answer["comment"]
     assert "1 127.0.0.1: " in answer["comment"]
-    assert "run systemctl stop zookeeper there, and apply again" in answer["comment"]
+    assert "run systemctl stop zookeeper there, and apply the states again" in answer["comment"]
     assert systemd.units() == {"zookeeper": RUNNING}
 
 

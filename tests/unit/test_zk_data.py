@@ -139,9 +139,9 @@ def test_a_missing_disk_is_refused_by_name(host, test, exists):
         host.data.mkdir()
     comment = fails(host.data_stays(test, myid=2))
     assert comment == (
-        f"Server 2 was on unit before, and {host.data} has no data of it: not mounted? Nothing was "
-        "changed. Mount it and apply again. If the data is lost for good, add 2 to pillar "
-        "zookeeper:data_lost."
+        f"Server 2 has run on unit before, but {host.data} has none of its data. Is its disk "
+        "mounted? Nothing was changed. Mount it and apply the states again. If the data is lost "
+        "for good, add 2 to pillar zookeeper:data_lost."
     )
     if exists:
         host.data.rmdir()
@@ -152,24 +152,24 @@ def test_a_missing_disk_is_refused_by_name(host, test, exists):
 def test_an_emptied_directory_with_myid_is_refused(host):
     host.start()
     (host.data / "myid").write_text("2")
-    assert "not mounted?" in fails(host.data_stays(myid=2))
+    assert "mounted?" in fails(host.data_stays(myid=2))
 
 
 def test_without_a_record_the_servers_in_zoo_cfg_are_evidence(host):
     host.write_config({1: "127.0.0.1", 2: "127.0.0.2"})
-    assert "not mounted?" in fails(host.data_stays(myid=2))
+    assert "mounted?" in fails(host.data_stays(myid=2))
 
 
 def test_a_single_server_is_protected_as_well(host):
     host.record.write_text("")
-    assert fails(host.data_stays()).startswith("Server 1 was on unit before")
-    assert "It begins empty" in passes(host.data_stays(data_lost=[1]))
+    assert fails(host.data_stays()).startswith("Server 1 has run on unit before")
+    assert "It starts empty" in passes(host.data_stays(data_lost=[1]))
 
 
 def test_the_disk_of_the_log_is_protected_as_well(host):
     host.start("snapshot.c")
     comment = fails(host.data_stays(myid=2, data_log_dir=str(host.log)))
-    assert f"{host.log} has no data" in comment
+    assert f"{host.log} has none of its data" in comment
     host.start(directory=host.log)
     passes(host.data_stays(myid=2, data_log_dir=str(host.log)))
 
@@ -187,8 +187,8 @@ def test_another_directory_in_pillar_is_refused_with_the_old_one(host):
 def test_lost_data_is_copied_from_a_quorum_of_the_others(host):
     host.record.write_text("")
     host.ensemble("leader", DOWN, "follower")
-    assert "copies that of the others" in passes(host.data_stays(myid=2, data_lost=[2]))
-    assert "not mounted?" in fails(host.data_stays(myid=2, data_lost=[3]))
+    assert "copies the data of the others" in passes(host.data_stays(myid=2, data_lost=[2]))
+    assert "mounted?" in fails(host.data_stays(myid=2, data_lost=[3]))
 
 
 @pytest.mark.parametrize(
@@ -220,10 +220,10 @@ def test_lost_data_needs_a_quorum_of_the_others(host, modes):
         (("leader", "follower", DOWN), 3, "A quorum serves"),
         (("leader", "follower", "follower", DOWN, DOWN), 5, "A quorum serves"),
         # The first servers of an installation, and 1 -> 3 after server 1 has the new list.
-        ((DOWN, DOWN, DOWN), 1, "begins empty"),
-        ((LOOKING, DOWN, DOWN), 2, "begins empty"),
+        ((DOWN, DOWN, DOWN), 1, "starts empty"),
+        ((LOOKING, DOWN, DOWN), 2, "starts empty"),
         ((LOOKING, LOOKING, DOWN), 3, "All others are waiting"),
-        ((DOWN, DOWN, LOOKING), 1, "begins empty"),
+        ((DOWN, DOWN, LOOKING), 1, "starts empty"),
         # It was started already.
         ((LOOKING, DOWN, DOWN), 1, "Server 1 is running"),
         (("follower", "leader", DOWN), 1, "Server 1 is running"),
@@ -279,7 +279,7 @@ def test_a_server_that_runs_alone_is_awaited_while_it_restarts(host):
     host.later(1, 1, DOWN)
     start = time.monotonic()
     host.later(4, 1, LOOKING)
-    assert "begins empty" in passes(host.may_join(myid=2, settle=0, timeout=30))
+    assert "starts empty" in passes(host.may_join(myid=2, settle=0, timeout=30))
     assert time.monotonic() - start >= 4
 
 
@@ -288,7 +288,7 @@ def test_a_server_that_runs_alone_and_ends_stops_the_growth(host):
     host.later(1, 1, DOWN)
     comment = fails(host.may_join(myid=2, settle=0, timeout=4))
     assert comment.startswith("Waited 4 seconds for server 2 to be allowed to start")
-    assert "Not running any more, and with the data: 1" in comment
+    assert "With data, but no longer running: 1" in comment
 
 
 def test_a_member_with_data_asks_nobody(host):
@@ -310,7 +310,7 @@ def test_a_server_with_data_does_not_join_others_that_serve_without_it(host):
     host.start("log.1")
     host.ensemble("standalone", "leader", "follower")
     comment = fails(host.may_join(myid=1))
-    assert "Server 1 on unit has data, and the others serve without it" in comment
+    assert "The other servers already serve, and server 1 on unit would lose its data" in comment
 
 
 def test_a_server_without_transactions_joins_others_that_serve(host):
@@ -325,7 +325,7 @@ def test_a_removed_server_has_to_be_stopped_first(host, servers):
     host.ensemble("follower", "leader", DOWN)
     host.write_config(host.servers)
     comment = fails(host.may_join(myid=1, servers=servers))
-    assert "No longer in zookeeper:servers, and still running: 2. Stop it for good" in comment
+    assert "Still running, but removed from zookeeper:servers: 2. Stop it for good" in comment
     host.set_mode(2, DOWN)
     passes(host.may_join(myid=1, servers=servers))
 
@@ -335,7 +335,8 @@ def test_a_server_that_moved_has_to_be_stopped_at_its_old_address(host):
     host.ensemble("follower", "leader", "follower")
     host.write_config(host.servers)
     servers = {**host.servers, "3": "127.0.0.4"}
-    assert "still running: 3" in fails(host.may_join(myid=1, servers=servers))
+    comment = fails(host.may_join(myid=1, servers=servers))
+    assert "Still running, but removed from zookeeper:servers: 3" in comment
     host.later(1, 3, DOWN)
     passes(host.may_join(myid=1, servers=servers, timeout=20))
 
@@ -385,9 +386,9 @@ def test_hosts_may_change_and_the_path_may_not(salt, tmp_path, content):
         passes(path_stays(salt, "/mesos", str(file), test=test, **options))
         comment = fails(path_stays(salt, "/new", str(file), test=test, **options))
         assert comment == (
-            "mesos:zk on unit: the path in ZooKeeper was /mesos, pillar says /new. That would be "
-            "another, empty cluster; nothing was changed. To begin one, stop the service on all "
-            f"nodes, remove {drop_in}, and apply again."
+            "mesos:zk on unit: the path in ZooKeeper is /mesos, but pillar says /new. That would "
+            "start a new, empty cluster; nothing was changed. If you want one, stop the service on "
+            f"all nodes, remove {drop_in}, and apply the states again."
         )
 
 

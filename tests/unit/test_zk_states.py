@@ -22,5 +22,8 @@ def test_another_id_fails_the_state_and_the_file_stays(salt, tmp_path, test):
     myid.write_text("3\n")
     answer = salt("zk.myid_stays", test, name=str(myid), myid=1)
     assert answer["result"] is False and answer["changes"] == {}
-    assert "has the id 3" in answer["comment"] and "says 1" in answer["comment"]
+    assert (
+        "has the id 3" in answer["comment"]
+        and "but pillar zookeeper:myid is 1" in answer["comment"]
+    )
     assert myid.read_text() == "3\n"
