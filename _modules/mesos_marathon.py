@@ -2504,19 +2504,15 @@ def _outcome(client, deployment, over=True):
             problem = f"{problem}; {_waiting_reason(queue[name])}"
         results.add(app_result)
         problems[name] = None if app_result == "done" else problem
-    result = (
-        next((entry for entry in ("cancelled", "failed") if entry in results), "done")
-        if over
-        else "timeout"
-    )
     reasons = "; ".join(
         _text.shorten_list([f"{name}: {problem}" for name, problem in problems.items() if problem])
     )
-    reason = (
-        ". ".join(filter(None, (_deployment_line(deployment), reasons)))
-        if not over
-        else reasons or "Everything is as declared"
-    )
+    if over:
+        result = next((entry for entry in ("cancelled", "failed") if entry in results), "done")
+        reason = reasons or "Everything is as declared"
+    else:
+        result = "timeout"
+        reason = ". ".join(filter(None, (_deployment_line(deployment), reasons)))
     return {"result": result, "reason": reason, "apps": problems}
 
 
@@ -2556,9 +2552,11 @@ def _app_result(client, name, is_pod, is_stopped, version, apps_by_id):
     healthy = not current.get("healthChecks") or current.get("tasksHealthy", 0) >= instances
     if running >= instances and not unhealthy and healthy:
         return "done", None
-    problem = f"{running} of {instances} instances run" + (
-        f", {unhealthy} unhealthy" if unhealthy else "" if healthy else ", not all healthy yet"
-    )
+    problem = f"{running} of {instances} instances run"
+    if unhealthy:
+        problem += f", {unhealthy} unhealthy"
+    elif not healthy:
+        problem += ", not all healthy yet"
     if failure:
         message = failure.get("message") or "no reason given"
         problem += f"; last failure: {failure.get('state')} on {failure.get('host')}: "
