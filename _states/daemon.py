@@ -555,7 +555,7 @@ class _Daemon:
             return
         _require_no_failure(self.name)
         try:
-            taken = __salt__["cluster.take_turn"](
+            turn = __salt__["cluster.take_turn"](
                 reason,
                 self.restarts["turn"],
                 limit=self._limit(),
@@ -567,9 +567,9 @@ class _Daemon:
                 f"{self.name} was not touched: {error}. {WITHOUT_TURN}"
             ) from None
         _remember("unready", {"unit": self.name, "reason": reason})
-        if taken["waited_for"]:
-            waited = _ready.plural(taken["waited"], "second")
-            self.comments.append(f"Waited {waited} for {', '.join(taken['waited_for'])}")
+        if turn["waited_for"]:
+            waited = _ready.plural(turn["waited"], "second")
+            self.comments.append(f"Waited {waited} for {', '.join(turn['waited_for'])}")
         self._await_peers()
 
     def _limit(self):

@@ -55,14 +55,14 @@ def since(marathon):
 
 def store(marathon):
     """Return the version of the store that a version of Marathon leaves."""
-    left = _row(marathon)[2]
-    return marathon if left == "own" else left
+    version = _row(marathon)[2]
+    return marathon if version == "own" else version
 
 
 def before(marathon):
     """Return the first version whose store a version of Marathon refuses as newer, or None."""
-    start, _, left = _row(marathon)
-    if left == "own":
+    start, _, version = _row(marathon)
+    if version == "own":
         major, minor, patch = numbers(marathon)
         return f"{major}.{minor}.{patch + 1}"
     newer = [row[0] for row in _rows() if numbers(row[0]) > numbers(start)]

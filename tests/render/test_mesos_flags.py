@@ -28,10 +28,10 @@ def flags_at(daemon: str, tag: str) -> set[str]:
     """Return the names that a daemon adds at a tag, without the aliases that it accepts."""
     tags = TAGS[: TAGS.index(tag) + 1]
     first_tags = SOURCE[daemon]["first_tag"]
-    flags = {name for first in tags for name in first_tags.get(first, "").split()}
+    flags = {name for old_tag in tags for name in first_tags.get(old_tag, "").split()}
     for name, interval in SOURCE[daemon]["gone"].items():
-        first, last = interval.split()
-        if TAGS.index(first) <= TAGS.index(tag) <= TAGS.index(last):
+        begin, end = interval.split()
+        if TAGS.index(begin) <= TAGS.index(tag) <= TAGS.index(end):
             flags.add(name)
     return flags
 

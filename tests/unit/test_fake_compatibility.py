@@ -40,21 +40,21 @@ def test_a_fake_refuses_a_store_and_keeps_it_where_the_step_is_impossible(
     running, old, new, step_kind
 ):
     servers = MemoryRoom()
-    first = running(marathon(servers, old))
-    assert requests.post(f"{first.url}/v2/apps", json=APP, timeout=5).status_code == 201
-    first.stop()
+    old_server = running(marathon(servers, old))
+    assert requests.post(f"{old_server.url}/v2/apps", json=APP, timeout=5).status_code == 201
+    old_server.stop()
     record = servers.record
-    second = marathon(servers, new)
-    ending = refusal(second)
+    new_server = marathon(servers, new)
+    ending = refusal(new_server)
     if step_kind == POSSIBLE:
         assert ending is None
-        apps = requests.get(f"{second.url}/v2/apps", timeout=5).json()["apps"]
+        apps = requests.get(f"{new_server.url}/v2/apps", timeout=5).json()["apps"]
         assert [app["id"] for app in apps] == ["/x"]
-        second.stop()
+        new_server.stop()
         return
     status, message = ending
-    assert status == (104 if second.line >= (1, 6) else 137)
-    assert servers.record == record and not second.leading
+    assert status == (104 if new_server.line >= (1, 6) else 137)
+    assert servers.record == record and not new_server.leading
     if step_kind == OLD:
         assert message.startswith("Migration from versions < ")
     else:
@@ -108,9 +108,9 @@ def test_a_standby_does_not_look_at_the_store_before_it_is_elected(running):
 
 def test_a_standby_of_a_later_version_migrates_the_store_when_it_is_elected(running):
     servers = MemoryRoom()
-    first, second = (running(marathon(servers, version)) for version in ("1.6.567", "1.8.244"))
-    first.stop()
-    second.stop()
+    leader, standby = (running(marathon(servers, version)) for version in ("1.6.567", "1.8.244"))
+    leader.stop()
+    standby.stop()
     assert "Version(18, 200, 0" in refusal(marathon(servers, "1.6.567"))[1]
 
 

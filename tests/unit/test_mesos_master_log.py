@@ -72,9 +72,8 @@ def fails(answer) -> str:
 
 
 def test_the_quorum_of_each_master_is_shown(host, salt):
-    first, second = host.master(2), host.master(3)
-    urls = [first, second, DOWN]
-    assert salt.call("mesos.quorums", url=urls, retries=0) == {first: 2, second: 3, DOWN: None}
+    quorums = {host.master(2): 2, host.master(3): 3, DOWN: None}
+    assert salt.call("mesos.quorums", url=list(quorums), retries=0) == quorums
 
 
 def test_a_master_that_tells_no_quorum_has_none(raw, salt):

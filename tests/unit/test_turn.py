@@ -455,10 +455,10 @@ def test_an_unready_host_blocks_others_until_it_is_ready(host, client):
 
 
 def test_an_unready_host_counts_once_while_it_has_a_turn(host, client):
-    first, second = host("lxb001"), host("lxb002")
-    first.acquire(limit=2)
-    first.call("set_unready", reason="restart")
-    assert second.acquire(limit=2)["waited"] < 2
+    unready, waiting = host("lxb001"), host("lxb002")
+    unready.acquire(limit=2)
+    unready.call("set_unready", reason="restart")
+    assert waiting.acquire(limit=2)["waited"] < 2
 
 
 def test_an_unready_host_goes_before_those_that_it_blocks(host, client):

@@ -28,23 +28,23 @@ def store_left_by(version: str) -> str:
 
 def store_problem(stored: str, version: str) -> str | None:
     """Return why a version would not start with a store, None if it would migrate it."""
-    oldest, own = STEPS["since"](version), store_left_by(version)
+    oldest, newest = STEPS["since"](version), store_left_by(version)
     if release(stored) < release(oldest):
         verb = "are" if release(version) >= release(NEW_LAYOUT_SINCE) else "is"
         return (
             f"Migration from versions < {_described(oldest, version)} {verb} not supported. "
             f"Your version: {_described(stored, version)}"
         )
-    if release(stored) <= release(own) or release(version) < release(CHECKS_NEWER_SINCE):
+    if release(stored) <= release(newest) or release(version) < release(CHECKS_NEWER_SINCE):
         return None
     if release(version) < release(NEW_LAYOUT_SINCE):
         return (
             f"The existing storage version {_described(stored, version)} is too new. "
-            f"Current storage version is {_described(own, version)}"
+            f"Current storage version is {_described(newest, version)}"
         )
     return (
         f"Migration from {_described(stored, version)} is not supported as it is newer than "
-        f"{_described(own, version)}."
+        f"{_described(newest, version)}."
     )
 
 
