@@ -41,6 +41,8 @@ importlib.reload(_text)
 importlib.reload(_http_settings)
 importlib.reload(_zookeeper_client)
 
+# The version of this tree, as in pyproject.toml.
+VERSION = "0.1.0"
 # Enough for thousands of agents in one response, the largest that these daemons send.
 MAX_BYTES = 64 * 1024 * 1024
 CHUNK_SIZE = 64 * 1024
@@ -386,6 +388,7 @@ def send(
         "Accept": "application/json, */*;q=0.1",
         "Accept-Encoding": "gzip",
         "Connection": "close",
+        "User-Agent": f"salt-mesos/{VERSION}",
         **dict(headers),
     }
     target = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))

@@ -1,4 +1,4 @@
-"""CHANGELOG.md and the command ``lab`` show the version in pyproject.toml."""
+"""CHANGELOG.md, the modules and the command ``lab`` have the version in pyproject.toml."""
 
 import re
 
@@ -20,6 +20,11 @@ def test_the_newest_release_in_the_changelog_is_the_version_of_the_package(versi
     headings = re.findall(r"^## (.+)$", changelog, re.MULTILINE)
     assert headings[0] == "[Unreleased]"
     assert re.fullmatch(rf"\[{re.escape(version)}\] - \d{{4}}-\d\d-\d\d", headings[1])
+
+
+def test_the_modules_have_the_version_of_the_package(version):
+    code = (ROOT / "_modules" / "_http_client.py").read_text()
+    assert re.findall(r"^VERSION = \"(.+)\"$", code, re.MULTILINE) == [version]
 
 
 def test_the_command_lab_shows_the_version_of_the_package(version):

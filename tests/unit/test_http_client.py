@@ -230,7 +230,7 @@ def test_a_request_has_these_headers_and_no_credentials(salt, raw):
     names = {header.partition(":")[0].lower() for header in headers if header}
     assert request == "GET /behind/a/proxy/v2/leader HTTP/1.1"
     assert f"Host: 127.0.0.1:{server.port}" in headers
-    assert names == {"host", "accept", "accept-encoding", "connection"}
+    assert names == {"host", "accept", "accept-encoding", "connection", "user-agent"}
 
 
 def test_a_query_repeats_the_key_of_a_list_and_omits_none(salt, raw):
