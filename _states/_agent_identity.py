@@ -147,7 +147,7 @@ class Removal:
         self._completed = {}
 
     def run(self, max_grace_period, timeout):
-        """Do it. Raises IncompleteChange, with what was done, if a step fails."""
+        """Apply the changes. Raises IncompleteChange, with those already made, if a step fails."""
         try:
             if "/drain" in self._changes:
                 self._drain(max_grace_period, timeout)

@@ -160,7 +160,7 @@ class Apps:
         self._waiter = marathon.waiter(self._deployments, self._problem)
 
     def plan(self, deletions, unchanged_comment, rollback=False):
-        """Return the ``_declared.Plan``. ``deletions`` are the changes of what is to be deleted."""
+        """Return the ``_declared.Plan``. ``deletions`` has the changes of each id to delete."""
         differences = self._differences()
         for id, config in self._declared.apps.items():
             current = self._current.apps.get(id) if self._mode == "merge" else None
@@ -702,7 +702,7 @@ def deletion(config):
 
 
 def summarize(changes, prefix=""):
-    """Return one line with what is done to which ids."""
+    """Summarize changes in one line: each action with its ids."""
     ids_by_action = {}
     for id, change in changes.items():
         ids_by_action.setdefault(_action(change), []).append(id)

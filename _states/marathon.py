@@ -957,7 +957,7 @@ class _Marathon:
         return pending
 
     def waiter(self, find_deployments=None, find_problem=None):
-        """Return the ``_Waiter`` for this app or pod, or for what the functions return."""
+        """Return a ``_Waiter``, by default for the deployments of this app or pod."""
         return _Waiter(self, find_deployments or self._deployments, find_problem or self._problem)
 
     def _deployments(self):

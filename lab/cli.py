@@ -404,7 +404,7 @@ def run(name: str, command: tuple[str, ...]) -> None:
 @cli.command()
 @click.argument("name", metavar="HOST")
 def kill(name: str) -> None:
-    """Cut a host's power. Its disk stays."""
+    """Cut the power of a host. Its disk remains."""
     hosts.power_off(running_lab()[1].host(name).name)
 
 

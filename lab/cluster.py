@@ -123,7 +123,7 @@ class Running:
     added: dict[str, str] = field(default_factory=dict)
 
     def save(self) -> None:
-        """Write it down."""
+        """Save how the lab was started."""
         instance.run.mkdir(parents=True, exist_ok=True)
         state_file().write_text(json.dumps(vars(self)))
 
@@ -313,7 +313,7 @@ def key_pair(image: Path) -> tuple[str, str]:
 
 
 def forget(current: Running, topology: Topology, host: Host) -> None:
-    """Have those who enter a host forget it: its key, and what the Salt master knew of it."""
+    """Delete the key of a host: that of its minion on the Salt master, or that of its sshd."""
     if current.transport == "ssh":
         return ssh.forget(host)
     done = hosts.execute(

@@ -298,7 +298,7 @@ def case_options(options: dict, case: dict, root: Path) -> dict:
 
 
 def render(options: dict, case: dict, root: Path, scratch: Path) -> dict:
-    """Return the answer to one case, as the head of this file has it."""
+    """Return the answer to one case, as the docstring of this file describes it."""
     options = case_options(options, case, root)
     installed = case.get("installed", {})
 

@@ -48,7 +48,7 @@ class Host:
 
     @property
     def name(self) -> str:
-        """What commands of the lab call it."""
+        """The id without the domain, as commands of the lab take it."""
         return self.id.partition(".")[0]
 
 
