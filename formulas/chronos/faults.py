@@ -23,8 +23,8 @@ def run():
         settings=settings,
         checks=checks,
         own_options=OWN_OPTIONS,
-        toggles=plan["toggles"],
-        switches=plan["switches"],
+        known_options=plan["known_options"],
+        version=settings["version"],
     )
     return [
         *checks.version("version", settings["version"], "2.5.0"),

@@ -2,20 +2,15 @@
 """
 The files of Chronos, made from the settings (keyword ``settings``).
 
-Returns ``launcher`` (old or new), and what belongs where: ``flags`` in files of the conf directory,
-``variables`` in the environment file, ``secrets`` in another that only root can read.
+Returns ``launcher`` (old or new), the result of options.py as ``known_options``, and what belongs
+where: ``flags`` in files of the conf directory, ``variables`` in the environment file, ``secrets``
+in another that only root can read.
 """
 
 import re
 
 # Options that are settings, because the formula or the firewall needs them.
 OPTIONS = ("master", "zk_hosts", "http_port", "hostname")
-
-# Options without a value: true is the name alone, false is disable_ and the name.
-TOGGLES = ("http_compression", "mail_ssl", "mesos_checkpoint", "revive_offers_for_new_jobs")
-
-# Options without a value and without a form with disable_: false leaves them out.
-SWITCHES = ("disable_http",)
 
 # The variables of secrets, which must not be on the command line.
 SECRETS = {
@@ -31,6 +26,9 @@ NEW_LAUNCHER_SINCE = "20160322"
 def run():
     """Return the plan."""
     launcher = _launcher()
+    known_options = __salt__["slsutil.renderer"](
+        "salt://chronos/options.py", version=settings["version"]
+    )
     variables = {
         "JAVA_OPTS": settings["java_opts"],
         "LIBPROCESS_PORT": settings["libprocess_port"],
@@ -40,15 +38,14 @@ def run():
     secrets = {variable: settings[name] for name, variable in SECRETS.items()}
     return {
         "launcher": launcher,
-        "toggles": TOGGLES,
-        "switches": SWITCHES,
-        "flags": _flags(launcher),
+        "known_options": known_options,
+        "flags": _flags(launcher, known_options["types"]),
         "variables": {name: value for name, value in variables.items() if value is not None},
         "secrets": {name: value for name, value in secrets.items() if value is not None},
     }
 
 
-def _flags(launcher):
+def _flags(launcher, types):
     """Return the options as mesos.flags_managed takes them."""
     omitted = ("master", "zk_hosts") if launcher == "old" else ()
     flags = {
@@ -61,7 +58,7 @@ def _flags(launcher):
     for name, value in settings["options"].items():
         if value is True:
             flags[f"?{name}"] = True
-        elif value is False and name in TOGGLES:
+        elif value is False and types.get(name) == "toggle":
             flags[f"?disable_{name}"] = True
         elif value is not None and value is not False:
             flags[name] = value

@@ -4,14 +4,14 @@ The errors in the settings that Marathon and Chronos have in common. Both parse 
 scallop, behind similar launchers, and both have declarations of what runs on them.
 
 The faults.py of both formulas renders this with ``settings`` and ``checks`` (see common/checks.py)
-and with: ``formula``, its name; ``own_options``, the options that are settings; ``toggles`` and
-``switches``, the options without a value, with and without a form that begins with ``disable_``.
+and with: ``formula``, its name; ``own_options``, the options that are settings; ``version``, of the
+program; and ``known_options``, the options of that version, see options.py.
 """
 
 import json
 import re
 
-formula, own_options, toggles, switches = "", (), (), ()
+formula, own_options, version, known_options = "", (), "", {}
 
 # Section of declarations -> name of one of them in messages.
 DECLARATIONS = {"apps": "app", "jobs": "job"}
@@ -47,18 +47,65 @@ def _option_error(name, value):
     """Return why the program would not start with an option, or None."""
     if name in own_options:
         return f"use the setting {formula}:{name} instead."
+    if value is None:
+        return None
     if value == "":
         return "should be text, a number, true or false, and not empty."
-    positive = re.sub("^disable_", "", name)
-    is_flag = positive in toggles or name in switches
-    if value is None or value is True and is_flag:
+    option_type = known_options["types"].get(name)
+    toggle = re.sub("^disable_", "", name)
+    if option_type is None and known_options["types"].get(toggle) == "toggle":
+        return _disabled_error(toggle, value)
+    if option_type is None:
+        return _unknown_option_error(name, value)
+    return _option_value_error(option_type, value)
+
+
+def _disabled_error(toggle, value):
+    """Return what is wrong with an option that has disable_ before its name, or None."""
+    if value is True:
         return None
-    if is_flag and not isinstance(value, bool):
-        return "an option without a value: should be true or false, without quotes."
-    if is_flag and positive in toggles and positive != name:
-        return f"a double negative. Set {positive}: true."
-    if value is False and not is_flag:
+    if value is False:
+        return f"a double negative. Set {toggle}: true."
+    return "an option without a value: should be true or false, without quotes."
+
+
+def _unknown_option_error(name, value):
+    """Return why a version does not have an option, or None if that is not known."""
+    program = f"{formula.capitalize()} {version}"
+    spans = known_options["ranges"].get(name)
+    if spans:
+        return f"{program} does not have this option. Versions that do: {_range_text(spans)}."
+    if known_options["is_complete"]:
+        match = checks.closest(name, [*known_options["types"], *own_options])
+        question = f" Did you mean {match}?" if match else ""
+        return f"no such option of {program}.{question}"
+    if value is False:
         return f"not known as an option without a value. Leave it out, or set disable_{name}: true."
+    return None
+
+
+def _range_text(spans):
+    """Return the versions that have an option: ``from 1.5.7 on before 1.6.0, from 1.6.322 on``."""
+    texts = []
+    for start, end in spans:
+        texts.append(f"from {start} on before {end}" if end else f"from {start} on")
+    return ", ".join(texts)
+
+
+def _option_value_error(option_type, value):
+    """Return what is wrong with the value of an option, or None."""
+    if option_type in ("toggle", "switch", "fixed"):
+        if not isinstance(value, bool):
+            return "an option without a value: should be true or false, without quotes."
+        if option_type == "fixed" and value is False:
+            return f"{formula.capitalize()} has no option that turns it off. Leave it out."
+        return None
+    if isinstance(value, bool):
+        return "needs a value: should be text or a number."
+    if option_type == "integer" and not re.fullmatch("-?[0-9]{1,18}", str(value)):
+        return "should be an integer."
+    if option_type == "number" and not re.fullmatch(r"-?[0-9]{1,18}(\.[0-9]+)?", str(value)):
+        return "should be a number."
     return None
 
 

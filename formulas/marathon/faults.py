@@ -58,8 +58,8 @@ def _daemon(version):
         settings=settings,
         checks=checks,
         own_options=OWN_OPTIONS,
-        toggles=plan["toggles"],
-        switches=plan["switches"],
+        known_options=plan["known_options"],
+        version=".".join(str(number) for number in plan["version"]),
     )
     return [*_urls(), *_secret(plan["version"]), *_split_values(plan), *common_errors]
 

@@ -3,9 +3,9 @@
 The files of this version of Marathon, made from the settings (keyword ``settings``). See
 versions.yaml.
 
-Returns the row of versions.yaml for the version, the paths ``environment`` and ``leftovers``, and
-what belongs where: ``flags`` in files of the conf directory, ``variables`` in the environment file,
-``secrets`` in another that only root can read.
+Returns the row of versions.yaml for the version, the paths ``environment`` and ``leftovers``, the
+result of options.py as ``known_options``, and what belongs where: ``flags`` in files of the conf
+directory, ``variables`` in the environment file, ``secrets`` in another that only root can read.
 """
 
 import re
@@ -20,6 +20,9 @@ SECRETS = {
     "mesos_authentication_secret": "MARATHON_MESOS_AUTHENTICATION_SECRET",
 }
 
+# Whose options there are where no version is known.
+NEWEST = (1, 8, 244)
+
 
 def run():
     """Return the plan. A text that is not a version gets the plan of the newest."""
@@ -31,6 +34,9 @@ def run():
         version = __salt__["pkg.version"]("marathon")
     numbers = _numbers(version)
     row = _row(versions["generations"], numbers)
+    known_options = __salt__["slsutil.renderer"](
+        "salt://marathon/options.py", version=".".join(map(str, numbers or NEWEST))
+    )
     variables = {
         "JAVA_OPTS": settings["java_opts"],
         "LIBPROCESS_PORT": settings["libprocess_port"],
@@ -39,7 +45,7 @@ def run():
     variables.update(settings["environment"])
     secrets = {variable: settings[name] for name, variable in SECRETS.items()}
     flags = {}
-    for name, value in _options(versions["toggles"]).items():
+    for name, value in _options(known_options["types"]).items():
         if re.search("://[^/]*@", str(value)):
             secrets[f"MARATHON_{str(name).upper()}"] = value
         elif row["options"] == "variables":
@@ -50,7 +56,7 @@ def run():
             flags[name] = value
     plan = dict(row, version=numbers, flags=flags)
     plan.update(versions["paths"][row["options"]])
-    plan["toggles"], plan["switches"] = versions["toggles"], versions["switches"]
+    plan["known_options"] = known_options
     plan["variables"] = {name: value for name, value in variables.items() if value is not None}
     plan["secrets"] = {name: value for name, value in secrets.items() if value is not None}
     return plan
@@ -62,13 +68,13 @@ def _row(generations, numbers):
     return rows[-1]
 
 
-def _options(toggles):
+def _options(types):
     """Return the options by name; those without a value have None."""
     options = {name: settings[name] for name in OPTIONS if settings[name] is not None}
     for name, value in settings["options"].items():
         if value is True:
             options[name] = None
-        elif value is False and name in toggles:
+        elif value is False and types.get(name) == "toggle":
             options[f"disable_{name}"] = None
         elif value is not None and value is not False:
             options[name] = value

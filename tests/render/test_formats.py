@@ -44,7 +44,7 @@ SETTINGS = {
     "environment, marathon": ("marathon", ("environment", "VALUE"), ["marathon"]),
     "environment, marathon option": ("marathon", ("options", "framework_name"), ["marathon"]),
     "environment, chronos": ("chronos", ("environment", "VALUE"), ["chronos"]),
-    "unit": ("mesos", ("master", "unit", "Description"), ["mesos-master"]),
+    "unit": ("mesos", ("master", "unit", "SyslogIdentifier"), ["mesos-master"]),
     "journald": ("common", ("journald", "ForwardToWall"), []),
     "yum": ("common", ("repositories", "extra", "epel", "name"), []),
     "sysctl": ("common", ("sysctl", "kernel.core_pattern"), []),
@@ -56,7 +56,7 @@ SETTINGS = {
 BROKEN = ("line break", "carriage return", "paragraph separator", "NUL", "escape")
 # Values that the format cannot contain either.
 REFUSED = {
-    "environment, marathon option": ["empty"],
+    "environment, marathon option": ["empty", "true"],
     "unit": ["backslash at the end", "spaces around it", "10,000 characters"],
     "journald": ["backslash at the end", "spaces around it", "10,000 characters"],
     "yum": ["semicolon after a space", "hash", "empty", "spaces around it"],
@@ -89,7 +89,7 @@ def read_back(setting: str, files: dict, directory) -> object:
         return variables.get("VALUE", variables.get("MARATHON_FRAMEWORK_NAME"))
     if setting == "unit":
         text = files["/etc/systemd/system/mesos-master.service.d/salt.conf"]
-        return {option: value for _, option, value in readers.unit(text)}["Description"]
+        return {option: value for _, option, value in readers.unit(text)}["SyslogIdentifier"]
     if setting == "journald":
         text = files["/etc/systemd/journald.conf.d/salt.conf"]
         return {option: value for _, option, value in readers.unit(text)}["ForwardToWall"]
@@ -104,8 +104,6 @@ def read_back(setting: str, files: dict, directory) -> object:
 
 
 def text_of(setting: str, value: object) -> str:
-    if value is True and setting == "environment, marathon option":
-        return ""  # An option without a value.
     if isinstance(value, bool):
         return str(int(value)) if setting in ("yum", "sysctl") else str(value).lower()
     return str(value)

@@ -125,7 +125,7 @@ class Marathon(Apps, Groups, Pods, Deployments, Tasks, Health, Queue, Framework)
         self._check_authentication(words)
         if self.options["master"] is None and not room and not agents:
             raise OptionError("Required option 'master' not found")
-        if not self.options["http"]:
+        if self.options["disable_http"]:
             raise OptionError("The fake speaks no TLS, so --disable_http leaves nothing")
         try:
             zk = ZooKeeperUrl.parse(str(self.options["zk"]))

@@ -7,7 +7,13 @@ import runpy
 from typing import Any
 
 # On a host the package lab-fakes has copies of these files beside the fakes.
-FILES = ("marathon/steps.py", "mesos/flags.py", "mesos/frameworks.py")
+FILES = (
+    "chronos/options.py",
+    "marathon/options.py",
+    "marathon/steps.py",
+    "mesos/flags.py",
+    "mesos/frameworks.py",
+)
 PARENTS = pathlib.Path(__file__).parents
 
 
