@@ -31,11 +31,15 @@ def set_values(values: dict) -> dict:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def check(minion: Minion, formula: str, directory: Path) -> None:
-    """Raise AssertionError if a file does not have what the settings declare."""
+def check(minion: Minion, formula: str, directory: Path) -> dict:
+    """
+    Return the files of a formula. Raises AssertionError if one does not have what the settings
+    declare.
+    """
     settings = minion.render("common/settings.py", formula=formula)
     files = minion.files(formula)
     CHECKS[formula](minion, settings, files, directory)
+    return files
 
 
 def check_common(minion, settings, files, directory):

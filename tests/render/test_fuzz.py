@@ -7,9 +7,12 @@ import copy
 import os
 import random
 import re
+import shutil
+import subprocess
 import sys
 import types
 from collections import Counter
+from typing import NamedTuple
 
 import pytest
 import yaml
@@ -43,9 +46,28 @@ NODE = "lxcc01.devops.test"
 MESSAGE = re.compile(r"[^\n]+ = [^\n]* on [\w.]+: [^\n]+[.?]")
 
 
-def seeds() -> list[int]:
+DROP_IN = re.compile(r"/etc/systemd/system/[^/]+\.service\.d/[^/]+\.conf")
+
+
+class Run(NamedTuple):
+    """
+    The mutations of one seed: how often each result came, the failures with their mutations, and
+    the different drop-ins of systemd that were read back.
+    """
+
+    seed: int
+    counts: Counter
+    failures: list[str]
+    drop_ins: set[str]
+
+
+def seeds() -> list:
     fixed = int(os.environ.get("FUZZ_SEED", FIXED_SEED))
-    return [fixed, random.SystemRandom().randrange(10**9)]
+    names = {"fixed seed": fixed, "random seed": random.SystemRandom().randrange(10**9)}
+    return [
+        pytest.param(seed, id=name, marks=pytest.mark.xdist_group(f"fuzz {name}"))
+        for name, seed in names.items()
+    ]
 
 
 def example(formula: str) -> dict:
@@ -71,8 +93,11 @@ def roles_of(formula: str) -> list[str]:
     }.get(formula, [formula])
 
 
-def result(minion: Minion, formulas: list[str], directory) -> str:
-    """Return ``refused``, or ``read back``. Raises AssertionError if neither is right."""
+def result(minion: Minion, formulas: list[str], directory, drop_ins: set[str]) -> str:
+    """
+    Return ``refused``, or ``read back``, and collect the drop-ins. Raises AssertionError if neither
+    is right.
+    """
     errors = minion.errors()
     for error in errors:
         assert MESSAGE.fullmatch(error), f"not a clear line: {error!r}"
@@ -82,7 +107,8 @@ def result(minion: Minion, formulas: list[str], directory) -> str:
             list(minion.declarations(formula))  # Templates add no error of their own.
         return "refused"
     for formula in formulas:
-        declared_files.check(minion, formula, directory)
+        files = declared_files.check(minion, formula, directory)
+        drop_ins.update(text for path, text in files.items() if DROP_IN.fullmatch(path))
     return "read back"
 
 
@@ -104,14 +130,16 @@ def topology_pillar(topology: dict, directory) -> dict:
     return namespace["run"]()
 
 
-@pytest.fixture
-def salt_yaml(monkeypatch):
+@pytest.fixture(scope="module")
+def salt_yaml():
     """The one function of Salt that topology_file.py imports."""
     module = types.ModuleType("salt.utils.yaml")
     module.safe_load = lambda text: yaml.load(text, LOADER)
-    for name in ("salt", "salt.utils"):
-        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
-    monkeypatch.setitem(sys.modules, "salt.utils.yaml", module)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name in ("salt", "salt.utils"):
+            monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+        monkeypatch.setitem(sys.modules, "salt.utils.yaml", module)
+        yield
 
 
 def value_at(document: object, path: tuple) -> object:
@@ -124,12 +152,11 @@ def value_at(document: object, path: tuple) -> object:
     return document
 
 
-def run_mutations(seed: int, directory) -> tuple[Counter, list[str]]:
-    """Return how often each result came, and the failures with their mutations."""
+def run_mutations(seed: int, directory) -> Run:
     generator = random.Random(seed)
     topology = yaml.load((ROOT / "pillar/topology.yaml").read_text(), LOADER)
     pairs = documents()
-    counts, failures = Counter(), []
+    counts, failures, drop_ins = Counter(), [], set()
     for number in range(COUNT):
         if number % TOPOLOGY_SHARE == 0:
             name, formulas = "topology", list(EXAMPLES)
@@ -145,25 +172,68 @@ def run_mutations(seed: int, directory) -> tuple[Counter, list[str]]:
                 minion = Minion(FORMULAS, pillar, roles, id=NODE)
             else:
                 minion = Minion(FORMULAS, copy.deepcopy(mutated), roles_of(name))
-            counts[result(minion, formulas, directory)] += 1
+            counts[result(minion, formulas, directory, drop_ins)] += 1
         except Exception as error:  # Any exception is a failure to be shown with its mutation.
             kind = "wrong" if isinstance(error, AssertionError) else "traceback"
             counts[kind] += 1
             failures.append(
                 f"{kind}: {name} {path} {value_at(mutated, path)!r:.300}: {error!r:.400}"
             )
-    return counts, failures
+    return Run(seed, counts, failures, drop_ins)
 
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES) + len(VARIANTS)))
 def test_documents_without_mutations_are_read_back(number, tmp_path):
     formula, pillar = documents()[number]
-    assert result(Minion(FORMULAS, pillar, roles_of(formula)), [formula], tmp_path) == "read back"
+    minion = Minion(FORMULAS, pillar, roles_of(formula))
+    assert result(minion, [formula], tmp_path, set()) == "read back"
 
 
-@pytest.mark.parametrize("seed", seeds(), ids=["fixed seed", "random seed"])
-def test_mutations_are_rejected_or_read_back(seed, tmp_path, salt_yaml):
-    counts, failures = run_mutations(seed, tmp_path)
-    print(f"FUZZ_SEED={seed}: {dict(counts)}")
-    assert not failures, f"FUZZ_SEED={seed}\n" + "\n".join(failures[:20])
-    assert counts["refused"] > COUNT / 10 and counts["read back"] > COUNT / 10
+@pytest.fixture(scope="module", params=seeds())
+def run(request, tmp_path_factory, salt_yaml):
+    return run_mutations(request.param, tmp_path_factory.mktemp("fuzz"))
+
+
+def test_mutations_are_rejected_or_read_back(run):
+    print(f"FUZZ_SEED={run.seed}: {dict(run.counts)}")
+    assert not run.failures, f"FUZZ_SEED={run.seed}\n" + "\n".join(run.failures[:20])
+    assert run.counts["refused"] > COUNT / 10 and run.counts["read back"] > COUNT / 10
+
+
+def systemd_complaints(drop_ins: list[str], directory) -> list[str]:
+    """Return what ``systemd-analyze verify`` says of some drop-ins, with the line that it means."""
+    units = []
+    for number, text in enumerate(drop_ins):
+        unit = directory / f"number{number}.service"
+        unit.write_text("[Service]\nExecStart=/bin/true\n")
+        drop_in = directory / f"{unit.name}.d" / "salt.conf"
+        drop_in.parent.mkdir()
+        drop_in.write_text(text)
+        units.append(unit)
+    command = ["systemd-analyze", "verify", "--man=no", *units]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    complaints = []
+    for path, line, message in re.findall(r"^(\S+salt\.conf):(\d+): (.*)$", done.stderr, re.M):
+        lines = drop_ins[int(re.search(r"number(\d+)", path)[1])].splitlines()
+        complaints.append(f"{message} ({lines[int(line) - 1]})")
+    return complaints
+
+
+@pytest.fixture(scope="module")
+def systemd_analyze():
+    """Skip a test without systemd-analyze, or fail it in CI."""
+    if shutil.which("systemd-analyze") is None:
+        refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        refuse("systemd-analyze is not installed")
+
+
+def test_systemd_reads_every_drop_in(run, systemd_analyze, tmp_path):
+    assert run.drop_ins
+    assert systemd_complaints(sorted(run.drop_ins), tmp_path) == []
+
+
+def test_systemd_complains_about_what_it_would_ignore(systemd_analyze, tmp_path):
+    drop_ins = ["[Service]\nRestartSec=5\n", "[Service]\nKillMod=process\nTasksMax=many\n"]
+    complaints = systemd_complaints(drop_ins, tmp_path)
+    assert len(complaints) == 2
+    assert "KillMod=process" in complaints[0] and "TasksMax=many" in complaints[1]

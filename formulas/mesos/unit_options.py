@@ -1,0 +1,290 @@
+#!py
+"""
+The options in the section [Service] of a unit of systemd, as data. Validation reads it.
+
+One option a line: its name; its type; and the first release of EL that has it, with the last one
+after a hyphen if there is one. systemd logs any other option, and a value that it cannot read, and
+goes on without it. Types:
+
+    bool     true or false                   limit    a number, or infinity, or soft:hard
+    time     seconds, or text such as 5min   memory   bytes, such as 2G, a percentage, or infinity
+    integer  an integer, 0 or more           tasks    a number, a percentage, or infinity
+    nice     a nice level                    oom      an adjustment from -1000 to 1000
+    mode     octal digits                    percent  a percentage
+    signal   a signal                        groups   true or false, or controllers of cgroups
+    restart, killing, start                  the words of Restart=, KillMode= and Type=
+    text     any text
+
+Source: load-fragment-gperf.gperf of systemd 219 of RHEL 7 (lnykryn/systemd-rhel), of 239 of RHEL 8
+and of 252 of RHEL 9 (redhat-plumbers/systemd-rhel8 and systemd-rhel9).
+"""
+
+OPTIONS = """
+AllowedCPUs                   text    8
+AllowedMemoryNodes            text    8
+AmbientCapabilities           text    7
+AppArmorProfile               text    7
+BPFProgram                    text    9
+BindPaths                     text    8
+BindReadOnlyPaths             text    8
+BlockIOAccounting             bool    7
+BlockIODeviceWeight           text    7
+BlockIOReadBandwidth          text    7
+BlockIOWeight                 text    7
+BlockIOWriteBandwidth         text    7
+BusName                       text    7
+CPUAccounting                 bool    7
+CPUAffinity                   text    7
+CPUQuota                      percent 7
+CPUQuotaPeriodSec             text    8
+CPUSchedulingPolicy           text    7
+CPUSchedulingPriority         text    7
+CPUSchedulingResetOnFork      bool    7
+CPUShares                     text    7
+CPUWeight                     text    8
+CacheDirectory                text    8
+CacheDirectoryMode            mode    8
+Capabilities                  text    7-7
+CapabilityBoundingSet         text    7
+ConfigurationDirectory        text    8
+ConfigurationDirectoryMode    mode    8
+CoredumpFilter                text    9
+DefaultMemoryLow              memory  8
+DefaultMemoryMin              memory  8
+Delegate                      bool    7-7
+Delegate                      groups  8
+DeviceAllow                   text    7
+DevicePolicy                  text    7
+DisableControllers            text    9
+DynamicUser                   bool    8
+Environment                   text    7
+EnvironmentFile               text    7
+ExecCondition                 text    8
+ExecPaths                     text    9
+ExecReload                    text    7
+ExecSearchPath                text    9
+ExecStart                     text    7
+ExecStartPost                 text    7
+ExecStartPre                  text    7
+ExecStop                      text    7
+ExecStopPost                  text    7
+ExitType                      text    9
+ExtensionDirectories          text    9
+ExtensionImages               text    9
+FailureAction                 text    7
+FileDescriptorStoreMax        integer 7
+FinalKillSignal               signal  9
+Group                         text    7
+GuessMainPID                  bool    7
+IOAccounting                  bool    8
+IODeviceLatencyTargetSec      text    8
+IODeviceWeight                text    8
+IOReadBandwidthMax            text    8
+IOReadIOPSMax                 text    8
+IOSchedulingClass             text    7
+IOSchedulingPriority          text    7
+IOWeight                      text    8
+IOWriteBandwidthMax           text    8
+IOWriteIOPSMax                text    8
+IPAccounting                  bool    8
+IPAddressAllow                text    8
+IPAddressDeny                 text    8
+IPCNamespacePath              text    9
+IPEgressFilterPath            text    9
+IPIngressFilterPath           text    9
+IgnoreSIGPIPE                 bool    7
+InaccessibleDirectories       text    7
+InaccessiblePaths             text    8
+KeyringMode                   text    8
+KillMode                      killing 7
+KillSignal                    signal  7
+LimitAS                       text    7
+LimitCORE                     text    7
+LimitCPU                      text    7
+LimitDATA                     text    7
+LimitFSIZE                    text    7
+LimitLOCKS                    limit   7
+LimitMEMLOCK                  text    7
+LimitMSGQUEUE                 text    7
+LimitNICE                     text    7
+LimitNOFILE                   limit   7
+LimitNPROC                    limit   7
+LimitRSS                      text    7
+LimitRTPRIO                   limit   7
+LimitRTTIME                   text    7
+LimitSIGPENDING               limit   7
+LimitSTACK                    text    7
+LoadCredential                text    9
+LoadCredentialEncrypted       text    9
+LockPersonality               bool    8
+LogExtraFields                text    8
+LogLevelMax                   text    8
+LogNamespace                  text    9
+LogRateLimitBurst             integer 8
+LogRateLimitIntervalSec       time    8
+LogsDirectory                 text    8
+LogsDirectoryMode             mode    8
+ManagedOOMMemoryPressure      text    9
+ManagedOOMMemoryPressureLimit text    9
+ManagedOOMPreference          text    9
+ManagedOOMSwap                text    9
+MemoryAccounting              bool    7
+MemoryDenyWriteExecute        bool    8
+MemoryHigh                    memory  8
+MemoryLimit                   memory  7
+MemoryLow                     memory  8
+MemoryMax                     memory  8
+MemoryMin                     memory  8
+MemorySwapMax                 memory  8
+MountAPIVFS                   text    8
+MountFlags                    text    7
+MountImages                   text    9
+NUMAMask                      text    8
+NUMAPolicy                    text    8
+NetworkNamespacePath          text    9
+Nice                          nice    7
+NoExecPaths                   text    9
+NoNewPrivileges               bool    7
+NonBlocking                   bool    7
+NotifyAccess                  text    7
+OOMPolicy                     text    9
+OOMScoreAdjust                oom     7
+PAMName                       text    7
+PIDFile                       text    7
+PassEnvironment               text    7
+PermissionsStartOnly          bool    7
+Personality                   text    7
+PrivateDevices                bool    7
+PrivateIPC                    bool    9
+PrivateMounts                 bool    8
+PrivateNetwork                bool    7
+PrivateTmp                    bool    7
+PrivateUsers                  bool    8
+ProcSubset                    text    9
+ProtectClock                  bool    9
+ProtectControlGroups          bool    8
+ProtectHome                   text    7
+ProtectHostname               bool    9
+ProtectKernelLogs             bool    9
+ProtectKernelModules          bool    8
+ProtectKernelTunables         bool    8
+ProtectProc                   text    9
+ProtectSystem                 text    7
+ReadOnlyDirectories           text    7
+ReadOnlyPaths                 text    8
+ReadWriteDirectories          text    7
+ReadWritePaths                text    8
+RebootArgument                text    7
+ReloadSignal                  signal  9
+RemainAfterExit               bool    7
+RemoveIPC                     bool    8
+Restart                       restart 7
+RestartForceExitStatus        text    7
+RestartKillSignal             signal  9
+RestartMode                   text    9
+RestartPreventExitStatus      text    7
+RestartSec                    time    7
+RestrictAddressFamilies       text    7
+RestrictFileSystems           text    9
+RestrictNamespaces            text    8
+RestrictNetworkInterfaces     text    9
+RestrictRealtime              bool    8
+RestrictSUIDSGID              bool    8
+RootDirectory                 text    7
+RootDirectoryStartOnly        bool    7
+RootHash                      text    9
+RootHashSignature             text    9
+RootImage                     text    8
+RootImageOptions              text    9
+RootVerity                    text    9
+RuntimeDirectory              text    7
+RuntimeDirectoryMode          mode    7
+RuntimeDirectoryPreserve      text    8
+RuntimeMaxSec                 time    8
+RuntimeRandomizedExtraSec     time    9
+SELinuxContext                text    7
+SecureBits                    text    7
+SendSIGHUP                    bool    7
+SendSIGKILL                   bool    7
+SetCredential                 text    9
+SetCredentialEncrypted        text    9
+Slice                         text    7
+SmackProcessLabel             text    7
+SocketBindAllow               text    9
+SocketBindDeny                text    9
+Sockets                       text    7
+StandardError                 text    7
+StandardInput                 text    7
+StandardInputData             text    8
+StandardInputText             text    8
+StandardOutput                text    7
+StartLimitAction              text    7
+StartLimitBurst               integer 7
+StartLimitInterval            time    7
+StartupAllowedCPUs            text    9
+StartupAllowedMemoryNodes     text    9
+StartupBlockIOWeight          text    7
+StartupCPUShares              text    7
+StartupCPUWeight              text    8
+StartupIOWeight               text    8
+StateDirectory                text    8
+StateDirectoryMode            mode    8
+SuccessExitStatus             text    7
+SupplementaryGroups           text    7
+SyslogFacility                text    7
+SyslogIdentifier              text    7
+SyslogLevel                   text    7
+SyslogLevelPrefix             bool    7
+SystemCallArchitectures       text    7
+SystemCallErrorNumber         text    7
+SystemCallFilter              text    7
+SystemCallLog                 text    9
+TTYColumns                    text    9
+TTYPath                       text    7
+TTYReset                      bool    7
+TTYRows                       text    9
+TTYVHangup                    bool    7
+TTYVTDisallocate              bool    7
+TasksAccounting               bool    7
+TasksMax                      tasks   7
+TemporaryFileSystem           text    8
+TimeoutAbortSec               text    9
+TimeoutCleanSec               time    9
+TimeoutSec                    time    7
+TimeoutStartFailureMode       text    9
+TimeoutStartSec               time    7
+TimeoutStopFailureMode        text    9
+TimeoutStopSec                time    7
+TimerSlackNSec                text    7
+Type                          start   7
+UMask                         mode    7
+USBFunctionDescriptors        text    8
+USBFunctionStrings            text    8
+UnsetEnvironment              text    8
+User                          text    7
+UtmpIdentifier                text    7
+UtmpMode                      text    8
+WatchdogSec                   time    7
+WatchdogSignal                signal  9
+WorkingDirectory              text    7
+"""
+
+release = 7
+
+
+def run():
+    """
+    Return the options of a release of EL. Keyword: ``release``, 7, 8 or 9.
+
+    ``types`` is name -> type; ``releases`` is name -> text, of the options of other releases only.
+    """
+    types, releases = {}, {}
+    for line in filter(None, OPTIONS.splitlines()):
+        name, option_type, span = line.split()
+        first, _, last = span.partition("-")
+        if int(first) <= release <= int(last or 9):
+            types[name] = option_type
+        else:
+            releases[name] = f"EL {last}" if last else f"EL {first} and later"
+    releases = {name: text for name, text in releases.items() if name not in types}
+    return {"types": types, "releases": releases}
