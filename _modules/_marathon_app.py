@@ -50,6 +50,8 @@ RUNTIME_FIELDS = frozenset(
         "readinessCheckResults",
     )
 )
+# Fields that only Marathon sets, by kind of definition.
+FIELDS_OF_MARATHON = {"app": RUNTIME_FIELDS, "pod": ("version",), "group": ("version",)}
 # Fields that every supported version ignores.
 IGNORED_FIELDS = frozenset(("storeUrls", "taskRateLimit"))
 RENAMED_FIELDS = {"uris": "fetch", "ports": "portDefinitions", "ipAddress": "networks"}
@@ -633,9 +635,10 @@ def check_fields(config, kind):
 
 def without_unknown(config, kind):
     """
-    Return an app, pod or group without the fields that Marathon does not have or use, and warnings
-    about these. Marathon accepts and drops the former (``apps-invalid-unknown-field`` and the like
-    of the recorded responses). ``check`` refuses those that look like a misspelt field.
+    Return an app, pod or group without the fields that Marathon does not have or use, or that only
+    Marathon sets, and warnings about these. Marathon accepts and drops the first
+    (``apps-invalid-unknown-field`` and the like of the recorded responses). ``check`` refuses those
+    that look like a misspelt field.
     """
     warnings = []
     return _without_unknown(config, kind, "", warnings), warnings
@@ -652,14 +655,19 @@ def _without_unknown(value, kind, path, warnings):
     if kind not in OBJECTS or not isinstance(value, Mapping):
         return value
     prefix = f"{path}." if path else ""
-    supported = {}
+    supported, fields_of_marathon = {}, []
     for name, item in value.items():
         field = f"{prefix}{name}"
         reason = _reason_to_ignore(value, kind, name)
-        if reason:
+        if name in FIELDS_OF_MARATHON.get(kind, ()):
+            fields_of_marathon += [field] if item is not None else []
+        elif reason:
             warnings.append(f"{field}: ignored, since {reason}")
         else:
             supported[name] = _without_unknown(item, OBJECTS[kind][name], field, warnings)
+    if fields_of_marathon:
+        # One warning, since an app that Marathon returned has up to ten of them.
+        warnings.append(f"{', '.join(fields_of_marathon)}: ignored, since only Marathon sets this")
     return supported
 
 
@@ -671,14 +679,14 @@ def _reason_to_ignore(fields, kind, name):
         return "Marathon does not use this field"
     is_command = kind == "healthCheck" and fields.get("protocol") == "COMMAND"
     if is_command and name in ENDPOINT_FIELDS and fields[name] is not None:
-        return "protocol COMMAND has no endpoint"  # Marathon 1.8 would answer 500
+        return "protocol COMMAND has no endpoint"  # 500, from Marathon 1.5 on
     return None
 
 
 def ignored(config, kind, current=None):
     """
     Return warnings about what Marathon accepts in a valid definition and does not store: fields
-    that it does not have, and ports that the network of an app does not have.
+    that it does not have or sets itself, and ports that the network of an app does not have.
 
     current
         The app from Marathon that the definition is merged into. None: there is none.

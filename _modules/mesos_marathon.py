@@ -612,8 +612,9 @@ def fields(kind="app", version=None, profile=None, **connection):
 
 def ignored_fields(config, kind="app", current=None, profile=None, **connection):
     """
-    List the fields of a definition that Marathon ignores: those that it does not have, and ports
-    that the network of an app does not have, such as ``portMappings`` on the host network.
+    List the fields of a definition that Marathon ignores: those that it does not have, those that
+    only it sets, such as ``version``, and ports that the network of an app does not have, such as
+    ``portMappings`` on the host network.
 
     config
         Fields of an app, pod or group, a mapping as in Marathon's JSON.
@@ -1661,14 +1662,15 @@ def update_group(id, config, purge=False, dry_run=False, force=False, profile=No
         salt-call marathon.update_group /shop '{dependencies: [/web]}' dry_run=True
     """
     client, name = _client(profile, connection), _absolute_id(id, root=True)
-    release, body = _supported(client, _with_id(name, config), "group")
-    special = sorted({"scaleBy", "version"} & set(body))
+    definition = _with_id(name, config)
+    special = sorted({"scaleBy", "version"} & set(definition))
     _arguments.require(
         not special,
         "config",
         special,
         "omitted: see marathon.scale_group and marathon.rollback_group",
     )
+    release, body = _supported(client, definition, "group")
     current = _group(client, name)
     deleted_ids = _deleted_ids(current, body, name)
     if deleted_ids and purge is not True:

@@ -590,7 +590,8 @@ def flatten_group(id, config, load, collect_warnings):
         if config.get(name):
             raise SaltInvocationError(f"{id}: {name}: not a field of this state; {advice}")
     unknown_names = config.keys() - {*GROUP_FIELDS, *UNMANAGED_GROUP_FIELDS}
-    collect_warnings(dict.fromkeys(sorted(unknown_names, key=str)), "group", id)
+    unknown_fields = {name: config[name] for name in sorted(unknown_names, key=str)}
+    collect_warnings(unknown_fields, "group", id)
     _check_enforce_role(id, config.get("enforceRole"))
     dependencies = config.get("dependencies")
     if dependencies is not None:

@@ -61,8 +61,6 @@ STORED_VALUES = {
 }
 # The second run compares these, since Chronos and Marathon write them in another form.
 REWRITTEN = {"schedule", "dependencies"}
-# What only Marathon sets. The states leave it out of a definition that was copied from a response.
-RUNTIME_FIELDS = {"version", "versionInfo", "tasks", "tasksRunning", "deployments"}
 
 
 def recorded_apps():
@@ -158,7 +156,8 @@ def as_text(value):
 def lost(declared, stored, comment):
     """Return the paths of declared values that are neither stored nor in the comment."""
     stored_values = {(name, text) for _, name, text in leaves(stored)}
-    reported = set(re.findall(r"[.;:] ([\w.\[\]]+): ", comment))
+    field_lists = re.findall(r"[.;:] ([\w.\[\]]+(?:, [\w.\[\]]+)*): ", comment)
+    reported = {field for fields in field_lists for field in fields.split(", ")}
     return [
         path
         for path, name, text in leaves(declared)
@@ -166,7 +165,6 @@ def lost(declared, stored, comment):
         and not any(
             path == field or path.startswith((f"{field}.", f"{field}[")) for field in reported
         )
-        and path.split(".")[0] not in RUNTIME_FIELDS
     ]
 
 

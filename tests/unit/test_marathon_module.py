@@ -882,6 +882,22 @@ def test_what_marathon_ignores_of_a_pod_and_of_a_group_is_a_warning(start_cluste
     assert cluster.call("ignored_fields", group, "group") == warnings
 
 
+def test_fields_that_only_marathon_sets_are_a_warning_and_are_not_sent(start_cluster):
+    cluster = start_cluster()
+    text = "ignored, since only Marathon sets this"
+    app = {**APPS["/web"], "version": EXAMPLE_TIME, "tasksRunning": 1, "deployments": None}
+    assert cluster.call("ignored_fields", app) == [f"version, tasksRunning: {text}"]
+    assert cluster.call("create_app", "/new", app)["warnings"] == [f"version, tasksRunning: {text}"]
+    pod = {**POD, "id": "/new-pod", "version": EXAMPLE_TIME}
+    assert cluster.call("create_pod", "/new-pod", pod)["warnings"] == [f"version: {text}"]
+    group = {"groups": [{"id": "sub", "version": EXAMPLE_TIME, "apps": [{**app, "id": "a"}]}]}
+    assert sorted(cluster.call("create_group", "/g", group)["warnings"]) == [
+        f"groups[0].apps[0].version, groups[0].apps[0].tasksRunning: {text}",
+        f"groups[0].version: {text}",
+    ]
+    assert not [write for write in cluster.writes() if "version" in write.body]
+
+
 def test_ports_that_the_network_does_not_have_are_a_warning(start_cluster):
     cluster = start_cluster()
     text = "container.portMappings: ignored, since the app is on the host network"

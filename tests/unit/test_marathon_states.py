@@ -306,6 +306,43 @@ def test_a_field_that_marathon_does_not_have_is_a_warning_and_never_a_change(
     assert len(marathon.writes()) == 2 and "nosuch" not in marathon.writes()[-1].body
 
 
+# Fields that Marathon returns, and that an app or a pod copied from its answer has.
+TIME = "2030-01-01T00:00:00.000Z"
+FIELDS_OF_MARATHON = {
+    "app": {"version": TIME, "versionInfo": {"lastScalingAt": TIME}, "tasksRunning": 1},
+    "pod": {"version": TIME},
+}
+
+
+@pytest.mark.parametrize("version", [VERSIONS[0], NEW])
+@pytest.mark.parametrize("kind, config", [("app", SMALL), ("pod", POD)])
+def test_fields_that_only_marathon_sets_are_one_warning_and_never_a_change(
+    start_marathon, version, kind, config
+):
+    marathon = start_marathon(version)
+    fields = FIELDS_OF_MARATHON[kind]
+    warning = f". {', '.join(fields)}: ignored, since only Marathon sets this"
+    declared = {"config": {**config, **fields}}
+    for text in ("/x was created", "/x is as declared"):
+        answer = marathon(f"{kind}_present", "/x", **declared)
+        assert answer["result"] is True
+        assert answer["comment"].startswith(text) and answer["comment"].endswith(warning)
+        marathon.wait_for_deployments()
+    assert answer["changes"] == {} and len(marathon.writes()) == 1
+    assert not fields.keys() & json.loads(marathon.writes()[0].body).keys()
+
+
+def test_an_app_as_marathon_returns_it_is_as_declared(start_marathon):
+    marathon = start_marathon()
+    marathon.changed("app_present", "/x", config=SMALL)
+    marathon.wait_for_deployments()
+    app = marathon.call("app", "/x")
+    answer = marathon("app_present", "/x", config=app)
+    assert (answer["result"], answer["changes"]) == (True, {})
+    assert "version" in answer["comment"] and "tasksRunning" in answer["comment"]
+    assert answer["comment"].count("ignored, since only Marathon sets this") == 1
+
+
 MAPPINGS = [{"containerPort": 80}]
 MESOS_PORTS = {"type": "MESOS", "portMappings": MAPPINGS}
 DOCKER = {"image": "nginx:1.25"}
