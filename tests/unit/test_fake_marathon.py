@@ -426,8 +426,13 @@ def test_up_to_1_4_deprecated_fields_are_stored(idle):
         ),
         (
             "1.5.15",
-            {"protocol": "COMMAND", "command": {"value": "x"}, "path": "/"},
-            {"path": None, "command": {"value": "x"}},
+            {"protocol": "COMMAND", "command": {"value": "x"}, "portIndex": 0},
+            {"portIndex": None, "command": {"value": "x"}},
+        ),
+        (
+            NEW,
+            {"protocol": "COMMAND", "command": {"value": "x"}, "portIndex": 0},
+            {"portIndex": None, "command": {"value": "x"}},
         ),
         ("1.5.15", {}, {"delaySeconds": 15, "ipProtocol": None}),
         (
@@ -612,17 +617,48 @@ def test_an_invalid_app_is_rejected_with_the_path_of_the_error(idle, fields, pat
             "/container",
             "cannot specify both portMappings and docker.portMappings",
         ),
-        (
-            {"healthChecks": [{"protocol": "COMMAND"}]},
-            "/healthChecks(0)",
-            "command must be defined",
-        ),
     ],
 )
 def test_1_7_rejects_an_invalid_app_with_its_own_messages(idle, definition, path, text):
     message, details = idle("1.7.236").rejection(**definition)
     assert message == "Object is not valid"
     assert text in details[path][0]
+
+
+COMMAND_CHECK = {"protocol": "COMMAND", "command": {"value": "x"}}
+
+
+@pytest.mark.parametrize(
+    "version, check, text",
+    [
+        *(
+            (version, check, text)
+            for version in ("1.5.15", "1.6.567", "1.7.236", NEW, "1.10.26")
+            for check, text in (
+                ({"protocol": "COMMAND"}, "illegal protocol COMMAND for non-command health check"),
+                ({**COMMAND_CHECK, "protocol": "HTTP"}, "illegal protocol HTTP specified with"),
+            )
+        ),
+        (
+            "1.5.15",
+            {**COMMAND_CHECK, "path": "/"},
+            "AppHealthCheck(Some(CommandCheck(x)),300,None,60,3,Some(/),None,None,COMMAND,20,15) "
+            "(of class mesosphere.marathon.raml.AppHealthCheck)",
+        ),
+        (
+            "1.7.236",
+            {**COMMAND_CHECK, "port": 80},
+            "Invalid combination of HealthCheck parameters in AppHealthCheck(Some(CommandCheck(x)),"
+            "300,None,60,3,None,Some(80),None,COMMAND,IPv4,20,15)",
+        ),
+        (NEW, {**COMMAND_CHECK, "port": 80}, "Invalid combination of HealthCheck parameters"),
+    ],
+)
+def test_a_health_check_that_marathon_fails_to_convert_is_an_error_of_the_server(
+    idle, version, check, text
+):
+    message, _ = idle(version).rejection(500, healthChecks=[check])
+    assert message.startswith(text)
 
 
 @pytest.mark.parametrize(

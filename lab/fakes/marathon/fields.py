@@ -187,6 +187,8 @@ def read_app(value: Any, line: Line, creates: bool = False) -> dict[str, Any]:
     app = read(_fields_of(schema, line), value, line)
     if line == (1, 8):
         misshapen(raml.of_app(app), line)
+    elif line >= (1, 5):
+        raml.convert_health_checks(app, line)
     return app
 
 

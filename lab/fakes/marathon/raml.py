@@ -1,6 +1,7 @@
 """Rules that Marathon 1.8 takes from its RAML types, and checks before all others.
 
-Source: responses recorded from Marathon 1.8.244.
+Source: responses recorded from Marathon 1.8.244. That of convert_health_checks is
+HealthCheckConversion.scala of mesosphere/marathon at v1.5.15, v1.7.236, v1.8.244 and v1.10.26.
 """
 
 from __future__ import annotations
@@ -129,14 +130,15 @@ def _of_empty_texts(app: dict[str, Any]) -> Errors:
     return errors
 
 
-def _scala_check(check: dict[str, Any]) -> str:
+def _scala_check(check: dict[str, Any], line: tuple[int, int]) -> str:
     """Return a health check with a command as Scala prints it."""
+    command = "AppCommandCheck" if line >= (1, 8) else "CommandCheck"
 
     def option(name: str) -> str:
         return f"Some({check[name]})" if name in check else "None"
 
     values = (
-        f"Some(AppCommandCheck({check['command']['value']}))",
+        f"Some({command}({check['command']['value']}))",
         check.get("gracePeriodSeconds", 300),
         option("ignoreHttp1xx"),
         check.get("intervalSeconds", 60),
@@ -145,7 +147,7 @@ def _scala_check(check: dict[str, Any]) -> str:
         option("port"),
         option("portIndex"),
         check["protocol"],
-        check.get("ipProtocol", "IPv4"),
+        *([check.get("ipProtocol", "IPv4")] if line >= (1, 6) else []),
         check.get("timeoutSeconds", 20),
         check.get("delaySeconds", 15),
     )
@@ -154,15 +156,7 @@ def _scala_check(check: dict[str, Any]) -> str:
 
 def _check_combinations(app: dict[str, Any]) -> None:
     """Raise Refused (500) for combinations of members that Marathon fails to convert."""
-    for check in app.get("healthChecks", []):
-        protocol, has_command = check.get("protocol", "HTTP"), "command" in check
-        if protocol == "COMMAND" and not has_command:
-            raise Refused(500, "illegal protocol COMMAND for non-command health check")
-        if protocol == "COMMAND" and {"path", "port", "portIndex"} & set(check):
-            text = "Invalid combination of HealthCheck parameters in"
-            raise Refused(500, f"{text} {_scala_check(check)}")
-        if protocol != "COMMAND" and has_command:
-            raise Refused(500, f"illegal protocol {protocol} specified with command")
+    convert_health_checks(app, (1, 8))
     if "check" in app and sum(kind in app["check"] for kind in CHECK_KINDS) != 1:
         text = "illegal RAML Check: expected one of http, tcp or exec checks"
         raise Refused(500, text)
@@ -172,3 +166,23 @@ def _check_combinations(app: dict[str, Any]) -> None:
         raise Refused(500, "unsupported docker network type NONE")
     if docker.get("portMappings") and container.get("portMappings"):
         raise Refused(500, "cannot specify both portMappings and docker.portMappings")
+
+
+def convert_health_checks(app: dict[str, Any], line: tuple[int, int]) -> None:
+    """
+    Raise Refused (500) for a health check that Marathon fails to convert, from 1.5 on.
+
+    The index of a port may be beside a command, for old definitions, and is dropped.
+    """
+    for check in app.get("healthChecks", []):
+        protocol = check.get("protocol", "HTTP")
+        if "command" not in check:
+            if protocol == "COMMAND":
+                raise Refused(500, "illegal protocol COMMAND for non-command health check")
+        elif {"path", "port"} & set(check):
+            text = _scala_check({"protocol": protocol, **check}, line)
+            if line >= (1, 7):
+                raise Refused(500, f"Invalid combination of HealthCheck parameters in {text}")
+            raise Refused(500, f"{text} (of class mesosphere.marathon.raml.AppHealthCheck)")
+        elif protocol != "COMMAND":
+            raise Refused(500, f"illegal protocol {protocol} specified with command")
