@@ -21,7 +21,14 @@ def run():
         *_extra_repositories(checks.as_mapping(settings["repositories"].get("extra"))),
         *_time(settings["time"]),
         *_rules(checks.as_list(settings["firewall"].get("extra"))),
+        *_journald(settings["journald"]),
     ]
+
+
+def _journald(options):
+    systemd = __salt__["slsutil.renderer"]("salt://common/systemd_options.py")
+    release = __grains__.get("osmajorrelease")
+    return systemd.errors("Journal", "journald", options, release, checks)
 
 
 def _repositories(repositories):

@@ -54,54 +54,6 @@ FLAG_TYPES = {
     "string": (".*", "should be one line of text, or a number."),
 }
 
-TIME_UNIT = (
-    "us|usec|ms|msec|s|sec|seconds?|m|min|minutes?|h|hr|hours?|d|days?|w|weeks?|months?|y|years?"
-)
-
-# Type of an option of a unit -> pattern of its text, and what it should be.
-UNIT_TYPES = {
-    "bool": ("true|false|yes|no|on|off|1|0", "should be true or false."),
-    "time": (
-        rf"infinity|([0-9]+(\.[0-9]+)?\s*({TIME_UNIT})?\s*)+",
-        "not a duration. Example: 30, 5min, infinity.",
-    ),
-    "integer": ("[0-9]{1,9}", "should be an integer, 0 or more."),
-    "limit": (
-        "(infinity|[0-9]{1,18})(:(infinity|[0-9]{1,18}))?",
-        "not a limit. Example: 16384, infinity.",
-    ),
-    "memory": (
-        r"infinity|[0-9]{1,18}[KMGTPE]?|[0-9]{1,3}%",
-        "not a size. Example: 512M, 2G, infinity.",
-    ),
-    "nice": ("-?1?[0-9]|-20", "not a nice level: a number from -20 to 19."),
-    "oom": ("-?[0-9]{1,3}|-?1000", "should be a number from -1000 to 1000."),
-    "mode": ("[0-7]{3,4}", "not a mode: octal digits in quotes. Example: '0750'."),
-    "percent": ("[1-9][0-9]{0,5}%", "not a percentage. Example: 50%."),
-    "signal": (
-        "(SIG)?[A-Z0-9]{2,9}([+-][0-9]{1,2})?|[1-9][0-9]?",
-        "not a signal. Example: SIGTERM.",
-    ),
-    "groups": (
-        r"true|false|yes|no|on|off|1|0|((cpu|cpuacct|cpuset|io|blkio|memory|devices|pids)\s*)+",
-        "should be true, false, or controllers of cgroups: cpu memory.",
-    ),
-    "restart": (
-        "no|always|on-success|on-failure|on-abnormal|on-watchdog|on-abort",
-        "should be no, always, on-failure, or another word of Restart= in systemd.service(5).",
-    ),
-    "killing": (
-        "control-group|process|mixed|none",
-        "should be control-group, process, mixed or none.",
-    ),
-    "start": (
-        "simple|exec|forking|oneshot|dbus|notify|notify-reload|idle",
-        "should be simple, exec, or another word of Type= in systemd.service(5).",
-    ),
-    "tasks": ("infinity|[1-9][0-9]{0,17}|[0-9]{1,3}%", "not a number of tasks. Example: 4096."),
-    "text": (".*", "should be text."),
-}
-
 RESOURCE_TYPES = {"SCALAR": "scalar", "RANGES": "ranges", "SET": "set"}
 
 DEFAULT_ZK = "zk://localhost:2181/mesos"
@@ -153,44 +105,15 @@ def _daemon(daemon):
         else:
             yield from _unknown_flag(daemon, "secrets", name, "(hidden)")
     yield from _environment(f"{daemon}:environment", section["environment"])
-    yield from _unit(f"{daemon}:unit", section["unit"])
+    systemd = __salt__["slsutil.renderer"]("salt://common/systemd_options.py")
+    release = __grains__.get("osmajorrelease")
+    yield from systemd.errors("Service", f"{daemon}:unit", section["unit"], release, checks)
     if daemon == "slave":
         yield from _attributes(section["attributes"])
         yield from _resources(section["resources"])
     if "KillMode" in section["unit"]:
         message = "should stay process. Otherwise, tasks are killed when the agent stops."
         yield f"{daemon}:unit:KillMode", section["unit"]["KillMode"], message
-
-
-# --- units ---
-
-
-def _unit(path, options):
-    """Yield options that systemd does not have or read. It would go on without them."""
-    release = __grains__.get("osmajorrelease")
-    known_options = __salt__["slsutil.renderer"]("salt://mesos/unit_options.py", release=release)
-    for name, value in options.items():
-        if value is None:
-            continue
-        releases = known_options["releases"].get(name)
-        if name in known_options["types"]:
-            message = _unit_value_error(known_options["types"][name], value)
-        elif releases:
-            message = f"systemd of EL {release} does not have this option, only that of {releases}."
-        else:
-            match = checks.closest(name, known_options["types"])
-            question = f" Did you mean {match}?" if match else ""
-            message = f"no such option in the section Service of systemd.{question}"
-        if message:
-            yield f"{path}:{name}", value, message
-
-
-def _unit_value_error(option_type, value):
-    pattern, message = UNIT_TYPES[option_type]
-    for item in value if isinstance(value, list) else [value]:
-        if not re.fullmatch(pattern, checks.word(item), re.IGNORECASE):
-            return message
-    return None
 
 
 # --- flags ---

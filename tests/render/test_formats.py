@@ -45,7 +45,7 @@ SETTINGS = {
     "environment, marathon option": ("marathon", ("options", "framework_name"), ["marathon"]),
     "environment, chronos": ("chronos", ("environment", "VALUE"), ["chronos"]),
     "unit": ("mesos", ("master", "unit", "SyslogIdentifier"), ["mesos-master"]),
-    "journald": ("common", ("journald", "ForwardToWall"), []),
+    "journald": ("common", ("journald", "TTYPath"), []),
     "yum": ("common", ("repositories", "extra", "epel", "name"), []),
     "sysctl": ("common", ("sysctl", "kernel.core_pattern"), []),
     "zoo.cfg": ("zookeeper", ("options", "some.option"), ["zookeeper"]),
@@ -92,7 +92,7 @@ def read_back(setting: str, files: dict, directory) -> object:
         return {option: value for _, option, value in readers.unit(text)}["SyslogIdentifier"]
     if setting == "journald":
         text = files["/etc/systemd/journald.conf.d/salt.conf"]
-        return {option: value for _, option, value in readers.unit(text)}["ForwardToWall"]
+        return {option: value for _, option, value in readers.unit(text)}["TTYPath"]
     if setting == "yum":
         return readers.ini(files["/etc/yum.repos.d/salt-extra.repo"])["epel"]["name"]
     if setting == "sysctl":

@@ -1,9 +1,9 @@
 """
-The options of the section [Service] of each release of EL are those of its systemd, and systemd
-takes what validation accepts.
+The options of each release of EL are those of its systemd, and systemd takes what validation
+accepts: the section Service of a unit, and journald.conf.
 
-The data was read in load-fragment-gperf.gperf of systemd 219 of RHEL 7, 239 of RHEL 8 and 252 of
-RHEL 9, without those that systemd itself calls obsolete.
+The data was read in load-fragment-gperf.gperf and journald-gperf.gperf of systemd 219 of RHEL 7,
+239 of RHEL 8 and 252 of RHEL 9, without the options that systemd itself calls obsolete.
 """
 
 import json
@@ -16,14 +16,16 @@ from lab import ROOT
 from .in_process import Formulas, Minion
 
 FORMULAS = Formulas()
-SOURCE = json.loads((ROOT / "tests/unit/data/unit-options.json").read_text())
+SOURCE = json.loads((ROOT / "tests/unit/data/systemd-options.json").read_text())
 
 
 @pytest.mark.parametrize("release", [7, 8, 9])
-def test_the_options_of_a_release_are_those_of_its_systemd(release):
-    options = Minion(FORMULAS, {}).render("mesos/unit_options.py", release=release)
-    assert sorted(options["types"]) == SOURCE[str(release)].split()
-    assert not options["types"].keys() & options["releases"].keys()
+@pytest.mark.parametrize("section", SOURCE)
+def test_the_options_of_a_release_are_those_of_its_systemd(section, release):
+    systemd = Minion(FORMULAS, {}).render("common/systemd_options.py")
+    types, releases = systemd.known_options(section, release)
+    assert sorted(types) == SOURCE[section][str(release)].split()
+    assert not types.keys() & releases.keys()
 
 
 def errors(release: int, **unit: object) -> list[str]:
@@ -68,3 +70,26 @@ def test_an_option_that_systemd_would_ignore_is_rejected(release, unit, message)
 )
 def test_an_option_that_systemd_reads_is_accepted(release, unit):
     assert errors(release, **unit) == []
+
+
+@pytest.mark.parametrize(
+    "release, options, message",
+    [
+        (7, {"SystemMaxUsed": "1G"}, "no such option .* Did you mean SystemMaxUse?"),
+        (7, {"SystemMaxFiles": 10}, "systemd of EL 7 does not have this option"),
+        (7, {"SystemMaxUse": "1GB"}, "not a size"),
+        (7, {"Storage": "disk"}, "should be volatile"),
+        (9, {"MaxLevelStore": "warn"}, "should be emerg"),
+        (8, {"MaxRetentionSec": "1 moon"}, "not a duration"),
+    ],
+)
+def test_an_option_that_journald_would_ignore_is_rejected(release, options, message):
+    pillar = {"common": {"journald": options}}
+    [error] = Minion(FORMULAS, pillar, osmajorrelease=release).errors()
+    assert error.startswith("common:journald:") and re.search(message, error), error
+
+
+def test_options_that_journald_reads_are_accepted():
+    options = {"SystemMaxUse": "1.5G", "MaxRetentionSec": "1month", "ForwardToSyslog": False}
+    pillar = {"common": {"journald": {**options, "MaxLevelStore": "debug", "SplitMode": None}}}
+    assert Minion(FORMULAS, pillar, osmajorrelease=7).errors() == []

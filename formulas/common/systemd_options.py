@@ -1,25 +1,20 @@
 #!py
 """
-The options in the section [Service] of a unit of systemd, as data. Validation reads it.
+The options that systemd reads, as data, and the errors in options from pillar: the section Service
+of a unit, and journald.conf.
 
 One option a line: its name; its type; and the first release of EL that has it, with the last one
 after a hyphen if there is one. systemd logs any other option, and a value that it cannot read, and
-goes on without it. Types:
+goes on without it.
 
-    bool     true or false                   limit    a number, or infinity, or soft:hard
-    time     seconds, or text such as 5min   memory   bytes, such as 2G, a percentage, or infinity
-    integer  an integer, 0 or more           tasks    a number, a percentage, or infinity
-    nice     a nice level                    oom      an adjustment from -1000 to 1000
-    mode     octal digits                    percent  a percentage
-    signal   a signal                        groups   true or false, or controllers of cgroups
-    restart, killing, start                  the words of Restart=, KillMode= and Type=
-    text     any text
-
-Source: load-fragment-gperf.gperf of systemd 219 of RHEL 7 (lnykryn/systemd-rhel), of 239 of RHEL 8
-and of 252 of RHEL 9 (redhat-plumbers/systemd-rhel8 and systemd-rhel9).
+Source: load-fragment-gperf.gperf and journald-gperf.gperf of systemd 219 of RHEL 7
+(lnykryn/systemd-rhel), 239 of RHEL 8 and 252 of RHEL 9 (redhat-plumbers/systemd-rhel8, -rhel9).
 """
 
-OPTIONS = """
+import re
+from types import SimpleNamespace
+
+SERVICE = """
 AllowedCPUs                   text    8
 AllowedMemoryNodes            text    8
 AmbientCapabilities           text    7
@@ -269,22 +264,164 @@ WatchdogSignal                signal  9
 WorkingDirectory              text    7
 """
 
-release = 7
+JOURNAL = """
+Audit                bool    9
+Compress             text    7
+ForwardToConsole     bool    7
+ForwardToKMsg        bool    7
+ForwardToSyslog      bool    7
+ForwardToWall        bool    7
+LineMax              text    7
+MaxFileSec           time    7
+MaxLevelConsole      level   7
+MaxLevelKMsg         level   7
+MaxLevelStore        level   7
+MaxLevelSyslog       level   7
+MaxLevelWall         level   7
+MaxRetentionSec      time    7
+RateLimitBurst       integer 7
+RateLimitInterval    time    7
+RateLimitIntervalSec time    8
+ReadKMsg             bool    8
+RuntimeKeepFree      size    7
+RuntimeMaxFileSize   size    7
+RuntimeMaxFiles      integer 8
+RuntimeMaxUse        size    7
+Seal                 bool    7
+SplitMode            split   7
+Storage              storage 7
+SyncIntervalSec      time    7
+SystemKeepFree       size    7
+SystemMaxFileSize    size    7
+SystemMaxFiles       integer 8
+SystemMaxUse         size    7
+TTYPath              text    7
+"""
+
+TABLES = {"Service": SERVICE, "Journal": JOURNAL}
+
+RELEASES = (7, 8, 9)
+
+TIME_UNIT = (
+    "us|usec|ms|msec|s|sec|seconds?|m|min|minutes?|h|hr|hours?|d|days?|w|weeks?|months?|y|years?"
+)
+
+# Type of an option -> pattern of its text, and what it should be.
+TYPES = {
+    "bool": ("true|false|yes|no|on|off|1|0", "should be true or false."),
+    "time": (
+        rf"infinity|([0-9]+(\.[0-9]+)?\s*({TIME_UNIT})?\s*)+",
+        "not a duration. Example: 30, 5min, infinity.",
+    ),
+    "integer": ("[0-9]{1,9}", "should be an integer, 0 or more."),
+    "limit": (
+        "(infinity|[0-9]{1,18})(:(infinity|[0-9]{1,18}))?",
+        "not a limit. Example: 16384, infinity.",
+    ),
+    "memory": (
+        r"infinity|[0-9]{1,18}[KMGTPE]?|[0-9]{1,3}%",
+        "not a size. Example: 512M, 2G, infinity.",
+    ),
+    "nice": ("-?1?[0-9]|-20", "not a nice level: a number from -20 to 19."),
+    "oom": ("-?[0-9]{1,3}|-?1000", "should be a number from -1000 to 1000."),
+    "mode": ("[0-7]{3,4}", "not a mode: octal digits in quotes. Example: '0750'."),
+    "percent": ("[1-9][0-9]{0,5}%", "not a percentage. Example: 50%."),
+    "signal": (
+        "(SIG)?[A-Z0-9]{2,9}([+-][0-9]{1,2})?|[1-9][0-9]?",
+        "not a signal. Example: SIGTERM.",
+    ),
+    "groups": (
+        r"true|false|yes|no|on|off|1|0|((cpu|cpuacct|cpuset|io|blkio|memory|devices|pids)\s*)+",
+        "should be true, false, or controllers of cgroups: cpu memory.",
+    ),
+    "restart": (
+        "no|always|on-success|on-failure|on-abnormal|on-watchdog|on-abort",
+        "should be no, always, on-failure, or another word of Restart= in systemd.service(5).",
+    ),
+    "killing": (
+        "control-group|process|mixed|none",
+        "should be control-group, process, mixed or none.",
+    ),
+    "start": (
+        "simple|exec|forking|oneshot|dbus|notify|notify-reload|idle",
+        "should be simple, exec, or another word of Type= in systemd.service(5).",
+    ),
+    "size": (r"[0-9]{1,18}(\.[0-9]+)?[KMGTPE]?", "not a size. Example: 512M, 2G."),
+    "level": (
+        "emerg|alert|crit|err|warning|notice|info|debug|[0-7]",
+        "should be emerg, alert, crit, err, warning, notice, info or debug.",
+    ),
+    "storage": (
+        "volatile|persistent|auto|none",
+        "should be volatile, persistent, auto or none.",
+    ),
+    "split": ("uid|login|none", "should be uid, login or none."),
+    "tasks": ("infinity|[1-9][0-9]{0,17}|[0-9]{1,3}%", "not a number of tasks. Example: 4096."),
+    "text": (".*", "should be text."),
+}
 
 
 def run():
-    """
-    Return the options of a release of EL. Keyword: ``release``, 7, 8 or 9.
+    """Return the functions of this file as one object."""
+    return SimpleNamespace(errors=errors, known_options=known_options)
 
-    ``types`` is name -> type; ``releases`` is name -> text, of the options of other releases only.
+
+def errors(section, path, options, release, checks):
+    """
+    Yield the options that systemd does not have or read: setting, value, message.
+
+    section
+        ``Service`` or ``Journal``.
+
+    path, options
+        The setting that has them, and its value.
+
+    release
+        That of EL, a number.
+
+    checks
+        The functions of common/checks.py.
+    """
+    if release not in RELEASES:
+        return  # common/validation.py reports it.
+    types, releases = known_options(section, release)
+    for name, value in options.items():
+        message = None
+        if value is None:
+            continue
+        if name in types:
+            message = _value_error(types[name], value, checks)
+        elif name in releases:
+            message = (
+                f"systemd of EL {release} does not have this option, only that of {releases[name]}."
+            )
+        else:
+            match = checks.closest(name, types)
+            question = f" Did you mean {match}?" if match else ""
+            message = f"no such option in the section {section} of systemd.{question}"
+        if message:
+            yield f"{path}:{name}", value, message
+
+
+def known_options(section, release):
+    """
+    Return two mappings: name -> type of the options that a release of EL has, and name -> releases,
+    as text, of the options that only others have.
     """
     types, releases = {}, {}
-    for line in filter(None, OPTIONS.splitlines()):
+    for line in filter(None, TABLES[section].splitlines()):
         name, option_type, span = line.split()
         first, _, last = span.partition("-")
         if int(first) <= release <= int(last or 9):
             types[name] = option_type
         else:
             releases[name] = f"EL {last}" if last else f"EL {first} and later"
-    releases = {name: text for name, text in releases.items() if name not in types}
-    return {"types": types, "releases": releases}
+    return types, {name: text for name, text in releases.items() if name not in types}
+
+
+def _value_error(option_type, value, checks):
+    pattern, message = TYPES[option_type]
+    for item in value if isinstance(value, list) else [value]:
+        if not re.fullmatch(pattern, checks.word(item), re.IGNORECASE):
+            return message
+    return None
