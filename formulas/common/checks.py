@@ -36,6 +36,7 @@ NOT_TEXT = re.compile(
 )
 
 MAX_VALUE_LENGTH = 80
+MAX_PATH_LENGTH = 200
 
 
 class MessageText(str):
@@ -57,9 +58,13 @@ def run():
 def sentence(path, value, message, minion):
     """Return an error as one sentence, without the value of a secret."""
     text = "(hidden)" if is_secret(str(path)) else hide_password(value_text(value))
-    if len(text) > MAX_VALUE_LENGTH:
-        text = f"{text[:MAX_VALUE_LENGTH]}..."
-    return f"{_one_line(path)} = {text} on {minion}: {_one_line(message)}"
+    name = _shorten(_one_line(path), MAX_PATH_LENGTH)
+    text = _shorten(text, MAX_VALUE_LENGTH)
+    return f"{name} = {text} on {minion}: {_one_line(message)}"
+
+
+def _shorten(text, length):
+    return f"{text[:length]}..." if len(text) > length else text
 
 
 def value_text(value):

@@ -292,6 +292,12 @@ def test_an_invalid_setting_is_rejected_with_one_line(name):
         assert text in message
 
 
+def test_a_long_name_is_shortened_in_the_message():
+    pillar = {"mesos": {"slave": {"resources": "x" * 10_000}}}
+    [message] = Minion(FORMULAS, pillar, ["mesos-slave"]).errors()
+    assert message.startswith("mesos:slave:resources:xxx") and len(message) < 500
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_templates_do_not_raise_errors_for_invalid_settings(name):
     pillar, _ = REFUSED[name]
