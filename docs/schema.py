@@ -87,6 +87,16 @@ FLAG_TYPES = {
     "string": SCALAR,
 }
 
+# Type of an option in formulas/marathon/options.py and formulas/chronos/options.py -> its schema.
+OPTION_TYPES = {
+    "text": SCALAR,
+    "integer": {"type": ["integer", "string"]},
+    "number": {"type": ["number", "string"]},
+    "toggle": {"type": "boolean"},
+    "switch": {"type": "boolean"},
+    "fixed": {"type": "boolean"},
+}
+
 
 def page() -> str:
     """Return the content of ``docs/schema.json``."""
@@ -108,6 +118,8 @@ def formula(name: str) -> dict:
     if name == "mesos":
         for daemon, table in mesos_flags().items():
             schema["properties"][daemon]["properties"]["flags"].update(table)
+    if name in ("marathon", "chronos"):
+        schema["properties"]["options"]["properties"] = framework_options(name)
     return schema
 
 
@@ -192,6 +204,23 @@ def mesos_flags() -> dict[str, dict]:
             "additionalProperties": False,
         }
     return schemas
+
+
+def framework_options(name: str) -> dict[str, dict]:
+    """Return the properties of the options of Marathon or Chronos, those of all versions."""
+    directory = FORMULAS / name
+    own_options = runpy.run_path(str(directory / "faults.py"))["OWN_OPTIONS"]
+    properties = {}
+    for line in filter(None, runpy.run_path(str(directory / "options.py"))["OPTIONS"].splitlines()):
+        option, option_type, *spans = line.split()
+        if option in own_options:
+            continue
+        ranges = [span.replace("-", " to before ") for span in spans]
+        properties[option] = {
+            "description": f"In {name.capitalize()} from {', from '.join(ranges)}.",
+            "anyOf": [OPTION_TYPES[option_type], TYPES["null"]],
+        }
+    return properties
 
 
 if __name__ == "__main__":
