@@ -717,14 +717,30 @@ def _ignored_ports(app, current):
     """
     networks = _networks(app) or _networks(current) or HOST
     if any(network.get("mode") != "host" for network in networks):
-        warnings = [
-            f"{field}: at most their number counts, since the app is not on the host network"
-            for field in ("portDefinitions", "ports")
-            if app.get(field)
-        ]
-        if app.get("requirePorts"):
-            warnings.append("requirePorts: ignored, since the app is not on the host network")
-        return warnings
+        return _ignored_ports_of_container(app)
+    warnings = _ignored_ports_on_host(app)
+    if app.get("ports") and app.get("portDefinitions") == []:
+        warnings.append("ports: ignored, since portDefinitions is declared as well")
+    return warnings
+
+
+def _ignored_ports_of_container(app):
+    warnings = [
+        f"{field}: at most their number counts, since the app is not on the host network"
+        for field in ("portDefinitions", "ports")
+        if app.get(field)
+    ]
+    if app.get("requirePorts"):
+        warnings.append("requirePorts: ignored, since the app is not on the host network")
+    container, discovery = app.get("container", {}), app.get("ipAddress", {}).get("discovery", {})
+    is_mapped = "portMappings" in container and container.get("type") == "MESOS"
+    if is_mapped and discovery.get("ports"):
+        field = "ipAddress.discovery.ports"
+        warnings.append(f"{field}: ignored, since container.portMappings is declared as well")
+    return warnings
+
+
+def _ignored_ports_on_host(app):
     container, docker, address = app.get("container", {}), _docker(app), app.get("ipAddress", {})
     ignored_fields = {
         "container.portMappings": container.get("portMappings"),
@@ -889,6 +905,9 @@ def _modern(app, version):
     app = _without_runtime_fields(app)
     if version >= (1, 6):
         app.pop("residency", None)
+    for name, since in SINCE.items():
+        if version < since and not app.get(name, True):
+            del app[name]  # Empty, and Marathon drops it.
     uris, ports, address = (app.pop(key, None) for key in RENAMED_FIELDS)
     if uris is not None and not app.get("fetch"):
         app["fetch"] = [{"uri": uri, "extract": uri.endswith(ARCHIVES)} for uri in uris]

@@ -1080,6 +1080,38 @@ def test_a_field_of_a_pod_that_the_version_ignores_is_rejected(pod, version, mes
     app.check_pod(pod, "1.10.26")
 
 
+@pytest.mark.parametrize("version", ["1.1.2", "1.4.13", NEW])
+def test_an_empty_field_of_a_later_version_is_neither_sent_nor_compared(version):
+    declared = {**WEB, "resourceLimits": {}, "role": ""}
+    app.check(declared, version)
+    assert not {"resourceLimits", "role"} & app.prepared(declared, version).keys()
+    assert app.diff(app.prepared(WEB, version), declared, version, "replace") == {}
+
+
+def test_a_limit_is_sent_where_the_version_has_limits():
+    limits = {"cpus": "unlimited"}
+    assert app.prepared({**WEB, "resourceLimits": limits}, "1.10.26")["resourceLimits"] == limits
+
+
+@pytest.mark.parametrize(
+    "fields, field",
+    [
+        ({"ports": [8080], "portDefinitions": []}, "ports"),
+        (
+            {
+                "container": {"type": "MESOS", "portMappings": [{"containerPort": 1}]},
+                "ipAddress": {"discovery": {"ports": [{"number": 80, "name": "http"}]}},
+            },
+            "ipAddress.discovery.ports",
+        ),
+    ],
+)
+def test_ports_beside_another_form_of_ports_are_a_warning(fields, field):
+    [warning] = app.ignored({**WEB, **fields}, "app")
+    assert re.fullmatch(rf"{field}: ignored, since \S+ is declared as well", warning)
+    assert app.ignored(WEB, "app") == []
+
+
 @pytest.mark.parametrize("version", ["1.1.2", "1.3.14", "1.4.13"])
 def test_the_groups_of_an_address_are_sent_and_kept_unless_declared(version):
     declared = {**WEB, "ipAddress": {"groups": ["web", "backend"]}}
@@ -1470,13 +1502,13 @@ def without_label(changes):
     return changes
 
 
-def accepted_by_1_8(config):
+def accepted_since_1_5(config):
     """
-    Return an app without what a real Marathon 1.8 refuses and older versions drop: path and port of
-    a command check.
+    Return an app without what Marathon refuses since 1.5 and drops before: the path of a command
+    check.
     """
     checks = [
-        {name: value for name, value in check.items() if name not in ("path", "portIndex")}
+        {name: value for name, value in check.items() if name != "path"}
         if check.get("protocol") == "COMMAND"
         else check
         for check in config.get("healthChecks", [])
@@ -1539,8 +1571,8 @@ def test_a_posted_app_or_pod_does_not_differ_from_the_response_of_the_fake(
     outcome, differences = dict.fromkeys(POSTED), {}
     for number, (case, config) in enumerate(POSTED.items()):
         config = {**config, "id": config["id"].replace("web", f"web-{number}")}
-        if app.release(version) >= (1, 8):
-            config = accepted_by_1_8(config)
+        if app.release(version) >= (1, 5):
+            config = accepted_since_1_5(config)
         try:
             app.check(config, version)
         except ValueError:
