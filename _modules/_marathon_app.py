@@ -782,14 +782,15 @@ def fields(kind, version):
 
 def canonical_pod(config, version):
     """Return the canonical form of a pod, be it declared or as Marathon returned it."""
-    return _filled_pod(_without_version(_texts(_plain(config), "pod")), release(version))
+    version = release(version)
+    return _filled_pod(_declared_pod(config, version), version)
 
 
 def diff_pod(current, desired, version, mode="merge", unset=()):
     """Return what a definition changes in an existing pod, see ``diff``; ``scaling`` is kept."""
     version = release(version)
     old = canonical_pod(current, version)
-    new = _filled_pod(_combine_pod(current, desired, mode, unset), version)
+    new = _filled_pod(_combine_pod(current, desired, mode, unset, version), version)
     return _changes(old, _with_chosen_networks(old, new))
 
 
@@ -799,14 +800,12 @@ def merged_pod(current, desired, version, unset=(), mode="merge"):
     replaces the whole pod. Mode ``replace`` keeps only ``scaling``, ``role`` and
     ``legacySharedCgroups``, without which tasks restart.
     """
-    release(version)
-    return _combine_pod(current, desired, mode, unset)
+    return _combine_pod(current, desired, mode, unset, release(version))
 
 
 def prepared_pod(config, version):
     """Return a pod in the form to send: environment and labels as text, and the id absolute."""
-    release(version)
-    return _without_version(_texts(_plain(config), "pod"))
+    return _declared_pod(config, release(version))
 
 
 def check_pod(config, version, where="pod"):
@@ -905,9 +904,7 @@ def _modern(app, version):
     app = _without_runtime_fields(app)
     if version >= (1, 6):
         app.pop("residency", None)
-    for name, since in SINCE.items():
-        if version < since and not app.get(name, True):
-            del app[name]  # Empty, and Marathon drops it.
+    _remove_empty(app, SINCE, version)  # Marathon drops them.
     uris, ports, address = (app.pop(key, None) for key in RENAMED_FIELDS)
     if uris is not None and not app.get("fetch"):
         app["fetch"] = [{"uri": uri, "extract": uri.endswith(ARCHIVES)} for uri in uris]
@@ -1393,11 +1390,23 @@ def _without_version(pod):
     return {key: value for key, value in pod.items() if key != "version"}
 
 
-def _combine_pod(current, desired, mode, unset):
-    base, definition = (
-        _without_version(_plain(current)),
-        _without_version(_texts(_plain(desired), "pod")),
-    )
+def _declared_pod(config, version):
+    """Return a pod without empty fields that only a later version has: Marathon drops them."""
+    pod = _without_version(_texts(_plain(config), "pod"))
+    _remove_empty(pod, POD_SINCE, version)
+    for container in pod.get("containers", ()):
+        _remove_empty(container, POD_CONTAINER_SINCE, version)
+    return pod
+
+
+def _remove_empty(fields, since, version):
+    for name, first_version in since.items():
+        if version < first_version and not fields.get(name, True):
+            del fields[name]
+
+
+def _combine_pod(current, desired, mode, unset, version):
+    base, definition = _without_version(_plain(current)), _declared_pod(desired, version)
     _expect_mode(mode)
     for key in set(unset) & definition.keys():
         raise ValueError(f"{key}: both declared and in unset")

@@ -1088,6 +1088,17 @@ def test_an_empty_field_of_a_later_version_is_neither_sent_nor_compared(version)
     assert app.diff(app.prepared(WEB, version), declared, version, "replace") == {}
 
 
+@pytest.mark.parametrize("version", ["1.5.15", NEW])
+def test_an_empty_field_of_a_later_version_of_pods_is_neither_sent_nor_compared(version):
+    [container] = POD["containers"][:1]
+    plain = {**POD, "containers": [container]}
+    empty = {"resourceLimits": {}, "check": {}}
+    declared = {**plain, "role": "", "containers": [{**container, **empty}]}
+    assert app.prepared_pod(declared, version) == app.prepared_pod(plain, version)
+    assert app.diff_pod(plain, declared, version) == {}
+    assert app.merged_pod(plain, declared, version) == app.merged_pod(plain, plain, version)
+
+
 def test_a_limit_is_sent_where_the_version_has_limits():
     limits = {"cpus": "unlimited"}
     assert app.prepared({**WEB, "resourceLimits": limits}, "1.10.26")["resourceLimits"] == limits
