@@ -1,0 +1,463 @@
+"""
+The state of a cluster of the topology, on one screen for people and for monitoring.
+
+The runner asks the minions with execution modules of this tree, and changes nothing. Salt 3008 has
+a runner ``cluster`` of its own, for clusters of Salt masters; this one takes its place.
+"""
+
+import fnmatch
+import time
+from urllib.parse import urlsplit
+
+import salt.client
+import salt.output
+import salt.utils.minions
+from salt.exceptions import SaltException
+
+DEFAULT_TIMEOUT = 30
+# Seconds for each request to a service.
+REQUEST_TIMEOUT = 5
+OK = "ok"
+DEGRADED = "degraded"
+DOWN = "down"
+INFO = "info"
+EXIT_CODES = {OK: 0, DEGRADED: 1, DOWN: 2}
+SEVERITIES = (DOWN, DEGRADED, INFO)
+CONTROL_ROLES = ("zookeeper", "mesos-master", "marathon", "chronos")
+AGENT_ROLE = "mesos-slave"
+# Those whose other servers do not tell whether a server runs.
+FRAMEWORK_NAMES = {"marathon": "Marathon", "chronos": "Chronos"}
+SERVING_MODES = ("leader", "follower", "observer", "standalone")
+# Function -> its arguments. service.status takes a glob: the units of the frameworks begin so.
+QUESTIONS = {
+    "service.status": ["[cm]*"],
+    "zk.ensemble": [{"__kwarg__": True, "timeout": REQUEST_TIMEOUT}],
+    "mesos.summary": [{"__kwarg__": True, "timeout": REQUEST_TIMEOUT, "retries": 0}],
+    "mesos.agents": [{"__kwarg__": True, "timeout": REQUEST_TIMEOUT, "retries": 0}],
+    "marathon.summary": [{"__kwarg__": True, "timeout": REQUEST_TIMEOUT, "retries": 0}],
+    "chronos.summary": [{"__kwarg__": True, "timeout": REQUEST_TIMEOUT, "retries": 0}],
+    "cluster.turns": [],
+}
+
+
+def status(timeout=DEFAULT_TIMEOUT):
+    """
+    Show how the cluster is: problems first, then figures of its services.
+
+    timeout
+        Seconds that the minions have to answer. Default 30.
+
+    Prints a screen whose first line names the worst problem, or begins with ``OK``. With ``--out``
+    prints these data instead:
+
+    * ``status``: ``ok``, ``degraded`` or ``down``;
+    * ``problems``: sentences, the worst first;
+    * ``notes``: what is no problem: turns in progress, and nodes that an operator keeps from
+      restarts;
+    * ``nodes``, ``zookeeper``, ``mesos``, ``marathon``, ``chronos``: figures;
+    * ``retcode``: the exit code, 0 for ok, 1 for degraded, 2 for down.
+
+    Changes nothing. Raises nothing if services or nodes do not respond: these are problems.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run cluster.status
+        salt-run cluster.status timeout=60 --out=json
+    """
+    try:
+        data = _report(*_ask(timeout))
+    except SaltException as error:
+        data = _unknown(f"Salt cannot ask the minions: {error}. Check the service salt-master.")
+    __context__["retcode"] = data["retcode"]
+    # Only the command line has this option. An orchestration or the API gets the data alone.
+    if __opts__.get("fun") != "cluster.status" or __opts__.get("output"):
+        return data
+    salt.output.display_output(_screen(data), "txt", __opts__)
+    return {**data, "outputter": "quiet"}
+
+
+def _ask(timeout):
+    """Return the topology, the accepted minions, the entry of each node, and the answers."""
+    pillar = __salt__["pillar.show_pillar"](minion=__opts__["id"])
+    topology = pillar.get("topology") or {}
+    for error in pillar.get("_errors", []):
+        topology.setdefault("errors", []).append(["pillar", "", error])
+    minions = salt.utils.minions.CkMinions(__opts__).check_minions("*", "glob")["minions"]
+    roles_by_minion = _members(topology, minions)
+    accepted = sorted(set(minions) & set(roles_by_minion))
+    control = [node for node in accepted if _is_control(roles_by_minion[node])]
+    if not accepted:
+        return topology, minions, {}, {}
+    with salt.client.get_local_client(mopts=__opts__) as client:
+        entries = client.cmd(accepted, "pillar.get", ["topology"], tgt_type="list", timeout=timeout)
+        responding = [node for node in control if node in entries]
+        if not responding:
+            return topology, minions, entries, {}
+        answers = client.cmd(
+            responding, list(QUESTIONS), list(QUESTIONS.values()), tgt_type="list", timeout=timeout
+        )
+    return topology, minions, entries, answers
+
+
+def _members(topology, minions):
+    """
+    Return the roles of each node: those that the topology names, and minions that match a glob.
+
+    An entry with the id itself takes precedence over a glob.
+    """
+    nodes = topology.get("nodes") or {}
+    globs = [name for name in nodes if any(character in name for character in "*?[")]
+    roles_by_minion = {name: nodes[name] for name in nodes if name not in globs}
+    for minion in minions:
+        for pattern in globs:
+            if minion not in roles_by_minion and fnmatch.fnmatchcase(minion, pattern):
+                roles_by_minion[minion] = nodes[pattern]
+    return roles_by_minion
+
+
+def _report(topology, minions, entries, answers):
+    """
+    Return the data of ``cluster.status``.
+
+    topology
+        Mapping with ``nodes`` (id or glob to roles) and ``errors``, as pillar has it for the
+        master.
+
+    minions
+        Ids of the minions whose keys are accepted.
+
+    entries
+        Minion id to its pillar ``topology``, for each node that answered.
+
+    answers
+        Control node to answers by function. An answer that is text is an error.
+    """
+    problems = []
+    for setting, value, message in topology.get("errors") or []:
+        problems.append((DOWN, f"The topology has an error: {setting} = {value}: {message}"))
+    roles_by_minion = _members(topology, minions)
+    if not roles_by_minion and not problems:
+        problems.append((DOWN, "The topology names no node. Edit pillar/topology.yaml."))
+    nodes = _check_nodes(problems, roles_by_minion, minions, entries)
+    control = [node for node in sorted(roles_by_minion) if _is_control(roles_by_minion[node])]
+    if control and not answers:
+        sentence = (
+            f"No control node answers Salt ({', '.join(control)}), so nothing is known of the "
+            "services. Check that the hosts are up and their salt-minion runs."
+        )
+        problems.append((DOWN, sentence))
+        return {**_judgement(problems), "nodes": nodes}
+    sections = {
+        "nodes": nodes,
+        "zookeeper": _check_zookeeper(problems, roles_by_minion, answers, entries),
+        "mesos": _check_mesos(problems, roles_by_minion, answers, entries),
+        "marathon": _check_marathon(problems, roles_by_minion, answers),
+        "chronos": _check_chronos(problems, roles_by_minion, answers),
+    }
+    _check_replicas(problems, roles_by_minion, answers)
+    _check_turns(problems, answers)
+    return {**_judgement(problems), **sections}
+
+
+def _judgement(problems):
+    """Return status, exit code and sentences. Problems of one severity keep their order."""
+    ordered = sorted(problems, key=lambda problem: SEVERITIES.index(problem[0]))
+    severities = [severity for severity, _ in ordered if severity != INFO]
+    state = severities[0] if severities else OK
+    return {
+        "status": state,
+        "retcode": EXIT_CODES[state],
+        "problems": [sentence for severity, sentence in ordered if severity != INFO],
+        "notes": [sentence for severity, sentence in ordered if severity == INFO],
+    }
+
+
+def _unknown(sentence):
+    return _judgement([(DOWN, sentence)])
+
+
+def _is_control(roles):
+    return any(role in CONTROL_ROLES for role in roles)
+
+
+def _nodes_with(roles_by_minion, role):
+    return sorted(node for node, roles in roles_by_minion.items() if role in roles)
+
+
+def _answer(answers, function):
+    """Return the first answer that is no error, and the errors of the nodes without one."""
+    errors = []
+    for node in sorted(answers):
+        answer = answers[node].get(function) if isinstance(answers[node], dict) else answers[node]
+        if isinstance(answer, (dict, list)):
+            return answer, errors
+        lines = str(answer).strip().splitlines()
+        message = lines[-1].rpartition("Error: ")[2] if lines else "no answer"
+        errors.append(f"{node}: {message}")
+    return None, errors
+
+
+def _check_nodes(problems, roles_by_minion, minions, entries):
+    silent = []
+    for node in sorted(roles_by_minion):
+        if node not in minions:
+            problems.append(
+                (
+                    DEGRADED,
+                    f"{node} is in the topology, and its key is not accepted. Compare its "
+                    f"fingerprint, and run: salt-key -a {node}",
+                )
+            )
+        elif not isinstance(entries.get(node), dict):
+            silent.append(node)
+            problems.append(
+                (
+                    DEGRADED,
+                    f"{node} does not answer Salt. Check that the host is up and its salt-minion "
+                    "runs.",
+                )
+            )
+    return {"total": len(roles_by_minion), "silent": silent}
+
+
+def _check_zookeeper(problems, roles_by_minion, answers, entries):
+    nodes = _nodes_with(roles_by_minion, "zookeeper")
+    if not nodes:
+        return {}
+    ensemble, errors = _answer(
+        {node: answers[node] for node in nodes if node in answers}, "zk.ensemble"
+    )
+    if ensemble is None:
+        problems.append((DOWN, _unanswered("ZooKeeper", nodes, errors)))
+        return {}
+    modes = {}
+    for server in ensemble.values():
+        modes[_host(server["address"], entries)] = server["mode"]
+    serving = [host for host, mode in modes.items() if mode in SERVING_MODES]
+    if not {"leader", "standalone"} & set(modes.values()):
+        problems.append(
+            (
+                DOWN,
+                f"ZooKeeper has lost its quorum: {len(serving)} of {len(modes)} servers serve. "
+                f"Start ZooKeeper on {', '.join(sorted(set(modes) - set(serving)))}.",
+            )
+        )
+        return {"servers": modes}
+    for host, mode in modes.items():
+        if mode not in SERVING_MODES:
+            problems.append(
+                (
+                    DEGRADED,
+                    f"The ZooKeeper server {host} is {mode}. See there: journalctl -u zookeeper",
+                )
+            )
+    return {"servers": modes}
+
+
+def _host(address, entries):
+    """Return the node that has an address or a name, or the address if no node has answered so."""
+    for node, entry in entries.items():
+        if isinstance(entry, dict) and address in (entry.get("address"), entry.get("name")):
+            return node
+    return address
+
+
+def _unanswered(service, nodes, errors):
+    reason = "; ".join(errors) or "none of these nodes answers Salt"
+    return f"{service} on {', '.join(nodes)} does not respond: {reason}."
+
+
+def _check_mesos(problems, roles_by_minion, answers, entries):
+    nodes = _nodes_with(roles_by_minion, "mesos-master")
+    if not nodes:
+        return {}
+    summary, errors = _answer(answers, "mesos.summary")
+    if summary is None:
+        problems.append(
+            (
+                DOWN,
+                f"Mesos has no leader that has recovered. See on {', '.join(nodes)}: journalctl "
+                f"-u mesos-master. {'; '.join(errors)}".rstrip(),
+            )
+        )
+        return {}
+    for url, state in summary["masters"].items():
+        if state not in ("leads", "stands by"):
+            host = _host(urlsplit(url).hostname, entries)
+            sentence = (
+                f"The Mesos master {host} is not healthy: {state}. See there: journalctl -u "
+                "mesos-master"
+            )
+            problems.append((DEGRADED, sentence))
+    agents, errors = _answer(answers, "mesos.agents")
+    if agents is None:
+        problems.append((DEGRADED, f"Mesos does not list its agents: {'; '.join(errors)}"))
+    else:
+        _check_agents(problems, roles_by_minion, agents, entries)
+    return summary
+
+
+def _check_agents(problems, roles_by_minion, agents, entries):
+    """Report agents that are not registered or do not take tasks. Nodes are known by address."""
+    by_host = {}
+    for agent in agents:
+        by_host[agent["hostname"]] = agent
+        by_host[agent["ip"]] = agent
+    for node in _nodes_with(roles_by_minion, AGENT_ROLE):
+        entry = entries.get(node)
+        if not isinstance(entry, dict):
+            # Without its answer its address is not known. _check_nodes has reported the node.
+            continue
+        agent = by_host.get(entry.get("name")) or by_host.get(entry.get("address"))
+        fault = _agent_fault(agent)
+        if fault:
+            problems.append((DEGRADED, f"The agent {node} {fault}"))
+
+
+def _agent_fault(agent):
+    """Return why an agent takes no tasks, and what to do; empty if it takes them."""
+    journal = "See there: journalctl -u mesos-slave -u mesos-agent"
+    if agent is None:
+        return f"is not registered at the Mesos master. {journal}"
+    if agent["drain"] or agent["deactivated"]:
+        state = (agent["drain"] or "deactivated").lower()
+        return (
+            f"is {state} and takes no tasks. When its work is done: salt-call "
+            f"mesos.reactivate_agent {agent['id']}"
+        )
+    if not agent["active"]:
+        return f"is registered, and not connected. {journal}"
+    return ""
+
+
+def _check_marathon(problems, roles_by_minion, answers):
+    nodes = _nodes_with(roles_by_minion, "marathon")
+    if not nodes:
+        return {}
+    summary, errors = _answer(answers, "marathon.summary")
+    if summary is None or not summary.get("leader"):
+        problems.append((DOWN, _no_leader("Marathon", nodes, errors)))
+        return summary or {}
+    for app in summary["unhealthy"]:
+        if app.startswith("... "):
+            problems.append((DEGRADED, f"Unhealthy apps that are not listed: {app[4:]}."))
+            continue
+        problems.append(
+            (DEGRADED, f"The app {app} has unhealthy instances. See: salt-call marathon.app {app}")
+        )
+    for app, reason in summary["waiting"].items():
+        if app == "...":
+            problems.append((DEGRADED, f"Waiting apps that are not listed: {reason}."))
+            continue
+        problems.append((DEGRADED, f"The app {app} waits: {reason}. See: salt-call marathon.queue"))
+    for step in summary["deployments"]:
+        problems.append((INFO, f"Marathon deploys: {step}"))
+    return summary
+
+
+def _check_chronos(problems, roles_by_minion, answers):
+    nodes = _nodes_with(roles_by_minion, "chronos")
+    if not nodes:
+        return {}
+    summary, errors = _answer(answers, "chronos.summary")
+    if summary is None:
+        problems.append((DOWN, _no_leader("Chronos", nodes, errors)))
+        return {}
+    for job, failure in summary["failing"].items():
+        if job == "...":
+            problems.append((DEGRADED, f"Failing jobs that are not listed: {failure}."))
+            continue
+        problems.append(
+            (DEGRADED, f"The job {job} fails: {failure}. See: salt-call chronos.job {job}")
+        )
+    return summary
+
+
+def _no_leader(service, nodes, errors):
+    sentence = (
+        f"{service} has no leader. See on {', '.join(nodes)}: journalctl -u {service.lower()}"
+    )
+    return f"{sentence}. {'; '.join(errors)}" if errors else sentence
+
+
+def _check_replicas(problems, roles_by_minion, answers):
+    """Report daemons that do not run although their node answers."""
+    for node in sorted(answers):
+        units = answers[node].get("service.status") if isinstance(answers[node], dict) else None
+        if not isinstance(units, dict):
+            continue
+        for role, service in FRAMEWORK_NAMES.items():
+            if role in roles_by_minion.get(node, []) and not units.get(role):
+                problems.append(
+                    (
+                        DEGRADED,
+                        f"{service} on {node} does not run. Start it there: systemctl start {role}",
+                    )
+                )
+
+
+def _check_turns(problems, answers):
+    turns, _ = _answer(answers, "cluster.turns")
+    if turns is None:
+        # Without ZooKeeper, which is reported, there are no turns.
+        return
+    for turn_class in ("control-nodes", "agents"):
+        for node, record in turns["unready"][turn_class].items():
+            sentence = (
+                f"{node} is not ready since a restart ({record['reason']}). Apply its states "
+                f"again: salt {node} state.apply"
+            )
+            holders = [entry["host"] for entry in turns[turn_class] if entry["state"] == "holds"]
+            # A node that has its turn is unready until it gives it back.
+            if node not in holders:
+                problems.append((DEGRADED, sentence))
+        for entry in turns[turn_class]:
+            verb = "has its turn" if entry["state"] == "holds" else "waits for its turn"
+            problems.append((INFO, f"{entry['host']} {verb} to restart: {entry['reason']}"))
+    for node, record in turns["held"].items():
+        expiry = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(record["expiry"]))
+        problems.append(
+            (
+                INFO,
+                f"{node} is held until {expiry}: {record['reason']}. To end this: salt-call "
+                f"cluster.release {node}",
+            )
+        )
+
+
+def _screen(data):
+    """Return the text for people: the worst problem, the others, notes, and figures."""
+    if data["problems"]:
+        lines = [f"{data['status'].upper()}: {data['problems'][0]}"]
+        lines += [f"  - {sentence}" for sentence in data["problems"][1:]]
+    else:
+        lines = [f"OK: {_overview(data)}"]
+    lines += [f"  * {sentence}" for sentence in data["notes"]]
+    for address, mode in data.get("zookeeper", {}).get("servers", {}).items():
+        lines.append(f"ZooKeeper  {address}  {mode}")
+    mesos = data.get("mesos", {})
+    if mesos:
+        lines.append(f"Mesos      {mesos['version']}, leader {mesos['leader']}")
+        lines.append(f"Agents     {_counts(mesos['agents'])}")
+        lines += [f"Resources  {name}: {usage}" for name, usage in mesos["resources"].items()]
+    marathon = data.get("marathon", {})
+    if marathon:
+        lines.append(f"Marathon   {marathon['version']}, leader {marathon['leader']}")
+        lines.append(f"Apps       {_counts(marathon['apps'])}")
+        lines.append(f"Instances  {_counts(marathon['instances'])}")
+    chronos = data.get("chronos", {})
+    if chronos:
+        lines.append(f"Chronos    leader {chronos['leader'] or 'not named by this version'}")
+        lines.append(f"Jobs       {_counts(chronos['jobs'])}")
+    return "\n".join(lines)
+
+
+def _overview(data):
+    agents = data["mesos"].get("agents", {}).get("up", 0)
+    return f"{data['nodes']['total']} nodes answer, {agents} agents are up."
+
+
+def _counts(counts):
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count)

@@ -1,0 +1,291 @@
+"""salt-run cluster.status: answers of minions become a status, sentences and an exit code."""
+
+import copy
+import importlib.util
+import subprocess
+import sys
+import types
+from unittest import mock
+
+import pytest
+
+from lab import ROOT, SALT_LINES, saltenv
+
+CONTROL = ["cc01", "cc02", "cc03"]
+MINIONS = ["cm01", *CONTROL, "b001", "b002"]
+CONTROL_ROLES = ["zookeeper", "mesos-master", "marathon", "chronos"]
+TOPOLOGY = {
+    "errors": [],
+    "nodes": {
+        "cm01": [],
+        **dict.fromkeys(CONTROL, CONTROL_ROLES),
+        "b*": ["mesos-slave", "docker"],
+    },
+}
+ADDRESSES = {node: f"10.0.0.{number}" for number, node in enumerate(MINIONS, 10)}
+
+
+def load_runner():
+    """Load the runner without Salt, which the tests of ``report`` do not need."""
+    names = ("salt", "salt.client", "salt.output", "salt.utils", "salt.utils.minions")
+    stubs = {name: types.ModuleType(name) for name in names}
+    exceptions = types.ModuleType("salt.exceptions")
+    exceptions.SaltException = type("SaltException", (Exception,), {})
+    spec = importlib.util.spec_from_file_location("runner", ROOT / "_runners" / "cluster.py")
+    module = importlib.util.module_from_spec(spec)
+    with mock.patch.dict(sys.modules, {**stubs, "salt.exceptions": exceptions}):
+        spec.loader.exec_module(module)
+    return module
+
+
+runner = load_runner()
+
+
+def agent(node: str, **fields) -> dict:
+    return {
+        "id": f"id-{node}",
+        "hostname": ADDRESSES[node],
+        "ip": ADDRESSES[node],
+        "active": True,
+        "deactivated": False,
+        "drain": None,
+        **fields,
+    }
+
+
+def healthy_answer() -> dict:
+    return {
+        "service.status": {"marathon": True, "chronos": True},
+        "zk.ensemble": {
+            1: {"address": "10.0.0.11", "mode": "leader", "error": None},
+            2: {"address": "10.0.0.12", "mode": "follower", "error": None},
+            3: {"address": "10.0.0.13", "mode": "follower", "error": None},
+        },
+        "mesos.summary": {
+            "leader": "10.0.0.11:5050",
+            "version": "1.9.0",
+            "masters": {
+                "http://10.0.0.11:5050": "leads",
+                "http://10.0.0.12:5050": "stands by",
+                "http://10.0.0.13:5050": "stands by",
+            },
+            "agents": {"up": 2, "down": 0},
+            "resources": {"cpus": "1 of 4 (25 %)"},
+        },
+        "mesos.agents": [agent("b001"), agent("b002")],
+        "marathon.summary": {
+            "leader": "10.0.0.12:8080",
+            "version": "1.8.222",
+            "apps": {"total": 1},
+            "instances": {"wanted": 1},
+            "unhealthy": [],
+            "waiting": {},
+            "deployments": [],
+        },
+        "chronos.summary": {"leader": None, "jobs": {"total": 1}, "failing": {}},
+        "cluster.turns": {
+            "control-nodes": [],
+            "agents": [],
+            "unready": {"control-nodes": {}, "agents": {}},
+            "held": {},
+        },
+    }
+
+
+class World:
+    """What the runner learns; a healthy cluster that a test damages."""
+
+    def __init__(self):
+        self.topology = copy.deepcopy(TOPOLOGY)
+        self.minions = list(MINIONS)
+        self.entries = {node: {"address": ip, "name": ip} for node, ip in ADDRESSES.items()}
+        self.answers = {node: healthy_answer() for node in CONTROL}
+
+    def set(self, function: str, answer) -> None:
+        for node in self.answers:
+            self.answers[node][function] = answer
+
+    def part(self, function: str):
+        """Return an answer that all control nodes share from now on."""
+        self.set(function, healthy_answer()[function])
+        shared = self.answers["cc01"][function]
+        self.set(function, shared)
+        return shared
+
+    def report(self) -> dict:
+        return runner._report(self.topology, self.minions, self.entries, self.answers)
+
+
+def lost_quorum(world):
+    ensemble = world.part("zk.ensemble")
+    for server in ensemble.values():
+        server["mode"] = "unreachable"
+    ensemble[1]["mode"] = "not serving"
+
+
+def stopped_zookeeper(world):
+    world.part("zk.ensemble")[2]["mode"] = "unreachable"
+
+
+def no_mesos_leader(world):
+    world.set("mesos.summary", "Traceback\nsalt.exceptions.CommandExecutionError: no leader")
+
+
+def dead_master(world):
+    world.part("mesos.summary")["masters"]["http://10.0.0.13:5050"] = "Connection refused"
+
+
+def no_marathon_leader(world):
+    world.set("marathon.summary", "CommandExecutionError: Connection refused")
+
+
+def no_chronos_leader(world):
+    world.set("chronos.summary", "CommandExecutionError: Connection refused")
+
+
+def dead_marathon(world):
+    world.answers["cc03"]["service.status"]["marathon"] = False
+
+
+def dead_chronos(world):
+    world.answers["cc03"]["service.status"]["chronos"] = False
+
+
+def unregistered_agent(world):
+    world.set("mesos.agents", [agent("b001")])
+
+
+def draining_agent(world):
+    agents = [agent("b001"), agent("b002", active=False, deactivated=True, drain="DRAINING")]
+    world.set("mesos.agents", agents)
+
+
+def deactivated_agent(world):
+    world.set("mesos.agents", [agent("b001"), agent("b002", active=False, deactivated=True)])
+
+
+def disconnected_agent(world):
+    world.set("mesos.agents", [agent("b001"), agent("b002", active=False)])
+
+
+def unhealthy_app(world):
+    world.part("marathon.summary")["unhealthy"].append("/web")
+
+
+def waiting_app(world):
+    world.part("marathon.summary")["waiting"]["/web"] = "2 wait for offers"
+
+
+def failing_job(world):
+    world.part("chronos.summary")["failing"]["backup"] = "never, 3 since the last success"
+
+
+def silent_node(world):
+    del world.entries["b002"]
+
+
+def unaccepted_node(world):
+    world.minions.remove("cc03")
+    del world.entries["cc03"], world.answers["cc03"]
+
+
+def silent_control_nodes(world):
+    for node in CONTROL:
+        del world.entries[node]
+    world.answers.clear()
+
+
+def unready_node(world):
+    turns = world.part("cluster.turns")
+    turns["unready"]["agents"]["b001"] = {"reason": "new flags", "since": 1}
+
+
+def topology_error(world):
+    world.topology = {"nodes": {}, "errors": [["nodes", "x", "should be a mapping."]]}
+
+
+@pytest.mark.parametrize(
+    "damage, exit_code, beginning",
+    [
+        (lost_quorum, 2, "DOWN: ZooKeeper has lost its quorum: 0 of 3 servers serve. Start"),
+        (stopped_zookeeper, 1, "DEGRADED: The ZooKeeper server cc02 is unreachable. See there"),
+        (no_mesos_leader, 2, "DOWN: Mesos has no leader that has recovered. See on cc01, cc02"),
+        (dead_master, 1, "DEGRADED: The Mesos master cc03 is not healthy: Connection refused."),
+        (no_marathon_leader, 2, "DOWN: Marathon has no leader. See on cc01, cc02, cc03"),
+        (no_chronos_leader, 2, "DOWN: Chronos has no leader. See on cc01, cc02, cc03"),
+        (dead_marathon, 1, "DEGRADED: Marathon on cc03 does not run. Start it there"),
+        (dead_chronos, 1, "DEGRADED: Chronos on cc03 does not run. Start it there"),
+        (unregistered_agent, 1, "DEGRADED: The agent b002 is not registered at the Mesos"),
+        (draining_agent, 1, "DEGRADED: The agent b002 is draining and takes no tasks."),
+        (deactivated_agent, 1, "DEGRADED: The agent b002 is deactivated and takes no tasks."),
+        (disconnected_agent, 1, "DEGRADED: The agent b002 is registered, and not connected."),
+        (unhealthy_app, 1, "DEGRADED: The app /web has unhealthy instances. See: salt-call"),
+        (waiting_app, 1, "DEGRADED: The app /web waits: 2 wait for offers. See: salt-call"),
+        (failing_job, 1, "DEGRADED: The job backup fails: never, 3 since the last success."),
+        (silent_node, 1, "DEGRADED: b002 does not answer Salt. Check that the host is up"),
+        (unaccepted_node, 1, "DEGRADED: cc03 is in the topology, and its key is not accepted."),
+        (silent_control_nodes, 2, "DOWN: No control node answers Salt (cc01, cc02, cc03), so"),
+        (unready_node, 1, "DEGRADED: b001 is not ready since a restart (new flags). Apply"),
+        (topology_error, 2, "DOWN: The topology has an error: nodes = x: should be a mapping."),
+    ],
+)
+def test_the_first_line_names_the_problem(damage, exit_code, beginning):
+    world = World()
+    damage(world)
+    data = world.report()
+    assert runner._screen(data).splitlines()[0].startswith(beginning)
+    assert data["retcode"] == exit_code
+    assert data["status"] == ["ok", "degraded", "down"][exit_code]
+
+
+def test_a_healthy_cluster_is_ok():
+    data = World().report()
+    assert (data["status"], data["retcode"], data["problems"]) == ("ok", 0, [])
+    lines = runner._screen(data).splitlines()
+    assert lines[0] == "OK: 6 nodes answer, 2 agents are up."
+    assert "Mesos      1.9.0, leader 10.0.0.11:5050" in lines
+
+
+def test_what_is_down_comes_before_what_is_degraded():
+    world = World()
+    silent_node(world)
+    stopped_zookeeper(world)
+    no_chronos_leader(world)
+    sentences = world.report()["problems"]
+    assert [sentence.split()[0] for sentence in sentences] == ["Chronos", "b002", "The"]
+
+
+def test_turns_in_progress_and_held_nodes_are_no_problems():
+    world = World()
+    turns = world.part("cluster.turns")
+    turns["agents"].append({"host": "b001", "state": "holds", "reason": "new flags"})
+    turns["unready"]["agents"]["b001"] = {"reason": "new flags", "since": 1}
+    turns["held"]["b002"] = {"reason": "new disk", "expiry": 0}
+    data = world.report()
+    assert data["retcode"] == 0
+    assert data["notes"] == [
+        "b001 has its turn to restart: new flags",
+        "b002 is held until 1970-01-01 00:00 UTC: new disk. To end this: salt-call "
+        "cluster.release b002",
+    ]
+
+
+LOADER = """
+import sys, salt.config, salt.loader, salt.utils.extmods
+scratch, root = sys.argv[1:]
+opts = salt.config.apply_master_config({
+    "root_dir": scratch, "conf_file": scratch + "/master", "log_file": scratch + "/log",
+    "file_client": "local", "file_roots": {"base": [root + "/salt", root + "/formulas"]},
+    "extension_modules": scratch + "/extmods",
+})
+synced = salt.utils.extmods.sync(opts, "runners")[0]
+print(synced, "cluster.status" in salt.loader.runner(opts))
+print([name for name in salt.loader.runner(opts) if name.startswith("cluster.")])
+"""
+
+
+@pytest.mark.parametrize("line", SALT_LINES)
+def test_salt_syncs_and_loads_the_runner(line, tmp_path):
+    command = [saltenv.machine_env(line), "-W", "ignore", "-c", LOADER, tmp_path, ROOT]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines() == ["['runners.cluster'] True", "['cluster.status']"]
