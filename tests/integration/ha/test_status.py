@@ -1,0 +1,136 @@
+"""salt-run cluster.status names what has failed, and its exit code tells how bad that is."""
+
+import contextlib
+import json
+import re
+
+import pytest
+from cluster_lab import eventually
+from ha_cluster import AGENTS, CONTROL, check_healthy, check_rejoined
+
+pytestmark = pytest.mark.lines("3008")
+
+# Seconds: a stopped agent is registered until its master has missed five pings of 15 seconds.
+STATUS_TIMEOUT = 150
+
+
+@pytest.fixture(autouse=True, scope="module")
+def runner(ha):
+    ha.at("lxcm01").run("salt-run saltutil.sync_runners")
+
+
+def status(ha) -> tuple[int, str]:
+    """Return the exit code and the screen."""
+    result = ha.at("lxcm01").execute("salt-run", "--no-color", "cluster.status")
+    assert "Traceback" not in result.stdout + result.stderr
+    return result.returncode, result.stdout
+
+
+def wait_for_status(ha, exit_code: int, pattern: str, only_first_line: bool = True) -> None:
+    """Wait until the screen, or its first line, matches, with this exit code."""
+    screens = []
+
+    def matches() -> bool:
+        code, screen = status(ha)
+        screens.append(f"exit {code}\n{screen}")
+        text = screen.partition("\n")[0] if only_first_line else screen
+        return code == exit_code and bool(re.search(pattern, text))
+
+    try:
+        eventually(matches, STATUS_TIMEOUT)
+    except AssertionError:
+        raise AssertionError(f"{pattern!r}, exit {exit_code}: {screens[-1]}") from None
+
+
+@contextlib.contextmanager
+def stopped(ha, unit: str, *hosts: str):
+    """Stop a unit on hosts, and start it again afterwards."""
+    for host in hosts:
+        ha.at(host).run(f"systemctl stop {unit}")
+    try:
+        yield
+    finally:
+        for host in hosts:
+            ha.at(host).run(f"systemctl start {unit}")
+        for host in set(hosts) & set(CONTROL):
+            check_rejoined(ha, host)
+        check_healthy(ha)
+
+
+def test_a_healthy_cluster_is_ok(ha):
+    check_healthy(ha)
+    wait_for_status(ha, 0, r"^OK: 8 nodes answer, 4 agents are up\.$")
+
+
+def test_json_has_the_same_verdict(ha):
+    result = ha.at("lxcm01").execute("salt-run", "cluster.status", "--out=json")
+    data = json.loads(result.stdout)
+    assert result.returncode == data["retcode"] == 0
+    assert (data["status"], data["problems"]) == ("ok", [])
+    assert data["mesos"]["agents"]["up"] == len(AGENTS)
+
+
+def test_a_stopped_zookeeper_is_the_first_line(ha):
+    with stopped(ha, "zookeeper", "lxcc02"):
+        wait_for_status(ha, 1, r"^DEGRADED: The ZooKeeper server lxcc02\S* is unreachable")
+
+
+def test_a_stopped_master_is_the_first_line(ha):
+    with stopped(ha, "mesos-master", "lxcc03"):
+        wait_for_status(ha, 1, r"^DEGRADED: The Mesos master lxcc03\S* is not healthy")
+
+
+def test_without_any_marathon_the_cluster_is_down(ha):
+    with stopped(ha, "marathon", *CONTROL):
+        wait_for_status(ha, 2, "^DOWN: Marathon has no leader")
+
+
+def test_a_stopped_agent_is_the_first_line(ha):
+    agent = r"The agent lxb004\S* is (not registered|registered, and not connected)"
+    with stopped(ha, "mesos-slave", "lxb004"):
+        wait_for_status(ha, 1, f"^DEGRADED: {agent}")
+
+
+def test_an_unhealthy_app_is_reported(ha):
+    app = {
+        "cmd": "sleep 3600",
+        "cpus": 0.1,
+        "mem": 32,
+        "instances": 1,
+        "healthChecks": [
+            {
+                "protocol": "COMMAND",
+                "command": {"value": "false"},
+                "gracePeriodSeconds": 1,
+                "intervalSeconds": 1,
+                "maxConsecutiveFailures": 0,
+            }
+        ],
+    }
+    minion = ha.at("lxcc01")
+    minion.run(f"salt-call marathon.create_app /status-unhealthy '{json.dumps(app)}'")
+    try:
+        wait_for_status(ha, 1, "The app /status-unhealthy has unhealthy instances", False)
+    finally:
+        minion.run("salt-call marathon.delete_app /status-unhealthy force=True")
+        check_healthy(ha)
+
+
+def test_a_failing_job_is_reported(ha):
+    job = {
+        "schedule": "R/2030-01-01T00:00:00Z/P1D",
+        "command": "exit 1",
+        "owner": "ops@devops.test",
+        "retries": 0,
+    }
+    minion = ha.at("lxcc01")
+    minion.run(f"salt-call chronos.create_job status-failing '{json.dumps(job)}'")
+    try:
+        minion.run("salt-call chronos.run_job status-failing")
+        wait_for_status(ha, 1, "The job status-failing fails", False)
+    finally:
+        minion.run("salt-call chronos.delete_job status-failing")
+
+
+def test_at_the_end_the_cluster_is_ok_again(ha):
+    wait_for_status(ha, 0, "^OK: ")
