@@ -29,6 +29,8 @@ MODULES = {
     "zk": "zk",
     "cluster": "cluster",
 }
+# For salt-run.
+RUNNERS = ("cluster",)
 STATE_MODULES = ("mesos", "marathon", "chronos", "zk", "daemon", "withdrawn")
 CONNECTION_LINKS = """\
 [mesos](functions.md#mesosconnection), [marathon](functions.md#marathonconnection) and
@@ -162,13 +164,20 @@ def entry(name: str, signature: str, docstring: str, language: str = "bash") -> 
         for names, description in parts.arguments
         if not CONNECTION_REFERENCE.fullmatch(" ".join(description.split()))
     ]
-    blocks = [f"#### {name}", f"`{name}({signature})`", markdown(parts.summary)]
+    blocks = [f"#### {name}", f"`{name.rpartition(' ')[2]}({signature})`", markdown(parts.summary)]
     blocks += [markdown(paragraph) for paragraph in parts.introduction]
     if items:
         blocks.append("\n".join(items))
     blocks += [markdown(paragraph) for paragraph in parts.paragraphs]
     blocks.append(f"```{language}\n{example(docstring, language)}\n```\n")
     return "\n\n".join(blocks)
+
+
+def runners(module: str) -> Iterator[tuple[str, str, str]]:
+    """Yield name, signature and docstring of the functions of a runner."""
+    for node in ast.parse((ROOT / "_runners" / f"{module}.py").read_text()).body:
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            yield node.name, ast.unparse(node.args), ast.get_docstring(node) or ""
 
 
 def functions_page() -> str:
@@ -182,6 +191,12 @@ def functions_page() -> str:
                 parts.append(f"### {module}: {section}\n")
             current_section = section
             parts.append(entry(f"{module}.{function}", signature, docstring))
+    for module in RUNNERS:
+        parts.append(f"## Runner {module}\n")
+        parts += [
+            entry(f"salt-run {module}.{function}", signature, docstring)
+            for function, signature, docstring in runners(module)
+        ]
     return "\n".join(parts)
 
 

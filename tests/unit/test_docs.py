@@ -65,6 +65,15 @@ def test_each_function_has_a_summary_and_an_example_of_itself(module):
         assert f"{module}.{name}" in generator.example(text), name
 
 
+@pytest.mark.parametrize("module", generator.RUNNERS)
+def test_each_function_of_a_runner_has_a_summary_and_an_example_of_itself(module):
+    docstrings = {name: text for name, _, text in generator.runners(module)}
+    assert docstrings
+    assert undocumented(docstrings) == []
+    for name, text in docstrings.items():
+        assert f"salt-run {module}.{name}" in generator.example(text), name
+
+
 @pytest.mark.parametrize("module", generator.STATE_MODULES)
 def test_each_state_has_a_summary_and_an_example_of_itself(module):
     docstrings = {name: text for name, _, text in generator.states(module)}
