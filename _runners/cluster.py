@@ -149,8 +149,13 @@ def _report(topology, minions, entries, answers):
         )
         problems.append((DOWN, sentence))
         return {**_judgement(problems), "nodes": nodes}
+    sections = {"nodes": nodes, **_check_services(problems, roles_by_minion, answers, entries)}
+    return {**_judgement(problems), **sections}
+
+
+def _check_services(problems, roles_by_minion, answers, entries):
+    """Add the problems of the services, and return their figures."""
     sections = {
-        "nodes": nodes,
         "zookeeper": _check_zookeeper(problems, roles_by_minion, answers, entries),
         "mesos": _check_mesos(problems, roles_by_minion, answers, entries),
         "marathon": _check_marathon(problems, roles_by_minion, answers),
@@ -158,7 +163,7 @@ def _report(topology, minions, entries, answers):
     }
     _check_replicas(problems, roles_by_minion, answers)
     _check_turns(problems, answers)
-    return {**_judgement(problems), **sections}
+    return sections
 
 
 def _judgement(problems):

@@ -270,6 +270,35 @@ def test_turns_in_progress_and_held_nodes_are_no_problems():
     ]
 
 
+@pytest.mark.parametrize(
+    "options, is_printed",
+    [
+        ({"fun": "cluster.status"}, True),
+        ({"fun": "cluster.status", "output": "json"}, False),
+        ({"fun": "state.orchestrate"}, False),
+    ],
+    ids=["command line", "json", "orchestration"],
+)
+def test_only_the_command_line_without_out_prints_the_screen(options, is_printed):
+    world = World()
+    stopped_zookeeper(world)
+    screens = []
+    output = types.SimpleNamespace(display_output=lambda text, *_: screens.append(text))
+    context = {}
+    with mock.patch.multiple(
+        runner,
+        create=True,
+        salt=types.SimpleNamespace(output=output),
+        _ask=lambda _timeout: (world.topology, world.minions, world.entries, world.answers),
+        __opts__=options,
+        __context__=context,
+    ):
+        data = runner.status()
+    # salt-run exits with the retcode of what a runner returns.
+    assert data["retcode"] == context["retcode"] == 1
+    assert bool(screens) == is_printed == (data.get("outputter") == "quiet")
+
+
 LOADER = """
 import sys, salt.config, salt.loader, salt.utils.extmods
 scratch, root = sys.argv[1:]
