@@ -247,7 +247,10 @@ suites:
     assert by_name["including-el-8"].verifier == {"name": "shell"}
 
 
-def test_only_formulas_modules_and_states_are_copied(standalone, tmp_path):
+EXTENSIONS = ("_modules", "_states", "_runners")
+
+
+def test_only_formulas_modules_states_and_runners_are_copied(standalone, tmp_path):
     kitchen.sandbox(standalone, tmp_path)
     expected = {
         str(path.relative_to(directory))
@@ -255,7 +258,7 @@ def test_only_formulas_modules_and_states_are_copied(standalone, tmp_path):
         for path in directory.rglob("*")
         if path.is_file()
         and "__pycache__" not in path.parts
-        and (directory != ROOT or path.relative_to(ROOT).parts[0] in ("_modules", "_states"))
+        and (directory != ROOT or path.relative_to(ROOT).parts[0] in EXTENSIONS)
     }
     assert {
         str(path.relative_to(tmp_path / "srv/salt"))
