@@ -31,7 +31,7 @@ def load_runner():
     stubs = {name: types.ModuleType(name) for name in names}
     exceptions = types.ModuleType("salt.exceptions")
     exceptions.SaltException = type("SaltException", (Exception,), {})
-    spec = importlib.util.spec_from_file_location("runner", ROOT / "_runners" / "cluster.py")
+    spec = importlib.util.spec_from_file_location("runner", ROOT / "_runners" / "mesos_cluster.py")
     module = importlib.util.module_from_spec(spec)
     with mock.patch.dict(sys.modules, {**stubs, "salt.exceptions": exceptions}):
         spec.loader.exec_module(module)
@@ -307,14 +307,26 @@ opts = salt.config.apply_master_config({
     "file_client": "local", "file_roots": {"base": [root + "/salt", root + "/formulas"]},
     "extension_modules": scratch + "/extmods",
 })
-synced = salt.utils.extmods.sync(opts, "runners")[0]
-print(synced, "cluster.status" in salt.loader.runner(opts))
-print([name for name in salt.loader.runner(opts) if name.startswith("cluster.")])
+print(salt.utils.extmods.sync(opts, "runners")[0])
+runners = salt.loader.runner(opts)
+print(*[name in runners for name in ("cluster.status", "cluster.members")])
 """
 
 
 @pytest.mark.parametrize("line", SALT_LINES)
-def test_salt_syncs_and_loads_the_runner(line, tmp_path):
+def test_salt_loads_the_runner_beside_its_own(line, tmp_path):
     command = [saltenv.machine_env(line), "-W", "ignore", "-c", LOADER, tmp_path, ROOT]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert result.stdout.splitlines() == ["['runners.cluster'] True", "['cluster.status']"]
+    # Salt has a runner cluster from 3008 on.
+    has_own = line != "3006"
+    assert result.stdout.splitlines() == ["['runners.mesos_cluster']", f"True {has_own}"]
+
+
+def test_the_ensemble_is_the_answer_that_reaches_most_servers():
+    world = World()
+    ensemble = copy.deepcopy(world.answers["cc01"]["zk.ensemble"])
+    for number in (2, 3):
+        ensemble[number]["mode"] = "unreachable"
+    ensemble[1]["mode"] = "not serving"
+    world.answers["cc01"]["zk.ensemble"] = ensemble
+    assert world.report()["problems"] == []

@@ -1,8 +1,9 @@
 """
 The state of a cluster of the topology, on one screen for people and for monitoring.
 
-The runner asks the minions with execution modules of this tree, and changes nothing. Salt 3008 has
-a runner ``cluster`` of its own, for clusters of Salt masters; this one takes its place.
+The runner asks the minions with execution modules of this tree, and changes nothing. Its file is
+not called ``cluster.py``: that would replace the runner of Salt 3008 for clusters of Salt masters.
+With another file name and the same virtual name, Salt loads both.
 """
 
 import fnmatch
@@ -14,6 +15,7 @@ import salt.output
 import salt.utils.minions
 from salt.exceptions import SaltException
 
+__virtualname__ = "cluster"
 DEFAULT_TIMEOUT = 30
 # Seconds for each request to a service.
 REQUEST_TIMEOUT = 5
@@ -38,6 +40,10 @@ QUESTIONS = {
     "chronos.summary": [{"__kwarg__": True, "timeout": REQUEST_TIMEOUT, "retries": 0}],
     "cluster.turns": [],
 }
+
+
+def __virtual__():
+    return __virtualname__
 
 
 def status(timeout=DEFAULT_TIMEOUT):
@@ -231,9 +237,7 @@ def _check_zookeeper(problems, roles_by_minion, answers, entries):
     nodes = _nodes_with(roles_by_minion, "zookeeper")
     if not nodes:
         return {}
-    ensemble, errors = _answer(
-        {node: answers[node] for node in nodes if node in answers}, "zk.ensemble"
-    )
+    ensemble, errors = _ensemble(answers)
     if ensemble is None:
         problems.append((DOWN, _unanswered("ZooKeeper", nodes, errors)))
         return {}
@@ -259,6 +263,22 @@ def _check_zookeeper(problems, roles_by_minion, answers, entries):
                 )
             )
     return {"servers": modes}
+
+
+def _ensemble(answers):
+    """Return the answer in which most servers serve, as one node may be cut off; and errors."""
+    ensembles = []
+    for node in sorted(answers):
+        ensemble, _ = _answer({node: answers[node]}, "zk.ensemble")
+        if ensemble:
+            ensembles.append(ensemble)
+    if not ensembles:
+        return _answer(answers, "zk.ensemble")
+    return max(ensembles, key=_serving_count), []
+
+
+def _serving_count(ensemble):
+    return sum(server["mode"] in SERVING_MODES for server in ensemble.values())
 
 
 def _host(address, entries):
