@@ -1,6 +1,6 @@
 """
 Turns of the nodes of a cluster: which node may restart a daemon now, which nodes wait for a turn,
-and which nodes an operator holds.
+and which nodes an operator holds. Also the metrics of a node's daemons.
 
 The turns are stored in ZooKeeper, see ``_turn``. The setting ``common:restarts:zookeeper`` has its
 servers; ``pillar/topology.sls`` derives it from the topology.
@@ -8,16 +8,22 @@ servers; ``pillar/topology.sls`` derives it from the topology.
 
 import importlib
 import logging
+import os
 import re
+import tempfile
 import time
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+import _http_client
+import _prometheus
 import _turn
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
-# After a sync Salt still has the old helper in sys.modules.
+# After a sync Salt still has the old helpers in sys.modules.
 importlib.reload(_turn)
+importlib.reload(_prometheus)
+importlib.reload(_http_client)
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +34,7 @@ MAX_TIMEOUT = 86400
 DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?) *(?P<unit>[smhd])")
 SECONDS_BY_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LEADER_TIMEOUT = 5
+METRICS_TIMEOUT = 5
 HELD_TIMEOUT = 3
 
 
@@ -170,10 +177,144 @@ def _leads_zookeeper(service):
 def _leads_by_url(service):
     """Return whether the leader of a service has an address or the name of this node."""
     url = __salt__[f"{service}.leader"](timeout=LEADER_TIMEOUT, retries=0)["url"]
+    return urlsplit(url).hostname in _own_names()
+
+
+def _own_names():
+    """Return the addresses and names of this node."""
     topology = __pillar__.get("topology")
     topology = topology if isinstance(topology, Mapping) else {}
     names = {topology.get("address"), topology.get("name"), *__grains__.get("ipv4", [])}
-    return urlsplit(url).hostname in names | {__grains__.get("fqdn"), __grains__.get("host")}
+    return names | {__grains__.get("fqdn"), __grains__.get("host")}
+
+
+# --- metrics ---
+
+
+def metrics(path=None, timeout=METRICS_TIMEOUT, roles=None):
+    """
+    Return the metrics of this node's daemons in the text format of Prometheus.
+
+    path
+        Write them to this file, for the textfile collector of node_exporter, instead of returning
+        them. Its name must end with ``.prom``. It is replaced at once, with mode 0644. Default:
+        None.
+
+    timeout
+        Seconds for each daemon, default 5.
+
+    roles
+        Whose daemons to query: a list of ``zookeeper``, ``mesos-master``, ``mesos-slave`` and
+        ``marathon``. Others are ignored. Default: the grain ``roles``.
+
+    Queries the Mesos master and agent (``/metrics/snapshot``), Marathon (``/metrics``) and
+    ZooKeeper (``mntr``). For each one there is a metric such as
+    ``mesos_master_up``: 1 if it responds, otherwise 0, and the log of the minion says why. A
+    Marathon that does not lead has no other metrics than ``marathon_up`` and ``marathon_leader``,
+    since it would return those of the leader.
+
+    Returns the text, or the path. Raises SaltInvocationError for invalid arguments, and
+    CommandExecutionError if the file cannot be written.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call cluster.metrics
+        salt-call cluster.metrics path=/var/lib/node_exporter/mesos.prom
+    """
+    if path is not None and not re.fullmatch(r"/.+\.prom", str(path)):
+        raise SaltInvocationError(f"path: {path!r} is not an absolute path that ends with .prom")
+    families = _prometheus.Families()
+    roles = __grains__.get("roles") or [] if roles is None else roles
+    for role, (name, daemon, add) in METRICS_BY_ROLE.items():
+        if role not in roles:
+            continue
+        is_up = True
+        try:
+            add(families, timeout)
+        except CommandExecutionError as error:
+            log.warning("No metrics of %s: %s", daemon, error)
+            is_up = False
+        families.add(f"{name}_up", int(is_up), "gauge", f"Whether {daemon} responds.")
+    text = families.text()
+    if path is None:
+        return text
+    _replace_file(str(path), text)
+    return path
+
+
+def _add_mesos_master(families, timeout):
+    _add_mesos(families, "master", _own_url("mesos", "http://127.0.0.1:5050"), timeout)
+
+
+def _add_mesos_agent(families, timeout):
+    mesos = __pillar__.get("mesos")
+    mesos = mesos if isinstance(mesos, Mapping) else {}
+    flags = (mesos.get("slave") or {}).get("flags") or {}
+    # The agents have no URL in pillar. They use TLS if the masters do.
+    scheme = urlsplit(__salt__["mesos.connection"]()["urls"][0]).scheme
+    url = f"{scheme}://{flags.get('ip') or '127.0.0.1'}:{flags.get('port') or 5051}"
+    _add_mesos(families, "agent", url, timeout)
+
+
+def _add_mesos(families, daemon, url, timeout):
+    snapshot = _get("mesos", url, "/metrics/snapshot", timeout).json()
+    _prometheus.add_mesos(families, daemon, snapshot)
+
+
+def _add_marathon(families, timeout):
+    url = _own_url("marathon", "http://127.0.0.1:8080")
+    response = _get("marathon", url, "/metrics", timeout)
+    # A Marathon that does not lead forwards the request to the leader.
+    is_leader = "x-marathon-via" not in response.headers
+    text = "Whether this Marathon leads."
+    families.add("marathon_leader", int(is_leader), "gauge", text)
+    if is_leader:
+        _prometheus.add_marathon(families, response.json())
+
+
+def _add_zookeeper(families, timeout):
+    _prometheus.add_zookeeper(families, __salt__["zk.metrics"](timeout=timeout))
+
+
+# Role -> name of its metrics, what it is called in sentences, function.
+METRICS_BY_ROLE = {
+    "zookeeper": ("zookeeper", "the ZooKeeper server", _add_zookeeper),
+    "mesos-master": ("mesos_master", "the Mesos master", _add_mesos_master),
+    "mesos-slave": ("mesos_agent", "the Mesos agent", _add_mesos_agent),
+    "marathon": ("marathon", "Marathon", _add_marathon),
+}
+
+
+def _get(service, url, path, timeout):
+    settings = {"timeout": timeout, "connect_timeout": timeout}
+    client = _http_client.Client(service, url, __salt__, __context__, None, settings)
+    return client.for_server(url, trusted=True).get(path)
+
+
+def _own_url(service, default):
+    """Return the URL in pillar that is on this node, or a default."""
+    names = _own_names()
+    for url in __salt__[f"{service}.connection"]()["urls"]:
+        if urlsplit(url).hostname in names:
+            return url
+    return default
+
+
+def _replace_file(path, text):
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except OSError:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise CommandExecutionError(f"{path}: {error.strerror}") from None
 
 
 # --- for the states of daemon ---

@@ -29,6 +29,7 @@ MAX_BYTES = 65536
 CHUNK_SIZE = 4096
 # One znode for each server, with the list that it was started with.
 LISTS_PATH = "/salt-mesos/zookeeper"
+MNTR_LINE = re.compile(r"^zk_(\S+)\t(.*)$", re.MULTILINE)
 MODES = ("leader", "follower", "observer", "standalone")
 
 
@@ -63,6 +64,62 @@ def ensemble(servers=None, port=None, timeout=5):
     return _http_client.map_concurrently(
         lambda address: _server_status(address, port, timeout), addresses
     )
+
+
+def metrics(server=None, port=None, timeout=5):
+    """
+    Return what a ZooKeeper server measures.
+
+    server
+        Its address. Default: that of this node in pillar ``zookeeper:servers``, or 127.0.0.1.
+
+    port
+        Port for clients. Default: pillar ``zookeeper:client_port``, or 2181.
+
+    timeout
+        Seconds for the server, default 5.
+
+    Returns a mapping of names without ``zk_`` to numbers or text, sorted. Uses ``mntr``, which
+    ZooKeeper 3.5 and later must allow (``4lw.commands.whitelist``, as the formula does). Raises
+    SaltInvocationError for invalid arguments, and CommandExecutionError if the server does not
+    respond, does not allow ``mntr``, or does not serve.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call zk.metrics
+        salt-call zk.metrics 10.0.0.1
+    """
+    addresses, port = _ensemble({1: server} if server else None, port)
+    timeout = _http_settings.check_timeout(timeout)
+    address = server or _own_address(addresses)
+    try:
+        response = _send_command("mntr", address, port, timeout)
+    except (OSError, UnicodeError) as error:
+        reason = _http_client.failure_reason(error, timeout)
+        raise CommandExecutionError(f"{address}:{port}: mntr: {reason}") from None
+    values = dict(MNTR_LINE.findall(response))
+    if not values:
+        reason = _text.first_line(response) or "closed the connection without a response"
+        raise CommandExecutionError(f"{address}:{port}: mntr: {reason}")
+    return {name: _number_or_text(values[name]) for name in sorted(values)}
+
+
+def _own_address(addresses):
+    """Return the address of the server on this node."""
+    settings = __pillar__.get("zookeeper")
+    myid = settings.get("myid") if isinstance(settings, Mapping) else None
+    return addresses.get(myid, DEFAULT_SERVERS[1])
+
+
+def _number_or_text(text):
+    for parse in (int, float):
+        try:
+            return parse(text)
+        except ValueError:
+            pass
+    return text
 
 
 def server_lists(servers=None, port=None, timeout=10):
@@ -192,7 +249,7 @@ def _addresses_by_id(servers):
 def _server_status(address, port, timeout):
     """Return the address, mode and error of a server."""
     try:
-        response = _send_srvr(address, port, timeout)
+        response = _send_command("srvr", address, port, timeout)
     except (OSError, UnicodeError) as error:
         return _status(address, "unreachable", _http_client.failure_reason(error, timeout))
     match = re.search("^Mode: *(.+?) *$", response, re.MULTILINE)
@@ -207,11 +264,11 @@ def _status(address, mode, error=None):
     return {"address": address, "mode": mode, "error": error}
 
 
-def _send_srvr(address, port, timeout):
-    """Send ``srvr`` and return up to 64 KiB of the response, after which the server disconnects."""
+def _send_command(command, address, port, timeout):
+    """Send four letters and return up to 64 KiB of the response. Then the server disconnects."""
     deadline = time.monotonic() + timeout
     with socket.create_connection((address, port), timeout) as connection:
-        connection.sendall(b"srvr")
+        connection.sendall(command.encode())
         response = b""
         while len(response) < MAX_BYTES:
             connection.settimeout(_http_client.time_left(deadline))
