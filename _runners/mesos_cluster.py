@@ -8,6 +8,7 @@ With another file name and the same virtual name, Salt loads both.
 
 import fnmatch
 import time
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import salt.client
@@ -22,9 +23,8 @@ REQUEST_TIMEOUT = 5
 OK = "ok"
 DEGRADED = "degraded"
 DOWN = "down"
-INFO = "info"
 EXIT_CODES = {OK: 0, DEGRADED: 1, DOWN: 2}
-SEVERITIES = (DOWN, DEGRADED, INFO)
+SEVERITIES = (DOWN, DEGRADED)
 CONTROL_ROLES = ("zookeeper", "mesos-master", "marathon", "chronos")
 AGENT_ROLE = "mesos-slave"
 # Those whose other servers do not tell whether a server runs.
@@ -42,6 +42,20 @@ QUESTIONS = {
 }
 
 
+class Problem(NamedTuple):
+    """
+    What has failed.
+
+    ``kind`` is ``quorum``, ``leader``, ``replica``, ``agent``, ``app``, ``job``, ``node``,
+    ``topology`` or ``salt``; ``subject`` is its name, such as the id of a node.
+    """
+
+    severity: str
+    kind: str
+    subject: str
+    message: str
+
+
 def __virtual__():
     return __virtualname__
 
@@ -57,7 +71,9 @@ def status(timeout=DEFAULT_TIMEOUT):
     prints these data instead:
 
     * ``status``: ``ok``, ``degraded`` or ``down``;
-    * ``problems``: sentences, the worst first;
+    * ``problems``: the worst first, each with ``severity`` (``down`` or ``degraded``), ``kind``
+      (``quorum``, ``leader``, ``replica``, ``agent``, ``app``, ``job``, ``node``, ``topology`` or
+      ``salt``), ``subject`` (such as the id of a node) and ``message``;
     * ``notes``: what is no problem: turns in progress, and nodes that an operator keeps from
       restarts;
     * ``nodes``, ``zookeeper``, ``mesos``, ``marathon``, ``chronos``: figures;
@@ -75,7 +91,10 @@ def status(timeout=DEFAULT_TIMEOUT):
     try:
         data = _report(*_ask(timeout))
     except SaltException as error:
-        data = _unknown(f"Salt cannot ask the minions: {error}. Check the service salt-master.")
+        problems = Problems()
+        sentence = f"Salt cannot ask the minions: {error}. Check the service salt-master."
+        problems.down("salt", "salt-master", sentence)
+        data = problems.judgement()
     __context__["retcode"] = data["retcode"]
     # Only the command line has this option. An orchestration or the API gets the data alone.
     if __opts__.get("fun") != "cluster.status" or __opts__.get("output"):
@@ -123,6 +142,37 @@ def _members(topology, minions):
     return roles_by_minion
 
 
+class Problems:
+    """What has failed, and notes. ``judgement`` is the data about them."""
+
+    def __init__(self):
+        self.entries = []
+        self.notes = []
+
+    def down(self, kind, subject, message):
+        """Add what keeps the cluster from serving."""
+        self.entries.append(Problem(DOWN, kind, subject, message))
+
+    def degraded(self, kind, subject, message):
+        """Add a failure with which the cluster still serves."""
+        self.entries.append(Problem(DEGRADED, kind, subject, message))
+
+    def note(self, message):
+        """Add what is worth to be known, and has not failed."""
+        self.notes.append(message)
+
+    def judgement(self):
+        """Return status, exit code, problems and notes. The worst problems are first."""
+        ordered = sorted(self.entries, key=lambda problem: SEVERITIES.index(problem.severity))
+        status_text = ordered[0].severity if ordered else OK
+        return {
+            "status": status_text,
+            "retcode": EXIT_CODES[status_text],
+            "problems": [dict(problem._asdict()) for problem in ordered],
+            "notes": self.notes,
+        }
+
+
 def _report(topology, minions, entries, answers):
     """
     Return the data of ``cluster.status``.
@@ -140,12 +190,14 @@ def _report(topology, minions, entries, answers):
     answers
         Control node to answers by function. An answer that is text is an error.
     """
-    problems = []
+    problems = Problems()
     for setting, value, message in topology.get("errors") or []:
-        problems.append((DOWN, f"The topology has an error: {setting} = {value}: {message}"))
+        sentence = f"The topology has an error: {setting} = {value}: {message}"
+        problems.down("topology", setting, sentence)
     roles_by_minion = _members(topology, minions)
-    if not roles_by_minion and not problems:
-        problems.append((DOWN, "The topology names no node. Edit pillar/topology.yaml."))
+    if not roles_by_minion and not problems.entries:
+        sentence = "The topology names no node. Edit pillar/topology.yaml."
+        problems.down("topology", "nodes", sentence)
     nodes = _check_nodes(problems, roles_by_minion, minions, entries)
     control = [node for node in sorted(roles_by_minion) if _is_control(roles_by_minion[node])]
     if control and not answers:
@@ -153,15 +205,10 @@ def _report(topology, minions, entries, answers):
             f"No control node answers Salt ({', '.join(control)}), so nothing is known of the "
             "services. Check that the hosts are up and their salt-minion runs."
         )
-        problems.append((DOWN, sentence))
-        return {**_judgement(problems), "nodes": nodes}
-    sections = {"nodes": nodes, **_check_services(problems, roles_by_minion, answers, entries)}
-    return {**_judgement(problems), **sections}
-
-
-def _check_services(problems, roles_by_minion, answers, entries):
-    """Add the problems of the services, and return their figures."""
+        problems.down("node", "control", sentence)
+        return {**problems.judgement(), "nodes": nodes}
     sections = {
+        "nodes": nodes,
         "zookeeper": _check_zookeeper(problems, roles_by_minion, answers, entries),
         "mesos": _check_mesos(problems, roles_by_minion, answers, entries),
         "marathon": _check_marathon(problems, roles_by_minion, answers),
@@ -169,24 +216,7 @@ def _check_services(problems, roles_by_minion, answers, entries):
     }
     _check_replicas(problems, roles_by_minion, answers)
     _check_turns(problems, answers)
-    return sections
-
-
-def _judgement(problems):
-    """Return status, exit code and sentences. Problems of one severity keep their order."""
-    ordered = sorted(problems, key=lambda problem: SEVERITIES.index(problem[0]))
-    severities = [severity for severity, _ in ordered if severity != INFO]
-    state = severities[0] if severities else OK
-    return {
-        "status": state,
-        "retcode": EXIT_CODES[state],
-        "problems": [sentence for severity, sentence in ordered if severity != INFO],
-        "notes": [sentence for severity, sentence in ordered if severity == INFO],
-    }
-
-
-def _unknown(sentence):
-    return _judgement([(DOWN, sentence)])
+    return {**problems.judgement(), **sections}
 
 
 def _is_control(roles):
@@ -214,22 +244,17 @@ def _check_nodes(problems, roles_by_minion, minions, entries):
     silent = []
     for node in sorted(roles_by_minion):
         if node not in minions:
-            problems.append(
-                (
-                    DEGRADED,
-                    f"{node} is in the topology, and its key is not accepted. Compare its "
-                    f"fingerprint, and run: salt-key -a {node}",
-                )
+            sentence = (
+                f"{node} is in the topology, and its key is not accepted. Compare its "
+                f"fingerprint, and run: salt-key -a {node}"
             )
+            problems.degraded("node", node, sentence)
         elif not isinstance(entries.get(node), dict):
             silent.append(node)
-            problems.append(
-                (
-                    DEGRADED,
-                    f"{node} does not answer Salt. Check that the host is up and its salt-minion "
-                    "runs.",
-                )
+            sentence = (
+                f"{node} does not answer Salt. Check that the host is up and its salt-minion runs."
             )
+            problems.degraded("node", node, sentence)
     return {"total": len(roles_by_minion), "silent": silent}
 
 
@@ -239,29 +264,23 @@ def _check_zookeeper(problems, roles_by_minion, answers, entries):
         return {}
     ensemble, errors = _ensemble(answers)
     if ensemble is None:
-        problems.append((DOWN, _unanswered("ZooKeeper", nodes, errors)))
+        problems.down("quorum", "zookeeper", _unanswered("ZooKeeper", nodes, errors))
         return {}
     modes = {}
     for server in ensemble.values():
         modes[_host(server["address"], entries)] = server["mode"]
     serving = [host for host, mode in modes.items() if mode in SERVING_MODES]
     if not {"leader", "standalone"} & set(modes.values()):
-        problems.append(
-            (
-                DOWN,
-                f"ZooKeeper has lost its quorum: {len(serving)} of {len(modes)} servers serve. "
-                f"Start ZooKeeper on {', '.join(sorted(set(modes) - set(serving)))}.",
-            )
+        sentence = (
+            f"ZooKeeper has lost its quorum: {len(serving)} of {len(modes)} servers serve. "
+            f"Start ZooKeeper on {', '.join(sorted(set(modes) - set(serving)))}."
         )
+        problems.down("quorum", "zookeeper", sentence)
         return {"servers": modes}
     for host, mode in modes.items():
         if mode not in SERVING_MODES:
-            problems.append(
-                (
-                    DEGRADED,
-                    f"The ZooKeeper server {host} is {mode}. See there: journalctl -u zookeeper",
-                )
-            )
+            sentence = f"The ZooKeeper server {host} is {mode}. See there: journalctl -u zookeeper"
+            problems.degraded("replica", f"zookeeper on {host}", sentence)
     return {"servers": modes}
 
 
@@ -300,13 +319,11 @@ def _check_mesos(problems, roles_by_minion, answers, entries):
         return {}
     summary, errors = _answer(answers, "mesos.summary")
     if summary is None:
-        problems.append(
-            (
-                DOWN,
-                f"Mesos has no leader that has recovered. See on {', '.join(nodes)}: journalctl "
-                f"-u mesos-master. {'; '.join(errors)}".rstrip(),
-            )
+        sentence = (
+            f"Mesos has no leader that has recovered. See on {', '.join(nodes)}: journalctl "
+            f"-u mesos-master. {'; '.join(errors)}"
         )
+        problems.down("leader", "mesos", sentence.rstrip())
         return {}
     for url, state in summary["masters"].items():
         if state not in ("leads", "stands by"):
@@ -315,10 +332,11 @@ def _check_mesos(problems, roles_by_minion, answers, entries):
                 f"The Mesos master {host} is not healthy: {state}. See there: journalctl -u "
                 "mesos-master"
             )
-            problems.append((DEGRADED, sentence))
+            problems.degraded("replica", f"mesos-master on {host}", sentence)
     agents, errors = _answer(answers, "mesos.agents")
     if agents is None:
-        problems.append((DEGRADED, f"Mesos does not list its agents: {'; '.join(errors)}"))
+        sentence = f"Mesos does not list its agents: {'; '.join(errors)}"
+        problems.degraded("leader", "mesos", sentence)
     else:
         _check_agents(problems, roles_by_minion, agents, entries)
     return summary
@@ -338,7 +356,7 @@ def _check_agents(problems, roles_by_minion, agents, entries):
         agent = by_host.get(entry.get("name")) or by_host.get(entry.get("address"))
         fault = _agent_fault(agent)
         if fault:
-            problems.append((DEGRADED, f"The agent {node} {fault}"))
+            problems.degraded("agent", node, f"The agent {node} {fault}")
 
 
 def _agent_fault(agent):
@@ -363,22 +381,20 @@ def _check_marathon(problems, roles_by_minion, answers):
         return {}
     summary, errors = _answer(answers, "marathon.summary")
     if summary is None or not summary.get("leader"):
-        problems.append((DOWN, _no_leader("Marathon", nodes, errors)))
+        problems.down("leader", "marathon", _no_leader("Marathon", nodes, errors))
         return summary or {}
     for app in summary["unhealthy"]:
+        sentence = f"The app {app} has unhealthy instances. See: salt-call marathon.app {app}"
         if app.startswith("... "):
-            problems.append((DEGRADED, f"Unhealthy apps that are not listed: {app[4:]}."))
-            continue
-        problems.append(
-            (DEGRADED, f"The app {app} has unhealthy instances. See: salt-call marathon.app {app}")
-        )
+            sentence = f"Unhealthy apps that are not listed: {app[4:]}."
+        problems.degraded("app", app, sentence)
     for app, reason in summary["waiting"].items():
+        sentence = f"The app {app} waits: {reason}. See: salt-call marathon.queue"
         if app == "...":
-            problems.append((DEGRADED, f"Waiting apps that are not listed: {reason}."))
-            continue
-        problems.append((DEGRADED, f"The app {app} waits: {reason}. See: salt-call marathon.queue"))
+            sentence = f"Waiting apps that are not listed: {reason}."
+        problems.degraded("app", app, sentence)
     for step in summary["deployments"]:
-        problems.append((INFO, f"Marathon deploys: {step}"))
+        problems.note(f"Marathon deploys: {step}")
     return summary
 
 
@@ -388,15 +404,13 @@ def _check_chronos(problems, roles_by_minion, answers):
         return {}
     summary, errors = _answer(answers, "chronos.summary")
     if summary is None:
-        problems.append((DOWN, _no_leader("Chronos", nodes, errors)))
+        problems.down("leader", "chronos", _no_leader("Chronos", nodes, errors))
         return {}
     for job, failure in summary["failing"].items():
+        sentence = f"The job {job} fails: {failure}. See: salt-call chronos.job {job}"
         if job == "...":
-            problems.append((DEGRADED, f"Failing jobs that are not listed: {failure}."))
-            continue
-        problems.append(
-            (DEGRADED, f"The job {job} fails: {failure}. See: salt-call chronos.job {job}")
-        )
+            sentence = f"Failing jobs that are not listed: {failure}."
+        problems.degraded("job", job, sentence)
     return summary
 
 
@@ -415,12 +429,10 @@ def _check_replicas(problems, roles_by_minion, answers):
             continue
         for role, service in FRAMEWORK_NAMES.items():
             if role in roles_by_minion.get(node, []) and not units.get(role):
-                problems.append(
-                    (
-                        DEGRADED,
-                        f"{service} on {node} does not run. Start it there: systemctl start {role}",
-                    )
+                sentence = (
+                    f"{service} on {node} does not run. Start it there: systemctl start {role}"
                 )
+                problems.degraded("replica", f"{role} on {node}", sentence)
 
 
 def _check_turns(problems, answers):
@@ -429,37 +441,35 @@ def _check_turns(problems, answers):
         # Without ZooKeeper, which is reported, there are no turns.
         return
     for turn_class in ("control-nodes", "agents"):
+        holders = [entry["host"] for entry in turns[turn_class] if entry["state"] == "holds"]
         for node, record in turns["unready"][turn_class].items():
-            sentence = (
-                f"{node} is not ready since a restart ({record['reason']}). Apply its states "
-                f"again: salt {node} state.apply"
-            )
-            holders = [entry["host"] for entry in turns[turn_class] if entry["state"] == "holds"]
             # A node that has its turn is unready until it gives it back.
             if node not in holders:
-                problems.append((DEGRADED, sentence))
+                sentence = (
+                    f"{node} is not ready since a restart ({record['reason']}). Apply its states "
+                    f"again: salt {node} state.apply"
+                )
+                problems.degraded("node", node, sentence)
         for entry in turns[turn_class]:
             verb = "has its turn" if entry["state"] == "holds" else "waits for its turn"
-            problems.append((INFO, f"{entry['host']} {verb} to restart: {entry['reason']}"))
+            problems.note(f"{entry['host']} {verb} to restart: {entry['reason']}")
     for node, record in turns["held"].items():
         expiry = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(record["expiry"]))
-        problems.append(
-            (
-                INFO,
-                f"{node} is held until {expiry}: {record['reason']}. To end this: salt-call "
-                f"cluster.release {node}",
-            )
+        problems.note(
+            f"{node} is held until {expiry}: {record['reason']}. To end this: salt-call "
+            f"cluster.release {node}"
         )
 
 
 def _screen(data):
     """Return the text for people: the worst problem, the others, notes, and figures."""
-    if data["problems"]:
-        lines = [f"{data['status'].upper()}: {data['problems'][0]}"]
-        lines += [f"  - {sentence}" for sentence in data["problems"][1:]]
+    messages = [problem["message"] for problem in data["problems"]]
+    if messages:
+        lines = [f"{data['status'].upper()}: {messages[0]}"]
+        lines += [f"  - {message}" for message in messages[1:]]
     else:
         lines = [f"OK: {_overview(data)}"]
-    lines += [f"  * {sentence}" for sentence in data["notes"]]
+    lines += [f"  * {note}" for note in data["notes"]]
     for address, mode in data.get("zookeeper", {}).get("servers", {}).items():
         lines.append(f"ZooKeeper  {address}  {mode}")
     mesos = data.get("mesos", {})

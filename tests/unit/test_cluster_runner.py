@@ -238,6 +238,34 @@ def test_the_first_line_names_the_problem(damage, exit_code, beginning):
     assert data["status"] == ["ok", "degraded", "down"][exit_code]
 
 
+@pytest.mark.parametrize(
+    "damage, kind, subject",
+    [
+        (lost_quorum, "quorum", "zookeeper"),
+        (stopped_zookeeper, "replica", "zookeeper on cc02"),
+        (no_mesos_leader, "leader", "mesos"),
+        (dead_master, "replica", "mesos-master on cc03"),
+        (no_marathon_leader, "leader", "marathon"),
+        (no_chronos_leader, "leader", "chronos"),
+        (dead_marathon, "replica", "marathon on cc03"),
+        (unregistered_agent, "agent", "b002"),
+        (draining_agent, "agent", "b002"),
+        (unhealthy_app, "app", "/web"),
+        (waiting_app, "app", "/web"),
+        (failing_job, "job", "backup"),
+        (silent_node, "node", "b002"),
+        (unready_node, "node", "b001"),
+        (topology_error, "topology", "nodes"),
+    ],
+)
+def test_a_problem_has_a_kind_and_a_subject_for_programs(damage, kind, subject):
+    world = World()
+    damage(world)
+    problem = world.report()["problems"][0]
+    assert (problem["kind"], problem["subject"]) == (kind, subject)
+    assert sorted(problem) == ["kind", "message", "severity", "subject"]
+
+
 def test_a_healthy_cluster_is_ok():
     data = World().report()
     assert (data["status"], data["retcode"], data["problems"]) == ("ok", 0, [])
@@ -251,8 +279,8 @@ def test_what_is_down_comes_before_what_is_degraded():
     silent_node(world)
     stopped_zookeeper(world)
     no_chronos_leader(world)
-    sentences = world.report()["problems"]
-    assert [sentence.split()[0] for sentence in sentences] == ["Chronos", "b002", "The"]
+    problems = [(entry["severity"], entry["kind"]) for entry in world.report()["problems"]]
+    assert problems == [("down", "leader"), ("degraded", "node"), ("degraded", "replica")]
 
 
 def test_turns_in_progress_and_held_nodes_are_no_problems():
