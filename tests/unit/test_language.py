@@ -23,7 +23,16 @@ WORD_LIST = """
     own more most few last first
 """
 VAGUE_WORDS = set(WORD_LIST.split())
-PRODUCT_FOLDERS = ("_modules", "_states", "_runners", "formulas", "pillar", "salt", "conf")
+PRODUCT_FOLDERS = (
+    "_modules",
+    "_states",
+    "_runners",
+    "_beacons",
+    "formulas",
+    "pillar",
+    "salt",
+    "conf",
+)
 LAB_FOLDERS = ("lab", "tests/lab")
 TEST_FOLDERS = ("tests",)
 # Functions and arguments that users call by name.
