@@ -226,7 +226,8 @@ def metrics(path=None, timeout=METRICS_TIMEOUT, roles=None):
     if path is not None and not re.fullmatch(r"/.+\.prom", str(path)):
         raise SaltInvocationError(f"path: {path!r} is not an absolute path that ends with .prom")
     families = _prometheus.Families()
-    roles = __grains__.get("roles") or [] if roles is None else roles
+    if roles is None:
+        roles = __grains__.get("roles") or []
     for role, (name, daemon, add) in METRICS_BY_ROLE.items():
         if role not in roles:
             continue
@@ -253,7 +254,8 @@ def _add_mesos_agent(families, timeout):
     mesos = mesos if isinstance(mesos, Mapping) else {}
     flags = (mesos.get("slave") or {}).get("flags") or {}
     # The agents have no URL in pillar. They use TLS if the masters do.
-    scheme = urlsplit(__salt__["mesos.connection"]()["urls"][0]).scheme
+    urls = _configured_urls("mesos")
+    scheme = urlsplit(urls[0]).scheme if urls else "http"
     url = f"{scheme}://{flags.get('ip') or '127.0.0.1'}:{flags.get('port') or 5051}"
     _add_mesos(families, "agent", url, timeout)
 
@@ -289,17 +291,30 @@ METRICS_BY_ROLE = {
 
 def _get(service, url, path, timeout):
     settings = {"timeout": timeout, "connect_timeout": timeout}
-    client = _http_client.Client(service, url, __salt__, __context__, None, settings)
+    try:
+        client = _http_client.Client(service, url, __salt__, __context__, None, settings)
+    except _http_client.HttpError:
+        # A zk:// URL in pillar, and no leader. This request needs none.
+        settings["url"] = url
+        client = _http_client.Client(service, url, __salt__, __context__, None, settings)
     return client.for_server(url, trusted=True).get(path)
 
 
 def _own_url(service, default):
     """Return the URL in pillar that is on this node, or a default."""
     names = _own_names()
-    for url in __salt__[f"{service}.connection"]()["urls"]:
+    for url in _configured_urls(service):
         if urlsplit(url).hostname in names:
             return url
     return default
+
+
+def _configured_urls(service):
+    """Return the URLs in pillar; none if that is a zk:// URL, and nobody leads."""
+    try:
+        return __salt__[f"{service}.connection"]()["urls"]
+    except _http_client.HttpError:
+        return []
 
 
 def _replace_file(path, text):

@@ -398,6 +398,17 @@ def test_a_daemon_that_does_not_respond_is_not_up(salt):
     assert samples == dict.fromkeys(names, 0)
 
 
+def test_a_zookeeper_url_without_leader_does_not_hide_an_agent(salt, running, tmp_path):
+    mesos = MesosCluster(salt, running, tmp_path, hosts=HOSTS[:1])
+    [agent] = salt.call("mesos.agents", url=mesos.url)
+    flags = {"ip": "127.0.0.1", "port": agent["port"]}
+    url = f"zk://127.0.0.1:{free_port()}/mesos"
+    settings = {"url": url, "slave": {"flags": flags}, "retries": 1, "retry_delay": 0.1}
+    pillar = {**NODE, "mesos": settings}
+    metrics = parse(salt.call("cluster.metrics", roles=["mesos-slave"], pillar=pillar))
+    assert value(metrics, "mesos_agent_up") == value(metrics, "mesos_agent_registered") == 1
+
+
 def test_a_marathon_that_does_not_lead_has_no_metrics_of_the_leader(salt, running):
     election, servers = MemoryRoom(), MemoryRoom()
     running(Marathon(LOCAL, None, room=election, servers=servers))
