@@ -100,7 +100,20 @@ def status(timeout=DEFAULT_TIMEOUT):
     if __opts__.get("fun") != "cluster.status" or __opts__.get("output"):
         return data
     salt.output.display_output(_screen(data), "txt", __opts__)
-    return {**data, "outputter": "quiet"}
+    _suppress_output()
+    return data
+
+
+def _suppress_output():
+    """
+    Keep salt-run from printing the data, from which it takes the exit code, after the screen.
+
+    Salt 3008 has no outputter that prints nothing. The event that prints is given to one module of
+    each name, which is not always this one, as Salt 3008 has its own runner of this name.
+    """
+    event = __salt__["pillar.show_pillar"].__globals__.get("__jid_event__")
+    if event is not None:
+        event.print_func = None
 
 
 def _ask(timeout):

@@ -2,6 +2,7 @@
 
 import copy
 import importlib.util
+import json
 import subprocess
 import sys
 import types
@@ -313,6 +314,8 @@ def test_only_the_command_line_without_out_prints_the_screen(options, is_printed
     screens = []
     output = types.SimpleNamespace(display_output=lambda text, *_: screens.append(text))
     context = {}
+    event = types.SimpleNamespace(print_func=print)
+    module = types.SimpleNamespace(__globals__={"__jid_event__": event})
     with mock.patch.multiple(
         runner,
         create=True,
@@ -320,11 +323,12 @@ def test_only_the_command_line_without_out_prints_the_screen(options, is_printed
         _ask=lambda _timeout: (world.topology, world.minions, world.entries, world.answers),
         __opts__=options,
         __context__=context,
+        __salt__={"pillar.show_pillar": module},
     ):
         data = runner.status()
     # salt-run exits with the retcode of what a runner returns.
     assert data["retcode"] == context["retcode"] == 1
-    assert bool(screens) == is_printed == (data.get("outputter") == "quiet")
+    assert bool(screens) == is_printed == (event.print_func is None)
 
 
 LOADER = """
@@ -348,6 +352,38 @@ def test_salt_loads_the_runner_beside_its_own(line, tmp_path):
     # Salt has a runner cluster from 3008 on.
     has_own = line != "3006"
     assert result.stdout.splitlines() == ["['runners.mesos_cluster']", f"True {has_own}"]
+
+
+@pytest.fixture(params=SALT_LINES)
+def salt_run(request, tmp_path):
+    """Return a function that runs the real salt-run, without a master and with an empty pillar."""
+    for directory in ("pillar", "var/cache/salt/master/proc"):
+        (tmp_path / directory).mkdir(parents=True)
+    options = {
+        "root_dir": str(tmp_path),
+        "user": "root",
+        "id": "cm01",
+        "file_roots": {"base": [str(ROOT / "salt"), str(ROOT / "formulas")]},
+        "pillar_roots": {"base": [str(tmp_path / "pillar")]},
+    }
+    (tmp_path / "master").write_text(json.dumps(options))
+    python = saltenv.machine_env(request.param)
+    command = [python, "-W", "ignore", python.with_name("salt-run"), "-c", tmp_path]
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+
+    run("saltutil.sync_runners")
+    return run
+
+
+def test_salt_run_prints_a_screen_or_json_and_exits_with_the_code(salt_run):
+    message = "The topology names no node. Edit pillar/topology.yaml."
+    screen = salt_run("cluster.status")
+    assert (screen.stdout, screen.returncode) == (f"DOWN: {message}\n", 2)
+    result = salt_run("--out=json", "--log-level=quiet", "cluster.status", "timeout=5")
+    [problem] = json.loads(result.stdout)["problems"]
+    assert (problem["message"], result.returncode) == (message, 2)
 
 
 def test_the_ensemble_is_the_answer_that_reaches_most_servers():
