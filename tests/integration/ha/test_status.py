@@ -1,4 +1,7 @@
-"""salt-run cluster.status names what has failed, and its exit code tells how bad that is."""
+"""
+salt-run cluster.status names what has failed, and its exit code tells how bad that is. A beacon
+reports it to the bus, where a reactor writes it to the log. cluster.metrics measures the nodes.
+"""
 
 import contextlib
 import json
@@ -7,6 +10,8 @@ import re
 import pytest
 from cluster_lab import eventually
 from ha_cluster import AGENTS, CONTROL, check_healthy, check_rejoined
+
+from lab import ROOT
 
 pytestmark = pytest.mark.lines("3008")
 
@@ -130,6 +135,55 @@ def test_a_failing_job_is_reported(ha):
         wait_for_status(ha, 1, "The job status-failing fails", False)
     finally:
         minion.run("salt-call chronos.delete_job status-failing")
+
+
+BEACON_FILE = "/etc/salt/minion.d/beacon.conf"
+BEACON = "beacons: {mesos_cluster: [{interval: 10}]}"
+REACTOR_FILE = "/etc/salt/master.d/reactor.conf"
+REACTOR = "reactor: [{salt/beacon/*/mesos_cluster/*/*: [/srv/reactor/cluster.sls]}]"
+
+
+@pytest.fixture
+def beacon(ha):
+    """The beacon and the reactor of the documentation, on the Salt master."""
+    master = ha.at("lxcm01")
+    example = (ROOT / "docs/monitoring/reactor.sls").read_text()
+    master.run("mkdir -p /srv/reactor")
+    for path, text in (
+        ("/srv/reactor/cluster.sls", example),
+        (REACTOR_FILE, REACTOR),
+        (BEACON_FILE, BEACON),
+    ):
+        master.run(f"cat > {path} <<'END'\n{text}\nEND")
+    master.run("salt 'lxcm01*' saltutil.sync_beacons")
+    master.run("systemctl restart salt-master salt-minion")
+    yield master
+    master.run(f"rm -f {BEACON_FILE} {REACTOR_FILE} /srv/reactor/cluster.sls")
+    master.run("systemctl restart salt-master salt-minion")
+    eventually(lambda: status(ha)[0] == 0, STATUS_TIMEOUT)
+
+
+def test_the_reactor_logs_what_fails_and_what_works_again(ha, beacon):
+    def is_logged(outcome: str) -> bool:
+        log = beacon.run("journalctl -t mesos-cluster --no-pager")
+        return bool(re.search(rf"{outcome} degraded replica zookeeper on lxcc02", log))
+
+    with stopped(ha, "zookeeper", "lxcc02"):
+        eventually(lambda: is_logged("failed"), STATUS_TIMEOUT)
+    eventually(lambda: is_logged("solved"), STATUS_TIMEOUT)
+
+
+def test_each_node_has_the_metrics_of_its_daemons(ha):
+    path = "/tmp/mesos.prom"
+    ha.at("lxcm01").run(f"salt '*' cluster.metrics path={path}")
+    for host in CONTROL:
+        text = ha.at(host).run(f"cat {path}")
+        for name in ("zookeeper", "mesos_master", "marathon"):
+            assert f"\n{name}_up 1\n" in text
+        assert "\nzookeeper_znode_count " in text
+    for host in AGENTS:
+        text = ha.at(host).run(f"cat {path}")
+        assert "\nmesos_agent_up 1\n" in text and "\nmesos_agent_registered 1\n" in text
 
 
 def test_at_the_end_the_cluster_is_ok_again(ha):
