@@ -411,11 +411,11 @@ def known_options(section, release):
     types, releases = {}, {}
     for line in filter(None, TABLES[section].splitlines()):
         name, option_type, span = line.split()
-        first, _, last = span.partition("-")
-        if int(first) <= release <= int(last or 9):
+        oldest, _, newest = span.partition("-")
+        if int(oldest) <= release <= int(newest or 9):
             types[name] = option_type
         else:
-            releases[name] = f"EL {last}" if last else f"EL {first} and later"
+            releases[name] = f"EL {newest}" if newest else f"EL {oldest} and later"
     return types, {name: text for name, text in releases.items() if name not in types}
 
 

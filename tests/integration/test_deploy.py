@@ -232,14 +232,14 @@ def test_mesos_and_marathon_are_upgraded_on_all_nodes_at_once(bare, settings):
     lost_before, agents = killed_tasks(), active_agents()
     settings.unlink()
     with Observer(bare) as observer:
-        first, second = apply_all(bare), apply_all(bare)
+        first_run, second_run = apply_all(bare), apply_all(bare)
     print(observer.table())
     # Where the leading master was still the old one, Marathon was left alone.
     reasons = ("needs Mesos 1.5.0, and the leading", "One or more requisite failed")
     assert [
-        failure for failure in failures(first) if not any(text in failure for text in reasons)
+        failure for failure in failures(first_run) if not any(text in failure for text in reasons)
     ] == []
-    assert failures(second) == []
+    assert failures(second_run) == []
     assert versions() == {"mesos": {"1.9.0"}, "marathon": {"1.8.244"}}
     assert observer.down == {"control": 1, "agents": 1}, observer.table()
     for service, outages in observer.outages.items():

@@ -98,13 +98,13 @@ def places(value, path=()):
         yield from places(item, (*path, key))
 
 
-def altered(definition, others, choose):
+def altered(definition, donors, choose):
     """Return a copy of a definition with one or two random changes."""
     copied = copy.deepcopy(definition)
     for _ in range(choose.randint(1, 2)):
         paths = list(places(copied))
         if not paths or choose.random() < 0.4:
-            donor = choose.choice(others)
+            donor = choose.choice(donors)
             if donor:
                 field = choose.choice(sorted(donor))
                 copied[field] = copy.deepcopy(donor[field])

@@ -41,11 +41,11 @@ def running_lab(monkeypatch):
     host.start()
     while not cgroups.members(HOST):
         assert host.is_alive()
-    others = multiprocessing.Process(target=_prune, args=[stop])
-    others.start()
+    pruning = multiprocessing.Process(target=_prune, args=[stop])
+    pruning.start()
     yield
     stop.set()
-    others.join()
+    pruning.join()
     host.join()
     cgroups.kill()
     cgroups.prune()
@@ -73,16 +73,16 @@ print(thread.native_id, flush=True)
 def test_a_pid_that_another_process_got_meanwhile_is_not_killed(monkeypatch, of_thread):
     monkeypatch.setattr(instance, "name", "test-cgroups")
     member = subprocess.Popen(["sleep", "infinity"], preexec_fn=lambda: cgroups.enter(HOST))
-    other = subprocess.Popen([sys.executable, "-c", THREADS], stdout=subprocess.PIPE, text=True)
-    thread = int(other.stdout.readline())
+    bystander = subprocess.Popen([sys.executable, "-c", THREADS], stdout=subprocess.PIPE, text=True)
+    thread = int(bystander.stdout.readline())
     members = cgroups.members
-    reused = thread if of_thread else other.pid
+    reused = thread if of_thread else bystander.pid
     monkeypatch.setattr(cgroups, "members", lambda *args: members(*args) | {reused})
     cgroups.kill(HOST)
     assert member.wait() == -9
-    assert other.poll() is None
-    other.kill()
-    other.communicate()
+    assert bystander.poll() is None
+    bystander.kill()
+    bystander.communicate()
 
 
 def test_an_empty_group_of_another_lab_is_left_alone(monkeypatch):

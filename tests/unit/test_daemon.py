@@ -389,7 +389,7 @@ def test_an_agent_without_tasks_is_drained_since_it_may_get_one(
     until(lambda: agent.id is not None)
     result = restarted_with_drain(cluster, master, 20)
     assert result["result"] is True, result
-    assert (f"{AGENT} was drained before. {AGENT} was reactivated" in result["comment"]) is drained
+    assert (f"{AGENT} was drained first. {AGENT} was reactivated" in result["comment"]) is drained
     assert cluster.calls() == ["restart mesos-master"]
     [status] = cluster.salt.call("mesos.agents", url=f"http://127.0.0.1:{master.port}")
     assert status["active"] and not status["deactivated"]

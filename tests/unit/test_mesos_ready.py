@@ -471,7 +471,7 @@ def test_a_member_may_restart_if_the_others_have_the_quorum_that_it_runs_with(
     salt, raw, nobody, current_quorum, peers, quorum, check
 ):
     flags = {"status": 200, "headers": {}, "json": {"flags": {"quorum": str(current_quorum)}}}
-    member, *others = (
+    member, *peer_urls = (
         raw(recording({**LEADER, **log(1.0), b"GET /flags": flags})).url for _ in range(peers + 1)
     )
     check(
@@ -479,7 +479,7 @@ def test_a_member_may_restart_if_the_others_have_the_quorum_that_it_runs_with(
             "mesos.quorum_without_member",
             member=member,
             quorum=quorum,
-            url=[member, *others, nobody],
+            url=[member, *peer_urls, nobody],
             timeout=0,
         )
     )
