@@ -510,7 +510,7 @@ def summary(profile=None, **connection):
 def _describe_master(status):
     if status["leader"]:
         return "leads"
-    return status["error"] or "standby"
+    return status["error"] or "stands by"
 
 
 def _agent_counts(client, metric_values):

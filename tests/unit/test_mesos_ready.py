@@ -126,6 +126,13 @@ def fails(answer) -> str:
 # --- mesos.leader, mesos.masters, mesos.agents ---
 
 
+def test_the_summary_names_the_leader_and_the_standby(salt, cluster):
+    leader, standby = cluster.master(), cluster.master()
+    summary = salt.call("mesos.summary", url=[leader.url, standby.url])
+    # cluster.status compares these words.
+    assert summary["masters"] == {leader.url: "leads", standby.url: "stands by"}
+
+
 @pytest.mark.parametrize("version", ["1.0.1", "1.4.3", "1.11.0"])
 def test_any_master_names_the_leader(salt, cluster, version):
     leader, standby = cluster.master(version=version), cluster.master(version=version)
