@@ -31,6 +31,8 @@ find /etc /var/lib/zookeeper /usr/lib/systemd/system -type f \
 find /etc/systemd/system -type l -not -name 'salt-*' -printf '%p -> %l\n' | sort
 """
 
+SALT_PYTHON = "/opt/saltstack/salt/bin/python3"
+
 
 def eventually(question: Callable[[], T], seconds: int = 60) -> T:
     """Repeat a call until its result is true and return it. Fails with the last result."""
@@ -199,11 +201,11 @@ class Lab:
         """Return when systemd last started a unit; unchanged if nothing restarted it since."""
         return self.run(f"systemctl show -p ActiveEnterTimestampMonotonic -p MainPID {unit}")
 
-    def python(self, program: str, *arguments: str) -> str:
-        """Run a program with Salt's Python on the host; return stdout, fail with stderr."""
+    def python(self, program: str, *arguments: str, interpreter: str = SALT_PYTHON) -> str:
+        """Run a Python program on the host; return stdout, fail with stderr."""
         return self.run(
             f"cat > /root/program.py <<'END'\n{program}\nEND\n"
-            f"/opt/saltstack/salt/bin/python3 -W ignore /root/program.py {shlex.join(arguments)}"
+            f"{interpreter} -W ignore /root/program.py {shlex.join(arguments)}"
         )
 
     def verify(self) -> None:

@@ -4,6 +4,7 @@ import json
 import threading
 from pathlib import Path
 
+from cluster_lab import SALT_PYTHON
 from ha_cluster import AGENTS, CONTROL
 
 PROGRAM = Path(__file__).with_name("observe.py")
@@ -15,12 +16,16 @@ class Observer:
     A context manager. At its end ``outages`` has the seconds of each outage by service, and
     ``down`` the highest number of nodes of each kind that were down at the same time.
 
+    interpreter
+        The Python of the host, 3.6 or later. Default: Salt's.
+
     urls
         Further URLs by name, such as that of a container.
     """
 
-    def __init__(self, lab, **urls: str):
+    def __init__(self, lab, interpreter: str = SALT_PYTHON, **urls: str):
         self._host = lab.at("lxcc01")
+        self._interpreter = interpreter
         self._setup = {
             "control": list(CONTROL.values()),
             "agents": list(AGENTS.values()),
@@ -41,7 +46,10 @@ class Observer:
         self._thread.join()
 
     def _run(self):
-        report = json.loads(self._host.python(PROGRAM.read_text(), json.dumps(self._setup)))
+        output = self._host.python(
+            PROGRAM.read_text(), json.dumps(self._setup), interpreter=self._interpreter
+        )
+        report = json.loads(output)
         self.outages, self.down = report["outages"], report["down"]
 
     def table(self) -> str:

@@ -1,5 +1,5 @@
 """
-Observe a cluster while it is changed. Runs on one of its hosts, whose Python is Salt's.
+Observe a cluster while it is changed. Runs on one of its hosts, with Python 3.6 or later.
 
 Takes a JSON object: ``control`` and ``agents``, addresses; ``urls``, further URLs by name; and
 ``stop``, a file that ends it. Asks every service five times a second, each in a thread of its own.

@@ -10,7 +10,8 @@ import json
 import pytest
 from cluster_lab import Lab
 from document import parse, run
-from ha_cluster import CHANGED, SERVICES, daemon_changes
+from ha_cluster import CHANGED, ELECTION_SECONDS, SERVICES, daemon_changes
+from ha_observer import Observer
 
 from conftest import FILE_LISTS, booted, converged_single
 from lab import ROOT, SALT_LINES
@@ -186,9 +187,14 @@ def test_a_second_run_on_the_hosts_of_the_document_changes_nothing(bare_by_ssh):
     assert len(results) == 8 and changed_ids(results) == {}
 
 
-def test_a_change_of_every_service_by_salt_ssh_restarts_each_daemon(bare_by_ssh):
-    results = apply_states(bare_by_ssh, f"pillar={json.dumps(CHANGED)}")
+def test_a_change_of_every_service_by_salt_ssh_restarts_each_daemon_in_its_turn(bare_by_ssh):
+    with Observer(bare_by_ssh, "python3") as observer:
+        results = apply_states(bare_by_ssh, f"pillar={json.dumps(CHANGED)}")
+    print(observer.table())
     assert changed_ids(results)
     changes = daemon_changes(results)
     restarted = {host: dict.fromkeys(units, "restarted") for host, units in SERVICES.items()}
     assert {host: changes[host] for host in SERVICES} == restarted
+    assert observer.down == {"control": 1, "agents": 1}, observer.table()
+    for outages in observer.outages.values():
+        assert all(seconds < ELECTION_SECONDS for seconds in outages), observer.table()

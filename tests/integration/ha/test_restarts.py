@@ -63,6 +63,7 @@ def test_a_run_that_dies_in_the_middle_is_completed_by_the_next_one(ha):
     ha.do("salt", "--async", "*", "state.apply")
     dying = eventually(lambda: holder(ha, "control-nodes"), 120)
     ha.at(dying).run("systemctl kill --signal=KILL salt-minion; systemctl restart salt-minion")
+    ha.run("systemctl kill --signal=KILL salt-master; systemctl restart salt-master")
     without_power = eventually(lambda: holder(ha, "agents"), 120)
     ha.do("kill", without_power)
     ha.do("start", without_power)
