@@ -129,7 +129,8 @@ def _ask(timeout):
     if not accepted:
         return topology, minions, {}, {}
     with salt.client.get_local_client(mopts=__opts__) as client:
-        entries = client.cmd(accepted, "pillar.get", ["topology"], tgt_type="list", timeout=timeout)
+        # pillar.get of Salt 3008 returns asterisks.
+        entries = client.cmd(accepted, "pillar.raw", ["topology"], tgt_type="list", timeout=timeout)
         responding = [node for node in control if node in entries]
         if not responding:
             return topology, minions, entries, {}
