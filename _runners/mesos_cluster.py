@@ -509,4 +509,4 @@ def _overview(data):
 
 
 def _counts(counts):
-    return ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "none"

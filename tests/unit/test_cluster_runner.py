@@ -299,6 +299,12 @@ def test_turns_in_progress_and_held_nodes_are_no_problems():
     ]
 
 
+def test_a_cluster_without_apps_has_none():
+    world = World()
+    world.part("marathon.summary")["apps"] = {"total": 0}
+    assert "Apps       none" in runner._screen(world.report()).splitlines()
+
+
 @pytest.mark.parametrize(
     "options, is_printed",
     [
