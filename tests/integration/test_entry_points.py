@@ -21,7 +21,8 @@ SERVED = f"http://{cluster.MIRROR}:{PORT}/"
 INSTALL = (ROOT / "INSTALL.md").read_text().replace("https://git.example.org/", SERVED)
 ROLES = ["zookeeper", "mesos-master", "mesos-slave", "marathon", "chronos", "docker"]
 MASTER, MASTERLESS = "lxgit01", "lxlone01"  # of tests/topologies/entry_points.yaml
-TREE = ("_modules", "_states", "conf", "formulas", "pillar", "salt")
+EXTENSIONS = ("_beacons", "_modules", "_runners", "_states")
+TREE = (*EXTENSIONS, "conf", "formulas", "pillar", "salt")
 CALL = "salt-call --out=json --no-color"
 
 
@@ -190,12 +191,12 @@ def test_a_master_serves_the_same_files_from_git_as_from_a_directory(master):
         if path.is_file()
     }
     expected |= {
-        str(path.relative_to(ROOT))
-        for root in ("_modules", "_states")
-        for path in (ROOT / root).glob("*.py")
+        str(path.relative_to(ROOT)) for root in EXTENSIONS for path in (ROOT / root).glob("*.py")
     }
-    links = {"_modules", "_states"}  # gitfs lists only the names of the links
-    assert set(served_files) - links == {path for path in expected if "__pycache__" not in path}
+    # gitfs lists only the names of the links.
+    assert set(served_files) - set(EXTENSIONS) == {
+        path for path in expected if "__pycache__" not in path
+    }
 
 
 def test_a_node_converges_with_modules_and_states_from_git(master):
