@@ -1,6 +1,7 @@
 """salt-run cluster.status: answers of minions become a status, sentences and an exit code."""
 
 import copy
+import getpass
 import importlib.util
 import json
 import subprocess
@@ -367,7 +368,7 @@ def salt_run(request, tmp_path):
         (tmp_path / directory).mkdir(parents=True)
     options = {
         "root_dir": str(tmp_path),
-        "user": "root",
+        "user": getpass.getuser(),
         "id": "cm01",
         "file_roots": {"base": [str(ROOT / "salt"), str(ROOT / "formulas")]},
         "pillar_roots": {"base": [str(tmp_path / "pillar")]},
