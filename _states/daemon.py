@@ -50,10 +50,10 @@ MIN_UPTIME = 2
 # A daemon may exit once while the others of its cluster start.
 MAX_EXITS = 2
 ACTIVE_TASK_STATES = ("TASK_STAGING", "TASK_STARTING", "TASK_RUNNING", "TASK_KILLING")
-# Lines of the journal in a comment, and those among which they are. A stack trace of Java has many
-# lines, and the error is above it.
+# The last lines of the journal that a comment has, and those that are read for it. A stack trace of
+# Java has many lines, and the error is above it.
 JOURNAL_LINES = 12
-MAX_JOURNAL_LINES = 200
+JOURNAL_LINES_READ = 200
 STACK_FRAME = re.compile(r"\s+(at \S+\(.*\)|\.\.\. \d+ more)$")
 MAX_JOURNAL_LINE = 300
 
@@ -700,7 +700,7 @@ class _Daemon:
 
     def _journal(self):
         """Return the last lines of the journal, without the stack traces of Java."""
-        command = ["journalctl", "--unit", self.name, "--lines", str(MAX_JOURNAL_LINES)]
+        command = ["journalctl", "--unit", self.name, "--lines", str(JOURNAL_LINES_READ)]
         command += ["--output=cat", "--no-pager", "--quiet"]
         text = __salt__["cmd.run_stdout"](command, python_shell=False, output_loglevel="quiet")
         lines = [line for line in text.splitlines() if not STACK_FRAME.match(line)]
