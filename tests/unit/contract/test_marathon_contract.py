@@ -47,8 +47,12 @@ def apps(session: Session) -> None:
     """A failed task is launched again, and fails once more."""
 
     def fail() -> None:
+        server = session.server
+        # The first task has to run before it fails.
+        until(lambda: not server.plans)
         session.agents.hold = True
         session.agents.end_failing()
+        until(lambda: "/golden-apps/fail" in server.failures)
         until(lambda: session.staged("/golden-apps/fail"))
 
     def fail_again() -> None:
