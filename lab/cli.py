@@ -131,6 +131,7 @@ def up(
     with Steps(console) as steps:
         with steps.step("Debian packages that this machine needs") as report:
             machine.install(report)
+        machine.raise_limits()
         cgroups.enter(BUILDER)  # from here on `lab down` ends this too, whatever becomes of it
         if not current:
             current = build(steps, name, line, repository, transport)

@@ -155,7 +155,13 @@ def await_boot(
             state = systemd_state(name)
             if state in ("running", "degraded"):
                 del pending[name]
-            elif (process and process.poll() is not None) or time.monotonic() > deadline:
+            elif process and process.poll() is not None:
+                raise LabError(
+                    f"{name} did not boot: systemd-nspawn ended with {process.returncode}. "
+                    f"Its last lines: {last_lines(name)}",
+                    console(name),
+                )
+            elif time.monotonic() > deadline:
                 raise LabError(f"{name} did not boot: {state or 'no systemd'}", console(name))
         time.sleep(0.1)
 
@@ -163,6 +169,11 @@ def await_boot(
 def console(name: str) -> Path:
     """Return the log with the output of a host while it booted."""
     return instance.logs / f"console-{name}.log"
+
+
+def last_lines(name: str) -> str:
+    """Return the end of what a host printed while it booted."""
+    return "".join(f"\n  {line}" for line in console(name).read_text().splitlines()[-3:])
 
 
 def leader(name: str) -> int | None:

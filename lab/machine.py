@@ -18,6 +18,9 @@ DEBIAN_PACKAGES = [
     "openssh-client",
 ]
 MIN_FREE_DISK = 4  # GiB: the cache and one host, with some reserve
+# Three labs of eight hosts have about 200 instances. systemd ends without a word if it gets none.
+INOTIFY_INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
+MIN_INOTIFY_INSTANCES = 1024
 CAP_NET_ADMIN, CAP_SYS_CHROOT, CAP_SYS_ADMIN, CAP_MKNOD = 12, 18, 21, 27  # linux/capability.h
 
 
@@ -94,6 +97,21 @@ def install(report: Report) -> None:
         report(f"apt-get install {' '.join(missing)}")
         install = ["apt-get", "install", "--yes", "--no-install-recommends"]
         run([*install, *missing], "apt", env=quiet)
+
+
+def raise_limits() -> None:
+    """Let root have enough inotify instances for all labs. LabError if the kernel refuses."""
+    current = int(INOTIFY_INSTANCES.read_text())
+    if current >= MIN_INOTIFY_INSTANCES:
+        return
+    try:
+        INOTIFY_INSTANCES.write_text(str(MIN_INOTIFY_INSTANCES))
+    except OSError as error:
+        raise LabError(
+            f"fs.inotify.max_user_instances is {current}, the hosts need {MIN_INOTIFY_INSTANCES}, "
+            f"and it cannot be raised here: {error.strerror}. Run "
+            f"`sysctl fs.inotify.max_user_instances={MIN_INOTIFY_INSTANCES}` where it can"
+        ) from error
 
 
 def _missing_packages() -> list[str]:
