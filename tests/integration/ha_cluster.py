@@ -230,11 +230,14 @@ def no_turn_is_left(lab) -> bool:
     return not (status["control-nodes"] or status["agents"]) and not any(status["unready"].values())
 
 
-def killed_tasks() -> list[dict]:
-    """Return the tasks that have failed or were lost."""
+def killed_tasks() -> dict[str, str]:
+    """Return the state of each task that has failed or was lost: another leader, another order."""
     state = get(mesos_leader(None), 5050, "/state").json()
     tasks = [task for entry in state["frameworks"] for task in entry["completed_tasks"]]
-    return [task for task in tasks if task["state"] not in ("TASK_KILLED", "TASK_FINISHED")]
+    states = {task["id"]: task["state"] for task in tasks}
+    return {
+        id_: state for id_, state in states.items() if state not in ("TASK_KILLED", "TASK_FINISHED")
+    }
 
 
 def active_agents() -> int:

@@ -421,8 +421,9 @@ def test_a_daemon_that_fails_after_its_restart_fails_the_state(
     break_host, repair_host = damage
     lab.run(break_host)
     try:
-        impatient = {"common": {"restarts": {"ready_timeout": 12}}}
-        results = lab.apply(formula, pillar={**settings, **impatient})
+        # Long enough for the daemon to end with its error, on a busy machine as well.
+        timeout = {"common": {"restarts": {"ready_timeout": 30}}}
+        results = lab.apply(formula, pillar={**settings, **timeout})
     finally:
         lab.run(repair_host)
         # The cause is gone: the settings, or the damage.

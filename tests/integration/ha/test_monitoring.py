@@ -156,10 +156,15 @@ def beacon(ha):
     ):
         master.run(f"cat > {path} <<'END'\n{text}\nEND")
     master.run("salt 'lxcm01*' saltutil.sync_beacons")
-    master.run("systemctl restart salt-master salt-minion")
+    restart_salt(ha)
     yield master
     master.run(f"rm -f {BEACON_FILE} {REACTOR_FILE} /srv/reactor/cluster.sls")
-    master.run("systemctl restart salt-master salt-minion")
+    restart_salt(ha)
+
+
+def restart_salt(ha):
+    """Restart the Salt master and its minion, and wait until all minions are connected again."""
+    ha.at("lxcm01").run("systemctl restart salt-master salt-minion")
     eventually(lambda: status(ha)[0] == 0, STATUS_TIMEOUT)
 
 
