@@ -312,11 +312,10 @@ def render(options: dict, case: dict, root: Path, scratch: Path) -> dict:
         return {"pillar": pillar}
     if case.get("only") == "faults":
         keywords = {"ignore_roles": case.get("ignore_roles", False)}
+        tree = state.functions["slsutil.renderer"]("salt://common/tree.py")
         return {
             "pillar": pillar,
-            "faults": state.functions["slsutil.renderer"](
-                "salt://common/validation.py", **keywords
-            ),
+            "faults": tree.run("common/validation.py", **keywords),
         }
     highstate.push_active()
     try:

@@ -1,7 +1,7 @@
 # The files of Chronos: one for each option, its environment, its secrets and its unit.
 
-{%- from "chronos/map.jinja" import chronos with context %}
-{%- set plan = salt['slsutil.renderer']('salt://chronos/plan.py', settings=chronos) %}
+{%- from "chronos/map.jinja" import chronos, tree with context %}
+{%- set plan = tree.run('chronos/plan.py', settings=chronos) %}
 
 include:
   - chronos.package

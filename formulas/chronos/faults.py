@@ -16,9 +16,9 @@ OWN_OPTIONS = (
 
 def run():
     """Return the errors: setting, value, message."""
-    plan = __salt__["slsutil.renderer"]("salt://chronos/plan.py", settings=settings)
-    common_errors = __salt__["slsutil.renderer"](
-        "salt://common/framework_faults.py",
+    plan = tree.run("chronos/plan.py", settings=settings)
+    common_errors = tree.run(
+        "common/framework_faults.py",
         formula="chronos",
         settings=settings,
         checks=checks,
@@ -56,9 +56,8 @@ def _addresses(launcher):
 
 
 def _old_launcher(master, hosts):
-    mesos = __salt__["slsutil.renderer"](
-        "salt://common/settings.py", formula="mesos", overrides=__pillar__.get("mesos", {})
-    )
+    pillar = __pillar__.get("mesos", {})
+    mesos = tree.run("common/settings.py", formula="mesos", overrides=pillar)
     url = str(mesos["zk"])
     servers = url.partition("://")[2].partition("/")[0]
     if (master, hosts) != (url, servers):

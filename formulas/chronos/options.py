@@ -84,6 +84,6 @@ version = ""
 
 def run():
     """Return the options of a version. See common/options.py. Keyword: ``version``."""
-    return __salt__["slsutil.renderer"](
-        "salt://common/options.py", table=OPTIONS, oldest=OLDEST, newest=NEWEST, version=version
+    return tree.run(
+        "common/options.py", table=OPTIONS, oldest=OLDEST, newest=NEWEST, version=version
     )

@@ -26,9 +26,7 @@ NEW_LAUNCHER_SINCE = "20160322"
 def run():
     """Return the plan."""
     launcher = _launcher()
-    known_options = __salt__["slsutil.renderer"](
-        "salt://chronos/options.py", version=settings["version"]
-    )
+    known_options = tree.run("chronos/options.py", version=settings["version"])
     variables = {
         "JAVA_OPTS": settings["java_opts"],
         "LIBPROCESS_PORT": settings["libprocess_port"],

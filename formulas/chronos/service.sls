@@ -1,6 +1,7 @@
 # Keep Chronos running.
 
 {%- from "common/systemd.jinja" import unit_reload %}
+{%- from "chronos/map.jinja" import chronos with context %}
 {%- from "chronos/ready.jinja" import ready, zookeeper with context %}
 
 include:

@@ -10,10 +10,6 @@ import re
 OWN_SECTIONS = ("mesosphere", "mesosphere-noarch", "base", "updates", "extras")
 
 
-# The facts about this node, from common/settings.py.
-node = {}
-
-
 def run():
     """Return the errors: setting, value, message."""
     return [
@@ -26,7 +22,7 @@ def run():
 
 
 def _journald(options):
-    systemd = __salt__["slsutil.renderer"]("salt://common/systemd_options.py")
+    systemd = tree.run("common/systemd_options.py")
     release = __grains__.get("osmajorrelease")
     return systemd.errors("Journal", "journald", options, release, checks)
 
@@ -45,8 +41,8 @@ def _repositories(repositories):
 
 def _vault(url):
     name, major = __grains__.get("os"), __grains__.get("osmajorrelease")
-    is_supported = __grains__.get("os_family") == "RedHat" and major in node["releases"]
-    systems = node["release"]["systems"]
+    is_supported = __grains__.get("os_family") == "RedHat" and major in tree.node["releases"]
+    systems = tree.node["release"]["systems"]
     if is_supported and name not in systems:
         message = (
             f"the repository files of {name} {major} are unknown, only those of "

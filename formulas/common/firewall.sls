@@ -1,7 +1,7 @@
 # The firewall: one zone file with the ports of this node's roles. It is loaded when it changes,
 # before Docker starts.
 
-{%- from "common/map.jinja" import common with context %}
+{%- from "common/map.jinja" import common, tree with context %}
 
 include:
   - common.repositories
@@ -20,7 +20,7 @@ firewall-zone:
     - template: jinja
     - context:
         firewall: {{ common.firewall | json }}
-        rules: {{ salt['slsutil.renderer']('salt://common/plan.py') | json(sort_keys=False) }}
+        rules: {{ tree.run('common/plan.py') | json(sort_keys=False) }}
     - user: root
     - group: root
     - mode: '0644'

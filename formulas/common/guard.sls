@@ -4,9 +4,8 @@
 # around the message, and loading it takes two seconds. So it is in a file of its own,
 # common.refuse, which is included if there are errors.
 
-{%- set node = salt['slsutil.renderer']('salt://common/settings.py') %}
-{%- set result = salt['slsutil.renderer'](
-      'salt://common/validation.py', node=node, details=True) %}
+{%- set tree = salt['slsutil.renderer']('salt://common/tree.py') %}
+{%- set result = tree.run('common/validation.py', details=True) %}
 {%- if result.errors %}
 
 include:
@@ -15,7 +14,7 @@ include:
 
 settings-are-known:
   test.nop:
-    - name: 'roles: {{ node.roles | join(", ") or "none" }}'
+    - name: 'roles: {{ tree.node.roles | join(", ") or "none" }}'
 {%- if result.deprecated %}
 
 settings-are-deprecated:

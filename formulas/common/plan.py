@@ -4,20 +4,12 @@
 
 def run():
     """Return the rules of each role of this node, in the form of common:firewall:extra."""
-    roles = __salt__["slsutil.renderer"]("salt://common/roles.yaml", default_renderer="yaml")
-    releases = __salt__["slsutil.renderer"]("salt://common/releases.yaml", default_renderer="yaml")
-    node = __salt__["slsutil.renderer"]("salt://common/settings.py", releases=releases)
-    rules, settings = {}, {}
-    for role in node["roles"]:
+    roles, rules = tree.data("common/roles.yaml"), {}
+    for role in tree.node["roles"]:
         row = roles.get(role, {})
         rules[role] = []
         for port in row.get("ports", []):
-            formula = row["formula"]
-            if formula not in settings:
-                settings[formula] = __salt__["slsutil.renderer"](
-                    "salt://common/settings.py", formula=formula, releases=releases
-                )
-            number = _number(port, settings[formula])
+            number = _number(port, tree.settings(row["formula"]))
             if number:
                 rules[role].append({"port": number, "from": port["from"]})
     return rules

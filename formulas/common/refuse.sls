@@ -3,6 +3,6 @@
 
 from salt.exceptions import SaltRenderError
 
-ERRORS = {{ salt['slsutil.renderer']('salt://common/validation.py') | json }}
+ERRORS = {{ salt['slsutil.renderer']('salt://common/tree.py').run('common/validation.py') | json }}
 
 raise SaltRenderError("\n".join(ERRORS))

@@ -3,7 +3,7 @@
 # Files instead of pkgrepo.managed: one state for all sections of a file, and no process to run if
 # nothing changes.
 
-{%- from "common/map.jinja" import common with context %}
+{%- from "common/map.jinja" import common, tree with context %}
 {%- set repositories = common.repositories %}
 
 include:
@@ -29,7 +29,7 @@ repositories-mesosphere:
 
 # All files of the system with enabled sections. Replacing them disables mirror lists that are off
 # or out of reach. An update of the release package leaves them alone, %config(noreplace).
-{%- set release = salt['slsutil.renderer']('salt://common/settings.py').release %}
+{%- set release = tree.node.release %}
 {%- set system = release.systems.get(grains.os) or release.systems.values() | first %}
 repositories-vault:
   file.managed:

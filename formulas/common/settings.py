@@ -6,9 +6,6 @@ EL, and pillar, which wins. Nothing else merges settings.
 Keywords:
 
 formula    name of the formula
-defaults   contents of its defaults.yaml. Callers that have read it with Jinja's import_yaml,
-           which is much faster, pass it
-releases   contents of releases.yaml, likewise
 overrides  settings to use instead of the formula's pillar, whose values Salt 3008 hides outside of
            templates
 details    True: return a mapping of ``settings``, with the values of pillar unchanged, and
@@ -20,8 +17,6 @@ in pillar with the current names.
 """
 
 formula = ""
-defaults = None
-releases = None
 overrides = None
 details = False
 
@@ -37,7 +32,7 @@ RENAMED = {"mesos": {"flavour": "vendor", "logs_kept": "log_retention"}}
 
 def run():
     """Return the settings of the formula, or what is known of this node."""
-    all_releases = releases or _yaml("common/releases.yaml")
+    all_releases = tree.data("common/releases.yaml")
     # common.guard stops rendering on an unsupported release. With the settings for EL 7 instead,
     # that is the only error.
     release = all_releases.get(__grains__.get("osmajorrelease"), all_releases[7])
@@ -49,9 +44,7 @@ def run():
             "releases": all_releases,
             "deprecated": _deprecated(),
         }
-    on_release = _merge(
-        defaults or _yaml(f"{formula}/defaults.yaml"), release["settings"].get(formula, {})
-    )
+    on_release = _merge(tree.data(f"{formula}/defaults.yaml"), release["settings"].get(formula, {}))
     pillar = _pillar()
     # Copy pillar only if necessary: a copy loses Salt 3008's mappings, which hide values in logs.
     if not details and not _is_plain(pillar):
@@ -60,10 +53,6 @@ def run():
     if not details:
         return settings
     return {"settings": settings, "defaults": on_release}
-
-
-def _yaml(path):
-    return __salt__["slsutil.renderer"](f"salt://{path}", default_renderer="yaml")
 
 
 def _pillar():

@@ -13,7 +13,6 @@ Errors in pillar/topology.yaml come first, and nothing may contradict it: neithe
 Keywords:
 
 ignore_roles  True: do not compare the grain, which is about to be written
-node          the result of common/settings.py without a formula, from callers that have it
 details       True: return a mapping of ``errors``, and ``deprecated``: old names in pillar with the
               current names
 """
@@ -23,7 +22,6 @@ import functools
 import json
 
 ignore_roles = False
-node = None
 details = False
 
 
@@ -32,7 +30,7 @@ def run():
     reports = [*_topology(), *_pillar_keys(), *_system(), *_roles()]
     for formula in _formulas():
         reports += _formula(formula)
-    deprecated = dict(_node()["deprecated"])
+    deprecated = dict(tree.node["deprecated"])
     errors = []
     for report in reports:
         if isinstance(report, _checks().Deprecated):
@@ -42,28 +40,18 @@ def run():
     return {"errors": errors, "deprecated": deprecated} if details else errors
 
 
-def _render(path, **keywords):
-    return __salt__["slsutil.renderer"](f"salt://{path}", default_renderer="yaml", **keywords)
-
-
 @functools.cache
 def _checks():
-    return _render("common/checks.py")
+    return tree.run("common/checks.py")
 
 
 @functools.cache
 def _types():
-    return _render("common/setting_types.py", checks=_checks())
+    return tree.run("common/setting_types.py", checks=_checks())
 
 
-@functools.cache
-def _node():
-    return node or _render("common/settings.py")
-
-
-@functools.cache
 def _known_roles():
-    return _render("common/roles.yaml")
+    return tree.data("common/roles.yaml")
 
 
 def _formulas():
@@ -123,17 +111,17 @@ def _pillar_keys():
 def _system():
     """Yield the error of an operating system that the formulas do not support."""
     family, release = __grains__.get("os_family"), __grains__.get("osmajorrelease")
-    releases = ", ".join(str(number) for number in _node()["releases"])
+    releases = ", ".join(str(number) for number in tree.node["releases"])
     if family != "RedHat":
         message = f"not of the RedHat family. These formulas support EL {releases}."
         yield "grains:os_family", family, message
-    elif release not in _node()["releases"]:
+    elif release not in tree.node["releases"]:
         yield "grains:osmajorrelease", release, f"not a supported release of EL. Known: {releases}."
 
 
 def _roles():
     """Yield roles that are not those of the topology, or, without one, unknown roles."""
-    roles, assigned = _node()["roles"], _assigned().get("roles")
+    roles, assigned = tree.node["roles"], _assigned().get("roles")
     if assigned is None:
         for role in roles:
             if role not in _known_roles():
@@ -157,22 +145,21 @@ def _formula(name):
     if not isinstance(pillar, dict):
         return [(name, pillar, "should be a mapping of settings.")]
     current, errors = _without_old_names(name, pillar)
-    keywords = {"formula": name, "releases": _node()["releases"]}
-    result = _render("common/settings.py", overrides=pillar, details=True, **keywords)
-    types = _render(f"{name}/types.yaml")
+    keywords = {"formula": name, "details": True}
+    result = tree.run("common/settings.py", overrides=pillar, **keywords)
+    types = tree.data(f"{name}/types.yaml")
     type_errors = list(_types().errors((), current, types, result["defaults"]))
     if type_errors:
         valid = _types().without(current, {path for path, *_ in type_errors})
-        result = _render("common/settings.py", overrides=valid, details=True, **keywords)
+        result = tree.run("common/settings.py", overrides=valid, **keywords)
     for path, value, message in type_errors:
         errors.append((":".join(str(key) for key in (name, *path)), value, message))
-    reports = _render(
+    reports = tree.run(
         f"{name}/faults.py",
         settings=result["settings"],
         checks=_checks(),
         roles=_assigned_roles(),
         types=types,
-        node=_node(),
     )
     for report in reports:
         if isinstance(report, _checks().Deprecated):
@@ -187,13 +174,13 @@ def _formula(name):
 def _assigned_roles():
     """Return the roles of this node: those of the topology, or else those of the grain."""
     assigned = _assigned().get("roles")
-    return _node()["roles"] if assigned is None else assigned
+    return tree.node["roles"] if assigned is None else assigned
 
 
 def _without_old_names(name, pillar):
     """Return a formula's pillar by the current names, and errors where both are used."""
     current, errors = dict(pillar), []
-    for old, new in _node()["deprecated"].items():
+    for old, new in tree.node["deprecated"].items():
         formula, _, key = old.partition(":")
         if formula != name:
             continue

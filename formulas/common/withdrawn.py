@@ -1,12 +1,5 @@
 #!py
-"""
-The daemons of the roles that this node does not have, for common.withdrawn.
-
-Keywords: ``rows``, the contents of roles.yaml, and ``roles``, those of this node.
-"""
-
-rows = {}
-roles = ()
+"""The daemons of the roles that this node does not have, for common.withdrawn."""
 
 
 def run():
@@ -17,8 +10,8 @@ def run():
 
     Without a topology, a node without roles is not one of this tree: no daemon is withdrawn there.
     """
-    topology = _pillar("topology")
-    withdrawn = [role for role in _stop_order() if role not in roles]
+    topology, rows, roles = _pillar("topology"), tree.data("common/roles.yaml"), tree.node["roles"]
+    withdrawn = [role for role in _stop_order(rows) if role not in roles]
     if "roles" not in topology and not {str(role) for role in roles} & set(rows):
         withdrawn = []
     return {
@@ -29,7 +22,7 @@ def run():
     }
 
 
-def _stop_order():
+def _stop_order(rows):
     """Return the roles in the reverse order of their deployment, unless they say otherwise."""
     order = [role for role in reversed(list(rows)) if "stop_after" not in rows[role]]
     for role, row in rows.items():

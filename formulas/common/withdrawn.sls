@@ -5,11 +5,8 @@
 #
 # Try it:  salt 'lxdev01' state.apply common.withdrawn test=True
 
-{%- import_yaml "common/roles.yaml" as rows %}
-{%- import_yaml "common/releases.yaml" as releases %}
-{%- set node = salt['slsutil.renderer']('salt://common/settings.py', releases=releases) %}
-{%- set withdrawn = salt['slsutil.renderer'](
-      'salt://common/withdrawn.py', rows=rows, roles=node.roles) %}
+{%- set tree = salt['slsutil.renderer']('salt://common/tree.py') %}
+{%- set withdrawn = tree.run('common/withdrawn.py') %}
 
 include:
   - common.guard

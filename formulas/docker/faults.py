@@ -31,7 +31,7 @@ types = {}
 
 def run():
     """Return the errors: setting, value, message."""
-    packages = __salt__["slsutil.renderer"]("salt://docker/versions.yaml", default_renderer="yaml")
+    packages = tree.data("docker/versions.yaml")
     package = settings["package"]
     options = {name: value for name, value in settings["options"].items() if value is not None}
     return [

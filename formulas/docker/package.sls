@@ -1,6 +1,6 @@
 # dockerd, after removing what conflicts with it.
 
-{%- from "docker/map.jinja" import docker, package with context %}
+{%- from "docker/map.jinja" import docker, package, tree with context %}
 {%- from "docker/ready.jinja" import agent with context %}
 
 include:

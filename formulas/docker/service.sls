@@ -1,7 +1,7 @@
 # Keep dockerd running. It starts after the firewall, because a reload of firewalld removes the
 # chains of Docker.
 
-{%- from "docker/map.jinja" import docker, package with context %}
+{%- from "docker/map.jinja" import docker, package, tree with context %}
 {%- from "docker/ready.jinja" import agent with context %}
 {%- from "common/systemd.jinja" import unit_reload %}
 

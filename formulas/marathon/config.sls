@@ -3,16 +3,15 @@
 # of them comes the question whether the installed version can be replaced by this one: the old one
 # goes on with the old files otherwise.
 
-{%- from "marathon/map.jinja" import marathon with context %}
-{%- set plan = salt['slsutil.renderer']('salt://marathon/plan.py', settings=marathon) %}
+{%- from "marathon/map.jinja" import marathon, tree with context %}
+{%- set plan = tree.run('marathon/plan.py', settings=marathon) %}
 
 include:
   - common.repositories
 {%- if plan.version %}
 {%- set version = plan.version | join('.') %}
-{%- set step = salt['slsutil.renderer']('salt://marathon/steps.py', version=version) %}
-{%- set mesos = salt['slsutil.renderer'](
-      'salt://mesos/frameworks.py', framework='marathon', version=version) %}
+{%- set step = tree.run('marathon/steps.py', version=version) %}
+{%- set mesos = tree.run('mesos/frameworks.py', framework='marathon', version=version) %}
 
 marathon-step:
   marathon.step_allowed:

@@ -48,12 +48,12 @@ def _daemon(version):
         errors = list(checks.version("version", version, "1.8.244, or: installed"))
         if errors:
             return errors
-    plan = __salt__["slsutil.renderer"]("salt://marathon/plan.py", settings=settings)
+    plan = tree.run("marathon/plan.py", settings=settings)
     if plan["version"] is None:
         message = "Marathon is not installed. Name a version, such as 1.8.244."
         return [("version", version, message)]
-    common_errors = __salt__["slsutil.renderer"](
-        "salt://common/framework_faults.py",
+    common_errors = tree.run(
+        "common/framework_faults.py",
         formula="marathon",
         settings=settings,
         checks=checks,

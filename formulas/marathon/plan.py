@@ -26,17 +26,13 @@ NEWEST = (1, 8, 244)
 
 def run():
     """Return the plan. A text that is not a version gets the plan of the newest."""
-    versions = __salt__["slsutil.renderer"](
-        "salt://marathon/versions.yaml", default_renderer="yaml"
-    )
+    versions = tree.data("marathon/versions.yaml")
     version = settings["version"]
     if version == "installed":
         version = __salt__["pkg.version"]("marathon")
     numbers = _numbers(version)
     row = _row(versions["generations"], numbers)
-    known_options = __salt__["slsutil.renderer"](
-        "salt://marathon/options.py", version=".".join(map(str, numbers or NEWEST))
-    )
+    known_options = tree.run("marathon/options.py", version=".".join(map(str, numbers or NEWEST)))
     variables = {
         "JAVA_OPTS": settings["java_opts"],
         "LIBPROCESS_PORT": settings["libprocess_port"],

@@ -1,10 +1,10 @@
 # Keep Marathon running and enabled, also after an upgrade of the package, which leaves it stopped
 # and disabled from 1.7.149 on.
 
-{%- from "marathon/map.jinja" import marathon with context %}
 {%- from "common/systemd.jinja" import unit_reload %}
+{%- from "marathon/map.jinja" import marathon, tree with context %}
 {%- from "marathon/ready.jinja" import ready, zookeeper with context %}
-{%- set plan = salt['slsutil.renderer']('salt://marathon/plan.py', settings=marathon) %}
+{%- set plan = tree.run('marathon/plan.py', settings=marathon) %}
 
 include:
   - marathon.package

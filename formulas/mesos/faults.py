@@ -105,7 +105,7 @@ def _daemon(daemon):
         else:
             yield from _unknown_flag(daemon, "secrets", name, "(hidden)")
     yield from _environment(f"{daemon}:environment", section["environment"])
-    systemd = __salt__["slsutil.renderer"]("salt://common/systemd_options.py")
+    systemd = tree.run("common/systemd_options.py")
     release = __grains__.get("osmajorrelease")
     yield from systemd.errors("Service", f"{daemon}:unit", section["unit"], release, checks)
     if daemon == "slave":
@@ -125,7 +125,7 @@ def _all_flags():
     version = settings["version"]
     if not re.fullmatch(r"\d+\.\d+\.\d+", version):
         version = "1.9.0"
-    return __salt__["slsutil.renderer"]("salt://mesos/flags.py", version=version)
+    return tree.run("mesos/flags.py", version=version)
 
 
 def _flags(daemon):
@@ -518,7 +518,7 @@ def _frameworks():
     """Yield that Marathon or Chronos on this node would not work with this version."""
     if not re.fullmatch(r"\d+\.\d+\.\d+", settings["version"]):
         return
-    frameworks = __salt__["slsutil.renderer"]("salt://mesos/frameworks.py")
+    frameworks = tree.run("mesos/frameworks.py")
     for formula, rows in frameworks.items():
         too_new = [row for row in rows if _numbers(row["mesos"]) > _numbers(settings["version"])]
         if formula not in roles or not too_new:
@@ -531,14 +531,11 @@ def _frameworks():
 
 def _framework_version(formula):
     """Return the version of Marathon or Chronos on this node, also of an installed package."""
-    framework_settings = __salt__["slsutil.renderer"](
-        "salt://common/settings.py", formula=formula, overrides=__pillar__.get(formula, {})
-    )
+    pillar = __pillar__.get(formula, {})
+    framework_settings = tree.run("common/settings.py", formula=formula, overrides=pillar)
     version = framework_settings["version"]
     if version == "installed":
-        plan = __salt__["slsutil.renderer"](
-            f"salt://{formula}/plan.py", settings=framework_settings
-        )
+        plan = tree.run(f"{formula}/plan.py", settings=framework_settings)
         version = ".".join(str(number) for number in plan["version"] or ())
     return str(version)
 

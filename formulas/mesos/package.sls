@@ -1,11 +1,10 @@
 # The package of both daemons. Marathon and Chronos need it as well: they load its libmesos.so.
 
-{%- from "mesos/map.jinja" import mesos, releases, vendor with context %}
-{%- set node = salt['slsutil.renderer']('salt://common/settings.py', releases=releases) %}
+{%- from "mesos/map.jinja" import mesos, tree, vendor with context %}
 
 include:
   - common.repositories
-{%- for name, daemon in vendor.items() if 'mesos-' ~ name not in node.roles %}
+{%- for name, daemon in vendor.items() if 'mesos-' ~ name not in tree.node.roles %}
 {%- set role = 'mesos-' ~ name %}
 
 # The package enables both units whenever it is installed or upgraded. It cannot enable a masked
@@ -25,7 +24,7 @@ include:
 {%- set units = [] %}
 {%- for role, unit in {
       'mesos-master': vendor.master.unit, 'mesos-slave': vendor.slave.unit,
-      'marathon': 'marathon', 'chronos': 'chronos'}.items() if role in node.roles %}
+      'marathon': 'marathon', 'chronos': 'chronos'}.items() if role in tree.node.roles %}
 {%- do units.append(unit) %}
 {%- endfor %}
 

@@ -29,7 +29,7 @@ IDENTITY_FLAGS = (
 
 def run():
     """Return the flags and their aliases."""
-    all_flags = __salt__["slsutil.renderer"]("salt://mesos/flags.py", version=settings["version"])
+    all_flags = tree.run("mesos/flags.py", version=settings["version"])
     known_flags = all_flags[daemon]
     section = settings[daemon]
     flags = {"zk": ZOOKEEPER_FILE} if daemon == "master" else _agent_flags()

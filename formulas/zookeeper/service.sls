@@ -1,7 +1,7 @@
 # Keep the server running, and restart it after a change, in turns with the others of its ensemble.
 
-{%- from "zookeeper/map.jinja" import zookeeper, package with context %}
-{%- from "zookeeper/ready.jinja" import ready, peers with context %}
+{%- from "zookeeper/map.jinja" import package, zookeeper with context %}
+{%- from "zookeeper/ready.jinja" import peers, ready with context %}
 {%- from "common/systemd.jinja" import unit_reload %}
 
 include:

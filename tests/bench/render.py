@@ -95,14 +95,14 @@ def main(salt: str, rounds: int) -> None:
     ):
         request = {"root": str(ROOT), "rounds": rounds, "cases": lay(Path(place))}
         command = [saltenv.machine_env(salt), "-W", "ignore", FOLDER / "compile.py"]
-        # compile.py imports lab.render, which needs nothing but Salt.
+        # compile.py imports lab.render, which needs nothing but Salt and the modules beside it.
         done = subprocess.run(
             command,
             input=json.dumps(request),
             capture_output=True,
             text=True,
             check=False,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'lab'}"},
         )
     if done.returncode:
         raise click.ClickException(f"compiling with Salt {salt} failed:\n{done.stderr}")

@@ -96,12 +96,15 @@ class Formulas:
             self.texts[path] = (FORMULAS / path).read_text()
         return load_yaml(self.texts[path])
 
-    def code(self, path):
-        """Return the compiled code of a Python file of the formulas."""
+    def module(self, path):
+        """Execute a Python file of the formulas and return its module."""
         if path not in self.sources:
             source = (FORMULAS / path).read_text()
             self.sources[path] = compile(source, str(FORMULAS / path), "exec")
-        return self.sources[path]
+        spec = importlib.util.spec_from_loader(Path(path).stem, None)
+        module = importlib.util.module_from_spec(spec)
+        exec(self.sources[path], vars(module))
+        return module
 
 
 class Minion:
@@ -111,28 +114,30 @@ class Minion:
         self.formulas, self.pillar = formulas, pillar
         self.grains = {**GRAINS, "roles": list(roles), **grains}
         self.functions = {
-            "slsutil.renderer": self.render,
+            "slsutil.renderer": lambda _path: self.tree(),
             "slsutil.merge": merge,
             "pillar.get": lambda name, default=None: pillar.get(name, default),
             "pkg.version": lambda name: "",
+            "cp.cache_file": lambda url: str(FORMULAS / url.removeprefix("salt://")),
         }
 
-    def render(self, path, default_renderer=None, **keywords):
-        """Return what a file of the formulas renders to, as ``slsutil.renderer`` does."""
-        path = path.removeprefix("salt://")
-        if path.endswith(".yaml"):
-            return self.formulas.read_yaml(path)
-        spec = importlib.util.spec_from_loader(Path(path).stem, None)
-        module = importlib.util.module_from_spec(spec)
-        exec(self.formulas.code(path), module.__dict__)
-        context = {
-            "__salt__": self.functions,
-            "__grains__": self.grains,
-            "__pillar__": self.pillar,
-            **keywords,
-        }
-        module.__dict__.update(context)
-        return module.run()
+    def tree(self):
+        """Return a Tree of common/tree.py which reads and compiles each file once."""
+        formulas = self.formulas
+        base = formulas.module("common/tree.py").Tree
+
+        class CachedTree(base):
+            def data(self, path):
+                return formulas.read_yaml(path)
+
+            def _module(self, path):
+                return formulas.module(path)
+
+        return CachedTree(self.functions, self.grains, self.pillar)
+
+    def render(self, path, **keywords):
+        """Return the result of a Python file of the formulas."""
+        return self.tree().run(path, **keywords)
 
     def errors(self):
         """Return the errors that validation reports."""
@@ -141,9 +146,8 @@ class Minion:
     def template(self, path, context):
         """Return the text of a template."""
         template = self.formulas.environment.get_template(path)
-        salt = {**self.functions, "slsutil.renderer": self.render}
         grains = SimpleNamespace(**self.grains)
-        return template.render(salt=salt, grains=grains, pillar=self.pillar, **context)
+        return template.render(salt=self.functions, grains=grains, pillar=self.pillar, **context)
 
     def states(self, sls):
         """Return the states of an SLS: id -> function -> arguments."""

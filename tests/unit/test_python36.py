@@ -14,7 +14,7 @@ PATHS = sorted(
         *ROOT.glob("_modules/*.py"),
         *ROOT.glob("_states/*.py"),
         *ROOT.glob("formulas/*/plan.py"),
-        ROOT / "formulas/common/settings.py",
+        *(ROOT / f"formulas/common/{name}.py" for name in ("options", "settings", "tree")),
     ]
 )
 

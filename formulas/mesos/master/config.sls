@@ -1,8 +1,8 @@
 # The files of mesos-master: one for each flag, one for each secret that a flag names, its
 # environment and its unit.
 
+{%- from "mesos/map.jinja" import mesos, tree, vendor with context %}
 {%- from "mesos/config.jinja" import config with context %}
-{%- from "mesos/map.jinja" import mesos with context %}
 {%- set flags = mesos.master.flags %}
 
 include:

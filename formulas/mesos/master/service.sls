@@ -1,8 +1,8 @@
 # Keep the master running, and restart it after a change, in turns with the others: the one that
 # leads goes last.
 
-{%- from "mesos/map.jinja" import mesos with context %}
-{%- from "mesos/service.jinja" import service, own_url with context %}
+{%- from "mesos/map.jinja" import mesos, vendor with context %}
+{%- from "mesos/service.jinja" import own_url, service with context %}
 {%- set flags = mesos.master.flags %}
 {%- set member = {'url': mesos.url, 'member': own_url(flags, 5050)} %}
 {%- set has_peers = mesos.url is sequence and mesos.url is not string and mesos.url | length > 1 %}

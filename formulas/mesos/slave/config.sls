@@ -1,6 +1,7 @@
 # The files of mesos-slave: one for each flag, attribute and resource, one for each secret that a
 # flag names, its environment and its unit.
 
+{%- from "mesos/map.jinja" import mesos, tree, vendor with context %}
 {%- from "mesos/config.jinja" import config with context %}
 
 include:

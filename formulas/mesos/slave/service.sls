@@ -1,8 +1,8 @@
 # Keep the agent running. Its tasks survive a restart (KillMode=process), and the agent finds them
 # again.
 
-{%- from "mesos/map.jinja" import mesos with context %}
-{%- from "mesos/service.jinja" import service, own_url with context %}
+{%- from "mesos/map.jinja" import mesos, vendor with context %}
+{%- from "mesos/service.jinja" import own_url, service with context %}
 {%- set url = own_url(mesos.slave.flags, 5051) %}
 {%- set ready = {'mesos.agent_available': {'agent': url} } %}
 {%- set peers = {'mesos.leader_available': {} } %}

@@ -6,14 +6,12 @@
 #
 #   salt 'lxb001*' state.apply orchestration.minion.agent_identity test=True
 
-{%- from "mesos/map.jinja" import mesos, releases, vendor with context %}
+{%- from "mesos/map.jinja" import mesos, tree, vendor with context %}
 {%- from "orchestration/timeout.jinja" import timeout with context %}
-{%- set node = salt['slsutil.renderer']('salt://common/settings.py', releases=releases) %}
-{%- set plan = salt['slsutil.renderer'](
-      'salt://mesos/plan.py', settings=mesos, daemon='slave', roles=node.roles) %}
+{%- set plan = tree.run('mesos/plan.py', settings=mesos, daemon='slave', roles=tree.node.roles) %}
 
 include:
-{%- if 'docker' in node.roles %}
+{%- if 'docker' in tree.node.roles %}
   - docker
 {%- endif %}
   - mesos.slave

@@ -2,7 +2,8 @@
 # of this tree.
 # orchestration.roles applies it. By hand:  salt 'lxcc01*' state.apply orchestration.minion.roles
 
-{%- set errors = salt['slsutil.renderer']('salt://common/validation.py', ignore_roles=True) %}
+{%- set tree = salt['slsutil.renderer']('salt://common/tree.py') %}
+{%- set errors = tree.run('common/validation.py', ignore_roles=True) %}
 {%- set topology = pillar.get('topology', {}) %}
 {%- if errors or not topology %}
 
