@@ -20,6 +20,8 @@ DIRECTORY = Path(__file__).parent
 # The fixtures below that are a lab of each Salt line.
 LABS = {"lab", "ha", "bare", "el", "entry_points", "single"}
 
+LAB_STATUS = "lab status"
+
 # Groups of tests, the longest first; others follow.
 LONGEST_FIRST = (
     "ha-3008",
@@ -49,6 +51,18 @@ class ImmediateFailures:
         if report.failed and report.longreprtext not in self.printed:
             self.printed.add(report.longreprtext)
             self.terminal.write_line(f"\n{report.nodeid}\n{report.longreprtext}", red=True)
+            for title, text in report.sections:
+                if title == LAB_STATUS:
+                    self.terminal.write_line(f"{title}:\n{text}")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Add the status of the lab to the report of a test that has failed."""
+    report = (yield).get_result()
+    lab = next((value for value in item.funcargs.values() if isinstance(value, Lab)), None)
+    if report.failed and call.when == "call" and lab:
+        report.sections.append((LAB_STATUS, lab.call("status").stdout))
 
 
 def pytest_sessionstart(session):

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
+from ..wire import threads
 from ..wire.http import HttpDaemon, Refusal, Request, Response, answer, route
 from ..wire.versions import release
 from . import flags as mesos_flags
@@ -429,6 +430,7 @@ def run(
     if "--version" in arguments:
         print(f"mesos {version}")
         return 0
+    threads.exit_on_error()
     try:
         instance = daemon(arguments, os.environ, version)
         instance.exit = os._exit

@@ -228,8 +228,9 @@ class ZooKeeperGroup:
 
 
 def _end(client: KazooClient) -> None:
-    client.stop()
-    client.close()
+    with contextlib.suppress(KazooException, OSError):  # the server does not respond
+        client.stop()
+        client.close()
 
 
 class MemoryRoom:

@@ -18,6 +18,7 @@ from typing import Any
 
 from kazoo.exceptions import KazooException
 
+from . import threads
 from .election import Group, MemoryGroup, MemoryRoom, ZooKeeperGroup, ZooKeeperUrl, leader, leads
 from .http import HttpDaemon, Request, Response, answer
 from .peers import Registration
@@ -276,6 +277,7 @@ def serve(daemon: Framework, bind_error_status: int) -> int:
     Returns the exit status: ``bind_error_status`` if the address is in use, else that of a JVM
     after SIGTERM.
     """
+    threads.exit_on_error()
     done = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: done.set())
     daemon.exit = os._exit
