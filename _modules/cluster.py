@@ -1,6 +1,7 @@
 """
 Turns of the nodes of a cluster: which node may restart a daemon now, which nodes wait for a turn,
-and which nodes an operator holds. Also the metrics of a node's daemons.
+and which nodes an operator holds. Also the metrics of a node's daemons, and what differs from
+pillar.
 
 The turns are stored in ZooKeeper, see ``_turn``. The setting ``common:restarts:zookeeper`` has its
 servers; ``pillar/topology.sls`` derives it from the topology.
@@ -15,13 +16,17 @@ import time
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+import _drift
 import _http_client
 import _prometheus
+import _text
 import _turn
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
 # After a sync Salt still has the old helpers in sys.modules.
+importlib.reload(_text)
 importlib.reload(_turn)
+importlib.reload(_drift)
 importlib.reload(_prometheus)
 importlib.reload(_http_client)
 
@@ -35,6 +40,7 @@ DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?) *(?P<unit>[smhd])")
 SECONDS_BY_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LEADER_TIMEOUT = 5
 METRICS_TIMEOUT = 5
+DRIFT_TIMEOUT = 5
 HELD_TIMEOUT = 3
 
 
@@ -168,8 +174,7 @@ def leads():
 
 
 def _leads_zookeeper(service):
-    settings = __pillar__.get(service)
-    myid = settings.get("myid") if isinstance(settings, Mapping) else None
+    myid = _settings(service).get("myid")
     statuses = __salt__["zk.ensemble"](timeout=LEADER_TIMEOUT)
     return statuses.get(myid, {}).get("mode") == "leader"
 
@@ -250,14 +255,7 @@ def _add_mesos_master(families, timeout):
 
 
 def _add_mesos_agent(families, timeout):
-    mesos = __pillar__.get("mesos")
-    mesos = mesos if isinstance(mesos, Mapping) else {}
-    flags = (mesos.get("slave") or {}).get("flags") or {}
-    # The agents have no URL in pillar. They use TLS if the masters do.
-    urls = _configured_urls("mesos")
-    scheme = urlsplit(urls[0]).scheme if urls else "http"
-    url = f"{scheme}://{flags.get('ip') or '127.0.0.1'}:{flags.get('port') or 5051}"
-    _add_mesos(families, "agent", url, timeout)
+    _add_mesos(families, "agent", _agent_url(), timeout)
 
 
 def _add_mesos(families, daemon, url, timeout):
@@ -309,6 +307,19 @@ def _own_url(service, default):
     return default
 
 
+def _agent_url():
+    """Return the URL of the agent on this node. It uses TLS if the masters do."""
+    flags = (_settings("mesos").get("slave") or {}).get("flags") or {}
+    urls = _configured_urls("mesos")
+    scheme = urlsplit(urls[0]).scheme if urls else "http"
+    return f"{scheme}://{flags.get('ip') or '127.0.0.1'}:{flags.get('port') or 5051}"
+
+
+def _settings(service):
+    settings = __pillar__.get(service)
+    return settings if isinstance(settings, Mapping) else {}
+
+
 def _configured_urls(service):
     """Return the URLs in pillar; none if that is a zk:// URL, and nobody leads."""
     try:
@@ -330,6 +341,237 @@ def _replace_file(path, text):
             raise
     except OSError as error:
         raise CommandExecutionError(f"{path}: {error.strerror}") from None
+
+
+# --- drift ---
+
+
+def drift(sls=None, roles=None, timeout=DRIFT_TIMEOUT):
+    """
+    Compare what runs on this node, or in the cluster, with what pillar declares.
+
+    sls
+        Compare only the states of these SLS: a name or a list. ``mesos.policy``, ``marathon.apps``
+        and ``chronos.jobs`` compare quotas and weights, groups and apps, and jobs of the cluster.
+        Default: all states of this node.
+
+    roles
+        Whose daemons to query: a list of ``zookeeper``, ``mesos-master``, ``mesos-slave``,
+        ``marathon`` and ``docker``. Others are ignored. Default: the grain ``roles``; none if
+        ``sls`` is not None.
+
+    timeout
+        Seconds for each request to a daemon, default 5.
+
+    Compares
+
+    * with the states (``state.apply test=True``): files, installed versions, and whether daemons
+      run, and run with the files and packages as they are now;
+    * the flags of the Mesos master and agent (``/flags``) with their files;
+    * the versions of Mesos, the leading Marathon, ZooKeeper and dockerd with those of their
+      packages. Chronos does not reveal its version.
+
+    Returns a mapping:
+
+    * ``drift``: a list of differences: ``service``, ``what`` (such as ``flag quorum``), ``runs``,
+      ``declared`` and ``next`` (the command that repairs it). Values that may be secret are
+      ``differs``;
+    * ``notes``: what runs in the cluster and is not declared;
+    * ``errors``: what could not be compared, sentences.
+
+    Changes nothing, and raises no error.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call cluster.drift
+        salt-call cluster.drift sls=marathon.apps
+    """
+    names = [sls] if isinstance(sls, str) else sls or []
+    if roles is None:
+        roles = [] if names else __grains__.get("roles") or []
+    errors = []
+    results = __salt__["state.apply"](names or None, test=True)
+    if not isinstance(results, Mapping):
+        lines = [str(results)] if isinstance(results, str) else map(str, results or [])
+        text = _text.shorten(" ".join(" ".join(lines).split()))
+        errors.append(f"The states cannot be compared: {text}")
+        results = {}
+    states = _drift.StateResults(results)
+    errors += states.errors()
+    differences = states.differences(__salt__["pkg.version"])
+    running_differences = _compare_daemons(states, roles, timeout, errors)
+    return {
+        "drift": _with_next_step(differences, running_differences, names, states),
+        "notes": _undeclared(names, timeout, errors),
+        "errors": errors,
+    }
+
+
+def _compare_daemons(states, roles, timeout, errors):
+    """Return what the daemons of these roles run with, and their files do not say."""
+    differences = []
+    for role, (daemon, compare) in COMPARISONS_BY_ROLE.items():
+        if role not in roles:
+            continue
+        try:
+            differences += compare(states, timeout)
+        except (CommandExecutionError, SaltInvocationError, OSError) as error:
+            errors.append(f"{daemon} cannot be compared: {error}")
+    return differences
+
+
+def _compare_mesos_master(states, timeout):
+    url = _own_url("mesos", "http://127.0.0.1:5050")
+    return _compare_mesos("mesos-master", url, states, timeout)
+
+
+def _compare_mesos_agent(states, timeout):
+    return _compare_mesos("mesos-slave", _agent_url(), states, timeout)
+
+
+def _compare_mesos(role, url, states, timeout):
+    differences = []
+    directory = states.name(f"{role}-flags")
+    if directory:
+        flags = _drift.flags_on_disk(directory)
+        running_flags = _get("mesos", url, "/flags", timeout).json().get("flags") or {}
+        differences += _drift.compare_flags(role, flags, running_flags, _flag_aliases(role))
+    version = _get("mesos", url, "/version", timeout).json().get("version")
+    return differences + _compare_version(role, version, "mesos-package", states)
+
+
+def _flag_aliases(role):
+    """Return the old names of the flags of Mesos, each with its new name."""
+    flags = __salt__["slsutil.renderer"]("salt://mesos/flags.py", version="0")
+    return flags[role.partition("-")[2]]["aliases"]
+
+
+def _compare_marathon(states, timeout):
+    url = _own_url("marathon", "http://127.0.0.1:8080")
+    response = _get("marathon", url, "/v2/info", timeout)
+    if "x-marathon-via" in response.headers:
+        # The leader's answer. The other servers do not reveal their version.
+        return []
+    return _compare_version("marathon", response.json().get("version"), "marathon-package", states)
+
+
+def _compare_zookeeper(states, timeout):
+    version = __salt__["zk.metrics"](timeout=timeout).get("version")
+    return _compare_version("zookeeper", version, "zookeeper-package", states)
+
+
+def _compare_docker(states, timeout):
+    command = ["docker", "version", "--format", "{{.Server.Version}}"]
+    outcome = __salt__["cmd.run_all"](
+        command, python_shell=False, ignore_retcode=True, timeout=timeout
+    )
+    if outcome["retcode"]:
+        raise CommandExecutionError(_text.first_line(outcome["stderr"] or outcome["stdout"]))
+    return _compare_version("docker", outcome["stdout"], "docker-package", states)
+
+
+def _compare_version(service, version, package_state, states):
+    package = states.name(package_state)
+    installed = __salt__["pkg.version"](package) if package else None
+    return _drift.compare_version(service, version, installed)
+
+
+# Role -> what its daemon is called in sentences, function.
+COMPARISONS_BY_ROLE = {
+    "zookeeper": ("The ZooKeeper server", _compare_zookeeper),
+    "mesos-master": ("The Mesos master", _compare_mesos_master),
+    "mesos-slave": ("The Mesos agent", _compare_mesos_agent),
+    "marathon": ("Marathon", _compare_marathon),
+    "docker": ("dockerd", _compare_docker),
+}
+
+
+def _with_next_step(differences, running_differences, names, states):
+    """Return all differences, each with the command that repairs it."""
+    apply = f"salt '{__opts__['id']}' state.apply"
+    if set(names) & set(CLUSTER_SLS):
+        apply = "salt-run state.orchestrate orchestration.apps"
+    pending_services = {difference["service"] for difference in differences}
+    steps = []
+    for difference in _drift.merge(differences, running_differences):
+        service = difference["service"]
+        unit = states.name(f"{service}-service")
+        step = apply
+        if unit and service not in pending_services:
+            # Its files are as declared, so no state restarts it.
+            step = f"salt '{__opts__['id']}' service.restart {unit}"
+        steps.append({**difference, "next": step})
+    return steps
+
+
+# --- what is not declared ---
+
+
+def _undeclared(names, timeout, errors):
+    """Return notes about what the cluster has, and pillar does not declare."""
+    notes = []
+    for name in names:
+        if name not in CLUSTER_SLS:
+            continue
+        for subject, list_names in CLUSTER_SLS[name].items():
+            try:
+                undeclared = list_names(timeout)
+            except (CommandExecutionError, SaltInvocationError) as error:
+                errors.append(f"{subject} cannot be listed: {error}")
+                continue
+            if undeclared:
+                listed = ", ".join(_text.shorten_list(undeclared))
+                notes.append(f"{subject} that pillar does not declare: {listed}")
+    return notes
+
+
+def _undeclared_apps(timeout):
+    settings = _settings("marathon")
+    declared_ids = {_absolute(name) for name in settings.get("apps") or {}}
+    groups = tuple(_absolute(name) for name in settings.get("groups") or {})
+    ids = [app["id"] for app in __salt__["marathon.apps"](timeout=timeout)]
+    return [
+        app_id
+        for app_id in ids
+        if app_id not in declared_ids
+        and not any(app_id.startswith(f"{group.rstrip('/')}/") for group in groups)
+    ]
+
+
+def _absolute(app_id):
+    return "/" + str(app_id).strip("/")
+
+
+def _undeclared_jobs(timeout):
+    declared_names = _settings("chronos").get("jobs") or {}
+    return [
+        name for name in __salt__["chronos.jobs"](timeout=timeout) if name not in declared_names
+    ]
+
+
+def _undeclared_quotas(timeout):
+    declared_roles = _settings("mesos").get("quotas") or {}
+    return [
+        role for role in __salt__["mesos.quotas"](timeout=timeout) if role not in declared_roles
+    ]
+
+
+def _undeclared_weights(timeout):
+    declared_roles = _settings("mesos").get("weights") or {}
+    weights = __salt__["mesos.weights"](timeout=timeout)
+    # A weight cannot be removed. 1 is that of a role without one.
+    return [role for role in weights if role not in declared_roles and weights[role] != 1]
+
+
+# SLS that are applied once for a cluster -> what they bring to it, function that lists what else
+# the cluster has.
+CLUSTER_SLS = {
+    "mesos.policy": {"Quotas": _undeclared_quotas, "Weights": _undeclared_weights},
+    "marathon.apps": {"Apps": _undeclared_apps},
+    "chronos.jobs": {"Jobs": _undeclared_jobs},
+}
 
 
 # --- for the states of daemon ---

@@ -1,5 +1,6 @@
 """
-The state of a cluster of the topology, on one screen for people and for monitoring.
+The state of a cluster of the topology, on one screen for people and for monitoring, and what
+differs from pillar.
 
 The runner asks the minions with execution modules of this tree, and changes nothing. Its file is
 not called ``cluster.py``: that would replace the runner of Salt 3008 for clusters of Salt masters.
@@ -18,6 +19,8 @@ from salt.exceptions import SaltException
 
 __virtualname__ = "cluster"
 DEFAULT_TIMEOUT = 30
+# A test run of all states takes longer.
+DRIFT_TIMEOUT = 120
 # Seconds for each request to a service.
 REQUEST_TIMEOUT = 5
 OK = "ok"
@@ -27,6 +30,13 @@ EXIT_CODES = {OK: 0, DEGRADED: 1, DOWN: 2}
 SEVERITIES = (DOWN, DEGRADED)
 CONTROL_ROLES = ("zookeeper", "mesos-master", "marathon", "chronos")
 AGENT_ROLE = "mesos-slave"
+# Role -> what orchestration.apps applies on one node with it, see formulas/common/roles.yaml.
+CLUSTER_SLS = {
+    "mesos-master": "mesos.policy",
+    "marathon": "marathon.apps",
+    "chronos": "chronos.jobs",
+}
+DRIFT_COLUMNS = ("node", "service", "what")
 # Those whose other servers do not tell whether a server runs.
 FRAMEWORK_NAMES = {"marathon": "Marathon", "chronos": "Chronos"}
 SERVING_MODES = ("leader", "follower", "observer", "standalone")
@@ -92,14 +102,61 @@ def status(timeout=DEFAULT_TIMEOUT):
         data = _report(*_ask(timeout))
     except SaltException as error:
         problems = Problems()
-        sentence = f"Salt cannot ask the minions: {error}. Check the service salt-master."
-        problems.down("salt", "salt-master", sentence)
+        problems.down("salt", "salt-master", _salt_failure(error))
         data = problems.judgement()
+    return _present(data, "cluster.status", _screen)
+
+
+def drift(timeout=DRIFT_TIMEOUT):
+    """
+    Show what runs, or is installed, on the nodes of the cluster, and differs from pillar.
+
+    timeout
+        Seconds that the minions have to answer. Default 120. A minion that still works on it has
+        more.
+
+    Asks all nodes of the topology with ``cluster.drift``, and one node with each of the roles
+    mesos-master, marathon and chronos for quotas and weights, groups and apps, and jobs.
+
+    Prints a screen with a line for each difference. With ``--out`` prints these data instead:
+
+    * ``status``: ``ok``, ``drift``, or ``unknown`` if something could not be compared;
+    * ``drift``: a list of differences, each with ``node`` (the id, or ``cluster``), ``service``,
+      ``what`` (such as ``flag quorum``), ``runs``, ``declared`` and ``next``, the command that
+      repairs it. Values that may be secret are ``differs``;
+    * ``errors``: what could not be compared, each with ``node`` and ``message``;
+    * ``notes``: what runs in the cluster and is not declared;
+    * ``nodes``: how many nodes the topology has;
+    * ``retcode``: the exit code, 0 for ok, 1 for drift, 2 for unknown.
+
+    Changes nothing. Raises nothing if nodes or services do not respond: these are errors.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run cluster.drift
+        salt-run cluster.drift timeout=300 --out=json
+    """
+    try:
+        data = _drift_report(*_ask_drift(timeout))
+    except SaltException as error:
+        errors = [{"node": "salt-master", "message": _salt_failure(error)}]
+        data = _drift_data([], errors, [], 0)
+    return _present(data, "cluster.drift", _drift_screen)
+
+
+def _salt_failure(error):
+    return f"Salt cannot ask the minions: {error}. Check the service salt-master."
+
+
+def _present(data, function, screen):
+    """Set the exit code, print the screen if the command line asks for it, and return the data."""
     __context__["retcode"] = data["retcode"]
     # Only the command line has this option. An orchestration or the API gets the data alone.
-    if __opts__.get("fun") != "cluster.status" or __opts__.get("output"):
+    if __opts__.get("fun") != function or __opts__.get("output"):
         return data
-    salt.output.display_output(_screen(data), "txt", __opts__)
+    salt.output.display_output(screen(data), "txt", __opts__)
     _suppress_output()
     return data
 
@@ -116,13 +173,19 @@ def _suppress_output():
         event.print_func = None
 
 
-def _ask(timeout):
-    """Return the topology, the accepted minions, the entry of each node, and the answers."""
+def _topology():
+    """Return the topology, with the errors of pillar, and the accepted minions."""
     pillar = __salt__["pillar.show_pillar"](minion=__opts__["id"])
     topology = pillar.get("topology") or {}
     for error in pillar.get("_errors", []):
         topology.setdefault("errors", []).append(["pillar", "", error])
     minions = salt.utils.minions.CkMinions(__opts__).check_minions("*", "glob")["minions"]
+    return topology, minions
+
+
+def _ask(timeout):
+    """Return the topology, the accepted minions, the entry of each node, and the answers."""
+    topology, minions = _topology()
     roles_by_minion = _members(topology, minions)
     accepted = sorted(set(minions) & set(roles_by_minion))
     control = [node for node in accepted if _is_control(roles_by_minion[node])]
@@ -205,13 +268,9 @@ def _report(topology, minions, entries, answers):
         Control node to answers by function. An answer that is text is an error.
     """
     problems = Problems()
-    for setting, value, message in topology.get("errors") or []:
-        sentence = f"The topology has an error: {setting} = {value}: {message}"
-        problems.down("topology", setting, sentence)
     roles_by_minion = _members(topology, minions)
-    if not roles_by_minion and not problems.entries:
-        sentence = "The topology names no node. Edit pillar/topology.yaml."
-        problems.down("topology", "nodes", sentence)
+    for setting, sentence in _topology_errors(topology, roles_by_minion):
+        problems.down("topology", setting, sentence)
     nodes = _check_nodes(problems, roles_by_minion, minions, entries)
     control = [node for node in sorted(roles_by_minion) if _is_control(roles_by_minion[node])]
     if control and not answers:
@@ -231,6 +290,17 @@ def _report(topology, minions, entries, answers):
     _check_replicas(problems, roles_by_minion, answers)
     _check_turns(problems, answers)
     return {**problems.judgement(), **sections}
+
+
+def _topology_errors(topology, roles_by_minion):
+    """Return setting and sentence of each error of the topology."""
+    errors = [
+        (setting, f"The topology has an error: {setting} = {value}: {message}")
+        for setting, value, message in topology.get("errors") or []
+    ]
+    if not errors and not roles_by_minion:
+        errors.append(("nodes", "The topology names no node. Edit pillar/topology.yaml."))
+    return errors
 
 
 def _is_control(roles):
@@ -258,18 +328,22 @@ def _check_nodes(problems, roles_by_minion, minions, entries):
     silent = []
     for node in sorted(roles_by_minion):
         if node not in minions:
-            sentence = (
-                f"{node} is in the topology, and its key is not accepted. Compare its "
-                f"fingerprint, and run: salt-key -a {node}"
-            )
-            problems.degraded("node", node, sentence)
+            problems.degraded("node", node, _not_accepted(node))
         elif not isinstance(entries.get(node), dict):
             silent.append(node)
-            sentence = (
-                f"{node} does not answer Salt. Check that the host is up and its salt-minion runs."
-            )
-            problems.degraded("node", node, sentence)
+            problems.degraded("node", node, _silent(node))
     return {"total": len(roles_by_minion), "silent": silent}
+
+
+def _not_accepted(node):
+    return (
+        f"{node} is in the topology, and its key is not accepted. Compare its fingerprint, and "
+        f"run: salt-key -a {node}"
+    )
+
+
+def _silent(node):
+    return f"{node} does not answer Salt. Check that the host is up and its salt-minion runs."
 
 
 def _check_zookeeper(problems, roles_by_minion, answers, entries):
@@ -510,3 +584,118 @@ def _overview(data):
 
 def _counts(counts):
     return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "none"
+
+
+# --- drift ---
+
+
+def _ask_drift(timeout):
+    """Return the topology, the accepted minions, and two mappings of nodes to answers."""
+    topology, minions = _topology()
+    roles_by_minion = _members(topology, minions)
+    accepted = sorted(set(minions) & set(roles_by_minion))
+    if not accepted:
+        return topology, minions, {}, {}
+    cluster_answers = {}
+    with salt.client.get_local_client(mopts=__opts__) as client:
+        answers = client.cmd(accepted, "cluster.drift", tgt_type="list", timeout=timeout)
+        for node, sls in _cluster_questions(roles_by_minion, answers).items():
+            answer = client.cmd([node], "cluster.drift", [sls], tgt_type="list", timeout=timeout)
+            cluster_answers[node] = answer.get(node)
+    return topology, minions, answers, cluster_answers
+
+
+def _cluster_questions(roles_by_minion, answers):
+    """Return the SLS that compare what the cluster has, by the node that is asked."""
+    questions = {}
+    for role, sls in CLUSTER_SLS.items():
+        nodes = _nodes_with(roles_by_minion, role)
+        responding = [node for node in nodes if isinstance(answers.get(node), dict)]
+        if responding:
+            questions.setdefault(responding[0], []).append(sls)
+    return questions
+
+
+def _drift_report(topology, minions, answers, cluster_answers):
+    """
+    Return the data of ``cluster.drift``.
+
+    topology, minions
+        See ``_report``.
+
+    answers
+        Node to what ``cluster.drift`` returned there. Text is an error.
+
+    cluster_answers
+        Node to what ``cluster.drift`` returned there about the cluster.
+    """
+    differences, errors, notes = [], [], []
+    roles_by_minion = _members(topology, minions)
+    for _, sentence in _topology_errors(topology, roles_by_minion):
+        errors.append({"node": "topology", "message": sentence})
+    for node in sorted(roles_by_minion):
+        if node not in minions:
+            errors.append({"node": node, "message": _not_accepted(node)})
+        elif node not in answers:
+            errors.append({"node": node, "message": _silent(node)})
+    for node, answer in sorted(answers.items()):
+        _add_answer(node, node, answer, (differences, errors, notes))
+    for node, answer in sorted(cluster_answers.items()):
+        _add_answer("cluster", node, answer, (differences, errors, notes))
+    return _drift_data(differences, errors, notes, len(roles_by_minion))
+
+
+def _add_answer(subject, node, answer, lists):
+    """Add the answer of a node, which is about a subject, to differences, errors and notes."""
+    differences, errors, notes = lists
+    if isinstance(answer, dict):
+        differences += [{"node": subject, **difference} for difference in answer["drift"]]
+        errors += [{"node": node, "message": message} for message in answer["errors"]]
+        notes += answer["notes"]
+        return
+    _, messages = _answer({node: answer}, "cluster.drift")
+    message = messages[0].partition(": ")[2] if messages else "no answer"
+    errors.append({"node": node, "message": message})
+
+
+def _drift_data(differences, errors, notes, node_count):
+    status_text, retcode = "ok", 0
+    if errors:
+        status_text, retcode = "unknown", 2
+    elif differences:
+        status_text, retcode = "drift", 1
+    return {
+        "status": status_text,
+        "retcode": retcode,
+        "drift": differences,
+        "errors": errors,
+        "notes": notes,
+        "nodes": node_count,
+    }
+
+
+def _drift_screen(data):
+    """Return the text for people: the verdict, the differences, what is not known, and notes."""
+    differences = data["drift"]
+    if data["errors"]:
+        messages = [f"{error['node']}: {error['message']}" for error in data["errors"]]
+        lines = [f"UNKNOWN: {messages[0]}", *[f"  - {message}" for message in messages[1:]]]
+    elif differences:
+        lines = [f"DRIFT: {_plural(len(differences), 'difference')}."]
+    else:
+        lines = [f"OK: {_plural(data['nodes'], 'node')} and the cluster are as pillar declares."]
+    widths = {
+        column: max((len(difference[column]) for difference in differences), default=0)
+        for column in DRIFT_COLUMNS
+    }
+    for difference in differences:
+        columns = [difference[column].ljust(widths[column]) for column in DRIFT_COLUMNS]
+        values = difference["runs"]
+        if values != difference["declared"]:
+            values = f"runs: {values}, declared: {difference['declared']}"
+        lines.append(f"{'  '.join(columns)}  {values}. Next: {difference['next']}")
+    return "\n".join(lines + [f"  * {note}" for note in data["notes"]])
+
+
+def _plural(number, noun):
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

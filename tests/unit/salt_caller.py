@@ -72,6 +72,8 @@ def minion_options(scratch: Path, root: Path) -> dict:
             "grains": {"id": "unit", "os": "CentOS", "os_family": "RedHat", "osmajorrelease": 7},
         }
     )
+    # So that functions that apply states have the pillar of the request.
+    options["__cli"] = "salt-call"
     Path(options["extension_modules"]).mkdir(parents=True)
     for kind in ("states", "modules"):
         salt.utils.extmods.sync(options, kind)

@@ -1,4 +1,4 @@
-"""salt-run cluster.status: answers of minions become a status, sentences and an exit code."""
+"""salt-run cluster.status and cluster.drift: answers become sentences and an exit code."""
 
 import copy
 import getpass
@@ -10,6 +10,7 @@ import types
 from unittest import mock
 
 import pytest
+import yaml
 
 from lab import ROOT, SALT_LINES, saltenv
 
@@ -401,3 +402,132 @@ def test_the_ensemble_is_the_answer_that_reaches_most_servers():
     ensemble[1]["mode"] = "not serving"
     world.answers["cc01"]["zk.ensemble"] = ensemble
     assert world.report()["problems"] == []
+
+
+# --- drift ---
+
+
+def node_drift(**fields) -> dict:
+    return {"drift": [], "errors": [], "notes": [], **fields}
+
+
+QUORUM = {
+    "service": "mesos-master",
+    "what": "flag quorum",
+    "runs": "1",
+    "declared": "2",
+    "next": "salt 'cc02' state.apply",
+}
+WEB = {
+    "service": "marathon",
+    "what": "app /web instances",
+    "runs": "1",
+    "declared": "2",
+    "next": "salt-run state.orchestrate orchestration.apps",
+}
+
+
+class DriftWorld:
+    """What ``cluster.drift`` learns; a cluster without drift that a test changes."""
+
+    def __init__(self):
+        self.minions = list(MINIONS)
+        self.answers = {node: node_drift() for node in MINIONS}
+        self.cluster_answers = {"cc01": node_drift()}
+
+    def report(self) -> dict:
+        return runner._drift_report(TOPOLOGY, self.minions, self.answers, self.cluster_answers)
+
+    def screen(self) -> list[str]:
+        return runner._drift_screen(self.report()).splitlines()
+
+
+def test_a_cluster_as_pillar_declares_it_has_no_drift():
+    world = DriftWorld()
+    data = world.report()
+    assert (data["status"], data["retcode"], data["drift"]) == ("ok", 0, [])
+    assert world.screen() == ["OK: 6 nodes and the cluster are as pillar declares."]
+
+
+def test_each_difference_is_a_line_with_node_values_and_command():
+    world = DriftWorld()
+    world.answers["cc02"]["drift"].append(QUORUM)
+    world.answers["b001"]["drift"].append({**QUORUM, "runs": "differs", "declared": "differs"})
+    world.cluster_answers["cc01"] = node_drift(drift=[WEB], notes=["Jobs: stray"])
+    data = world.report()
+    assert (data["status"], data["retcode"]) == ("drift", 1)
+    assert [entry["node"] for entry in data["drift"]] == ["b001", "cc02", "cluster"]
+    assert world.screen() == [
+        "DRIFT: 3 differences.",
+        "b001     mesos-master  flag quorum         differs. Next: salt 'cc02' state.apply",
+        "cc02     mesos-master  flag quorum         runs: 1, declared: 2. Next: salt 'cc02' "
+        "state.apply",
+        "cluster  marathon      app /web instances  runs: 1, declared: 2. Next: salt-run "
+        "state.orchestrate orchestration.apps",
+        "  * Jobs: stray",
+    ]
+
+
+def drift_silent(world):
+    del world.answers["b002"]
+
+
+def drift_unaccepted(world):
+    world.minions.remove("cc03")
+    del world.answers["cc03"]
+
+
+def drift_unsynced(world):
+    world.answers["b002"] = "'cluster.drift' is not available."
+
+
+def drift_failed(world):
+    world.answers["b002"]["errors"].append("The Mesos agent cannot be compared: refused")
+
+
+@pytest.mark.parametrize(
+    "damage, node, message",
+    [
+        (drift_silent, "b002", "b002 does not answer Salt."),
+        (drift_unaccepted, "cc03", "cc03 is in the topology, and its key is not accepted."),
+        (drift_failed, "b002", "The Mesos agent cannot be compared: refused"),
+        (drift_unsynced, "b002", "'cluster.drift' is not available."),
+    ],
+)
+def test_what_cannot_be_compared_is_unknown_even_beside_drift(damage, node, message):
+    world = DriftWorld()
+    damage(world)
+    world.answers["cc02"]["drift"].append(QUORUM)
+    data = world.report()
+    assert (data["status"], data["retcode"], len(data["drift"])) == ("unknown", 2, 1)
+    [error] = data["errors"]
+    assert error["node"] == node and error["message"].startswith(message)
+    assert world.screen()[0].startswith(f"UNKNOWN: {node}: {message}")
+
+
+def test_one_node_that_answers_is_asked_about_what_the_cluster_has():
+    world = DriftWorld()
+    members = runner._members(TOPOLOGY, MINIONS)
+    every_sls = ["mesos.policy", "marathon.apps", "chronos.jobs"]
+    assert runner._cluster_questions(members, world.answers) == {"cc01": every_sls}
+    world.answers["cc01"] = "error"
+    assert runner._cluster_questions(members, world.answers) == {"cc02": every_sls}
+    world.answers.clear()
+    assert runner._cluster_questions(members, world.answers) == {}
+
+
+def test_the_sls_of_the_cluster_are_those_of_the_orchestration():
+    roles = yaml.safe_load((ROOT / "formulas/common/roles.yaml").read_text())
+    declared = {
+        name: role["declared"]["sls"][-1] for name, role in roles.items() if "declared" in role
+    }
+    assert declared == runner.CLUSTER_SLS
+
+
+def test_salt_run_cluster_drift_prints_a_screen_or_json_and_exits_with_the_code(salt_run):
+    message = "The topology names no node. Edit pillar/topology.yaml."
+    screen = salt_run("cluster.drift")
+    assert (screen.stdout, screen.returncode) == (f"UNKNOWN: topology: {message}\n", 2)
+    result = salt_run("--out=json", "--log-level=quiet", "cluster.drift", "timeout=5")
+    [error] = json.loads(result.stdout)["errors"]
+    assert (error, result.returncode) == ({"node": "topology", "message": message}, 2)
