@@ -56,6 +56,8 @@ SERVICES = {"mesos.master": "mesos-master", "mesos.slave": "mesos-slave", "commo
 # What states for daemons would do -> what the daemon is now.
 DAEMON_STATUSES = {"started": "not running", "enabled": "disabled", "reactivated": "drained"}
 STALE_MARK = "Newer than the process: "
+# States that only run after a change of another one.
+CONSEQUENCES = ("cmd", "module")
 VERSION = re.compile(r"\d+\.\d+\.\d+")
 
 
@@ -216,12 +218,11 @@ class StateResults:
         """
         differences = []
         for (state, _, name, function), result in self._entries:
-            # It only tells systemd about another change.
-            if result["result"] is not None or state == "module":
+            if result["result"] is not None or state in CONSEQUENCES:
                 continue
             service = _service(result["__sls__"])
             if state == "pkg":
-                differences.append(_package_difference(service, name, result, version))
+                differences += _package_differences(service, result, version)
             elif state == "daemon":
                 differences += _daemon_differences(service, result)
             elif function in SUBJECTS:
@@ -239,12 +240,18 @@ def _service(sls):
     return sls.partition(".")[0]
 
 
-def _package_difference(service, name, result, version):
-    match = re.search(rf"{re.escape(name)}=(\S+)", result["comment"])
-    declared = match[1].rstrip(",.") if match else "installed"
-    if "removed" in result["comment"]:
-        declared = None
-    return difference(service, f"package {name}", version(name) or None, declared)
+def _package_differences(service, result, version):
+    differences = []
+    for package, change in result["changes"].items():
+        declared = change["new"]
+        match = re.search(rf"{re.escape(package)}=([^\s,]+)", result["comment"])
+        if match:
+            declared = match[1]
+        if declared == "removed":
+            declared = None
+        installed = version(package) or None
+        differences.append(difference(service, f"package {package}", installed, declared))
+    return differences
 
 
 def _daemon_differences(service, result):
@@ -253,7 +260,7 @@ def _daemon_differences(service, result):
     for subject, action in result["changes"].items():
         status = DAEMON_STATUSES.get(action)
         if not status:
-            status = f"started before {stale_files}" if stale_files else "older than its files"
+            status = f"started before {stale_files}" if stale_files else "with files that differ"
         differences.append(difference(service, f"daemon {subject}", status, action))
     return differences
 
