@@ -197,10 +197,26 @@ def _ask(timeout):
         responding = [node for node in control if node in entries]
         if not responding:
             return topology, minions, entries, {}
-        answers = client.cmd(
-            responding, list(QUESTIONS), list(QUESTIONS.values()), tgt_type="list", timeout=timeout
-        )
-    return topology, minions, entries, answers
+        return topology, minions, entries, _ask_services(client, responding, timeout)
+
+
+def _ask_services(client, nodes, timeout):
+    """
+    Return the answers to the questions, by node and function.
+
+    Each is a job of its own. While a job of several functions runs, Salt cannot start
+    ``state.apply`` on the minion: it takes the name of the running function for text.
+    """
+    answers = {}
+    for function, arguments in QUESTIONS.items():
+        replies = client.cmd(nodes, function, arguments, tgt_type="list", timeout=timeout)
+        for node, reply in replies.items():
+            answers.setdefault(node, {})[function] = reply
+        # Do not wait again for a node that has stopped answering.
+        nodes = [node for node in nodes if node in replies]
+        if not nodes:
+            break
+    return answers
 
 
 def _members(topology, minions):
@@ -318,7 +334,7 @@ def _answer(answers, function):
         answer = answers[node].get(function) if isinstance(answers[node], dict) else answers[node]
         if isinstance(answer, (dict, list)):
             return answer, errors
-        lines = str(answer).strip().splitlines()
+        lines = str(answer or "").strip().splitlines()
         message = lines[-1].rpartition("Error: ")[2] if lines else "no answer"
         errors.append(f"{node}: {message}")
     return None, errors

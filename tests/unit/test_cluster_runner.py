@@ -339,6 +339,37 @@ def test_only_the_command_line_without_out_prints_the_screen(options, is_printed
     assert bool(screens) == is_printed == (event.print_func is None)
 
 
+class DyingMinions:
+    """A client of minions, each of which answers a number of jobs, and then none."""
+
+    def __init__(self, **jobs_by_node: int):
+        self.jobs_by_node = jobs_by_node
+        self.jobs = []
+
+    def cmd(self, nodes, function, arguments, tgt_type, timeout):
+        assert isinstance(function, str) and isinstance(arguments, list)
+        assert (tgt_type, timeout) == ("list", 7)
+        self.jobs.append((function, nodes))
+        return {node: function for node in nodes if len(self.jobs) <= self.jobs_by_node[node]}
+
+
+def test_each_question_is_a_job_of_its_own():
+    client = DyingMinions(cc01=99)
+    answers = runner._ask_services(client, ["cc01"], 7)
+    assert client.jobs == [(function, ["cc01"]) for function in runner.QUESTIONS]
+    assert answers == {"cc01": {function: function for function in runner.QUESTIONS}}
+
+
+def test_a_node_that_stops_answering_is_not_asked_again():
+    client = DyingMinions(cc01=3, cc02=1)
+    answers = runner._ask_services(client, ["cc01", "cc02"], 7)
+    nodes = [nodes for _, nodes in client.jobs]
+    assert nodes == [["cc01", "cc02"], ["cc01", "cc02"], ["cc01"], ["cc01"]]
+    assert [len(answers[node]) for node in ("cc01", "cc02")] == [3, 1]
+    missing = {"cc02": answers["cc02"]}
+    assert runner._answer(missing, "chronos.summary") == (None, ["cc02: no answer"])
+
+
 LOADER = """
 import sys, salt.config, salt.loader, salt.utils.extmods
 scratch, root = sys.argv[1:]
