@@ -392,13 +392,7 @@ def drift(sls=None, roles=None, timeout=DRIFT_TIMEOUT):
     if roles is None:
         roles = [] if names else __grains__.get("roles") or []
     errors = []
-    results = __salt__["state.apply"](names or None, test=True)
-    if not isinstance(results, Mapping):
-        lines = [str(results)] if isinstance(results, str) else map(str, results or [])
-        text = _text.shorten(" ".join(" ".join(lines).split()))
-        errors.append(f"The states cannot be compared: {text}")
-        results = {}
-    states = _drift.StateResults(results)
+    states = _drift.StateResults(_test_states(names, errors))
     errors += states.errors()
     differences = states.differences(__salt__["pkg.version"])
     running_differences = _compare_daemons(states, roles, timeout, errors)
@@ -407,6 +401,20 @@ def drift(sls=None, roles=None, timeout=DRIFT_TIMEOUT):
         "notes": _undeclared(names, timeout, errors),
         "errors": errors,
     }
+
+
+def _test_states(names, errors):
+    """Return the results of a test run by tag; none if the states cannot be rendered."""
+    try:
+        results = __salt__["state.apply"](names or None, test=True)
+    except (CommandExecutionError, SaltInvocationError) as error:
+        results = str(error)
+    if isinstance(results, Mapping):
+        return results
+    lines = [results] if isinstance(results, str) else map(str, results or [])
+    text = _text.shorten(" ".join(" ".join(lines).split()))
+    errors.append(f"The states cannot be compared: {text}")
+    return {}
 
 
 def _compare_daemons(states, roles, timeout, errors):

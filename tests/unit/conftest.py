@@ -81,14 +81,26 @@ class Salt:
             else {result["__id__"]: result for result in answer.values()}
         )
 
-    def call(self, function: str, *positional, pillar: dict | None = None, **arguments):
-        """Call an execution function, such as ``mesos.leader``. Raises Salt.Error."""
+    def call(
+        self,
+        function: str,
+        *positional,
+        pillar: dict | None = None,
+        installed: dict[str, str] | None = None,
+        **arguments,
+    ):
+        """
+        Call an execution function, such as ``mesos.leader``. Raises Salt.Error.
+
+        ``installed`` are versions of packages, by name; others are not installed.
+        """
         return self._returned(
             {
                 "function": function,
                 "positional": positional,
                 "arguments": arguments,
                 "pillar": pillar or {},
+                "installed": installed or {},
             }
         )
 

@@ -7,7 +7,8 @@ Takes a directory for its own files and the path of the repository. Reads one JS
     {"state": "mesos.flags_managed", "arguments": {...}, "test": false, "pillar": {},
      "installed": {"marathon": "1.8.244-1.el7"}}
     {"sls": ["marathon.apps"], "test": false, "pillar": ["marathon: {apps: {}}"]}
-    {"function": "mesos.leader", "positional": [...], "arguments": {...}, "pillar": {}}
+    {"function": "mesos.leader", "positional": [...], "arguments": {...}, "pillar": {},
+     "installed": {}}
     {"command": "mesos.set_weights '{web: 2}'", "pillar": {}}
     {"documented": "mesos"}
     {"loaded": "marathon", "proxytype": null}
@@ -15,7 +16,7 @@ Takes a directory for its own files and the path of the repository. Reads one JS
 and writes one JSON line for each:
 
 * ``state``: the result of the state, or a list of errors. ``pkg.version`` answers what is
-  ``installed``;
+  ``installed``, also for a ``function``;
 * ``sls``: the results of all states, or a list of errors. The pillar is merged from YAML texts;
 * ``function`` and ``command``: what the function ``returned`` or ``raised``. A command is parsed as
   by ``salt-call``;
@@ -156,6 +157,7 @@ def main() -> None:
     def call(request: dict) -> dict:
         functions = with_short_waits(minion(False, json.dumps(request["pillar"]))).functions
         positional, arguments = request.get("positional", []), request.get("arguments", {})
+        functions["pkg.version"] = lambda name: request.get("installed", {}).get(name, "")
         try:
             if "command" in request:
                 request["function"], *words = shlex.split(request["command"])

@@ -302,6 +302,48 @@ def test_what_a_master_runs_with_is_compared_with_its_file_and_pillar(salt, meso
     }
 
 
+@pytest.fixture
+def package_states(salt):
+    """Serve the names of packages, by the IDs of their states. Returns the SLS."""
+    names = {"mesos-package": "mesos", "marathon-package": "marathon", "marathon-service": "m"}
+    states = {state_id: {"test.nop": [{"name": name}]} for state_id, name in names.items()}
+    salt.serve("packages_of_drift.sls", json.dumps(states))
+    return "packages_of_drift"
+
+
+def test_versions_that_run_are_compared_with_those_of_the_packages(
+    salt, mesos, running, package_states
+):
+    room, servers = MemoryRoom(), MemoryRoom()
+    leader, standby = (running(Marathon(LOCAL, None, room=room, servers=servers)) for _ in range(2))
+    [mesos_agent] = mesos.call("agents")
+    settings = {"url": mesos.url, "slave": {"flags": {"port": mesos_agent["port"]}}}
+    version = ".".join(map(str, salt.call("marathon.version", url=leader.url)))
+
+    def ask(server, **installed: str) -> list[tuple]:
+        pillar = {**NODE, "mesos": settings, "marathon": {"url": server.url}}
+        answer = salt.call(
+            "cluster.drift",
+            sls=package_states,
+            roles=["mesos-master", "mesos-slave", "marathon"],
+            pillar=pillar,
+            installed=installed,
+        )
+        assert answer["errors"] == []
+        return [tuple(entry.values()) for entry in answer["drift"]]
+
+    assert ask(leader, mesos="1.11.0-2.0.1", marathon=f"{version}-1.el7") == []
+    apply, restart = "salt 'unit' state.apply", "salt 'unit' service.restart m"
+    marathon = ("marathon", "version", version, "1.4.0-1", restart)
+    others = [
+        (role, "version", "1.11.0", "1.9.0-2.0.1", apply)
+        for role in ("mesos-master", "mesos-slave")
+    ]
+    assert ask(leader, mesos="1.9.0-2.0.1", marathon="1.4.0-1") == [marathon, *others]
+    # Its answer is that of the leader.
+    assert ask(standby, mesos="1.11.0-2.0.1", marathon="1.4.0-1") == []
+
+
 def test_a_daemon_that_does_not_respond_is_an_error(salt, tmp_path):
     write_flags(tmp_path, quorum="1")
     sls = master_states(salt, tmp_path, {"quorum": 1})
