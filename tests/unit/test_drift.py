@@ -360,6 +360,13 @@ def test_states_that_cannot_be_rendered_are_an_error(salt):
     assert error.startswith("The states cannot be compared: ") and answer["drift"] == []
 
 
+def test_by_default_all_states_of_the_node_are_compared(salt):
+    nothing = {"drift": [], "notes": [], "errors": []}
+    assert salt.call("cluster.drift") == nothing
+    [error] = salt.call("cluster.drift", pillar={"mesos": {"quorums": 2}})["errors"]
+    assert error.startswith("The states cannot be compared: ") and "quorums" in error
+
+
 def summary(answer: dict) -> tuple[list[str], list[str]]:
     """Return the differences as text, and the notes."""
     assert answer["errors"] == []
