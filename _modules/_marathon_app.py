@@ -419,6 +419,10 @@ AS_THEY_ARE = (str, int, bool)
 # Fields that have a deprecated form or are converted.
 CONVERTED_FIELDS = frozenset((*RENAMED_FIELDS, *IGNORED_FIELDS, *RUNTIME_FIELDS, "residency"))
 CONVERTED_BEFORE_1_5 = CONVERTED_FIELDS | {"container", "networks", "portDefinitions", "fetch"}
+# The version from which on fewer fields are converted.
+CONVERTED_SINCE = (1, 5, 0)
+# Fields of an app that decide about its ports.
+PORT_FIELDS = ("container", "ipAddress", "networks", "portDefinitions", "ports", "requirePorts")
 # A text that is accepted in place of another type.
 SPECIAL_TEXTS = {"unreachable": "disabled", "limit": "unlimited"}
 
@@ -476,7 +480,7 @@ def stands(current, desired, version):
     Return whether merging a definition certainly changes nothing in an app from Marathon. It takes
     a fiftieth of the time of ``diff`` and ``check``. False: call these to find out.
     """
-    twofold = CONVERTED_FIELDS if version >= (1, 5) else CONVERTED_BEFORE_1_5
+    twofold = CONVERTED_FIELDS if version >= CONVERTED_SINCE else CONVERTED_BEFORE_1_5
     fields = OBJECTS["app"]
     for name, value in desired.items():
         if value is None:
@@ -683,17 +687,27 @@ def _reason_to_ignore(fields, kind, name):
     return None
 
 
-def ignored(config, kind, current=None):
+def ignored(config, kind, current=None, is_checked=True):
     """
     Return warnings about what Marathon accepts in a valid definition and does not store: fields
     that it does not have or sets itself, and ports that the network of an app does not have.
 
     current
         The app from Marathon that the definition is merged into. None: there is none.
+
+    is_checked
+        False: raise ValueError as ``check_fields`` does, which was not called.
     """
-    warnings = without_unknown(config, kind)[1]
+    warnings = []
+    # Marathon has the fields that it shows, so none of them is misspelt or unknown.
+    is_update = kind == "app" and current and isinstance(config, Mapping)
+    if not (is_update and stands(current, config, CONVERTED_SINCE)):
+        if not is_checked:
+            check_fields(config, kind)
+        warnings = without_unknown(config, kind)[1]
     if kind == "app":
-        warnings += _ignored_ports(_plain(config), current or {})
+        fields = {name: config[name] for name in PORT_FIELDS if name in config}
+        warnings += _ignored_ports(_plain(fields), current or {})
     elif kind == "group":
         warnings += _ignored_ports_of_group(_plain(config), "")
     return warnings

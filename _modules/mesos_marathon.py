@@ -617,21 +617,23 @@ def ignored_fields(config, kind="app", current=None, profile=None, **connection)
     ``portMappings`` on the host network.
 
     config
-        Fields of an app, pod or group, a mapping as in Marathon's JSON.
+        Fields of an app, pod or group, a mapping as in Marathon's JSON. With kind ``apps`` a
+        mapping of ids to the fields of each app.
 
     kind
-        ``app`` (default), ``pod`` or ``group``.
+        ``app`` (default), ``pod``, ``group`` or ``apps``.
 
     current
         The result of ``marathon.app``, if the definition is merged into an existing app: its
-        network counts if the definition has none. Default: the app is new.
+        network counts if the definition has none. Default: the app is new. With kind ``apps`` a
+        mapping of ids to the apps that exist.
 
     profile, connection
         Connection settings: see ``marathon.connection``. They are validated, but not used.
 
     Returns a list of messages, such as ``maintainer: ignored, since Marathon does not have this
-    field``. Raises SaltInvocationError for a name that looks like a misspelt field, and for a value
-    of the wrong type. Sends no request.
+    field``, with kind ``apps`` after the id of the app. Raises SaltInvocationError for a name that
+    looks like a misspelt field, and for a value of the wrong type. Sends no request.
 
     CLI Example:
 
@@ -640,12 +642,24 @@ def ignored_fields(config, kind="app", current=None, profile=None, **connection)
         salt-call marathon.ignored_fields '{cmd: sleep 100, maintainer: ops}'
     """
     _client(profile, connection)
-    _arguments.require(kind in CHECKS, "kind", kind, "app, pod or group")
+    if kind == "apps":
+        _arguments.require(isinstance(config, Mapping), "config", config, "a mapping of ids")
+        apps, current_apps = config, current or {}
+        return [
+            f"{id}: {message}"
+            for id, fields in apps.items()
+            for message in _ignored_fields(fields, "app", current_apps.get(id), f"{id}: ")
+        ]
+    _arguments.require(kind in CHECKS, "kind", kind, "app, pod, group or apps")
+    return _ignored_fields(config, kind, current)
+
+
+def _ignored_fields(config, kind, current, prefix=""):
+    """Return the messages of ``ignored_fields`` for one object. ``prefix`` precedes its errors."""
     try:
-        _marathon_app.check_fields(config, kind)
+        return _marathon_app.ignored(config, kind, current, is_checked=False)
     except ValueError as error:
-        raise SaltInvocationError(str(error)) from None
-    return _marathon_app.ignored(config, kind, current)
+        raise SaltInvocationError(f"{prefix}{error}") from None
 
 
 def diff_app(id, config, mode="merge", unset=(), profile=None, **connection):

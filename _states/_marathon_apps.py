@@ -162,9 +162,8 @@ class Apps:
     def plan(self, deletions, unchanged_comment, rollback=False):
         """Return the ``_declared.Plan``. ``deletions`` has the changes of each id to delete."""
         differences = self._differences()
-        for id, config in self._declared.apps.items():
-            current = self._current.apps.get(id) if self._mode == "merge" else None
-            self._marathon.collect_warnings(config, "app", id, current)
+        current = self._current.apps if self._mode == "merge" else None
+        self._marathon.collect_warnings(self._declared.apps, "apps", current=current)
         order = self._check_dependencies(deletions)
         changes = {**differences, **deletions}
         if not changes:

@@ -892,9 +892,15 @@ class _Marathon:
 
     def collect_warnings(self, config, kind, id="", current=None):
         """
-        Collect warnings about fields that Marathon ignores, for the comment of the state. ``id``
-        precedes them in a state of several apps; ``current`` is the app that the definition is
-        merged into. Raises SaltInvocationError for misspelt fields.
+        Collect warnings about fields that Marathon ignores, for the comment of the state.
+
+        config, kind, current
+            Arguments of ``marathon.ignored_fields``, which lists them.
+
+        id
+            Id of the group that has these fields, which precedes them.
+
+        Raises SaltInvocationError for misspelt fields.
         """
         prefix = f"{id}: " if id else ""
         try:

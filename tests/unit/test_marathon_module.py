@@ -838,6 +838,10 @@ UNKNOWN_WARNINGS = [f"maintainer: {IGNORED}", f"container.nosuch: {IGNORED}"]
 def test_what_marathon_does_not_have_is_neither_sent_nor_compared(start_cluster, version):
     cluster = start_cluster(version=version)
     assert cluster.call("ignored_fields", UNKNOWN) == UNKNOWN_WARNINGS
+    apps = {"/web": APPS["/web"], "/new": UNKNOWN}
+    assert cluster.call("ignored_fields", apps, "apps") == [
+        f"/new: {text}" for text in UNKNOWN_WARNINGS
+    ]
     assert cluster.call("create_app", "/new", UNKNOWN)["warnings"] == UNKNOWN_WARNINGS
     until(lambda: not cluster.call("deployments"))
     assert cluster.call("diff_app", "/new", UNKNOWN) == {}
