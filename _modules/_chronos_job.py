@@ -445,6 +445,53 @@ def schedule_warnings(fields, generation):
     return warnings
 
 
+def importable(job, current, now):
+    """
+    Return the fields of an exported job to send, and whether its schedule was changed.
+
+    current
+        The job of that name in Chronos, None if it does not exist.
+
+    now
+        A datetime with a zone. The next run is later, as Chronos 3 runs a job at once whose start
+        is in the past. A job whose only run was missed is disabled.
+
+    Fields that are empty or that only Chronos sets are left out, and so are the counters of a job
+    that exists. The schedule stays if that of the current job follows from it.
+    """
+    names = set(DEFAULTS) if current else {*DEFAULTS, *COUNTERS}
+    fields = {
+        name: value for name, value in job.items() if name in names and value not in (None, [], {})
+    }
+    if fields.get("parents"):
+        fields.pop("schedule", None)
+        fields.pop("scheduleTimeZone", None)
+        return fields, False
+    zone = fields.get("scheduleTimeZone", "")
+    try:
+        schedule = _chronos_schedule.without_missed_runs(fields.get("schedule"), now, zone)
+        follows = current and _chronos_schedule.equivalent(
+            fields["schedule"], current.get("schedule"), zone
+        )
+    except ValueError:
+        # Validation reports it with the name of the job.
+        return fields, False
+    if schedule is None:
+        return _without_missed_run(fields, follows)
+    if follows:
+        return fields, False
+    return {**fields, "schedule": schedule}, schedule != fields["schedule"]
+
+
+def _without_missed_run(fields, follows):
+    """Disable a job whose only run was missed, unless that of the server ``follows`` from it."""
+    if follows:
+        return {name: value for name, value in fields.items() if name != "disabled"}, False
+    if fields.get("disabled") or _has_no_runs_left(fields):
+        return fields, False
+    return {**fields, "disabled": True}, True
+
+
 # --- canonical form ---
 
 

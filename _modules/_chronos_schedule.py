@@ -284,3 +284,50 @@ def _is_calendar_run(target, start, period, zone):
             return True
         step, count = _to_local(_add_periods(step, period, 1, zone), zone), count + 1
     return False
+
+
+# --- missed runs ---
+
+
+def without_missed_runs(text, now, tz=""):
+    """
+    Return a schedule whose start is after a time: the next one that its period leads to.
+
+    text
+        A schedule. One whose start is later is returned as it is.
+
+    now
+        A datetime with a zone.
+
+    tz
+        The name of the job's time zone; "": the offset in the text applies.
+
+    The number of repetitions stays, as in Chronos 3 after missed runs. Returns None for a schedule
+    without a period, whose only run was missed. Raises ValueError for invalid schedules.
+    """
+    schedule = parse(text)
+    start = start_time(text, tz)
+    if start is not None and start > now:
+        return text
+    if not any(schedule.period):
+        return None
+    if start is None:
+        start = now
+    zone = start.tzinfo
+    local = start.replace(tzinfo=None)
+    target = _to_instant(now.astimezone(zone).replace(tzinfo=None), zone)
+    next_run = _to_local(_next_instant(local, schedule.period, zone, target), zone)
+    repeat, _, period = text.split("/")
+    moved = next_run.replace(tzinfo=zone).isoformat(timespec="milliseconds")
+    return f"{repeat}/{moved.replace('+00:00', 'Z')}/{period}"
+
+
+def _next_instant(start, period, zone, target):
+    """Return the first instant after a target that is some periods after a local start."""
+    days = period.months * 31 + period.days
+    # A local day has 25 hours at most, so this is not too many periods.
+    longest = days * (DAY + HOUR) + period.micros
+    count = max(0, target - _to_instant(start, zone)) // longest
+    while _add_periods(start, period, count, zone) <= target:
+        count += 1
+    return _add_periods(start, period, count, zone)

@@ -36,7 +36,7 @@ ALL_PERMISSIONS = 31
 ANY_VERSION = -1
 
 # The types of requests, and the numbers of those that are not counted.
-OP_CREATE, OP_DELETE, OP_EXISTS, OP_GET, OP_SET = 1, 2, 3, 4, 5
+OP_CREATE, OP_DELETE, OP_EXISTS, OP_GET, OP_SET, OP_GET_ACL, OP_SET_ACL = 1, 2, 3, 4, 5, 6, 7
 OP_CHILDREN, OP_SYNC, OP_PING, OP_AUTH, OP_CLOSE = 8, 9, 11, 100, -11
 PING_XID, AUTH_XID = -2, -4
 EPHEMERAL, SEQUENTIAL = 1, 2
@@ -174,6 +174,11 @@ class _Reader:
     def text(self):
         """Return a text."""
         return self.bytes().decode("utf-8", "replace")
+
+    def acl(self):
+        """Return a list of Acl."""
+        (count,) = self.unpack(">i")
+        return [Acl(*self.unpack(">i"), self.text(), self.text()) for _ in range(count)]
 
     def texts(self):
         """Return a list of texts."""
@@ -382,6 +387,14 @@ class Client:
         """
         options = _pack_bytes(data) + struct.pack(">i", version)
         return self._request(OP_SET, path, options).stat()
+
+    def acl(self, path):
+        """Return the list of Acl of a znode. Raises NoNode, and NoAuth from ZooKeeper 3.4.14 on."""
+        return self._request(OP_GET_ACL, path, b"", repeatable=True).acl()
+
+    def set_acl(self, path, acl):
+        """Replace the list of Acl of a znode. Raises NoNode and NoAuth."""
+        self._request(OP_SET_ACL, path, _pack_acl(acl) + struct.pack(">i", ANY_VERSION))
 
     def delete(self, path, version=ANY_VERSION):
         """

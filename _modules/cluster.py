@@ -7,12 +7,16 @@ The turns are stored in ZooKeeper, see ``_turn``. The setting ``common:restarts:
 servers; ``pillar/topology.sls`` derives it from the topology.
 """
 
+import base64
+import hashlib
 import importlib
+import json
 import logging
 import os
 import re
 import tempfile
 import time
+import zlib
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -42,6 +46,7 @@ LEADER_TIMEOUT = 5
 METRICS_TIMEOUT = 5
 DRIFT_TIMEOUT = 5
 HELD_TIMEOUT = 3
+PART_SIZE = 512 * 1024
 
 
 def turns(zookeeper=None):
@@ -583,6 +588,44 @@ CLUSTER_SLS = {
 
 
 # --- for the states of daemon ---
+
+
+def part(function, arguments=None, offset=0):
+    """
+    Return a part of the result of an execution function, for the runner ``cluster.backup``.
+
+    Salt cuts answers of more than 1 MiB, so the result is compressed and sent in parts of 512 KiB.
+
+    function
+        Name of the function, such as ``marathon.export``. It should only read.
+
+    arguments
+        Its arguments, a mapping. Default: none.
+
+    offset
+        Number of characters that precede this part, default 0.
+
+    Returns ``text``, the part of the result as JSON, compressed by zlib, in base64; ``length``, the
+    number of characters in all parts; and ``sha256``, the checksum of the JSON, by which the caller
+    sees that the result has changed between two parts. Raises SaltInvocationError for an unknown
+    function, and what the function raises.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call cluster.part zk.ensemble
+    """
+    if function not in __salt__:
+        raise SaltInvocationError(f"function: {function!r} should be an execution function")
+    result = __salt__[function](**(arguments or {}))
+    document = json.dumps(result, sort_keys=True).encode()
+    text = base64.b64encode(zlib.compress(document)).decode()
+    return {
+        "text": text[offset : offset + PART_SIZE],
+        "length": len(text),
+        "sha256": hashlib.sha256(document).hexdigest(),
+    }
 
 
 def take_turn(reason, turn_class, limit=1, timeout=DEFAULT_TIMEOUT, zookeeper=None):

@@ -62,6 +62,7 @@ STATES = ("idle", "queued", "running")
 EMPTY_MESSAGES = ("Bad Request", "Internal Server Error")
 
 
+__func_alias__ = {"import_": "import"}
 __virtualname__ = "chronos"
 
 
@@ -1427,6 +1428,63 @@ def _explain_missing(client, name, body):
     else:
         reason = "it was deleted by another client, or Chronos needs more time (argument wait)"
     return f"Chronos accepted the job {name!r}, but it does not exist: {reason}"
+
+
+def import_(jobs, dry_run=False, wait=10, profile=None, **connection):
+    """
+    Create and update jobs from ``chronos.jobs``. Nothing is deleted, and unchanged ones are not
+    sent.
+
+    jobs
+        The result of ``chronos.jobs``, or a part of it. Parents may be among them, or already
+        exist.
+
+    dry_run
+        True: only return what would change. Default False.
+
+    wait
+        Seconds to wait until new jobs exist, see ``chronos.put_jobs``.
+
+    profile, connection
+        Connection settings, see ``chronos.connection``.
+
+    Returns ``created`` and ``changed`` (lists of names), ``rescheduled`` (name to the new schedule,
+    None for a job that is disabled instead) and ``warnings`` (name to a list of messages).
+
+    Runs that were missed are not made up for: a start in the past moves to the next run, with the
+    same number of repetitions, as Chronos 3 would run the job at once. A job without a period whose
+    run was missed is disabled. A new job keeps its counters. Raises what ``chronos.put_jobs``
+    raises.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call chronos.import '{imported: {schedule: R5/2020-01-01T00:00:00Z/PT1H}}' dry_run=True
+    """
+    _arguments.require(isinstance(jobs, Mapping), "jobs", jobs, "a mapping of names to fields")
+    for name, job in jobs.items():
+        _arguments.require(isinstance(job, Mapping), f"jobs: {name}", job, "a mapping of fields")
+    current_jobs = _settled_jobs(_client(profile, connection))
+    now = datetime.datetime.now(datetime.timezone.utc)
+    fields_by_job = {}
+    rescheduled = {}
+    for name, job in jobs.items():
+        fields, is_rescheduled = _chronos_job.importable(job, current_jobs.get(name), now)
+        fields_by_job[name] = fields
+        if is_rescheduled:
+            is_moved = fields["schedule"] != job["schedule"]
+            rescheduled[name] = fields["schedule"] if is_moved else None
+    result = put_jobs(
+        fields_by_job, replace=True, wait=wait, test=dry_run, profile=profile, **connection
+    )
+    written = result["changes"]
+    return {
+        "created": result["created"],
+        "changed": [name for name in written if name not in result["created"]],
+        "rescheduled": {name: rescheduled[name] for name in rescheduled if name in written},
+        "warnings": result["warnings"],
+    }
 
 
 def delete_job(name, children="refuse", test=False, foreseen=None, profile=None, **connection):

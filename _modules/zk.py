@@ -1,8 +1,9 @@
 """
-Query the servers of a ZooKeeper ensemble. Called zk, since Salt up to 3007 has a module
-``zookeeper``.
+Query the servers of a ZooKeeper ensemble, and export and import its znodes. Called zk, since Salt
+up to 3007 has a module ``zookeeper``.
 """
 
+import base64
 import contextlib
 import importlib
 import json
@@ -11,6 +12,7 @@ import socket
 import time
 from collections.abc import Mapping
 
+import _arguments
 import _http_client
 import _http_settings
 import _text
@@ -19,6 +21,7 @@ from salt.exceptions import CommandExecutionError, SaltInvocationError
 
 # After a sync Salt still has the old helpers in sys.modules.
 importlib.reload(_text)
+importlib.reload(_arguments)
 importlib.reload(_zookeeper_client)
 importlib.reload(_http_settings)
 importlib.reload(_http_client)
@@ -29,6 +32,14 @@ MAX_BYTES = 65536
 CHUNK_SIZE = 4096
 # One znode for each server, with the list that it was started with.
 LISTS_PATH = "/salt-mesos/zookeeper"
+# ZooKeeper's own znodes: it writes them itself, and refuses others.
+SYSTEM_PATH = "/zookeeper"
+# Data and znodes of one answer of zk.export. Salt cuts answers of more than 1 MiB.
+EXPORT_BYTES = 256 * 1024
+EXPORT_ZNODES = 2000
+# The settings of daemons that may have a user and a password for the znodes.
+LOGIN_SETTINGS = (("marathon", "zk"), ("mesos", "zk"))
+LOGIN = re.compile(r"zk://(?P<username>[^:/@]+):(?P<password>[^@/]+)@")
 MNTR_LINE = re.compile(r"^zk_(\S+)\t(.*)$", re.MULTILINE)
 MODES = ("leader", "follower", "observer", "standalone")
 
@@ -195,14 +206,237 @@ def _recorded_list(client, server_id):
     return record if isinstance(record, dict) else {}
 
 
+# --- znodes ---
+
+
+def export(path="/", start=None, servers=None, port=None, timeout=10):
+    """
+    Read persistent znodes with their data and ACLs, a page at a time.
+
+    path
+        The znode to begin with, and all below it. Default ``/``: all but those below
+        ``/zookeeper``, which ZooKeeper writes itself.
+
+    start
+        The last path of the previous page. Default: the first page.
+
+    servers, port, timeout
+        As for ``zk.server_lists``.
+
+    Returns ``znodes``, parents before children: a list of ``path``, ``data`` (base64) and ``acl``
+    (a list of permissions, scheme and identity); ``next``, the ``start`` of the next page, None at
+    the end; ``ephemeral``, the paths of ephemeral znodes, which are not exported; and ``denied``,
+    the paths that an ACL protects. A page ends after 256 KiB of data or 2000 znodes. Pages are not
+    a snapshot: what clients write in between may be in it or not. Uses the user and password of
+    the settings ``marathon:zk`` or ``mesos:zk``. Raises SaltInvocationError for invalid arguments,
+    CommandExecutionError if no server serves.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call zk.export
+        salt-call zk.export /marathon
+    """
+    _check_path("path", path)
+    if start is not None:
+        _check_path("start", start)
+    page = {"znodes": [], "next": None, "ephemeral": [], "denied": []}
+    size = 0
+    count = 0
+    with _session(servers, port, timeout, _login()) as client:
+        for znode_path in _walk(client, path, _parts(start) if start else (), page["denied"]):
+            size += _export_znode(client, znode_path, page)
+            count += 1
+            if size >= EXPORT_BYTES or count >= EXPORT_ZNODES:
+                page["next"] = znode_path
+                break
+    return page
+
+
+def put_znodes(znodes, servers=None, port=None, timeout=10):
+    """
+    Create znodes, or give them the data and ACLs that they have in an export.
+
+    znodes
+        A list as ``zk.export`` returns it. Parents that are missing are created without data.
+
+    servers, port, timeout
+        As for ``zk.server_lists``.
+
+    Returns ``created`` and ``changed``, lists of paths. What is equal is not written. Raises
+    SaltInvocationError for invalid arguments, CommandExecutionError if an ACL forbids it or no
+    server serves.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call zk.put_znodes '[{path: /imported, data: eA==, acl: [[31, world, anyone]]}]'
+    """
+    _arguments.require(isinstance(znodes, list), "znodes", znodes, "a list of znodes")
+    decoded_znodes = [_decoded(znode) for znode in znodes]
+    written = {"created": [], "changed": []}
+    with _session(servers, port, timeout, _login()) as client:
+        for path, data, acl in decoded_znodes:
+            outcome = _put_znode(client, path, data, acl)
+            if outcome:
+                written[outcome].append(path)
+    return written
+
+
+def delete_znodes(paths, confirm=False, servers=None, port=None, timeout=10):
+    """
+    Delete znodes. Idempotent.
+
+    paths
+        A list of paths. Children have to be in it too.
+
+    confirm
+        Must be True.
+
+    servers, port, timeout
+        As for ``zk.server_lists``.
+
+    Returns the list of paths that existed. Raises SaltInvocationError for invalid arguments,
+    CommandExecutionError if a znode has children that are not listed, or no server serves.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call zk.delete_znodes '[/imported]' confirm=True
+    """
+    _arguments.require(isinstance(paths, list), "paths", paths, "a list of paths")
+    for path in paths:
+        _check_path("paths", path)
+        is_valid = path != "/" and _parts(path)[0] != _parts(SYSTEM_PATH)[0]
+        _arguments.require(is_valid, "paths", path, f"neither / nor below {SYSTEM_PATH}")
+    _arguments.require(confirm is True, "confirm", confirm, "True: this cannot be undone")
+    deleted_paths = []
+    with _session(servers, port, timeout, _login()) as client:
+        for path in sorted(paths, key=_parts, reverse=True):
+            with contextlib.suppress(_zookeeper_client.NoNode):
+                client.delete(path)
+                deleted_paths.append(path)
+    return deleted_paths
+
+
+def _walk(client, path, start, denied):
+    """
+    Yield a path and all paths below it, parents first, in the order of their parts.
+
+    ``start`` are the parts of the last path that is skipped. Paths whose children an ACL protects
+    are added to ``denied``.
+    """
+    if path.rstrip("/") == SYSTEM_PATH:
+        return
+    parts = _parts(path)
+    if parts > start:
+        yield path
+    try:
+        names = sorted(client.children(path))
+    except _zookeeper_client.NoNode:
+        return
+    except _zookeeper_client.NoAuth:
+        denied.append(path)
+        return
+    for name in names:
+        child_parts = (*parts, name)
+        # A smaller one that start is not below was in a previous page, with all below it.
+        if child_parts < start[: len(child_parts)]:
+            continue
+        yield from _walk(client, f"{path.rstrip('/')}/{name}", start, denied)
+
+
+def _export_znode(client, path, page):
+    """Add a znode to a page. Returns the size of its data in bytes."""
+    try:
+        data, stat = client.get(path)
+        acl = client.acl(path)
+    except _zookeeper_client.NoNode:
+        return 0
+    except _zookeeper_client.NoAuth:
+        if path not in page["denied"]:
+            page["denied"].append(path)
+        return 0
+    if stat.ephemeral_owner:
+        page["ephemeral"].append(path)
+        return 0
+    encoded_data = base64.b64encode(data).decode()
+    page["znodes"].append(
+        {"path": path, "data": encoded_data, "acl": [list(entry) for entry in acl]}
+    )
+    return len(data)
+
+
+def _put_znode(client, path, data, acl):
+    """Return whether a znode was ``created`` or ``changed``, None if it was equal."""
+    try:
+        current_data, _ = client.get(path)
+    except _zookeeper_client.NoNode:
+        client.ensure_path(path.rpartition("/")[0])
+        client.create(path, data, acl=acl)
+        return "created"
+    outcome = None
+    if current_data != data:
+        client.set(path, data)
+        outcome = "changed"
+    if sorted(client.acl(path)) != sorted(acl):
+        client.set_acl(path, acl)
+        outcome = "changed"
+    return outcome
+
+
+def _decoded(znode):
+    """Return path, data and ACL of an exported znode."""
+    try:
+        data = base64.b64decode(znode["data"], validate=True)
+        acl = [
+            _zookeeper_client.Acl(permissions, scheme, identity)
+            for permissions, scheme, identity in znode["acl"]
+        ]
+        path = znode["path"]
+    except (KeyError, TypeError, ValueError):
+        raise SaltInvocationError(
+            "znodes: each should have path, data (base64) and acl, as zk.export returns them"
+        ) from None
+    _check_path("znodes: path", path)
+    return path, data, acl
+
+
+def _check_path(argument, path):
+    is_valid = isinstance(path, str) and re.fullmatch(r"/|(/[^/\0]+)+", path)
+    _arguments.require(is_valid, argument, path, "the path of a znode, such as /marathon")
+
+
+def _parts(path):
+    return tuple(path.strip("/").split("/")) if path != "/" else ()
+
+
+def _login():
+    """Return user and password of the first setting that has them, None without."""
+    for section, name in LOGIN_SETTINGS:
+        settings = __pillar__.get(section)
+        url = settings.get(name) if isinstance(settings, Mapping) else None
+        match = LOGIN.match(str(url))
+        if match:
+            return match["username"], match["password"]
+    return None
+
+
 @contextlib.contextmanager
-def _session(servers, port, timeout):
-    """Open a session with an ensemble. Errors of ZooKeeper become those of Salt."""
+def _session(servers, port, timeout, login=None):
+    """
+    Open a session with an ensemble. Errors of ZooKeeper become those of Salt.
+
+    ``login`` is a user and a password, None for none.
+    """
     addresses, port = _ensemble(servers, port)
     timeout = _http_settings.check_timeout(timeout)
     hosts = [_host_and_port(address, port) for address in addresses.values()]
     try:
-        with _zookeeper_client.Client(hosts, timeout=timeout) as client:
+        with _zookeeper_client.Client(hosts, timeout=timeout, login=login) as client:
             yield client
     except _zookeeper_client.ZooKeeperError as error:
         raise CommandExecutionError(f"ZooKeeper: {_text.first_line(str(error))}") from None

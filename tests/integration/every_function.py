@@ -343,6 +343,7 @@ def chronos():
         == []
     )
     assert {"every", "every-child"} <= set(call("chronos.jobs"))
+    assert call("chronos.import", call("chronos.jobs"))["created"] == []
     assert (
         call("chronos.job", "every")["name"] == "every"
         and call("chronos.job_exists", "nothing") is False
@@ -372,6 +373,10 @@ def main():
     for server_id in servers:
         assert call("zk.record_server_list", server_id, servers) is True
     assert call("zk.server_lists") == dict.fromkeys(servers, servers)
+    znode = {"path": "/every", "data": "eA==", "acl": [[31, "world", "anyone"]]}
+    assert call("zk.put_znodes", [znode]) == {"created": ["/every"], "changed": []}
+    assert call("zk.export", "/every")["znodes"] == [znode]
+    assert call("zk.delete_znodes", ["/every"], confirm=True) == ["/every"]
     mesos_policy(agents[0])
     marathon_reads()
     marathon_apps()

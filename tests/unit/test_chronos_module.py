@@ -1,6 +1,8 @@
 """The module chronos, run by the real Salt against fake daemons of Chronos 2.5 and 3.0."""
 
 import ast
+import datetime
+import importlib.util
 import json
 import re
 
@@ -18,6 +20,11 @@ from lab.fakes.wire.election import MemoryRoom
 pytestmark = pytest.mark.lines("3008")
 
 MODULE = ROOT / "_modules" / "mesos_chronos.py"
+SPEC = importlib.util.spec_from_file_location(
+    "chronos_schedule", ROOT / "_modules" / "_chronos_schedule.py"
+)
+chronos_schedule = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(chronos_schedule)
 SCHEDULE = "R/2030-01-01T00:00:00Z/PT24H"
 OFFLINE_FUNCTIONS = ("chronos.schedule_equivalent", "chronos.canonical_job")
 
@@ -94,8 +101,9 @@ def test_the_documentation_of_each_function_is_complete(salt):
         for node in ast.parse(MODULE.read_text()).body
         if isinstance(node, ast.FunctionDef)
     }
+    # Salt calls import_ import.
     public = {
-        f"chronos.{name}": arguments
+        f"chronos.{name.rstrip('_')}": arguments
         for name, arguments in parsed.items()
         if not name.startswith("_")
     }
@@ -112,6 +120,54 @@ def test_the_documentation_of_each_function_is_complete(salt):
             if argument
         }
         assert parameters <= explained, f"{function}: {parameters - explained}"
+
+
+def test_an_import_creates_parents_first_and_does_not_make_up_for_missed_runs(start_cluster):
+    cluster = start_cluster()
+    exported = cluster.call("jobs")
+    jobs = {
+        "a-child": {**exported["hello-report"], "name": "a-child", "parents": ["past"]},
+        "past": {
+            **exported["hello"],
+            "name": "past",
+            "schedule": "R5/2026-01-01T00:30:00.000+02:00/PT24H",
+            "successCount": 3,
+        },
+    }
+    predicted = cluster.call("import", jobs, dry_run=True)
+    assert cluster.call("jobs") == exported
+    result = cluster.call("import", jobs)
+    assert sorted(result["created"]) == sorted(predicted["created"]) == ["a-child", "past"]
+    assert re.fullmatch(r"R5/20\S+T00:30:00\.000\+02:00/PT24H", result["rescheduled"]["past"])
+    job = cluster.call("job", "past")
+    assert job["schedule"].startswith("R5/") and job["successCount"] == 3
+    before = len(cluster.writes())
+    assert cluster.call("import", jobs)["changed"] == []
+    assert len(cluster.writes()) == before
+
+
+@pytest.mark.parametrize(
+    "schedule, zone, expected",
+    [
+        ("R/2020-01-01T03:00:00Z/P1D", "", "R/2026-03-29T03:00:00.000Z/P1D"),
+        ("R5/2020-01-01T00:00:00Z/PT1H", "", "R5/2026-03-29T01:00:00.000Z/PT1H"),
+        ("R5/2026-03-29T01:00:00Z/PT1H", "", "R5/2026-03-29T01:00:00Z/PT1H"),
+        ("R5/2026-03-29T00:30:00Z/PT1H", "", "R5/2026-03-29T01:30:00.000Z/PT1H"),
+        ("R//PT1H", "", "R/2026-03-29T01:30:00.000Z/PT1H"),
+        ("R/2020-01-31T00:00:00Z/P1M", "", "R/2026-03-31T00:00:00.000Z/P1M"),
+        # At 01:00 UTC of this day summer time begins in Berlin.
+        (
+            "R/2026-03-01T03:30:00Z/P1D",
+            "Europe/Berlin",
+            "R/2026-03-29T03:30:00.000+02:00/P1D",
+        ),
+        ("R1/2020-01-01T00:00:00Z/PT0S", "", None),
+        ("R0/2020-01-01T00:00:00Z/PT1H", "", "R0/2026-03-29T01:00:00.000Z/PT1H"),
+    ],
+)
+def test_a_start_in_the_past_moves_to_the_next_run(schedule, zone, expected):
+    now = datetime.datetime(2026, 3, 29, 0, 30, tzinfo=datetime.timezone.utc)
+    assert chronos_schedule.without_missed_runs(schedule, now, zone) == expected
 
 
 def test_put_job_is_idempotent(start_cluster):

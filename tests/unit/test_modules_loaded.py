@@ -41,7 +41,15 @@ def test_a_proxy_minion_loads_the_module_of_salt_if_salt_has_one(salt, name):
 
 def test_zk_and_mesos_have_these_functions_and_states(salt):
     assert salt.loaded("zk") == {
-        "functions": ["zk.ensemble", "zk.metrics", "zk.record_server_list", "zk.server_lists"],
+        "functions": [
+            "zk.delete_znodes",
+            "zk.ensemble",
+            "zk.export",
+            "zk.metrics",
+            "zk.put_znodes",
+            "zk.record_server_list",
+            "zk.server_lists",
+        ],
         "states": [
             "zk.data_stays",
             "zk.ensemble_available",
