@@ -29,8 +29,8 @@ MODULES = {
     "zk": "zk",
     "cluster": "cluster",
 }
-# For salt-run: name of a runner -> its file.
-RUNNERS = {"cluster": "mesos_cluster"}
+# For salt-run: name of a runner -> its files.
+RUNNERS = {"cluster": ("mesos_cluster", "mesos_backup")}
 STATE_MODULES = ("mesos", "marathon", "chronos", "zk", "daemon", "withdrawn")
 CONNECTION_LINKS = """\
 [mesos](functions.md#mesosconnection), [marathon](functions.md#marathonconnection) and
@@ -175,9 +175,10 @@ def entry(name: str, signature: str, docstring: str, language: str = "bash") -> 
 
 def runners(module: str) -> Iterator[tuple[str, str, str]]:
     """Yield name, signature and docstring of the functions of a runner."""
-    for node in ast.parse((ROOT / "_runners" / f"{RUNNERS[module]}.py").read_text()).body:
-        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
-            yield node.name, ast.unparse(node.args), ast.get_docstring(node) or ""
+    for source in RUNNERS[module]:
+        for node in ast.parse((ROOT / "_runners" / f"{source}.py").read_text()).body:
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                yield node.name, ast.unparse(node.args), ast.get_docstring(node) or ""
 
 
 def functions_page() -> str:
