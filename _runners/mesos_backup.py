@@ -260,6 +260,8 @@ class Cluster:
         roles_by_minion = mesos_cluster._members(topology, minions)
         accepted = sorted(set(minions) & set(roles_by_minion))
         self.roles_by_node = {node: roles_by_minion[node] for node in accepted}
+        # Asking a node that is down again would cost the timeout each time.
+        self._silent_nodes = set()
 
     def nodes(self, role):
         """Return the nodes with a role whose keys are accepted."""
@@ -281,37 +283,53 @@ class Cluster:
             )
         finally:
             _erase_arguments(self._opts, jid)
-        return {
+        results = {
             node: (answer.get("retcode", 1) == 0, answer.get("ret"))
             for node, answer in answers.items()
-            if isinstance(answer, dict)
+            if _is_answer(answer)
         }
+        self._silent_nodes |= set(nodes) - set(results)
+        return results
 
     def read(self, role, function, arguments=None):
         """Return the result of a function on the first node with a role where it succeeds."""
-        errors = []
-        for node in self.nodes(role):
+        errors = {}
+        for node in self._responding(role):
             try:
                 return self._read_parts(node, function, arguments or {})
             except BackupError as error:
-                errors.append(str(error))
-        reason = "; ".join(errors) or "the topology has no accepted node with this role"
-        raise BackupError(f"{function} fails on each node with the role {role}: {reason}.")
+                errors[node] = str(error)
+        raise self._failure(role, function, errors)
 
     def write(self, role, function, arguments=None):
-        """Return the result of a function on the first node with a role that answers."""
-        errors = []
-        for node in self.nodes(role):
+        """
+        Return the result of a function on the first node with a role that answers.
+
+        Its error is raised: the next node would ask the same leader again.
+        """
+        for node in self._responding(role):
             answer = self.call([node], function, arguments).get(node)
             if answer is None:
-                errors.append(f"{node} does not answer Salt")
                 continue
             succeeded, result = answer
             if not succeeded:
                 raise BackupError(f"{function} fails on {node}: {_message(result)}.")
             return result
-        reason = "; ".join(errors) or "the topology has no accepted node with this role"
-        raise BackupError(f"{function} fails on each node with the role {role}: {reason}.")
+        raise self._failure(role, function, {})
+
+    def _responding(self, role):
+        """Yield the nodes with a role that have not failed to answer."""
+        for node in self.nodes(role):
+            if node not in self._silent_nodes:
+                yield node
+
+    def _failure(self, role, function, errors):
+        """Return the error of a function that has failed on each node with a role."""
+        reasons = [
+            f"{node}: {errors.get(node, 'it does not answer Salt')}" for node in self.nodes(role)
+        ]
+        reason = "; ".join(reasons) or "no accepted node of the topology has it"
+        return BackupError(f"{function} fails on each node with the role {role}: {reason}.")
 
     def _read_parts(self, node, function, arguments):
         """Return a result that the minion sends in parts. See ``cluster.part``."""
@@ -325,31 +343,37 @@ class Cluster:
                 length = part["length"]
                 checksums.add(part["sha256"])
             if len(checksums) == 1:
-                return _unpack(node, function, text, checksums.pop())
-        raise BackupError(f"{node}: the result of {function} changed while it was read")
+                return _unpack(text, checksums.pop())
+        raise BackupError("the result changed each time while it was read")
 
     def _part(self, node, function, arguments, offset):
         question = {"function": function, "arguments": arguments, "offset": offset}
         answers = self.call([node], "cluster.part", question)
         if node not in answers:
-            raise BackupError(f"{node} does not answer Salt")
+            raise BackupError("it does not answer Salt")
         succeeded, part = answers[node]
         if (
             not succeeded
             or not isinstance(part, dict)
             or not {"text", "length", "sha256"} <= set(part)
         ):
-            raise BackupError(f"{node}: {_message(part)}")
+            raise BackupError(_message(part))
         return part
 
 
-def _unpack(node, function, text, checksum):
+def _is_answer(answer):
+    """Return whether a minion answered. Otherwise Salt returns False, or an answer of its own."""
+    return isinstance(answer, dict) and "ret" in answer and answer.get("out") != "no_return"
+
+
+def _unpack(text, checksum):
+    """Return the value of a compressed text. Raises BackupError if it is damaged."""
     try:
         document = zlib.decompress(base64.b64decode(text))
     except (ValueError, zlib.error):
         document = b""
     if hashlib.sha256(document).hexdigest() != checksum:
-        raise BackupError(f"{node}: the result of {function} arrived damaged")
+        raise BackupError("the result arrived damaged")
     return json.loads(document)
 
 
@@ -465,9 +489,13 @@ class Backup:
                     f"{counts.get(kind, 0)}. The backup is damaged."
                 )
 
+    def has(self, name):
+        """Return whether there is such a file. There is none for a service without nodes."""
+        return name in self.manifest["files"]
+
     def read(self, name):
-        """Return the content of a file, None if the cluster had no such service."""
-        if name not in self.manifest["files"]:
+        """Return the content of a file, None if there is none."""
+        if not self.has(name):
             return None
         data = self._verified(name)
         if name == ZNODES_FILE:
@@ -565,9 +593,9 @@ def _backup(report, directory, keep, timeout):
         with _cluster(timeout) as cluster:
             manifest = _write_backup(report, cluster, incomplete, name, now)
         incomplete.rename(parent / name)
-    except BaseException:
+    finally:
+        # After the renaming there is nothing to remove.
         shutil.rmtree(incomplete, ignore_errors=True)
-        raise
     _sync_directory(parent)
     report.data.update(name=name, path=str(parent / name), counts=manifest["counts"])
     report.step(f"The backup is complete: {parent / name} ({_counts_text(manifest['counts'])}).")
@@ -720,10 +748,9 @@ class Restore:
         self._test = test
 
     def _step(self, verb, text):
-        """Report a change: ``verb`` is in the past tense."""
-        self._report.step(
-            f"Would have {verb} {text}." if self._test else f"{verb.capitalize()} {text}."
-        )
+        """Report a change: ``verb`` is ``restore`` or ``delete``."""
+        predicate = f"Would {verb}" if self._test else f"{verb.capitalize()}d"
+        self._report.step(f"{predicate} {text}.")
 
     def check_cluster(self):
         """Raise BackupError if the cluster has apps, pods or jobs that differ from the backup."""
@@ -771,7 +798,9 @@ class Restore:
                     self._wait_deployment(deployment)
                 self._import_marathon({"groups": config["groups"]}, dry_run=False)
         for kind in kinds:
-            self._step("restored", f"the {kind} {_ids_text(predicted[kind])}")
+            self._step("restore", f"the {kind} {_ids_text(predicted[kind])}")
+        if kinds and not self._test:
+            self._report.step("Marathon deploys them. To follow it: salt-call marathon.deployments")
         for warning in predicted.get("warnings", []):
             self._report.step(f"Marathon: {warning}.")
         if not kinds:
@@ -797,7 +826,7 @@ class Restore:
             )
         names = [*result["created"], *result["changed"]]
         if names:
-            self._step("restored", f"the jobs {_ids_text(names)}")
+            self._step("restore", f"the jobs {_ids_text(names)}")
         else:
             self._report.step("The jobs are equal to the backup.")
         for name, schedule in sorted(result["rescheduled"].items()):
@@ -816,9 +845,7 @@ class Restore:
         """Set the quotas that differ. Quotas of other roles stay."""
         roles = []
         for role, quota in sorted(quotas.items()):
-            arguments = {"role": role, "guarantees": quota["guarantees"]}
-            if quota["limits"]:
-                arguments["limits"] = quota["limits"]
+            arguments = {"role": role, **quota}
             if not self._cluster.write("mesos-master", "mesos.diff_quota", arguments):
                 continue
             if not self._test:
@@ -852,7 +879,7 @@ class Restore:
 
     def _summarize(self, kind, names):
         if names:
-            self._step("restored", f"the {kind} of {_ids_text(names)}")
+            self._step("restore", f"the {kind} of {_ids_text(names)}")
         else:
             self._report.step(f"The {kind} are equal to the backup.")
         return bool(names)
@@ -876,9 +903,9 @@ class Restore:
                     "zookeeper", "zk.delete_znodes", {"paths": surplus, "confirm": True}
                 )
         if different:
-            self._step("restored", f"{len(different)} znodes at {path}")
+            self._step("restore", f"{len(different)} znodes at {path}")
         if surplus:
-            self._step("deleted", f"the znodes {_ids_text(surplus)}")
+            self._step("delete", f"the znodes {_ids_text(surplus)}")
         if not different and not surplus:
             self._report.step(f"The znodes at {path} are equal to the backup.")
         return bool(different or surplus)
@@ -990,25 +1017,24 @@ def _restore(report, name, selection, force, test, directory, timeout):
 def _selected(source, selection):
     """Return the methods of Restore to call, each with its arguments, in their order."""
     is_complete = not any(selection.values())
-    mesos = source.read(MESOS_FILE)
     parts = []
     if selection["znodes"]:
         parts.append(("znodes", _selected_znodes(source, selection["znodes"])))
     for kind, key in (("weights", "weights"), ("quotas", "quotas"), ("maintenance", "windows")):
-        if selection[kind] or (is_complete and mesos is not None):
+        if selection[kind] or (is_complete and source.has(MESOS_FILE)):
             parts.append((kind, (_required(source, MESOS_FILE)[key],)))
     if selection["app"] or selection["pod"]:
         config = {"groups": {}}
         for kind in ("app", "pod"):
             config[f"{kind}s"] = _selected_entries(source, kind, selection[kind])
         parts.append(("marathon", (config,)))
-    elif is_complete and source.read(MARATHON_FILE) is not None:
+    elif is_complete and source.has(MARATHON_FILE):
         parts.append(("marathon", (source.read(MARATHON_FILE),)))
     if selection["job"]:
         jobs = _required(source, CHRONOS_FILE)
         _check_names("job", selection["job"], jobs, source)
         parts.append(("chronos", ({name: jobs[name] for name in selection["job"]},)))
-    elif is_complete and source.read(CHRONOS_FILE) is not None:
+    elif is_complete and source.has(CHRONOS_FILE):
         parts.append(("chronos", (source.read(CHRONOS_FILE),)))
     return parts
 
@@ -1035,8 +1061,10 @@ def _check_names(kind, names, entries, source):
 
 
 def _selected_znodes(source, path):
+    """Return the normalized path, and the znodes of the backup at and below it."""
     znodes = _required(source, ZNODES_FILE)
-    prefix = f"{str(path).rstrip('/')}/"
+    path = f"/{str(path).strip('/')}"
+    prefix = f"{path.rstrip('/')}/"
     selected_znodes = [znode for znode in znodes if f"{znode['path']}/".startswith(prefix)]
     if not selected_znodes:
         raise BackupError(f"znodes: the backup {source.path.name} has no znode at {path}.")

@@ -366,8 +366,8 @@ def test_the_test_mode_shows_what_would_be_done_and_writes_nothing(frameworks, r
     replace_frameworks(frameworks, running)
     data = frameworks.restore(test=True)
     assert data["changes"] is True
-    assert "Would have restored the apps /shop/cart, /web." in data["steps"]
-    assert "Would have restored the jobs a-report, day." in data["steps"]
+    assert "Would restore the apps /shop/cart, /web." in data["steps"]
+    assert "Would restore the jobs a-report, day." in data["steps"]
     assert data["steps"][-1] == "Nothing was changed, as test=True."
     assert frameworks.call("marathon.apps") == []
     assert frameworks.call("chronos.jobs") == {}
@@ -606,7 +606,89 @@ def test_an_acl_is_restored(znodes, zookeeper):
         assert client.acl("/marathon/read-only") == acl
 
 
+def test_a_znode_that_exceeds_one_answer_is_read_in_parts(znodes, zookeeper):
+    data = os.urandom(900 * 1024)
+    with Client(zookeeper.address) as client:
+        client.create("/marathon/huge", data)
+    znodes.calls.clear()
+    [znode] = runner._export(LocalCluster(znodes), "/marathon/huge")[0]
+    assert base64.b64decode(znode["data"]) == data
+    assert len(znodes.calls) > 2
+    parts = [znodes.call("cluster.part", "zk.export", {"path": "/marathon/huge"}, 0)]
+    assert len(json.dumps(parts[0])) < 1024 * 1024 < parts[0]["length"]
+
+
+def test_a_result_that_keeps_changing_is_an_error(znodes, zookeeper):
+    cluster = LocalCluster(znodes)
+    with Client(zookeeper.address) as client:
+        client.create("/marathon/huge", b"")
+        answer = cluster.call
+
+        def call(*arguments):
+            client.set("/marathon/huge", os.urandom(900 * 1024))
+            return answer(*arguments)
+
+        cluster.call = call
+        with pytest.raises(runner.BackupError, match="changed each time while it was read"):
+            runner._export(cluster, "/marathon")
+
+
 # --- Salt ---
+
+
+class Bus:
+    """The client of Salt, with a fixed answer of each node."""
+
+    def __init__(self, answers: dict):
+        self.answers, self.asked_nodes = answers, []
+
+    def cmd(self, nodes, *_, **__):
+        self.asked_nodes += nodes
+        return {node: self.answers[node] for node in nodes}
+
+
+@pytest.fixture
+def bus_cluster(monkeypatch):
+    """Return a function that makes a cluster of nodes with fixed answers."""
+    jid = types.SimpleNamespace(gen_jid=lambda _: "1")
+    utils = types.SimpleNamespace(jid=jid)
+    monkeypatch.setattr(runner, "salt", types.SimpleNamespace(utils=utils))
+    monkeypatch.setattr(runner, "_erase_arguments", lambda *_: None)
+
+    def make(answers: dict):
+        topology = {"nodes": dict.fromkeys(answers, ["marathon"])}
+        return runner.Cluster(Bus(answers), {}, topology, list(answers), 5)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "silence", [False, {"out": "no_return", "ret": "Minion did not return.", "retcode": 1}]
+)
+def test_a_node_that_is_down_is_asked_once_and_another_one_answers(bus_cluster, silence):
+    cluster = bus_cluster({"cc01": silence, "cc02": {"ret": True, "retcode": 0}})
+    assert cluster.write("marathon", "test.ping") is True
+    assert cluster.write("marathon", "test.ping") is True
+    assert cluster._client.asked_nodes == ["cc01", "cc02", "cc02"]
+
+
+def test_the_error_of_each_node_is_in_the_message(bus_cluster):
+    failure = {"ret": "ERROR: no leader", "retcode": 1}
+    cluster = bus_cluster({"cc01": False, "cc02": failure})
+    with pytest.raises(runner.BackupError) as error:
+        cluster.read("marathon", "marathon.export")
+    assert str(error.value) == (
+        "marathon.export fails on each node with the role marathon: cc01: it does not answer Salt; "
+        "cc02: no leader."
+    )
+
+
+def test_a_damaged_answer_is_an_error(bus_cluster):
+    damaged = {"ret": {"text": "eJw=", "length": 4, "sha256": "0"}, "retcode": 0}
+    cluster = bus_cluster({"cc01": damaged})
+    with pytest.raises(runner.BackupError, match="cc01: the result arrived damaged"):
+        cluster.read("marathon", "marathon.export")
+
 
 JOB_CACHE = """
 import os, sys, types
