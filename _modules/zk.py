@@ -339,7 +339,8 @@ def _walk(client, path, start, denied):
     except _zookeeper_client.NoNode:
         return
     except _zookeeper_client.NoAuth:
-        denied.append(path)
+        if path not in denied:
+            denied.append(path)
         return
     for name in names:
         child_parts = (*parts, name)

@@ -217,7 +217,7 @@ def replace_frameworks(world, running) -> None:
 @pytest.fixture
 def mesos(salt, running, tmp_path) -> World:
     """A cluster with Mesos alone, with a quota, weights and a maintenance schedule."""
-    cluster = MesosCluster(salt, running, tmp_path / "mesos")
+    cluster = MesosCluster(salt, running, tmp_path / "mesos", "--cluster=unit")
     world = World(salt, tmp_path / "backups", {"mesos-master": cluster.leader})
     world.call("mesos.set_quota", "web", limits={"cpus": 2, "mem": 512})
     world.call("mesos.set_weights", {"web": 3})
@@ -450,7 +450,8 @@ def test_a_missed_single_run_leaves_the_job_disabled(frameworks, running):
 
 
 def test_quotas_weights_and_maintenance_are_restored(mesos):
-    mesos.backup()
+    path = backup_path(mesos, mesos.backup())
+    assert json.loads((path / "manifest.json").read_text())["cluster"] == "unit"
     schedule = mesos.call("mesos.maintenance_schedule")
     mesos.call("mesos.remove_quota", "web")
     mesos.call("mesos.set_weights", {"web": 1})
