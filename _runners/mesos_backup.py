@@ -17,6 +17,7 @@ import json
 import os
 import re
 import shutil
+import time
 import zlib
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -55,6 +56,8 @@ READ_ATTEMPTS = 5
 ZNODES_BYTES = 512 * 1024
 # A Salt call that waits for a deployment, in seconds.
 DEPLOYMENT_TIMEOUT = 300
+# For up to a second after an election Chronos 3 returns an empty list of jobs.
+SETTLE_SECONDS = 3
 PACKAGES = (
     "mesos",
     "marathon",
@@ -120,7 +123,7 @@ def backup(directory=None, keep=None, timeout=DEFAULT_TIMEOUT):
 
 
 def restore(
-    name,
+    backup,
     app=None,
     pod=None,
     job=None,
@@ -136,7 +139,7 @@ def restore(
     """
     Restore a backup, or a part of it. What is equal is left alone, and nothing is deleted.
 
-    name
+    backup
         Name of the backup, such as ``2030-01-01T03-00-00Z``, or ``latest``.
 
     app, pod, job
@@ -185,7 +188,7 @@ def restore(
     }
     return _run(
         "cluster.restore",
-        lambda report: _restore(report, name, selection, force, test, directory, timeout),
+        lambda report: _restore(report, backup, selection, force, test, directory, timeout),
     )
 
 
@@ -616,7 +619,7 @@ def _write_backup(report, cluster, directory, name, now):
         versions["marathon"] = contents[MARATHON_FILE]["version"]
         report.step(f"Read {_counts_text(_counts(contents.get))} in all.")
     if cluster.nodes("chronos"):
-        contents[CHRONOS_FILE] = cluster.read("chronos", "chronos.jobs")
+        contents[CHRONOS_FILE] = _read_jobs(cluster)
         versions["chronos"] = f"API {cluster.read('chronos', 'chronos.api_version')}"
         report.step(f"Read {len(contents[CHRONOS_FILE])} jobs of Chronos.")
     if cluster.nodes("zookeeper"):
@@ -673,6 +676,15 @@ def _read_mesos(report, cluster):
     counts = {kind: len(content[kind]) for kind in content}
     report.step(f"Read {_counts_text(counts)} of Mesos.")
     return content
+
+
+def _read_jobs(cluster):
+    """Return all jobs of Chronos by name. An empty list is read again."""
+    jobs = cluster.read("chronos", "chronos.jobs")
+    if not jobs:
+        time.sleep(SETTLE_SECONDS)
+        jobs = cluster.read("chronos", "chronos.jobs")
+    return jobs
 
 
 def _read_znodes(report, cluster):
@@ -765,7 +777,7 @@ class Restore:
                     conflicts.append(f"the {kind} {_ids_text(ids)}")
         jobs = self._content(CHRONOS_FILE)
         if jobs is not None and self._cluster.nodes("chronos"):
-            current_names = set(self._cluster.read("chronos", "chronos.jobs"))
+            current_names = set(_read_jobs(self._cluster))
             predicted = self._cluster.write(
                 "chronos", "chronos.import", {"jobs": jobs, "dry_run": True}
             )

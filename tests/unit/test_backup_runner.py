@@ -331,6 +331,14 @@ def test_keep_is_a_positive_number(frameworks, keep):
     assert error == f"keep: {keep!r} should be a number of backups, 1 or more."
 
 
+def test_an_empty_list_of_jobs_is_read_again(bus_cluster, monkeypatch):
+    monkeypatch.setattr(runner, "SETTLE_SECONDS", 0)
+    cluster = bus_cluster({"cc01": False})
+    lists = [{}, {"day": JOB}]
+    monkeypatch.setattr(cluster, "read", lambda *_: lists.pop(0))
+    assert runner._read_jobs(cluster) == {"day": JOB}
+
+
 # --- restore ---
 
 
@@ -463,6 +471,17 @@ def test_quotas_weights_and_maintenance_are_restored(mesos):
     mesos.calls.clear()
     assert mesos.restore()["changes"] is False
     assert mesos.writes() == []
+
+
+def test_guarantees_are_restored_to_a_mesos_without_limits(salt, running, tmp_path):
+    server = MesosCluster(salt, running, tmp_path / "mesos", version="1.8.1").leader
+    world = World(salt, tmp_path / "backups", {"mesos-master": server})
+    world.call("mesos.set_quota", "web", guarantees={"cpus": 1})
+    world.backup()
+    world.call("mesos.remove_quota", "web")
+    assert world.restore()["changes"] is True
+    assert world.call("mesos.quota", "web") == {"guarantees": {"cpus": 1}, "limits": {}}
+    assert world.restore()["changes"] is False
 
 
 def test_quotas_alone_are_restored(mesos):
