@@ -56,6 +56,7 @@ STREAMING_CALLS = (
     "ATTACH_CONTAINER_OUTPUT",
     "LAUNCH_NESTED_CONTAINER_SESSION",
 )
+ACTIVE_TASK_STATES = ("TASK_STAGING", "TASK_STARTING", "TASK_RUNNING", "TASK_KILLING")
 SCALAR_RESOURCES = ("cpus", "mem", "disk", "gpus")
 VERIFY_TIMEOUT = 10  # seconds until an accepted operation must be visible
 POLL_INTERVAL = 0.2
@@ -2299,6 +2300,87 @@ def _agent_with_id(client, agent_id):
         if agent["id"] == agent_id:
             return agent
     return None
+
+
+def out_of_service(profile=None, **connection):
+    """
+    List the agents that are out of service, and what still runs on them.
+
+    profile, connection
+        See ``mesos.connection``.
+
+    Returns a list sorted by host name. Each entry has ``hostname`` and ``ip`` (each may be None
+    for a machine), ``id`` of the agent (None for a machine without one), ``reason``:
+
+    * ``draining``, ``drained`` or ``deactivated``: see ``mesos.drain_agent``;
+    * ``maintenance``: a maintenance window of its machine has begun, and has not ended;
+    * ``down``: its machine is down for maintenance;
+
+    and ``tasks``: a mapping of the ids of the tasks that still run there to their state. Raises
+    CommandExecutionError if there is no leader that has recovered. Uses ``GET /slaves``, v1
+    GET_MAINTENANCE_SCHEDULE and GET_MAINTENANCE_STATUS, and ``GET /tasks``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call mesos.out_of_service
+    """
+    client = _client(profile, connection)
+    machine_reasons = _machine_reasons(client)
+    machines_with_agent = set()
+    entries = []
+    for agent in _agents(client):
+        keys = [key for key in machine_reasons if _is_on_machine(agent, key)]
+        machines_with_agent.update(keys)
+        reasons = [_agent_reason(agent), *(machine_reasons[key] for key in keys)]
+        reason = next(filter(None, reasons), None)
+        if reason:
+            entries.append(_out_of_service_entry(agent, reason))
+    for key in set(machine_reasons) - machines_with_agent:
+        machine = {"id": None, "hostname": key[0] or None, "ip": key[1] or None}
+        entries.append(_out_of_service_entry(machine, machine_reasons[key]))
+    if entries:
+        _add_active_tasks(entries, tasks(profile=profile, **connection))
+    return sorted(entries, key=lambda entry: (entry["hostname"] or "", entry["ip"] or ""))
+
+
+def _out_of_service_entry(agent, reason):
+    identity = {key: agent[key] for key in ("id", "hostname", "ip")}
+    return {**identity, "reason": reason, "tasks": {}}
+
+
+def _agent_reason(agent):
+    """Return why an agent offers nothing, by what an operator has asked for; None otherwise."""
+    if agent["drain"]:
+        return agent["drain"].lower()
+    return "deactivated" if agent["deactivated"] else None
+
+
+def _machine_reasons(client):
+    """Map the keys of machines whose maintenance has begun to ``maintenance`` or ``down``."""
+    now = time.time() * NANOSECONDS
+    reasons = {}
+    for window in _windows(client):
+        has_ended = window["duration"] is not None and window["start"] + window["duration"] < now
+        if window["start"] <= now and not has_ended:
+            reasons.update(dict.fromkeys(_machine_keys(window["machines"]), "maintenance"))
+    down = _machine_keys(_maintenance_status(client)["down"])
+    return {**reasons, **dict.fromkeys(down, "down")}
+
+
+def _is_on_machine(agent, machine_key):
+    """Return whether an agent runs on a machine, whose id may have only one of its two parts."""
+    hostname, ip = machine_key
+    return hostname in ("", agent["hostname"].lower()) and ip in ("", agent["ip"])
+
+
+def _add_active_tasks(entries, running):
+    """Add to each entry the tasks that run on its agent."""
+    for task in running:
+        for entry in entries:
+            if task["agent_id"] == entry["id"] and task["state"] in ACTIVE_TASK_STATES:
+                entry["tasks"][task["id"]] = task["state"]
 
 
 def deactivate_agent(agent, profile=None, **connection):

@@ -95,6 +95,7 @@ def running(
     drain=None,
     zookeeper=None,
     unmask=False,
+    agent=None,
     restarts=None,
 ):
     """
@@ -155,6 +156,12 @@ def running(
     unmask
         Whether to unmask the unit. Default False: the state fails, as somebody has masked it.
 
+    agent
+        Host name of the Mesos agent on this host, or None. While somebody keeps the agent out of
+        service (``mesos.out_of_service``), the daemon is neither restarted nor reloaded: the state
+        succeeds and says so, and the restart is owed until the agent is back. A daemon that does
+        not run is started. Default: ``drain``.
+
     restarts
         A mapping of ``zookeeper``, ``turn``, ``max_unavailable``, ``turn_timeout``,
         ``ready_timeout``, ``drain``, ``drain_timeout`` and ``rolling``; default: the settings
@@ -169,8 +176,12 @@ def running(
     ``watch`` the states that change the files: without it a test run does not report the restart.
     """
     try:
-        daemon = _Daemon(name, reads, ready, peers, reload, drain, zookeeper, unmask, restarts)
+        daemon = _Daemon(
+            name, reads, ready, peers, reload, drain, zookeeper, unmask, agent, restarts
+        )
         return daemon.ensure_running(__opts__["test"])
+    except _OutOfService as reason:
+        return _result(name, True, str(reason))
     except (CommandExecutionError, SaltInvocationError) as error:
         return _result(name, False, str(error))
 
@@ -190,6 +201,8 @@ def mod_watch(name, sfun=None, **arguments):
     try:
         daemon = _Daemon(name, **arguments)
         return daemon.foresee_restart()
+    except _OutOfService as reason:
+        return _result(name, True, str(reason))
     except (CommandExecutionError, SaltInvocationError) as error:
         return _result(name, False, str(error))
 
@@ -202,6 +215,7 @@ def turn(
     peers=None,
     drain=None,
     starts_again=True,
+    agent=None,
     restarts=None,
 ):
     """
@@ -237,8 +251,9 @@ def turn(
         Whether the daemon has to run at the end of the run. Default True; False if it is stopped
         for good.
 
-    peers, drain, restarts
-        See ``daemon.running``.
+    peers, drain, agent, restarts
+        See ``daemon.running``. The state fails while the agent is out of service, so that a package
+        is not replaced.
     """
     try:
         reason = f"{name} is stopped"
@@ -248,7 +263,8 @@ def turn(
                 return _result(name, True, f"{package} is not replaced")
             reason = f"{package} {installed} is replaced"
         units = [name] if units is None else units
-        daemons = [_Daemon(unit, peers=peers, drain=drain, restarts=restarts) for unit in units]
+        options = {"peers": peers, "drain": drain, "agent": agent, "restarts": restarts}
+        daemons = [_Daemon(unit, **options) for unit in units]
         return _ensure_turn(name, daemons, reason, starts_again)
     except (CommandExecutionError, SaltInvocationError) as error:
         return _result(name, False, str(error))
@@ -299,6 +315,10 @@ def turn_returned(name, restarts=None):
 
 
 # --- a daemon ---
+
+
+class _OutOfService(CommandExecutionError):
+    """The daemon was left alone, since the Mesos agent of this host is out of service."""
 
 
 class _Status(NamedTuple):
@@ -361,6 +381,7 @@ class _Daemon:
         drain=None,
         zookeeper=None,
         unmask=False,
+        agent=None,
         restarts=None,
     ):
         for argument, value in (("ready", ready), ("peers", peers), ("reload", reload)):
@@ -372,6 +393,7 @@ class _Daemon:
         self.peers = peers or {}
         self.restarts = _restarts(restarts)
         self.agent = drain
+        self.host_agent = agent or drain
         self.zookeeper = zookeeper or self.restarts["zookeeper"]
         self.unmask = unmask
         self.options = _Options(name, reload) if reload else None
@@ -402,6 +424,8 @@ class _Daemon:
         changes = self._planned_changes(status, stale_files, reloadable)
         if not changes:
             return self._check_unchanged(status, test)
+        if status.is_active:
+            self.require_service()
         if test:
             return _result(self.name, None, self._foreseen(changes, stale_files), changes)
         return self._apply(status, changes, stale_files)
@@ -450,6 +474,8 @@ class _Daemon:
     def foresee_restart(self):
         """Return the result of a test run in which a watched state would change something."""
         status = self.status()
+        if status.is_active:
+            self.require_service()
         action = "restarted" if status.is_active else "started"
         if status.is_active and self._can_reload_options(status):
             action = "reloaded"
@@ -517,6 +543,8 @@ class _Daemon:
         if stale_files:
             self.comments.append(_describe_stale(stale_files))
         self._take_turn(f"restart of {self.name}")
+        # Somebody may have drained the agent while this node waited for its turn.
+        self.require_service()
         self._drain()
         before = time.monotonic()
         self._systemctl("restart")
@@ -619,6 +647,26 @@ class _Daemon:
                 f"{self.name} was not touched: {__opts__['id']} is held ({hold['reason']}). "
                 "Release it with cluster.release"
             )
+
+    def require_service(self):
+        """
+        Raise _OutOfService if somebody keeps the Mesos agent of this host out of service.
+
+        Without a leader nobody knows, and the checks of ``peers`` and ``drain`` decide.
+        """
+        if not self.host_agent or _remembers("drained"):
+            return
+        try:
+            entries = __salt__["mesos.out_of_service"]()
+        except CommandExecutionError:
+            return
+        for entry in entries:
+            if (entry["hostname"] or "").lower() == self.host_agent.lower():
+                raise _OutOfService(
+                    f"{self.name} was not touched: the Mesos agent {self.host_agent} is out of "
+                    f"service ({entry['reason']}). orchestration.undrain brings it back, and "
+                    "carries out what is owed"
+                )
 
     # --- readiness ---
 
@@ -857,6 +905,7 @@ def _ensure_turn(name, daemons, reason, starts_again):
     running_daemons = [daemon for daemon in daemons if daemon.status().is_active]
     if not running_daemons:
         return _result(name, True, f"{comment}, and no daemon that uses it runs")
+    running_daemons[0].require_service()
     if __opts__["test"]:
         return _result(name, True, comment)
     for daemon in running_daemons:

@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import _agent_identity
+import _agent_service
 import _declared
 import _flag_directory
 import _ready
@@ -30,6 +31,7 @@ importlib.reload(_declared)
 importlib.reload(_ready)
 importlib.reload(_flag_directory)
 importlib.reload(_agent_identity)
+importlib.reload(_agent_service)
 
 DRAIN_POLL_INTERVAL = 0.5  # seconds
 MIN_DRAIN_TIMEOUT = 1
@@ -410,6 +412,8 @@ def agents_registered(name, agents=None, count=None, url=None, timeout=120):
     """
     Wait until agents are registered at the leader and active. Changes nothing.
 
+    An agent that an operator has drained or deactivated only has to be registered.
+
     .. code-block:: yaml
 
         mesos-agents:
@@ -447,14 +451,22 @@ def agents_registered(name, agents=None, count=None, url=None, timeout=120):
     def check(request_timeout):
         registered = list_agents(url=url, timeout=request_timeout, retries=0)
         active = [agent["hostname"].lower() for agent in registered if agent["active"]]
-        missing = [hostname for hostname in names if hostname.lower() not in active]
+        # An operator has drained or deactivated it, and does not want it to be active.
+        deactivated = [agent["hostname"].lower() for agent in registered if agent["deactivated"]]
+        missing = [name for name in names if name.lower() not in [*active, *deactivated]]
         problems = [f"{hostname}: {_describe_agent(hostname, registered)}" for hostname in missing]
         if count is not None and len(active) < count:
             problems.append(f"active agents: {len(active)} of at least {count}")
         if problems:
             return False, "\n".join(problems)
-        including = f", including {', '.join(names)}" if names else ""
-        return True, f"Active agents: {len(active)}{including}"
+        including = [name for name in names if name.lower() in active]
+        comment = f"Active agents: {len(active)}"
+        if including:
+            comment = f"{comment}, including {', '.join(including)}"
+        out_of_service = [name for name in names if name not in including]
+        if out_of_service:
+            comment = f"{comment}. Out of service: {', '.join(out_of_service)}"
+        return True, comment
 
     subjects = []
     if names:
@@ -485,8 +497,6 @@ def _describe_agent(hostname, agents):
             continue
         if agent["recovered"]:
             return "in the registry, but has not reregistered since the leader changed"
-        if agent["deactivated"]:
-            return "deactivated by an operator"
         return "registered, but disconnected from the leader"
     return "not registered"
 
@@ -1058,6 +1068,158 @@ def _will_be_drained(agent):
         if chunk["name"].lower() in names and "/drain" in changes:
             return True
     return False
+
+
+# --- agents out of service ---
+
+
+def agents_out_of_service(
+    name,
+    agents,
+    max_grace_period=None,
+    timeout=600,
+    ignore_missing=False,
+    profile=None,
+    **connection,
+):
+    """
+    Ensure that agents are out of service, and that nothing runs on them any more.
+
+    .. code-block:: yaml
+
+        lxb003 is out of service:
+          mesos.agents_out_of_service:
+            - agents: {lxb003: lxb003.devops.test}
+            - max_grace_period: 10m
+
+    name
+        Any text.
+
+    agents
+        The agents that go out of service at the same time: a list of ids, host names or addresses,
+        or a mapping of the names that messages use to these.
+
+    max_grace_period
+        See ``mesos.agent_drained``. Before Mesos 1.9 it has no effect.
+
+    timeout
+        Seconds to wait until nothing runs on the agents, 1 to 86400. Default 600.
+
+    ignore_missing
+        Boolean: whether to ignore agents that are not registered, on which nothing runs. Default
+        False: the state fails.
+
+    profile, connection
+        See ``mesos.connection`` of the execution module. The ``timeout`` of the connection cannot
+        be set here.
+
+    From Mesos 1.9 on, the agents are drained, and Mesos kills their tasks. Before, a maintenance
+    window of their machines begins now, without an end; the frameworks move the tasks themselves,
+    or nobody does. An agent that is out of service for another reason stays as it is.
+
+    Fails if tasks still run after ``timeout``, and lists them. The agents stay out of service.
+    """
+    call = _module(profile, connection)
+
+    def check_arguments():
+        _check_drain_times(max_grace_period, timeout)
+        _require(isinstance(ignore_missing, bool), "ignore_missing", ignore_missing, "a boolean")
+
+    departure = _agent_service.Departure(
+        call, agents, check_arguments, max_grace_period, timeout, ignore_missing
+    )
+    return _run_cluster_plan(
+        name,
+        departure.differences,
+        departure.write,
+        departure.unchanged_comment,
+        _agent_service.subject,
+        "taken out of service",
+        departure.settle,
+    )
+
+
+def agents_in_service(name, agents, profile=None, **connection):
+    """
+    Ensure that agents are in service: neither drained, deactivated nor in maintenance.
+
+    .. code-block:: yaml
+
+        lxb003 is in service:
+          mesos.agents_in_service:
+            - agents: {lxb003: lxb003.devops.test}
+
+    name
+        Any text.
+
+    agents
+        See ``mesos.agents_out_of_service``.
+
+    profile, connection
+        See ``mesos.connection`` of the execution module.
+
+    Fails, without changes, if an agent is still draining, which cannot be stopped, and if one is
+    neither registered nor in maintenance.
+    """
+    call = _module(profile, connection)
+    arrival = _agent_service.Return(call, agents)
+    return _run_cluster_plan(
+        name,
+        arrival.differences,
+        arrival.write,
+        arrival.unchanged_comment,
+        _agent_service.subject,
+        "brought back into service",
+    )
+
+
+def agents_gone(name, agents, confirm=False, timeout=120, profile=None, **connection):
+    """
+    Ensure that agents are removed permanently. They must be out of service, without tasks.
+
+    .. code-block:: yaml
+
+        lxb003 is gone:
+          mesos.agents_gone:
+            - agents: {lxb003: lxb003.devops.test}
+            - confirm: True
+
+    name
+        Any text.
+
+    agents
+        See ``mesos.agents_out_of_service``. Those that are not registered count as removed.
+
+    confirm
+        Must be True. Default False.
+
+    timeout
+        Seconds, 1 to 86400. Before Mesos 1.5, which cannot remove agents, the state waits until the
+        master has noticed that they are stopped. Default 120; the master needs 75 by default.
+
+    profile, connection
+        See ``mesos.connection`` of the execution module. The ``timeout`` of the connection cannot
+        be set here.
+
+    Their machines leave the maintenance schedule. An agent that is still running is shut down, and
+    registers under a new id if something starts it again, so stop it first.
+    """
+    call = _module(profile, connection)
+
+    def check_arguments():
+        expected = "True: the agents would be removed permanently"
+        _require(confirm is True, "confirm", confirm, expected)
+        _check_drain_times(None, timeout)
+
+    removal = _agent_service.Removal(call, agents, check_arguments, timeout, __opts__["test"])
+    return _run_cluster_plan(
+        name,
+        removal.differences,
+        removal.write,
+        removal.unchanged_comment,
+        _agent_service.subject,
+        "removed permanently",
+    )
 
 
 # --- the identity of the agent on this host ---

@@ -1,7 +1,7 @@
 # dockerd, after removing what conflicts with it.
 
 {%- from "docker/map.jinja" import docker, package, tree with context %}
-{%- from "docker/ready.jinja" import agent with context %}
+{%- from "mesos/agent.jinja" import agent with context %}
 
 include:
   - common.repositories

@@ -2,7 +2,7 @@
 # chains of Docker.
 
 {%- from "docker/map.jinja" import docker, package, tree with context %}
-{%- from "docker/ready.jinja" import agent with context %}
+{%- from "mesos/agent.jinja" import agent with context %}
 {%- from "common/systemd.jinja" import unit_reload %}
 
 include:

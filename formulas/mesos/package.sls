@@ -1,6 +1,7 @@
 # The package of both daemons. Marathon and Chronos need it as well: they load its libmesos.so.
 
 {%- from "mesos/map.jinja" import mesos, tree, vendor with context %}
+{%- from "mesos/agent.jinja" import agent with context %}
 
 include:
   - common.repositories
@@ -34,6 +35,9 @@ mesos-turn:
     - package: mesos
     - version: {{ version | json }}
     - units: {{ units | json }}
+{%- if agent %}
+    - agent: {{ agent | json }}
+{%- endif %}
 
 mesos-package:
   pkg.installed:

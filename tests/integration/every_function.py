@@ -90,7 +90,7 @@ def mesos_reads():
     call_non_empty("mesos.role", "*")
     assert isinstance(call("mesos.tasks"), list)
     assert isinstance(call("mesos.reservations", agent), dict)
-    assert call("mesos.maintenance_schedule") == []
+    assert call("mesos.maintenance_schedule") == call("mesos.out_of_service") == []
     assert call("mesos.maintenance_status") == {"draining": [], "down": []}
     assert call("mesos.set_logging_level", 1, duration="10s") == call("mesos.logging_level") == 1
     assert isinstance(call("mesos.list_files", "/master/log"), list)

@@ -395,6 +395,86 @@ def test_an_agent_without_tasks_is_drained_since_it_may_get_one(
     assert status["active"] and not status["deactivated"]
 
 
+@pytest.fixture
+def agent_master(running, tmp_path):
+    """A Mesos master with one agent."""
+    room = MemoryRoom()
+    local = ["--ip=127.0.0.1", "--port=0"]
+    options = [*local, "--hostname=127.0.0.1", f"--work_dir={tmp_path / 'master'}"]
+    master = running(Master(options, None, "1.11.0", room))
+    options = [*local, f"--hostname={AGENT}", f"--work_dir={tmp_path / 'agent'}"]
+    agent = running(Agent(options, None, "1.11.0", room))
+    until(lambda: agent.id is not None)
+    return master
+
+
+def out_of_service(cluster, master) -> dict:
+    """Drain the agent, as an operator would. Returns the arguments of states of its daemons."""
+    url = f"http://127.0.0.1:{master.port}"
+    cluster.salt.call("mesos.drain_agent", AGENT, url=url)
+    until(lambda: cluster.salt.call("mesos.agent", AGENT, url=url)["drain"] == "DRAINED")
+    return {"pillar": {"mesos": {"url": url}}}
+
+
+UNTOUCHED = f"mesos-master was not touched: the Mesos agent {AGENT} is out of service (drained)"
+
+
+@pytest.mark.parametrize("argument", ["agent", "drain"])
+@pytest.mark.parametrize("test", [True, False])
+def test_no_daemon_is_restarted_while_its_agent_is_out_of_service(
+    cluster, agent_master, argument, test
+):
+    options = {**out_of_service(cluster, agent_master), argument: AGENT}
+    cluster.write()
+    result = cluster.running(test, **options)
+    assert (result["result"], result["changes"]) == (True, {})
+    assert result["comment"].startswith(UNTOUCHED)
+    assert queue(cluster)["agents"] == queue(cluster)["control-nodes"] == []
+    url = options["pillar"]["mesos"]["url"]
+    assert cluster.salt.call("mesos.agent", AGENT, url=url)["drain"] == "DRAINED"
+    assert cluster.calls() == []
+
+
+def test_the_restart_is_owed_until_the_agent_is_back_in_service(cluster, agent_master):
+    options = {**out_of_service(cluster, agent_master), "agent": AGENT}
+    cluster.write()
+    assert cluster.running(**options)["changes"] == {}
+    url = options["pillar"]["mesos"]["url"]
+    back = cluster.salt("mesos.agents_in_service", name="back", agents=[AGENT], url=url)
+    assert back["result"] is True
+    assert cluster.running(**options)["changes"] == {"mesos-master": "restarted"}
+    assert cluster.calls() == ["restart mesos-master"]
+
+
+def test_a_package_is_not_replaced_while_its_agent_is_out_of_service(cluster, agent_master):
+    options = out_of_service(cluster, agent_master)
+    for test in (True, False):
+        result = cluster.salt(
+            "daemon.turn",
+            test,
+            name="mesos-master",
+            agent=AGENT,
+            restarts=cluster.restarts,
+            **options,
+        )
+        assert result["result"] is False and result["comment"].startswith(UNTOUCHED)
+    assert queue(cluster)["control-nodes"] == []
+
+
+def test_a_daemon_that_does_not_run_is_started_though_its_agent_is_out_of_service(
+    cluster, agent_master
+):
+    options = out_of_service(cluster, agent_master)
+    cluster.set_unit(ActiveState="inactive")
+    assert cluster.running(agent=AGENT, **options)["changes"] == {"mesos-master": "started"}
+
+
+def test_without_a_leader_nobody_knows_whether_the_agent_is_out_of_service(cluster, nobody):
+    cluster.write()
+    result = cluster.running(agent=AGENT, pillar={"mesos": {"url": nobody}})
+    assert result["changes"] == {"mesos-master": "restarted"}
+
+
 def withdrawn(cluster, test=False) -> dict:
     """Withdraw the role of the daemon from a host that is no longer a control node."""
     daemon = {"role": "mesos-master", "unit": "mesos-master", "formula": "mesos", "control": True}

@@ -580,6 +580,20 @@ def test_agents_registered_lists_missing_agents(salt, cluster):
     assert salt("mesos.agents_registered", True, agents=names, url=master.url)["result"] is None
 
 
+def test_an_agent_that_an_operator_has_deactivated_only_has_to_be_registered(salt, cluster):
+    url = cluster.master().url
+    cluster.agent("lxb001"), cluster.agent("lxb002")
+    names = ["lxb001", "lxb002"]
+    passes(salt("mesos.agents_registered", agents=names, url=url, timeout=10))
+    salt.call("mesos.deactivate_agent", "lxb002", url=url)
+    assert (
+        passes(salt("mesos.agents_registered", agents=names, url=url, timeout=0))
+        == "Active agents: 1, including lxb001. Out of service: lxb002"
+    )
+    comment = fails(salt("mesos.agents_registered", count=2, url=url, timeout=0))
+    assert "active agents: 1 of at least 2" in comment
+
+
 def test_agents_registered_describes_inactive_agents(salt, raw):
     killed, recovered = (
         raw(recording(LEADER)),

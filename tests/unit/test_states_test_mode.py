@@ -184,6 +184,24 @@ CASES = {
         {"unit": "stopped", "domain": DOMAIN},
         ["/drain", "/id"],
     ),
+    "mesos.agents_gone": (
+        ("mesos 1.8.1", "mesos 1.11.0"),
+        [("add_maintenance_window", HOSTS[3], "now")],
+        {"agents": [HOSTS[3]], "confirm": True},
+        [f"/{HOSTS[3]}"],
+    ),
+    "mesos.agents_in_service": (
+        MESOS,
+        [("add_maintenance_window", HOSTS[3], "now")],
+        {"agents": {"lxb004": HOSTS[3]}},
+        ["/lxb004"],
+    ),
+    "mesos.agents_out_of_service": (
+        MESOS,
+        [],
+        {"agents": {"lxb004": HOSTS[3]}},
+        ["/lxb004"],
+    ),
     "mesos.flags_managed": (
         ("directory",),
         [],
@@ -266,6 +284,7 @@ PASSIVE_CASES = {
 
 # The function, with its arguments, that must be called before the example of a state can run.
 PREREQUISITES = {
+    "mesos.agents_gone": ("add_maintenance_window", HOSTS[2], "now"),
     "marathon.app_running": ("create_app", "/web", SMALL),
     "marathon.app_scaled": ("create_app", "/web", SMALL),
     "marathon.app_suspended": ("create_app", "/web", SMALL),
