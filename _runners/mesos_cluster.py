@@ -28,6 +28,7 @@ DEGRADED = "degraded"
 DOWN = "down"
 EXIT_CODES = {OK: 0, DEGRADED: 1, DOWN: 2}
 SEVERITIES = (DOWN, DEGRADED)
+MAX_LISTED = 10
 CONTROL_ROLES = ("zookeeper", "mesos-master", "marathon", "chronos")
 AGENT_ROLE = "mesos-slave"
 # Role -> what orchestration.apps applies on one node with it, see formulas/common/roles.yaml.
@@ -159,6 +160,111 @@ def _present(data, function, screen):
     salt.output.display_output(screen(data), "txt", __opts__)
     _suppress_output()
     return data
+
+
+def agents(agents, timeout=DEFAULT_TIMEOUT):
+    """
+    Return the Mesos agents that ids or globs of minions mean, with their addresses.
+
+    The orchestrations drain, undrain, retire and replace use it. Changes nothing.
+
+    agents
+        An id or a glob, such as ``lxb001*``, or a list of these.
+
+    timeout
+        Seconds that the minions have to answer. Default 30.
+
+    Returns a mapping: ``agents`` (id to address, sorted by id), ``responding`` (ids of those that
+    answer Salt) and ``errors`` (a sentence for each id or glob that means no agent). The address
+    of an agent that does not answer is the one that it told the Salt master last.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run cluster.agents 'lxb00*'
+    """
+    patterns = [agents] if isinstance(agents, str) else agents
+    if not _are_patterns(patterns):
+        sentence = "should be a list of agents, ids or globs of minions. Example: [lxb001*]."
+        return {"agents": {}, "responding": [], "errors": [f"agents = {agents!r}: {sentence}"]}
+    try:
+        topology, minions = _topology()
+        roles_by_minion = _members(topology, minions)
+        selected, errors = _select_agents(patterns, roles_by_minion)
+        addresses, responding = {}, []
+        if not errors:
+            addresses, responding = _agent_addresses(selected, minions, timeout)
+    except SaltException as error:
+        return {"agents": {}, "responding": [], "errors": [f"Salt cannot ask the minions: {error}"]}
+    for node in selected:
+        if not errors and node not in addresses:
+            errors.append(
+                f"{node} does not answer Salt, and its address is not known. Check that the host "
+                "is up and its salt-minion runs."
+            )
+    return {"agents": addresses, "responding": responding, "errors": errors}
+
+
+def _are_patterns(patterns):
+    if not isinstance(patterns, list) or not patterns:
+        return False
+    return all(isinstance(pattern, str) and pattern for pattern in patterns)
+
+
+def _select_agents(patterns, roles_by_minion):
+    """Return the ids of the agents that patterns mean, and a sentence for each that means none."""
+    selected = set()
+    errors = []
+    agent_ids = _nodes_with(roles_by_minion, AGENT_ROLE)
+    choice = f"Agents: {_listing(agent_ids)}."
+    for pattern in patterns:
+        nodes = fnmatch.filter(sorted(roles_by_minion), pattern)
+        matches = [node for node in nodes if node in agent_ids]
+        selected.update(matches)
+        is_glob = pattern not in roles_by_minion
+        if not nodes:
+            errors.append(f"agents = {pattern}: no minion of the topology matches. {choice}")
+        elif not matches or (len(matches) < len(nodes) and not is_glob):
+            errors.append(
+                f"agents = {pattern}: {_listing(nodes)} has not the role {AGENT_ROLE}. {choice}"
+            )
+    return sorted(selected), errors
+
+
+def _listing(names):
+    """Return names for a message, at most ten of them."""
+    if not names:
+        return "none"
+    ellipsis = ", ..." if len(names) > MAX_LISTED else ""
+    return ", ".join(names[:MAX_LISTED]) + ellipsis
+
+
+def _agent_addresses(nodes, minions, timeout):
+    """Return the address of each node that is known, and the nodes that answer Salt."""
+    accepted = [node for node in nodes if node in minions]
+    entries = {}
+    if accepted:
+        with salt.client.get_local_client(mopts=__opts__) as client:
+            entries = client.cmd(
+                accepted, "pillar.raw", ["topology"], tgt_type="list", timeout=timeout
+            )
+    responding = sorted(node for node in accepted if isinstance(entries.get(node), dict))
+    addresses = {}
+    for node in nodes:
+        entry = entries.get(node)
+        if node not in responding:
+            entry = _cached_entry(node)
+        address = entry.get("address") if isinstance(entry, dict) else None
+        if address:
+            addresses[node] = address
+    return addresses, responding
+
+
+def _cached_entry(node):
+    """Return the pillar ``topology`` that the Salt master has last given to a minion."""
+    pillar = __salt__["cache.pillar"](tgt=node, tgt_type="list")
+    return (pillar.get(node) or {}).get("topology") or {}
 
 
 def _suppress_output():

@@ -12,8 +12,9 @@ longer than rendering. A case is a minion::
 
 ``pillar_roots`` are directories with pillar, which the pillar of the case overrides; with ``site``
 that of the repository follows them. ``installed`` are the answers of ``pkg.version``, ``sls`` is
-applied instead of top.sls. Only the id is required. The answer has ``pillar``, the pillar of the
-minion, and ``{"errors": [str, ...]}`` if rendering fails, else
+applied instead of top.sls, ``runners`` are the answers of ``saltutil.runner`` by name. Only the id
+is required. The answer has ``pillar``, the pillar of the minion, and ``{"errors": [str, ...]}`` if
+rendering fails, else
 
 * ``states``: in the order in which Salt runs them (from a run with ``mock=True``), with ``id``,
   ``sls``, ``function``, ``name``, ``arguments`` and ``requisites``;
@@ -308,6 +309,7 @@ def render(options: dict, case: dict, root: Path, scratch: Path) -> dict:
     if "_errors" in pillar:
         return {"errors": pillar["_errors"], "pillar": pillar}
     state.functions["pkg.version"] = lambda name, **_: installed.get(name, "")
+    state.functions["saltutil.runner"] = lambda name, **_: case["runners"][name]
     if case.get("only") == "pillar":
         return {"pillar": pillar}
     if case.get("only") == "faults":

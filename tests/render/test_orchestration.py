@@ -129,6 +129,77 @@ CASES = {
 }
 
 
+AGENT = "lxb001.devops.test"
+AGENT_ADDRESSES = {
+    f"lxb00{number}.devops.test": f"172.31.250.{64 + number}" for number in (1, 2, 3)
+}
+
+
+def about_agents(name: str, *, responding=tuple(AGENT_ADDRESSES), errors=(), **pillar) -> dict:
+    """Return the case of an orchestration of agents, with the answer of the runner."""
+    answer = {
+        "agents": {} if errors else AGENT_ADDRESSES,
+        "responding": list(responding),
+        "errors": list(errors),
+    }
+    return {
+        **orchestration(name, agents=["lxb00[123]*"], **pillar),
+        "runners": {"cluster.agents": answer},
+    }
+
+
+CASES.update(
+    {
+        "drain": about_agents("drain"),
+        "drain of two at once": about_agents("drain", at_once=2, timeout=7, max_grace_period="10m"),
+        "drain of none at once": about_agents("drain", at_once=0),
+        "drain of nobody": about_agents("drain", errors=["agents = x: no minion matches."]),
+        "drain without the runner": {
+            **about_agents("drain"),
+            "runners": {"cluster.agents": "'cluster.agents' is not available."},
+        },
+        "drain without a topology": orchestration("drain", {"nodes": {}}, agents=[AGENT]),
+        "undrain": about_agents("undrain", responding=[AGENT], at_once=2),
+        "retire": about_agents("retire", responding=[AGENT], at_once=3),
+        "retire of a named agent": {
+            **about_agents("retire"),
+            **orchestration(
+                "retire",
+                topology(
+                    {"lxb002.devops.test": {"address": "172.31.250.66", "roles": ["mesos-slave"]}}
+                ),
+                agents=[AGENT],
+            ),
+        },
+        "replace": about_agents("replace", at_once=3),
+        "new machines": about_agents("replace", at_once=3, new_machine=True),
+        "new machine without a key": about_agents("replace", responding=[], new_machine=True),
+        "new machine that is text": about_agents("replace", new_machine="yes"),
+        "agents on a master": {
+            "id": CONTROL[0],
+            "sls": [
+                "orchestration.minion.agents_out_of_service",
+                "orchestration.minion.agents_in_service",
+                "orchestration.minion.agents_gone",
+            ],
+            "topology": topology(),
+            "pillar": {
+                "agents": {AGENT: "172.31.250.65"},
+                "drain_timeout": 7,
+                "max_grace_period": "10m",
+                "ignore_missing": True,
+            },
+        },
+        "agent that is stopped": {
+            "id": AGENT,
+            "sls": ["orchestration.minion.agent_stopped"],
+            "topology": topology(),
+            "grains": {"roles": ["mesos-slave", "docker"], "ipv4": ["172.31.250.65"]},
+        },
+    }
+)
+
+
 @pytest.fixture(scope="module")
 def answers_by_line(render):
     return render(CASES)
@@ -426,3 +497,128 @@ def test_only_the_agent_knows_its_identity_if_it_has_hooks(plans):
     states = {state["id"]: state for state in plans["new id with a hook"]["states"]}
     assert states["mesos-slave-new-id"]["function"] == "test.fail_without_changes"
     assert "mesos-slave-identity" not in states
+
+
+# --- agents out of service ---
+
+
+def arguments(plan: dict, number: int) -> dict:
+    return plan["states"][number]["arguments"]
+
+
+def test_agents_are_drained_one_after_another_on_a_master_that_answers(plans):
+    assert steps(plans["drain"]) == [
+        f"{node} is out of service, and nothing runs there" for node in AGENT_ADDRESSES
+    ]
+    step = arguments(plans["drain"], 0)
+    assert (step["tgt"], step["tgt_type"], step["subset"]) == (CONTROL, "list", 1)
+    assert step["failhard"] is True
+    assert step["sls"] == [
+        "orchestration.minion.mesos_leader",
+        "orchestration.minion.agents_out_of_service",
+    ]
+    assert step["pillar"] == {
+        "agents": {AGENT: "172.31.250.65"},
+        "drain_timeout": 600,
+        "max_grace_period": None,
+        "ignore_missing": False,
+    }
+
+
+def test_some_agents_are_drained_at_once_with_the_options(plans):
+    pair, single = plans["drain of two at once"]["states"]
+    assert pair["id"].startswith("lxb001.devops.test, lxb002.devops.test are out of service")
+    assert single["id"].startswith("lxb003.devops.test is out of service")
+    pillar = pair["arguments"]["pillar"]
+    assert (len(pillar["agents"]), pillar["drain_timeout"], pillar["max_grace_period"]) == (
+        2,
+        7,
+        "10m",
+    )
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("drain of none at once", "at_once = 0: should be a number of agents"),
+        ("drain of nobody", "agents = x: no minion matches."),
+        ("drain without the runner", "salt-run saltutil.sync_runners"),
+        ("drain without a topology", "names no node"),
+        ("new machine without a key", "lxb001.devops.test does not answer Salt"),
+        ("new machine that is text", "new_machine = yes: should be true or false"),
+    ],
+)
+def test_no_agent_is_touched_after_an_error(plans, name, words):
+    (step,) = plans[name]["states"]
+    assert step["function"] == "test.fail_without_changes" and words in step["name"]
+
+
+def test_an_agent_in_service_again_gets_the_restarts_that_it_owes(plans):
+    assert steps(plans["undrain"]) == [
+        "lxb001.devops.test, lxb002.devops.test are in service",
+        "lxb001.devops.test has all that its roles name",
+        "lxb002.devops.test does not answer Salt",
+        "lxb003.devops.test is in service",
+        "lxb003.devops.test does not answer Salt",
+    ]
+    assert arguments(plans["undrain"], 1)["highstate"] is True
+    assert "salt lxb002.devops.test state.apply" in arguments(plans["undrain"], 2)["comment"]
+
+
+def test_a_retired_agent_is_stopped_before_its_id_is_removed(plans):
+    names = "lxb001.devops.test, lxb002.devops.test, lxb003.devops.test"
+    assert steps(plans["retire"]) == [
+        f"{names} are out of service, and nothing runs there",
+        "The Mesos agent is stopped on lxb001.devops.test",
+        "lxb002.devops.test does not answer Salt",
+        "lxb003.devops.test does not answer Salt",
+        f"{names} are removed from Mesos permanently",
+        *(f"What is left to be deleted of {node}" for node in AGENT_ADDRESSES),
+    ]
+    # A lost machine is not registered any more.
+    assert arguments(plans["retire"], 0)["pillar"]["ignore_missing"] is True
+    comment = arguments(plans["retire"], 5)["comment"]
+    assert "salt-key -d lxb001.devops.test. The topology stays as it is" in comment
+    comments = {
+        state["id"]: state["arguments"].get("comment")
+        for state in plans["retire of a named agent"]["states"]
+    }
+    comment = comments["What is left to be deleted of lxb002.devops.test"]
+    assert comment.endswith("Then remove its entry from pillar/topology.yaml.")
+
+
+def test_a_replaced_agent_is_retired_and_the_new_machine_joins_in_a_second_run(plans):
+    names = ", ".join(AGENT_ADDRESSES)
+    assert steps(plans["replace"]) == [
+        f"{names} are out of service, and nothing runs there",
+        f"The Mesos agent is stopped on {names}",
+        f"{names} are removed from Mesos permanently",
+        *(f"What is left to be done by hand for {node}" for node in AGENT_ADDRESSES),
+    ]
+    comment = arguments(plans["replace"], -1)["comment"]
+    assert "the address 172.31.250.67" in comment and '"new_machine": true' in comment
+    assert steps(plans["new machines"]) == [
+        f"The roles are assigned to {names}",
+        f"{names} are registered under a new id",
+        f"All that the roles name is on {names}",
+    ]
+
+
+def test_the_states_on_a_master_get_the_agents_and_options(plans):
+    out, back, gone = plans["agents on a master"]["states"]
+    agents = {AGENT: "172.31.250.65"}
+    assert out["arguments"] == {
+        "agents": agents,
+        "timeout": 7,
+        "max_grace_period": "10m",
+        "ignore_missing": True,
+    }
+    assert back["arguments"] == {"agents": agents}
+    assert gone["arguments"] == {"agents": agents, "confirm": True}
+
+
+def test_an_agent_is_stopped_and_masked_and_returns_its_turn(plans):
+    stop, end = plans["agent that is stopped"]["states"]
+    assert stop["function"] == "withdrawn.stopped" and stop["arguments"]["mask"] is True
+    assert stop["arguments"]["daemons"] == [{"role": "mesos-slave", "unit": "mesos-slave"}]
+    assert end["function"] == "daemon.turn_returned"
