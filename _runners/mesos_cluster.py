@@ -47,6 +47,7 @@ QUESTIONS = {
     "zk.ensemble": [{"__kwarg__": True, "timeout": REQUEST_TIMEOUT}],
     "mesos.summary": [{"__kwarg__": True, "timeout": REQUEST_TIMEOUT, "retries": 0}],
     "mesos.agents": [{"__kwarg__": True, "timeout": REQUEST_TIMEOUT, "retries": 0}],
+    "mesos.out_of_service": [{"__kwarg__": True, "timeout": REQUEST_TIMEOUT, "retries": 0}],
     "marathon.summary": [{"__kwarg__": True, "timeout": REQUEST_TIMEOUT, "retries": 0}],
     "chronos.summary": [{"__kwarg__": True, "timeout": REQUEST_TIMEOUT, "retries": 0}],
     "cluster.turns": [],
@@ -85,8 +86,8 @@ def status(timeout=DEFAULT_TIMEOUT):
     * ``problems``: the worst first, each with ``severity`` (``down`` or ``degraded``), ``kind``
       (``quorum``, ``leader``, ``replica``, ``agent``, ``app``, ``job``, ``node``, ``topology`` or
       ``salt``), ``subject`` (such as the id of a node) and ``message``;
-    * ``notes``: what is no problem: turns in progress, and nodes that an operator keeps from
-      restarts;
+    * ``notes``: what is no problem: turns in progress, nodes that an operator keeps from restarts,
+      and agents that somebody keeps out of service;
     * ``nodes``, ``zookeeper``, ``mesos``, ``marathon``, ``chronos``: figures;
     * ``retcode``: the exit code, 0 for ok, 1 for degraded, 2 for down.
 
@@ -548,25 +549,63 @@ def _check_mesos(problems, roles_by_minion, answers, entries):
         sentence = f"Mesos does not list its agents: {'; '.join(errors)}"
         problems.degraded("leader", "mesos", sentence)
     else:
-        _check_agents(problems, roles_by_minion, agents, entries)
+        # Modules of an older tree do not have the function.
+        out_of_service, _ = _answer(answers, "mesos.out_of_service")
+        _check_agents(problems, roles_by_minion, agents, out_of_service or [], entries)
     return summary
 
 
-def _check_agents(problems, roles_by_minion, agents, entries):
-    """Report agents that are not registered or do not take tasks. Nodes are known by address."""
+def _by_host(agents):
     by_host = {}
     for agent in agents:
         by_host[agent["hostname"]] = agent
         by_host[agent["ip"]] = agent
+    return by_host
+
+
+def _check_agents(problems, roles_by_minion, agents, out_of_service, entries):
+    """
+    Report agents that are not registered, and note those that somebody keeps out of service.
+
+    Nodes are known by address or name.
+    """
+    by_host = _by_host(agents)
+    out_of_service_by_host = _by_host(out_of_service)
     for node in _nodes_with(roles_by_minion, AGENT_ROLE):
         entry = entries.get(node)
         if not isinstance(entry, dict):
             # Without its answer its address is not known. _check_nodes has reported the node.
             continue
-        agent = by_host.get(entry.get("name")) or by_host.get(entry.get("address"))
+        agent = _of_node(entry, by_host)
+        absence = _of_node(entry, out_of_service_by_host)
+        reason = absence["reason"] if absence else _reason_of(agent)
         fault = _agent_fault(agent)
-        if fault:
+        if reason:
+            problems.note(_out_of_service_note(node, reason, absence))
+        elif fault:
             problems.degraded("agent", node, f"The agent {node} {fault}")
+
+
+def _of_node(entry, by_host):
+    """Return the agent of a node by its name, or else by its address; None without one."""
+    return by_host.get(entry.get("name")) or by_host.get(entry.get("address"))
+
+
+def _reason_of(agent):
+    """Return why an agent is out of service, as far as the list of agents tells; else None."""
+    if agent is None or not (agent["drain"] or agent["deactivated"]):
+        return None
+    return (agent["drain"] or "deactivated").lower()
+
+
+def _out_of_service_note(node, reason, absence):
+    tasks = absence["tasks"] if absence else {}
+    number = f"{len(tasks)} task{'' if len(tasks) == 1 else 's'}"
+    running = f", and {number} still on it" if tasks else ""
+    return (
+        f"The agent {node} is out of service ({reason}){running}. To end this: salt-run "
+        f'state.orchestrate orchestration.undrain pillar=\'{{"agents": ["{node}"]}}\''
+    )
 
 
 def _agent_fault(agent):
@@ -574,12 +613,6 @@ def _agent_fault(agent):
     journal = "See there: journalctl -u mesos-slave -u mesos-agent"
     if agent is None:
         return f"is not registered at the Mesos master. {journal}"
-    if agent["drain"] or agent["deactivated"]:
-        state = (agent["drain"] or "deactivated").lower()
-        return (
-            f"is {state} and takes no tasks. When its work is done: salt-call "
-            f"mesos.reactivate_agent {agent['id']}"
-        )
     if not agent["active"]:
         return f"is registered, and not connected. {journal}"
     return ""

@@ -76,6 +76,7 @@ def healthy_answer() -> dict:
             "resources": {"cpus": "1 of 4 (25 %)"},
         },
         "mesos.agents": [agent("b001"), agent("b002")],
+        "mesos.out_of_service": [],
         "marathon.summary": {
             "leader": "10.0.0.12:8080",
             "version": "1.8.222",
@@ -219,8 +220,6 @@ def topology_error(world):
         (dead_marathon, 1, "DEGRADED: Marathon on cc03 does not run. Start it there"),
         (dead_chronos, 1, "DEGRADED: Chronos on cc03 does not run. Start it there"),
         (unregistered_agent, 1, "DEGRADED: The agent b002 is not registered at the Mesos"),
-        (draining_agent, 1, "DEGRADED: The agent b002 is draining and takes no tasks."),
-        (deactivated_agent, 1, "DEGRADED: The agent b002 is deactivated and takes no tasks."),
         (disconnected_agent, 1, "DEGRADED: The agent b002 is registered, and not connected."),
         (unhealthy_app, 1, "DEGRADED: The app /web has unhealthy instances. See: salt-call"),
         (waiting_app, 1, "DEGRADED: The app /web waits: 2 wait for offers. See: salt-call"),
@@ -252,7 +251,6 @@ def test_the_first_line_names_the_problem(damage, exit_code, beginning):
         (no_chronos_leader, "leader", "chronos"),
         (dead_marathon, "replica", "marathon on cc03"),
         (unregistered_agent, "agent", "b002"),
-        (draining_agent, "agent", "b002"),
         (unhealthy_app, "app", "/web"),
         (waiting_app, "app", "/web"),
         (failing_job, "job", "backup"),
@@ -299,6 +297,107 @@ def test_turns_in_progress_and_held_nodes_are_no_problems():
         "b002 is held until 1970-01-01 00:00 UTC: new disk. To end this: salt-call "
         "cluster.release b002",
     ]
+
+
+def absence(reason: str, **tasks) -> dict:
+    address = ADDRESSES["b002"]
+    return {"id": None, "hostname": address, "ip": address, "reason": reason, "tasks": tasks}
+
+
+@pytest.mark.parametrize(
+    "damage, absences, beginning",
+    [
+        (draining_agent, None, "The agent b002 is out of service (draining). To end this: "),
+        (deactivated_agent, None, "The agent b002 is out of service (deactivated). To end"),
+        (
+            draining_agent,
+            [absence("draining", web="TASK_RUNNING")],
+            "The agent b002 is out of service (draining), and 1 task still on it. To end",
+        ),
+        (lambda world: None, [absence("maintenance")], "The agent b002 is out of service (main"),
+        (unregistered_agent, [absence("down")], "The agent b002 is out of service (down). To"),
+    ],
+)
+def test_an_agent_out_of_service_is_no_problem(damage, absences, beginning):
+    world = World()
+    damage(world)
+    world.set("mesos.out_of_service", "not available" if absences is None else absences)
+    data = world.report()
+    assert (data["status"], data["problems"]) == ("ok", [])
+    [note] = data["notes"]
+    assert note.startswith(beginning)
+    assert note.endswith('orchestration.undrain pillar=\'{"agents": ["b002"]}\'')
+
+
+class Client:
+    """A client of the Salt master that answers with the pillar of minions."""
+
+    def __init__(self, entries):
+        self.entries = entries
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def cmd(self, target, *_, **__):
+        return {node: self.entries[node] for node in target if node in self.entries}
+
+
+def agents_of(world: World, patterns, cached=()) -> dict:
+    """Call the runner cluster.agents. The Salt master remembers the pillar of some minions."""
+    cached_pillar = {node: {"topology": {"address": ADDRESSES[node]}} for node in cached}
+    client = types.SimpleNamespace(get_local_client=lambda **_: Client(world.entries))
+    with mock.patch.multiple(
+        runner,
+        create=True,
+        salt=types.SimpleNamespace(client=client),
+        _topology_and_minions=lambda: (world.topology, world.minions),
+        __opts__={},
+        __salt__={"cache.pillar": lambda **_: cached_pillar},
+    ):
+        return runner.agents(patterns)
+
+
+@pytest.mark.parametrize("patterns", ["b*", ["b001", "b002"], ["b00[12]", "b001"]])
+def test_ids_and_globs_mean_agents_with_their_addresses(patterns):
+    assert agents_of(World(), patterns) == {
+        "agents": {"b001": "10.0.0.14", "b002": "10.0.0.15"},
+        "responding": ["b001", "b002"],
+        "errors": [],
+    }
+
+
+def test_an_agent_that_does_not_answer_has_the_address_that_it_told_last():
+    world = World()
+    silent_node(world)
+    result = agents_of(world, ["b002"], cached=["b002"])
+    assert (result["agents"], result["responding"]) == ({"b002": "10.0.0.15"}, [])
+    [error] = agents_of(world, ["b002"])["errors"]
+    assert error.startswith("b002 does not answer Salt, and its address is not known.")
+
+
+@pytest.mark.parametrize(
+    "patterns, beginning",
+    [
+        ([], "agents = []: should be a list of agents"),
+        (None, "agents = None: should be a list of agents"),
+        ([7], "agents = [7]: should be a list of agents"),
+        (["b009"], "agents = b009: no minion of the topology matches. Agents: b001, b002."),
+        (["x*"], "agents = x*: no minion of the topology matches. Agents: b001, b002."),
+        (["cc01"], "agents = cc01: cc01 has not the role mesos-slave. Agents: b001, b002."),
+        (["cc*"], "agents = cc*: cc01, cc02, cc03 has not the role mesos-slave."),
+    ],
+)
+def test_what_means_no_agent_is_an_error(patterns, beginning):
+    result = agents_of(World(), patterns)
+    assert result["errors"][0].startswith(beginning) and result["agents"] == {}
+
+
+def test_each_pattern_that_means_no_agent_is_an_error():
+    result = agents_of(World(), ["b001", "b009", "cm01"])
+    assert len(result["errors"]) == 2 and result["agents"] == {}
 
 
 def test_a_cluster_without_apps_has_none():
@@ -381,7 +480,7 @@ opts = salt.config.apply_master_config({
 })
 print(salt.utils.extmods.sync(opts, "runners")[0])
 runners = salt.loader.runner(opts)
-print(*[name in runners for name in ("cluster.status", "cluster.members")])
+print(*[name in runners for name in ("cluster.status", "cluster.agents", "cluster.members")])
 """
 
 
@@ -391,7 +490,7 @@ def test_salt_loads_the_runner_beside_its_own(line, tmp_path):
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     # Salt has a runner cluster from 3008 on.
     has_own = line != "3006"
-    assert result.stdout.splitlines() == [str(SYNCED), f"True {has_own}"]
+    assert result.stdout.splitlines() == [str(SYNCED), f"True True {has_own}"]
 
 
 @pytest.fixture(params=SALT_LINES)
