@@ -14,11 +14,13 @@ from collections.abc import Mapping
 
 import _declared
 import _ready
+import _verification
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
 # After a sync Salt still has the old helpers in sys.modules.
 importlib.reload(_declared)
 importlib.reload(_ready)
+importlib.reload(_verification)
 
 # Fields that change with each run, and are not part of the definition of a job.
 RUNTIME_FIELDS = (
@@ -76,6 +78,38 @@ def available(name, url=None, timeout=120):
         return True, "A leader responds. Chronos up to 2.4 does not reveal its address"
 
     return _ready.wait_until_ready(name, "a leader of Chronos", check, timeout, __opts__["test"])
+
+
+def verified(name="salt-mesos-verify", timeout=120, profile=None, **connection):
+    """
+    Verify that a job runs on the cluster and succeeds, and remove it.
+
+    .. code-block:: yaml
+
+        salt-mesos-verify:
+          chronos.verified:
+            - timeout: 120
+
+    name
+        Name of the job, which nothing else may have: a job of this name is taken for that of an
+        interrupted run and removed. Default ``salt-mesos-verify``.
+
+    timeout
+        Seconds until the job must have succeeded, 1 to 3600. Default 120.
+
+    profile, connection
+        See ``chronos.connection`` of the execution module. The ``timeout`` of the connection cannot
+        be set here.
+
+    Fails with the reason: no offers, or the message of the failed task, which Mesos tells. Changes
+    nothing in the end: the job is removed also after a failure.
+    """
+
+    def call(function, *arguments, **options):
+        return __salt__[f"chronos.{function}"](*arguments, profile=profile, **connection, **options)
+
+    verification = _verification.JobVerification(call, __salt__["mesos.tasks"], name, timeout)
+    return _verification.run(name, timeout, verification, __opts__["test"])
 
 
 def job_present(

@@ -16,12 +16,14 @@ from collections.abc import Mapping
 import _declared
 import _marathon_apps
 import _ready
+import _verification
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
 # After a sync Salt still has the old helpers in sys.modules.
 importlib.reload(_declared)
 importlib.reload(_ready)
 importlib.reload(_marathon_apps)
+importlib.reload(_verification)
 
 WAIT_INTERVAL = 0.5  # seconds between two requests
 WAIT_RETRIES = 60  # retries of an unanswered request after a deployment has started
@@ -76,6 +78,41 @@ def available(name, url=None, timeout=120):
         return True, f"{address['url']} leads"
 
     return _ready.wait_until_ready(name, "a leader of Marathon", check, timeout, __opts__["test"])
+
+
+def verified(name="/salt-mesos-verify/app", timeout=120, profile=None, **connection):
+    """
+    Verify that an app runs on the cluster and answers over HTTP, and remove it.
+
+    .. code-block:: yaml
+
+        /salt-mesos-verify/app:
+          marathon.verified:
+            - timeout: 120
+
+    name
+        Id of the app, which nothing else may have: an app of this id, and of the same group, is
+        taken for that of an interrupted run and removed. Default ``/salt-mesos-verify/app``.
+
+    timeout
+        Seconds until the app must answer, 1 to 3600. Default 120.
+
+    profile, connection
+        See ``marathon.connection`` of the execution module. The ``timeout`` of the connection
+        cannot be set here.
+
+    The app is a web server, started with the Python of the agent, and the agent asks it. Fails with
+    the reason, such as declined offers or the message of the failed task. Changes nothing in the
+    end: the app is removed also after a failure.
+    """
+
+    def call(function, *arguments, **options):
+        return __salt__[f"marathon.{function}"](
+            *arguments, profile=profile, **connection, **options
+        )
+
+    verification = _verification.AppVerification(call, name, timeout)
+    return _verification.run(name, timeout, verification, __opts__["test"])
 
 
 def step_allowed(name, since, before=None, stops=(), mesos=None, masters=None):

@@ -175,6 +175,27 @@ CASES.update(
         "new machines": about_agents("replace", at_once=3, new_machine=True),
         "new machine without a key": about_agents("replace", responding=[], new_machine=True),
         "new machine that is text": about_agents("replace", new_machine="yes"),
+        "verify": orchestration("verify", timeout=7),
+        "verify without Chronos": orchestration("verify", topology(SEPARATE)),
+        "verify without frameworks": orchestration(
+            "verify",
+            topology(
+                {
+                    name: {"roles": ["zookeeper", "mesos-master"]}
+                    for name in ("lxcc01", "lxcc02", "lxcc03")
+                }
+            ),
+        ),
+        "verification on a node": {
+            "id": CONTROL[0],
+            "sls": [
+                "orchestration.minion.mesos_agents",
+                "orchestration.minion.marathon_verified",
+                "orchestration.minion.chronos_verified",
+            ],
+            "topology": topology(),
+            "pillar": {"timeout": 7},
+        },
         "agents on a master": {
             "id": CONTROL[0],
             "sls": [
@@ -545,6 +566,7 @@ def test_some_agents_are_drained_at_once_with_the_options(plans):
         ("drain without the runner", "salt-run saltutil.sync_runners"),
         ("drain without a topology", "names no node"),
         ("new machine without a key", "lxb001.devops.test does not answer Salt"),
+        ("verify without frameworks", "No node of the topology has the role marathon or chronos"),
         ("new machine that is text", "new_machine = yes: should be true or false"),
     ],
 )
@@ -622,3 +644,36 @@ def test_an_agent_is_stopped_and_masked_and_returns_its_turn(plans):
     assert stop["function"] == "withdrawn.stopped" and stop["arguments"]["mask"] is True
     assert stop["arguments"]["daemons"] == [{"role": "mesos-slave", "unit": "mesos-slave"}]
     assert end["function"] == "daemon.turn_returned"
+
+
+# --- verification ---
+
+
+def test_an_app_and_a_job_are_run_on_a_node_of_each_role(plans):
+    assert steps(plans["verify"]) == [
+        "Mesos has a leader and agents",
+        "An app of Marathon runs, answers over HTTP and is removed",
+        "A job of Chronos runs, succeeds and is removed",
+    ]
+    assert targets(plans["verify"]) == [CONTROL] * 3
+    for state in plans["verify"]["states"]:
+        assert (state["arguments"]["subset"], state["arguments"]["pillar"]) == (1, {"timeout": 7})
+    # Without an agent nothing can run; a failure of Marathon says nothing about Chronos.
+    assert [state["arguments"].get("failhard") for state in plans["verify"]["states"]] == [
+        True,
+        None,
+        None,
+    ]
+
+
+def test_a_framework_that_no_node_has_is_not_verified(plans):
+    assert steps(plans["verify without Chronos"]) == steps(plans["verify"])[:2]
+    assert targets(plans["verify without Chronos"])[1] == ["lxcm01.devops.test"]
+
+
+def test_verification_uses_ids_of_its_own_and_the_timeout(plans):
+    agents, app, job = plans["verification on a node"]["states"]
+    assert agents["arguments"] == {"count": 1, "timeout": 7}
+    assert (app["function"], app["name"]) == ("marathon.verified", "/salt-mesos-verify/app")
+    assert (job["function"], job["name"]) == ("chronos.verified", "salt-mesos-verify")
+    assert app["arguments"] == job["arguments"] == {"timeout": 7}
