@@ -1,0 +1,72 @@
+"""
+An agent that is drained loses its tasks to other agents, and is left alone by state.apply until it
+is back in service. Then it carries out the restart that it owes, and the cluster works.
+"""
+
+import json
+
+import pytest
+from cluster_lab import eventually
+from ha_cluster import AGENTS, check_healthy, running_tasks
+
+pytestmark = pytest.mark.lines("3008")
+
+APP = {"cmd": "sleep 3600", "cpus": 0.1, "mem": 32, "instances": 8}
+CHANGED_FLAG = {"mesos": {"slave": {"flags": {"registration_backoff_factor": "2secs"}}}}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def modules(ha):
+    ha.at("lxcm01").run("salt-run saltutil.sync_runners")
+    ha.at("lxcm01").run("salt '*' saltutil.sync_all")
+
+
+@pytest.fixture
+def app(ha):
+    """An app that runs on all agents."""
+    minion = ha.at("lxcc01")
+    minion.run(f"salt-call marathon.create_app /spread '{json.dumps(APP)}'")
+    eventually(lambda: len(running_tasks("spread")) == APP["instances"], 60)
+    yield
+    minion.run("salt-call marathon.delete_app /spread force=True")
+
+
+def orchestrate(ha, name: str, **pillar) -> str:
+    text = json.dumps(pillar)
+    return ha.at("lxcm01").run(f"salt-run state.orchestrate orchestration.{name} pillar='{text}'")
+
+
+def process(ha, host: str) -> str:
+    return ha.at(host).run("systemctl show mesos-slave --property=MainPID")
+
+
+def test_a_drained_agent_is_left_alone_until_it_is_back_in_service(ha, app):
+    check_healthy(ha)
+    host = next(host for host in AGENTS if AGENTS[host] in str(running_tasks("spread")))
+    drained = {"agents": [f"{host}*"], "timeout": 120}
+    orchestrate(ha, "drain", **drained)
+    tasks = eventually(
+        lambda: len(running_tasks("spread")) == APP["instances"] and running_tasks("spread"), 60
+    )
+    assert AGENTS[host] not in [task["host"] for task in tasks]
+    assert "drained" in ha.at("lxcc01").run("salt-call mesos.out_of_service")
+
+    before = process(ha, host)
+    change = f"salt-call --state-output=full state.apply pillar='{json.dumps(CHANGED_FLAG)}'"
+    output = ha.at(host).run(change)
+    assert "is out of service (drained)" in output
+    assert process(ha, host) == before
+    status = ha.at("lxcm01").execute("salt-run", "--no-color", "cluster.status")
+    assert status.returncode == 0 and "is out of service (drained)" in status.stdout
+
+    # The flag is no longer declared, so its file was changed twice: a restart is owed.
+    orchestrate(ha, "undrain", agents=drained["agents"])
+    assert process(ha, host) != before
+    check_healthy(ha)
+
+
+def test_the_cluster_works_and_keeps_nothing_of_the_verification(ha):
+    orchestrate(ha, "verify")
+    minion = ha.at("lxcc01")
+    assert "salt-mesos-verify" not in minion.run("salt-call marathon.groups")
+    assert "salt-mesos-verify" not in minion.run("salt-call chronos.jobs")
