@@ -309,6 +309,7 @@ def render(options: dict, case: dict, root: Path, scratch: Path) -> dict:
     if "_errors" in pillar:
         return {"errors": pillar["_errors"], "pillar": pillar}
     state.functions["pkg.version"] = lambda name, **_: installed.get(name, "")
+    state.functions["sys.list_runner_functions"] = lambda *_: list(case.get("runners", {}))
     state.functions["saltutil.runner"] = lambda name, **_: case["runners"][name]
     if case.get("only") == "pillar":
         return {"pillar": pillar}
