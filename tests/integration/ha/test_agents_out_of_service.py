@@ -1,13 +1,14 @@
 """
 An agent that is drained loses its tasks to other agents, and is left alone by state.apply until it
-is back in service. Then it carries out the restart that it owes, and the cluster works.
+is back in service. Then it carries out the restart that it owes. The machine of another agent is
+replaced, and the cluster works.
 """
 
 import json
 
 import pytest
 from cluster_lab import eventually
-from ha_cluster import AGENTS, check_healthy, running_tasks
+from ha_cluster import AGENTS, check_healthy, get, mesos_leader, running_tasks
 
 pytestmark = pytest.mark.lines("3008")
 
@@ -34,6 +35,12 @@ def app(ha):
 def orchestrate(ha, name: str, **pillar) -> str:
     text = json.dumps(pillar)
     return ha.at("lxcm01").run(f"salt-run state.orchestrate orchestration.{name} pillar='{text}'")
+
+
+def agent_ids(ha) -> dict[str, str]:
+    """Return the id of each agent that the leader has registered, by address."""
+    state = get(eventually(lambda: mesos_leader(ha)), 5050, "/state").json()
+    return {agent["hostname"]: agent["id"] for agent in state["slaves"]}
 
 
 def process(ha, host: str) -> str:
@@ -63,6 +70,23 @@ def test_a_drained_agent_is_left_alone_until_it_is_back_in_service(ha, app):
     orchestrate(ha, "undrain", agents=drained["agents"])
     assert process(ha, host) != before
     check_healthy(ha)
+
+
+def test_the_machine_of_an_agent_is_replaced(ha):
+    host, before = "lxb002", agent_ids(ha)
+    agents = {"agents": [f"{host}*"], "timeout": 120}
+    steps = orchestrate(ha, "replace", **agents)
+    assert f"salt-key -d {host}.devops.test" in steps
+    assert AGENTS[host] not in agent_ids(ha)
+    enabled = ha.at(host).execute("systemctl", "is-enabled", "mesos-slave")
+    assert enabled.stdout.strip() == "masked"
+
+    ha.do("replace", host)
+    orchestrate(ha, "replace", **agents, new_machine=True)
+    check_healthy(ha)
+    assert agent_ids(ha).keys() == before.keys()
+    assert agent_ids(ha)[AGENTS[host]] != before[AGENTS[host]]
+    assert ha.at(host).converge() == {}
 
 
 def test_the_cluster_works_and_keeps_nothing_of_the_verification(ha):
