@@ -37,6 +37,11 @@ def orchestrate(ha, name: str, **pillar) -> str:
     return ha.at("lxcm01").run(f"salt-run state.orchestrate orchestration.{name} pillar='{text}'")
 
 
+def hosts_of_tasks() -> list[str]:
+    """Return the address of the agent of each running task."""
+    return [task["host"] for task in running_tasks("spread")]
+
+
 def agent_ids(ha) -> dict[str, str]:
     """Return the id of each agent that the leader has registered, by address."""
     state = get(eventually(lambda: mesos_leader(ha)), 5050, "/state").json()
@@ -49,13 +54,13 @@ def process(ha, host: str) -> str:
 
 def test_a_drained_agent_is_left_alone_until_it_is_back_in_service(ha, app):
     check_healthy(ha)
-    host = next(host for host in AGENTS if AGENTS[host] in str(running_tasks("spread")))
+    host = next(host for host in AGENTS if AGENTS[host] in hosts_of_tasks())
     drained = {"agents": [f"{host}*"], "timeout": 120}
     orchestrate(ha, "drain", **drained)
-    tasks = eventually(
-        lambda: len(running_tasks("spread")) == APP["instances"] and running_tasks("spread"), 60
-    )
-    assert AGENTS[host] not in [task["host"] for task in tasks]
+    # Marathon hears of it after Mesos.
+    eventually(lambda: hosts_of_tasks().count(AGENTS[host]) == 0, 60)
+    eventually(lambda: len(hosts_of_tasks()) == APP["instances"], 60)
+    assert AGENTS[host] not in hosts_of_tasks()
     assert "drained" in ha.at("lxcc01").run("salt-call mesos.out_of_service")
 
     before = process(ha, host)
