@@ -55,26 +55,31 @@ def process(ha, host: str) -> str:
 def test_a_drained_agent_is_left_alone_until_it_is_back_in_service(ha, app):
     check_healthy(ha)
     host = next(host for host in AGENTS if AGENTS[host] in hosts_of_tasks())
-    drained = {"agents": [f"{host}*"], "timeout": 120}
-    orchestrate(ha, "drain", **drained)
+    agents = {"agents": [f"{host}*"]}
+    before = process(ha, host)
+    try:
+        check_left_alone(ha, host, agents)
+        assert process(ha, host) == before
+    finally:
+        # The flag is no longer declared, so its file was changed twice: a restart is owed.
+        orchestrate(ha, "undrain", **agents)
+    assert process(ha, host) != before
+    check_healthy(ha)
+
+
+def check_left_alone(ha, host: str, agents: dict) -> None:
+    """Drain an agent, and assert that its tasks move and that state.apply leaves it alone."""
+    orchestrate(ha, "drain", **agents, timeout=120)
     # Marathon hears of it after Mesos.
     eventually(lambda: hosts_of_tasks().count(AGENTS[host]) == 0, 60)
     eventually(lambda: len(hosts_of_tasks()) == APP["instances"], 60)
     assert AGENTS[host] not in hosts_of_tasks()
     assert "drained" in ha.at("lxcc01").run("salt-call mesos.out_of_service")
 
-    before = process(ha, host)
     change = f"salt-call --state-output=full state.apply pillar='{json.dumps(CHANGED_FLAG)}'"
-    output = ha.at(host).run(change)
-    assert "is out of service (drained)" in output
-    assert process(ha, host) == before
+    assert "is out of service (drained)" in ha.at(host).run(change)
     status = ha.at("lxcm01").execute("salt-run", "--no-color", "cluster.status")
     assert status.returncode == 0 and "is out of service (drained)" in status.stdout
-
-    # The flag is no longer declared, so its file was changed twice: a restart is owed.
-    orchestrate(ha, "undrain", agents=drained["agents"])
-    assert process(ha, host) != before
-    check_healthy(ha)
 
 
 def test_the_machine_of_an_agent_is_replaced(ha):
