@@ -347,7 +347,7 @@ def test_versions_that_run_are_compared_with_those_of_the_packages(
 def test_a_daemon_that_does_not_respond_is_an_error(salt, tmp_path):
     write_flags(tmp_path, quorum="1")
     sls = master_states(salt, tmp_path, {"quorum": 1})
-    pillar = {**NODE, "mesos": {"url": "http://127.0.0.1:9", "retries": 0}}
+    pillar = {**NODE, "mesos": {"url": "http://127.0.0.1:9"}}
     answer = salt.call("cluster.drift", sls=sls, roles=["mesos-master"], pillar=pillar)
     [error] = answer["errors"]
     assert error.startswith("The Mesos master cannot be compared: GET http://127.0.0.1:9/flags")
