@@ -16,7 +16,8 @@
 #
 # A step that fails stops the run, and lists the tasks that still run. Run it again to continue.
 
-{%- from "orchestration/agents.jinja" import agents, at_once, drained, errors, opening with context %}
+{%- from "orchestration/agents.jinja" import agents, at_once, drained, errors, opening
+      with context %}
 {{- opening() }}
 {%- for nodes in agents | batch(at_once) if not errors %}
 {{- drained(nodes) }}

@@ -19,8 +19,9 @@
 {%- do errors.append('new_machine = %s: should be true or false.' | format(new_machine)) %}
 {%- endif %}
 {%- for node in agents if new_machine and node not in responding %}
-{%- do errors.append('%s does not answer Salt. Compare its fingerprint, and accept its key: salt-key -f %s && salt-key -a %s'
-                     | format(node, node, node)) %}
+{%- do errors.append(
+      '%s does not answer Salt. Compare its fingerprint, and accept its key: '
+      'salt-key -f %s && salt-key -a %s' | format(node, node, node)) %}
 {%- endfor %}
 {{- opening() }}
 {%- for nodes in agents | batch(at_once) if not errors and new_machine %}

@@ -13,7 +13,8 @@
 {%- for nodes in agents | batch(at_once) if not errors %}
 {{- retired(nodes) }}
 {%- for node in nodes %}
-{%- set key = 'Delete its key, before state.apply starts its Mesos agent again: salt-key -d ' ~ node %}
+{%- set key = 'Delete its key, before state.apply starts its Mesos agent again: salt-key -d '
+      ~ node %}
 {%- if node in entries %}
 {{- note('What is left to be deleted of ' ~ node,
       key ~ '. Then remove its entry from pillar/topology.yaml.') }}

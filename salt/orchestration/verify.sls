@@ -13,7 +13,8 @@
 
 {%- from "orchestration/topology.jinja" import errors, members, node_pillar, opening with context %}
 {%- if not errors and 'marathon' not in members and 'chronos' not in members %}
-{%- do errors.append('No node of the topology has the role marathon or chronos, so nothing can be run.') %}
+{%- do errors.append(
+      'No node of the topology has the role marathon or chronos, so nothing can be run.') %}
 {%- endif %}
 {%- macro step(name, role, check) %}
 

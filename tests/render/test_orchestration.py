@@ -627,16 +627,16 @@ def test_a_replaced_agent_is_retired_and_the_new_machine_joins_in_a_second_run(p
 
 
 def test_the_states_on_a_master_get_the_agents_and_options(plans):
-    out, back, gone = plans["agents on a master"]["states"]
+    departure, comeback, removal = plans["agents on a master"]["states"]
     agents = {AGENT: "172.31.250.65"}
-    assert out["arguments"] == {
+    assert departure["arguments"] == {
         "agents": agents,
         "timeout": 7,
         "max_grace_period": "10m",
         "ignore_missing": True,
     }
-    assert back["arguments"] == {"agents": agents}
-    assert gone["arguments"] == {"agents": agents, "confirm": True}
+    assert comeback["arguments"] == {"agents": agents}
+    assert removal["arguments"] == {"agents": agents, "confirm": True}
 
 
 def test_an_agent_is_stopped_and_masked_and_returns_its_turn(plans):

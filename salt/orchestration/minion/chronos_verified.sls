@@ -1,4 +1,5 @@
-# On a node with Chronos: verify that a job runs and succeeds, and remove it. orchestration.verify applies it.
+# On a node with Chronos: verify that a job runs and succeeds, and remove it.
+# orchestration.verify applies it.
 
 {%- from "orchestration/timeout.jinja" import timeout with context %}
 

@@ -1,4 +1,5 @@
-# On a node with Marathon: verify that an app runs and answers, and remove it. orchestration.verify applies it.
+# On a node with Marathon: verify that an app runs and answers, and remove it.
+# orchestration.verify applies it.
 
 {%- from "orchestration/timeout.jinja" import timeout with context %}
 
