@@ -27,7 +27,6 @@ import salt.client
 import salt.output
 import salt.payload
 import salt.utils.jid
-import salt.utils.minions
 from salt.exceptions import SaltException
 
 # After a sync Salt still has the former file in sys.modules.
@@ -225,15 +224,8 @@ def _run(function, run):
         report.step(sentence)
     __context__["retcode"] = retcode
     if report.is_printed:
-        _suppress_output()
+        mesos_cluster._suppress_output(__salt__)
     return {**report.result(), "retcode": retcode}
-
-
-def _suppress_output():
-    """Keep salt-run from printing the data after the sentences, see mesos_cluster."""
-    event = __salt__["pillar.show_pillar"].__globals__.get("__jid_event__")
-    if event is not None:
-        event.print_func = None
 
 
 def _names(argument, value):
@@ -421,11 +413,9 @@ def _cluster(timeout):
             f"The Salt master stores all answers ({', '.join(stores)}), and these have the secrets "
             "of apps. Use a master with the default job cache."
         )
-    pillar = __salt__["pillar.show_pillar"](minion=__opts__["id"])
-    topology = pillar.get("topology") or {}
+    topology, minions = mesos_cluster._read_topology(__salt__, __opts__)
     if not topology.get("nodes"):
         raise BackupError("The topology names no node. Edit pillar/topology.yaml.")
-    minions = salt.utils.minions.CkMinions(__opts__).check_minions("*", "glob")["minions"]
     with salt.client.get_local_client(mopts=__opts__) as client:
         yield Cluster(client, __opts__, topology, minions, timeout)
 

@@ -159,7 +159,7 @@ def _present(data, function, screen):
     if __opts__.get("fun") != function or __opts__.get("output"):
         return data
     salt.output.display_output(screen(data), "txt", __opts__)
-    _suppress_output()
+    _suppress_output(__salt__)
     return data
 
 
@@ -190,7 +190,7 @@ def agents(agents, timeout=DEFAULT_TIMEOUT):
         sentence = "should be a list of agents, ids or globs of minions. Example: [lxb001*]."
         return {"agents": {}, "responding": [], "errors": [f"agents = {agents!r}: {sentence}"]}
     try:
-        topology, minions = _topology()
+        topology, minions = _read_topology(__salt__, __opts__)
         roles_by_minion = _members(topology, minions)
         selected, errors = _select_agents(patterns, roles_by_minion)
         addresses, responding = {}, []
@@ -268,31 +268,39 @@ def _cached_entry(node):
     return (pillar.get(node) or {}).get("topology") or {}
 
 
-def _suppress_output():
+def _suppress_output(functions):
     """
     Keep salt-run from printing the data, from which it takes the exit code, after the screen.
+
+    functions
+        ``__salt__`` of the calling runner: Salt gives none to a module that another one imports.
 
     Salt 3008 has no outputter that prints nothing. The event that prints is given to one module of
     each name, which is not always this one, as Salt 3008 has its own runner of this name.
     """
-    event = __salt__["pillar.show_pillar"].__globals__.get("__jid_event__")
+    event = functions["pillar.show_pillar"].__globals__.get("__jid_event__")
     if event is not None:
         event.print_func = None
 
 
-def _topology():
-    """Return the topology, with the errors of pillar, and the accepted minions."""
-    pillar = __salt__["pillar.show_pillar"](minion=__opts__["id"])
+def _read_topology(functions, opts):
+    """
+    Return the topology, with the errors of pillar, and the accepted minions.
+
+    functions, opts
+        ``__salt__`` and ``__opts__`` of the calling runner.
+    """
+    pillar = functions["pillar.show_pillar"](minion=opts["id"])
     topology = pillar.get("topology") or {}
     for error in pillar.get("_errors", []):
         topology.setdefault("errors", []).append(["pillar", "", error])
-    minions = salt.utils.minions.CkMinions(__opts__).check_minions("*", "glob")["minions"]
+    minions = salt.utils.minions.CkMinions(opts).check_minions("*", "glob")["minions"]
     return topology, minions
 
 
 def _ask(timeout):
     """Return the topology, the accepted minions, the entry of each node, and the answers."""
-    topology, minions = _topology()
+    topology, minions = _read_topology(__salt__, __opts__)
     roles_by_minion = _members(topology, minions)
     accepted = sorted(set(minions) & set(roles_by_minion))
     control = [node for node in accepted if _is_control(roles_by_minion[node])]
@@ -746,7 +754,7 @@ def _counts(counts):
 
 def _ask_drift(timeout):
     """Return the topology, the accepted minions, and two mappings of nodes to answers."""
-    topology, minions = _topology()
+    topology, minions = _read_topology(__salt__, __opts__)
     roles_by_minion = _members(topology, minions)
     accepted = sorted(set(minions) & set(roles_by_minion))
     if not accepted:

@@ -353,7 +353,7 @@ def agents_of(world: World, patterns, cached=()) -> dict:
         runner,
         create=True,
         salt=types.SimpleNamespace(client=client),
-        _topology=lambda: (world.topology, world.minions),
+        _read_topology=lambda *_args: (world.topology, world.minions),
         __opts__={},
         __salt__={"cache.pillar": lambda **_: cached_pillar},
     ):
