@@ -78,7 +78,13 @@ WRITES = {
     "set_logging_level": ((), lambda result: result == 1),
 }
 # Empty results of examples in this cluster. A log is a file, and its list is empty.
-EMPTY = {"list_files": [], "quotas": {}, "maintenance_schedule": [], "logging_level": 0}
+EMPTY = {
+    "out_of_service": [],
+    "list_files": [],
+    "quotas": {},
+    "maintenance_schedule": [],
+    "logging_level": 0,
+}
 
 
 def scheduled(windows):
