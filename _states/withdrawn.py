@@ -5,12 +5,15 @@ States for roles that a node no longer has.
 import importlib
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import _ready
+import _zookeeper_data
 from salt.exceptions import CommandExecutionError
 
-# After a sync Salt still has the old helper in sys.modules.
+# After a sync Salt still has the old helpers in sys.modules.
 importlib.reload(_ready)
+importlib.reload(_zookeeper_data)
 
 # Between restarts of a daemon that fails, systemd reports "activating".
 RUNNING_STATES = ("active", "activating", "reloading", "deactivating")
@@ -18,6 +21,8 @@ ENABLED_STATES = ("enabled", "enabled-runtime")
 PROPERTIES = ("ActiveState", "UnitFileState")
 STEP_DONE = {"stop": "stopped", "disable": "disabled", "mask": "masked"}
 VOTING_MODES = ("leader", "follower", "standalone")
+# Seconds.
+REQUEST_TIMEOUT = 5
 
 
 def stopped(name, daemons, mask=False, ensemble=None, masters=None, timeout=120, restarts=None):
@@ -57,7 +62,10 @@ def stopped(name, daemons, mask=False, ensemble=None, masters=None, timeout=120,
         The ZooKeeper ensemble without this node: ``servers`` (addresses by id), ``observers`` (list
         of ids, default none) and ``port`` (default 2181). A daemon with the role ``zookeeper`` is
         stopped only if a majority of the voters serves, which is also a majority of the servers in
-        the ``zoo.cfg`` of this node, or includes a server in mode standalone. Default: no check.
+        the ``zoo.cfg`` of this node, or includes a server in mode standalone. If these servers are
+        those in ``zoo.cfg`` without the removed ones, the last of the removed ones stops when all
+        others but the leader have the new list, see ``zk.may_join``. If it leads, it is restarted
+        before, so that another server leads. Default: no check.
 
     masters
         The other Mesos masters: ``url``, see ``mesos.connection``, and ``quorum_file``, the file
@@ -86,8 +94,8 @@ def stopped(name, daemons, mask=False, ensemble=None, masters=None, timeout=120,
         for daemon, status in zip(managed, _statuses(managed)):
             steps = _steps(status, mask)
             if "stop" in steps:
-                _take_turn(daemon, restarts)
-                comments += _ask_peers(name, daemon, peers.get(daemon["role"]), timeout)
+                options = (peers.get(daemon["role"]), timeout, restarts)
+                comments += _prepare_stop(name, daemon, *options)
             if not steps:
                 continue
             if not __opts__["test"]:
@@ -104,20 +112,61 @@ def stopped(name, daemons, mask=False, ensemble=None, masters=None, timeout=120,
     return ret
 
 
+def _prepare_stop(name, daemon, peers, timeout, restarts):
+    """
+    Take a turn, and wait until the other servers can do without this one. Returns a list of
+    comments.
+    """
+    if daemon["role"] != "zookeeper" or not peers:
+        _take_turn(daemon, restarts)
+        return _ask_peers(name, daemon, peers, timeout)
+    server = _RemovedServer(daemon, peers)
+    # The other servers need turns before this one stops, so it waits without a turn.
+    _return_turn(restarts)
+    comments = _ask_ensemble(name, daemon, server, timeout)
+    if __opts__["test"]:
+        return comments
+    _take_turn(daemon, restarts)
+    while not server.can_stop(REQUEST_TIMEOUT)[0]:
+        if server.has_to_hand_over:
+            _systemctl("restart", daemon["unit"])
+            server.wait_until_member(timeout)
+            comments.append(f"{daemon['unit']} was restarted, so that another server leads")
+        # Another removed server was first.
+        _return_turn(restarts)
+        comments += _ask_ensemble(name, daemon, server, timeout)
+        _take_turn(daemon, restarts)
+    return comments
+
+
 def _take_turn(daemon, restarts):
     """Wait for a turn. Raises CommandExecutionError if it does not come."""
-    if __opts__["test"]:
-        return
-    if restarts is None:
-        # The function pillar.get of Salt 3008 would hide the values.
-        restarts = (__pillar__.get("common") or {}).get("restarts") or {}
-    if not restarts.get("zookeeper") or not restarts.get("turn"):
+    restarts = _restarts(restarts)
+    if __opts__["test"] or not restarts:
         return
     if daemon.get("control"):
         restarts = {**restarts, "turn": "control-nodes"}
     ret = __states__["daemon.turn"](daemon["unit"], starts_again=False, restarts=restarts)
     if not ret["result"]:
         raise CommandExecutionError(ret["comment"])
+
+
+def _return_turn(restarts):
+    """Give back the turn of this run. Raises CommandExecutionError if a daemon is not ready."""
+    restarts = _restarts(restarts)
+    if __opts__["test"] or not restarts:
+        return
+    ret = __states__["daemon.turn_returned"]("turn-returned", restarts=restarts)
+    if not ret["result"]:
+        raise CommandExecutionError(ret["comment"])
+
+
+def _restarts(restarts):
+    """Return the settings of restarts in a cluster, None on a node without peers."""
+    if restarts is None:
+        # The function pillar.get of Salt 3008 would hide the values.
+        restarts = (__pillar__.get("common") or {}).get("restarts") or {}
+    return restarts if restarts.get("zookeeper") and restarts.get("turn") else None
 
 
 # --- daemons ---
@@ -225,14 +274,22 @@ def _describe_unmanaged(daemons, managed):
 
 def _ask_peers(name, daemon, peers, timeout):
     """
-    Wait until the servers of the same kind on other nodes can do without this one.
+    Wait until the Mesos masters on other nodes can do without this one.
 
     Returns a list of comments of a test run. Raises CommandExecutionError if they cannot.
     """
     if not peers:
         return []
-    make_check = {"zookeeper": _ensemble_check, "mesos-master": _masters_check}[daemon["role"]]
-    subject, check = make_check(daemon, peers)
+    subject, check = _masters_check(peers)
+    return _await(name, daemon, subject, check, timeout)
+
+
+def _ask_ensemble(name, daemon, server, timeout):
+    """As ``_ask_peers``, for a ZooKeeper server."""
+    return _await(name, daemon, server.subject, server.may_take_turn, timeout)
+
+
+def _await(name, daemon, subject, check, timeout):
     ret = _ready.wait_until_ready(name, subject, check, timeout, __opts__["test"])
     if ret["result"] is False:
         raise CommandExecutionError(
@@ -242,30 +299,96 @@ def _ask_peers(name, daemon, peers, timeout):
     return [ret["comment"]] if ret["result"] is None else []
 
 
-def _ensemble_check(daemon, ensemble):
-    """Return what to wait for, and a check for ``_ready.wait_until_ready``."""
-    servers = ensemble["servers"]
-    observers = {str(observer) for observer in ensemble.get("observers") or []}
-    voters = {str(server_id) for server_id in servers} - observers
-    configured_votes = sum(_count_votes(path) for path in daemon.get("files") or [])
-    port = ensemble.get("port", 2181)
+class _RemovedServer:
+    """
+    Decides when a ZooKeeper server stops that is no longer in the list of servers. See
+    docs/decisions/empty-servers.md.
 
-    def check(request_timeout):
-        statuses = __salt__["zk.ensemble"](servers=servers, port=port, timeout=request_timeout)
+    daemon, ensemble
+        See ``stopped``.
+    """
+
+    def __init__(self, daemon, ensemble):
+        self.has_to_hand_over = False
+        self._servers = {str(key): address for key, address in ensemble["servers"].items()}
+        observers = {str(observer) for observer in ensemble.get("observers") or []}
+        self._voters = set(self._servers) - observers
+        self._port = ensemble.get("port", 2181)
+        files = daemon.get("files") or []
+        self._configured_votes = sum(_count_votes(path) for path in files)
+        zoo_cfg = {}
+        for path in files:
+            zoo_cfg.update(_zookeeper_data.options(path))
+        self._id = _read(Path(zoo_cfg.get("dataDir", "/nowhere"), "myid")).strip()
+        old_servers = _zookeeper_data.addresses(zoo_cfg)
+        # Without the old servers if others are added as well.
+        self._old_servers = {}
+        if self._id in old_servers and set(self._servers) < set(old_servers):
+            self._old_servers = old_servers
+        count = max(len(self._voters), self._configured_votes) // 2 + 1
+        self.subject = f"{_ready.plural(count, 'ZooKeeper server')} to serve besides this one"
+
+    def may_take_turn(self, request_timeout):
+        """Return whether this server stops, or hands over the leadership, in its next turn."""
+        can_stop, comment = self.can_stop(request_timeout)
+        return can_stop or self.has_to_hand_over, comment
+
+    def wait_until_member(self, timeout):
+        """Wait until the server serves again. Raises CommandExecutionError if it does not."""
+        ret = __states__["zk.ensemble_available"](
+            "restarted", self._old_servers, self._port, self._id, timeout
+        )
+        if not ret["result"]:
+            raise CommandExecutionError(ret["comment"])
+
+    def can_stop(self, request_timeout):
+        """Return whether the others can do without this server, and a comment."""
+        servers = {**self._old_servers, **self._servers}
+        statuses = __salt__["zk.ensemble"](
+            servers=servers, port=self._port, timeout=request_timeout
+        )
         modes = {str(server_id): status["mode"] for server_id, status in statuses.items()}
-        serving = [voter for voter in voters if modes[voter] in VOTING_MODES]
-        # A server in mode standalone no longer belongs to the ensemble of this one.
-        has_standalone = "standalone" in modes.values()
-        has_quorum = len(serving) * 2 > len(voters)
-        has_old_quorum = has_standalone or len(serving) * 2 > configured_votes
-        comment = "\n".join(
+        can_stop, reason = self._check(modes, request_timeout)
+        lines = [
             f"{server_id} {status['address']}: {status['error'] or status['mode']}"
             for server_id, status in statuses.items()
-        )
-        return has_quorum and has_old_quorum, comment
+        ]
+        return can_stop, "\n".join([*reason, *lines])
 
-    count = max(len(voters), configured_votes) // 2 + 1
-    return f"{_ready.plural(count, 'ZooKeeper server')} to serve besides this one", check
+    def _check(self, modes, request_timeout):
+        self.has_to_hand_over = False
+        serving = [voter for voter in self._voters if modes[voter] in VOTING_MODES]
+        # A server in mode standalone no longer belongs to the ensemble of this one.
+        if "standalone" in {modes[key] for key in self._servers}:
+            return len(serving) * 2 > len(self._voters), []
+        if len(serving) * 2 <= max(len(self._voters), self._configured_votes):
+            return False, []
+        if modes.get(self._id) not in VOTING_MODES:
+            return True, []
+        removed_peers = set(self._old_servers) - set(self._servers) - {self._id}
+        running = sorted(key for key in removed_peers if modes[key] != "unreachable")
+        if running:
+            reason = f"Server {self._id} leads, so {', '.join(running)} stops first"
+            return modes[self._id] != "leader", [reason]
+        if len(self._servers) < 2:
+            return False, ["The server that remains has to run alone first"]
+        if modes[self._id] == "leader":
+            self.has_to_hand_over = True
+            return False, [f"Server {self._id} leads, and has to hand over"]
+        behind = self._servers_behind(modes, request_timeout)
+        reason = f"Apply the states to {', '.join(sorted(behind))} first, which need the new list"
+        return not behind, [reason]
+
+    def _servers_behind(self, modes, request_timeout):
+        """Return the servers that remain, do not lead, and have another list of servers."""
+        lists = __salt__["zk.server_lists"](
+            servers=self._servers, port=self._port, timeout=request_timeout
+        )
+        return {
+            key
+            for key in self._servers
+            if modes[key] != "leader" and (lists or {}).get(key) != self._servers
+        }
 
 
 def _count_votes(path):
@@ -274,7 +397,7 @@ def _count_votes(path):
     return sum(not member.endswith(":observer") for member in members)
 
 
-def _masters_check(_daemon, masters):
+def _masters_check(masters):
     """Return what to wait for, and a check for ``_ready.wait_until_ready``."""
     urls = masters["url"]
     urls = urls.split(",") if isinstance(urls, str) else urls

@@ -326,9 +326,14 @@ def may_join(
     settle
         If no server serves, a server without data waits until no server has started or stopped for
         this number of seconds, times its place among the stopped servers. Default 10, longer than
-        the restart of a server.
+        the restart of a server. Removed servers count as stopped when none of them has responded
+        for three times as long.
 
-    * A server that is removed, or whose address changes, has to be stopped first.
+    * A server whose address changes has to be stopped first, and so have servers that are removed
+      while others are added.
+    * If servers are only removed, all but one of them have to be stopped first. The last one has to
+      run, and not to lead, until all others but the leader have the new list. Then it stops, and
+      the leader gets the list. ``withdrawn.stopped`` does this on the removed servers.
     * A server that has data of its own does not join others that serve without it.
     * A server without data starts if a quorum serves, which has the data. If nobody serves, as
       during the first installation, the servers start one by one, in the order of their ids.
@@ -345,6 +350,12 @@ def may_join(
     server_id = str(myid)
     old_servers = _zookeeper_data.addresses(_zookeeper_data.options(config))
     removed_servers = _removed_servers(old_servers, servers, server_id)
+    remaining_servers = servers or {server_id: old_servers.get(server_id)}
+    shrinkage = None
+    if removed_servers and _only_lacks(old_servers, removed_servers, remaining_servers):
+        shrinkage = _Shrinkage(
+            old_servers, removed_servers, remaining_servers, server_id, port, 3 * settle
+        )
     has_data = _zookeeper_data.has_transactions(name, data_log_dir)
     was_alone = len(old_servers) < 2
     voters = _voters(servers, observers)
@@ -352,12 +363,14 @@ def may_join(
     growth = _Growth(old_servers, servers, voters, server_id, port)
 
     def check(request_timeout):
-        if removed_servers:
-            is_stopped, comment = _are_stopped(removed_servers, port, request_timeout)
-            if not is_stopped:
-                return False, comment
+        if shrinkage:
+            is_ready, comment = shrinkage.check(request_timeout)
+        else:
+            is_ready, comment = _are_stopped(removed_servers, port, request_timeout)
+        if not is_ready:
+            return False, comment
         if len(servers) < 2 or (has_data and not was_alone and not growth.added):
-            return True, "This server may start"
+            return True, comment
         modes, comment = _modes(servers, port, request_timeout)
         if not has_data:
             is_ready, reason = first_start.check(modes)
@@ -441,6 +454,45 @@ def _may_leave_standalone(modes, voters, server_id):
     )
 
 
+class _ServerLists:
+    """
+    The lists of servers that the members of an ensemble have recorded in ZooKeeper.
+
+    old_servers, servers
+        The addresses by id, before and after.
+
+    server_id, port
+        The id of this server, and the port for clients.
+    """
+
+    def __init__(self, old_servers, servers, server_id, port):
+        self._old_servers = old_servers
+        self._servers = {str(key): address for key, address in servers.items()}
+        self._id = server_id
+        self._port = port
+        self._is_begun = False
+
+    def begin(self, timeout):
+        """Record the old list, once. From then on each server adds its own."""
+        if self._is_begun or __opts__["test"]:
+            return
+        self._call(
+            "zk.record_server_list",
+            myid=self._id,
+            server_list=self._old_servers,
+            timeout=timeout,
+        )
+        self._is_begun = True
+
+    def behind(self, server_ids, timeout):
+        """Return those of the servers that were not started with the new list."""
+        lists = self._call("zk.server_lists", timeout=timeout) or {}
+        return {server_id for server_id in server_ids if lists.get(server_id) != self._servers}
+
+    def _call(self, function, **arguments):
+        return __salt__[function](servers=self._servers, port=self._port, **arguments)
+
+
 class _Growth:
     """
     Decides when a member of an ensemble, which has data, gets a list with more servers.
@@ -454,13 +506,10 @@ class _Growth:
 
     def __init__(self, old_servers, servers, voters, server_id, port):
         self.added = sorted(voters - set(old_servers), key=int)
-        self._old_servers = old_servers
-        self._servers = {str(key): address for key, address in servers.items()}
         self._peers = voters & set(old_servers) - {server_id}
         self._voters = voters
         self._id = server_id
-        self._port = port
-        self._is_recorded = False
+        self._lists = _ServerLists(old_servers, servers, server_id, port)
 
     def check(self, modes, timeout):
         """Return whether the server may get the list with these modes of all, and why."""
@@ -471,11 +520,10 @@ class _Growth:
         # Majorities of lists that differ in one server have a server in common.
         if len(self.added) == 1:
             return True, f"Server {_ids(self.added)} has joined"
-        self._record_old_list(timeout)
+        self._lists.begin(timeout)
         if modes[self._id] != "leader":
             return True, f"Servers {_ids(self.added)} may join"
-        lists = self._call("zk.server_lists", timeout=timeout) or {}
-        behind = {peer for peer in self._peers if lists.get(peer) != self._servers}
+        behind = self._lists.behind(self._peers, timeout)
         if behind:
             return False, (
                 f"Server {self._id} leads, so it is the last to get the new servers. Apply the "
@@ -483,20 +531,82 @@ class _Growth:
             )
         return True, f"Server {self._id} leads, and all others have the new servers"
 
-    def _record_old_list(self, timeout):
-        """Begin the record of lists, once. From then on each server adds its own."""
-        if self._is_recorded or __opts__["test"]:
-            return
-        self._call(
-            "zk.record_server_list",
-            myid=self._id,
-            server_list=self._old_servers,
-            timeout=timeout,
-        )
-        self._is_recorded = True
 
-    def _call(self, function, **arguments):
-        return __salt__[function](servers=self._servers, port=self._port, **arguments)
+class _Shrinkage:
+    """
+    Decides when a member of an ensemble gets a list with fewer servers. See
+    docs/decisions/empty-servers.md.
+
+    old_servers, removed, servers
+        The addresses by id: before, those of the removed servers, and after.
+
+    server_id, port
+        The id of this server, and the port for clients.
+
+    settle
+        Seconds. A removed server that does not respond for so long is not just being restarted.
+    """
+
+    def __init__(self, old_servers, removed, servers, server_id, port, settle):
+        self._removed = removed
+        self._settle = settle
+        self._stopped_since = None
+        self._servers = {str(key): address for key, address in servers.items()}
+        self._id = server_id
+        self._port = port
+        self._lists = _ServerLists(old_servers, servers, server_id, port)
+
+    def check(self, timeout):
+        """Return whether the server may get the list, and why."""
+        modes, comment = _modes({**self._removed, **self._servers}, self._port, timeout)
+        is_ready, reason = self._check(modes, timeout)
+        return is_ready, f"{reason}\n{comment}"
+
+    def _check(self, modes, timeout):
+        running = {key for key in self._removed if modes[key] != "unreachable"}
+        if not running:
+            return self._check_stopped(modes, timeout)
+        self._stopped_since = None
+        apply_there = (
+            f"Still running, but removed from zookeeper:servers: {_ids(running)}. Apply the states "
+            "there as well, or stop"
+        )
+        if len(running) > 1:
+            return False, f"{apply_there} all but one of them for good"
+        if len(self._servers) < 2:
+            # Of two servers that serve, each has every write.
+            if modes[self._id] not in VOTING_MODES:
+                return False, f"{apply_there} it for good: this server does not serve with it"
+            return True, f"Server {_ids(running)} stops when server {self._id} runs alone"
+        if "leader" in {modes[key] for key in running}:
+            return False, f"{apply_there} it for good: it leads"
+        # During an election this server may be the next leader.
+        if modes[self._id] != "leader" and "leader" not in modes.values():
+            return False, "No server leads"
+        self._lists.begin(timeout)
+        if modes[self._id] != "leader":
+            return True, f"Server {_ids(running)} stops when the others have the new list"
+        behind = self._behind(timeout)
+        if behind:
+            return False, (
+                f"Server {self._id} leads, so it is the last to get the new list. Apply the states "
+                f"to {_ids(behind)} first"
+            )
+        return False, f"{apply_there} it for good: the leader, {self._id}, gets the new list last"
+
+    def _check_stopped(self, modes, timeout):
+        """Return whether the removed servers have stopped for good, and a comment."""
+        if self._stopped_since is None:
+            self._stopped_since = time.monotonic()
+        # They stop when the others have the new list.
+        is_last = modes[self._id] == "leader" and not self._behind(timeout)
+        if is_last or time.monotonic() - self._stopped_since >= self._settle:
+            return True, f"Stopped: {_ids(self._removed)}"
+        return False, f"Not running, or just being restarted: {_ids(self._removed)}"
+
+    def _behind(self, timeout):
+        """Return the other servers that were not started with the new list."""
+        return self._lists.behind(set(self._servers) - {self._id}, timeout)
 
 
 def server_list_recorded(name, servers, myid, port=2181, timeout=10):
@@ -642,6 +752,8 @@ def _serves_without(modes, voters, server_id):
 
 def _are_stopped(servers, port, timeout):
     """Return whether none of the servers responds, and a comment."""
+    if not servers:
+        return True, "This server may start"
     modes, comment = _modes(servers, port, timeout)
     running = {server_id for server_id, mode in modes.items() if mode != "unreachable"}
     reason = f"Still running, but removed from zookeeper:servers: {_ids(running)}. Stop it for good"
@@ -658,6 +770,11 @@ def _removed_servers(old_servers, servers, server_id):
         if old_id != server_id and not _ip_addresses(address) & addresses:
             removed[old_id] = address
     return removed
+
+
+def _only_lacks(old_servers, removed, servers):
+    """Return whether a list has the old servers but for the removed ones, and no others."""
+    return {str(server_id) for server_id in servers} == set(old_servers) - set(removed)
 
 
 def _ip_addresses(address):

@@ -16,6 +16,8 @@ include:
 withdrawn-roles:
   withdrawn.stopped:
     - name: {{ withdrawn.roles | join(', ') | json }}
+    # Enough for the servers that remain to take their turns.
+    - timeout: 600
     - daemons:
 {%- for daemon in withdrawn.daemons %}
       - {{ daemon | json }}

@@ -66,7 +66,7 @@ zookeeper-may-join:
     - name: {{ zookeeper.data_dir | json }}
 {{- ensemble() }}
     # Enough to install the new servers, and to restart the others one after another.
-    - timeout: 300
+    - timeout: 600
     - require:
       - file: zookeeper-data
 {%- if zookeeper.myid %}

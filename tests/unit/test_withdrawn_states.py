@@ -4,9 +4,12 @@ import contextlib
 import json
 import random
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
+import zookeeper_server
 
 from lab import SALT_LINES
 
@@ -33,6 +36,7 @@ if action in unit.get("fails", []):
     sys.exit(f"Job for {arguments[0]}.service failed.")
 if action not in unit.get("ignores", []):
     key, value = {
+        "restart": ("active", "active"),
         "stop": ("active", "inactive"),
         "disable": ("file", "disabled"),
         "mask": ("file", "masked"),
@@ -41,6 +45,7 @@ if action not in unit.get("ignores", []):
 (home / "units.json").write_text(json.dumps(units))
 """
 SRVR = "Zookeeper version: 3.4.14-4c25d480e66aadd371de8bd2fd8da255ac140bcf\nMode: %s\n"
+LISTS_PATH = "/salt-mesos/zookeeper"
 RUNNING = {"active": "active", "file": "enabled"}
 STOPPED_CHANGE = {"old": "running, enabled", "new": "stopped, disabled"}
 
@@ -336,6 +341,118 @@ def test_a_state_waits_for_the_quorum(apply, systemd, ensemble, raw):
     raw(lambda heard: next(late, SRVR % "follower").encode(), "127.0.0.1", servers["port"])
     answer = apply(server(systemd, 3), ensemble=servers, timeout=30)
     assert answer["changes"] == {"zookeeper": STOPPED_CHANGE}
+
+
+class Shrinking:
+    """
+    The host of server 4 or 5 of an ensemble, of which 1 to 3 remain. Server N is at 127.0.0.N.
+    """
+
+    def __init__(self, systemd, zookeeper, *modes: str | None):
+        self.systemd = systemd
+        self._target = zookeeper.port
+        self._running = {}
+        self._servers = {str(number): f"127.0.0.{number}" for number in range(1, 6)}
+        self.remaining = {key: self._servers[key] for key in "123"}
+        while True:
+            self.port = random.randint(20000, 30000)  # Outside of the kernel's range.
+            with contextlib.suppress(OSError):
+                for number, mode in enumerate(modes, 1):
+                    self.set_mode(number, mode)
+                break
+        self.ensemble = {"servers": self.remaining, "port": self.port}
+
+    def set_mode(self, number: int, mode: str | None) -> None:
+        """Start a server, or stop it, or give it another mode."""
+        if number in self._running:
+            self._running.pop(number).stop()
+        if mode:
+            self._running[number] = zookeeper_server.Member(
+                f"127.0.0.{number}", self.port, mode, self._target
+            )
+
+    def daemon(self, server_id: int) -> dict:
+        """Return the ZooKeeper of this host, with the list of five."""
+        self.systemd.reset(zookeeper=RUNNING)
+        (self.systemd.directory / "myid").write_text(f"{server_id}\n")
+        lines = ["# Managed by Salt (zookeeper.config).", f"dataDir={self.systemd.directory}"]
+        lines += [f"server.{key}={host}:2888:3888" for key, host in self._servers.items()]
+        return self.systemd.daemon("zookeeper", "\n".join(lines) + "\n")
+
+    def elect(self, leader: int, old_leader: int) -> None:
+        """Wait until ZooKeeper is restarted on this host, and let another server lead."""
+        calls = self.systemd.directory / "calls"
+        while "restart zookeeper" not in calls.read_text():
+            time.sleep(0.05)
+        self.set_mode(leader, "leader")
+        self.set_mode(old_leader, "follower")
+
+    def record(self, salt, *server_ids: int) -> None:
+        """Let these servers have recorded the list of three."""
+        for server_id in server_ids:
+            options = {"servers": self.remaining, "port": self.port}
+            salt.call("zk.record_server_list", server_id, self.remaining, **options)
+
+    def stop(self) -> None:
+        for number in list(self._running):
+            self.set_mode(number, None)
+
+
+@pytest.fixture
+def shrinking(systemd, zookeeper):
+    """Return a function that starts the five servers with these modes."""
+    started = []
+
+    def start(*modes: str | None) -> Shrinking:
+        started.append(Shrinking(systemd, zookeeper, *modes))
+        return started[-1]
+
+    yield start
+    for ensemble in started:
+        ensemble.stop()
+    with zookeeper_server.client_module().Client(zookeeper.address) as client:
+        for server_id in client.children(LISTS_PATH) if client.exists(LISTS_PATH) else []:
+            client.delete(f"{LISTS_PATH}/{server_id}")
+
+
+def test_the_first_of_two_removed_servers_stops_at_once(apply, shrinking):
+    ensemble = shrinking("follower", "leader", "follower", "follower", "follower")
+    answer = apply(ensemble.daemon(4), ensemble=ensemble.ensemble)
+    assert answer["changes"] == {"zookeeper": STOPPED_CHANGE}, answer
+
+
+def test_a_removed_server_that_leads_is_not_the_first_to_stop(apply, shrinking):
+    ensemble = shrinking("follower", "follower", "follower", "leader", "follower")
+    for test in (True, False):
+        answer = apply(ensemble.daemon(4), ensemble=ensemble.ensemble, test=test)
+        assert answer["changes"] == {} or test, answer
+        assert "Server 4 leads, so 5 stops first" in answer["comment"]
+
+
+def test_the_last_removed_server_stops_when_the_others_but_the_leader_have_the_new_list(
+    apply, shrinking, minion
+):
+    ensemble = shrinking("follower", "leader", "follower", "follower", None)
+    answer = apply(ensemble.daemon(4), ensemble=ensemble.ensemble)
+    assert (answer["result"], answer["changes"]) == (False, {})
+    assert "Apply the states to 1, 3 first, which need the new list" in answer["comment"]
+    ensemble.record(minion[0], 1, 3)
+    answer = apply(ensemble.daemon(4), ensemble=ensemble.ensemble)
+    assert answer["changes"] == {"zookeeper": STOPPED_CHANGE}, answer
+
+
+def test_the_last_removed_server_hands_over_before_it_stops(apply, shrinking, systemd, minion):
+    ensemble = shrinking("follower", "follower", "follower", "leader", None)
+    ensemble.record(minion[0], 1, 2, 3)
+    daemon = ensemble.daemon(4)
+    election = threading.Thread(target=ensemble.elect, args=(1, 4))
+    election.start()
+    answer = apply(daemon, ensemble=ensemble.ensemble, timeout=30)
+    election.join()
+    assert answer["changes"] == {"zookeeper": STOPPED_CHANGE}, answer
+    assert "zookeeper was restarted, so that another server leads" in answer["comment"]
+    actions = [call for call in systemd.calls() if call != "show"]
+    assert actions == ["restart zookeeper", "stop zookeeper", "disable zookeeper"]
 
 
 # --- Mesos masters ---

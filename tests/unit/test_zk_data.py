@@ -51,6 +51,18 @@ class Host:
                 lambda heard: answer if heard == b"srvr" else b"", address, self.port
             )
 
+    def stop_after_answer(self, number: int) -> None:
+        """Stop a server when it has responded once more."""
+        server = self.running[number]
+        answer = server.says
+
+        def respond(heard):
+            if heard == b"srvr":
+                server.stop()
+            return answer(heard)
+
+        server.says = respond
+
     def later(self, seconds: float, number: int, mode: str) -> None:
         """Change the mode of a server while a state waits."""
         timer = threading.Timer(seconds, self.set_mode, (number, mode))
@@ -285,7 +297,7 @@ def test_a_server_that_runs_alone_is_awaited_while_it_restarts(host):
 
 def test_a_server_that_runs_alone_and_ends_stops_the_growth(host):
     host.ensemble("standalone", DOWN, DOWN)
-    host.later(1, 1, DOWN)
+    host.stop_after_answer(1)
     comment = fails(host.may_join(myid=2, settle=0, timeout=4))
     assert comment.startswith("Waited 4 seconds for server 2 to be allowed to start")
     assert "With data, but no longer running: 1" in comment
@@ -320,12 +332,18 @@ def test_a_server_without_transactions_joins_others_that_serve(host):
 
 
 @pytest.mark.parametrize("servers", [{}, {"1": "127.0.0.1"}], ids=["none", "one"])
-def test_a_removed_server_has_to_be_stopped_first(host, servers):
+def test_a_server_runs_alone_when_one_of_the_two_others_has_stopped(host, servers):
     host.start("log.1")
-    host.ensemble("follower", "leader", DOWN)
+    host.ensemble("follower", "leader", "follower")
     host.write_config(host.servers)
     comment = fails(host.may_join(myid=1, servers=servers))
-    assert "Still running, but removed from zookeeper:servers: 2. Stop it for good" in comment
+    assert "removed from zookeeper:servers: 2, 3. Apply the states there as well" in comment
+    host.set_mode(3, DOWN)
+    assert "Server 2 stops when server 1 runs alone" in passes(
+        host.may_join(myid=1, servers=servers)
+    )
+    host.set_mode(1, LOOKING)
+    assert "this server does not serve with it" in fails(host.may_join(myid=1, servers=servers))
     host.set_mode(2, DOWN)
     passes(host.may_join(myid=1, servers=servers))
 

@@ -1,9 +1,8 @@
-"""zk.server_lists, zk.server_list_recorded, and zk.may_join on the members of an ensemble."""
+"""zk.server_lists, zk.server_list_recorded, and zk.may_join while an ensemble grows or shrinks."""
 
 import contextlib
 import random
-import socket
-import threading
+import time
 
 import pytest
 import zookeeper_server
@@ -11,46 +10,7 @@ import zookeeper_server
 # Both lines apply every state in test_states_test_mode.py.
 pytestmark = pytest.mark.lines("3008")
 
-SERVES = b"Zookeeper version: 3.4.6\nZxid: 0x100000012\nMode: %s\nNode count: 17\n"
 LISTS_PATH = "/salt-mesos/zookeeper"
-
-
-class Server:
-    """Answers ``srvr`` with a mode, and connects all other clients to a real ZooKeeper."""
-
-    def __init__(self, address: str, port: int, mode: str, target: int):
-        self.mode, self._target = mode, target
-        self._listening = socket.create_server((address, port))
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def stop(self) -> None:
-        with contextlib.suppress(OSError):
-            self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self._listening.accept()
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def _serve(self, client: socket.socket) -> None:
-        with contextlib.suppress(OSError), client:
-            data = client.recv(65536)
-            if data == b"srvr":
-                client.sendall(SERVES % self.mode.encode())
-                return
-            with socket.create_connection(("127.0.0.1", self._target)) as server:
-                server.sendall(data)
-                threading.Thread(target=self._pump, args=(client, server), daemon=True).start()
-                self._pump(server, client)
-
-    @staticmethod
-    def _pump(source: socket.socket, target: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                target.sendall(data)
-            target.shutdown(socket.SHUT_RDWR)
 
 
 class Member:
@@ -58,7 +18,7 @@ class Member:
 
     def __init__(self, salt, target: int, directory):
         self.salt, self._target, self._directory = salt, target, directory
-        self.running = []
+        self.running = {}
         self.servers, self.port = {}, None
 
     def ensemble(self, *modes: str | None) -> None:
@@ -69,12 +29,16 @@ class Member:
             with contextlib.suppress(OSError):
                 for number, mode in enumerate(modes, 1):
                     if mode:
-                        address = f"127.0.0.{number}"
-                        self.running.append(Server(address, self.port, mode, self._target))
+                        self.running[number] = zookeeper_server.Member(
+                            f"127.0.0.{number}", self.port, mode, self._target
+                        )
                 return
 
+    def stop(self, number: int) -> None:
+        self.running.pop(number).stop()
+
     def had(self, *ids: int) -> dict:
-        """Write the list of servers before the growth, and some data."""
+        """Write the list of servers before the change, and some data."""
         servers = {str(number): self.servers[str(number)] for number in ids}
         lines = [f"server.{number}={host}:2888:3888" for number, host in servers.items()]
         (self._directory / "zoo.cfg").write_text("\n".join(lines) + "\n")
@@ -82,7 +46,11 @@ class Member:
         (self._directory / "version-2" / "log.1").write_text("x")
         return servers
 
-    def may_join(self, myid: int, test=False, timeout=0):
+    def keep(self, *ids: int) -> None:
+        """Let the next list have only some of the servers."""
+        self.servers = {str(number): self.servers[str(number)] for number in ids}
+
+    def may_join(self, myid: int, test=False, timeout=0, settle=10):
         return self.salt(
             "zk.may_join",
             test,
@@ -92,6 +60,7 @@ class Member:
             port=self.port,
             myid=myid,
             timeout=timeout,
+            settle=settle,
         )
 
     def record(self, myid: int, test=False):
@@ -119,7 +88,7 @@ def member(salt, zookeeper, zookeeper_client, tmp_path):
     member = Member(salt, zookeeper.port, tmp_path)
     clear(zookeeper_client)
     yield member
-    for server in member.running:
+    for server in member.running.values():
         server.stop()
     clear(zookeeper_client)
 
@@ -184,6 +153,72 @@ def test_with_the_leader_last_in_test_mode_nothing_is_recorded(member):
     member.had(1, 2, 3)
     assert member.may_join(1, test=True)["result"] is None
     assert member.lists() is None
+
+
+@pytest.mark.parametrize(
+    "modes, comment",
+    [
+        (
+            ("follower", "follower", "leader", "follower", "follower"),
+            "4, 5. Apply the states there as well, or stop all but one of them for good",
+        ),
+        (
+            ("follower", "follower", "follower", "leader", None),
+            "4. Apply the states there as well, or stop it for good: it leads",
+        ),
+    ],
+    ids=["two of them run", "one of them leads"],
+)
+def test_the_servers_that_remain_wait_for_the_removed_ones(member, modes, comment):
+    member.ensemble(*modes)
+    member.had(1, 2, 3, 4, 5)
+    member.keep(1, 2, 3)
+    assert comment in fails(member.may_join(1))
+    assert member.may_join(1, test=True)["result"] is None
+    assert member.lists() is None
+
+
+def test_the_leader_gets_the_shorter_list_when_the_last_removed_server_has_stopped(member):
+    member.ensemble("follower", "leader", "follower", "follower", None)
+    old_servers = member.had(1, 2, 3, 4, 5)
+    member.keep(1, 2, 3)
+    assert "Server 4 stops when the others have the new list" in passes(member.may_join(1))
+    assert "Apply the states to 1, 3 first" in fails(member.may_join(2))
+    assert member.lists() == {"1": old_servers, "2": old_servers}
+    for myid in (1, 3):
+        assert member.record(myid)["changes"]["servers"]["new"] == member.servers
+    assert "4. Apply the states there as well" in fails(member.may_join(2))
+    member.stop(4)
+    assert passes(member.may_join(2)).startswith("Stopped: 4, 5")
+
+
+def test_removed_servers_that_do_not_respond_for_a_while_have_stopped(member):
+    """Those that lead are restarted, and need the others as they are."""
+    member.ensemble("follower", "leader", "follower", None, None)
+    member.had(1, 2, 3, 4, 5)
+    member.keep(1, 2, 3)
+    for myid in (1, 2):
+        assert "Not running, or just being restarted: 4, 5" in fails(member.may_join(myid))
+        assert member.may_join(myid, test=True)["result"] is None
+        start = time.monotonic()
+        assert "Stopped: 4, 5" in passes(member.may_join(myid, timeout=60, settle=1))
+        assert time.monotonic() - start >= 3
+    assert member.lists() is None
+
+
+def test_no_server_gets_a_shorter_list_during_an_election(member):
+    member.ensemble("follower", "follower", "follower", "follower", None)
+    member.had(1, 2, 3, 4, 5)
+    member.keep(1, 2, 3)
+    assert "No server leads" in fails(member.may_join(1))
+    assert member.lists() is None
+
+
+def test_a_server_that_is_added_and_others_that_are_removed_make_no_order(member):
+    member.ensemble("follower", "leader", "follower", "follower")
+    member.had(1, 2, 3)
+    member.keep(1, 2, 4)
+    assert "removed from zookeeper:servers: 3" in fails(member.may_join(1))
 
 
 def test_a_list_is_recorded_only_while_an_ensemble_grows(member):

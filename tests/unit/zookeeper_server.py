@@ -1,4 +1,7 @@
-"""A real ZooKeeper on this machine, from the packages of the lab, and a proxy that breaks it."""
+"""
+A real ZooKeeper on this machine, from the packages of the lab, a proxy that breaks it, and members
+of ensembles of which it is the database.
+"""
 
 import contextlib
 import importlib.util
@@ -39,6 +42,7 @@ JVM_FLAGS = (
     "-Dzookeeper.forceSync=no",
     "-Dzookeeper.digest.enabled=false",
 )
+SERVES = b"Zookeeper version: 3.4.6\nZxid: 0x100000012\nMode: %s\nNode count: 17\n"
 LOGGING = """
 log4j.rootLogger=INFO, FILE
 log4j.appender.FILE=org.apache.log4j.FileAppender
@@ -266,3 +270,44 @@ class Proxy:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
             connection.close()
+
+
+class Member:
+    """
+    A server of an ensemble: answers ``srvr`` with a mode, and connects all other clients to a real
+    ZooKeeper, whose port is ``target``.
+    """
+
+    def __init__(self, address: str, port: int, mode: str, target: int):
+        self.mode, self._target = mode, target
+        self._listening = socket.create_server((address, port))
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def stop(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listening.accept()
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with contextlib.suppress(OSError), client:
+            data = client.recv(65536)
+            if data == b"srvr":
+                client.sendall(SERVES % self.mode.encode())
+                return
+            with socket.create_connection(("127.0.0.1", self._target)) as server:
+                server.sendall(data)
+                threading.Thread(target=self._pump, args=(client, server), daemon=True).start()
+                self._pump(server, client)
+
+    @staticmethod
+    def _pump(source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_RDWR)
