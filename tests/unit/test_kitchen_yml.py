@@ -220,7 +220,7 @@ def test_a_wrong_environment_is_refused(instances, environment, words):
     assert all(word in str(refusal.value) for word in words) and "\n" not in str(refusal.value)
 
 
-def test_a_suite_overrides_its_platform_which_overrides_the_file(tmp_path):
+def test_a_suite_overrides_its_platform_which_overrides_the_file(ruby, tmp_path):
     (tmp_path / "kitchen.yml").write_text("""
 driver: {name: vagrant, box: a, customize: {cpus: 1, memory: 1}, volume: [one, two]}
 verifier: shell
