@@ -73,6 +73,8 @@ chronos-unit:
     - context:
         sls: chronos.config
         service:
+          # The JVM exits with 143 on SIGTERM: a stop is no failure.
+          SuccessExitStatus: 143
           EnvironmentFile: -/etc/chronos/secrets
           LimitNOFILE: {{ chronos.open_files | json }}
     - user: root

@@ -97,6 +97,8 @@ marathon-unit:
     - context:
         sls: marathon.config
         service:
+          # The JVM exits with 143 on SIGTERM: a stop is no failure.
+          SuccessExitStatus: 143
           EnvironmentFile: -/etc/marathon/secrets
           LimitNOFILE: {{ marathon.open_files | json }}
     - user: root

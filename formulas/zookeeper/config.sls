@@ -87,7 +87,7 @@ zookeeper-config:
     - require:
       - zk: zookeeper-may-join
 
-# systemd does not start the server without its disks. A change of this file needs no restart.
+# systemd does not start the server without its disks.
 zookeeper-unit:
   file.managed:
     - name: /etc/systemd/system/{{ package.service }}.service.d/salt.conf
@@ -96,6 +96,9 @@ zookeeper-unit:
     - reads: [salt://common/formats.jinja]
     - context:
         sls: zookeeper.config
+        service:
+          # The JVM exits with 143 on SIGTERM: a stop is no failure.
+          SuccessExitStatus: 143
         mounts: {{ [zookeeper.data_dir, zookeeper.data_log_dir] | select | list | json }}
     - user: root
     - group: root

@@ -25,6 +25,7 @@ LAB_STATUS = "lab status"
 # Groups of tests, the longest first; others follow.
 LONGEST_FIRST = (
     "ha-3008",
+    "operations-3008",
     "test_deploy-3008",
     "test_install-3006",
     "kitchen-suites",
@@ -130,10 +131,10 @@ def booted(topology: str, line: str, host: str, *options: str) -> Iterator[Lab]:
         lab.do("down")
 
 
-def fixture_of(topology: str, host: str, *options: str):
-    """Return a fixture: a lab for all tests of a module."""
+def fixture_of(topology: str, host: str, *options: str, scope: str = "module"):
+    """Return a fixture: a lab for all tests of a module, or of the package that defines it."""
 
-    @pytest.fixture(scope="module")
+    @pytest.fixture(scope=scope)
     def fixture(request):
         with booted(topology, request.param, host, *options) as lab:
             yield lab

@@ -5,12 +5,6 @@ What these files test does not depend on the Salt line, so one is enough. With t
 test_install.py converges the same hosts, and test_ssh.py does so by salt-ssh.
 """
 
-import pytest
+from conftest import fixture_of
 
-from conftest import booted
-
-
-@pytest.fixture(scope="package")
-def ha(request):
-    with booted("ha", request.param, "lxcm01") as lab:
-        yield lab
+ha = fixture_of("ha", "lxcm01", scope="package")
