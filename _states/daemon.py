@@ -446,7 +446,7 @@ class _Daemon:
         self._prepare_unit(status)
         action = changes.get(self.name)
         if action == "restarted":
-            self._restart(stale_files)
+            self._restart(stale_files, status.is_active)
         elif action == "started":
             self._start()
         elif action == "reloaded":
@@ -539,13 +539,14 @@ class _Daemon:
         self._systemctl("start")
         self._await_ready(before, must_be_ready=False)
 
-    def _restart(self, stale_files):
+    def _restart(self, stale_files, is_active):
         if stale_files:
             self.comments.append(_describe_stale(stale_files))
         self._take_turn(f"restart of {self.name}")
-        # Somebody may have drained the agent while this node waited for its turn.
-        self.require_service()
-        self._drain()
+        if is_active:
+            # Somebody may have drained the agent while this node waited for its turn.
+            self.require_service()
+            self._drain()
         before = time.monotonic()
         self._systemctl("restart")
         self._await_ready(before, must_be_ready=True)

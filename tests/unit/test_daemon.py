@@ -469,6 +469,17 @@ def test_a_daemon_that_does_not_run_is_started_though_its_agent_is_out_of_servic
     assert cluster.running(agent=AGENT, **options)["changes"] == {"mesos-master": "started"}
 
 
+def test_a_daemon_that_this_run_has_stopped_is_started_though_its_old_agent_is_out_of_service(
+    cluster, agent_master
+):
+    """As by mesos.agent_identity_removed, after which the agent registers under a new id."""
+    options = out_of_service(cluster, agent_master)
+    arguments = {"name": "mesos-master", "restarts": cluster.restarts}
+    assert cluster.salt("daemon.turn", **arguments, **options)["result"] is True
+    cluster.set_unit(ActiveState="inactive")
+    assert cluster.running(agent=AGENT, **options)["changes"] == {"mesos-master": "restarted"}
+
+
 def test_without_a_leader_nobody_knows_whether_the_agent_is_out_of_service(cluster, nobody):
     cluster.write()
     result = cluster.running(agent=AGENT, pillar={"mesos": {"url": nobody}})
