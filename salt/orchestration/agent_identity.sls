@@ -32,7 +32,7 @@
 
 {{ name }}:
   salt.state:
-    - tgt: {{ '(%s) and G@roles:mesos-slave' | format(targets | join(' or ')) | json }}
+    - tgt: {{ '( %s ) and G@roles:mesos-slave' | format(targets | join(' or ')) | json }}
     - tgt_type: compound
     - sls: orchestration.minion.agent_identity
     - pillar: {{ options | json }}
