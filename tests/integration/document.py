@@ -12,6 +12,9 @@ as the shell needs. The lines up to the next prompt are the output that each hos
 stdout or stderr: ``...`` matches any text, and all white space is equal. Without such lines any
 output is accepted. The command must exit with 0.
 
+A fence may be indented, as in a list. One in an HTML comment (``<!-- -->``) is run as well: readers
+do not see what the test does in their place, such as to boot a machine.
+
 Words after ``console`` change how a block is run:
 
     verify      the block is repeated until all of it succeeds, or VERIFY_TIMEOUT is over
@@ -35,7 +38,7 @@ VERIFY_TIMEOUT = 120  # seconds
 LAPTOP = "laptop"
 BLOCK_WORDS = {"verify", "refused"}
 
-FENCE = re.compile(r"(`{3,})\s*(.*)")
+FENCE = re.compile(r"( *)(`{3,})\s*(.*)")
 HEADING = re.compile(r"(#{1,6}) (.*)")
 PROMPT = re.compile(r"\[([\w,-]+)\]# (.*)")
 OUTPUT_OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -119,17 +122,18 @@ def _sections(parts: list[Part]) -> list[list[Part]]:
 def _headings(text: str) -> list[Part]:
     """Return a part for each heading, with its blocks."""
     parts = [Part(1, 1, "")]
-    fence, words, start, block_lines = "", [], 0, []
+    fence, indentation, words, start, block_lines = "", "", [], 0, []
     for number, line in enumerate(text.splitlines(), 1):
         match = FENCE.fullmatch(line)
         if not fence and match:
-            fence, words, start, block_lines = match[1], match[2].split(), number, []
-        elif fence and match and not match[2] and len(match[1]) >= len(fence):
+            indentation, fence, start, block_lines = match[1], match[2], number, []
+            words = match[3].split()
+        elif fence and match and not match[3] and len(match[2]) >= len(fence):
             if words[:1] == ["console"]:
                 parts[-1].blocks.append(_block(start, words[1:], block_lines))
             fence = ""
         elif fence:
-            block_lines.append(line)
+            block_lines.append(line.removeprefix(indentation))
         elif heading := HEADING.fullmatch(line):
             parts.append(Part(number, len(heading[1]), heading[2].replace("`", "")))
     if fence:

@@ -3,14 +3,15 @@ The documents are correct: their commands are typed on bare hosts, in the order 
 and print the expected output.
 """
 
+import shlex
 from dataclasses import dataclass
 
 import pytest
-from cluster_lab import Lab
+from cluster_lab import Lab, lab_command
 from document import LAPTOP, DocumentError, Part, parse, run, run_locally
 from ha_cluster import CONTROL, HOSTS, check_healthy, check_module_leaders, get, mesos_leader
 
-from lab import ROOT
+from lab import ROOT, cluster
 
 # Run one after the other on the same hosts. docs/salt-ssh.md needs other hosts: test_ssh.py.
 DOCUMENTS = ("INSTALL.md", "docs/operate.md")
@@ -27,9 +28,16 @@ class Reader:
     stopped_at: str = ""
 
     def execute(self, host: str, text: str) -> tuple[int, str]:
-        """Run a command on a host, or on this machine."""
+        """
+        Run a command on a host, or on this machine, where ``lab`` is that of the test, and
+        ``LAB_PILLAR`` a directory with pillar that takes precedence over the repository's.
+        """
         if host == LAPTOP:
-            return run_locally(text)
+            definitions = f"""
+                lab() {{ {shlex.join(lab_command())} "$@"; }}
+                LAB_PILLAR={cluster.topology_directory()}
+            """
+            return run_locally(definitions + text)
         result = self.lab.at(host).execute("bash", "-c", f"exec 2>&1\n{text}")
         return result.returncode, result.stdout + result.stderr
 

@@ -55,6 +55,18 @@ def run(text: str, execute: Hosts, timeout: float = 0) -> None:
 # Reading
 
 
+def test_a_block_in_a_list_loses_its_indentation():
+    text = "1. Do\n\n" + "".join(
+        f"   {line}\n" for line in fenced("[a]# x", "b", "  c").split("\n")
+    )
+    (command,) = commands(text)
+    assert (command.text, command.expected) == ("x", "b\n  c\n")
+
+
+def test_a_block_in_a_comment_is_run():
+    assert [command.text for command in commands(f"<!-- Boot:\n{fenced('[a]# x')}-->")] == ["x"]
+
+
 def test_only_console_blocks_are_run():
     text = "```sh\n[a]# one\n```\n```\n[a]# two\n```\n" + fenced("[a]# three")
     assert [command.text for command in commands(text)] == ["three"]
