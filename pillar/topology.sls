@@ -1,9 +1,9 @@
 #!py
 """
-The pillar that is derived from topology.yaml, beside this file: settings of the formulas, and the
-key ``topology`` for common/validation.py and the orchestrations.
+The pillar that is derived from topology.yaml, beside this file, or from topologies/CLUSTER.yaml:
+settings of the formulas, and the key ``topology`` for common/validation.py and the orchestrations.
 
-topology_file.py reads the file and computes the facts; roles.yaml says which setting gets which
+topology_file.py reads the files and computes the facts; roles.yaml says which setting gets which
 fact. An agent receives only the addresses of the control nodes and its own, so its pillar does not
 grow with the number of agents.
 """
@@ -24,16 +24,41 @@ def run():
 
     minion = __opts__["id"]
     roots = __opts__.get("file_roots", {}).get("base", [])
-    topology = topology_file.read(SLS_FILE.with_name("topology.yaml"), roots)
+    topologies = topology_file.read_all(SLS_FILE.parent, roots)
     # The pillar of an orchestration: its minion id is that of the Salt master plus _master.
     if minion.endswith("_master"):
+        topology_file.check_clusters(topologies)
+        return {"topology": _for_orchestrations(topologies)}
+    place = topology_file.place_of(topologies, minion)
+    address = None
+    if place.node and not place.errors:
+        address = topology_file.address_of(place.topology, place.node, __grains__.get("ipv4"))
+    if place.errors:
+        return {"topology": _of_refused(place)}
+    if not place.node:
+        return {}
+    pillar = _pillar(topology_file, place.topology, place.node, minion, address)
+    if place.cluster:
+        pillar["topology"]["cluster"] = place.cluster
+    return pillar
+
+
+def _of_refused(place):
+    """Return the errors of a minion that gets no settings. A foreign minion is left alone."""
+    topology = {"errors": place.errors}
+    if place.is_foreign:
+        topology["foreign"] = True
+    return topology
+
+
+def _for_orchestrations(topologies):
+    """Return the nodes of the cluster, or of each cluster, with their roles, and the errors."""
+    clusters = {}
+    for cluster, topology in topologies.items():
         nodes = {} if topology.errors else {node.name: node.roles for node in topology.nodes}
-        return dict(topology={"errors": topology.errors, "nodes": nodes})
-    node = topology_file.node_of(topology, minion) if topology.nodes else None
-    address = topology_file.address_of(topology, node, __grains__.get("ipv4")) if node else None
-    if topology.errors:
-        return dict(topology={"errors": topology.errors})
-    return _pillar(topology_file, topology, node, minion, address) if node else {}
+        clusters[cluster] = {"errors": topology.errors, "nodes": nodes}
+    # The only cluster has no name.
+    return clusters.get(None, {"clusters": clusters})
 
 
 def _pillar(topology_file, topology, node, minion, address):

@@ -1,6 +1,6 @@
 """
-Reads and checks topology.yaml, and computes what follows from it. pillar/topology.sls and
-conf/roster load this file by its path.
+Reads and checks topology.yaml, or the topologies of several clusters, and computes what follows
+from it. pillar/topology.sls and conf/roster load this file by its path.
 
 All errors are collected: lists of setting, value, and a message that says what is wrong and what
 would be right. An invalid value is left out of the result, and nothing is derived from a topology
@@ -23,6 +23,10 @@ from pathlib import Path
 
 from salt.utils.yaml import safe_load
 
+# The topology of the only cluster, or a directory with that of each cluster, NAME.yaml.
+FILE = "topology.yaml"
+DIRECTORY = "topologies"
+
 KEYS = ("nodes", "advertise", "ports", "chroots", "allow_even")
 NODE_KEYS = ("address", "roles", "zookeeper_id", "zookeeper_observer")
 
@@ -42,27 +46,46 @@ NETWORK_EXAMPLE = "Example: 10.0.0.0/24."
 Node = namedtuple("Node", "name is_glob address roles zookeeper_id is_observer")
 
 # `ports` and `chroots` are complete, `own_ports` and `own_chroots` are those in the file. `roles`
-# is roles.yaml, and `checks` the module common/checks.py.
+# is roles.yaml, and `checks` the module common/checks.py. `name` is how messages call it.
 Topology = namedtuple(
     "Topology",
-    "nodes advertise ports own_ports chroots own_chroots allow_even roles checks errors",
+    "nodes advertise ports own_ports chroots own_chroots allow_even roles checks errors name",
 )
+
+# What the topologies say about a minion. Without an entry, `topology` and `node` are None and
+# `errors` say why. `is_foreign`: no topology has an entry for it, so it is none of a cluster.
+Place = namedtuple("Place", "cluster topology node errors is_foreign")
 
 VALUE_TEXT = reprlib.Repr()
 VALUE_TEXT.maxstring = VALUE_TEXT.maxother = 60
 
 
-def read(path, file_roots=()):
-    """Return the Topology in a file, with the ``errors`` in it.
+def read_all(directory, file_roots=()):
+    """Return the topologies in a directory: name of the cluster -> Topology, with its ``errors``.
 
-    ``file_roots``: where else the formulas may be.
+    The name is None for ``topology.yaml``, and there is no other cluster then. ``file_roots``:
+    where else the formulas may be.
     """
     formulas = _formulas(file_roots)
     if formulas is None:
         message = "not found beside pillar/ or in the file roots of the Salt master."
-        errors = [["topology", "formulas/common/roles.yaml", message]]
-        return Topology([], "address", {}, {}, CHROOTS, {}, False, {}, None, errors)
-    return _Reader(Path(path), formulas).read()
+        return {None: _empty([["topology", "formulas/common/roles.yaml", message]])}
+    directory = Path(directory)
+    if not (directory / DIRECTORY).is_dir():
+        return {None: _Reader(directory / FILE, formulas, "topology").read()}
+    files = sorted((directory / DIRECTORY).glob("[!.]*.y*ml"))
+    errors = [_file_error(path) for path in files if not _is_cluster_file(path)]
+    if (directory / FILE).exists():
+        message = (
+            f"the directory {DIRECTORY} has the topologies. Move this file there, or remove it."
+        )
+        errors.append(_error("topology", FILE, message))
+    if not files:
+        message = "empty. It needs a file NAME.yaml for each cluster."
+        errors.append(_error("topology", f"{DIRECTORY}/", message))
+    if errors:
+        return {None: _empty(errors)}
+    return {path.stem: _Reader(path, formulas, f"{DIRECTORY}/{path.stem}").read() for path in files}
 
 
 def nodes_with(topology, role):
@@ -75,34 +98,79 @@ def is_control(topology, node):
     return any(topology.roles[role].get("control") for role in node.roles)
 
 
-def node_of(topology, minion):
-    """Return the node of a minion: its own, or the only glob that matches.
+def check_clusters(topologies):
+    """Note nodes that two clusters share. Two globs can only be compared for a minion.
 
-    None, and an error, if there is none.
+    Only orchestrations and the roster check this: the other nodes of a cluster do not depend on it.
     """
-    nodes = [node for node in topology.nodes if not node.is_glob and node.name == minion]
-    if not nodes:
-        nodes = [
-            node
-            for node in topology.nodes
-            if node.is_glob and fnmatch.fnmatchcase(minion, node.name)
-        ]
-    if len(nodes) == 1:
-        return nodes[0]
-    names = [node.name for node in nodes]
-    if nodes:
-        value = ", ".join(names)
+    nodes = [node for topology in topologies.values() for node in topology.nodes]
+    names = dict.fromkeys(node.name for node in nodes if not node.is_glob)
+    for minion in names if len(topologies) > 1 else []:
+        entries = {cluster: _entries(topologies[cluster], minion) for cluster in topologies}
+        clusters = [cluster for cluster in entries if entries[cluster]]
+        for cluster in clusters if len(clusters) > 1 else []:
+            topologies[cluster].errors.append(_shared_error(minion, entries))
+
+
+def place_of(topologies, minion):
+    """Return the Place of a minion in the topologies that ``read_all`` returned."""
+    entries = {cluster: _entries(topology, minion) for cluster, topology in topologies.items()}
+    clusters = [cluster for cluster in entries if entries[cluster]]
+    if not clusters:
+        return _no_place(topologies, minion)
+    if len(clusters) > 1:
+        return Place(None, None, None, [_shared_error(minion, entries)], False)
+    [cluster] = clusters
+    topology, nodes = topologies[cluster], entries[cluster]
+    if len(nodes) > 1:
+        names = ", ".join(node.name for node in nodes)
         message = f"all of these globs match {minion}. Add an entry for it, or change the globs."
-    else:
-        value = minion
-        match = topology.checks.closest(minion, [node.name for node in topology.nodes])
-        hint = f" (closest: {match})" if match else ""
+        topology.errors.append(_error(f"{topology.name}:nodes", names, message))
+    return Place(cluster, topology, nodes[0], topology.errors, False)
+
+
+def _shared_error(minion, entries):
+    """Return the error of a minion with entries in several clusters."""
+    names = [f"{nodes[0].name} of {cluster}" for cluster, nodes in entries.items() if nodes]
+    message = f"all of these entries match {minion}. A node belongs to one cluster. Change them."
+    return _error(f"{DIRECTORY}:nodes", ", ".join(names), message)
+
+
+def _entries(topology, minion):
+    """Return the entries of a minion: its own, or all globs that match."""
+    nodes = [node for node in topology.nodes if not node.is_glob and node.name == minion]
+    return nodes or [node for node in topology.nodes if _is_match(node, minion)]
+
+
+def _is_match(node, minion):
+    return node.is_glob and fnmatch.fnmatchcase(minion, node.name)
+
+
+def _no_place(topologies, minion):
+    """Return the Place of a minion without an entry."""
+    errors = [error for topology in topologies.values() for error in topology.errors]
+    if list(topologies) == [None] and not topologies[None].nodes:
+        return Place(None, None, None, errors, False)
+    names = [node.name for topology in topologies.values() for node in topology.nodes]
+    checks = next(iter(topologies.values())).checks
+    match = checks.closest(minion, names)
+    hint = f" (closest: {match})" if match else ""
+    if None in topologies:
         message = (
             f"the topology has no entry for this minion{hint}. Add one, or a glob that matches. "
             "With nodes: {}, every node is on its own."
         )
-    topology.errors.append(_error("topology:nodes", value, message))
-    return None
+        setting = "topology:nodes"
+    else:
+        clusters = ", ".join(topologies)
+        message = (
+            f"no topology has an entry for this minion{hint}. Add one, or a glob that matches, "
+            f"to one of the clusters: {clusters}."
+        )
+        setting = f"{DIRECTORY}:nodes"
+    # A file that cannot be read may have an entry for it.
+    is_foreign = all(topology.nodes or not topology.errors for topology in topologies.values())
+    return Place(None, None, None, [*errors, _error(setting, minion, message)], is_foreign)
 
 
 def address_of(topology, node, grain):
@@ -127,7 +195,7 @@ def address_of(topology, node, grain):
     else:
         problem = "no IPv4 address"
     message = f"the minion has {problem}. Correct the network, or add an entry for the minion."
-    setting = f"topology:nodes:{node.name}:address"
+    setting = f"{topology.name}:nodes:{node.name}:address"
     topology.errors.append(_error(setting, node.address, message))
     return None
 
@@ -209,6 +277,26 @@ def nested(settings):
     return pillar
 
 
+def _empty(errors):
+    """Return a Topology that could not be read."""
+    return Topology([], "address", {}, {}, CHROOTS, {}, False, {}, None, errors, "topology")
+
+
+def _is_cluster_file(path):
+    """Return whether a file is the topology of a cluster. Commands read its name as YAML."""
+    name = path.stem
+    is_name = re.fullmatch(r"[a-z][a-z0-9_-]*", name) and safe_load(name) == name
+    return path.suffix == ".yaml" and bool(is_name)
+
+
+def _file_error(path):
+    message = (
+        "not a file NAME.yaml. The name of a cluster has lower-case letters, digits, - and _, "
+        "begins with a letter, and is not a word of YAML such as no. Rename or remove it."
+    )
+    return _error("topology", f"{DIRECTORY}/{path.name}", message)
+
+
 def _formulas(file_roots):
     """Return the directory of the formulas, or None."""
     for directory in (Path(__file__).resolve().parents[1] / "formulas", *file_roots):
@@ -232,16 +320,17 @@ def _module(path):
 class _Reader:
     """Reads one file, and collects its errors."""
 
-    def __init__(self, path, formulas):
+    def __init__(self, path, formulas, name):
         self.path = path
+        self.name = name
         self.checks = _module(formulas / "common/checks.py")
         self.roles = _yaml(formulas / "common/roles.yaml")
         self.default_ports = _default_ports(self.roles, formulas)
         self.errors = []
 
     def error(self, key, value, message):
-        """Note an error of a key below ``topology``."""
-        setting = f"topology:{_text(key)}" if key else "topology"
+        """Note an error of a key of the topology."""
+        setting = f"{self.name}:{_text(key)}" if key else self.name
         self.errors.append(_error(setting, self.checks.quoted(value), message))
 
     def read(self):
@@ -277,6 +366,7 @@ class _Reader:
             roles=self.roles,
             checks=self.checks,
             errors=self.errors,
+            name=self.name,
         )
         self._check_uniqueness(topology)
         self._check_needs(topology)

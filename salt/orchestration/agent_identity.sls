@@ -17,7 +17,8 @@
 # A step that fails stops the run and says why. Run it again to continue: an agent that can start
 # under its id is not touched.
 
-{%- from "orchestration/topology.jinja" import errors, node_pillar, opening with context %}
+{%- from "orchestration/topology.jinja" import errors, node_pillar, nodes as entries, opening
+      with context %}
 {%- set agents = pillar.get('agents', []) %}
 {%- set agents = [agents] if agents is string else agents %}
 {%- set at_once = pillar.get('at_once', 1) %}
@@ -32,7 +33,8 @@
 
 {{ name }}:
   salt.state:
-    - tgt: {{ '( %s ) and G@roles:mesos-slave' | format(targets | join(' or ')) | json }}
+    - tgt: {{ '( %s ) and ( %s ) and G@roles:mesos-slave'
+              | format(targets | join(' or '), entries | join(' or ')) | json }}
     - tgt_type: compound
     - sls: orchestration.minion.agent_identity
     - pillar: {{ options | json }}

@@ -7,8 +7,8 @@
 # The keys of pillar are those of orchestration.drain. A step that fails stops the run. Run it again
 # to continue.
 
-{%- from "orchestration/agents.jinja" import agents, at_once, entries, errors, note, opening,
-      retired with context %}
+{%- from "orchestration/agents.jinja" import agents, at_once, entries, errors, file, note,
+      opening, retired with context %}
 {{- opening() }}
 {%- for nodes in agents | batch(at_once) if not errors %}
 {{- retired(nodes) }}
@@ -17,7 +17,7 @@
       ~ node %}
 {%- if node in entries %}
 {{- note('What is left to be deleted of ' ~ node,
-      key ~ '. Then remove its entry from pillar/topology.yaml.') }}
+      key ~ '. Then remove its entry from ' ~ file ~ '.') }}
 {%- else %}
 {{- note('What is left to be deleted of ' ~ node,
       key ~ '. The topology stays as it is: its entry is a glob.') }}

@@ -25,17 +25,27 @@ def render(tmp_path_factory):
     Return a function: cases by name -> Salt line -> name of the case -> answer. The lines, by
     default both, render at the same time.
 
-    A case may have a ``topology``, as data, text or bytes, instead of the repository's, and
-    ``settings`` with it instead of pillar/settings.sls.
+    A case may have a ``topology``, as data, text or bytes, instead of the repository's, or
+    ``topologies``, data or text by the name of the file, and ``settings`` with it instead of
+    pillar/settings.sls.
     """
 
     def with_pillar_root(case: dict) -> dict:
-        if "topology" not in case:
+        case = dict(case)
+        if "topology" not in case and "topologies" not in case:
             return case
         directory = tmp_path_factory.mktemp("pillar")
+        topologies = case.pop("topologies", None)
+        if topologies is not None:
+            (directory / "topologies").mkdir()
+        for name, contents in (topologies or {}).items():
+            text = contents
+            if not isinstance(contents, str):
+                text = yaml.safe_dump(contents, sort_keys=False)
+            (directory / "topologies" / name).write_text(text)
         # topology.sls reads the file beside this link.
         (directory / "topology.sls").symlink_to(ROOT / "pillar/topology.sls")
-        contents = case["topology"]
+        contents = case.get("topology")
         if isinstance(contents, dict | list):
             contents = yaml.safe_dump(contents, sort_keys=False)
         if isinstance(contents, str):

@@ -462,10 +462,11 @@ def test_the_old_names_of_options_still_work_and_are_reported(plans):
 
 def test_agents_register_under_a_new_id_a_few_at_a_time(plans):
     agents, later_agents, matching = plans["new ids"]["states"]
+    cluster = f"( {' or '.join(topology()['nodes'])} )"
     assert [state["arguments"]["tgt"] for state in (agents, later_agents, matching)] == [
-        "( lxb001.devops.test or lxb002.devops.test ) and G@roles:mesos-slave",
-        "( lxb003.devops.test ) and G@roles:mesos-slave",
-        "( lxc* ) and G@roles:mesos-slave",
+        f"( lxb001.devops.test or lxb002.devops.test ) and {cluster} and G@roles:mesos-slave",
+        f"( lxb003.devops.test ) and {cluster} and G@roles:mesos-slave",
+        f"( lxc* ) and {cluster} and G@roles:mesos-slave",
     ]
     for state in (agents, later_agents, matching):
         arguments = state["arguments"]
@@ -474,7 +475,9 @@ def test_agents_register_under_a_new_id_a_few_at_a_time(plans):
     # A batch leaves out minions that do not respond, so named ones have none.
     assert [state["arguments"].get("batch") for state in (agents, matching)] == [None, 2]
     (step,) = plans["new id of one agent"]["states"]
-    assert step["arguments"]["tgt"] == "( lxb001.devops.test ) and G@roles:mesos-slave"
+    assert step["arguments"]["tgt"] == (
+        f"( lxb001.devops.test ) and {cluster} and G@roles:mesos-slave"
+    )
 
 
 @pytest.mark.parametrize(

@@ -57,11 +57,17 @@ def reader(request):
 def roster(reader, tmp_path):
     """Return a function: topology and hosts.yaml -> roster, or the error."""
 
-    def read(nodes: dict, hosts: object = None, **options) -> dict | str:
+    def read(nodes: dict, hosts: object = None, clusters: dict | None = None, **options):
         pillar = tmp_path / "pillar"
         pillar.mkdir()
         (pillar / "topology.sls").symlink_to(ROOT / "pillar/topology.sls")
-        (pillar / "topology.yaml").write_text(yaml.safe_dump({"nodes": nodes}))
+        if clusters is None:
+            (pillar / "topology.yaml").write_text(yaml.safe_dump({"nodes": nodes}))
+        else:
+            (pillar / "topologies").mkdir()
+        for name, entries in (clusters or {}).items():
+            path = pillar / "topologies" / f"{name}.yaml"
+            path.write_text(yaml.safe_dump({"nodes": entries}))
         (tmp_path / "master").write_text(
             yaml.safe_dump({"root_dir": str(tmp_path), "pillar_roots": {"base": [str(pillar)]}})
         )
@@ -122,6 +128,52 @@ def test_hosts_yaml_can_add_keys_to_a_node_of_the_topology(roster):
 def test_without_a_topology_hosts_yaml_lists_all_hosts(roster):
     host = {"host": "172.31.250.11", "grains": {"roles": ["docker"]}}
     assert without_check(roster({}, {"lxdev01": host})) == {"lxdev01": host}
+
+
+CLUSTERS = {
+    "ulm": NODES,
+    "bonn": {
+        "bonn-cc": {
+            "address": "10.0.2.1",
+            "roles": ["zookeeper", "mesos-master"],
+            "zookeeper_id": 1,
+        },
+        "bonn-b*": {"address": "10.0.2.0/24", "roles": ["mesos-slave", "docker"]},
+    },
+}
+
+
+def test_the_nodes_of_all_clusters_have_the_roles_of_their_own(roster):
+    hosts = {"bonn-b1": "10.0.2.7", "lxb001.devops.test": "172.31.250.65"}
+    entries = without_check(roster({}, hosts, clusters=CLUSTERS))
+    assert {name: entry["grains"]["roles"] for name, entry in entries.items()} == {
+        "lxcm01.devops.test": [],
+        "lxcc01.devops.test": ["zookeeper", "mesos-master"],
+        "lxb001.devops.test": ["mesos-slave"],
+        "bonn-cc": ["zookeeper", "mesos-master"],
+        "bonn-b1": ["mesos-slave", "docker"],
+    }
+    assert entries["bonn-cc"]["host"] == "10.0.2.1"
+
+
+@pytest.mark.parametrize(
+    "shared, hosts",
+    [
+        ({"lxb001.devops.test": {"address": "10.0.2.9", "roles": ["docker"]}}, {}),
+        (
+            {"lxb*1.devops.test": {"address": "10.0.2.0/24", "roles": ["docker"]}},
+            {"lxb001.devops.test": "172.31.250.65"},
+        ),
+    ],
+    ids=["by its id", "by globs"],
+)
+def test_a_host_of_two_clusters_is_an_error(roster, shared, hosts):
+    clusters = {**CLUSTERS, "bonn": {**CLUSTERS["bonn"], **shared}}
+    [name] = shared
+    assert roster({}, hosts, clusters=clusters) == (
+        f"topologies:nodes = {name} of bonn, lxb*.devops.test of ulm: all of these entries match "
+        "lxb001.devops.test. A node belongs to one cluster. Change them."
+    )
 
 
 @pytest.mark.parametrize(
