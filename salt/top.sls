@@ -1,11 +1,10 @@
 # Which node gets which states: the grain `roles` of a minion (a list, or one word) names them.
-# common.guard is for everyone. It stops rendering for an unknown role, an unknown setting, and an
-# operating system that is not EL. common.withdrawn stops the daemons of roles that were withdrawn.
+# common.minion is for everyone. It leaves minions alone that are not nodes of a cluster. On a node it
+# stops rendering for an error, and stops the daemons of roles that were withdrawn.
 
 base:
   '*':
-    - common.guard
-    - common.withdrawn
+    - common.minion
   'roles:zookeeper':
     - match: grain
     - zookeeper

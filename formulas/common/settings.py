@@ -11,7 +11,8 @@ overrides  settings to use instead of the formula's pillar, whose values Salt 30
 details    True: return a mapping of ``settings``, with the values of pillar unchanged, and
            ``defaults``, those of this release
 
-Without ``formula`` the result describes this node: its ``roles``, always a list; its ``release``,
+Without ``formula`` the result describes this node: its ``roles``, always a list, and
+``other_roles``, values of its grain ``roles`` that are not in roles.yaml; its ``release``,
 with the settings for it; all ``releases`` by number; and ``deprecated``, the old names of settings
 in pillar with the current names.
 """
@@ -38,8 +39,11 @@ def run():
     release = all_releases.get(__grains__.get("osmajorrelease"), all_releases[7])
     if not formula:
         roles = __grains__.get("roles") or []
+        roles = roles if isinstance(roles, list) else [roles]
+        names = list(tree.data("common/roles.yaml"))
         return {
-            "roles": roles if isinstance(roles, list) else [roles],
+            "roles": [role for role in roles if role in names],
+            "other_roles": [role for role in roles if role not in names],
             "release": release,
             "releases": all_releases,
             "deprecated": _deprecated(),

@@ -75,6 +75,8 @@ def _topology():
         message = "the Salt master needs ids that end like this for orchestrations. Choose another."
         yield "grains:id", __grains__["id"], message
     for setting, value, message in topology.get("errors") or []:
+        if value == __grains__["id"] and topology.get("foreign"):
+            message += _foreign_advice()
         yield setting, _checks().MessageText(value), message
     for setting, value in (topology.get("fixed") or {}).items():
         actual = _pillar_value(setting, value)
@@ -82,6 +84,17 @@ def _topology():
         if _plain(actual) != _plain(value) and not is_unset:
             message = f"the topology sets this to {json.dumps(value)}. Remove it from the settings."
             yield setting, actual, message
+
+
+def _foreign_advice():
+    """Return what to do with roles of a minion without an entry."""
+    roles = ", ".join(tree.node["roles"])
+    if not roles:
+        return ""
+    return (
+        f" If it is not a node, remove {roles} from its grain roles: salt '{__grains__['id']}' "
+        f"grains.setval roles '{_listing(tree.node['other_roles'])}'."
+    )
 
 
 def _pillar_value(setting, default):
@@ -120,21 +133,32 @@ def _system():
 
 
 def _roles():
-    """Yield roles that are not those of the topology, or, without one, unknown roles."""
-    roles, assigned = tree.node["roles"], _assigned().get("roles")
+    """
+    Yield roles that are not those of the topology, or, without one, misspelt roles.
+
+    Other values of the grain are not ours.
+    """
+    roles, other_roles = tree.node["roles"], tree.node["other_roles"]
+    assigned = _assigned().get("roles")
     if assigned is None:
-        for role in roles:
-            if role not in _known_roles():
+        for role in other_roles:
+            if _checks().closest(role, _known_roles()):
                 message = f"no such role. {_checks().hint(role, _known_roles())}"
                 yield "grains:roles", role, message
-    elif not ignore_roles and {str(role) for role in roles} != set(assigned):
-        expected = f"[{', '.join(assigned)}]"
+    elif not ignore_roles and set(roles) != set(assigned):
+        cluster = _assigned().get("cluster")
+        options = f' pillar=\'{{"cluster": "{cluster}"}}\'' if cluster else ""
+        expected = _listing([*other_roles, *assigned])
         message = (
-            f"the topology assigns {expected} in its entry {_assigned()['entry']}. "
-            "If that is right, run salt-run state.orchestrate orchestration.roles, or "
+            f"the topology assigns {_listing(assigned)} in its entry {_assigned()['entry']}. "
+            f"If that is right, run salt-run state.orchestrate orchestration.roles{options}, or "
             f"salt '{__grains__['id']}' grains.setval roles '{expected}'."
         )
-        yield "grains:roles", f"[{', '.join(str(role) for role in roles)}]", message
+        yield "grains:roles", _listing([*other_roles, *roles]), message
+
+
+def _listing(values):
+    return f"[{', '.join(str(value) for value in values)}]"
 
 
 def _formula(name):

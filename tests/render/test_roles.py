@@ -144,7 +144,7 @@ def test_settings_are_validated_against_the_defaults_of_the_release(answers):
 
 def test_the_top_file_assigns_every_role_its_states():
     top = yaml.safe_load((ROOT / "salt/top.sls").read_text())["base"]
-    assert top.pop("*") == ["common.guard", "common.withdrawn"]
+    assert top.pop("*") == ["common.minion"]
     assert {target: states[1:] for target, states in top.items()} == {
         f"roles:{name}": [role["sls"]] for name, role in ROLES.items()
     }

@@ -1,5 +1,5 @@
-# On a minion: set the grain `roles` to what the topology assigns, and sync the modules and states
-# of this tree.
+# On a minion: give the grain `roles` the roles that the topology assigns, and sync the modules and
+# states of this tree. Values of the grain that are not in formulas/common/roles.yaml stay.
 # orchestration.roles applies it. By hand:  salt 'lxcc01*' state.apply orchestration.minion.roles
 
 {%- set tree = salt['slsutil.renderer']('salt://common/tree.py') %}
@@ -20,6 +20,6 @@ modules-and-states:
 roles:
   grains.present:
     - name: roles
-    - value: {{ topology.roles | json }}
+    - value: {{ (tree.node.other_roles + topology.roles) | json }}
     - force: True
 {%- endif %}
