@@ -190,6 +190,13 @@ def _leads_by_url(service):
     return urlsplit(url).hostname in _own_names()
 
 
+def _cluster_option():
+    """Return the argument that names the cluster for an orchestration; empty if it has no name."""
+    topology = __pillar__.get("topology")
+    name = topology.get("cluster") if isinstance(topology, Mapping) else None
+    return f" pillar='{json.dumps({'cluster': name})}'" if name else ""
+
+
 def _own_names():
     """Return the addresses and names of this node."""
     topology = __pillar__.get("topology")
@@ -505,7 +512,7 @@ def _with_next_step(differences, running_differences, names, states):
     """Return all differences, each with the command that repairs it."""
     apply = f"salt '{__opts__['id']}' state.apply"
     if set(names) & set(CLUSTER_SLS):
-        apply = "salt-run state.orchestrate orchestration.apps"
+        apply = f"salt-run state.orchestrate orchestration.apps{_cluster_option()}"
     pending_services = {difference["service"] for difference in differences}
     steps = []
     for difference in _drift.merge(differences, running_differences):

@@ -92,13 +92,14 @@ def __virtual__():
 # --- what users call ---
 
 
-def backup(directory=None, keep=None, timeout=DEFAULT_TIMEOUT):
+def backup(directory=None, keep=None, timeout=DEFAULT_TIMEOUT, cluster=None):
     """
     Back up the apps, jobs, quotas, weights, maintenance schedule and znodes of the cluster.
 
     directory
         Directory of the Salt master for all backups. Default: the option
-        ``cluster.backup_directory`` of the master, or ``/var/lib/salt-mesos/backups``.
+        ``cluster.backup_directory`` of the master, or ``/var/lib/salt-mesos/backups``. A cluster
+        that has a name uses the directory of this name below it.
 
     keep
         How many backups of this cluster to keep, 1 or more: older ones are removed after a
@@ -106,6 +107,10 @@ def backup(directory=None, keep=None, timeout=DEFAULT_TIMEOUT):
 
     timeout
         Seconds that the minions have to answer, default 60.
+
+    cluster
+        Name of the cluster, if the Salt master has several: ``pillar/topologies/NAME.yaml``.
+        Default: the only one.
 
     Prints a sentence for each step. With ``--out`` prints these data instead: ``name`` and ``path``
     of the backup, ``counts``, ``removed`` (names of old backups), ``steps`` (the sentences) and
@@ -117,8 +122,9 @@ def backup(directory=None, keep=None, timeout=DEFAULT_TIMEOUT):
 
         salt-run cluster.backup
         salt-run cluster.backup keep=14 directory=/srv/backups
+        salt-run cluster.backup cluster=berlin
     """
-    return _run("cluster.backup", lambda report: _backup(report, directory, keep, timeout))
+    return _run("cluster.backup", lambda report: _backup(report, directory, keep, timeout, cluster))
 
 
 def restore(
@@ -134,6 +140,7 @@ def restore(
     test=False,
     directory=None,
     timeout=DEFAULT_TIMEOUT,
+    cluster=None,
 ):
     """
     Restore a backup, or a part of it. What is equal is left alone, and nothing is deleted.
@@ -160,7 +167,7 @@ def restore(
     test
         Only show what would be done. Default False.
 
-    directory, timeout
+    directory, timeout, cluster
         As for ``cluster.backup``.
 
     Prints a sentence for each step. With ``--out`` prints these data instead: ``name``, ``steps``
@@ -174,6 +181,7 @@ def restore(
         salt-run cluster.restore latest test=True
         salt-run cluster.restore 2030-01-01T03-00-00Z
         salt-run cluster.restore latest app=/shop/cart
+        salt-run cluster.restore latest cluster=berlin
         salt-run cluster.restore latest znodes=/marathon
     """
     selection = {
@@ -187,7 +195,9 @@ def restore(
     }
     return _run(
         "cluster.restore",
-        lambda report: _restore(report, backup, selection, force, test, directory, timeout),
+        lambda report: _restore(
+            report, backup, selection, force, test, directory, timeout, cluster
+        ),
     )
 
 
@@ -397,7 +407,7 @@ def _erase_arguments(opts, jid):
 
 
 @contextmanager
-def _cluster(timeout):
+def _cluster(timeout, cluster):
     """Yield the cluster of the topology. Raises BackupError if answers would be stored."""
     stores = [
         f"{option}: {__opts__[option]}"
@@ -413,9 +423,10 @@ def _cluster(timeout):
             f"The Salt master stores all answers ({', '.join(stores)}), and these have the secrets "
             "of apps. Use a master with the default job cache."
         )
-    topology, minions = mesos_cluster._read_topology(__salt__, __opts__)
-    if not topology.get("nodes"):
-        raise BackupError("The topology names no node. Edit pillar/topology.yaml.")
+    topology, minions = mesos_cluster._read_topology(__salt__, __opts__, cluster)
+    errors = mesos_cluster._topology_errors(topology, topology["nodes"])
+    if errors:
+        raise BackupError(" ".join(sentence for _, sentence in errors))
     with salt.client.get_local_client(mopts=__opts__) as client:
         yield Cluster(client, __opts__, topology, minions, timeout)
 
@@ -444,12 +455,12 @@ def _dump(value):
     return json.dumps(value, indent=1, sort_keys=True).encode() + b"\n"
 
 
-def _directory(directory):
-    """Return the directory of all backups."""
+def _directory(directory, cluster):
+    """Return the directory of all backups of a cluster."""
     path = Path(directory or __opts__.get(DIRECTORY_OPTION) or DEFAULT_DIRECTORY)
     if not path.is_absolute():
         raise BackupError(f"directory: {directory} should be an absolute path.")
-    return path
+    return path / (cluster.topology.get("cluster") or "")
 
 
 def _create_directory(path):
@@ -569,10 +580,19 @@ def _complete_backups(directory):
 # --- backup ---
 
 
-def _backup(report, directory, keep, timeout):
+def _backup(report, directory, keep, timeout, name):
     if keep is not None and (isinstance(keep, bool) or not isinstance(keep, int) or keep < 1):
         raise BackupError(f"keep: {keep!r} should be a number of backups, 1 or more.")
-    parent = _directory(directory)
+    with _cluster(timeout, name) as cluster:
+        parent = _directory(directory, cluster)
+        manifest = _create_backup(report, cluster, parent)
+    report.data["removed"] = []
+    if keep is not None:
+        _remove_old(report, parent, manifest["cluster"], keep)
+
+
+def _create_backup(report, cluster, parent):
+    """Write a backup to a directory of its own, which gets its name at the end."""
     _create_directory(parent)
     for path in sorted(parent.glob(f"{INCOMPLETE_PREFIX}*")):
         report.step(f"{path} is left from an interrupted backup. Remove it if none is running.")
@@ -583,8 +603,7 @@ def _backup(report, directory, keep, timeout):
     incomplete = parent / f"{INCOMPLETE_PREFIX}{name}"
     incomplete.mkdir(mode=0o700)
     try:
-        with _cluster(timeout) as cluster:
-            manifest = _write_backup(report, cluster, incomplete, name, now)
+        manifest = _write_backup(report, cluster, incomplete, name, now)
         incomplete.rename(parent / name)
     finally:
         # After the renaming there is nothing to remove.
@@ -592,9 +611,7 @@ def _backup(report, directory, keep, timeout):
     _sync_directory(parent)
     report.data.update(name=name, path=str(parent / name), counts=manifest["counts"])
     report.step(f"The backup is complete: {parent / name} ({_counts_text(manifest['counts'])}).")
-    report.data["removed"] = []
-    if keep is not None:
-        _remove_old(report, parent, manifest["cluster"], keep)
+    return manifest
 
 
 def _write_backup(report, cluster, directory, name, now):
@@ -639,7 +656,9 @@ def _lines(znodes):
 
 
 def _cluster_name(cluster):
-    """Return the name that Mesos has, or the id of the Salt master."""
+    """Return the name in the topology, or the one that Mesos has, or the id of the Salt master."""
+    if cluster.topology.get("cluster"):
+        return cluster.topology["cluster"]
     if not cluster.nodes("mesos-master"):
         return __opts__["id"]
     return cluster.read("mesos-master", "mesos.flags").get("cluster") or __opts__["id"]
@@ -647,7 +666,9 @@ def _cluster_name(cluster):
 
 def _read_settings(cluster):
     """Return the topology, and the versions of the packages of each node."""
-    topology = {key: value for key, value in cluster.topology.items() if key != "errors"}
+    topology = {
+        key: cluster.topology[key] for key in ("nodes", "cluster") if cluster.topology.get(key)
+    }
     nodes = sorted(cluster.roles_by_node)
     answers = cluster.call(nodes, "pkg.list_pkgs") if nodes else {}
     packages = {}
@@ -995,18 +1016,18 @@ def _find_backup(directory, name):
     return Backup(directory / name)
 
 
-def _restore(report, name, selection, force, test, directory, timeout):
-    source = _find_backup(_directory(directory), name)
-    source.verify()
-    manifest = source.manifest
-    report.data["name"] = manifest["name"]
-    report.data["changes"] = False
-    report.step(
-        f"The backup {manifest['name']} of the cluster {manifest['cluster']} is intact: "
-        f"{_counts_text(manifest['counts'])}."
-    )
-    parts = _selected(source, selection)
-    with _cluster(timeout) as cluster:
+def _restore(report, name, selection, force, test, directory, timeout, cluster_name):
+    with _cluster(timeout, cluster_name) as cluster:
+        source = _find_backup(_directory(directory, cluster), name)
+        source.verify()
+        manifest = source.manifest
+        report.data["name"] = manifest["name"]
+        report.data["changes"] = False
+        report.step(
+            f"The backup {manifest['name']} of the cluster {manifest['cluster']} is intact: "
+            f"{_counts_text(manifest['counts'])}."
+        )
+        parts = _selected(source, selection)
         restoration = Restore(report, cluster, source.read, force, test)
         if not any(selection.values()) and not force:
             restoration.check_cluster()

@@ -8,6 +8,7 @@ With another file name and the same virtual name, Salt loads both.
 """
 
 import fnmatch
+import json
 import time
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -72,12 +73,16 @@ def __virtual__():
     return __virtualname__
 
 
-def status(timeout=DEFAULT_TIMEOUT):
+def status(timeout=DEFAULT_TIMEOUT, cluster=None):
     """
     Show how the cluster is: problems first, then figures of its services.
 
     timeout
         Seconds that the minions have to answer. Default 30.
+
+    cluster
+        Name of the cluster, if the Salt master has several: ``pillar/topologies/NAME.yaml``.
+        Default: the only one.
 
     Prints a screen whose first line names the worst problem, or begins with ``OK``. With ``--out``
     prints these data instead:
@@ -99,9 +104,10 @@ def status(timeout=DEFAULT_TIMEOUT):
 
         salt-run cluster.status
         salt-run cluster.status timeout=60 --out=json
+        salt-run cluster.status cluster=berlin
     """
     try:
-        data = _report(*_ask(timeout))
+        data = _report(*_ask(timeout, cluster))
     except SaltException as error:
         problems = Problems()
         problems.down("salt", "salt-master", _salt_failure(error))
@@ -109,13 +115,17 @@ def status(timeout=DEFAULT_TIMEOUT):
     return _present(data, "cluster.status", _screen)
 
 
-def drift(timeout=DRIFT_TIMEOUT):
+def drift(timeout=DRIFT_TIMEOUT, cluster=None):
     """
     Show what runs, or is installed, on the nodes of the cluster, and differs from pillar.
 
     timeout
         Seconds that the minions have to answer. Default 120. A minion that still works on it has
         more.
+
+    cluster
+        Name of the cluster, if the Salt master has several: ``pillar/topologies/NAME.yaml``.
+        Default: the only one.
 
     Asks all nodes of the topology with ``cluster.drift``, and one node with each of the roles
     mesos-master, marathon and chronos for quotas and weights, groups and apps, and jobs.
@@ -139,9 +149,10 @@ def drift(timeout=DRIFT_TIMEOUT):
 
         salt-run cluster.drift
         salt-run cluster.drift timeout=300 --out=json
+        salt-run cluster.drift cluster=berlin
     """
     try:
-        data = _drift_report(*_ask_drift(timeout))
+        data = _drift_report(*_ask_drift(timeout, cluster))
     except SaltException as error:
         errors = [{"node": "salt-master", "message": _salt_failure(error)}]
         data = _drift_data([], errors, [], 0)
@@ -163,7 +174,7 @@ def _present(data, function, screen):
     return data
 
 
-def agents(agents, timeout=DEFAULT_TIMEOUT):
+def agents(agents, timeout=DEFAULT_TIMEOUT, cluster=None):
     """
     Return the Mesos agents that ids or globs of minions mean, with their addresses.
 
@@ -175,6 +186,10 @@ def agents(agents, timeout=DEFAULT_TIMEOUT):
     timeout
         Seconds that the minions have to answer. Default 30.
 
+    cluster
+        Name of the cluster, if the Salt master has several: ``pillar/topologies/NAME.yaml``.
+        Default: the only one.
+
     Returns a mapping: ``agents`` (id to address, sorted by id), ``responding`` (ids of those that
     answer Salt) and ``errors`` (a sentence for each id or glob that means no agent). The address
     of an agent that does not answer is the one that it told the Salt master last.
@@ -184,14 +199,18 @@ def agents(agents, timeout=DEFAULT_TIMEOUT):
     .. code-block:: bash
 
         salt-run cluster.agents 'lxb00*'
+        salt-run cluster.agents 'lxb00*' cluster=berlin
     """
     patterns = [agents] if isinstance(agents, str) else agents
     if not _are_patterns(patterns):
         sentence = "should be a list of agents, ids or globs of minions. Example: [lxb001*]."
         return {"agents": {}, "responding": [], "errors": [f"agents = {agents!r}: {sentence}"]}
     try:
-        topology, minions = _read_topology(__salt__, __opts__)
+        topology, minions = _read_topology(__salt__, __opts__, cluster)
         roles_by_minion = _members(topology, minions)
+        errors = [sentence for _, sentence in _topology_errors(topology, roles_by_minion)]
+        if errors:
+            return {"agents": {}, "responding": [], "errors": errors}
         selected, errors = _select_agents(patterns, roles_by_minion)
         addresses, responding = {}, []
         if not errors:
@@ -283,24 +302,74 @@ def _suppress_output(functions):
         event.print_func = None
 
 
-def _read_topology(functions, opts):
+def _read_topology(functions, opts, cluster):
     """
-    Return the topology, with the errors of pillar, and the accepted minions.
+    Return the topology of a cluster, with the errors of pillar, and the accepted minions.
 
     functions, opts
         ``__salt__`` and ``__opts__`` of the calling runner.
+
+    cluster
+        Name of the cluster. None for the only one.
     """
     pillar = functions["pillar.show_pillar"](minion=opts["id"])
-    topology = pillar.get("topology") or {}
+    topology = _select_cluster(pillar.get("topology") or {}, cluster)
     for error in pillar.get("_errors", []):
-        topology.setdefault("errors", []).append(["pillar", "", error])
+        topology["errors"].append(["pillar", "", error])
     minions = salt.utils.minions.CkMinions(opts).check_minions("*", "glob")["minions"]
+    topology["errors"] += _shared_minions(topology, minions)
     return topology, minions
 
 
-def _ask(timeout):
+def _select_cluster(pillar, cluster):
+    """
+    Return the topology of a cluster: ``nodes``, ``errors``, ``cluster`` (None for the only one),
+    ``file``, and ``others``, the nodes of the other clusters by name.
+
+    pillar
+        The pillar ``topology``: ``nodes`` and ``errors``, or these for each of ``clusters``.
+    """
+    clusters = pillar.get("clusters")
+    topology = {"nodes": {}, "errors": [], "cluster": None, "others": {}}
+    if clusters is None:
+        topology.update(pillar, file="pillar/topology.yaml")
+        if cluster is not None:
+            message = "there is only one, that of pillar/topology.yaml. Leave this out."
+            topology["errors"] = [*topology["errors"], ["cluster", cluster, message]]
+        return topology
+    names = list(clusters)
+    if cluster is None and len(names) == 1:
+        cluster = names[0]
+    if cluster not in names:
+        message = f"name one of {', '.join(names)}, such as cluster={names[0]}."
+        value = "null" if cluster is None else cluster
+        return {**topology, "errors": [["cluster", value, message]], "file": "pillar/topologies"}
+    return {
+        **topology,
+        **clusters[cluster],
+        "cluster": cluster,
+        "others": {name: clusters[name]["nodes"] for name in names if name != cluster},
+        "file": f"pillar/topologies/{cluster}.yaml",
+    }
+
+
+def _shared_minions(topology, minions):
+    """Return an error for each minion that globs of another cluster match, too."""
+    errors = []
+    own_minions = _members(topology, minions)
+    for cluster, nodes in topology["others"].items():
+        for minion in sorted(set(_members({"nodes": nodes}, minions)) & set(own_minions)):
+            message = (
+                f"it is also in the cluster {cluster}. A node belongs to one cluster. Change an "
+                "entry or a glob."
+            )
+            errors.append([f"{topology['file']}:nodes", minion, message])
+    return errors
+
+
+def _ask(timeout, cluster):
     """Return the topology, the accepted minions, the entry of each node, and the answers."""
-    topology, minions = _read_topology(__salt__, __opts__)
+    topology, minions = _read_topology(__salt__, __opts__, cluster)
     roles_by_minion = _members(topology, minions)
     accepted = sorted(set(minions) & set(roles_by_minion))
     control = [node for node in accepted if _is_control(roles_by_minion[node])]
@@ -425,12 +494,15 @@ def _report(topology, minions, entries, answers):
 
 def _topology_errors(topology, roles_by_minion):
     """Return setting and sentence of each error of the topology."""
-    errors = [
-        (setting, f"The topology has an error: {setting} = {value}: {message}")
-        for setting, value, message in topology.get("errors") or []
-    ]
+    errors = []
+    for setting, value, message in topology.get("errors") or []:
+        sentence = f"{setting} = {value}: {message}"
+        if setting != "cluster":
+            sentence = f"The topology has an error: {sentence}"
+        errors.append((setting, sentence))
     if not errors and not roles_by_minion:
-        errors.append(("nodes", "The topology names no node. Edit pillar/topology.yaml."))
+        file = topology.get("file", "pillar/topology.yaml")
+        errors.append(("nodes", f"The topology names no node. Edit {file}."))
     return errors
 
 
@@ -589,7 +661,7 @@ def _check_agents(problems, roles_by_minion, agents, out_of_service, entries):
         reason = absence["reason"] if absence else _reason_of(agent)
         fault = _agent_fault(agent)
         if reason:
-            problems.note(_out_of_service_note(node, reason, absence))
+            problems.note(_out_of_service_note(node, reason, absence, entry.get("cluster")))
         elif fault:
             problems.degraded("agent", node, f"The agent {node} {fault}")
 
@@ -606,13 +678,16 @@ def _reason_of(agent):
     return (agent["drain"] or "deactivated").lower()
 
 
-def _out_of_service_note(node, reason, absence):
+def _out_of_service_note(node, reason, absence, cluster):
     tasks = absence["tasks"] if absence else {}
     number = f"{len(tasks)} task{'' if len(tasks) == 1 else 's'}"
     running = f", and {number} still on it" if tasks else ""
+    options = {"agents": [node]}
+    if cluster:
+        options["cluster"] = cluster
     return (
         f"The agent {node} is out of service ({reason}){running}. To end this: salt-run "
-        f'state.orchestrate orchestration.undrain pillar=\'{{"agents": ["{node}"]}}\''
+        f"state.orchestrate orchestration.undrain pillar='{json.dumps(options)}'"
     )
 
 
@@ -752,9 +827,9 @@ def _counts(counts):
 # --- drift ---
 
 
-def _ask_drift(timeout):
+def _ask_drift(timeout, cluster):
     """Return the topology, the accepted minions, and two mappings of nodes to answers."""
-    topology, minions = _read_topology(__salt__, __opts__)
+    topology, minions = _read_topology(__salt__, __opts__, cluster)
     roles_by_minion = _members(topology, minions)
     accepted = sorted(set(minions) & set(roles_by_minion))
     if not accepted:

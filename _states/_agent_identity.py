@@ -5,6 +5,7 @@ with ``_``.
 """
 
 import importlib
+import json
 import os
 import time
 
@@ -18,8 +19,7 @@ importlib.reload(_flag_directory)
 
 LATEST = "meta/slaves/latest"
 DRAIN_POLL_INTERVAL = 0.5  # seconds
-COMMAND = """\
-salt-run state.orchestrate orchestration.agent_identity pillar='{{"agents": ["{minion}"]}}'"""
+COMMAND = "salt-run state.orchestrate orchestration.agent_identity pillar='{options}'"
 
 
 def flag_texts(flags):
@@ -37,7 +37,7 @@ def flag_texts(flags):
 # --- agent_identity_stays ---
 
 
-def stays_comment(work_dir, difference, minion):
+def stays_comment(work_dir, difference, minion, cluster=None):
     """
     Return why an agent starts under its id.
 
@@ -50,11 +50,15 @@ def stays_comment(work_dir, difference, minion):
     minion
         Id of the minion, for the command in the message.
 
+    cluster
+        Name of its cluster, if the Salt master has several. Default None.
+
     Raises CommandExecutionError, with each difference, if the agent would refuse to start.
     """
     changes = _describe(difference["changes"])
     if changes and not difference["rebooted"]:
-        raise CommandExecutionError(_refusal(work_dir, difference, changes, minion))
+        options = {"agents": [minion], **({"cluster": cluster} if cluster else {})}
+        raise CommandExecutionError(_refusal(work_dir, difference, changes, options))
     if changes:
         comment = (
             f"The host has rebooted, so the agent registers under a new id instead of "
@@ -73,14 +77,14 @@ def stays_comment(work_dir, difference, minion):
     return comment + _guess(difference)
 
 
-def _refusal(work_dir, difference, changes, minion):
+def _refusal(work_dir, difference, changes, options):
     policy = difference["policy"]
     return (
         f"The agent {difference['id']} would refuse to start: reconfiguration_policy {policy} does "
         f"not allow these changes to its checkpoint in {os.path.join(work_dir, LATEST)}\n"
         f"{changes}\n"
         "Undo the changes, or drain the agent and let it register under a new id:\n"
-        f"  {COMMAND.format(minion=minion)}{_guess(difference)}"
+        f"  {COMMAND.format(options=json.dumps(options))}{_guess(difference)}"
     )
 
 

@@ -1312,7 +1312,8 @@ def agent_identity_stays(
             agent=agent,
             **_agent_identity.flag_texts(flags),
         )
-        comment = _agent_identity.stays_comment(name, difference, __grains__["id"])
+        cluster = __salt__["pillar.get"]("topology:cluster")
+        comment = _agent_identity.stays_comment(name, difference, __grains__["id"], cluster)
         return _declared.Plan({}, comment, "", _do_not_wait)
 
     return _declared.run_plan(name, __opts__["test"], make_plan)

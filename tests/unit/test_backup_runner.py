@@ -141,7 +141,7 @@ class World:
         with mock.patch.multiple(
             runner,
             create=True,
-            _cluster=lambda _timeout: Context(),
+            _cluster=lambda _timeout, _cluster: Context(),
             __opts__=self.options,
             __context__={},
             __salt__={"pillar.show_pillar": lambda minion: self.pillar},
@@ -323,6 +323,16 @@ def test_old_backups_are_removed_and_nothing_else(frameworks):
     assert f"{extended} is not removed: notes.txt is not part of the backup." in data["steps"]
     names = sorted(path.name for path in frameworks.directory.iterdir())
     assert names == ["2020-01-02T00-00-00Z", "2020-01-03T00-00-00Z", data["name"]]
+
+
+def test_each_cluster_has_a_directory_of_its_own(bus_cluster, tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "__opts__", {"id": "cm01"}, raising=False)
+    cluster = bus_cluster({"cc01": False})
+    assert runner._directory(tmp_path, cluster) == tmp_path
+    cluster.topology["cluster"] = "ulm"
+    assert runner._directory(tmp_path, cluster) == tmp_path / "ulm"
+    assert runner._directory(None, cluster) == Path("/var/lib/salt-mesos/backups/ulm")
+    assert runner._cluster_name(cluster) == "ulm"
 
 
 @pytest.mark.parametrize("keep", [0, -1, True, "two"])
@@ -779,13 +789,9 @@ def test_salt_run_prints_sentences_or_json_and_exits_with_the_code(line, tmp_pat
     message = "The topology names no node. Edit pillar/topology.yaml."
     text = run("cluster.backup")
     assert (text.stdout, text.returncode) == (f"Error: {message}\n", 1)
-    assert list((tmp_path / "backups").iterdir()) == []
+    assert not (tmp_path / "backups").exists()
     result = run("--out=json", "--log-level=quiet", "cluster.restore", "latest")
-    data = json.loads(result.stdout)
-    assert (data["error"].partition(". ")[0], result.returncode) == (
-        f"{tmp_path}/backups has no complete backup",
-        1,
-    )
+    assert (json.loads(result.stdout)["error"], result.returncode) == (message, 1)
     (tmp_path / "master").write_text(json.dumps({**options, "ext_job_cache": "redis"}))
     assert run("cluster.backup").stdout.startswith(
         "Error: The Salt master stores all answers (ext_job_cache: redis)"

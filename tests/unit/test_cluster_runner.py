@@ -400,6 +400,69 @@ def test_each_pattern_that_means_no_agent_is_an_error():
     assert len(result["errors"]) == 2 and result["agents"] == {}
 
 
+CLUSTERS = {
+    "bonn": {"errors": [], "nodes": {"bonn-cc": ["zookeeper"], "x*": ["mesos-slave"]}},
+    "ulm": {"errors": [["topologies/ulm", "ulm.yaml", "cannot be read."]], "nodes": {}},
+}
+
+
+@pytest.mark.parametrize(
+    "cluster, words",
+    [
+        (None, "cluster = null: name one of bonn, ulm, such as cluster=bonn."),
+        ("koeln", "cluster = koeln: name one of bonn, ulm, such as cluster=bonn."),
+        (7, "cluster = 7: name one of bonn, ulm, such as cluster=bonn."),
+        ("ulm", "The topology has an error: topologies/ulm = ulm.yaml: cannot be read."),
+    ],
+)
+def test_a_cluster_that_is_not_known_is_refused(cluster, words):
+    topology = runner._select_cluster({"clusters": CLUSTERS}, cluster)
+    assert topology["nodes"] == {}
+    data = runner._report(topology, ["bonn-cc", "x1"], {}, {})
+    assert (data["status"], data["retcode"]) == ("down", 2)
+    assert [problem["message"] for problem in data["problems"]] == [words]
+    drift = runner._drift_report(topology, ["bonn-cc"], {}, {})
+    assert (drift["retcode"], drift["errors"][0]["message"]) == (2, words)
+
+
+def test_a_cluster_is_selected_by_its_name():
+    topology = runner._select_cluster({"clusters": CLUSTERS}, "bonn")
+    assert topology["nodes"] == CLUSTERS["bonn"]["nodes"] and topology["errors"] == []
+    assert (topology["cluster"], topology["file"]) == ("bonn", "pillar/topologies/bonn.yaml")
+    only = runner._select_cluster({"clusters": {"bonn": CLUSTERS["bonn"]}}, None)
+    assert only["cluster"] == "bonn"
+
+
+def test_one_topology_has_no_name():
+    topology = runner._select_cluster(TOPOLOGY, None)
+    assert (topology["nodes"], topology["cluster"]) == (TOPOLOGY["nodes"], None)
+    [error] = runner._select_cluster(TOPOLOGY, "ulm")["errors"]
+    assert error[:2] == ["cluster", "ulm"] and "there is only one" in error[2]
+
+
+def test_a_minion_that_globs_of_two_clusters_match_is_an_error():
+    clusters = {**CLUSTERS, "ulm": {"errors": [], "nodes": {"*1": ["docker"], "ulm-cc": []}}}
+    topology = runner._select_cluster({"clusters": clusters}, "bonn")
+    minions = ["bonn-cc", "x1", "x2", "web1"]
+    [error] = runner._shared_minions(topology, minions)
+    assert error[:2] == ["pillar/topologies/bonn.yaml:nodes", "x1"]
+    assert "also in the cluster ulm" in error[2]
+    assert runner._shared_minions(topology, ["bonn-cc", "x2"]) == []
+
+
+def test_agents_are_not_looked_for_without_a_cluster():
+    world = World()
+    world.topology = runner._select_cluster({"clusters": CLUSTERS}, None)
+    result = agents_of(world, "*")
+    assert result["agents"] == {} and "name one of bonn, ulm" in result["errors"][0]
+
+
+def test_the_command_for_an_agent_out_of_service_names_the_cluster():
+    absence = {"reason": "DRAINED", "tasks": {}}
+    note = runner._out_of_service_note("b001", "drained", absence, "bonn")
+    assert note.endswith('pillar=\'{"agents": ["b001"], "cluster": "bonn"}\'')
+
+
 def test_a_cluster_without_apps_has_none():
     world = World()
     world.part("marathon.summary")["apps"] = {"total": 0}
@@ -427,7 +490,7 @@ def test_only_the_command_line_without_out_prints_the_screen(options, is_printed
         runner,
         create=True,
         salt=types.SimpleNamespace(output=output),
-        _ask=lambda _timeout: (world.topology, world.minions, world.entries, world.answers),
+        _ask=lambda *_: (world.topology, world.minions, world.entries, world.answers),
         __opts__=options,
         __context__=context,
         __salt__={"pillar.show_pillar": module},
