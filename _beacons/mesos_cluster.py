@@ -16,10 +16,11 @@ DEFAULT_TIMEOUT = 30
 # Seconds. cluster.status asks the nodes twice, and salt-run has to start.
 MIN_RUN_TIME = 60
 OUTPUT_LIMIT = 200
-# All but the timeout are those of every beacon.
+# All but timeout and cluster are those of every beacon.
 SETTINGS = (
     "interval",
     "timeout",
+    "cluster",
     "enabled",
     "disable_during_state_run",
     "run_once",
@@ -28,11 +29,11 @@ SETTINGS = (
 
 # What the events have told, in the cache directory of the minion: a beacon is loaded again, and
 # loses its variables, each time that pillar is refreshed.
-RECORD_FILE = "mesos_cluster_beacon.json"
+RECORD_FILE = "mesos_cluster_beacon{}.json"
 
 # The minion waits for a beacon, and has to answer cluster.status as well. So each call only looks
-# whether the command of an earlier call has ended.
-_state = {"run": None}
+# whether the command of an earlier call has ended. Runs by cluster, None for the only one.
+_runs = {}
 
 
 def validate(config):
@@ -46,6 +47,9 @@ def validate(config):
                 False,
                 f"mesos_cluster beacon: {name} is not a setting. Use {', '.join(SETTINGS)}.",
             )
+    cluster = settings.get("cluster")
+    if cluster is not None and (not isinstance(cluster, str) or not cluster):
+        return False, f"mesos_cluster beacon: cluster: {cluster!r} is not a name of a cluster."
     timeout = settings.get("timeout", DEFAULT_TIMEOUT)
     if isinstance(timeout, bool) or not isinstance(timeout, int) or timeout < 1:
         return False, f"mesos_cluster beacon: timeout: {timeout!r} is not a number of seconds."
@@ -60,13 +64,15 @@ def beacon(config):
         A list of mappings:
 
         * ``interval``: seconds between the runs of this beacon, as for every beacon;
-        * ``timeout``: seconds that the minions have to answer ``cluster.status``. Default 30.
+        * ``timeout``: seconds that the minions have to answer ``cluster.status``. Default 30;
+        * ``cluster``: the cluster, if the Salt master has several. Each needs a beacon of its own,
+          whose ``beacon_module`` is ``mesos_cluster``.
 
     Returns events with the tags ``problem/KIND`` and ``solved/KIND``, which Salt sends as
     ``salt/beacon/MINION/mesos_cluster/problem/KIND``. The data are ``severity``, ``kind``,
-    ``subject`` and ``message``, see ``cluster.status``. What has failed is reported once. If the
-    command itself fails, the kind is ``salt``. An event comes one interval after the command has
-    started.
+    ``subject`` and ``message``, see ``cluster.status``, and ``cluster`` if it is set. What has
+    failed is reported once. If the command itself fails, the kind is ``salt``. An event comes one
+    interval after the command has started.
 
     .. code-block:: yaml
 
@@ -74,17 +80,18 @@ def beacon(config):
           mesos_cluster:
             - interval: 60
     """
-    timeout = _settings(config).get("timeout", DEFAULT_TIMEOUT)
-    run = _state["run"]
+    settings = _settings(config)
+    timeout, cluster = settings.get("timeout", DEFAULT_TIMEOUT), settings.get("cluster")
+    run = _runs.get(cluster)
     if run is not None and run.is_running():
         return []
-    _state["run"] = Run(timeout)
-    return [] if run is None else _events(run)
+    _runs[cluster] = Run(timeout, cluster)
+    return [] if run is None else _events(run, cluster)
 
 
 def close(config):
     """End the command that runs. Salt 3008 calls this before it loads the beacons again."""
-    run, _state["run"] = _state["run"], None
+    run = _runs.pop(_settings(config).get("cluster"), None)
     if run is not None:
         run.kill()
 
@@ -99,9 +106,11 @@ def _settings(config):
 class Run:
     """A run of ``salt-run cluster.status``, in a process of its own."""
 
-    def __init__(self, timeout):
+    def __init__(self, timeout, cluster):
         command = [SALT_RUN, "--out=json", "--log-level=quiet", "cluster.status"]
         command.append(f"timeout={timeout}")
+        if cluster:
+            command.append(f"cluster={cluster}")
         self._seconds = MIN_RUN_TIME + 2 * timeout
         self._deadline = time.monotonic() + self._seconds
         self._process = None
@@ -150,9 +159,9 @@ def _content(file):
         return file.read().decode("utf-8", "replace")
 
 
-def _events(run):
+def _events(run, cluster):
     """Return events about what has changed since the last one, and record it."""
-    earlier = _read_record()
+    earlier = _read_record(cluster)
     problems = run.problems()
     if problems is None:
         # Nothing is known about the other problems, so none of them is solved.
@@ -168,8 +177,8 @@ def _events(run):
         if key not in keys:
             events.append({"tag": f"solved/{problem['kind']}", **problem})
     if events:
-        _write_record(list(keys.values()))
-    return events
+        _write_record(cluster, list(keys.values()))
+    return [{**event, "cluster": cluster} for event in events] if cluster else events
 
 
 def _keys(problems):
@@ -177,18 +186,19 @@ def _keys(problems):
     return {(problem["kind"], problem["subject"]): problem for problem in reversed(problems)}
 
 
-def _record_path():
-    return os.path.join(__opts__["cachedir"], RECORD_FILE)
+def _record_path(cluster):
+    suffix = f"-{cluster}" if cluster else ""
+    return os.path.join(__opts__["cachedir"], RECORD_FILE.format(suffix))
 
 
-def _read_record():
+def _read_record(cluster):
     try:
-        with open(_record_path(), encoding="utf-8") as file:
+        with open(_record_path(cluster), encoding="utf-8") as file:
             return json.load(file)
     except (OSError, ValueError):
         return []
 
 
-def _write_record(problems):
-    with open(_record_path(), "w", encoding="utf-8") as file:
+def _write_record(cluster, problems):
+    with open(_record_path(cluster), "w", encoding="utf-8") as file:
         json.dump(problems, file)

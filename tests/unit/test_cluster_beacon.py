@@ -54,14 +54,15 @@ class SaltMaster:
         """Let the beacon start the command, and call it until the command has ended."""
         config = [{"interval": 60}, *({name: value} for name, value in settings.items())]
         assert self.beacon.validate(config)[0]
-        if self.beacon._state["run"] is None:
+        cluster = settings.get("cluster")
+        if cluster not in self.beacon._runs:
             assert self.beacon.beacon(config) == []
         else:
             # The run that started at the end of the last call was of an earlier state.
             self.beacon.close(config)
             assert self.beacon.beacon(config) == []
         deadline = time.monotonic() + RUN_TIMEOUT
-        while self.beacon._state["run"].is_running():
+        while self.beacon._runs[cluster].is_running():
             assert time.monotonic() < deadline
             time.sleep(0.01)
         return self.beacon.beacon(config)
@@ -112,13 +113,26 @@ def test_events_are_not_repeated_after_the_beacon_is_loaded_again(master):
     assert tags(master.events()) == ["solved/app /web"]
 
 
+def test_each_cluster_has_a_command_and_events_of_its_own(master):
+    master.prints(APP)
+    [event] = master.events(cluster="ulm")
+    assert event["cluster"] == "ulm" and event["subject"] == "/web"
+    assert "cluster=ulm" in master.arguments.read_text().split()
+    [event] = master.events(cluster="bonn")
+    assert event["cluster"] == "bonn"
+    assert master.events(cluster="ulm") == []
+    for name in ("ulm", "bonn"):
+        master.beacon.close([{"cluster": name}])
+    assert master.beacon._runs == {}
+
+
 def test_the_minion_does_not_wait_for_the_command(master):
     master.script("exec sleep 60")
     start = time.monotonic()
     for _ in range(3):
         assert master.beacon.beacon([]) == []
     assert time.monotonic() - start < 5
-    assert master.beacon._state["run"].is_running()
+    assert master.beacon._runs[None].is_running()
 
 
 def test_a_command_that_takes_too_long_is_killed_and_reported(master):
@@ -175,6 +189,7 @@ def test_the_timeout_is_that_of_the_nodes(master):
     [
         ({"interval": 60}, "must be a list"),
         ([{"intervall": 60}], "intervall is not a setting"),
+        ([{"cluster": ["ulm"]}], "cluster: ['ulm'] is not a name of a cluster"),
         ([{"timeout": 0}], "timeout: 0 is not a number of seconds"),
         ([{"timeout": "30"}], "timeout: '30' is not a number of seconds"),
         ([{"timeout": True}], "timeout: True is not a number of seconds"),
