@@ -18,7 +18,7 @@ from lab import SALT_LINES, instance, machine, network
 DIRECTORY = Path(__file__).parent
 
 # The fixtures below that are a lab of each Salt line.
-LABS = {"lab", "ha", "bare", "el", "entry_points", "single"}
+LABS = {"lab", "ha", "bare", "el", "entry_points", "single", "clusters"}
 
 LAB_STATUS = "lab status"
 
@@ -165,6 +165,8 @@ def lab(request):
 single = fixture_of("single", "lxdev01", "--no-apply")
 # The eight hosts of the topology, with only Salt.
 bare = fixture_of("ha", "lxcm01", "--no-apply")
+# Also with only Salt: nodes of two clusters, and minions that belong to neither.
+clusters = fixture_of("clusters", "lxsm01", "--no-apply")
 # Also with only Salt: a host like EL 8 and one like EL 9, with all roles; and two hosts, of which
 # one is a Salt master.
 el = fixture_of("el", "lxel8", "--no-apply")
