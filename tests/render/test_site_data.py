@@ -170,6 +170,30 @@ def test_orchestrations_see_the_topology_of_the_site(site):
     assert "zookeeper" not in pillar
 
 
+@pytest.mark.parametrize("line", SALT_LINES)
+def test_each_cluster_of_a_site_has_its_own_topology_and_settings(tmp_path, line):
+    site = Site(tmp_path, line)
+    in_directories(site)
+    (site.site / "pillar/topology.yaml").unlink()
+    for number, name in enumerate(("ulm", "bonn"), 1):
+        node = {"address": f"10.0.{number}.1", "roles": ["zookeeper"], "zookeeper_id": number}
+        topology = yaml.safe_dump({"nodes": {f"{name}-cc1": node}})
+        site.write(f"pillar/topologies/{name}.yaml", topology)
+        site.write(f"pillar/apps-{name}.sls", f"marathon: {{apps: {{/{name}: {{}}}}}}\n")
+    site.write("pillar/settings-bonn.sls", "zookeeper: {heap: 888}\n")
+    site.write("pillar/top.sls", example("/srv/site/pillar/top.sls, with two clusters"))
+    for name, number, heap in (("ulm", "1", 777), ("bonn", "2", 888)):
+        pillar = site.call(f"--id={name}-cc1", "pillar.items", "unmask=True")
+        assert "_errors" not in pillar
+        assert pillar["zookeeper"]["servers"] == {number: f"10.0.{number}.1"}
+        assert pillar["zookeeper"]["heap"] == heap
+        assert list(pillar["marathon"]["apps"]) == [f"/{name}"]
+    pillar = site.call("--id=web1", "pillar.items", "unmask=True")
+    assert pillar == {}
+    pillar = site.call("--id=x_master", "pillar.items", "unmask=True")
+    assert set(pillar["topology"]["clusters"]) == {"ulm", "bonn"}
+
+
 def test_states_are_targeted_by_the_top_file_of_the_site(site):
     common = ["motd", "common.guard", "common.withdrawn"]
     expected = [*common, "zookeeper", "mesos.master", "marathon", "chronos"]
