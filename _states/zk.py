@@ -19,6 +19,8 @@ importlib.reload(_zookeeper_data)
 
 SERVING_MODES = ("leader", "follower", "observer")
 VOTING_MODES = ("leader", "follower")
+# The first version that does not start with a transaction log and no snapshot.
+SNAPSHOT_REQUIRED = [3, 5]
 # The id that zk.ensemble gives to a server that is alone.
 DEFAULT_ID = 1
 
@@ -57,6 +59,91 @@ def myid_stays(name, myid):
         "apply the states again."
     )
     return {"name": name, "result": False, "changes": {}, "comment": comment}
+
+
+def step_allowed(name, package, since, stops=(), data_dir=None, data_log_dir=None, trust=False):
+    """
+    Fail if the installed ZooKeeper cannot be replaced by another version in one step. Changes
+    nothing.
+
+    Servers of both versions are in the ensemble during an upgrade, so they must understand each
+    other. ``formulas/zookeeper/steps.py`` has the versions. From 3.5 on, a server with a
+    transaction log and no snapshot does not start; up to 3.4 this is possible.
+
+    .. code-block:: yaml
+
+        zookeeper-step:
+          zk.step_allowed:
+            - name: 3.8.0
+            - package: mesosphere-zookeeper
+            - since: 3.5.0
+            - stops:
+                - {version: 3.5.10, since: 3.4.6}
+            - data_dir: /var/lib/zookeeper
+
+    name
+        The version of the package that is to be installed.
+
+    package
+        The name of the package.
+
+    since
+        The first version from which the step is possible.
+
+    stops
+        Versions by way of which it is possible from those that are older, the last one on the way
+        first. Each has its ``version``, and its ``since`` as above. Default: none.
+
+    data_dir, data_log_dir
+        The directories of the snapshots and of the transaction log. Default of the second: the
+        first. Default of the first: they are not checked.
+
+    trust
+        Whether the server has the option ``snapshot.trust.empty``, and so starts without a
+        snapshot. Default False.
+
+    Succeeds if the package is not installed.
+    """
+    installed = __salt__["pkg.version"](package)
+    numbers = _version_numbers(installed)
+    setting = f"zookeeper:version = {name} on {__grains__['id']}"
+    result, comment = True, f"ZooKeeper {installed} can be replaced by {name}"
+    if not numbers:
+        comment = f"ZooKeeper {name} can be installed"
+    elif numbers < _version_numbers(since):
+        next_stops = [stop for stop in stops if _version_numbers(stop["since"]) <= numbers]
+        advice = f" Upgrade all servers to {next_stops[0]['version']} first." if next_stops else ""
+        result = False
+        comment = (
+            f"{setting}: can be upgraded from {since} and later only, and {installed} is "
+            f"installed.{advice}"
+        )
+    elif numbers < SNAPSHOT_REQUIRED <= _version_numbers(name) and not trust:
+        directory = _logs_without_snapshot(data_dir, data_log_dir)
+        if directory:
+            result = False
+            comment = (
+                f"{setting}: {directory} has a transaction log and no snapshot, so the new version "
+                "would not start. A follower writes a snapshot when it is restarted. For a single "
+                "server set zookeeper:options:snapshot.trust.empty: true until the upgrade is done."
+            )
+    return {"name": name, "result": result, "changes": {}, "comment": comment}
+
+
+def _logs_without_snapshot(data_dir, data_log_dir):
+    """Return the directory of a transaction log to which there is no snapshot, None without one."""
+    if not data_dir:
+        return None
+    logs = Path(data_log_dir or data_dir, "version-2")
+    if not any(logs.glob("log.*")) or any(Path(data_dir, "version-2").glob("snapshot.*")):
+        return None
+    return logs
+
+
+def _version_numbers(version):
+    """Return ``3.4.6-0.1.el7`` as [3, 4, 6], to compare it; [] if nothing is installed."""
+    match = re.match(r"(?:\d+:)?(\d+(?:\.\d+)*)", version)
+    return [int(number) for number in match[1].split(".")] if match else []
 
 
 def ensemble_available(name, servers, port=2181, myid=None, timeout=120, observers=()):

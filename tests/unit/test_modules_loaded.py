@@ -58,6 +58,7 @@ def test_zk_and_mesos_have_these_functions_and_states(salt):
             "zk.path_stays",
             "zk.quorum_without_member",
             "zk.server_list_recorded",
+            "zk.step_allowed",
         ],
     }
     assert salt.loaded("mesos")["states"] == [

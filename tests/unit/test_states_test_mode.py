@@ -279,6 +279,10 @@ PASSIVE_CASES = {
     "zk.may_join": (("file",), {"config": "/nowhere"}),
     "zk.myid_stays": (("file",), {"myid": 1}),
     "zk.server_list_recorded": (("zk",), {"myid": 1}),
+    "zk.step_allowed": (
+        ("package",),
+        {"name": "3.8.0", "package": "mesosphere-zookeeper", "since": "3.5.0"},
+    ),
     "zk.path_stays": (("file",), {"path": "/mesos", "files": [], "configured_by": []}),
 }
 
