@@ -14,6 +14,9 @@ OWN_OPTIONS = {
     "peerType": "observers",
 }
 
+# The default of both the AdminServer and Marathon.
+ADMIN_PORT = 8080
+
 ID_HINT = "not an id. An id is a number from 1 to 255."
 
 
@@ -22,7 +25,7 @@ roles = ()
 
 def run():
     """Return the errors: setting, value, message."""
-    return [*_version(), *_ports(), *_ensemble(), *_options()]
+    return [*_version(), *_ports(), *_ensemble(), *_options(), *_admin_server()]
 
 
 def _version():
@@ -82,3 +85,19 @@ def _options():
         if name in OWN_OPTIONS or str(name).startswith("server."):
             setting = OWN_OPTIONS.get(name, "servers")
             yield f"options:{name}", value, f"use the setting zookeeper:{setting} instead."
+
+
+def _admin_server():
+    """Yield an AdminServer of ZooKeeper 3.5 and later that listens on the port of Marathon."""
+    options = settings["options"]
+    enabled = options.get("admin.enableServer")
+    if "marathon" not in roles or str(enabled).lower() == "false":
+        return
+    port = str(options.get("admin.serverPort") or ADMIN_PORT)
+    marathon = checks.as_mapping(__pillar__.get("marathon"))
+    if port == str(marathon.get("http_port", ADMIN_PORT)):
+        message = (
+            f"from 3.5 on, its AdminServer would take port {port}, which is Marathon's on this "
+            "node. Set it to false, or set another admin.serverPort."
+        )
+        yield "options:admin.enableServer", enabled, message

@@ -276,6 +276,14 @@ ERRORS = {
         single("mesos-master", "mesos", master={"flags": {"port": "web"}}),
         ["mesos:master:flags:port", "web", "65535"],
     ),
+    "AdminServer on the port of Marathon": (
+        node(
+            "zookeeper",
+            "marathon",
+            pillar={"zookeeper": {"options": {"admin.enableServer": True}}},
+        ),
+        ["zookeeper:options:admin.enableServer = true", "port 8080", "another admin.serverPort."],
+    ),
     "wrong type": (
         single("zookeeper", "zookeeper", heap="much"),
         ["zookeeper:heap", "much", "an integer"],
