@@ -25,7 +25,16 @@ VOTING_MODES = ("leader", "follower", "standalone")
 REQUEST_TIMEOUT = 5
 
 
-def stopped(name, daemons, mask=False, ensemble=None, masters=None, timeout=120, restarts=None):
+def stopped(
+    name,
+    daemons,
+    mask=False,
+    ensemble=None,
+    masters=None,
+    timeout=120,
+    restarts=None,
+    reason=None,
+):
     """
     Stop and disable daemons of roles that this node does not have, one after the other.
 
@@ -80,6 +89,9 @@ def stopped(name, daemons, mask=False, ensemble=None, masters=None, timeout=120,
         See ``daemon.running``. In a cluster a running daemon is stopped only in a turn, which the
         node keeps until ``daemon.turn_returned``. Default: the settings in pillar.
 
+    reason
+        Why they are stopped, for the comment. Default: that the node does not have the role.
+
     Deletes nothing. If a daemon cannot be stopped, the state fails, and those after it keep
     running. A daemon that does not run is disabled without a check of the other servers.
     """
@@ -101,7 +113,7 @@ def stopped(name, daemons, mask=False, ensemble=None, masters=None, timeout=120,
             if not __opts__["test"]:
                 _run_steps(steps, daemon, mask)
             ret["changes"][daemon["unit"]] = _change(status, mask)
-            comments.append(_describe_steps(steps, daemon))
+            comments.append(_describe_steps(steps, daemon, reason))
     except CommandExecutionError as error:
         ret["result"] = False
         comments.append(str(error))
@@ -254,10 +266,10 @@ def _change(status, mask):
     return {"old": f"{old}, {at_boot}", "new": f"stopped, {new_at_boot}"}
 
 
-def _describe_steps(steps, daemon):
+def _describe_steps(steps, daemon, reason):
     verb = "would be" if __opts__["test"] else "was"
     done = " and ".join(STEP_DONE[step] for step in steps)
-    reason = f"{__opts__['id']} does not have the role {daemon['role']}"
+    reason = reason or f"{__opts__['id']} does not have the role {daemon['role']}"
     return f"{daemon['unit']} {verb} {done}, since {reason}"
 
 

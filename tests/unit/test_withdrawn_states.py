@@ -139,6 +139,15 @@ def test_daemons_are_stopped_and_disabled_in_their_order(apply, systemd):
     )
 
 
+def test_the_comment_has_the_reason(apply, systemd):
+    systemd.reset(marathon=RUNNING)
+    answer = apply(systemd.daemon("marathon"), reason="the store is about to be migrated")
+    assert (
+        "marathon was stopped and disabled, since the store is about to be migrated"
+        in answer["comment"]
+    )
+
+
 def test_a_test_run_reports_the_same_changes_and_makes_none(apply, systemd):
     systemd.reset(chronos=RUNNING)
     daemon = systemd.daemon("chronos")

@@ -12,3 +12,4 @@ the-agent-is-stopped:
     - daemons:
       - {role: mesos-slave, unit: {{ vendor.slave.unit }}}
     - mask: True
+    - reason: its id is about to be removed
