@@ -8,6 +8,7 @@ or pod is ``/``. States for several apps report such changes by id: ``{"/web": {
 ``marathon.app_present`` documents the arguments that all states share.
 """
 
+import contextlib
 import importlib
 import re
 import time
@@ -26,6 +27,7 @@ importlib.reload(_marathon_apps)
 importlib.reload(_verification)
 
 WAIT_INTERVAL = 0.5  # seconds between two requests
+LEADER_TIMEOUT = 5  # seconds
 WAIT_RETRIES = 60  # retries of an unanswered request after a deployment has started
 # The field with the number of instances.
 SCALING_FIELDS = {"app": "instances", "pod": "scaling"}
@@ -80,6 +82,45 @@ def available(name, url=None, timeout=120):
     return _ready.wait_until_ready(name, "a leader of Marathon", check, timeout, __opts__["test"])
 
 
+def leader_has_version(name, version, url=None, timeout=120):
+    """
+    Wait until a Marathon of a version leads. Changes nothing.
+
+    The new version migrates the store when it is elected, so an upgrade is only done then.
+
+    .. code-block:: yaml
+
+        marathon-is-upgraded:
+          marathon.leader_has_version:
+            - version: 1.8.244
+            - url: [http://10.0.0.1:8080, http://10.0.0.2:8080]
+
+    name
+        Any text.
+
+    version
+        The version: ``1.8.244``.
+
+    url
+        See ``marathon.available``.
+
+    timeout
+        Seconds to wait, default 120. 0: check once.
+
+    Fails with the version that leads, or with the last error of each server.
+    """
+    info = __salt__["marathon.info"]
+
+    def check(seconds):
+        answer = info(url=url, timeout=seconds)
+        comment = f"Marathon {answer['version']} leads on {answer.get('leader') or 'no server'}"
+        is_ready = bool(answer.get("leader")) and answer["version"] == version
+        return is_ready, comment
+
+    subject = f"Marathon {version} to lead"
+    return _ready.wait_until_ready(name, subject, check, timeout, __opts__["test"])
+
+
 def verified(name="/salt-mesos-verify/app", timeout=120, profile=None, **connection):
     """
     Verify that an app runs on the cluster and answers over HTTP, and remove it.
@@ -115,7 +156,17 @@ def verified(name="/salt-mesos-verify/app", timeout=120, profile=None, **connect
     return _verification.run(name, timeout, verification, __opts__["test"])
 
 
-def step_allowed(name, since, before=None, stops=(), mesos=None, masters=None):
+def step_allowed(
+    name,
+    since,
+    before=None,
+    stops=(),
+    mesos=None,
+    masters=None,
+    same_store=None,
+    peers=None,
+    orchestrated=False,
+):
     """
     Fail if the installed Marathon cannot be replaced by another version in one step. Changes
     nothing.
@@ -125,6 +176,10 @@ def step_allowed(name, since, before=None, stops=(), mesos=None, masters=None):
     the masters are upgraded one after the other. ``formulas/marathon/steps.py`` and
     ``formulas/mesos/frameworks.py`` have the versions.
 
+    Where several Marathons share a store, an upgrade that migrates it needs all but one of them to
+    be stopped, as ``orchestration.upgrade`` does. Otherwise one of the old version could be elected
+    after the migration, and exit, as often as systemd starts it.
+
     .. code-block:: yaml
 
         marathon-step:
@@ -132,11 +187,13 @@ def step_allowed(name, since, before=None, stops=(), mesos=None, masters=None):
             - name: 1.8.244
             - since: 1.6.0
             - before: 1.9.0
+            - same_store: 1.8.207
             - stops:
                 - {version: 1.6.567, since: 1.4.0}
                 - {version: 1.4.13, since: 0.8.0}
             - mesos: 1.5.0
             - masters: http://10.0.0.1:5050,http://10.0.0.2:5050,http://10.0.0.3:5050
+            - peers: http://10.0.0.1:8080,http://10.0.0.2:8080,http://10.0.0.3:8080
 
     name
         The version of the package ``marathon`` that is to be installed.
@@ -158,7 +215,20 @@ def step_allowed(name, since, before=None, stops=(), mesos=None, masters=None):
         URLs of the Mesos masters, see ``mesos.connection``. The leader is asked for its version if
         another version of Marathon is installed. Default: it is not.
 
-    A test run does not ask a single master, as the run itself may upgrade it.
+    same_store
+        The first version that leaves the same store: from there on nothing is migrated. Default:
+        this is not checked.
+
+    peers
+        URLs of all Marathons that share the store, see ``marathon.connection``. If there are
+        several, and the store would be migrated, the step is only allowed if a Marathon with the
+        new store leads. Default: there is one.
+
+    orchestrated
+        Whether the caller has made sure that no other old Marathon can be elected. Default False.
+
+    A test run does not ask a single master, as the run itself may upgrade it, and neither does an
+    orchestrated one.
 
     Succeeds if the package is not installed, whatever is in ZooKeeper.
     """
@@ -186,10 +256,35 @@ def step_allowed(name, since, before=None, stops=(), mesos=None, masters=None):
         )
     else:
         result, comment = True, f"Marathon {installed} can be replaced by {name}"
-        obstacle = _mesos_obstacle(name, numbers, mesos, masters)
+        obstacle = None
+        if not orchestrated:
+            obstacle = _store_obstacle(installed, same_store, peers)
+        if not obstacle and not (orchestrated and __opts__["test"]):
+            obstacle = _mesos_obstacle(name, numbers, mesos, masters)
         if obstacle:
             result, comment = False, f"{setting}: {obstacle}"
     return {"name": name, "result": result, "changes": {}, "comment": comment}
+
+
+def _store_obstacle(installed, same_store, peers):
+    """Return why this node must not get a version that migrates the store, None if it may."""
+    urls = peers.split(",") if isinstance(peers, str) else peers or []
+    if same_store is None or len(urls) < 2:
+        return None
+    oldest = _version_numbers(same_store)
+    if _version_numbers(installed) >= oldest:
+        return None
+    leader = "no Marathon leads"
+    with contextlib.suppress(CommandExecutionError):
+        version = __salt__["marathon.info"](url=urls, timeout=LEADER_TIMEOUT, retries=0)["version"]
+        if _version_numbers(version) >= oldest:
+            return None
+        leader = f"Marathon {version} leads"
+    return (
+        f"would migrate the store, which {installed} cannot read afterwards, and {leader}. "
+        "All but one of the Marathons have to be stopped before. Run: salt-run state.orchestrate "
+        "orchestration.upgrade"
+    )
 
 
 def _mesos_obstacle(version, installed_numbers, mesos, masters):

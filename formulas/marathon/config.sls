@@ -1,7 +1,8 @@
 # The files of Marathon. They come before the package, as the second generation of packages starts
 # Marathon when it is installed. No package brings a file that would be read beside them. Before all
 # of them comes the question whether the installed version can be replaced by this one: the old one
-# goes on with the old files otherwise.
+# goes on with the old files otherwise. orchestration.upgrade sets the pillar key marathon_upgrade
+# when no other Marathon of an old version can get the lead.
 
 {%- from "marathon/map.jinja" import marathon, tree with context %}
 {%- set plan = tree.run('marathon/plan.py', settings=marathon) %}
@@ -18,7 +19,10 @@ marathon-step:
     - name: {{ version | json }}
     - since: {{ step.since | json }}
     - before: {{ step.before | json }}
+    - same_store: {{ step.same_store | json }}
     - stops: {{ step.stops | json }}
+    - peers: {{ marathon.url | json }}
+    - orchestrated: {{ pillar.get('marathon_upgrade', False) | json }}
     - mesos: {{ mesos | json }}
     - masters: {{ (pillar.get('mesos') or {}).get('url') | json }}
 {%- endif %}

@@ -38,10 +38,15 @@ def run():
     Return from which versions a node can go to another one (keyword ``version``).
 
     The step is possible from ``since`` on, and not from ``before`` on, which is None without a
-    limit. ``stops`` are the way from older versions, each with its ``version`` and ``since``; the
-    one that comes last on the way is the first item.
+    limit. From ``same_store`` on nothing is migrated. ``stops`` are the way from older versions,
+    each with its ``version`` and ``since``; the one that comes last on the way is the first item.
     """
-    return {"since": since(version), "before": before(version), "stops": list(stops(version))}
+    return {
+        "since": since(version),
+        "same_store": same_store(version),
+        "before": before(version),
+        "stops": list(stops(version)),
+    }
 
 
 def since(marathon):
@@ -57,6 +62,12 @@ def store(marathon):
     """Return the version of the store that a version of Marathon leaves."""
     version = _row(marathon)[2]
     return marathon if version == "own" else version
+
+
+def same_store(marathon):
+    """Return the first version that leaves the same store as a version of Marathon."""
+    start, _, version = _row(marathon)
+    return marathon if version == "own" else start
 
 
 def before(marathon):

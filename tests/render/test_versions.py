@@ -80,7 +80,8 @@ def test_the_defaults_work_together(release):
 def test_the_step_comes_before_every_other_state_of_marathon():
     masters = ["http://10.0.0.1:5050", "http://10.0.0.2:5050"]
     for version, mesos in (("1.4.13", "1.1.0"), ("1.8.244", "1.5.0")):
-        pillar = {"marathon": {"version": version}, "mesos": {"url": masters}}
+        marathon = {"version": version, "url": ["http://10.0.0.1:8080", "http://10.0.0.2:8080"]}
+        pillar = {"marathon": marathon, "mesos": {"url": masters}, "marathon_upgrade": True}
         node = Minion(FORMULAS, pillar, ["marathon"])
         states = node.states("marathon.config")
         del states["include"]
@@ -88,8 +89,8 @@ def test_the_step_comes_before_every_other_state_of_marathon():
         [(function, arguments)] = states.pop("marathon-step").items()
         assert function == "marathon.step_allowed"
         passed = {name: value for item in arguments for name, value in item.items()}
-        minimum = {"mesos": mesos, "masters": masters}
-        assert passed == {"name": version, **steps_to(version), **minimum}
+        others = {"mesos": mesos, "masters": masters, "peers": marathon["url"]}
+        assert passed == {"name": version, **steps_to(version), **others, "orchestrated": True}
         for name in states:
             assert "marathon-step" in requirements(states, name), name
 

@@ -99,3 +99,23 @@ def test_a_response_that_is_not_from_chronos_is_an_error(salt, raw):
     )
     with pytest.raises(salt.Error, match="/ping: the response is not from Chronos: hello$"):
         salt.call("chronos.leader", url=server.url)
+
+
+# --- the version that leads ---
+
+
+def test_the_version_that_leads_is_awaited(salt, running):
+    room, servers = MemoryRoom(), MemoryRoom()
+    leader, standby = (
+        running(Marathon(LOCAL, None, version, room, servers)) for version in ("1.6.567", "1.8.244")
+    )
+    # A standby answers with the version of the leader.
+    for url in (leader.url, standby.url):
+        arguments = {"version": "1.8.244", "url": url, "timeout": 0}
+        result = salt("marathon.leader_has_version", **arguments)
+        assert (result["result"], result["changes"]) == (False, {})
+        assert "for Marathon 1.8.244 to lead:\n  Marathon 1.6.567 leads" in result["comment"]
+        assert salt("marathon.leader_has_version", True, **arguments)["result"] is None
+    leader.stop()
+    result = salt("marathon.leader_has_version", version="1.8.244", url=standby.url, timeout=60)
+    assert result["result"] is True and "Marathon 1.8.244 leads on 127.0.0.1:" in result["comment"]

@@ -266,6 +266,7 @@ PASSIVE_CASES = {
     "chronos.job_run": (CHRONOS, {"name": "x"}),
     "marathon.app_restarted": (MARATHON, {"name": "/x"}),
     "marathon.available": (MARATHON, {}),
+    "marathon.leader_has_version": (("marathon 1.10.26",), {"version": "1.10.26"}),
     "marathon.step_allowed": (("package",), {"name": "1.8.244", "since": "1.6.0"}),
     "mesos.agent_identity_stays": (("checkpoint",), {"reconfiguration_policy": "additive"}),
     "mesos.agents_registered": (MESOS, {"agents": [HOSTS[0]]}),

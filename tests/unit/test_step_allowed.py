@@ -7,6 +7,7 @@ import pytest
 from marathon_versions import MATRIX, NEW, OLD, POSSIBLE, STEPS
 
 from lab import ROOT
+from lab.fakes.marathon.server import Marathon
 from lab.fakes.mesos.master import Master
 from lab.fakes.wire.election import MemoryRoom
 
@@ -155,3 +156,74 @@ def test_a_test_run_does_not_ask_a_single_master_which_the_run_may_upgrade(salt,
     url = master("1.4.3")
     assert step_with_masters(salt, "1.6.567", [url], test=True)["result"] is True
     assert step_with_masters(salt, "1.6.567", [url])["result"] is False
+
+
+# --- the other Marathons ---
+
+
+@pytest.fixture
+def peers(running, nobody):
+    """Return a function that starts a Marathon of a version, and returns the URLs of two peers."""
+
+    def start(version: str) -> list[str]:
+        options = ["--http_address", "127.0.0.1", "--http_port", "0", "--hostname", "127.0.0.1"]
+        server = running(Marathon(options, None, version, MemoryRoom(), MemoryRoom()))
+        return [nobody, server.url]
+
+    return start
+
+
+def step_beside(salt, old, new, urls, test=False, **options):
+    installed = {"marathon": f"{old}-1.el7"}
+    values = {**arguments(new), "same_store": same_store(new), "peers": urls, **options}
+    return salt("marathon.step_allowed", test, installed=installed, **values)
+
+
+def same_store(version):
+    return runpy.run_path(str(ROOT / "formulas/marathon/steps.py"))["same_store"](version)
+
+
+@pytest.mark.parametrize("test", [False, True])
+def test_the_store_is_not_migrated_while_an_old_marathon_leads(salt, peers, test):
+    answer = step_beside(salt, "1.6.567", "1.8.244", peers("1.6.567"), test)
+    assert answer["result"] is False and answer["changes"] == {}
+    assert answer["comment"] == (
+        "marathon:version = 1.8.244 on unit: would migrate the store, which 1.6.567-1.el7 cannot "
+        "read afterwards, and Marathon 1.6.567 leads. All but one of the Marathons have to be "
+        "stopped before. Run: salt-run state.orchestrate orchestration.upgrade"
+    )
+
+
+def test_the_store_is_not_migrated_while_nobody_knows_who_leads(salt, nobody):
+    answer = step_beside(salt, "1.6.567", "1.8.244", f"{nobody},{nobody}/x")
+    assert answer["result"] is False
+    assert "and no Marathon leads" in answer["comment"]
+
+
+def test_an_old_marathon_is_replaced_when_the_new_version_leads(salt, peers):
+    urls = peers("1.8.244")
+    assert step_beside(salt, "1.6.567", "1.8.244", urls)["result"] is True
+    assert step_beside(salt, "1.6.567", "1.8.244", ",".join(urls))["result"] is True
+
+
+@pytest.mark.parametrize("old, new", [("1.8.207", "1.8.244"), ("1.6.549", "1.6.567")])
+def test_versions_with_the_same_store_are_replaced_one_by_one(salt, nobody, old, new):
+    assert step_beside(salt, old, new, [nobody, f"{nobody}/x"])["result"] is True
+
+
+def test_a_marathon_without_peers_migrates_its_store(salt, nobody):
+    for urls in (None, nobody, [nobody]):
+        assert step_beside(salt, "1.6.567", "1.8.244", urls)["result"] is True
+
+
+def test_the_orchestration_may_migrate_the_store(salt, peers, master):
+    urls = peers("1.6.567")
+    assert step_beside(salt, "1.6.567", "1.8.244", urls, orchestrated=True)["result"] is True
+    masters = {"mesos": "1.5.0", "masters": [master("1.4.3"), urls[0]]}
+    answers = [
+        step_beside(salt, "1.6.567", "1.8.244", urls, test, orchestrated=True, **masters)
+        for test in (True, False)
+    ]
+    # The run itself upgrades the masters before.
+    assert [answer["result"] for answer in answers] == [True, False]
+    assert "needs Mesos 1.5.0" in answers[1]["comment"]
