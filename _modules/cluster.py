@@ -45,6 +45,14 @@ SECONDS_BY_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LEADER_TIMEOUT = 5
 METRICS_TIMEOUT = 5
 DRIFT_TIMEOUT = 5
+# Component -> the roles that need its package, and the unit of its daemon. Mesos has several.
+COMPONENTS = {
+    "zookeeper": (("zookeeper",), "zookeeper"),
+    "mesos": (("mesos-master", "mesos-slave", "marathon", "chronos"), None),
+    "marathon": (("marathon",), "marathon"),
+    "chronos": (("chronos",), "chronos"),
+}
+LIBRARY = "/usr/lib/libmesos.so"
 HELD_TIMEOUT = 3
 PART_SIZE = 512 * 1024
 
@@ -592,6 +600,163 @@ CLUSTER_SLS = {
     "marathon.apps": {"Apps": _undeclared_apps},
     "chronos.jobs": {"Jobs": _undeclared_jobs},
 }
+
+
+# --- versions ---
+
+
+def versions():
+    """
+    Return which versions of ZooKeeper, Mesos, Marathon and Chronos this node has, and which pillar
+    declares. The runner ``cluster.upgrade_plan`` calls it. Changes nothing.
+
+    Returns a mapping:
+
+    * ``components``: a mapping of ``zookeeper``, ``mesos``, ``marathon`` and ``chronos``, as far as
+      the node needs them, to ``installed`` (version of the package, None without one), ``declared``
+      (None: any), ``has_declared``, ``runs`` (whether its daemon runs; not of Mesos) and
+      ``library_newer`` (whether libmesos is newer than the daemon; only of Marathon and Chronos);
+    * ``leads``: the services that this node leads, see ``cluster.leads``;
+    * ``marathon_leader``: ``version`` of the leading Marathon, and ``has_new_store``: whether it
+      leaves the same store as the declared one. None if the node has no Marathon, or nobody leads;
+    * ``errors``: errors in the settings, and upgrades that are not possible, sentences.
+
+    Raises CommandExecutionError if the formulas cannot be read.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call cluster.versions
+    """
+    tree = __salt__["slsutil.renderer"]("salt://common/tree.py")
+    errors = tree.run("common/validation.py")
+    if errors:
+        return {"components": {}, "leads": [], "marathon_leader": None, "errors": errors}
+    roles = tree.node["roles"]
+    components = {
+        component: _component(tree, component, unit)
+        for component, (component_roles, unit) in COMPONENTS.items()
+        if set(component_roles) & set(roles)
+    }
+    return {
+        "components": components,
+        "leads": leads(),
+        "marathon_leader": _marathon_leader(tree) if "marathon" in components else None,
+        "errors": _step_errors(tree, components),
+    }
+
+
+def _component(tree, component, unit):
+    """Return the versions of a component, and the status of its daemon."""
+    package, declared = _declared_package(tree, component)
+    installed = __salt__["pkg.version"](package) or None
+    status = {
+        "installed": installed,
+        "declared": declared,
+        "has_declared": declared is None or _is_version(installed or "", declared),
+    }
+    if unit:
+        status["runs"] = __salt__["service.status"](unit)
+    if component in ("marathon", "chronos"):
+        status["library_newer"] = status["runs"] and _is_library_newer(unit)
+    return status
+
+
+def _declared_package(tree, component):
+    """Return the name of a package and its declared version, None for any."""
+    settings = _merged_settings(tree, component)
+    package = settings["package"] if component == "zookeeper" else component
+    if settings["version"] in (None, "installed"):
+        return package, None
+    return package, "-".join(str(settings[key]) for key in ("version", "release") if settings[key])
+
+
+def _merged_settings(tree, formula):
+    """Return the settings of a formula. The function pillar.get of Salt 3008 would hide values."""
+    pillar = _settings(formula)
+    return tree.run("common/settings.py", formula=formula, overrides=pillar)
+
+
+def _is_version(installed, declared):
+    """Return whether an installed ``[epoch:]version-release`` is a version, with or without it."""
+    return f"{installed.rpartition(':')[2]}-".startswith(f"{declared}-")
+
+
+def _is_library_newer(unit):
+    """Return whether libmesos was installed after a daemon was started."""
+    command = ["systemctl", "show", unit, "--property=ExecMainStartTimestampMonotonic", "--value"]
+    started = __salt__["cmd.run_stdout"](command, python_shell=False).strip()
+    uptime = time.monotonic() - int(started or 0) / 1e6
+    try:
+        return os.stat(LIBRARY).st_ctime > time.time() - uptime
+    except OSError:
+        return False
+
+
+def _step_errors(tree, components):
+    """Return why the installed versions cannot be replaced by the declared ones."""
+    results = []
+    for component, status in components.items():
+        if status["has_declared"] or not status["installed"]:
+            continue
+        settings = _merged_settings(tree, component)
+        version = str(settings["version"])
+        if _numbers(version) < _numbers(status["installed"]):
+            results.append(
+                f"{component}:version = {version} on {__grains__['id']}: {status['installed']} is "
+                "installed. An upgrade does not go back."
+            )
+        elif component == "marathon":
+            step = tree.run("marathon/steps.py", version=version)
+            # The orchestration makes sure that no other Marathon gets the lead.
+            results.append(_state("marathon.step_allowed", version, orchestrated=True, **step))
+        elif component == "zookeeper":
+            results.append(_zookeeper_step(tree, settings, version))
+    return [result for result in results if result]
+
+
+def _zookeeper_step(tree, settings, version):
+    step = tree.run("zookeeper/steps.py", version=version)
+    trust = settings["options"].get("snapshot.trust.empty")
+    return _state(
+        "zk.step_allowed",
+        version,
+        package=settings["package"],
+        data_dir=settings["data_dir"],
+        data_log_dir=settings["data_log_dir"],
+        trust=str(trust).lower() == "true",
+        **step,
+    )
+
+
+def _state(function, name, **arguments):
+    """Return the comment of a state that fails in a test run, None if it does not."""
+    results = __salt__["state.single"](function, name=name, test=True, **arguments)
+    if not isinstance(results, Mapping):
+        return " ".join(str(line) for line in results)
+    [result] = results.values()
+    return result["comment"] if result["result"] is False else None
+
+
+def _marathon_leader(tree):
+    """Return what is known of the leading Marathon, None without one."""
+    try:
+        version = __salt__["marathon.info"](timeout=LEADER_TIMEOUT, retries=0)["version"]
+    except CommandExecutionError:
+        return None
+    _, declared = _declared_package(tree, "marathon")
+    if declared is None:
+        return {"version": version, "has_new_store": True}
+    step = tree.run("marathon/steps.py", version=declared.partition("-")[0])
+    has_new_store = _numbers(version) >= _numbers(step["same_store"])
+    return {"version": version, "has_new_store": has_new_store}
+
+
+def _numbers(version):
+    """Return ``1.4.13-1.0.678.el7`` as [1, 4, 13], to compare it."""
+    match = re.match(r"(?:\d+:)?(\d+(?:\.\d+)*)", version)
+    return [int(number) for number in match[1].split(".")] if match else []
 
 
 # --- for the states of daemon ---

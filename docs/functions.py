@@ -30,7 +30,7 @@ MODULES = {
     "cluster": "cluster",
 }
 # For salt-run: name of a runner -> its files.
-RUNNERS = {"cluster": ("mesos_cluster", "mesos_backup")}
+RUNNERS = {"cluster": ("mesos_cluster", "mesos_backup", "mesos_upgrade")}
 STATE_MODULES = ("mesos", "marathon", "chronos", "zk", "daemon", "withdrawn")
 CONNECTION_LINKS = """\
 [mesos](functions.md#mesosconnection), [marathon](functions.md#marathonconnection) and

@@ -532,7 +532,7 @@ def test_a_node_that_stops_answering_is_not_asked_again():
     assert runner._answer(missing, "chronos.summary") == (None, ["cc02: no answer"])
 
 
-SYNCED = ["runners.mesos_backup", "runners.mesos_cluster"]
+SYNCED = ["runners.mesos_backup", "runners.mesos_cluster", "runners.mesos_upgrade"]
 LOADER = """
 import sys, salt.config, salt.loader, salt.utils.extmods
 scratch, root = sys.argv[1:]
