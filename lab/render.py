@@ -183,7 +183,7 @@ def faulty_arguments(state, chunk: dict) -> list[str]:
         )
     except salt.exceptions.SaltInvocationError as error:
         return [f"{location}: {error}"]
-    if full == "module.run":  # its keywords are the functions to run
+    if full in ("module.run", "salt.runner"):  # keywords are functions to run, or their arguments
         return []
     parameters = {
         *inspect.signature(state.states[full]).parameters,

@@ -221,6 +221,50 @@ CASES.update(
 )
 
 
+UPGRADE_STEPS = [
+    {"name": "The cluster is backed up", "backup": {"keep": 3}},
+    {
+        "name": "ZooKeeper on lxcc01.devops.test: 3.5.10 -> 3.8.0",
+        "nodes": CONTROL[:1],
+        "sls": ["orchestration.minion.zookeeper"],
+        "pillar": {},
+    },
+    {
+        "name": "Marathon is stopped on lxcc02.devops.test, lxcc03.devops.test",
+        "nodes": CONTROL[1:],
+        "sls": ["orchestration.minion.marathon_leader", "orchestration.minion.marathon_stopped"],
+        "pillar": {"marathon_upgrade": True},
+    },
+]
+
+
+def upgrade(steps=(), notes=(), errors=(), **pillar) -> dict:
+    """Return the case of an upgrade, with the answer of the runner."""
+    answer = {"steps": list(steps), "notes": list(notes), "errors": list(errors)}
+    return {**orchestration("upgrade", **pillar), "runners": {"cluster.upgrade_plan": answer}}
+
+
+CASES.update(
+    {
+        "upgrade": upgrade(UPGRADE_STEPS, ["lxb002 does not answer Salt."], timeout=7),
+        "upgrade of nothing": upgrade(),
+        "upgrade with an error": upgrade(errors=["components = x: no such component."]),
+        "upgrade without the runner": orchestration("upgrade"),
+        "upgrade of an unknown node skipped": upgrade(UPGRADE_STEPS, skip=["lxcc09"]),
+        "upgrade of a Marathon": {
+            "id": CONTROL[0],
+            "sls": [
+                "orchestration.minion.marathon_stopped",
+                "orchestration.minion.marathon_version",
+            ],
+            "topology": topology(),
+            "grains": {"roles": ["zookeeper", "mesos-master", "marathon", "chronos"]},
+            "pillar": {"timeout": 7, "marathon": {"version": "1.8.244"}},
+        },
+    }
+)
+
+
 @pytest.fixture(scope="module")
 def answers_by_line(render):
     return render(CASES)
@@ -680,3 +724,58 @@ def test_verification_uses_ids_of_its_own_and_the_timeout(plans):
     assert (app["function"], app["name"]) == ("marathon.verified", "/salt-mesos-verify/app")
     assert (job["function"], job["name"]) == ("chronos.verified", "salt-mesos-verify")
     assert app["arguments"] == job["arguments"] == {"timeout": 7}
+
+
+# --- upgrade ---
+
+
+def test_an_upgrade_carries_out_the_plan_of_the_runner(plans):
+    states = plans["upgrade"]["states"]
+    assert steps(plans["upgrade"]) == [
+        *(step["name"] for step in UPGRADE_STEPS),
+        "lxb002 does not answer Salt.",
+        "What to do next",
+    ]
+    backup, zookeeper, marathon = states[:3]
+    assert (backup["function"], backup["name"]) == ("salt.runner", "cluster.backup")
+    assert backup["arguments"] == {"keep": 3, "failhard": True}
+    assert zookeeper["arguments"] == {
+        "tgt": CONTROL[:1],
+        "tgt_type": "list",
+        "sls": ["orchestration.minion.zookeeper"],
+        "pillar": {"timeout": 7},
+        "failhard": True,
+    }
+    assert marathon["arguments"]["sls"] == UPGRADE_STEPS[2]["sls"]
+    assert marathon["arguments"]["pillar"] == {"timeout": 7, "marathon_upgrade": True}
+
+
+def test_a_cluster_with_all_versions_is_left_alone(plans):
+    assert steps(plans["upgrade of nothing"]) == ["All nodes have the versions in pillar"]
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("upgrade with an error", "components = x: no such component."),
+        ("upgrade without the runner", "salt-run saltutil.sync_runners"),
+        ("upgrade of an unknown node skipped", "skip = lxcc09: not in the topology."),
+    ],
+)
+def test_nothing_is_upgraded_after_an_error(plans, name, words):
+    (step,) = plans[name]["states"]
+    assert step["function"] == "test.fail_without_changes" and words in step["name"]
+
+
+def test_a_marathon_is_stopped_in_a_turn_and_the_new_version_awaited(plans):
+    states = {state["id"]: state for state in plans["upgrade of a Marathon"]["states"]}
+    stop, check = states["marathon-is-stopped"], states["marathon-leads-with-its-version"]
+    assert stop["function"] == "withdrawn.stopped"
+    daemon = {"role": "marathon", "unit": "marathon", "control": True}
+    assert stop["arguments"]["daemons"] == [daemon]
+    assert check["arguments"] == {
+        "version": "1.8.244",
+        "url": "http://172.31.250.11:8080",
+        "timeout": 7,
+    }
+    assert states["turn-returned"]["function"] == "daemon.turn_returned"
