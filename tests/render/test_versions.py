@@ -128,9 +128,25 @@ def marathon_rows() -> list[str]:
     return rows
 
 
+def zookeeper_rows() -> list[str]:
+    """Return the rows of the table in operate.md, made from the data."""
+    rows = []
+    for minor in ("3.5", "3.6", "3.7", "3.8"):
+        step = Minion(FORMULAS, {}).render("zookeeper/steps.py", version=minor)
+        stop = step["stops"][0]["version"]
+        rows.append(f"| {minor} | {step['since']} and later | {stop} |")
+    return rows
+
+
+def test_the_table_of_zookeepers_is_made_from_the_data():
+    text = (ROOT / "docs/operate.md").read_text().partition("### Versions of ZooKeeper\n")[2]
+    table = [line for line in text.partition("\n##")[0].splitlines() if line.startswith("|")]
+    assert table[2:] == zookeeper_rows()
+
+
 def test_the_table_of_marathons_is_made_from_the_data():
     text = (ROOT / "docs/operate.md").read_text().partition("### Versions of Marathon\n")[2]
-    table = [line for line in text.partition("\n## ")[0].splitlines() if line.startswith("|")]
+    table = [line for line in text.partition("\n##")[0].splitlines() if line.startswith("|")]
     assert table[2:] == marathon_rows()
 
 
