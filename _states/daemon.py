@@ -96,6 +96,7 @@ def running(
     zookeeper=None,
     unmask=False,
     agent=None,
+    since=None,
     restarts=None,
 ):
     """
@@ -162,6 +163,10 @@ def running(
         succeeds and says so, and the restart is owed until the agent is back. A daemon that does
         not run is started. Default: ``drain``.
 
+    since
+        A time in Unix seconds, by the clock of this host: a daemon that started earlier is
+        restarted, whatever it reads. Default None. ``orchestration.restart`` uses it.
+
     restarts
         A mapping of ``zookeeper``, ``turn``, ``max_unavailable``, ``turn_timeout``,
         ``ready_timeout``, ``drain``, ``drain_timeout`` and ``rolling``; default: the settings
@@ -177,7 +182,7 @@ def running(
     """
     try:
         daemon = _Daemon(
-            name, reads, ready, peers, reload, drain, zookeeper, unmask, agent, restarts
+            name, reads, ready, peers, reload, drain, zookeeper, unmask, agent, since, restarts
         )
         return daemon.ensure_running(__opts__["test"])
     except _OutOfService as reason:
@@ -364,6 +369,11 @@ class _Status(NamedTuple):
     def uptime(self):
         return time.monotonic() - self.start
 
+    @property
+    def started_at(self):
+        """The start of the main process in Unix seconds."""
+        return time.time() - self.uptime
+
     def _seconds(self, name):
         return int(self.properties[name] or 0) / 1e6
 
@@ -382,6 +392,7 @@ class _Daemon:
         zookeeper=None,
         unmask=False,
         agent=None,
+        since=None,
         restarts=None,
     ):
         for argument, value in (("ready", ready), ("peers", peers), ("reload", reload)):
@@ -396,6 +407,9 @@ class _Daemon:
         self.host_agent = agent or drain
         self.zookeeper = zookeeper or self.restarts["zookeeper"]
         self.unmask = unmask
+        if since is not None and (isinstance(since, bool) or not isinstance(since, (int, float))):
+            raise SaltInvocationError(f"since: {since!r} should be a time in Unix seconds")
+        self.since = since
         self.options = _Options(name, reload) if reload else None
         self.comments = []
 
@@ -420,17 +434,27 @@ class _Daemon:
                 f"Unit {self.name}.service is masked. Unmask it: systemctl unmask {self.name}"
             )
         stale_files = self._stale_files(status) if status.is_active else []
-        reloadable = self._is_reloadable(status, stale_files)
-        changes = self._planned_changes(status, stale_files, reloadable)
+        is_overdue = self._is_overdue(status)
+        reasons = self._restart_reasons(stale_files, is_overdue)
+        reloadable = not is_overdue and self._is_reloadable(status, stale_files)
+        changes = self._planned_changes(status, reasons, reloadable)
         if not changes:
             return self._check_unchanged(status, test)
         if status.is_active:
             self.require_service()
         if test:
-            return _result(self.name, None, self._foreseen(changes, stale_files), changes)
-        return self._apply(status, changes, stale_files)
+            return _result(self.name, None, self._foreseen(changes, reasons), changes)
+        return self._apply(status, changes, reasons)
 
-    def _planned_changes(self, status, stale_files, reloadable):
+    def _is_overdue(self, status):
+        """Return whether the process started before the time that ``since`` names."""
+        return self.since is not None and status.is_active and status.started_at < self.since
+
+    def _restart_reasons(self, stale_files, is_overdue):
+        reasons = [f"It has run since before {_utc(self.since)}"] if is_overdue else []
+        return [*reasons, _describe_stale(stale_files)] if stale_files else reasons
+
+    def _planned_changes(self, status, reasons, reloadable):
         if not status.is_active:
             # The upgrade of a package may stop its daemon. Its start then completes a restart.
             was_active = self.name in __context__.get(DISRUPTED_KEY, [])
@@ -438,15 +462,15 @@ class _Daemon:
         changes = {}
         if not status.is_enabled:
             changes[f"{self.name} at boot"] = "enabled"
-        if stale_files:
+        if reasons:
             changes[self.name] = "reloaded" if reloadable else "restarted"
         return changes
 
-    def _apply(self, status, changes, stale_files):
+    def _apply(self, status, changes, reasons):
         self._prepare_unit(status)
         action = changes.get(self.name)
         if action == "restarted":
-            self._restart(stale_files, status.is_active)
+            self._restart(reasons, status.is_active)
         elif action == "started":
             self._start()
         elif action == "reloaded":
@@ -483,18 +507,16 @@ class _Daemon:
         comment = f"{self.name} would be {action}, since something that it reads would change"
         return _result(self.name, None, comment, changes)
 
-    def _foreseen(self, changes, stale_files):
+    def _foreseen(self, changes, reasons):
         comments = [f"{name} would be {action}" for name, action in changes.items()]
-        if stale_files:
-            comments.append(_describe_stale(stale_files))
-        return ". ".join(comments)
+        return ". ".join([*comments, *reasons])
 
     # --- stale files ---
 
     def _stale_files(self, status):
         """Return the files that are newer than the process, without those in the future."""
         now = time.time()
-        started_at = now - status.uptime
+        started_at = status.started_at
         paths = [*self.reads, *status.unit_files]
         if self.options:
             paths.append(self.options.path)
@@ -539,9 +561,8 @@ class _Daemon:
         self._systemctl("start")
         self._await_ready(before, must_be_ready=False)
 
-    def _restart(self, stale_files, is_active):
-        if stale_files:
-            self.comments.append(_describe_stale(stale_files))
+    def _restart(self, reasons, is_active):
+        self.comments += reasons
         self._take_turn(f"restart of {self.name}")
         if is_active:
             # Somebody may have drained the agent while this node waited for its turn.
@@ -973,6 +994,10 @@ def _require_success(result):
 
 def _describe_stale(files):
     return f"Newer than the process: {', '.join(files)}"
+
+
+def _utc(seconds):
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
 
 
 def _ctimes(paths):

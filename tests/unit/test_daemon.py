@@ -137,6 +137,27 @@ def test_a_removed_file_and_a_new_unit_make_a_daemon_stale(host, tmp_path):
     assert str(unit) in host.running(test=True)["comment"]
 
 
+def test_a_daemon_that_has_started_before_a_time_is_restarted_once(host):
+    host.set_unit(ExecMainStartTimestampMonotonic=str(int((time.monotonic() - 60) * 1e6)))
+    since = int(time.time())
+    assert host.running(reads=[], since=since - 120)["changes"] == {}
+    foreseen = host.running(test=True, reads=[], since=since)
+    assert foreseen["result"] is None and foreseen["changes"] == {"mesos-master": "restarted"}
+    reason = "It has run since before "
+    assert foreseen["comment"].startswith(f"mesos-master would be restarted. {reason}")
+    assert host.calls() == []
+    result = host.running(reads=[], since=since)
+    assert result["comment"].startswith(f"mesos-master was restarted. {reason}")
+    assert host.calls() == ["restart mesos-master"]
+    assert host.running(reads=[], since=since)["changes"] == {} and host.calls() == []
+
+
+def test_a_time_does_not_restart_a_daemon_that_does_not_run(host):
+    host.set_unit(ActiveState="inactive")
+    assert host.running(since=time.time())["changes"] == {"mesos-master": "started"}
+    assert host.calls()[-1] == "start mesos-master"
+
+
 def test_a_file_from_the_future_does_not_restart_a_daemon_in_every_run(host, monkeypatch):
     # The clock was set back, so the process seems to start in an hour.
     host.set_unit(ExecMainStartTimestampMonotonic=str(int((time.monotonic() + 3600) * 1e6)))
@@ -252,6 +273,8 @@ def test_options_that_the_daemon_can_reload_need_no_restart(host, tmp_path):
     [
         ({"ready": ["zk"]}, "ready: "),
         ({"restarts": "no"}, "restarts: "),
+        ({"since": "yesterday"}, "since: "),
+        ({"since": True}, "since: "),
     ],
 )
 def test_an_invalid_argument_is_an_error(host, arguments, error):
