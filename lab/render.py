@@ -12,9 +12,10 @@ longer than rendering. A case is a minion::
 
 ``pillar_roots`` are directories with pillar, which the pillar of the case overrides; with ``site``
 that of the repository follows them. ``installed`` are the answers of ``pkg.version``, ``sls`` is
-applied instead of top.sls, ``runners`` are the answers of ``saltutil.runner`` by name. Only the id
-is required. The answer has ``pillar``, the pillar of the minion, and ``{"errors": [str, ...]}`` if
-rendering fails, else
+applied instead of top.sls, ``runners`` are the answers of ``saltutil.runner`` by name, and
+``minions`` those of ``saltutil.cmd``: function -> minion id -> result. ``arguments`` are those of
+``salt-run``. Only the id is required. The answer has ``pillar``, the pillar of the minion, and
+``{"errors": [str, ...]}`` if rendering fails, else
 
 * ``states``: in the order in which Salt runs them (from a run with ``mock=True``), with ``id``,
   ``sls``, ``function``, ``name``, ``arguments`` and ``requisites``;
@@ -275,6 +276,7 @@ def case_options(options: dict, case: dict, root: Path) -> dict:
     """Return the options of the minion of one case."""
     options = copy.deepcopy(options)
     options["id"] = case["id"]
+    options["arg"] = case.get("arguments", [])
     host, _, domain = case["id"].partition(".")
     names = {
         "id": case["id"],
@@ -311,6 +313,9 @@ def render(options: dict, case: dict, root: Path, scratch: Path) -> dict:
     state.functions["pkg.version"] = lambda name, **_: installed.get(name, "")
     state.functions["sys.list_runner_functions"] = lambda *_: list(case.get("runners", {}))
     state.functions["saltutil.runner"] = lambda name, **_: case["runners"][name]
+    state.functions["saltutil.cmd"] = lambda nodes, function, **_: {
+        node: {"ret": case.get("minions", {}).get(function, {}).get(node, False)} for node in nodes
+    }
     if case.get("only") == "pillar":
         return {"pillar": pillar}
     if case.get("only") == "faults":

@@ -1,64 +1,65 @@
-# Set up a cluster on bare minions. Each step ends when the services say that they are ready. A step
-# that fails stops the run and says on which host, and why. Run it again to continue. On a cluster
-# that is as declared it changes nothing.
+# Set up a cluster on bare minions, or apply any change to a running one. Each step ends when the
+# services say that they are ready. A step that fails stops the run and says on which host, and why.
+# Run it again to continue. On a cluster that is as declared it changes nothing.
 #
+#   salt-run -l info state.orchestrate orchestration.deploy test=True
 #   salt-run -l info state.orchestrate orchestration.deploy
 #
-#   1  every node of the topology responds and has its roles
+#   1  every node that responds has its roles
 #   2  daemons of roles that a named node no longer has are stopped: before the others get a smaller
 #      quorum, in which these would have no vote
 #   3  ZooKeeper, server by server, until the ensemble has its quorum
-#   4  the Mesos masters, one by one, until one of them leads
-#   5  the Mesos slaves, until the leader has registered them all
+#   4  the Mesos masters, one by one, until one of them leads. Those that run are first: they get a
+#      higher quorum before a new one starts
+#   5  the Mesos agents: one of them, the canary, and then batches, until the leader has registered
+#      them
 #   6  Marathon and Chronos, node by node, until they respond
 #   7  everything else that the nodes' roles name (state.apply)
+#   8  a node that did not respond fails the run at its end, with its name
 #
-# A node that is named in the topology and does not respond stops the run at step 1. To leave it
-# out:
+# Nodes that do not respond are left out. The quorum still counts all nodes of the topology, so the
+# run stops at step 3 or 4 if too few of them are left. The masters' very first start needs them
+# all. Keys of pillar, with their defaults:
 #
-#   pillar='{"skip": ["lxcc03.devops.test"]}'
+#   skip: []             nodes that are left out on purpose: ids or globs, such as lxb003*
+#   tolerate_down: 25%   agents that may not respond, a number or a percentage. With more of them
+#                        nothing is changed. Of a percentage at least one
+#   batch: 25%           agents in one step, a number or a percentage
+#   max_failures: 0      agents of one batch that may fail before the run stops. If the canary or
+#                        all of a batch fail, it stops in any case
+#   timeout: 120         seconds that each readiness check waits; more on slow machines
 #
-# The quorum still counts all nodes of the topology, so the run stops at step 3 or 4 if too few of
-# them are left. The masters' very first start needs them all. Each check waits for 120 seconds; on
-# slow machines use pillar='{"timeout": 300}'.
+#   pillar='{"skip": ["lxcc03.devops.test", "lxb003*"], "batch": 4}'
 
-include:
-  - orchestration.roles
-
-{%- from "orchestration/topology.jinja" import errors, named, globs, members, roles with context %}
-{%- from "orchestration/timeout.jinja" import timeout with context %}
-{%- macro step(name, nodes, sls, type='list') %}
-
-{{ name }}:
-  salt.state:
-    - tgt: {{ nodes }}
-    - tgt_type: {{ type }}
-    - sls: {{ sls }}
-    - pillar: {timeout: {{ timeout }}}
-    - failhard: True
-{%- endmacro %}
+{%- from "orchestration/rollout.jinja" import closing, errors, opening, plan, roles, rollout,
+      step, timeout with context %}
+{{- opening() }}
 {%- if not errors %}
-{%- if named %}
-{{- step('The named nodes run only the daemons of their roles', named | json, 'common.withdrawn') }}
+{{- step('Every node that responds has its roles', plan.responding,
+      'orchestration.minion.roles') }}
+{%- if plan.with_entry %}
+{{- step('The named nodes run only the daemons of their roles', plan.with_entry,
+      'common.withdrawn') }}
 {%- endif %}
-{%- for role, nodes in members.items() if 'deploy' in roles[role] %}
+{%- for role, nodes in plan.members.items() if 'deploy' in roles[role] %}
 {%- set deploy = roles[role].deploy %}
-{%- if 'all_at_once' in deploy %}
-{{- step(deploy.all_at_once, nodes | join(' or '), deploy.sls, 'compound') }}
+{%- if deploy.batches is defined %}
+{{- rollout(deploy.name, nodes, deploy.sls) }}
 {%- else %}
 {%- for node in nodes %}
-{{- step(deploy.name ~ ' on ' ~ node, node, deploy.sls) }}
+{{- step(deploy.name ~ ' on ' ~ node, [node], deploy.sls) }}
 {%- endfor %}
 {%- endif %}
 {%- if 'check' in deploy %}
-{{- step(deploy.check.name, nodes[0], deploy.check.sls) }}
+{{- step(deploy.check.name, [nodes[0]], deploy.check.sls) }}
 {%- endif %}
 {%- endfor %}
 
 Every node has all that its roles name:
   salt.state:
-    - tgt: {{ (named + globs) | join(' or ') }}
-    - tgt_type: compound
+    - tgt: {{ plan.responding | json }}
+    - tgt_type: list
     - highstate: True
     - failhard: True
+{{- closing() }}
 {%- endif %}

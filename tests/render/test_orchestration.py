@@ -20,6 +20,17 @@ def orchestration(name: str, contents: dict | None = None, **pillar) -> dict:
     }
 
 
+AGENTS = [f"lxb00{number}.devops.test" for number in (1, 2, 3, 4)]
+
+
+def rollout(name: str, contents: dict | None = None, *, up=None, down=(), **pillar) -> dict:
+    """Return the case of an orchestration that asks which nodes respond."""
+    nodes = ["lxcm01.devops.test", *CONTROL, *AGENTS] if up is None else up
+    answer = {"up": [node for node in nodes if node not in down], "down": list(down)}
+    return {**orchestration(name, contents, **pillar), "runners": {"manage.status": answer}}
+
+
+MANY_AGENTS = [f"lxb{number:03}.devops.test" for number in range(1, 13)]
 LATER = {"lxd*.devops.test": {"address": "10.7.0.0/16", "roles": ["mesos-slave"]}}
 SCALED = {"marathon": {"apps": {"/hello": {"instances": 3}}}}
 SEPARATE = {
@@ -50,24 +61,53 @@ CASES = {
         "pillar": {"timeout": 7},
     },
     "roles": orchestration("roles"),
-    "deploy": orchestration("deploy"),
-    "one skipped": orchestration("deploy", skip=CONTROL[2:], timeout=7),
-    "one skipped, as text": orchestration("deploy", skip=CONTROL[2]),
-    "old names": orchestration("deploy", absent=CONTROL[2:], patience=7),
-    "two globs": orchestration("deploy", topology(LATER)),
-    "zookeeper alone": orchestration(
+    "deploy": rollout("deploy"),
+    "one skipped": rollout("deploy", skip=CONTROL[2:], timeout=7),
+    "one skipped, as text": rollout("deploy", skip=CONTROL[2]),
+    "a glob skipped": rollout("deploy", skip=["lxcc0[23]*", "lxb003*", AGENTS[3]]),
+    "old names": rollout("deploy", absent=CONTROL[2:], patience=7),
+    "two globs": rollout("deploy", topology(LATER), up=["lxd001.devops.test", *CONTROL, AGENTS[0]]),
+    "twelve agents": rollout("deploy", up=[*CONTROL, *MANY_AGENTS], down=MANY_AGENTS[10:]),
+    "batches of five": rollout("deploy", up=[*CONTROL, *MANY_AGENTS], batch=5, max_failures=3),
+    "nodes down": rollout("deploy", down=[CONTROL[0], AGENTS[1]]),
+    "too many agents down": rollout("deploy", down=AGENTS[2:]),
+    "half of the agents may be down": rollout("deploy", down=AGENTS[2:], tolerate_down="50%"),
+    "a skipped agent is down": rollout("deploy", down=AGENTS[2:], skip=["lxb003*"]),
+    "all agents down": rollout("deploy", down=AGENTS, tolerate_down="100%"),
+    "no node responds": rollout("deploy", up=[]),
+    "new masters above": {
+        **rollout("deploy"),
+        "minions": {"service.status": {CONTROL[1]: True, CONTROL[2]: True}},
+    },
+    "zookeeper alone": rollout(
         "deploy",
         topology(
             {name: {"roles": ["zookeeper"]} for name in ("lxcc01", "lxcc02", "lxcc03")},
             {"lxb*": None},
         ),
+        up=["lxcm01.devops.test", *CONTROL],
     ),
-    "unknown node skipped": orchestration("deploy", skip=["lxcc09.devops.test"]),
-    "topology with errors": orchestration(
+    "unknown node skipped": rollout("deploy", skip=["lxcc09.devops.test"]),
+    "glob skipped that matches nothing": rollout("deploy", skip=["lxb09*"]),
+    "skip that is a number": rollout("deploy", skip=3),
+    "batch of none": rollout("deploy", batch=0),
+    "batch that is text": rollout("deploy", batch="some"),
+    "tolerated share above all": rollout("deploy", tolerate_down="101%"),
+    "failures that are a share": rollout("deploy", max_failures="10%"),
+    "unknown key": {
+        **rollout("deploy", max_failure=1),
+        "arguments": ["orchestration.deploy", 'pillar={"max_failure": 1, "patience": 7}'],
+    },
+    "key of another orchestration": {
+        **rollout("deploy", role="marathon"),
+        "arguments": ["orchestration.of_the_site", 'pillar={"role": "marathon"}'],
+    },
+    "topology with errors": rollout(
         "deploy", topology({"lxcc01": {"zookeeper_id": 0}, "lxcc02": {"address": "nowhere"}})
     ),
-    "empty topology": orchestration("deploy", {"nodes": {}}),
-    "timeout that is text": orchestration("deploy", timeout="soon"),
+    "empty topology": rollout("deploy", {"nodes": {}}),
+    "timeout that is text": rollout("deploy", timeout="soon"),
+    "timeout that is negative": rollout("deploy", timeout=-1),
     "checks of a control node": {
         "id": CONTROL[0],
         "sls": [
@@ -285,42 +325,66 @@ def targets(plan: dict) -> list:
     return [state["arguments"].get("tgt") for state in plan["states"]]
 
 
-ROLES = [
-    "Every named node responds and has its roles",
-    f"The nodes {GLOB} have their roles",
-]
+ROLES = "Every node that responds has its roles"
 WITHDRAWN = "The named nodes run only the daemons of their roles"
+CANARY = f"Mesos agent on {AGENTS[0]}, the canary"
+LAST = "Every node has all that its roles name"
+NAMED = ["lxcm01.devops.test", *CONTROL]
+
+
+def batch_steps(*batches: tuple[str, ...]) -> list[str]:
+    count = len(batches)
+    return [
+        f"Mesos agent on {' to '.join(batch)}, batch {number} of {count}"
+        for number, batch in enumerate(batches, 1)
+    ]
 
 
 def test_every_entry_gets_its_roles(plans):
-    assert steps(plans["roles"]) == ROLES
-    assert targets(plans["roles"]) == [["lxcm01.devops.test", *CONTROL], GLOB]
+    assert steps(plans["roles"]) == [
+        "Every named node responds and has its roles",
+        f"The nodes {GLOB} have their roles",
+    ]
+    assert targets(plans["roles"]) == [NAMED, GLOB]
 
 
 def test_a_deployment_goes_from_zookeeper_to_the_frameworks_node_by_node(plans):
     assert steps(plans["deploy"]) == [
-        *ROLES,
+        ROLES,
         WITHDRAWN,
         *(f"ZooKeeper on {node}" for node in CONTROL),
         "ZooKeeper has its quorum",
         *(f"Mesos master on {node}" for node in CONTROL),
         "The Mesos masters have a leader",
-        "The Mesos slaves are registered",
+        CANARY,
+        *batch_steps((AGENTS[1],), (AGENTS[2],), (AGENTS[3],)),
         *(f"Marathon on {node}" for node in CONTROL),
         *(f"Chronos on {node}" for node in CONTROL),
-        "Every node has all that its roles name",
+        LAST,
     ]
+    assert targets(plans["deploy"])[0] == targets(plans["deploy"])[-1] == [*NAMED, *AGENTS]
+    assert targets(plans["deploy"])[1] == NAMED
 
 
 def test_a_failed_step_stops_the_run(plans):
     for name in ("roles", "deploy", "two globs"):
-        assert all(state["arguments"]["failhard"] is True for state in plans[name]["states"])
+        assert all(
+            state["arguments"]["failhard"] is True
+            for state in plans[name]["states"]
+            if state["function"] == "salt.state"
+        )
 
 
 def test_a_skipped_node_gets_no_step(plans):
     for name in ("one skipped", "one skipped, as text", "old names"):
         assert CONTROL[2] not in str(steps(plans[name])) + str(targets(plans[name]))
         assert f"ZooKeeper on {CONTROL[1]}" in steps(plans[name])
+
+
+def test_globs_skip_named_nodes_and_those_that_a_glob_of_the_topology_covers(plans):
+    plan = plans["a glob skipped"]
+    assert targets(plan)[0] == ["lxcm01.devops.test", CONTROL[0], *AGENTS[:2]]
+    assert [step for step in steps(plan) if "agent" in step] == [CANARY, *batch_steps((AGENTS[1],))]
 
 
 def test_checks_wait_for_the_timeout(plans):
@@ -339,21 +403,73 @@ def test_checks_wait_for_the_timeout(plans):
     assert timeouts == [7] * 6
 
 
-def test_the_nodes_of_all_globs_are_one_step(plans):
-    slaves = next(
-        state
-        for state in plans["two globs"]["states"]
-        if state["id"] == "The Mesos slaves are registered"
-    )
-    assert slaves["arguments"]["tgt"] == f"{GLOB} or lxd*.devops.test"
+def test_the_nodes_of_all_globs_are_agents(plans):
+    assert [step for step in steps(plans["two globs"]) if "agent" in step] == [
+        CANARY,
+        *batch_steps(("lxd001.devops.test",)),
+    ]
+
+
+def test_agents_follow_their_canary_in_batches_of_a_quarter(plans):
+    plan = plans["twelve agents"]
+    assert [step for step in steps(plan) if "agent" in step] == [
+        CANARY,
+        *batch_steps(
+            (MANY_AGENTS[1], MANY_AGENTS[2]),
+            (MANY_AGENTS[3], MANY_AGENTS[4]),
+            (MANY_AGENTS[5], MANY_AGENTS[6]),
+            (MANY_AGENTS[7], MANY_AGENTS[8]),
+            (MANY_AGENTS[9],),
+        ),
+    ]
+    assert MANY_AGENTS[1:3] in targets(plan)
+
+
+def test_a_batch_of_which_all_agents_fail_stops_the_run(plans):
+    allowed_failures = {
+        state["id"]: state["arguments"].get("allow_fail", 0)
+        for state in plans["batches of five"]["states"]
+        if "agent" in state["id"]
+    }
+    assert list(allowed_failures.values()) == [0, 3, 3, 0]
+    assert list(allowed_failures)[-1].endswith(f"on {MANY_AGENTS[11]}, batch 3 of 3")
+
+
+def test_nodes_that_do_not_respond_are_left_out_and_fail_the_run_at_its_end(plans):
+    plan = plans["nodes down"]
+    warning, last = plan["states"][0], plan["states"][-1]
+    assert warning["arguments"]["warnings"] == [CONTROL[0], AGENTS[1]]
+    assert last["id"] == "Every node responds"
+    assert last["function"] == "test.fail_without_changes"
+    assert f"left out: {CONTROL[0]}, {AGENTS[1]}. " in last["name"]
+    assert steps(plan)[-2] == LAST
+    assert not {CONTROL[0], AGENTS[1]} & {node for tgt in targets(plan) for node in tgt or []}
+    # Another server than the one that is down tells whether there is a quorum.
+    check = next(state for state in plan["states"] if state["id"] == "ZooKeeper has its quorum")
+    assert check["arguments"]["tgt"] == [CONTROL[1]]
+
+
+def test_more_agents_may_be_down_if_the_operator_says_so(plans):
+    for name, silent in (
+        ("half of the agents may be down", AGENTS[2:]),
+        ("a skipped agent is down", AGENTS[3:]),
+    ):
+        assert f"left out: {', '.join(silent)}. " in plans[name]["states"][-1]["name"], name
+        assert CANARY in steps(plans[name])
+
+
+def test_masters_that_run_are_deployed_before_new_ones(plans):
+    masters = [step for step in steps(plans["new masters above"]) if "Mesos master on" in step]
+    assert masters == [f"Mesos master on {CONTROL[index]}" for index in (1, 2, 0)]
 
 
 def test_a_role_that_no_node_has_gets_no_step(plans):
-    assert steps(plans["zookeeper alone"])[1:] == [
+    assert steps(plans["zookeeper alone"]) == [
+        ROLES,
         WITHDRAWN,
         *(f"ZooKeeper on {node}" for node in CONTROL),
         "ZooKeeper has its quorum",
-        "Every node has all that its roles name",
+        LAST,
     ]
 
 
@@ -361,19 +477,36 @@ def test_a_role_that_no_node_has_gets_no_step(plans):
     "name, words",
     [
         ("unknown node skipped", ["lxcc09.devops.test", "not in the topology", CONTROL[0]]),
+        ("glob skipped that matches nothing", ["skip = lxb09*: no node of the topology matches"]),
+        ("skip that is a number", ["skip = 3: should be a list of nodes"]),
         (
             "topology with errors",
             ["lxcc01.devops.test:zookeeper_id = 0", "lxcc02.devops.test:address = nowhere"],
         ),
         ("empty topology", ["names no node"]),
         ("timeout that is text", ["timeout = soon"]),
+        ("timeout that is negative", ["timeout = -1"]),
+        ("batch of none", ["batch = 0: should be a number of agents from 1, or a percentage"]),
+        ("batch that is text", ["batch = some: should be a number of agents"]),
+        ("tolerated share above all", ["tolerate_down = 101%: should be a number of agents"]),
+        ("failures that are a share", ["max_failures = 10%: should be a number of agents from 0"]),
+        ("unknown key", ["max_failure = 1: unknown. The keys", "tolerate_down, batch"]),
+        (
+            "too many agents down",
+            ["tolerate_down = 25%: 2 of 4 agents", "at most 1 may", AGENTS[2], AGENTS[3]],
+        ),
+        ("all agents down", ["tolerate_down = 100%: 4 of 4 agents do not respond"]),
+        ("no node responds", ["No node of the topology responds"]),
     ],
 )
 def test_errors_are_the_only_step(plans, name, words):
     (step,) = plans[name]["states"]
-    assert step["function"] == "test.fail_without_changes" and all(
-        word in step["name"] for word in words
-    )
+    assert step["function"] == "test.fail_without_changes"
+    assert all(word in step["name"] for word in words), step["name"]
+
+
+def test_keys_of_another_orchestration_are_not_its_own_unknown_keys(plans):
+    assert steps(plans["key of another orchestration"]) == steps(plans["deploy"])
 
 
 def test_a_check_comes_after_the_service_that_it_waits_for(plans):

@@ -64,6 +64,7 @@ def answers_by_line(tmp_path_factory) -> dict[str, dict[str, dict]]:
         return {"id": name, "pillar_roots": pillar_root(contents), "site": True, **keys}
 
     exporter = topology(EXPORTER)
+    nodes = ["lxcm01.devops.test", *(f"lxcc0{number}.devops.test" for number in (1, 2, 3))]
     lonely = {"nodes": {NODE: {"address": "172.31.250.11", "roles": ["mesos-exporter"]}}}
     misspelt = topology({"lxcc01": {"roles": ["mesos-exprter", "zookeeper"]}})
     roles = {"roles": EXPORTER["lxcc01"]["roles"]}
@@ -72,7 +73,12 @@ def answers_by_line(tmp_path_factory) -> dict[str, dict[str, dict]]:
         "misspelt role": case(NODE, misspelt, only="faults", grains=roles),
         "missing role": case(NODE, lonely, only="faults", grains={"roles": ["mesos-exporter"]}),
         "firewall": case(NODE, exporter, sls=["common.firewall"], grains=roles),
-        "deploy": case("lxcm01.devops.test_master", exporter, sls=["orchestration.deploy"]),
+        "deploy": case(
+            "lxcm01.devops.test_master",
+            exporter,
+            sls=["orchestration.deploy"],
+            runners={"manage.status": {"up": nodes, "down": []}},
+        ),
         "release": {**marathon, "sls": ["marathon", "common.firewall"]},
         "release and pillar": {
             **marathon,
