@@ -187,6 +187,15 @@ SERVICES = {
 }
 
 
+def start_times(lab) -> dict[tuple[str, str], str]:
+    """Return when each daemon has started, by host and unit."""
+    return {
+        (host, unit): lab.at(host).start_time(unit)
+        for host, units in SERVICES.items()
+        for unit in units
+    }
+
+
 def apply_all(lab, pillar: dict | None = None):
     """Run ``salt '*' state.apply``, whatever its result."""
     extra = [f"pillar={json.dumps(pillar)}"] if pillar else []

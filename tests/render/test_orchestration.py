@@ -30,6 +30,7 @@ def rollout(name: str, contents: dict | None = None, *, up=None, down=(), **pill
     return {**orchestration(name, contents, **pillar), "runners": {"manage.status": answer}}
 
 
+PAST = "2020-01-02T03:04:05Z"
 MANY_AGENTS = [f"lxb{number:03}.devops.test" for number in range(1, 13)]
 LATER = {"lxd*.devops.test": {"address": "10.7.0.0/16", "roles": ["mesos-slave"]}}
 SCALED = {"marathon": {"apps": {"/hello": {"instances": 3}}}}
@@ -108,6 +109,31 @@ CASES = {
     "empty topology": rollout("deploy", {"nodes": {}}),
     "timeout that is text": rollout("deploy", timeout="soon"),
     "timeout that is negative": rollout("deploy", timeout=-1),
+    "restart": rollout("restart", down=[AGENTS[3]]),
+    "restart of two roles": rollout("restart", role=["docker", "zookeeper"], since=PAST, timeout=7),
+    "restart of a role of agents": rollout("restart", role="docker"),
+    "restart of a role that nobody has": rollout(
+        "restart", topology(SEPARATE), up=[*CONTROL, AGENTS[0]], role="chronos"
+    ),
+    "restart of an unknown role": rollout("restart", role=["mesos", "marathon"]),
+    "restart of nothing": rollout("restart", role=[]),
+    "restart since tomorrow": rollout("restart", role="marathon", since="2100-01-01T00:00:00Z"),
+    "restart since text": rollout("restart", role="marathon", since="yesterday"),
+    "stale daemons since": rollout("restart", since=PAST),
+    "restarted": {
+        "id": CONTROL[0],
+        "sls": ["orchestration.minion.restarted"],
+        "topology": topology(),
+        "grains": {"roles": ["zookeeper", "mesos-master", "marathon", "chronos"]},
+        "pillar": {"restart": {"roles": ["mesos-master", "chronos", "docker"], "since": 1000}},
+    },
+    "restarted agent": {
+        "id": AGENTS[0],
+        "sls": ["orchestration.minion.restarted"],
+        "topology": topology(),
+        "grains": {"roles": ["mesos-slave", "docker"], "ipv4": ["172.31.250.65"]},
+        "pillar": {"restart": {"roles": ["mesos-slave", "docker"], "since": None}},
+    },
     "checks of a control node": {
         "id": CONTROL[0],
         "sls": [
@@ -328,8 +354,8 @@ def targets(plan: dict) -> list:
 ROLES = "Every node that responds has its roles"
 WITHDRAWN = "The named nodes run only the daemons of their roles"
 CANARY = f"Mesos agent on {AGENTS[0]}, the canary"
-LAST = "Every node has all that its roles name"
-NAMED = ["lxcm01.devops.test", *CONTROL]
+ALL_STATES = "Every node has all that its roles name"
+NODES_WITH_ENTRY = ["lxcm01.devops.test", *CONTROL]
 
 
 def batch_steps(*batches: tuple[str, ...]) -> list[str]:
@@ -345,7 +371,7 @@ def test_every_entry_gets_its_roles(plans):
         "Every named node responds and has its roles",
         f"The nodes {GLOB} have their roles",
     ]
-    assert targets(plans["roles"]) == [NAMED, GLOB]
+    assert targets(plans["roles"]) == [NODES_WITH_ENTRY, GLOB]
 
 
 def test_a_deployment_goes_from_zookeeper_to_the_frameworks_node_by_node(plans):
@@ -360,14 +386,16 @@ def test_a_deployment_goes_from_zookeeper_to_the_frameworks_node_by_node(plans):
         *batch_steps((AGENTS[1],), (AGENTS[2],), (AGENTS[3],)),
         *(f"Marathon on {node}" for node in CONTROL),
         *(f"Chronos on {node}" for node in CONTROL),
-        LAST,
+        ALL_STATES,
     ]
-    assert targets(plans["deploy"])[0] == targets(plans["deploy"])[-1] == [*NAMED, *AGENTS]
-    assert targets(plans["deploy"])[1] == NAMED
+    assert (
+        targets(plans["deploy"])[0] == targets(plans["deploy"])[-1] == [*NODES_WITH_ENTRY, *AGENTS]
+    )
+    assert targets(plans["deploy"])[1] == NODES_WITH_ENTRY
 
 
 def test_a_failed_step_stops_the_run(plans):
-    for name in ("roles", "deploy", "two globs"):
+    for name in ("roles", "deploy", "two globs", "restart"):
         assert all(
             state["arguments"]["failhard"] is True
             for state in plans[name]["states"]
@@ -437,12 +465,12 @@ def test_a_batch_of_which_all_agents_fail_stops_the_run(plans):
 
 def test_nodes_that_do_not_respond_are_left_out_and_fail_the_run_at_its_end(plans):
     plan = plans["nodes down"]
-    warning, last = plan["states"][0], plan["states"][-1]
+    warning, end = plan["states"][0], plan["states"][-1]
     assert warning["arguments"]["warnings"] == [CONTROL[0], AGENTS[1]]
-    assert last["id"] == "Every node responds"
-    assert last["function"] == "test.fail_without_changes"
-    assert f"left out: {CONTROL[0]}, {AGENTS[1]}. " in last["name"]
-    assert steps(plan)[-2] == LAST
+    assert end["id"] == "Every node responds"
+    assert end["function"] == "test.fail_without_changes"
+    assert f"left out: {CONTROL[0]}, {AGENTS[1]}. " in end["name"]
+    assert steps(plan)[-2] == ALL_STATES
     assert not {CONTROL[0], AGENTS[1]} & {node for tgt in targets(plan) for node in tgt or []}
     # Another server than the one that is down tells whether there is a quorum.
     check = next(state for state in plan["states"] if state["id"] == "ZooKeeper has its quorum")
@@ -469,7 +497,7 @@ def test_a_role_that_no_node_has_gets_no_step(plans):
         WITHDRAWN,
         *(f"ZooKeeper on {node}" for node in CONTROL),
         "ZooKeeper has its quorum",
-        LAST,
+        ALL_STATES,
     ]
 
 
@@ -497,6 +525,12 @@ def test_a_role_that_no_node_has_gets_no_step(plans):
         ),
         ("all agents down", ["tolerate_down = 100%: 4 of 4 agents do not respond"]),
         ("no node responds", ["No node of the topology responds"]),
+        ("restart of a role that nobody has", ["role = chronos: no node that responds has"]),
+        ("restart of an unknown role", ["role = mesos: should be one of zookeeper, mesos-master"]),
+        ("restart of nothing", ["role = []: should be a role or a list of roles"]),
+        ("restart since tomorrow", ["since = 2100-01-01T00:00:00Z: should be a time in the past"]),
+        ("restart since text", ["since = yesterday: should be a time in the past, in UTC"]),
+        ("stale daemons since", [f"since = {PAST}: needs the key role"]),
     ],
 )
 def test_errors_are_the_only_step(plans, name, words):
@@ -507,6 +541,59 @@ def test_errors_are_the_only_step(plans, name, words):
 
 def test_keys_of_another_orchestration_are_not_its_own_unknown_keys(plans):
     assert steps(plans["key of another orchestration"]) == steps(plans["deploy"])
+
+
+def test_stale_daemons_are_restarted_on_control_nodes_and_then_on_agents(plans):
+    plan = plans["restart"]
+    assert steps(plan) == [
+        "Nodes that do not respond are left out",
+        "Restart of stale daemons on the control nodes, in turns",
+        f"Restart of stale daemons on {AGENTS[0]}, the canary",
+        f"Restart of stale daemons on {AGENTS[1]}, batch 1 of 2",
+        f"Restart of stale daemons on {AGENTS[2]}, batch 2 of 2",
+        "Every node responds",
+    ]
+    control = plan["states"][1]["arguments"]
+    assert control["tgt"] == CONTROL and control["sls"] == "orchestration.minion.restarted"
+    assert control["pillar"]["restart"]["since"] is None
+    assert "mesos-slave" in control["pillar"]["restart"]["roles"]
+
+
+def test_a_restart_of_roles_names_the_time_with_which_it_continues(plans):
+    plan = plans["restart of two roles"]
+    assert steps(plan)[:3] == [
+        f"Daemons that have run since before {PAST} are restarted",
+        "Restart of zookeeper on the control nodes, in turns",
+        f"Restart of docker on {AGENTS[0]}, the canary",
+    ]
+    assert f'"since": "{PAST}"' in plan["states"][0]["arguments"]["comment"]
+    assert plan["states"][1]["arguments"]["pillar"] == {
+        "restart": {"roles": ["zookeeper", "docker"], "since": 1577934245},
+        "timeout": 7,
+    }
+    assert "control nodes" not in str(steps(plans["restart of a role of agents"]))
+
+
+def test_a_restart_changes_no_file_and_has_the_arguments_of_the_formula(plans):
+    states = {state["id"]: state for state in plans["restarted"]["states"]}
+    assert list(states) == [
+        "settings-are-known",
+        "mesos-master-service",
+        "chronos-service",
+        "turn-returned",
+    ]
+    formula = {state["id"]: state for state in plans["checks of a control node"]["states"]}
+    for name in ("mesos-master-service", "chronos-service"):
+        assert states[name]["name"] == formula[name]["name"]
+        arguments = dict(states[name]["arguments"])
+        assert arguments.pop("since") == 1000
+        assert arguments == formula[name]["arguments"]
+    agent = {state["id"]: state for state in plans["restarted agent"]["states"]}
+    formula = {state["id"]: state for state in plans["checks of an agent"]["states"]}
+    for name in ("mesos-slave-service", "docker-service"):
+        arguments = dict(agent[name]["arguments"])
+        assert arguments.pop("since") is None
+        assert arguments == formula[name]["arguments"]
 
 
 def test_a_check_comes_after_the_service_that_it_waits_for(plans):

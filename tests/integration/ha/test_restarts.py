@@ -13,20 +13,13 @@ from ha_cluster import (
     failures,
     killed_tasks,
     no_turn_is_left,
+    start_times,
     turns,
     wait_for_pages,
 )
 from ha_observer import Observer
 
 pytestmark = pytest.mark.lines("3008")
-
-
-def starts(ha) -> dict[tuple[str, str], str]:
-    return {
-        (host, unit): ha.at(host).start_time(unit)
-        for host, units in SERVICES.items()
-        for unit in units
-    }
 
 
 def test_one_change_of_every_service_on_all_nodes_at_once(ha):
@@ -58,7 +51,7 @@ def holder(ha, turn_class: str) -> str:
 
 
 def test_a_run_that_dies_in_the_middle_is_completed_by_the_next_one(ha):
-    started, agents = starts(ha), active_agents()
+    started, agents = start_times(ha), active_agents()
     # Back to the settings in pillar.
     ha.do("salt", "--async", "*", "state.apply")
     dying = eventually(lambda: holder(ha, "control-nodes"), 120)
@@ -71,9 +64,9 @@ def test_a_run_that_dies_in_the_middle_is_completed_by_the_next_one(ha):
     eventually(lambda: failures(apply_all(ha)) == [], 900)
     assert no_turn_is_left(ha)
     check_healthy(ha, agents=agents)
-    restarted = starts(ha)
+    restarted = start_times(ha)
     for host, unit in started:
         assert started[host, unit] != restarted[host, unit], (host, unit)
     done = apply_all(ha)
     assert failures(done) == [] and not any(changes(done).values()), changes(done)
-    assert starts(ha) == restarted
+    assert start_times(ha) == restarted
