@@ -6,19 +6,19 @@
 #   salt-run -l info state.orchestrate orchestration.deploy
 #
 #   1  every node that responds has its roles
-#   2  daemons of roles that a named node no longer has are stopped: before the others get a smaller
-#      quorum, in which these would have no vote
-#   3  ZooKeeper, server by server, until the ensemble has its quorum
-#   4  the Mesos masters, one by one, until one of them leads. Those that run are first: they get a
+#   2  ZooKeeper, on all nodes with an entry at once, in turns, until the ensemble has its quorum.
+#      Servers that join or leave wait for each other. Daemons of roles that a node no longer has
+#      are stopped: before the others get a smaller quorum, in which these would have no vote
+#   3  the Mesos masters, one by one, until one of them leads. Those that run are first: they get a
 #      higher quorum before a new one starts
-#   5  the Mesos agents: one of them, the canary, and then batches, until the leader has registered
+#   4  the Mesos agents: one of them, the canary, and then batches, until the leader has registered
 #      them
-#   6  Marathon and Chronos, node by node, until they respond
-#   7  everything else that the nodes' roles name (state.apply)
-#   8  a node that did not respond fails the run at its end, with its name
+#   5  Marathon and Chronos, node by node, until they respond
+#   6  everything else that the nodes' roles name (state.apply)
+#   7  a node that did not respond fails the run at its end, with its name
 #
 # Nodes that do not respond are left out. The quorum still counts all nodes of the topology, so the
-# run stops at step 3 or 4 if too few of them are left. The masters' very first start needs them
+# run stops at step 2 or 3 if too few of them are left. The masters' very first start needs them
 # all. Keys of pillar, with their defaults:
 #
 #   skip: []             nodes that are left out on purpose: ids or globs, such as lxb003*
@@ -37,14 +37,12 @@
 {%- if not errors %}
 {{- step('Every node that responds has its roles', plan.responding,
       'orchestration.minion.roles') }}
-{%- if plan.with_entry %}
-{{- step('The named nodes run only the daemons of their roles', plan.with_entry,
-      'common.withdrawn') }}
-{%- endif %}
 {%- for role, nodes in plan.members.items() if 'deploy' in roles[role] %}
 {%- set deploy = roles[role].deploy %}
 {%- if deploy.batches is defined %}
 {{- rollout(deploy.name, nodes, deploy.sls) }}
+{%- elif deploy.together is defined %}
+{{- step(deploy.name ~ ' on the control nodes, in turns', plan.with_entry, deploy.sls) }}
 {%- else %}
 {%- for node in nodes %}
 {{- step(deploy.name ~ ' on ' ~ node, [node], deploy.sls) }}

@@ -92,7 +92,7 @@ def test_roles_are_assigned_to_one_cluster_and_those_of_others_stay(clusters):
 
 def test_each_cluster_is_deployed_on_its_own(clusters):
     steps, _ = clusters.orchestrated("deploy", '{"cluster": "ulm"}')
-    assert f"ZooKeeper on {ULM}" in steps and BONN not in str(steps)
+    assert f"Mesos master on {ULM}" in steps and BONN not in str(steps)
     assert grain(clusters.at(BONN)) == []
     clusters.orchestrated("deploy", '{"cluster": "bonn"}')
     for host, url in (

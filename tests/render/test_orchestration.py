@@ -352,7 +352,7 @@ def targets(plan: dict) -> list:
 
 
 ROLES = "Every node that responds has its roles"
-WITHDRAWN = "The named nodes run only the daemons of their roles"
+ENSEMBLE = "ZooKeeper on the control nodes, in turns"
 CANARY = f"Mesos agent on {AGENTS[0]}, the canary"
 ALL_STATES = "Every node has all that its roles name"
 NODES_WITH_ENTRY = ["lxcm01.devops.test", *CONTROL]
@@ -374,11 +374,10 @@ def test_every_entry_gets_its_roles(plans):
     assert targets(plans["roles"]) == [NODES_WITH_ENTRY, GLOB]
 
 
-def test_a_deployment_goes_from_zookeeper_to_the_frameworks_node_by_node(plans):
+def test_a_deployment_goes_from_zookeeper_to_the_frameworks(plans):
     assert steps(plans["deploy"]) == [
         ROLES,
-        WITHDRAWN,
-        *(f"ZooKeeper on {node}" for node in CONTROL),
+        ENSEMBLE,
         "ZooKeeper has its quorum",
         *(f"Mesos master on {node}" for node in CONTROL),
         "The Mesos masters have a leader",
@@ -406,7 +405,7 @@ def test_a_failed_step_stops_the_run(plans):
 def test_a_skipped_node_gets_no_step(plans):
     for name in ("one skipped", "one skipped, as text", "old names"):
         assert CONTROL[2] not in str(steps(plans[name])) + str(targets(plans[name]))
-        assert f"ZooKeeper on {CONTROL[1]}" in steps(plans[name])
+        assert f"Marathon on {CONTROL[1]}" in steps(plans[name])
 
 
 def test_globs_skip_named_nodes_and_those_that_a_glob_of_the_topology_covers(plans):
@@ -494,8 +493,7 @@ def test_masters_that_run_are_deployed_before_new_ones(plans):
 def test_a_role_that_no_node_has_gets_no_step(plans):
     assert steps(plans["zookeeper alone"]) == [
         ROLES,
-        WITHDRAWN,
-        *(f"ZooKeeper on {node}" for node in CONTROL),
+        ENSEMBLE,
         "ZooKeeper has its quorum",
         ALL_STATES,
     ]
