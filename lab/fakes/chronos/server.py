@@ -311,7 +311,11 @@ class Chronos(Runs):
             )
         )
         del self.requests[:-1000]
-        credentials, login = str(self.options["http_credentials"] or ""), request.authorization
+        credentials = str(
+            self.options["http_credentials"]
+            or self.environment.get("MESOSPHERE_HTTP_CREDENTIALS", "")
+        )
+        login = request.authorization
         if credentials and (login is None or f"{login.username}:{login.password}" != credentials):
             response = error_page(request.path, 401, "Unauthorized")
             response.headers["WWW-Authenticate"] = 'basic realm="Mesosphere"'
