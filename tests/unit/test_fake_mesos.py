@@ -703,3 +703,88 @@ def test_the_log_file_has_the_name_of_glog(cluster):
     link = cluster.directory / "log" / "mesos-master.INFO"
     assert link.is_symlink()
     assert "Elected as the leading master!" in link.read_text()
+
+
+CREDENTIALS = {"credentials": [{"principal": "agent", "secret": "sesame"}]}
+
+
+@pytest.fixture
+def strict_master(cluster):
+    """A master that demands that agents authenticate."""
+    path = cluster.directory / "credentials"
+    path.write_text(json.dumps(CREDENTIALS))
+    return cluster.master("--authenticate_agents", f"--credentials={path}")
+
+
+def credential_flag(cluster, secret):
+    path = cluster.directory / "credential"
+    path.write_text(json.dumps({"principal": "agent", "secret": secret}))
+    return f"--credential=file://{path}"
+
+
+def test_a_master_registers_an_agent_with_its_credential(cluster, strict_master):
+    agent = cluster.agent(credential_flag(cluster, "sesame"))
+    until(lambda: agent.id)
+    assert agent.ended is None and list(strict_master.agents) == [agent.id]
+
+
+def test_a_master_ignores_an_agent_without_a_credential(cluster, strict_master, capfd):
+    agent = cluster.agent()
+    until(lambda: "it is not authenticated" in capfd.readouterr().err)
+    assert (agent.ended, agent.id, strict_master.agents) == (None, None, {})
+
+
+@pytest.mark.parametrize("is_strict", [True, False], ids=["wrong secret", "no credentials"])
+def test_a_refused_agent_exits_and_leaves_its_tasks_alone(cluster, is_strict, request):
+    master = request.getfixturevalue("strict_master") if is_strict else cluster.master()
+    agent = Agent(
+        [
+            "--ip=127.0.0.1",
+            "--port=0",
+            f"--work_dir={cluster.directory / 'a'}",
+            credential_flag(cluster, "guess"),
+        ],
+        None,
+        VERSION,
+        cluster.room,
+    )
+    killed = []
+    agent.executor.kill_all = lambda: killed.append(True)
+    cluster._started(agent)
+    until(lambda: agent.ended)
+    assert agent.ended == f"Master {master.pid} refused authentication"
+    assert (killed, master.agents) == ([], {})
+
+
+@pytest.mark.parametrize(
+    "flags, message",
+    [
+        (
+            ["--authenticate_http_readwrite"],
+            "Failed to create HTTP authenticator module 'basic': No credentials provided for the "
+            "default 'basic' HTTP authenticator for realm 'mesos-master-readwrite'",
+        ),
+        (
+            ["--authenticate_http_frameworks", "--credentials=/x"],
+            "Missing `--http_framework_authenticators` flag. This must be used in conjunction with "
+            "`--authenticate_http_frameworks`",
+        ),
+    ],
+)
+def test_a_master_whose_authentication_is_incomplete_exits(cluster, flags, message):
+    with pytest.raises(Exit) as caught:
+        cluster.master(*flags)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    "flags, message",
+    [
+        (["--authenticate_http_readonly"], "for realm 'mesos-agent-readonly'"),
+        (["--authenticate_http_executors"], "--jwt_secret_key must be specified when"),
+    ],
+)
+def test_an_agent_whose_authentication_is_incomplete_exits(cluster, flags, message):
+    with pytest.raises(Exit) as caught:
+        cluster.agent(*flags)
+    assert message in str(caught.value)

@@ -14,6 +14,7 @@ from ..wire.election import MemoryRoom
 from ..wire.http import Request, route
 from ..wire.peers import Registration
 from . import flag_data, resources, slave_info
+from .authentication import agent_credential
 from .daemon import COMMON_CALLS, Abort, Exit, MesosDaemon
 from .executor import Pretend, container
 from .processes import Processes
@@ -144,7 +145,9 @@ class Agent(MesosDaemon):
         """Return the registration that is sent to the master."""
         info = {**self.info(), "checkpoint": True}
         self._reports = self.executor.reports()
+        credential = agent_credential(self.flags.get("credential"))
         return {
+            **({"credential": credential} if credential else {}),
             "info": info,
             "pid": self.pid,
             "version": self.version,
@@ -175,8 +178,12 @@ class Agent(MesosDaemon):
         self._refused("Received SIGUSR1 signal; unregistering and shutting down")
 
     def _refused(self, reason: str) -> None:
-        """Kill all tasks and exit, as an agent does when the master shuts it down."""
-        self.executor.kill_all()
+        """
+        Kill all tasks and exit, as an agent does when the master shuts it down. Executors survive
+        if the master has refused authentication.
+        """
+        if not reason.endswith("refused authentication"):
+            self.executor.kill_all()
         self.end(reason)
 
     # --- identity ---

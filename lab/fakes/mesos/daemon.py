@@ -20,7 +20,7 @@ from ..wire.http import HttpDaemon, Refusal, Request, Response, answer, route
 from ..wire.versions import release
 from . import flags as mesos_flags
 from . import protobuf
-from .authentication import Access
+from .authentication import Access, problem
 
 BUILD = {
     "build_date": "2020-11-17 00:00:00 UTC",
@@ -138,7 +138,11 @@ class MesosDaemon(HttpDaemon):
         super().__init__(bound or "0.0.0.0", int(self.flags["port"]))
         self.ip = self.flags.get("advertise_ip") or bound or _own_address()
         self.hostname = self.flags.get("hostname") or self._looked_up()
-        self.access = Access(self.process if self.process == "master" else "agent", self.flags)
+        side = "master" if self.process == "master" else "agent"
+        authentication_problem = problem(side, self.flags)
+        if authentication_problem:
+            raise Exit(authentication_problem)
+        self.access = Access(side, self.flags)
         self.level = self._own_level = 0
         self._level_until = 0.0
         self.start_time = 0.0

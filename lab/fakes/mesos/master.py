@@ -393,6 +393,11 @@ class Master(Calls, Views, MesosDaemon):
         if not self.recovered:
             return answer("Master has not finished recovery", 503)
         body = json.loads(request.get_data())
+        refusal = self.access.agent_problem(body.get("credential"))
+        if refusal:
+            text = f"Refusing registration of agent at {body['pid']}: it is not authenticated"
+            self.log.write("WARNING", text)
+            return answer(f"Master {self.pid} refused authentication", refusal)
         with self.lock:
             self._sweep()
             registered_id = body["info"].get("id", {}).get("value")
@@ -507,7 +512,7 @@ class Master(Calls, Views, MesosDaemon):
         if not self.recovered:
             return answer("Master has not finished recovery", 503)
         body = json.loads(request.get_data())
-        problem = self.access.framework_problem(body["pid"], body.get("credential"))
+        problem = self.access.framework_problem(body["pid"], body["info"], body.get("credential"))
         if problem:
             return answer(problem, 410)
         with self.lock:
