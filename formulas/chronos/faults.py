@@ -13,6 +13,8 @@ OWN_OPTIONS = (
     "ssl_keystore_password",
 )
 
+roles = ()
+
 
 def run():
     """Return the errors: setting, value, message."""
@@ -30,6 +32,7 @@ def run():
         *checks.version("version", settings["version"], "2.5.0"),
         *_addresses(plan["launcher"]),
         *_secrets(),
+        *_authentication(plan),
         *_jobs(),
         *_deployment(settings["deployment"]),
         *common_errors,
@@ -77,6 +80,21 @@ def _secrets():
     if path is not None and settings["mesos_authentication_secret"] is not None:
         message = "chronos:mesos_authentication_secret names a file as well. Keep one of them."
         yield "options:mesos_authentication_secret_file", path, message
+
+
+def _authentication(plan):
+    """Yield a version that masters refuse if they demand that frameworks authenticate."""
+    mesos = tree.run(
+        "common/settings.py", formula="mesos", overrides=checks.as_mapping(__pillar__.get("mesos"))
+    )
+    is_demanded = mesos["master"]["flags"].get("authenticate_frameworks") is True
+    if "chronos" in roles and is_demanded and not plan["authenticates"]:
+        message = (
+            "the masters demand that frameworks authenticate, and Chronos 2.5.0 to 3.0.1 cannot. "
+            "Set 3.0.2, 2.4.0, or mesos:master:flags:authenticate_frameworks: false, with which "
+            "every framework is accepted."
+        )
+        yield "version", settings["version"], message
 
 
 def _jobs():

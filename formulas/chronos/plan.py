@@ -2,9 +2,10 @@
 """
 The files of Chronos, made from the settings (keyword ``settings``).
 
-Returns ``launcher`` (old or new), the result of options.py as ``known_options``, and what belongs
-where: ``flags`` in files of the conf directory, ``variables`` in the environment file, ``secrets``
-in another that only root can read.
+Returns ``launcher`` (old or new), the result of options.py as ``known_options``, ``authenticates``
+(whether this version sends its secret to the masters), and what belongs where: ``flags`` in files
+of the conf directory, ``variables`` in the environment file, ``secrets`` in another that only root
+can read.
 """
 
 import re
@@ -22,6 +23,10 @@ SECRETS = {
 # are not set.
 NEW_LAUNCHER_SINCE = "20160322"
 
+# The first version that sends `<ByteString@...>` to the masters instead of the secret in its file,
+# and the first one that sends the secret again.
+BROKEN_SINCE, BROKEN_BEFORE = [2, 5], [3, 0, 2]
+
 
 def run():
     """Return the plan."""
@@ -36,6 +41,7 @@ def run():
     secrets = {variable: settings[name] for name, variable in SECRETS.items()}
     return {
         "launcher": launcher,
+        "authenticates": _authenticates(),
         "known_options": known_options,
         "flags": _flags(launcher, known_options["types"]),
         "variables": {name: value for name, value in variables.items() if value is not None},
@@ -51,7 +57,8 @@ def _flags(launcher, types):
         for name in OPTIONS
         if settings[name] is not None and name not in omitted
     }
-    if settings["mesos_authentication_secret"] is not None:
+    # With a wrong secret it would be refused, also by masters that do not demand any.
+    if settings["mesos_authentication_secret"] is not None and _authenticates():
         flags["mesos_authentication_secret_file"] = "/etc/chronos/mesos-authentication-secret"
     for name, value in settings["options"].items():
         if value is True:
@@ -70,5 +77,13 @@ def _launcher():
     build = re.search(r"\.(20\d{6})", str(settings["release"]))
     if build:
         return "new" if build.group(1) >= NEW_LAUNCHER_SINCE else "old"
-    numbers = [int(number) for number in re.findall(r"\d+", str(settings["version"]))]
-    return "new" if numbers >= [2, 5] else "old"
+    return "new" if _numbers() >= [2, 5] else "old"
+
+
+def _authenticates():
+    """Return whether this version sends the secret that it was given."""
+    return not BROKEN_SINCE <= _numbers() < BROKEN_BEFORE
+
+
+def _numbers():
+    return [int(number) for number in re.findall(r"\d+", str(settings["version"]))]
