@@ -275,11 +275,11 @@ def _add_mesos_master(families, timeout):
 
 
 def _add_mesos_agent(families, timeout):
-    _add_mesos(families, "agent", _agent_url(), timeout)
+    _add_mesos(families, "agent", _agent_url(), timeout, _agent_profile())
 
 
-def _add_mesos(families, daemon, url, timeout):
-    snapshot = _get("mesos", url, "/metrics/snapshot", timeout).json()
+def _add_mesos(families, daemon, url, timeout, profile=None):
+    snapshot = _get("mesos", url, "/metrics/snapshot", timeout, profile).json()
     _prometheus.add_mesos(families, daemon, snapshot)
 
 
@@ -307,14 +307,14 @@ METRICS_BY_ROLE = {
 }
 
 
-def _get(service, url, path, timeout):
+def _get(service, url, path, timeout, profile=None):
     settings = {"timeout": timeout, "connect_timeout": timeout}
     try:
-        client = _http_client.Client(service, url, __salt__, __context__, None, settings)
+        client = _http_client.Client(service, url, __salt__, __context__, profile, settings)
     except _http_client.HttpError:
         # A zk:// URL in pillar, and no leader. This request needs none.
         settings["url"] = url
-        client = _http_client.Client(service, url, __salt__, __context__, None, settings)
+        client = _http_client.Client(service, url, __salt__, __context__, profile, settings)
     return client.for_server(url, trusted=True).get(path)
 
 
@@ -333,6 +333,11 @@ def _agent_url():
     urls = _configured_urls("mesos")
     scheme = urlsplit(urls[0]).scheme if urls else "http"
     return f"{scheme}://{flags.get('ip') or '127.0.0.1'}:{flags.get('port') or 5051}"
+
+
+def _agent_profile():
+    """Return the profile of connections to agents, None if they are as those to the masters."""
+    return "agent_api" if _settings("mesos").get("agent_api") else None
 
 
 def _settings(service):
@@ -456,17 +461,17 @@ def _compare_mesos_master(states, timeout):
 
 
 def _compare_mesos_agent(states, timeout):
-    return _compare_mesos("mesos-slave", _agent_url(), states, timeout)
+    return _compare_mesos("mesos-slave", _agent_url(), states, timeout, _agent_profile())
 
 
-def _compare_mesos(role, url, states, timeout):
+def _compare_mesos(role, url, states, timeout, profile=None):
     differences = []
     directory = states.name(f"{role}-flags")
     if directory:
         flags = _drift.flags_on_disk(directory)
-        running_flags = _get("mesos", url, "/flags", timeout).json().get("flags") or {}
+        running_flags = _get("mesos", url, "/flags", timeout, profile).json().get("flags") or {}
         differences += _drift.compare_flags(role, flags, running_flags, _flag_aliases(role))
-    version = _get("mesos", url, "/version", timeout).json().get("version")
+    version = _get("mesos", url, "/version", timeout, profile).json().get("version")
     return differences + _compare_version(role, version, "mesos-package", states)
 
 

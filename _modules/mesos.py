@@ -36,6 +36,8 @@ importlib.reload(_http_settings)
 importlib.reload(_http_client)
 
 DEFAULT_URL = "http://127.0.0.1:5050"
+# The settings of connections to agents, in pillar.
+AGENT_PROFILE = "agent_api"
 TASKS_PER_PAGE = 1000  # the default of the master is 100
 NANOSECONDS = 10**9
 SECONDS_PER_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -576,6 +578,99 @@ def _framework_status(entry):
     return "inactive" if entry.get("connected") else "disconnected"
 
 
+def masters_without_credentials(profile=None, **connection):
+    """
+    List the masters that run without the flag ``credentials``.
+
+    Such a master refuses every agent and framework that sends credentials, and these exit.
+
+    profile, connection
+        See ``mesos.connection``. Only the masters in ``url`` are queried, so it must name all.
+
+    Returns a list of URLs, in the order of ``url``. A master that does not respond is not in it,
+    nor one that demands credentials from this user. Uses ``GET /flags``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call mesos.masters_without_credentials
+    """
+    client = _client(profile, connection)
+
+    def lacks_credentials(url):
+        try:
+            flag_values = _v0_flags(client.for_server(url, trusted=True))
+        except CommandExecutionError:
+            return False
+        return not flag_values.get("credentials")
+
+    urls = {url: url for url in client.urls}
+    lacks_by_url = _http_client.map_concurrently(lacks_credentials, urls)
+    return [url for url in client.urls if lacks_by_url[url]]
+
+
+def _v0_flags(server):
+    values = server.get("/flags").json().get("flags")
+    return values if isinstance(values, Mapping) else {}
+
+
+def peers_without_credentials(agents=True, frameworks=True, profile=None, **connection):
+    """
+    List the agents and frameworks that would be refused if the masters demanded credentials.
+
+    agents, frameworks
+        Booleans: whether to look at these. Default True.
+
+    profile, connection
+        See ``mesos.agent_health``.
+
+    Returns a mapping: ``agents``, host names of active agents that run without the flag
+    ``credential``, each with a sentence why they would be refused; and ``frameworks``, names of
+    active frameworks that have no principal. Nothing is listed that the leader already demands. All
+    is empty if no master leads. Raises CommandExecutionError if the leader gives no answer, for
+    example to wrong credentials. Asks each agent: ``GET /flags``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call mesos.peers_without_credentials
+    """
+    peers = {"agents": {}, "frameworks": []}
+    client = _client(profile, connection)
+    try:
+        leader_flags = flags(profile=profile, **connection)
+    except (_http_client.NoLeader, _http_client.Unreachable):
+        return peers
+    if agents and leader_flags.get("authenticate_agents") != "true":
+        peers["agents"] = _agents_without_credential(client, profile, connection)
+    if frameworks and leader_flags.get("authenticate_frameworks") != "true":
+        for entry in _frameworks(client):
+            if entry["active"] and not entry["principal"]:
+                peers["frameworks"].append(entry["name"])
+    return peers
+
+
+def _agents_without_credential(client, profile, connection):
+    agents_client, is_for_agents = _agents_client(client, profile, connection)
+    clients = {
+        entry["hostname"]: agents_client.for_server(_agent_url(client, entry), is_for_agents)
+        for entry in _agents(client)
+        if entry["active"]
+    }
+    faults = _http_client.map_concurrently(_credential_fault, clients)
+    return {hostname: sentence for hostname, sentence in sorted(faults.items()) if sentence}
+
+
+def _credential_fault(agent):
+    """Return why an agent would not authenticate, as one sentence; None if it would."""
+    try:
+        return None if _v0_flags(agent).get("credential") else "it has no credential"
+    except CommandExecutionError as error:
+        return f"its flags are not known: {_text.first_line(str(error))}"
+
+
 # --- agents ---
 
 
@@ -714,20 +809,39 @@ def _describe_available(names):
     return f"Known: {', '.join(sorted(names)[:10])}{ellipsis}"
 
 
-def _agent_client(client, agent):
+def _agent_client(profile, connection, agent):
     """
     Return a client for an agent, given by id, host name or URL.
 
-    Credentials are only sent if the caller specified the URL or ``redirect_hosts`` permits it.
+    Credentials are only sent if the caller specified the URL, if ``redirect_hosts`` permits it, or
+    if pillar has some for agents.
     """
-    if isinstance(agent, str) and "://" in agent:
-        return client.for_server(agent, trusted=True)
-    entry = _find_agent(client, agent)
+    client = _client(profile, connection)
+    is_url = isinstance(agent, str) and "://" in agent
+    url = agent if is_url else _agent_url(client, _find_agent(client, agent))
+    agents_client, is_for_agents = _agents_client(client, profile, connection)
+    return agents_client.for_server(url, trusted=is_url or is_for_agents)
+
+
+def _agents_client(client, profile, connection):
+    """Return a client for agents, and whether its credentials are those for agents."""
+    section = __salt__["config.get"](f"mesos:{AGENT_PROFILE}", default=None, omit_grains=True)
+    if profile is not None or not isinstance(section, Mapping) or not section:
+        return client, False
+    settings = {**connection, "url": client.urls}
+    agents_client = _http_client.Client(
+        "mesos", DEFAULT_URL, __salt__, __context__, AGENT_PROFILE, settings
+    )
+    return agents_client, True
+
+
+def _agent_url(client, entry):
+    """Return the URL of an agent in the list of agents."""
     scheme = urllib.parse.urlsplit(client.urls[0]).scheme
     # A certificate is issued for a name. Without TLS use the address, which needs no DNS.
     use_name = scheme == "https" or not entry["ip"]
     host = entry["hostname"] if use_name else entry["ip"]
-    return client.for_server(f"{scheme}://{host}:{entry['port']}")
+    return f"{scheme}://{host}:{entry['port']}"
 
 
 def agent_health(agent, profile=None, **connection):
@@ -738,8 +852,9 @@ def agent_health(agent, profile=None, **connection):
         Id, host name or URL of the agent, text.
 
     profile, connection
-        See ``mesos.connection``. Credentials are only sent to an agent whose URL is the argument
-        ``agent``, or which ``redirect_hosts`` names.
+        See ``mesos.connection``. Agents get the credentials in ``mesos:agent_api``, by default.
+        Without these, or with ``profile``, they get those of the masters, and only an agent whose
+        URL is the argument ``agent``, or which ``redirect_hosts`` names.
 
     Returns True or False. It is also False if the agent does not respond. Raises
     CommandExecutionError if there is no such agent, and for wrong credentials.
@@ -750,7 +865,7 @@ def agent_health(agent, profile=None, **connection):
 
         salt-call mesos.agent_health lxb001.devops.test
     """
-    return _is_healthy(_agent_client(_client(profile, connection), agent))
+    return _is_healthy(_agent_client(profile, connection, agent))
 
 
 def agent_state(agent, profile=None, **connection):
@@ -770,7 +885,7 @@ def agent_state(agent, profile=None, **connection):
 
         salt-call mesos.agent_state lxb001.devops.test
     """
-    return _agent_client(_client(profile, connection), agent).get("/state").json()
+    return _agent_client(profile, connection, agent).get("/state").json()
 
 
 def agent_containers(agent, profile=None, **connection):
@@ -790,7 +905,7 @@ def agent_containers(agent, profile=None, **connection):
 
         salt-call mesos.agent_containers lxb001.devops.test
     """
-    return _agent_client(_client(profile, connection), agent).get("/containers").json(list)
+    return _agent_client(profile, connection, agent).get("/containers").json(list)
 
 
 def agent_statistics(agent, profile=None, **connection):
@@ -809,7 +924,7 @@ def agent_statistics(agent, profile=None, **connection):
 
         salt-call mesos.agent_statistics lxb001.devops.test
     """
-    return _agent_client(_client(profile, connection), agent).get("/monitor/statistics").json(list)
+    return _agent_client(profile, connection, agent).get("/monitor/statistics").json(list)
 
 
 def agent_flags(agent, profile=None, **connection):
@@ -828,7 +943,7 @@ def agent_flags(agent, profile=None, **connection):
 
         salt-call mesos.agent_flags lxb001.devops.test
     """
-    return _agent_client(_client(profile, connection), agent).get("/flags").json()["flags"]
+    return _agent_client(profile, connection, agent).get("/flags").json()["flags"]
 
 
 def agent_metrics(agent, profile=None, **connection):
@@ -847,7 +962,7 @@ def agent_metrics(agent, profile=None, **connection):
 
         salt-call mesos.agent_metrics lxb001.devops.test
     """
-    values = _agent_client(_client(profile, connection), agent).get("/metrics/snapshot").json()
+    values = _agent_client(profile, connection, agent).get("/metrics/snapshot").json()
     return dict(sorted(values.items()))
 
 
@@ -2987,8 +3102,9 @@ def api_call(call, payload=None, agent=None, confirm=False, profile=None, **conn
 
 def _daemon_client(profile, connection, agent):
     """Return a client for an agent, or for the leader if there is no agent."""
-    client = _client(profile, connection)
-    return client if agent is None else _agent_client(client, agent)
+    if agent is None:
+        return _client(profile, connection)
+    return _agent_client(profile, connection, agent)
 
 
 def _body(call, payload=None):
