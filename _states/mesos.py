@@ -373,6 +373,86 @@ def _describe_master(master):
     return f"{master['url']}: healthy"
 
 
+def masters_know_credentials(name, url=None, timeout=0):
+    """
+    Fail if a master would refuse a daemon because it begins to send credentials. Changes nothing.
+
+    A master without the flag ``credentials`` refuses every agent and framework that sends some, and
+    these exit.
+
+    .. code-block:: yaml
+
+        mesos-slave-masters-know-credentials:
+          mesos.masters_know_credentials:
+            - name: mesos:slave:secrets:credential
+            - timeout: 120
+
+    name
+        The setting with the credential that is about to be used, for messages.
+
+    url
+        URLs of all masters. Default: as for ``mesos.connection``. A master that does not respond
+        refuses nobody.
+
+    timeout
+        Seconds to wait until all masters have credentials, default 0: check once.
+    """
+
+    def check(request_timeout):
+        options = {"url": url, "timeout": request_timeout, "retries": 0}
+        urls = __salt__["mesos.masters_without_credentials"](**options)
+        if not urls:
+            return True, "No master is without credentials"
+        return False, (
+            f"{name}: {', '.join(urls)} would refuse it, as they run without the flag credentials. "
+            "Apply the states of the Mesos masters first, and then these again."
+        )
+
+    return _ready.wait_until_ready(
+        name, "masters with credentials", check, timeout, __opts__["test"]
+    )
+
+
+def peers_authenticate(name, agents=True, frameworks=True, url=None):
+    """
+    Fail if masters would begin to refuse agents or frameworks that are registered, because these
+    send no credentials. Changes nothing.
+
+    .. code-block:: yaml
+
+        mesos-master-peers-authenticate:
+          mesos.peers_authenticate:
+            - name: mesos:master:flags
+
+    name
+        Any text.
+
+    agents, frameworks
+        Booleans: whether the masters are about to demand credentials from these. Default True.
+
+    url
+        URLs of all masters. Default: as for ``mesos.connection``. Without a leader nothing is
+        registered that could be refused.
+    """
+    ret = {"name": name, "result": False, "changes": {}, "comment": ""}
+    try:
+        peers = __salt__["mesos.peers_without_credentials"](
+            agents=agents, frameworks=frameworks, url=url, retries=0
+        )
+    except (CommandExecutionError, SaltInvocationError) as error:
+        return {**ret, "comment": str(error)}
+    reasons = [f"agent {hostname}: {reason}" for hostname, reason in peers["agents"].items()]
+    reasons += [f"framework {framework}: it has no principal" for framework in peers["frameworks"]]
+    if not reasons:
+        return {**ret, "result": True, "comment": "Every agent and framework has credentials"}
+    ret["comment"] = (
+        "The masters would refuse these as soon as they demand credentials. Nothing was changed. "
+        "Set common:security:level: accepting first, and apply it to all nodes.\n"
+        + "\n".join(f"  {reason}" for reason in reasons)
+    )
+    return ret
+
+
 def agent_available(name, agent, timeout=120):
     """
     Wait until an agent says that it is registered with the leading master. Changes nothing.
@@ -394,7 +474,7 @@ def agent_available(name, agent, timeout=120):
         Seconds to wait, default 120. 0 means to check once.
 
     An agent that does not show its metrics to everyone (``authenticate_http_readonly``) needs the
-    credentials in the setting ``mesos:api``.
+    credentials in the setting ``mesos:agent_api``, or ``mesos:api`` if that is empty.
     """
 
     def check(request_timeout):

@@ -1,10 +1,15 @@
 # The files of Chronos: one for each option, its environment, its secrets and its unit.
 
 {%- from "chronos/map.jinja" import chronos, tree with context %}
+{%- from "mesos/credentials.jinja" import masters_know_credentials with context %}
 {%- set plan = tree.run('chronos/plan.py', settings=chronos) %}
 
 include:
   - chronos.package
+{%- if chronos.mesos_authentication_secret and plan.authenticates %}
+{{- masters_know_credentials('chronos', 'chronos:mesos_authentication_secret',
+      'zk: chronos-path-stays', after='pkg: chronos-package') }}
+{%- endif %}
 
 chronos-path-stays:
   zk.path_stays:

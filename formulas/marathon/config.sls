@@ -5,6 +5,7 @@
 # when no other Marathon of an old version can get the lead.
 
 {%- from "marathon/map.jinja" import marathon, tree with context %}
+{%- from "mesos/credentials.jinja" import masters_know_credentials with context %}
 {%- set plan = tree.run('marathon/plan.py', settings=marathon) %}
 
 include:
@@ -25,6 +26,10 @@ marathon-step:
     - orchestrated: {{ pillar.get('marathon_upgrade', False) | json }}
     - mesos: {{ mesos | json }}
     - masters: {{ (pillar.get('mesos') or {}).get('url') | json }}
+{%- endif %}
+{%- if marathon.mesos_authentication_secret and marathon.options.get('mesos_authentication') %}
+{{- masters_know_credentials('marathon', 'marathon:mesos_authentication_secret',
+      'zk: marathon-path-stays') }}
 {%- endif %}
 
 # Before the files of other generations are removed.

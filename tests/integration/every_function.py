@@ -63,6 +63,8 @@ def mesos_reads():
         "leader",
         "masters",
         "quorums",
+        "masters_without_credentials",
+        "peers_without_credentials",
         "health",
         "version",
         "flags",

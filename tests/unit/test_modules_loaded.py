@@ -81,6 +81,8 @@ def test_zk_and_mesos_have_these_functions_and_states(salt):
             "maintenance_cancelled",
             "maintenance_scheduled",
             "master_log_stays",
+            "masters_know_credentials",
+            "peers_authenticate",
             "quorum_without_member",
             "quota_absent",
             "quota_present",

@@ -275,6 +275,8 @@ PASSIVE_CASES = {
     "mesos.quorum_without_member": (MESOS, {"member": "http://127.0.0.1:1", "quorum": 1}),
     "zk.quorum_without_member": (("zk",), {"myid": 1}),
     "zk.ensemble_available": (("zk",), {}),
+    "mesos.masters_know_credentials": (("master",), {}),
+    "mesos.peers_authenticate": (("master",), {}),
     "mesos.master_log_stays": (("file",), {"record": "/nowhere", "quorum": 1}),
     "zk.data_stays": (("file",), {"config": "/nowhere", "record": "/nowhere"}),
     "zk.may_join": (("file",), {"config": "/nowhere"}),
@@ -351,6 +353,12 @@ def start_target(salt, running, raw, tmp_path):
         cluster = MesosCluster(salt, running, tmp_path, version=version)
         return Target({"url": cluster.url}, lambda: list(cluster.leader.heard))
 
+    def mesos_master():
+        credentials = tmp_path / "credentials"
+        credentials.write_text('{"credentials": []}')
+        cluster = MesosCluster(salt, running, tmp_path, f"--credentials={credentials}", hosts=())
+        return Target({"url": cluster.url}, lambda: list(cluster.leader.heard))
+
     def mesos_agent():
         cluster = MesosCluster(salt, running, tmp_path)
         until(lambda: cluster.leader.agents)
@@ -393,6 +401,7 @@ def start_target(salt, running, raw, tmp_path):
     starters = {
         "agent": mesos_agent,
         "checkpoint": checkpoint,
+        "master": mesos_master,
         "package": lambda: Target({}, lambda: None),
         "marathon": marathon,
         "chronos": chronos,

@@ -22,4 +22,20 @@ mesos-master-log-stays:
     - require_in:
       - mesos: mesos-master-flags
 {%- endif %}
+{%- set demands = {
+      'agents': flags.get('authenticate_agents') is sameas true,
+      'frameworks': flags.get('authenticate_frameworks') is sameas true} %}
+{%- if (demands.agents or demands.frameworks) and tree.settings('common').restarts.rolling %}
+
+# Before the first file of the daemon is written.
+mesos-master-peers-authenticate:
+  mesos.peers_authenticate:
+    - name: mesos:master:flags
+    - agents: {{ demands.agents }}
+    - frameworks: {{ demands.frameworks }}
+    - require:
+      - pkg: mesos-package
+    - require_in:
+      - mesos: mesos-master-secrets
+{%- endif %}
 {{ config('master') }}
