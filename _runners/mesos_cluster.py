@@ -41,6 +41,8 @@ CLUSTER_SLS = {
 DRIFT_COLUMNS = ("node", "service", "what")
 # Those whose other servers do not tell whether a server runs.
 FRAMEWORK_NAMES = {"marathon": "Marathon", "chronos": "Chronos"}
+# Flags of a master without which it lets everyone in.
+DEMANDS = ("authenticate_agents", "authenticate_http_readwrite")
 SERVING_MODES = ("leader", "follower", "observer", "standalone")
 # Function -> its arguments. service.status takes a glob: the units of the frameworks begin so.
 QUESTIONS = {
@@ -48,6 +50,7 @@ QUESTIONS = {
     "zk.ensemble": [{"__kwarg__": True, "timeout": REQUEST_TIMEOUT}],
     "mesos.summary": [{"__kwarg__": True, "timeout": REQUEST_TIMEOUT, "retries": 0}],
     "mesos.agents": [{"__kwarg__": True, "timeout": REQUEST_TIMEOUT, "retries": 0}],
+    "mesos.flags": [{"__kwarg__": True, "timeout": REQUEST_TIMEOUT, "retries": 0}],
     "mesos.out_of_service": [{"__kwarg__": True, "timeout": REQUEST_TIMEOUT, "retries": 0}],
     "marathon.summary": [{"__kwarg__": True, "timeout": REQUEST_TIMEOUT, "retries": 0}],
     "chronos.summary": [{"__kwarg__": True, "timeout": REQUEST_TIMEOUT, "retries": 0}],
@@ -92,7 +95,7 @@ def status(timeout=DEFAULT_TIMEOUT, cluster=None):
       (``quorum``, ``leader``, ``replica``, ``agent``, ``app``, ``job``, ``node``, ``topology`` or
       ``salt``), ``subject`` (such as the id of a node) and ``message``;
     * ``notes``: what is no problem: turns in progress, nodes that an operator keeps from restarts,
-      and agents that somebody keeps out of service;
+      agents that somebody keeps out of service, and that no credentials are demanded;
     * ``nodes``, ``zookeeper``, ``mesos``, ``marathon``, ``chronos``: figures;
     * ``retcode``: the exit code, 0 for ok, 1 for degraded, 2 for down.
 
@@ -624,6 +627,7 @@ def _check_mesos(problems, roles_by_minion, answers, entries):
                 "mesos-master"
             )
             problems.degraded("replica", f"mesos-master on {host}", sentence)
+    _check_security(problems, answers)
     agents, errors = _answer(answers, "mesos.agents")
     if agents is None:
         sentence = f"Mesos does not list its agents: {'; '.join(errors)}"
@@ -633,6 +637,16 @@ def _check_mesos(problems, roles_by_minion, answers, entries):
         out_of_service, _ = _answer(answers, "mesos.out_of_service")
         _check_agents(problems, roles_by_minion, agents, out_of_service or [], entries)
     return summary
+
+
+def _check_security(problems, answers):
+    """Note that the masters let everyone in. Masters before 1.0 do not tell."""
+    flags, _ = _answer(answers, "mesos.flags")
+    if flags and any(flags.get(name) != "true" for name in DEMANDS):
+        problems.note(
+            "The Mesos masters demand no credentials: everyone who reaches their port may run any "
+            "command on the agents. See SECURITY.md"
+        )
 
 
 def _by_host(agents):

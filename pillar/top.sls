@@ -1,6 +1,6 @@
 # Which minion gets which pillar. Target by minion id and never by grain: a minion can claim any
 # grain, and would get the secrets that go with it. Later files take precedence: settings over what
-# is derived from the topology.
+# is derived from the topology. topology.sls adds the secrets of a node's roles, see SECURITY.md.
 
 base:
   '*':

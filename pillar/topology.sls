@@ -6,12 +6,23 @@ settings of the formulas, and the key ``topology`` for common/validation.py and 
 topology_file.py reads the files and computes the facts; roles.yaml says which setting gets which
 fact. An agent receives only the addresses of the control nodes and its own, so its pillar does not
 grow with the number of agents.
+
+A node also gets the files of cluster.make_secrets for its roles, and no others, below any of the
+pillar roots: ``secrets/agents.sls``, or ``secrets/CLUSTER/agents.sls``.
 """
 
 import importlib.util
 from pathlib import Path
 
 SLS_FILE = Path(__file__)
+
+# Role -> file with its secrets. A later one takes precedence in mesos:api.
+SECRETS = {
+    "mesos-slave": "agents",
+    "chronos": "chronos",
+    "marathon": "marathon",
+    "mesos-master": "masters",
+}
 
 
 def run():
@@ -40,7 +51,19 @@ def run():
     pillar = _pillar(topology_file, place.topology, place.node, minion, address)
     if place.cluster:
         pillar["topology"]["cluster"] = place.cluster
-    return pillar
+    included = _secrets(place.cluster, place.node.roles)
+    return {"include": included, **pillar} if included else pillar
+
+
+def _secrets(cluster, roles):
+    """Return the SLS with the secrets of a cluster for roles, of those that there are."""
+    roots = [SLS_FILE.parent, *(__opts__.get("pillar_roots") or {}).get("base", [])]
+    parts = ["secrets", cluster] if cluster else ["secrets"]
+    return [
+        ".".join([*parts, name])
+        for role, name in SECRETS.items()
+        if role in roles and any(Path(root, *parts, f"{name}.sls").is_file() for root in roots)
+    ]
 
 
 def _of_refused(place):

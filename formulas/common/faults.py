@@ -9,6 +9,24 @@ import re
 # Sections that the formula writes from other settings.
 OWN_SECTIONS = ("mesosphere", "mesosphere-noarch", "base", "updates", "extras")
 
+# Role -> the file of cluster.make_secrets for it, and the settings that it needs from it.
+SECRETS = {
+    "mesos-master": ("masters", ("mesos:api", "mesos:master:secrets:credentials")),
+    "mesos-slave": (
+        "agents",
+        (
+            "mesos:api",
+            "mesos:slave:secrets:credential",
+            "mesos:slave:secrets:http_credentials",
+            "mesos:slave:secrets:jwt_secret_key",
+        ),
+    ),
+    "marathon": ("marathon", ("marathon:http_credentials", "marathon:mesos_authentication_secret")),
+    "chronos": ("chronos", ("chronos:http_credentials", "chronos:mesos_authentication_secret")),
+}
+
+roles = ()
+
 
 def run():
     """Return the errors: setting, value, message."""
@@ -18,7 +36,44 @@ def run():
         *_time(settings["time"]),
         *_rules(checks.as_list(settings["firewall"].get("extra"))),
         *_journald(settings["journald"]),
+        *_security(settings["security"]),
     ]
+
+
+def _security(security):
+    """Yield a level whose secrets this node does not have, or whose secrets it would use anyway."""
+    level = security["level"]
+    if level == "open":
+        if security["has_secrets"]:
+            message = (
+                "pillar has the secrets of cluster.make_secrets, so daemons would authenticate. "
+                "Set authenticated for a new cluster, or accepting for one that runs."
+            )
+            yield "security:level", level, message
+        return
+    for role, (name, paths) in SECRETS.items():
+        missing = [path for path in paths if not (_pillar_value(path) or _is_unused(path))]
+        if role in roles and missing:
+            message = (
+                f"a node with the role {role} needs {', '.join(missing)} for this level. Run "
+                f"salt-run cluster.make_secrets, and see that pillar/secrets/{name}.sls is "
+                "assigned to this node."
+            )
+            yield "security:level", level, message
+
+
+def _is_unused(path):
+    """Return whether a secret is not needed: the key of tokens that this agent does not use."""
+    flags = checks.as_mapping(_pillar_value("mesos:slave:flags"))
+    is_key = path.endswith(":jwt_secret_key")
+    return is_key and not flags.get("authenticate_http_executors", True)
+
+
+def _pillar_value(path):
+    value = __pillar__
+    for key in path.split(":"):
+        value = checks.as_mapping(value).get(key)
+    return value
 
 
 def _journald(options):

@@ -1,7 +1,8 @@
 #!py
 """
 The settings of a formula, merged from its defaults.yaml, the settings for this node's release of
-EL, and pillar, which wins. Nothing else merges settings.
+EL, those of the level of security (common/security.yaml), and pillar, which wins. Nothing else
+merges settings.
 
 Keywords:
 
@@ -49,6 +50,7 @@ def run():
             "deprecated": _deprecated(),
         }
     on_release = _merge(tree.data(f"{formula}/defaults.yaml"), release["settings"].get(formula, {}))
+    on_release = _merge(on_release, _of_level().get(formula, {}))
     pillar = _pillar()
     # Copy pillar only if necessary: a copy loses Salt 3008's mappings, which hide values in logs.
     if not details and not _is_plain(pillar):
@@ -57,6 +59,14 @@ def run():
     if not details:
         return settings
     return {"settings": settings, "defaults": on_release}
+
+
+def _of_level():
+    """Return the settings of the level of security. common.guard refuses an unknown level."""
+    level = __pillar__
+    for key in ("common", "security", "level"):
+        level = level.get(key) if isinstance(level, dict) else None
+    return tree.data("common/security.yaml").get(str(level), {})
 
 
 def _pillar():

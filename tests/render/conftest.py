@@ -27,7 +27,7 @@ def render(tmp_path_factory):
 
     A case may have a ``topology``, as data, text or bytes, instead of the repository's, or
     ``topologies``, data or text by the name of the file, and ``settings`` with it instead of
-    pillar/settings.sls.
+    pillar/settings.sls, and ``secrets``, name of a file -> text.
     """
 
     def with_pillar_root(case: dict) -> dict:
@@ -53,6 +53,10 @@ def render(tmp_path_factory):
         if contents is not None:
             (directory / "topology.yaml").write_bytes(contents)
         (directory / "settings.sls").write_text(yaml.safe_dump(case.get("settings", {})))
+        for name, text in case.get("secrets", {}).items():
+            path = directory / "secrets" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
         return {**case, "topology": None, "pillar_roots": [str(directory)], "site": True}
 
     def run(cases: dict[str, dict], lines=SALT_LINES) -> dict[str, dict[str, dict]]:

@@ -299,6 +299,23 @@ def test_turns_in_progress_and_held_nodes_are_no_problems():
     ]
 
 
+@pytest.mark.parametrize(
+    "flags, is_noted",
+    [
+        ({"authenticate_agents": "false", "authenticate_http_readwrite": "false"}, True),
+        ({"authenticate_agents": "true", "authenticate_http_readwrite": "false"}, True),
+        ({"authenticate_agents": "true", "authenticate_http_readwrite": "true"}, False),
+        ("ERROR: 404", False),
+    ],
+)
+def test_masters_that_demand_no_credentials_are_a_note_and_no_problem(flags, is_noted):
+    world = World()
+    world.set("mesos.flags", flags)
+    data = world.report()
+    assert (data["status"], data["problems"]) == ("ok", [])
+    assert ["demand no credentials" in note for note in data["notes"]] == [True] * is_noted
+
+
 def absence(reason: str, **tasks) -> dict:
     address = ADDRESSES["b002"]
     return {"id": None, "hostname": address, "ip": address, "reason": reason, "tasks": tasks}
@@ -532,7 +549,8 @@ def test_a_node_that_stops_answering_is_not_asked_again():
     assert runner._answer(missing, "chronos.summary") == (None, ["cc02: no answer"])
 
 
-SYNCED = ["runners.mesos_backup", "runners.mesos_cluster", "runners.mesos_upgrade"]
+RUNNERS = ("backup", "cluster", "secrets", "upgrade")
+SYNCED = [f"runners.mesos_{name}" for name in RUNNERS]
 LOADER = """
 import sys, salt.config, salt.loader, salt.utils.extmods
 scratch, root = sys.argv[1:]
