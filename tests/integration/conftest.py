@@ -18,7 +18,7 @@ from lab import SALT_LINES, instance, machine, network
 DIRECTORY = Path(__file__).parent
 
 # The fixtures below that are a lab of each Salt line.
-LABS = {"lab", "ha", "bare", "el", "entry_points", "single", "clusters"}
+LABS = {"lab", "ha", "bare", "el", "entry_points", "secure", "single", "clusters"}
 
 LAB_STATUS = "lab status"
 
@@ -171,3 +171,5 @@ clusters = fixture_of("clusters", "lxsm01", "--no-apply")
 # one is a Salt master.
 el = fixture_of("el", "lxel8", "--no-apply")
 entry_points = fixture_of("entry_points", "lxgit01", "--no-apply")
+# Four hosts with only Salt, whose topology and settings test_secure.py writes.
+secure = fixture_of("secure", "lxcm01", "--no-apply")
