@@ -1,10 +1,13 @@
-"""salt-run cluster.backup and cluster.restore: everything, a single app, and a damaged backup."""
+"""
+salt-run cluster.backup and cluster.restore: everything, a single app, a damaged backup, and the
+loss of all control nodes.
+"""
 
 import json
 
 import pytest
 from cluster_lab import eventually
-from ha_cluster import check_healthy
+from ha_cluster import AGENTS, CONTROL, check_healthy
 
 pytestmark = pytest.mark.lines("3008")
 
@@ -19,6 +22,11 @@ JOBS = {
 }
 ROLE = "backup"
 LIMITS = {"cpus": 1.0, "mem": 512.0}
+WINDOW = {
+    "machines": [{"hostname": AGENTS["lxb004"], "ip": AGENTS["lxb004"]}],
+    "start": "2099-01-01T00:00:00Z",
+    "duration": "1h",
+}
 
 
 def call(ha, function: str, *arguments: str):
@@ -44,6 +52,8 @@ def declared(ha) -> dict:
         "apps": [app for app in export["apps"] if app["id"] in APPS],
         "jobs": {name: jobs[name] for name in JOBS if name in jobs},
         "quota": call(ha, "mesos.quota", ROLE),
+        "weight": call(ha, "mesos.weight", ROLE),
+        "maintenance": call(ha, "mesos.maintenance_schedule"),
     }
 
 
@@ -54,6 +64,8 @@ def delete(ha) -> None:
     for name in reversed(JOBS):
         call(ha, "chronos.delete_job", name)
     call(ha, "mesos.remove_quota", ROLE)
+    call(ha, "mesos.set_weights", json.dumps({ROLE: 1.0}))
+    call(ha, "mesos.remove_from_schedule", json.dumps(WINDOW["machines"]))
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +79,8 @@ def backup(ha):
     for name, job in JOBS.items():
         call(ha, "chronos.create_job", name, json.dumps(job))
     call(ha, "mesos.set_quota", ROLE, f"limits={json.dumps(LIMITS)}")
+    call(ha, "mesos.set_weights", json.dumps({ROLE: 2.0}))
+    call(ha, "mesos.set_maintenance_schedule", json.dumps([WINDOW]))
     eventually(lambda: not call(ha, "marathon.deployments"))
     yield run(ha, "cluster.backup")["name"], declared(ha)
     delete(ha)
@@ -98,3 +112,17 @@ def test_a_damaged_backup_is_refused(ha, backup):
         ha.at("lxcm01").run(f"cat /tmp/marathon.json > {file}; rm /tmp/marathon.json")
     assert error.startswith(f"{file} is damaged: its SHA-256 checksum is not ")
     assert declared(ha) == before
+
+
+def test_everything_is_restored_after_the_loss_of_all_control_nodes(ha, backup):
+    """The steps of docs/operate.md."""
+    name, before = backup
+    for host in CONTROL:
+        ha.do("replace", host)
+    ha.orchestrated("deploy")
+    check_healthy(ha)
+    assert declared(ha)["apps"] == [] and declared(ha)["jobs"] == {}
+    run(ha, "cluster.restore", name)
+    eventually(lambda: not call(ha, "marathon.deployments"))
+    assert declared(ha) == before
+    assert run(ha, "cluster.restore", name)["changes"] is False
