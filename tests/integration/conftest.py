@@ -24,13 +24,15 @@ LAB_STATUS = "lab status"
 
 # Groups of tests, the longest first; others follow.
 LONGEST_FIRST = (
-    "ha-3008",
     "operations-3008",
-    "test_deploy-3008",
+    "ha-3008",
     "test_install-3006",
+    "test_deploy-3008",
+    "test_secure-3008",
     "kitchen-suites",
     "test_single-3008",
     "test_single-3006",
+    "test_clusters-3008",
     "test_ssh-bare_by_ssh",
     "test_entry_points-3006",
 )

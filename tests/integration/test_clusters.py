@@ -19,6 +19,9 @@ TOPOLOGIES = {
         "chroots": {"mesos": "/bonn/mesos"},
     },
 }
+# The choice of a cluster is made by rendering, which tests/render does with both lines.
+pytestmark = pytest.mark.lines("3008")
+
 CHOICE = "name one of bonn, ulm, such as"
 
 CHECKSUMS = (

@@ -27,6 +27,7 @@ from ha_cluster import (
     wait_for_pages,
 )
 from ha_observer import Observer
+from reader import Reader
 
 from lab import cluster
 
@@ -172,12 +173,8 @@ def test_with_a_node_down_the_run_stops_at_the_first_service_without_a_quorum(ba
 
 def test_with_a_new_log_on_all_three_masters_the_cluster_is_healthy(bare):
     """The steps of docs/operate.md: all three ZooKeeper servers have the data of the first one."""
-    bare.at("lxcc01").run(
-        "systemctl stop mesos-master && "
-        "mv /var/lib/mesos/replicated_log /var/lib/mesos/replicated_log.old"
-    )
     bare.do("start", "lxcc03")
-    bare.orchestrated("deploy")
+    Reader(bare).follow("Grow from one control node to three")
     check_healthy(bare)
     assert "treasure" in bare.at("lxcc03").run(
         "/opt/mesosphere/zookeeper/bin/zkCli.sh get /test-data 2>&1"
@@ -264,7 +261,7 @@ def modes(lab, hosts) -> list[str]:
 
 
 def test_three_control_nodes_become_five_and_five_become_three(bare, serve_topology):
-    """By orchestration.deploy alone, as in docs/operate.md."""
+    """The steps of docs/operate.md."""
     before = persistent_znodes(bare, "lxcc01")
     topology = yaml.safe_load(TOPOLOGY_FILE.read_text())
     new_nodes = {
@@ -279,7 +276,7 @@ def test_three_control_nodes_become_five_and_five_become_three(bare, serve_topol
     with Observer(bare) as growth:
         # Above the old ones: the masters that run are deployed first, wherever they are.
         serve_topology({**topology, "nodes": {**new_nodes, **topology["nodes"]}})
-        bare.orchestrated("deploy")
+        Reader(bare).follow("Grow from three control nodes to five")
     print(growth.table())
     assert modes(bare, servers) == ["follower"] * 4 + ["leader"]
     assert {bare.at(host).run("cat /etc/mesos-master/quorum").strip() for host in servers} == {"3"}
@@ -288,7 +285,7 @@ def test_three_control_nodes_become_five_and_five_become_three(bare, serve_topol
         for node in new_nodes.values():
             node["roles"] = ["mesos-slave", "docker"]
         serve_topology({**topology, "nodes": {**new_nodes, **topology["nodes"]}})
-        bare.orchestrated("deploy")
+        Reader(bare).follow("Shrink from five control nodes to three")
     print(shrinkage.table())
     assert modes(bare, CONTROL) == ["follower"] * 2 + ["leader"]
     assert {bare.at(host).run("cat /etc/mesos-master/quorum").strip() for host in CONTROL} == {"2"}

@@ -3,43 +3,26 @@ The documents are correct: their commands are typed on bare hosts, in the order 
 and print the expected output.
 """
 
-import shlex
-from dataclasses import dataclass
-
 import pytest
-from cluster_lab import Lab, lab_command
-from document import LAPTOP, DocumentError, Part, parse, run, run_locally
+from document import DocumentError, Part, parse, run
 from ha_cluster import CONTROL, HOSTS, check_healthy, check_module_leaders, get, mesos_leader
+from reader import OPERATE, Reader
 
-from lab import ROOT, cluster
+from lab import ROOT
 
 # Run one after the other on the same hosts. docs/salt-ssh.md needs other hosts: test_ssh.py.
-DOCUMENTS = ("INSTALL.md", "docs/operate.md")
+DOCUMENTS = ("INSTALL.md", OPERATE)
+
+# Sections that need another cluster, and the tests that follow them.
+ELSEWHERE = {
+    "Grow from one control node to three": "test_deploy.py",
+    "Grow from three control nodes to five": "test_deploy.py",
+    "Shrink from five control nodes to three": "test_deploy.py",
+    "Recover from the loss of all control nodes": "operations/test_backup.py",
+}
 
 # The documents install 3006, the last Salt line with packages for EL7.
 pytestmark = pytest.mark.lines("3006")
-
-
-@dataclass
-class Reader:
-    """A reader who follows the documents until an example fails."""
-
-    lab: Lab
-    stopped_at: str = ""
-
-    def execute(self, host: str, text: str) -> tuple[int, str]:
-        """
-        Run a command on a host, or on this machine, where ``lab`` is that of the test, and
-        ``LAB_PILLAR`` a directory with pillar that takes precedence over the repository's.
-        """
-        if host == LAPTOP:
-            definitions = f"""
-                lab() {{ {shlex.join(lab_command())} "$@"; }}
-                LAB_PILLAR={cluster.topology_directory()}
-            """
-            return run_locally(definitions + text)
-        result = self.lab.at(host).execute("bash", "-c", f"exec 2>&1\n{text}")
-        return result.returncode, result.stdout + result.stderr
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +36,7 @@ def reader(bare):
         pytest.param(document, part, id=f"{document} line {part.line}, {part.title}")
         for document in DOCUMENTS
         for part in parse((ROOT / document).read_text())
+        if part.title not in ELSEWHERE
     ],
 )
 def test_the_examples_of_a_document_work(reader: Reader, document: str, part: Part):
