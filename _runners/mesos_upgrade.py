@@ -6,6 +6,7 @@ Like ``mesos_cluster.py`` beside it, the file has another name than the runner o
 clusters of Salt masters, with which it shares the virtual name.
 """
 
+import fnmatch
 import importlib
 
 import mesos_cluster
@@ -30,7 +31,7 @@ def __virtual__():
     return __virtualname__
 
 
-def upgrade_plan(components=None, skip=(), backup=None, timeout=DEFAULT_TIMEOUT):
+def upgrade_plan(components=None, skip=(), backup=None, timeout=DEFAULT_TIMEOUT, cluster=None):
     """
     Return the steps that bring the cluster to the versions in pillar.
 
@@ -41,7 +42,7 @@ def upgrade_plan(components=None, skip=(), backup=None, timeout=DEFAULT_TIMEOUT)
         one of them. Default: all.
 
     skip
-        Nodes to leave out, a list of ids. Default: none.
+        Nodes to leave out, a list of ids and globs. Default: none.
 
     backup
         Options of ``cluster.backup``, which is the first step: a mapping of ``directory``, ``keep``
@@ -49,6 +50,9 @@ def upgrade_plan(components=None, skip=(), backup=None, timeout=DEFAULT_TIMEOUT)
 
     timeout
         Seconds that the minions have to answer. Default 60.
+
+    cluster
+        Name of the cluster, if the Salt master has several: ``pillar/topologies/NAME.yaml``.
 
     Returns a mapping:
 
@@ -69,11 +73,21 @@ def upgrade_plan(components=None, skip=(), backup=None, timeout=DEFAULT_TIMEOUT)
     if errors:
         return {"steps": [], "notes": [], "errors": errors}
     try:
-        roles_by_node, answers = _ask_versions(skip, timeout)
+        topology, minions = mesos_cluster._read_topology(__salt__, __opts__, cluster)
+        roles_by_node = mesos_cluster._members(topology, minions)
+        errors = [text for _, text in mesos_cluster._topology_errors(topology, roles_by_node)]
+        if errors:
+            return {"steps": [], "notes": [], "errors": errors}
+        roles_by_node = _without_skipped(roles_by_node, skip)
+        answers = _ask_versions(sorted(set(minions) & set(roles_by_node)), timeout)
     except SaltException as error:
         errors = [f"Salt cannot ask the minions: {error}"]
         return {"steps": [], "notes": [], "errors": errors}
-    return _plan(components, backup, roles_by_node, answers)
+    plan = _plan(components, backup, roles_by_node, answers)
+    for step in plan["steps"]:
+        if "backup" in step and cluster is not None:
+            step["backup"] = {**step["backup"], "cluster": cluster}
+    return plan
 
 
 def _component_errors(components):
@@ -107,17 +121,19 @@ def _backup_errors(backup):
     return errors
 
 
-def _ask_versions(skip, timeout):
-    """Return the roles of each node, and the answers of ``cluster.versions``."""
-    topology, minions = mesos_cluster._read_topology(__salt__, __opts__)
-    roles_by_node = {
+def _without_skipped(roles_by_node, patterns):
+    """Return the nodes that have roles and match none of the ids and globs."""
+    return {
         node: roles
-        for node, roles in mesos_cluster._members(topology, minions).items()
-        if roles and node not in skip
+        for node, roles in roles_by_node.items()
+        if roles and not any(fnmatch.fnmatchcase(node, pattern) for pattern in patterns)
     }
-    accepted = sorted(set(minions) & set(roles_by_node))
+
+
+def _ask_versions(accepted, timeout):
+    """Return the answers of ``cluster.versions``."""
     if not accepted:
-        return roles_by_node, {}
+        return {}
     with salt.client.get_local_client(mopts=__opts__) as client:
         # A minion remembers its pillar, and settings.sls has just been edited.
         client.cmd(
@@ -130,7 +146,7 @@ def _ask_versions(skip, timeout):
         answers = client.cmd(
             accepted, "cluster.versions", tgt_type="list", timeout=timeout, full_return=True
         )
-    return roles_by_node, {
+    return {
         node: answer["ret"]
         for node, answer in answers.items()
         if isinstance(answer, dict) and "ret" in answer and answer.get("out") != "no_return"

@@ -17,12 +17,14 @@
 #   timeout: 300                   seconds that each readiness check waits, default 120
 #   backup: {directory: /srv/backups, keep: 14, timeout: 60}    options of cluster.backup
 #   backup: false                  no backup
-#   skip: [lxcc03.devops.test]     nodes to leave out. Their daemons must be stopped for good
+#   skip: [lxcc03.devops.test]     nodes to leave out, ids or globs. Their daemons must be stopped
+#                                  for good
+#   cluster: NAME                  the cluster, if the Salt master has several
 #
 # A step that fails stops the run. Run it again to continue, whichever step it was. A cluster that
 # has all versions is not changed.
 
-{%- from "orchestration/topology.jinja" import errors, opening, skip with context %}
+{%- from "orchestration/topology.jinja" import cluster, errors, opening, skip with context %}
 {%- from "orchestration/timeout.jinja" import timeout with context %}
 {%- macro note(name, text) %}
 
@@ -35,7 +37,8 @@
 {%- if not errors %}
 {%- if 'cluster.upgrade_plan' in salt['sys.list_runner_functions']('cluster') %}
 {%- do plan.update(salt['saltutil.runner']('cluster.upgrade_plan', kwarg={
-      'components': pillar.get('components'), 'skip': skip, 'backup': pillar.get('backup')})) %}
+      'components': pillar.get('components'), 'skip': skip, 'backup': pillar.get('backup'),
+      'cluster': cluster})) %}
 {%- do errors.extend(plan.errors) %}
 {%- else %}
 {%- do errors.append(

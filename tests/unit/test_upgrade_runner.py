@@ -335,23 +335,56 @@ class Client:
 
     def cmd(self, nodes, function, **options):
         self.questions.append((function, nodes, options.get("kwarg")))
-        return {node: {"ret": function} for node in nodes if node != "b002"}
+        answers = Cluster().answers
+        return {node: {"ret": answers[node]} for node in nodes if node != "b002"}
 
 
-def test_the_nodes_read_their_pillar_again_before_they_are_asked(monkeypatch):
+@pytest.fixture
+def client(monkeypatch):
+    """The minions of a cluster called ulm, whose topology is read with the signature of Salt."""
     client = Client()
-    topology = {"nodes": {"cc01": CONTROL_ROLES, "cc02": CONTROL_ROLES, "b*": ["mesos-slave"]}}
-    minions = ["cc01", "cc02", "b001", "b002", "another"]
+    topology = {"nodes": {**dict.fromkeys(CONTROL, CONTROL_ROLES), "b*": ["mesos-slave"]}}
+    minions = [*CONTROL, *AGENTS, "another"]
+
+    def read_topology(_functions, _opts, cluster):
+        if cluster == "ulm":
+            return topology, minions
+        return {"nodes": {}, "errors": [["cluster", cluster, "name one of ulm."]]}, minions
+
     monkeypatch.setattr(runner, "__salt__", {}, raising=False)
     monkeypatch.setattr(runner, "__opts__", {}, raising=False)
     local = types.SimpleNamespace(get_local_client=lambda **_: client)
     monkeypatch.setattr(runner, "salt", types.SimpleNamespace(client=local))
-    monkeypatch.setattr(runner.mesos_cluster, "_read_topology", lambda *_: (topology, minions))
-    roles_by_node, answers = runner._ask_versions(["cc02"], 7)
-    asked_nodes = ["b001", "b002", "cc01"]
+    monkeypatch.setattr(runner.mesos_cluster, "_read_topology", read_topology)
+    return client
+
+
+def test_the_nodes_read_their_pillar_again_before_they_are_asked(client):
+    plan = runner.upgrade_plan(skip=["cc03", "b001*"], cluster="ulm")
+    asked_nodes = ["b002", "cc01", "cc02"]
     assert client.questions == [
         ("saltutil.refresh_pillar", asked_nodes, {"wait": True}),
         ("cluster.versions", asked_nodes, None),
     ]
-    assert sorted(roles_by_node) == asked_nodes
-    assert answers == dict.fromkeys(["b001", "cc01"], "cluster.versions")
+    assert plan == {
+        "steps": [],
+        "notes": ["b002 does not answer Salt, and was left out."],
+        "errors": [],
+    }
+
+
+def test_the_backup_is_of_the_same_cluster(client, monkeypatch):
+    monkeypatch.setitem(VERSIONS, "chronos", "3.0.2")
+    answers = Cluster().answers
+    for node in CONTROL:
+        answers[node]["components"]["chronos"] |= {"has_declared": False, "installed": "2.4.0-1"}
+    monkeypatch.setattr(Cluster, "_answer", lambda _self, node: answers[node])
+    plan = runner.upgrade_plan(backup={"keep": 2}, cluster="ulm")
+    assert plan["steps"][0]["backup"] == {"keep": 2, "cluster": "ulm"}
+    assert len(plan["steps"]) == 4
+
+
+def test_an_error_of_the_topology_is_the_answer(client):
+    plan = runner.upgrade_plan(cluster="bonn")
+    assert plan == {"steps": [], "notes": [], "errors": ["cluster = bonn: name one of ulm."]}
+    assert client.questions == []
