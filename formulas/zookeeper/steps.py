@@ -10,6 +10,8 @@ Source: "Upgrading to 3.5.0" in zookeeperReconfig of ZooKeeper 3.5; the release 
 which name the upgrade from 3.5; KIP-902 of Apache Kafka for 3.5 to 3.8.
 """
 
+import re
+
 # First version of the row, and the oldest version from which a server can be upgraded to it.
 STEPS = """
 0.0.0  0.0.0
@@ -51,6 +53,11 @@ def stops(zookeeper):
 
 
 def numbers(text):
-    """Return ``3.5.10`` as (3, 5, 10), and ``3.5`` as (3, 5, 0), to compare it."""
-    parts = [int(part) for part in text.split(".")]
+    """
+    Return ``3.5.10`` as (3, 5, 10), and ``3.5`` as (3, 5, 0), to compare it.
+
+    What is no version counts as 0.0.0: common.guard refuses it, but all files are rendered first.
+    """
+    match = re.fullmatch(r"\d+(\.\d+)*", text, re.ASCII)
+    parts = [int(part) for part in match[0].split(".")] if match else [0]
     return tuple((parts + [0, 0])[:3])

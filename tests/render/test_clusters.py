@@ -107,7 +107,10 @@ CASES = {
         },
     },
     "roles of a foreign minion": minion("web1", "webserver", sls=["orchestration.minion.roles"]),
-    "deploy ulm": orchestration("deploy", cluster="ulm"),
+    "deploy ulm": {
+        **orchestration("deploy", cluster="ulm"),
+        "runners": {"manage.status": {"up": ["ulm-cc", "ulm-b1"], "down": []}},
+    },
     "roles of bonn": orchestration("roles", cluster="bonn"),
     "the only cluster": orchestration("roles", {"bonn.yaml": TOPOLOGIES["bonn.yaml"]}),
     "apps of bonn": orchestration("apps", cluster="bonn", timeout=7),

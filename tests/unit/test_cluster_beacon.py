@@ -269,6 +269,6 @@ def test_the_example_of_a_reactor_passes_the_event_in_variables(line):
 
 def test_the_documented_configuration_is_valid(master):
     text = (ROOT / "docs/operate.md").read_text()
-    block = text.partition("# /etc/salt/minion.d/beacon.conf\n")[2].partition("```")[0]
+    block = text.partition("> /etc/salt/minion.d/beacon.conf <<'EOF'\n")[2].partition("EOF")[0]
     config = yaml.safe_load(textwrap.dedent(block))["beacons"]["mesos_cluster"]
     assert master.beacon.validate(config) == (True, "Valid beacon configuration")
