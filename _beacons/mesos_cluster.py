@@ -27,12 +27,12 @@ SETTINGS = (
     "beacon_module",
 )
 
-# What the events have told, in the cache directory of the minion: a beacon is loaded again, and
+# Problems that were reported, in the cache directory of the minion: a beacon is loaded again, and
 # loses its variables, each time that pillar is refreshed.
 RECORD_FILE = "mesos_cluster_beacon{}.json"
 
 # The minion waits for a beacon, and has to answer cluster.status as well. So each call only looks
-# whether the command of an earlier call has ended. Runs by cluster, None for the only one.
+# whether the command of an earlier call has ended. By cluster, None if there is only one.
 _runs = {}
 
 
@@ -69,10 +69,11 @@ def beacon(config):
           whose ``beacon_module`` is ``mesos_cluster``.
 
     Returns events with the tags ``problem/KIND`` and ``solved/KIND``, which Salt sends as
-    ``salt/beacon/MINION/mesos_cluster/problem/KIND``. The data are ``severity``, ``kind``,
+    ``salt/beacon/MINION/NAME/problem/KIND``; NAME is that of the beacon in the configuration. The
+    data are ``severity``, ``kind``,
     ``subject`` and ``message``, see ``cluster.status``, and ``cluster`` if it is set. What has
-    failed is reported once. If the command itself fails, the kind is ``salt``. An event comes one
-    interval after the command has started.
+    failed is reported once. If the command itself fails, the kind is ``salt``. The first call after
+    the command has ended sends the events.
 
     .. code-block:: yaml
 

@@ -764,7 +764,7 @@ def _numbers(version):
     return [int(number) for number in match[1].split(".")] if match else []
 
 
-# --- for the states of daemon ---
+# --- for the runner cluster.backup ---
 
 
 def part(function, arguments=None, offset=0):
@@ -805,6 +805,9 @@ def part(function, arguments=None, offset=0):
     }
 
 
+# --- for the states daemon.* ---
+
+
 def take_turn(reason, turn_class, limit=1, timeout=DEFAULT_TIMEOUT, zookeeper=None):
     """
     Wait for a turn of this node, for the rest of this run of states. ``daemon.running`` calls it.
@@ -834,6 +837,9 @@ def take_turn(reason, turn_class, limit=1, timeout=DEFAULT_TIMEOUT, zookeeper=No
     .. code-block:: bash
 
         salt-call cluster.take_turn 'a restart by hand' agents
+        salt-call cluster.return_turn ready=True
+
+    Return a turn that was taken by hand: until then, no other node of the class gets one.
     """
     leases = __context__.setdefault(LEASES_KEY, {})
     lease = leases.get(turn_class)

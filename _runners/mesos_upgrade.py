@@ -20,7 +20,7 @@ __virtualname__ = "cluster"
 DEFAULT_TIMEOUT = 60
 COMPONENTS = ("zookeeper", "mesos", "marathon", "chronos")
 BACKUP_OPTIONS = ("directory", "keep", "timeout")
-# Role -> component, as far as an upgrade needs the nodes.
+# Roles whose nodes have to answer: an upgrade cannot leave them out.
 CONTROL_ROLES = ("zookeeper", "mesos-master", "marathon", "chronos")
 # What orchestration.upgrade passes to the states of Marathon.
 MARATHON_PILLAR = {"marathon_upgrade": True}
@@ -38,7 +38,7 @@ def upgrade_plan(components=None, skip=(), backup=None, timeout=DEFAULT_TIMEOUT,
     ``orchestration.upgrade`` carries them out. Changes nothing.
 
     components
-        What to upgrade: a list out of ``zookeeper``, ``mesos``, ``marathon`` and ``chronos``, or
+        What to upgrade: a list of any of ``zookeeper``, ``mesos``, ``marathon`` and ``chronos``, or
         one of them. Default: all.
 
     skip

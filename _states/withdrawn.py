@@ -70,11 +70,11 @@ def stopped(
     ensemble
         The ZooKeeper ensemble without this node: ``servers`` (addresses by id), ``observers`` (list
         of ids, default none) and ``port`` (default 2181). A daemon with the role ``zookeeper`` is
-        stopped only if a majority of the voters serves, which is also a majority of the servers in
-        the ``zoo.cfg`` of this node, or includes a server in mode standalone. If these servers are
-        those in ``zoo.cfg`` without the removed ones, the last of the removed ones stops when all
-        others but the leader have the new list, see ``zk.may_join``. If it leads, it is restarted
-        before, so that another server leads. Default: no check.
+        stopped only if the remaining voters that serve are a majority of these servers and of those
+        in the ``zoo.cfg`` of this node; if one of them is in mode standalone, of these alone. If
+        servers are only removed, the last one waits until all remaining servers but the leader have
+        the new list, see ``zk.may_join``. If it leads itself, it is restarted first, so that
+        another server leads. Default: no check.
 
     masters
         The other Mesos masters: ``url``, see ``mesos.connection``, and ``quorum_file``, the file
@@ -380,16 +380,18 @@ class _RemovedServer:
         removed_peers = set(self._old_servers) - set(self._servers) - {self._id}
         running = sorted(key for key in removed_peers if modes[key] != "unreachable")
         if running:
-            reason = f"Server {self._id} leads, so {', '.join(running)} stops first"
-            return modes[self._id] != "leader", [reason]
+            if modes[self._id] != "leader":
+                return True, []
+            return False, [f"Server {self._id} leads, so {', '.join(running)} stops first"]
         if len(self._servers) < 2:
             return False, ["The server that remains has to run alone first"]
         if modes[self._id] == "leader":
             self.has_to_hand_over = True
             return False, [f"Server {self._id} leads, and has to hand over"]
-        behind = self._servers_behind(modes, request_timeout)
-        reason = f"Apply the states to {', '.join(sorted(behind))} first, which need the new list"
-        return not behind, [reason]
+        behind = ", ".join(sorted(self._servers_behind(modes, request_timeout)))
+        if not behind:
+            return True, []
+        return False, [f"Apply the states to {behind} first, which need the new list"]
 
     def _servers_behind(self, modes, request_timeout):
         """Return the servers that remain, do not lead, and have another list of servers."""

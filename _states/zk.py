@@ -557,11 +557,11 @@ class _ServerLists:
         self._servers = {str(key): address for key, address in servers.items()}
         self._id = server_id
         self._port = port
-        self._is_begun = False
+        self._has_begun = False
 
     def begin(self, timeout):
         """Record the old list, once. From then on each server adds its own."""
-        if self._is_begun or __opts__["test"]:
+        if self._has_begun or __opts__["test"]:
             return
         self._call(
             "zk.record_server_list",
@@ -569,7 +569,7 @@ class _ServerLists:
             server_list=self._old_servers,
             timeout=timeout,
         )
-        self._is_begun = True
+        self._has_begun = True
 
     def behind(self, server_ids, timeout):
         """Return those of the servers that were not started with the new list."""
@@ -582,7 +582,7 @@ class _ServerLists:
 
 class _Growth:
     """
-    Decides when a member of an ensemble, which has data, gets a list with more servers.
+    Decides when a server that has data and belongs to an ensemble gets a list with more servers.
 
     old_servers, servers
         The addresses by id, before and after.
@@ -631,7 +631,8 @@ class _Shrinkage:
         The id of this server, and the port for clients.
 
     settle
-        Seconds. A removed server that does not respond for so long is not just being restarted.
+        Seconds without a response after which a removed server counts as stopped, and not as
+        restarting.
     """
 
     def __init__(self, old_servers, removed, servers, server_id, port, settle):
@@ -843,8 +844,10 @@ def _are_stopped(servers, port, timeout):
         return True, "This server may start"
     modes, comment = _modes(servers, port, timeout)
     running = {server_id for server_id, mode in modes.items() if mode != "unreachable"}
+    if not running:
+        return True, f"Stopped: {_ids(servers)}\n{comment}"
     reason = f"Still running, but removed from zookeeper:servers: {_ids(running)}. Stop it for good"
-    return not running, f"{reason}\n{comment}"
+    return False, f"{reason}\n{comment}"
 
 
 def _removed_servers(old_servers, servers, server_id):

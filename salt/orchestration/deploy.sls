@@ -6,9 +6,9 @@
 #   salt-run -l info state.orchestrate orchestration.deploy
 #
 #   1  every node that responds has its roles
-#   2  ZooKeeper, on all nodes with an entry at once, in turns, until the ensemble has its quorum.
-#      Servers that join or leave wait for each other. Daemons of roles that a node no longer has
-#      are stopped: before the others get a smaller quorum, in which these would have no vote
+#   2  ZooKeeper: one step for all nodes with an entry, which restart it in turns, until the
+#      ensemble has its quorum. Servers that join or leave wait for each other. Daemons of roles
+#      that a node no longer has are stopped, while they still count for the quorum
 #   3  the Mesos masters, one by one, until one of them leads. Those that run are first: they get a
 #      higher quorum before a new one starts
 #   4  the Mesos agents: one of them, the canary, and then batches, until the leader has registered
@@ -28,6 +28,7 @@
 #   max_failures: 0      agents of one batch that may fail before the run stops. If the canary or
 #                        all of a batch fail, it stops in any case
 #   timeout: 120         seconds that each readiness check waits; more on slow machines
+#   cluster: NAME        the cluster, if the Salt master has several
 #
 #   pillar='{"skip": ["lxcc03.devops.test", "lxb003*"], "batch": 4}'
 

@@ -284,6 +284,7 @@ def test_three_control_nodes_become_five_and_five_become_three(bare, serve_topol
     with Observer(bare) as shrinkage:
         for node in new_nodes.values():
             node["roles"] = ["mesos-slave", "docker"]
+            del node["zookeeper_id"]
         serve_topology({**topology, "nodes": {**new_nodes, **topology["nodes"]}})
         Reader(bare).follow("Shrink from five control nodes to three")
     print(shrinkage.table())
