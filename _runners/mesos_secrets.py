@@ -163,7 +163,7 @@ def _write_secrets(pillar_directory, cluster=None):
     if existing and missing:
         raise ValueError(
             f"{directory} has {', '.join(existing)} and lacks {', '.join(missing)}. They belong "
-            "together: restore the missing ones, or move the others away to make all anew."
+            "together: restore the missing ones, or move the others away to generate all again."
         )
     if missing:
         for count in range(1, len(parts) + 1):

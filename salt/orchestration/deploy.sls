@@ -23,7 +23,7 @@
 #
 #   skip: []             nodes that are left out on purpose: ids or globs, such as lxb003*
 #   tolerate_down: 25%   agents that may not respond, a number or a percentage. With more of them
-#                        nothing is changed. Of a percentage at least one
+#                        nothing is changed. A percentage other than 0% allows at least one
 #   batch: 25%           agents in one step, a number or a percentage
 #   max_failures: 0      agents of one batch that may fail before the run stops. If the canary or
 #                        all of a batch fail, it stops in any case
