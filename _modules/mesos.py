@@ -2546,6 +2546,11 @@ def _set_deactivated(agent, call, deactivated, profile, connection):
     client = _client(profile, connection)
     _require_version(client, (1, 9), "Deactivating")
     entry = _find_agent(client, agent)
+    if entry["recovered"]:
+        raise CommandExecutionError(
+            f"{agent} has not reregistered with the new leader, which does not know before whether "
+            "it is drained or deactivated"
+        )
     if entry["deactivated"] == deactivated:
         return entry
 

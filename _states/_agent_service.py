@@ -202,6 +202,12 @@ class Return:
                 f"agents: {', '.join(missing)} is not registered at the leading Mesos master. "
                 "Start its Mesos agent first"
             )
+        recovered = [name for name in names if (self._agents.agent(name) or {}).get("recovered")]
+        if recovered:
+            raise CommandExecutionError(
+                f"agents: {', '.join(recovered)} has not reregistered with the new leader, which "
+                "does not know before whether it is drained. Run this again when it has"
+            )
         draining = [name for name in names if self._agents.reason(name) == "draining"]
         if draining:
             raise CommandExecutionError(

@@ -679,6 +679,7 @@ class _Daemon:
         if not self.host_agent or _remembers("drained"):
             return
         try:
+            self._await_reregistration(self.host_agent)
             entries = __salt__["mesos.out_of_service"]()
         except CommandExecutionError:
             return
@@ -835,7 +836,18 @@ class _Daemon:
         self.comments.append(f"{self.agent} was reactivated")
 
     def _reactivate_once(self):
+        self._await_reregistration(self.agent)
         _require_success(__states__["mesos.agent_active"](self.agent))
+
+    def _await_reregistration(self, agent):
+        """
+        Wait until an agent has reregistered with a new leader, which does not know before whether
+        the agent is drained.
+        """
+        self._poll(
+            lambda: __salt__["mesos.agents"](hostname=agent),
+            lambda agents: any(entry["recovered"] for entry in agents),
+        )
 
     def _with_leader(self, function, timeout):
         """

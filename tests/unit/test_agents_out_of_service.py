@@ -76,6 +76,20 @@ def test_each_reason_is_named_with_what_still_runs(place, monkeypatch):
 # --- out of service, and back ---
 
 
+def test_an_agent_that_has_not_reregistered_is_not_taken_for_one_in_service(place):
+    """A new leader does not know before whether the agent is drained."""
+    cluster = place(NEW)
+    name = "lxb009.devops.test"
+    info = {"hostname": name, "port": 5051, "attributes": []}
+    cluster.leader.recovered_agents["S9"] = info
+    reason = "has not reregistered with the new leader"
+    assert reason in cluster.rejected("agent_active", name)
+    assert reason in cluster.rejected("agents_in_service", "back", agents=[name])
+    with pytest.raises(cluster.salt.Error) as caught:
+        cluster.call("reactivate_agent", name)
+    assert reason in str(caught.value)
+
+
 @pytest.mark.parametrize("version, reason", [(NEW, "drained"), (OLD, "maintenance")])
 def test_agents_go_out_of_service_together_and_come_back(place, version, reason):
     cluster = place(version)

@@ -399,6 +399,18 @@ def test_a_restart_waits_until_the_agent_has_reregistered(cluster, new_leader):
     assert cluster.calls() == ["restart mesos-master"]
 
 
+def test_nobody_knows_whether_an_agent_is_out_of_service_before_it_has_reregistered(
+    cluster, new_leader
+):
+    removal = threading.Timer(1, new_leader.recovered_agents.pop, ["S0"])
+    removal.start()
+    cluster.write()
+    restarts = {**cluster.restarts, "ready_timeout": 20}
+    pillar = {"mesos": {"url": f"http://127.0.0.1:{new_leader.port}"}}
+    result = cluster.running(agent=AGENT, restarts=restarts, pillar=pillar)
+    assert result["changes"] == {"mesos-master": "restarted"} and not removal.is_alive()
+
+
 @pytest.mark.parametrize("version, drained", [("1.11.0", True), ("1.8.1", False)])
 def test_an_agent_without_tasks_is_drained_since_it_may_get_one(
     cluster, running, tmp_path, version, drained
