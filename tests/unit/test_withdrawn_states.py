@@ -4,8 +4,7 @@ import contextlib
 import json
 import random
 import sys
-import threading
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -371,7 +370,7 @@ class Shrinking:
                 break
         self.ensemble = {"servers": self.remaining, "port": self.port}
 
-    def set_mode(self, number: int, mode: str | None) -> None:
+    def set_mode(self, number: int, mode: str | Callable[[], str] | None) -> None:
         """Start a server, or stop it, or give it another mode."""
         if number in self._running:
             self._running.pop(number).stop()
@@ -388,13 +387,16 @@ class Shrinking:
         lines += [f"server.{key}={host}:2888:3888" for key, host in self._servers.items()]
         return self.systemd.daemon("zookeeper", "\n".join(lines) + "\n")
 
-    def elect(self, leader: int, old_leader: int) -> None:
-        """Wait until ZooKeeper is restarted on this host, and let another server lead."""
+    def elect_after_restart(self, leader: int, old_leader: int) -> None:
+        """Let another server lead as soon as ZooKeeper is restarted on this host."""
         calls = self.systemd.directory / "calls"
-        while "restart zookeeper" not in calls.read_text():
-            time.sleep(0.05)
-        self.set_mode(leader, "leader")
-        self.set_mode(old_leader, "follower")
+
+        def mode(is_next_leader: bool) -> str:
+            is_restarted = "restart zookeeper" in calls.read_text()
+            return "leader" if is_restarted == is_next_leader else "follower"
+
+        self.set_mode(leader, lambda: mode(True))
+        self.set_mode(old_leader, lambda: mode(False))
 
     def record(self, salt, *server_ids: int) -> None:
         """Let these servers have recorded the list of three."""
@@ -454,10 +456,8 @@ def test_the_last_removed_server_hands_over_before_it_stops(apply, shrinking, sy
     ensemble = shrinking("follower", "follower", "follower", "leader", None)
     ensemble.record(minion[0], 1, 2, 3)
     daemon = ensemble.daemon(4)
-    election = threading.Thread(target=ensemble.elect, args=(1, 4))
-    election.start()
+    ensemble.elect_after_restart(1, 4)
     answer = apply(daemon, ensemble=ensemble.ensemble, timeout=30)
-    election.join()
     assert answer["changes"] == {"zookeeper": STOPPED_CHANGE}, answer
     assert "zookeeper was restarted, so that another server leads" in answer["comment"]
     actions = [call for call in systemd.calls() if call != "show"]

@@ -274,11 +274,11 @@ class Proxy:
 
 class Member:
     """
-    A server of an ensemble: answers ``srvr`` with a mode, and connects all other clients to a real
-    ZooKeeper, whose port is ``target``.
+    A server of an ensemble: answers ``srvr`` with a mode, or what a function returns, and connects
+    all other clients to a real ZooKeeper, whose port is ``target``.
     """
 
-    def __init__(self, address: str, port: int, mode: str, target: int):
+    def __init__(self, address: str, port: int, mode: str | Callable[[], str], target: int):
         self.mode, self._target = mode, target
         self._listening = socket.create_server((address, port))
         threading.Thread(target=self._accept, daemon=True).start()
@@ -298,7 +298,8 @@ class Member:
         with contextlib.suppress(OSError), client:
             data = client.recv(65536)
             if data == b"srvr":
-                client.sendall(SERVES % self.mode.encode())
+                mode = self.mode if isinstance(self.mode, str) else self.mode()
+                client.sendall(SERVES % mode.encode())
                 return
             with socket.create_connection(("127.0.0.1", self._target)) as server:
                 server.sendall(data)
