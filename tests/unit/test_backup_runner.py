@@ -5,17 +5,16 @@ calls the execution functions; only the bus between the master and the minions i
 
 import base64
 import getpass
-import importlib.util
 import json
 import os
 import stat
 import subprocess
-import sys
 import types
 from pathlib import Path
 from unittest import mock
 
 import pytest
+import runner_modules
 import zookeeper_server
 from mesos_world import MesosCluster, until
 
@@ -45,31 +44,7 @@ CHILD = {"command": "echo report", "parents": ["day"]}
 LOCAL = ["--http_address", "127.0.0.1", "--http_port", "0", "--hostname", "127.0.0.1"]
 
 
-def load_runner():
-    """Load the runner without Salt, which calls nothing but the functions of a world."""
-    names = (
-        "salt",
-        "salt.client",
-        "salt.output",
-        "salt.payload",
-        "salt.utils",
-        "salt.utils.jid",
-        "salt.utils.minions",
-    )
-    stubs = {name: types.ModuleType(name) for name in names}
-    exceptions = types.ModuleType("salt.exceptions")
-    exceptions.SaltException = type("SaltException", (Exception,), {})
-    spec = importlib.util.spec_from_file_location("backup", ROOT / "_runners" / "mesos_backup.py")
-    module = importlib.util.module_from_spec(spec)
-    with (
-        mock.patch.dict(sys.modules, {**stubs, "salt.exceptions": exceptions}),
-        mock.patch.object(sys, "path", [*sys.path, str(ROOT / "_runners")]),
-    ):
-        spec.loader.exec_module(module)
-    return module
-
-
-runner = load_runner()
+runner = runner_modules.load("mesos_backup")
 Client = zookeeper_server.client_module().Client
 
 

@@ -2,14 +2,13 @@
 
 import copy
 import getpass
-import importlib.util
 import json
 import subprocess
-import sys
 import types
 from unittest import mock
 
 import pytest
+import runner_modules
 import yaml
 
 from lab import ROOT, SALT_LINES, saltenv
@@ -28,20 +27,7 @@ TOPOLOGY = {
 ADDRESSES = {node: f"10.0.0.{number}" for number, node in enumerate(MINIONS, 10)}
 
 
-def load_runner():
-    """Load the runner without Salt, which the tests of ``report`` do not need."""
-    names = ("salt", "salt.client", "salt.output", "salt.utils", "salt.utils.minions")
-    stubs = {name: types.ModuleType(name) for name in names}
-    exceptions = types.ModuleType("salt.exceptions")
-    exceptions.SaltException = type("SaltException", (Exception,), {})
-    spec = importlib.util.spec_from_file_location("runner", ROOT / "_runners" / "mesos_cluster.py")
-    module = importlib.util.module_from_spec(spec)
-    with mock.patch.dict(sys.modules, {**stubs, "salt.exceptions": exceptions}):
-        spec.loader.exec_module(module)
-    return module
-
-
-runner = load_runner()
+runner = runner_modules.load("mesos_cluster")
 
 
 def agent(node: str, **fields) -> dict:

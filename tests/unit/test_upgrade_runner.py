@@ -1,13 +1,9 @@
 """salt-run cluster.upgrade_plan: versions of nodes become the steps of an upgrade."""
 
-import importlib.util
-import sys
 import types
-from unittest import mock
 
 import pytest
-
-from lab import ROOT
+import runner_modules
 
 CONTROL = ("cc01", "cc02", "cc03")
 AGENTS = ("b001", "b002")
@@ -18,24 +14,7 @@ OLD_MARATHON = {"version": "1.6.567", "has_new_store": False}
 NEW_MARATHON = {"version": "1.8.244", "has_new_store": True}
 
 
-def load_runner():
-    """Load the runner without Salt, which the plan does not need."""
-    names = ("salt", "salt.client", "salt.output", "salt.utils", "salt.utils.minions")
-    stubs = {name: types.ModuleType(name) for name in names}
-    exceptions = types.ModuleType("salt.exceptions")
-    exceptions.SaltException = type("SaltException", (Exception,), {})
-    path = ROOT / "_runners" / "mesos_upgrade.py"
-    spec = importlib.util.spec_from_file_location("upgrade_runner", path)
-    module = importlib.util.module_from_spec(spec)
-    with (
-        mock.patch.dict(sys.modules, {**stubs, "salt.exceptions": exceptions}),
-        mock.patch.object(sys, "path", [*sys.path, str(ROOT / "_runners")]),
-    ):
-        spec.loader.exec_module(module)
-    return module
-
-
-runner = load_runner()
+runner = runner_modules.load("mesos_upgrade")
 
 
 class Cluster:
