@@ -70,10 +70,9 @@ def beacon(config):
 
     Returns events with the tags ``problem/KIND`` and ``solved/KIND``, which Salt sends as
     ``salt/beacon/MINION/NAME/problem/KIND``; NAME is that of the beacon in the configuration. The
-    data are ``severity``, ``kind``,
-    ``subject`` and ``message``, see ``cluster.status``, and ``cluster`` if it is set. What has
-    failed is reported once. If the command itself fails, the kind is ``salt``. The first call after
-    the command has ended sends the events.
+    data are ``severity``, ``kind``, ``subject`` and ``message``, see ``cluster.status``, and
+    ``cluster`` if it is set. What has failed is reported once. If the command itself fails, the
+    kind is ``salt``. The first call after the command has ended sends the events.
 
     .. code-block:: yaml
 

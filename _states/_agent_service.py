@@ -28,6 +28,22 @@ def subject(changes):
     return f"{'The agent' if len(names) == 1 else 'Each of the agents'} {', '.join(names)}"
 
 
+def require_reregistration(agents):
+    """
+    Raise CommandExecutionError for agents that a new leader only knows from the registry: it does
+    not say whether they are drained.
+
+    agents
+        Name to an agent, as ``mesos.agent`` returns it, or None.
+    """
+    recovered = [name for name, agent in agents.items() if agent and agent["recovered"]]
+    if recovered:
+        raise CommandExecutionError(
+            f"{', '.join(recovered)} has not reregistered with the new leader, which does not know "
+            "before whether it is drained or deactivated. Run this again when it has"
+        )
+
+
 class _Agents:
     """
     Agents of one state, by the names that messages use.
@@ -202,12 +218,7 @@ class Return:
                 f"agents: {', '.join(missing)} is not registered at the leading Mesos master. "
                 "Start its Mesos agent first"
             )
-        recovered = [name for name in names if (self._agents.agent(name) or {}).get("recovered")]
-        if recovered:
-            raise CommandExecutionError(
-                f"agents: {', '.join(recovered)} has not reregistered with the new leader, which "
-                "does not know before whether it is drained. Run this again when it has"
-            )
+        require_reregistration({name: self._agents.agent(name) for name in names})
         draining = [name for name in names if self._agents.reason(name) == "draining"]
         if draining:
             raise CommandExecutionError(

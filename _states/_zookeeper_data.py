@@ -39,6 +39,30 @@ def addresses(zoo_cfg):
     return servers
 
 
+def count_votes(zoo_cfg):
+    """Return the number of servers in the options of a zoo.cfg that vote."""
+    return sum(
+        bool(SERVER.fullmatch(name)) and not value.endswith(":observer")
+        for name, value in zoo_cfg.items()
+    )
+
+
+def servers_behind(lists, server_ids, servers):
+    """
+    Return those of the servers that were not started with a list.
+
+    lists
+        What ``zk.server_lists`` returned, None included.
+
+    server_ids
+        The servers to look at.
+
+    servers
+        The addresses by id in that list.
+    """
+    return {server_id for server_id in server_ids if (lists or {}).get(server_id) != servers}
+
+
 def path_in(file, variable=None):
     """
     Return the path of the ``zk://`` URL in a file, None without one.

@@ -1117,11 +1117,7 @@ def agent_active(name, profile=None, **connection):
         agent = call("agent", name)
         if _will_be_drained(agent):
             agent.update(deactivated=True, drain="DRAINED")
-        if agent["recovered"]:
-            raise CommandExecutionError(
-                f"{name} has not reregistered with the new leader, which does not know before "
-                "whether it is drained or deactivated"
-            )
+        _agent_service.require_reregistration({name: agent})
         if agent["drain"] == "DRAINING":
             raise CommandExecutionError(
                 f"{name} is still draining, and can only be reactivated once it is drained"

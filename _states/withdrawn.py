@@ -133,22 +133,21 @@ def _prepare_stop(name, daemon, peers, timeout, restarts):
         _take_turn(daemon, restarts)
         return _ask_peers(name, daemon, peers, timeout)
     server = _RemovedServer(daemon, peers)
-    # The other servers need turns before this one stops, so it waits without a turn.
-    _return_turn(restarts)
-    comments = _ask_ensemble(name, daemon, server, timeout)
-    if __opts__["test"]:
-        return comments
-    _take_turn(daemon, restarts)
-    while not server.can_stop(REQUEST_TIMEOUT)[0]:
+    comments = []
+    while True:
+        # The other servers need turns before this one stops, so it waits without a turn.
+        _return_turn(restarts)
+        comments += _ask_ensemble(name, daemon, server, timeout)
+        if __opts__["test"]:
+            return comments
+        _take_turn(daemon, restarts)
+        # Another removed server may have been first.
+        if server.can_stop(REQUEST_TIMEOUT)[0]:
+            return comments
         if server.has_to_hand_over:
             _systemctl("restart", daemon["unit"])
             server.wait_until_member(timeout)
             comments.append(f"{daemon['unit']} was restarted, so that another server leads")
-        # Another removed server was first.
-        _return_turn(restarts)
-        comments += _ask_ensemble(name, daemon, server, timeout)
-        _take_turn(daemon, restarts)
-    return comments
 
 
 def _take_turn(daemon, restarts):
@@ -326,11 +325,12 @@ class _RemovedServer:
         observers = {str(observer) for observer in ensemble.get("observers") or []}
         self._voters = set(self._servers) - observers
         self._port = ensemble.get("port", 2181)
-        files = daemon.get("files") or []
-        self._configured_votes = sum(_count_votes(path) for path in files)
         zoo_cfg = {}
-        for path in files:
-            zoo_cfg.update(_zookeeper_data.options(path))
+        self._configured_votes = 0
+        for path in daemon.get("files") or []:
+            options = _zookeeper_data.options(path)
+            self._configured_votes += _zookeeper_data.count_votes(options)
+            zoo_cfg.update(options)
         self._id = _read(Path(zoo_cfg.get("dataDir", "/nowhere"), "myid")).strip()
         old_servers = _zookeeper_data.addresses(zoo_cfg)
         # Without the old servers if others are added as well.
@@ -398,17 +398,8 @@ class _RemovedServer:
         lists = __salt__["zk.server_lists"](
             servers=self._servers, port=self._port, timeout=request_timeout
         )
-        return {
-            key
-            for key in self._servers
-            if modes[key] != "leader" and (lists or {}).get(key) != self._servers
-        }
-
-
-def _count_votes(path):
-    """Return the number of servers in a zoo.cfg that vote."""
-    members = re.findall(r"^server\.\d+=(\S+)", _read(path), re.MULTILINE)
-    return sum(not member.endswith(":observer") for member in members)
+        followers = {key for key in self._servers if modes[key] != "leader"}
+        return _zookeeper_data.servers_behind(lists, followers, self._servers)
 
 
 def _masters_check(masters):

@@ -573,8 +573,8 @@ class _ServerLists:
 
     def behind(self, server_ids, timeout):
         """Return those of the servers that were not started with the new list."""
-        lists = self._call("zk.server_lists", timeout=timeout) or {}
-        return {server_id for server_id in server_ids if lists.get(server_id) != self._servers}
+        lists = self._call("zk.server_lists", timeout=timeout)
+        return _zookeeper_data.servers_behind(lists, server_ids, self._servers)
 
     def _call(self, function, **arguments):
         return __salt__[function](servers=self._servers, port=self._port, **arguments)

@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 
 from cluster_lab import SALT_PYTHON
-from ha_cluster import AGENTS, CONTROL
+from ha_cluster import AGENTS, CONTROL, ELECTION_SECONDS
 
 PROGRAM = Path(__file__).with_name("observe.py")
 STOP = "/run/observe.stop"
@@ -51,6 +51,13 @@ class Observer:
         )
         report = json.loads(output)
         self.outages, self.down = report["outages"], report["down"]
+
+    def check_elections(self) -> None:
+        """Assert that each service was away for elections only, and Mesos for one at most."""
+        for service in ("zookeeper", "mesos", "marathon", "chronos"):
+            outages = self.outages[service]
+            assert all(seconds < ELECTION_SECONDS for seconds in outages), self.table()
+        assert len(self.outages["mesos"]) <= 1, self.table()
 
     def table(self) -> str:
         """Return the outages, one line for each service."""

@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
+from zookeeper_server import SERVES
 
 # Both lines apply every state in test_states_test_mode.py.
 pytestmark = pytest.mark.lines("3008")
 
-SERVES = b"Zookeeper version: 3.4.6\nZxid: 0x100000012\nMode: %s\nNode count: 17\n"
 NOT_SERVING = b"This ZooKeeper instance is not currently serving requests\n"
 DOWN, LOOKING = "down", "looking"
 
