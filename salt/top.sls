@@ -1,6 +1,6 @@
 # Which node gets which states: the grain `roles` of a minion (a list, or one word) names them.
-# common.minion is for everyone. It leaves minions alone that are not nodes of a cluster. On a node it
-# stops rendering for an error, and stops the daemons of roles that were withdrawn.
+# common.minion is for everyone. It leaves minions alone that are not nodes of a cluster. On a node
+# it stops rendering for an error, and stops the daemons of roles that were withdrawn.
 
 base:
   '*':

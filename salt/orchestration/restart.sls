@@ -1,8 +1,8 @@
 # Restart daemons, and change nothing else: those of a role, or those that are older than a file or
 # a package that they use. The nodes take turns, as with state.apply: one control node at a time,
-# the leader last, and `common:restarts:max_unavailable` agents. Where dockerd restarts, the agent is
-# drained before. Each daemon has to be ready before the next node begins. A daemon that does not run
-# is started.
+# the leader last, and `common:restarts:max_unavailable` agents. Where dockerd restarts, the agent
+# is drained before. Each daemon has to be ready before the next node begins. A daemon that does not
+# run is started.
 #
 #   salt-run state.orchestrate orchestration.restart test=True
 #   salt-run state.orchestrate orchestration.restart
@@ -17,8 +17,8 @@
 # Without a role, repeat the command as it was. Keys of pillar:
 #
 #   role: marathon       a role, or a list of roles. Default: whatever is stale, of all roles
-#   since: '2030-01-01T03:00:00Z'   restart what has started earlier. Default: now. The clocks of the
-#                        nodes have to agree with that of the Salt master
+#   since: '2030-01-01T03:00:00Z'   restart what has started earlier. Default: now. The clocks of
+#                        the nodes have to agree with that of the Salt master
 #
 # and skip, tolerate_down, batch, max_failures and timeout, as for orchestration.deploy.
 

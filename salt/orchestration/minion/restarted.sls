@@ -11,7 +11,8 @@ include:
 {#- The arguments of a daemon are those of its formula, without the states that change its files. #}
 {%- for role, facts in tree.data('common/roles.yaml').items()
       if role in tree.node.roles and role in restart.roles %}
-{%- set service = salt['slsutil.renderer']('salt://' ~ facts.sls | replace('.', '/') ~ '/service.sls') %}
+{%- set service = salt['slsutil.renderer'](
+      'salt://' ~ facts.sls | replace('.', '/') ~ '/service.sls') %}
 {%- for id, functions in service.items() if 'daemon.running' in functions %}
 
 {{ id }}:
