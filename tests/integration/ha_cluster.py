@@ -249,6 +249,15 @@ def killed_tasks() -> dict[str, str]:
     }
 
 
+def killed_since(before: dict[str, str]) -> dict[str, str]:
+    """
+    Return the tasks that have failed or were lost since then, with their states.
+
+    A new leader knows only those of the tasks before that the agents report.
+    """
+    return {id_: state for id_, state in killed_tasks().items() if id_ not in before}
+
+
 def active_agents() -> int:
     """Return the number of active agents: four, and those that other tests have added."""
     return get(eventually(lambda: mesos_leader(None)), 5050, "/state").json()["activated_slaves"]

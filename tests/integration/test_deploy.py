@@ -20,6 +20,7 @@ from ha_cluster import (
     check_healthy,
     failures,
     get,
+    killed_since,
     killed_tasks,
     marathon_leader,
     no_turn_is_left,
@@ -240,7 +241,7 @@ def test_mesos_is_upgraded_on_all_nodes_at_once_and_marathon_by_its_own_procedur
     assert observer.down == {"control": 1, "agents": 1}, observer.table()
     for service, outages in observer.outages.items():
         assert all(seconds < ELECTION_SECONDS for seconds in outages), (service, observer.table())
-    assert killed_tasks() == lost_before
+    assert killed_since(lost_before) == {}
     assert no_turn_is_left(bare)
     check_healthy(bare, agents=agents)
     assert marathon_leader(bare)

@@ -20,6 +20,7 @@ from ha_cluster import (
     check_healthy,
     failures,
     get,
+    killed_since,
     killed_tasks,
     marathon_leader,
     no_turn_is_left,
@@ -117,7 +118,7 @@ def test_each_service_is_away_for_one_election_at_most_during_an_upgrade(ha, old
     for service, outages in observer.outages.items():
         assert all(seconds < ELECTION_SECONDS for seconds in outages), (service, observer.table())
         assert len(outages) <= 1, observer.table()
-    assert killed_tasks() == lost_before
+    assert killed_since(lost_before) == {}
     assert no_turn_is_left(ha)
     check_healthy(ha, agents=agents)
     assert wait_for_pages("http-server") == old
