@@ -55,6 +55,9 @@ READ_ATTEMPTS = 5
 ZNODES_BYTES = 512 * 1024
 # A Salt call that waits for a deployment, in seconds.
 DEPLOYMENT_TIMEOUT = 300
+# Seconds to wait until the sessions of stopped daemons have expired. ZooKeeper grants at most 40
+# with its default tickTime, and a daemon that was killed keeps its session for that long.
+SESSION_TIMEOUT = 60
 # For up to a second after an election Chronos 3 returns an empty list of jobs.
 SETTLE_SECONDS = 3
 PACKAGES = (
@@ -909,8 +912,8 @@ class Restore:
 
     def znodes(self, path, znodes):
         """Give a path of ZooKeeper the znodes of the backup, and no others."""
-        current, ephemeral, denied = _export(self._cluster, path)
-        self._check_stopped(path, ephemeral)
+        self._check_stopped(path)
+        current, denied = self._export_without_sessions(path)
         if denied:
             raise BackupError(
                 f"The ACL of {_ids_text(denied)} does not let Salt read these znodes."
@@ -933,7 +936,27 @@ class Restore:
             self._report.step(f"The znodes at {path} are equal to the backup.")
         return bool(different or surplus)
 
-    def _check_stopped(self, path, ephemeral):
+    def _export_without_sessions(self, path):
+        """Return znodes and protected paths, once the sessions of the stopped daemons are over."""
+        deadline = time.monotonic() + SESSION_TIMEOUT
+        is_reported = False
+        while True:
+            znodes, ephemeral, denied = _export(self._cluster, path)
+            if not ephemeral:
+                return znodes, denied
+            if time.monotonic() > deadline:
+                raise BackupError(
+                    f"A daemon still has a session with ZooKeeper after {SESSION_TIMEOUT} seconds: "
+                    f"{_ids_text(ephemeral)}. Stop it."
+                )
+            if not is_reported:
+                self._report.step(
+                    f"Waiting until sessions with ZooKeeper have expired: {_ids_text(ephemeral)}."
+                )
+                is_reported = True
+            time.sleep(SETTLE_SECONDS)
+
+    def _check_stopped(self, path):
         """Raise BackupError if a daemon that uses a path runs, or may run."""
         for role in CHROOTS:
             if not _overlaps(path, self._chroot(role)):
@@ -955,11 +978,6 @@ class Restore:
                         f"{node} does not answer Salt, so {UNITS[role][0]}, which uses {path}, may "
                         "run there."
                     )
-        if ephemeral:
-            raise BackupError(
-                f"A daemon still has a session with ZooKeeper: {_ids_text(ephemeral)}. Stop it, or "
-                "wait until its session has expired."
-            )
 
     def _chroot(self, role):
         """Return the path that a role uses, from the pillar of its first node."""

@@ -563,7 +563,7 @@ def test_ephemeral_znodes_are_not_in_a_backup(znodes, zookeeper):
     assert not [name for name in paths if name.startswith("/marathon/leader-")]
 
 
-def test_znodes_of_a_running_daemon_are_refused(znodes, zookeeper):
+def test_znodes_of_a_running_daemon_are_refused(znodes, zookeeper, monkeypatch):
     znodes.roles.append("marathon")
     znodes.units["marathon"] = True
     znodes.roles.remove("marathon")
@@ -572,10 +572,27 @@ def test_znodes_of_a_running_daemon_are_refused(znodes, zookeeper):
     error = znodes.fails(runner.restore, "latest", znodes="/marathon")
     assert error.startswith("marathon runs on cc01 and uses /marathon. Stop it on all nodes: ")
     znodes.units["marathon"] = False
+    monkeypatch.setattr(runner, "SESSION_TIMEOUT", 0)
     with Client(zookeeper.address) as client:
         client.create("/marathon/leader-3", b"", ephemeral=True)
         error = znodes.fails(runner.restore, "latest", znodes="/marathon")
-    assert error.startswith("A daemon still has a session with ZooKeeper: /marathon/leader-3.")
+    assert error == (
+        "A daemon still has a session with ZooKeeper after 0 seconds: /marathon/leader-3. Stop it."
+    )
+
+
+def test_the_session_of_a_stopped_daemon_may_expire_during_the_restore(
+    znodes, zookeeper, monkeypatch
+):
+    znodes.backup()
+    with Client(zookeeper.address) as client:
+        client.create("/marathon/leader-3", b"", ephemeral=True)
+        monkeypatch.setattr(runner.time, "sleep", lambda _: client.delete("/marathon/leader-3"))
+        data = znodes.restore("latest", znodes="/marathon")
+    assert data["steps"][-3:-1] == [
+        "Waiting until sessions with ZooKeeper have expired: /marathon/leader-3.",
+        "The znodes at /marathon are equal to the backup.",
+    ]
 
 
 def test_pages_of_an_export_make_up_all_znodes(znodes, zookeeper):
