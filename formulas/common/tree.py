@@ -7,7 +7,9 @@ it renders. So a template calls it once, for this file::
 
     {%- set tree = salt['slsutil.renderer']('salt://common/tree.py') %}
 
-and gets a Tree. Every Python file that the Tree runs has it as its keyword ``tree``.
+and gets a Tree. Every Python file that the Tree runs has it as its keyword ``tree``. All templates
+of one run of Salt share a Tree, so files are fetched and settings are merged once. What it returns
+must not be changed.
 """
 
 import importlib.util
@@ -15,6 +17,8 @@ import os
 
 import yaml
 
+# Attribute of Salt's loader of functions, which is made anew for each run of states.
+TREE_ATTRIBUTE = "salt_mesos_tree"
 # Which is written in C and is much faster, where Salt brings it.
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -30,8 +34,13 @@ class Tree:
     def __init__(self, functions, grains, pillar):
         self._names = {"__salt__": functions, "__grains__": grains, "__pillar__": pillar}
         self._cache_file = _cache_file(functions)
+        self._paths = {}
         self._data = {}
         self._settings = {}
+
+    def is_for(self, pillar):
+        """Return whether the Tree has this pillar. Salt 3008 passes a new copy to each template."""
+        return self._names["__pillar__"] == pillar
 
     @property
     def node(self):
@@ -66,13 +75,15 @@ class Tree:
 
     def _local(self, path):
         """Return where a file is on this machine. FileNotFoundError if there is none."""
-        url = "salt://" + path
-        local = self._cache_file(url)
-        if not local:
-            raise FileNotFoundError(
-                f"{url} is not on the file server. It needs the directory formulas as a root."
-            )
-        return local
+        if path not in self._paths:
+            url = "salt://" + path
+            local = self._cache_file(url)
+            if not local:
+                raise FileNotFoundError(
+                    f"{url} is not on the file server. It needs the directory formulas as a root."
+                )
+            self._paths[path] = local
+        return self._paths[path]
 
 
 def _cache_file(functions):
@@ -93,5 +104,10 @@ def _value(name):
 
 
 def run():
-    """Return the Tree."""
-    return Tree(_value(__salt__), _value(__grains__), _value(__pillar__))
+    """Return the Tree of this run, which is another one after pillar was compiled again."""
+    functions, pillar = _value(__salt__), _value(__pillar__)
+    attributes = getattr(functions, "__dict__", {})
+    tree = attributes.get(TREE_ATTRIBUTE)
+    if tree is None or not tree.is_for(pillar):
+        tree = attributes[TREE_ATTRIBUTE] = Tree(functions, _value(__grains__), pillar)
+    return tree
