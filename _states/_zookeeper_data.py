@@ -1,6 +1,6 @@
 """
-What a ZooKeeper server has on its disks. A helper of the states zk, not a state itself: Salt's
-loader skips names that begin with ``_``.
+Read what a ZooKeeper server has stored: zoo.cfg, database and paths. A helper of the states zk and
+withdrawn, not a state itself: Salt's loader skips names that begin with ``_``.
 """
 
 import re

@@ -412,9 +412,9 @@ def may_join(
 
     settle
         If no server serves, a server without data waits until no server has started or stopped for
-        this number of seconds, times its place among the stopped servers. Default 10, longer than
-        the restart of a server. Removed servers count as stopped when none of them has responded
-        for three times as long.
+        this many seconds, once for each unreachable server with a lower id, and once more if its
+        start would complete a quorum. Default 10, longer than a restart takes. Removed servers
+        count as stopped after three times as long without a response.
 
     * A server whose address changes has to be stopped first, and so have servers that are removed
       while others are added.

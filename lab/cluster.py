@@ -129,7 +129,7 @@ class Running:
 
     @property
     def salt_command(self) -> str:
-        """The command that enters hosts."""
+        """The command that runs Salt functions on the hosts: salt or salt-ssh."""
         return "salt" if self.transport == "minion" else "salt-ssh"
 
     def load_topology(self) -> Topology:

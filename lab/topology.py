@@ -5,7 +5,7 @@ Topologies of the lab, ``tests/topologies/<name>.yaml``, either with hosts::
       lxdev01:                       # id of its minion
         address: 172.31.250.11       # in 172.31.250.0/24; .1 is this machine
         roles: [zookeeper, docker]   # its grain `roles`, which the lab writes
-      platform: el7                # or el8, el9: what it looks like
+        platform: el7                # or el8, el9: what it looks like
         salt_master: true            # on exactly one host
         pillar: {}                   # for this host
     pillar: {}                       # for all hosts

@@ -3,11 +3,11 @@
 The framework of validation: the checks that the faults.py of all formulas share, and
 pillar/topology_file.py with them.
 
-common/validation.py hands these functions to the faults.py of each formula as ``checks``, its
-settings as ``settings``, its types.yaml as ``types``, the roles of the node as ``roles``, and what
-common/settings.py knows of it as ``node``. A faults.py returns a list of errors: tuples of setting,
-value, and a sentence that says what is wrong and what would be right; or Deprecated. A value of the
-wrong type never gets there.
+common/validation.py runs the faults.py of each formula with these keywords: ``checks``, the
+functions below; ``settings``; ``types``, its types.yaml; and ``roles``, the roles of the node.
+``tree.node`` describes the node. A faults.py returns a list of errors: tuples of setting, value,
+and a sentence that says what is wrong and what would be right; or Deprecated. A value of the wrong
+type never gets there.
 """
 
 import difflib

@@ -1,4 +1,4 @@
-# What every node of the cluster needs, whatever its roles.
+# What every node with a role needs. Each formula includes it.
 #
 #   common.guard          stops rendering for wrong settings, roles and operating systems
 #   common.repositories   yum repositories
