@@ -294,9 +294,9 @@ class _Versions:
         if "mesos" not in self._components:
             return None
         if self._is_old(node, "mesos"):
-            return f"{noun} on {node} loads the library of Mesos {self._declared_mesos(node)}"
+            return f"{noun} on {node} is restarted with libmesos {self._declared_mesos(node)}"
         if self._status(node, component)["library_newer"]:
-            return f"{noun} on {node} loads the library of Mesos"
+            return f"{noun} on {node} is restarted with the new libmesos"
         return None
 
     def _declared_mesos(self, node):

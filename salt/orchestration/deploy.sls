@@ -43,7 +43,7 @@
 {%- if deploy.batches is defined %}
 {{- rollout(deploy.name, nodes, deploy.sls) }}
 {%- elif deploy.together is defined %}
-{{- step(deploy.name ~ ' on the control nodes, in turns', plan.with_entry, deploy.sls) }}
+{{- step(deploy.name ~ ' on all nodes listed by id, in turns', plan.listed_by_id, deploy.sls) }}
 {%- else %}
 {%- for node in nodes %}
 {{- step(deploy.name ~ ' on ' ~ node, [node], deploy.sls) }}
@@ -54,7 +54,7 @@
 {%- endif %}
 {%- endfor %}
 
-Every node has all that its roles name:
+All states are applied to every node:
   salt.state:
     - tgt: {{ plan.responding | json }}
     - tgt_type: list

@@ -40,7 +40,7 @@ def run():
     * ``errors``: sentences about the options, or why nothing can be done. With any of them, or with
       earlier ``errors``, the other keys are missing;
     * ``responding``: ids of the nodes that respond, in the order of the topology;
-    * ``with_entry``: those with an entry of their own;
+    * ``listed_by_id``: those that the topology lists by id;
     * ``silent``: ids of the nodes that do not respond, without skipped ones;
     * ``members``: role to ids of nodes that respond. Where a role says ``running_first``, nodes on
       which its daemon runs are first;
@@ -66,7 +66,7 @@ def run():
     return {
         "errors": [],
         "responding": responding,
-        "with_entry": [node for node in responding if node in entries],
+        "listed_by_id": [node for node in responding if node in entries],
         "silent": silent,
         "members": _members(responding, roles_by_node),
         "control_nodes": [node for node in responding if _is_control(roles_by_node[node])],

@@ -135,7 +135,7 @@ def test_one_control_node_is_deployed(bare, serve_topology):
     steps, changed = bare.orchestrated("deploy")
     order = [
         "Every node that responds has its roles",
-        "ZooKeeper on the control nodes, in turns",
+        "ZooKeeper on all nodes listed by id, in turns",
         "ZooKeeper has its quorum",
         "Mesos master on lxcc01.devops.test",
         "The Mesos masters have a leader",
@@ -143,10 +143,10 @@ def test_one_control_node_is_deployed(bare, serve_topology):
         "Mesos agent on lxb002.devops.test, batch 1 of 3",
         "Marathon on lxcc01.devops.test",
         "Chronos on lxcc01.devops.test",
-        "Every node has all that its roles name",
+        "All states are applied to every node",
     ]
     assert [step for step in steps if step in order] == order
-    assert "ZooKeeper on the control nodes, in turns" in changed
+    assert "ZooKeeper on all nodes listed by id, in turns" in changed
     bare.at("lxcc01").run("/opt/mesosphere/zookeeper/bin/zkCli.sh create /test-data treasure")
 
 

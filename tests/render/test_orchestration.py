@@ -352,9 +352,9 @@ def targets(plan: dict) -> list:
 
 
 ROLES = "Every node that responds has its roles"
-ENSEMBLE = "ZooKeeper on the control nodes, in turns"
+ENSEMBLE = "ZooKeeper on all nodes listed by id, in turns"
 CANARY = f"Mesos agent on {AGENTS[0]}, the canary"
-ALL_STATES = "Every node has all that its roles name"
+ALL_STATES = "All states are applied to every node"
 NODES_WITH_ENTRY = ["lxcm01.devops.test", *CONTROL]
 
 

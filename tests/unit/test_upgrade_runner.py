@@ -96,15 +96,15 @@ def test_the_agents_follow_the_masters_and_the_frameworks_load_the_new_library()
         BACKUP,
         *(f"Mesos master on {node}: 1.4.3 -> 1.9.0" for node in order()),
         "Mesos agents on b001, b002, in turns: 1.4.3 -> 1.9.0",
-        *(f"Marathon on {node} loads the library of Mesos 1.9.0" for node in order()),
-        *(f"Chronos on {node} loads the library of Mesos 1.9.0" for node in order()),
+        *(f"Marathon on {node} is restarted with libmesos 1.9.0" for node in order()),
+        *(f"Chronos on {node} is restarted with libmesos 1.9.0" for node in order()),
     ]
 
 
 def test_a_framework_that_an_earlier_run_has_not_restarted_is_restarted():
     cluster = Cluster()
     cluster.answers["cc03"]["components"]["chronos"]["library_newer"] = True
-    assert cluster.names() == [BACKUP, "Chronos on cc03 loads the library of Mesos"]
+    assert cluster.names() == [BACKUP, "Chronos on cc03 is restarted with the new libmesos"]
     assert cluster.names(["zookeeper"]) == []
 
 
