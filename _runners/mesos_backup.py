@@ -334,7 +334,8 @@ class Cluster:
     def _failure(self, role, function, errors):
         """Return the error of a function that has failed on each node with a role."""
         reasons = [
-            f"{node}: {errors.get(node, 'it does not answer Salt')}" for node in self.nodes(role)
+            f"{node}: {errors.get(node, 'it does not respond to Salt')}"
+            for node in self.nodes(role)
         ]
         reason = "; ".join(reasons) or "no accepted node of the topology has it"
         return BackupError(f"{function} fails on each node with the role {role}: {reason}.")
@@ -358,7 +359,7 @@ class Cluster:
         question = {"function": function, "arguments": arguments, "offset": offset}
         answers = self.call([node], "cluster.part", question)
         if node not in answers:
-            raise BackupError("it does not answer Salt")
+            raise BackupError("it does not respond to Salt")
         succeeded, part = answers[node]
         if (
             not succeeded
@@ -975,8 +976,8 @@ class Restore:
                     )
                 if not succeeded:
                     raise BackupError(
-                        f"{node} does not answer Salt, so {UNITS[role][0]}, which uses {path}, may "
-                        "run there."
+                        f"{node} does not respond to Salt, so {UNITS[role][0]}, which uses {path}, "
+                        "may run there."
                     )
 
     def _chroot(self, role):

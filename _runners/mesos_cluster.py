@@ -194,8 +194,8 @@ def agents(agents, timeout=DEFAULT_TIMEOUT, cluster=None):
         Default: the only one.
 
     Returns a mapping: ``agents`` (id to address, sorted by id), ``responding`` (ids of those that
-    answer Salt) and ``errors`` (a sentence for each id or glob that means no agent). The address
-    of an agent that does not answer is the one that it told the Salt master last.
+    respond to Salt) and ``errors`` (a sentence for each id or glob that means no agent). The
+    address of an agent that does not respond is the one that it told the Salt master last.
 
     CLI Example:
 
@@ -223,8 +223,8 @@ def agents(agents, timeout=DEFAULT_TIMEOUT, cluster=None):
     for node in selected:
         if not errors and node not in addresses:
             errors.append(
-                f"{node} does not answer Salt, and its address is not known. Check that the host "
-                "is up and its salt-minion runs."
+                f"{node} does not respond to Salt, and its address is not known. Check that the "
+                "host is up and its salt-minion runs."
             )
     return {"agents": addresses, "responding": responding, "errors": errors}
 
@@ -264,7 +264,7 @@ def _listing(names):
 
 
 def _agent_addresses(nodes, minions, timeout):
-    """Return the address of each node that is known, and the nodes that answer Salt."""
+    """Return the address of each node that is known, and the nodes that respond to Salt."""
     accepted = [node for node in nodes if node in minions]
     entries = {}
     if accepted:
@@ -478,7 +478,7 @@ def _report(topology, minions, entries, answers):
     control = [node for node in sorted(roles_by_minion) if _is_control(roles_by_minion[node])]
     if control and not answers:
         sentence = (
-            f"No control node answers Salt ({', '.join(control)}), so nothing is known of the "
+            f"No control node responds to Salt ({', '.join(control)}), so nothing is known of the "
             "services. Check that the hosts are up and their salt-minion runs."
         )
         problems.down("node", "control", sentence)
@@ -549,7 +549,7 @@ def _not_accepted(node):
 
 
 def _silent(node):
-    return f"{node} does not answer Salt. Check that the host is up and its salt-minion runs."
+    return f"{node} does not respond to Salt. Check that the host is up and its salt-minion runs."
 
 
 def _check_zookeeper(problems, roles_by_minion, answers, entries):
@@ -603,7 +603,7 @@ def _host(address, entries):
 
 
 def _unanswered(service, nodes, errors):
-    reason = "; ".join(errors) or "none of these nodes answers Salt"
+    reason = "; ".join(errors) or "none of these nodes responds to Salt"
     return f"{service} on {', '.join(nodes)} does not respond: {reason}."
 
 

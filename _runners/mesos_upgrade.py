@@ -166,16 +166,16 @@ def _plan(components, backup, roles_by_node, answers):
             errors += answer["errors"]
         elif answer is not None:
             errors.append(
-                f"{node}: cluster.versions fails: {_last_line(answer)}. After an update of this "
+                f"{node}: cluster.versions failed: {_last_line(answer)}. After an update of this "
                 "tree run: salt '*' saltutil.sync_all"
             )
         elif set(roles_by_node[node]) & set(CONTROL_ROLES):
             errors.append(
-                f"{node} does not answer Salt. Start it, or stop its daemons for good and leave it "
-                f'out: pillar=\'{{"skip": ["{node}"]}}\''
+                f"{node} does not respond to Salt. Start it, or stop its daemons for good and "
+                f'leave it out: pillar=\'{{"skip": ["{node}"]}}\''
             )
         else:
-            notes.append(f"{node} does not answer Salt, and was left out.")
+            notes.append(f"{node} does not respond to Salt, and was left out.")
     if not errors:
         errors += cluster.errors()
     steps = []
@@ -328,8 +328,9 @@ class _Versions:
             return []
         if leader and leading is None:
             errors.append(
-                f"marathon: Marathon {leader['version']} leads, and on none of {', '.join(nodes)}. "
-                "Stop the others that use the same store, or add them to the topology."
+                f"marathon: the leading Marathon {leader['version']} runs on none of the nodes "
+                f"{', '.join(nodes)}. Stop every Marathon outside the topology that uses the same "
+                "store, or add its node to the topology."
             )
             return []
         successor = next(node for node in [*new, *old] if node != leading)

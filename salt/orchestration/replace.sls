@@ -20,7 +20,7 @@
 {%- endif %}
 {%- for node in agents if new_machine and node not in responding %}
 {%- do errors.append(
-      '%s does not answer Salt. Compare its fingerprint, and accept its key: '
+      '%s does not respond to Salt. Compare its fingerprint, and accept its key: '
       'salt-key -f %s && salt-key -a %s' | format(node, node, node)) %}
 {%- endfor %}
 {{- opening() }}

@@ -183,7 +183,10 @@ def _roles_by_node(minions):
 
 def _response_errors(responding, agents, silent_agents):
     if not responding:
-        return ["No node of the topology responds. Check that the hosts are up, and their keys."]
+        return [
+            "No node of the topology responds. Check that the hosts and their salt-minion are "
+            "running, and that the master has accepted their keys."
+        ]
     if not silent_agents:
         return []
     value = pillar.get("tolerate_down", TOLERATE_DOWN)

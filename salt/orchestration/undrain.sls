@@ -14,7 +14,7 @@
 {{- on_agents(node ~ ' has all that its roles name', [node]) }}
 {%- endfor %}
 {%- for node in nodes if node not in responding %}
-{{- note(node ~ ' does not answer Salt',
+{{- note(node ~ ' does not respond to Salt',
       'Its states were not applied. When it answers: salt %s state.apply' | format(node)) }}
 {%- endfor %}
 {%- endfor %}

@@ -312,7 +312,7 @@ def upgrade(steps=(), notes=(), errors=(), **pillar) -> dict:
 
 CASES.update(
     {
-        "upgrade": upgrade(UPGRADE_STEPS, ["lxb002 does not answer Salt."], timeout=7),
+        "upgrade": upgrade(UPGRADE_STEPS, ["lxb002 does not respond to Salt."], timeout=7),
         "upgrade of nothing": upgrade(),
         "upgrade with an error": upgrade(errors=["components = x: no such component."]),
         "upgrade without the runner": orchestration("upgrade"),
@@ -830,7 +830,7 @@ def test_some_agents_are_drained_at_once_with_the_options(plans):
         ("drain of nobody", "agents = x: no minion matches."),
         ("drain without the runner", "salt-run saltutil.sync_runners"),
         ("drain without a topology", "names no node"),
-        ("new machine without a key", "lxb001.devops.test does not answer Salt"),
+        ("new machine without a key", "lxb001.devops.test does not respond to Salt"),
         ("verify without frameworks", "No node of the topology has the role marathon or chronos"),
         ("new machine that is text", "new_machine = yes: should be true or false"),
     ],
@@ -844,9 +844,9 @@ def test_an_agent_in_service_again_gets_the_restarts_that_it_owes(plans):
     assert steps(plans["undrain"]) == [
         "lxb001.devops.test, lxb002.devops.test are in service",
         "lxb001.devops.test has all that its roles name",
-        "lxb002.devops.test does not answer Salt",
+        "lxb002.devops.test does not respond to Salt",
         "lxb003.devops.test is in service",
-        "lxb003.devops.test does not answer Salt",
+        "lxb003.devops.test does not respond to Salt",
     ]
     assert arguments(plans["undrain"], 1)["highstate"] is True
     assert "salt lxb002.devops.test state.apply" in arguments(plans["undrain"], 2)["comment"]
@@ -857,8 +857,8 @@ def test_a_retired_agent_is_stopped_before_its_id_is_removed(plans):
     assert steps(plans["retire"]) == [
         f"{names} are out of service, and nothing runs there",
         "The Mesos agent is stopped on lxb001.devops.test",
-        "lxb002.devops.test does not answer Salt",
-        "lxb003.devops.test does not answer Salt",
+        "lxb002.devops.test does not respond to Salt",
+        "lxb003.devops.test does not respond to Salt",
         f"{names} are removed from Mesos permanently",
         *(f"What is left to be deleted of {node}" for node in AGENT_ADDRESSES),
     ]
@@ -951,7 +951,7 @@ def test_an_upgrade_carries_out_the_plan_of_the_runner(plans):
     states = plans["upgrade"]["states"]
     assert steps(plans["upgrade"]) == [
         *(step["name"] for step in UPGRADE_STEPS),
-        "lxb002 does not answer Salt.",
+        "lxb002 does not respond to Salt.",
         "What to do next",
     ]
     backup, zookeeper, marathon = states[:3]

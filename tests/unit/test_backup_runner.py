@@ -700,8 +700,8 @@ def test_the_error_of_each_node_is_in_the_message(bus_cluster):
     with pytest.raises(runner.BackupError) as error:
         cluster.read("marathon", "marathon.export")
     assert str(error.value) == (
-        "marathon.export fails on each node with the role marathon: cc01: it does not answer Salt; "
-        "cc02: no leader."
+        "marathon.export fails on each node with the role marathon: cc01: it does not respond to "
+        "Salt; cc02: no leader."
     )
 
 

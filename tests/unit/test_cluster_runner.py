@@ -210,9 +210,9 @@ def topology_error(world):
         (unhealthy_app, 1, "DEGRADED: The app /web has unhealthy instances. See: salt-call"),
         (waiting_app, 1, "DEGRADED: The app /web waits: 2 wait for offers. See: salt-call"),
         (failing_job, 1, "DEGRADED: The job backup fails: never, 3 since the last success."),
-        (silent_node, 1, "DEGRADED: b002 does not answer Salt. Check that the host is up"),
+        (silent_node, 1, "DEGRADED: b002 does not respond to Salt. Check that the host is up"),
         (unaccepted_node, 1, "DEGRADED: cc03 is in the topology, and its key is not accepted."),
-        (silent_control_nodes, 2, "DOWN: No control node answers Salt (cc01, cc02, cc03), so"),
+        (silent_control_nodes, 2, "DOWN: No control node responds to Salt (cc01, cc02, cc03), so"),
         (unready_node, 1, "DEGRADED: b001 is not ready since a restart (new flags). Apply"),
         (topology_error, 2, "DOWN: The topology has an error: nodes = x: should be a mapping."),
     ],
@@ -378,7 +378,7 @@ def test_an_agent_that_does_not_answer_has_the_address_that_it_told_last():
     result = agents_of(world, ["b002"], cached=["b002"])
     assert (result["agents"], result["responding"]) == ({"b002": "10.0.0.15"}, [])
     [error] = agents_of(world, ["b002"])["errors"]
-    assert error.startswith("b002 does not answer Salt, and its address is not known.")
+    assert error.startswith("b002 does not respond to Salt, and its address is not known.")
 
 
 @pytest.mark.parametrize(
@@ -686,7 +686,7 @@ def drift_failed(world):
 @pytest.mark.parametrize(
     "damage, node, message",
     [
-        (drift_silent, "b002", "b002 does not answer Salt."),
+        (drift_silent, "b002", "b002 does not respond to Salt."),
         (drift_unaccepted, "cc03", "cc03 is in the topology, and its key is not accepted."),
         (drift_failed, "b002", "The Mesos agent cannot be compared: refused"),
         (drift_unsynced, "b002", "'cluster.drift' is not available."),

@@ -228,7 +228,9 @@ def test_a_marathon_outside_of_the_topology_must_not_lead():
     cluster = Cluster().old_marathon()
     cluster.answers["cc02"]["leads"] = []
     [error] = cluster.errors()
-    assert error.startswith("marathon: Marathon 1.6.567 leads, and on none of cc01, cc02, cc03.")
+    assert error.startswith(
+        "marathon: the leading Marathon 1.6.567 runs on none of the nodes cc01, cc02, cc03."
+    )
 
 
 def test_a_component_is_not_upgraded_without_the_package_that_its_states_upgrade():
@@ -245,13 +247,13 @@ def test_nodes_that_do_not_answer_stop_the_upgrade_if_they_are_control_nodes():
     cluster = Cluster().install("mesos", "1.4.3")
     del cluster.answers["b002"]
     plan = cluster.plan()
-    assert plan["notes"] == ["b002 does not answer Salt, and was left out."]
+    assert plan["notes"] == ["b002 does not respond to Salt, and was left out."]
     assert "Mesos agent on b001, in turns: 1.4.3 -> 1.9.0" in [
         step["name"] for step in plan["steps"]
     ]
     del cluster.answers["cc03"]
     [error] = cluster.errors()
-    assert error.startswith("cc03 does not answer Salt.") and '{"skip": ["cc03"]}' in error
+    assert error.startswith("cc03 does not respond to Salt.") and '{"skip": ["cc03"]}' in error
 
 
 def test_errors_of_the_nodes_are_reported():
@@ -259,7 +261,7 @@ def test_errors_of_the_nodes_are_reported():
     cluster.answers["cc01"]["errors"] = ["marathon:version = 1.8.244 on cc01: no."]
     cluster.answers["cc03"] = "'cluster.versions' is not available."
     assert cluster.errors() == [
-        "cc03: cluster.versions fails: 'cluster.versions' is not available. After an update of "
+        "cc03: cluster.versions failed: 'cluster.versions' is not available. After an update of "
         "this tree run: salt '*' saltutil.sync_all",
         "marathon:version = 1.8.244 on cc01: no.",
     ]
@@ -347,7 +349,7 @@ def test_the_nodes_read_their_pillar_again_before_they_are_asked(client):
     ]
     assert plan == {
         "steps": [],
-        "notes": ["b002 does not answer Salt, and was left out."],
+        "notes": ["b002 does not respond to Salt, and was left out."],
         "errors": [],
     }
 
