@@ -70,11 +70,11 @@ def stopped(
     ensemble
         The ZooKeeper ensemble without this node: ``servers`` (addresses by id), ``observers`` (list
         of ids, default none) and ``port`` (default 2181). A daemon with the role ``zookeeper`` is
-        stopped only if the remaining voters that serve are a majority of these servers and of those
-        in the ``zoo.cfg`` of this node; if one of them is in mode standalone, of these alone. If
-        servers are only removed, the last one waits until all remaining servers but the leader have
-        the new list, see ``zk.may_join``. If it leads itself, it is restarted first, so that
-        another server leads. Default: no check.
+        stopped only if the remaining voters that serve are a majority of ``servers``, and of the
+        voters in this node's ``zoo.cfg``. If a remaining server is standalone, the old list no
+        longer counts. If servers are only removed, the last one waits until all remaining servers
+        but the leader have the new list, see ``zk.may_join``. If it leads itself, it is restarted
+        first, so that another server leads. Default: no check.
 
     masters
         The other Mesos masters: ``url``, see ``mesos.connection``, and ``quorum_file``, the file
@@ -216,7 +216,7 @@ def _systemctl(*arguments):
 
 
 def _statuses(daemons):
-    """Return the properties of the daemons' units, in the same order. One process for all."""
+    """Return the properties of the daemons' units, in the same order. Calls systemctl once."""
     if not daemons:
         return []
     units = [daemon["unit"] for daemon in daemons]
@@ -333,12 +333,12 @@ class _RemovedServer:
             zoo_cfg.update(options)
         self._id = _read(Path(zoo_cfg.get("dataDir", "/nowhere"), "myid")).strip()
         old_servers = _zookeeper_data.addresses(zoo_cfg)
-        # Without the old servers if others are added as well.
+        # Empty if other servers are added at the same time.
         self._old_servers = {}
         if self._id in old_servers and set(self._servers) < set(old_servers):
             self._old_servers = old_servers
         count = max(len(self._voters), self._configured_votes) // 2 + 1
-        self.subject = f"{_ready.plural(count, 'ZooKeeper server')} to serve besides this one"
+        self.subject = f"{_ready.plural(count, 'other ZooKeeper server')} to serve"
 
     def may_take_turn(self, request_timeout):
         """Return whether this server stops, or hands over the leadership, in its next turn."""
@@ -382,16 +382,18 @@ class _RemovedServer:
         if running:
             if modes[self._id] != "leader":
                 return True, []
-            return False, [f"Server {self._id} leads, so {', '.join(running)} stops first"]
+            return False, [f"Server {self._id} leads, so it stops after {', '.join(running)}"]
         if len(self._servers) < 2:
             return False, ["The server that remains has to run alone first"]
         if modes[self._id] == "leader":
             self.has_to_hand_over = True
-            return False, [f"Server {self._id} leads, and has to hand over"]
+            return False, [
+                f"Server {self._id} leads, so it is restarted first, so that another server leads"
+            ]
         behind = ", ".join(sorted(self._servers_behind(modes, request_timeout)))
         if not behind:
             return True, []
-        return False, [f"Apply the states to {behind} first, which need the new list"]
+        return False, [f"Apply the states to {behind} first, so that they get the new list"]
 
     def _servers_behind(self, modes, request_timeout):
         """Return the servers that remain, do not lead, and have another list of servers."""
@@ -415,7 +417,7 @@ def _masters_check(masters):
         recovered = [status for status in statuses if _has_recovered(status)]
         return len(recovered) >= count, "\n".join(_describe_master(status) for status in statuses)
 
-    subject = f"{_ready.plural(count, 'Mesos master')} besides this one to have recovered their log"
+    subject = f"{_ready.plural(count, 'other Mesos master')} to recover the log"
     return subject, check
 
 

@@ -115,8 +115,8 @@ def step_allowed(name, package, since, stops=(), data_dir=None, data_log_dir=Non
         advice = f" Upgrade all servers to {next_stops[0]['version']} first." if next_stops else ""
         result = False
         comment = (
-            f"{setting}: can be upgraded from {since} and later only, and {installed} is "
-            f"installed.{advice}"
+            f"{setting}: only {since} and later can be upgraded to this version, and {installed} "
+            f"is installed.{advice}"
         )
     elif numbers < SNAPSHOT_REQUIRED <= _version_numbers(name) and not trust:
         directory = _logs_without_snapshot(data_dir, data_log_dir)
@@ -532,7 +532,7 @@ def path_stays(name, path, files, configured_by, variable=None, default=None):
 def _may_leave_standalone(modes, voters, server_id):
     """Return whether a server that was alone, with data, may join the others."""
     if not _serves_without(modes, voters, server_id):
-        return True, "This server brings its data to the ensemble"
+        return True, "This server joins with its data"
     return False, (
         f"The other servers already serve, and server {server_id} on {__opts__['id']} would lose "
         "its data when it joins them. To keep its data, stop the others, move their data "
@@ -603,7 +603,7 @@ class _Growth:
         serving = {voter for voter in self._voters if modes[voter] in VOTING_MODES}
         leaders = [voter for voter in serving if modes[voter] == "leader"]
         if len(leaders) != 1 or len(serving - {self._id}) * 2 <= len(self._voters):
-            return False, f"Without server {self._id} no quorum serves. Start {_ids(self.added)}"
+            return False, f"The other servers have no quorum. Start {_name_servers(self.added)}"
         # Majorities of lists that differ in one server have a server in common.
         if len(self.added) == 1:
             return True, f"Server {_ids(self.added)} has joined"
@@ -655,19 +655,17 @@ class _Shrinkage:
         if not running:
             return self._check_stopped(modes, timeout)
         self._stopped_since = None
-        apply_there = (
-            f"Still running, but removed from zookeeper:servers: {_ids(running)}. Apply the states "
-            "there as well, or stop"
-        )
+        still_running = f"{_describe_running(running)}. Apply the states there, or stop"
         if len(running) > 1:
-            return False, f"{apply_there} all but one of them for good"
+            return False, f"{still_running} all but one of them for good"
+        still_running += " it for good."
         if len(self._servers) < 2:
-            # Of two servers that serve, each has every write.
+            # In an ensemble of two, every write is on both servers.
             if modes[self._id] not in VOTING_MODES:
-                return False, f"{apply_there} it for good: this server does not serve with it"
+                return False, f"{still_running} This server is not in a quorum with it"
             return True, f"Server {_ids(running)} stops when server {self._id} runs alone"
         if "leader" in {modes[key] for key in running}:
-            return False, f"{apply_there} it for good: it leads"
+            return False, f"{still_running} It is the leader"
         # During an election this server may be the next leader.
         if modes[self._id] != "leader" and "leader" not in modes.values():
             return False, "No server leads"
@@ -680,7 +678,7 @@ class _Shrinkage:
                 f"Server {self._id} leads, so it is the last to get the new list. Apply the states "
                 f"to {_ids(behind)} first"
             )
-        return False, f"{apply_there} it for good: the leader, {self._id}, gets the new list last"
+        return False, f"{still_running} Server {self._id} is the leader, and gets the new list last"
 
     def _check_stopped(self, modes, timeout):
         """Return whether the removed servers have stopped for good, and a comment."""
@@ -846,8 +844,15 @@ def _are_stopped(servers, port, timeout):
     running = {server_id for server_id, mode in modes.items() if mode != "unreachable"}
     if not running:
         return True, f"Stopped: {_ids(servers)}\n{comment}"
-    reason = f"Still running, but removed from zookeeper:servers: {_ids(running)}. Stop it for good"
-    return False, f"{reason}\n{comment}"
+    pronoun = "it" if len(running) == 1 else "them"
+    return False, f"{_describe_running(running)}. Stop {pronoun} for good\n{comment}"
+
+
+def _describe_running(server_ids):
+    """Return a sentence about removed servers that still run."""
+    if len(server_ids) == 1:
+        return f"Server {_ids(server_ids)} was removed from zookeeper:servers and is still running"
+    return f"Servers {_ids(server_ids)} were removed from zookeeper:servers and are still running"
 
 
 def _removed_servers(old_servers, servers, server_id):
@@ -877,6 +882,11 @@ def _ip_addresses(address):
     except (OSError, UnicodeError):
         return {address}
     return {entry[4][0] for entry in entries}
+
+
+def _name_servers(server_ids):
+    noun = "server" if len(server_ids) == 1 else "servers"
+    return f"{noun} {_ids(server_ids)}"
 
 
 def _ids(server_ids):

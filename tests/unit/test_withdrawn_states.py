@@ -306,11 +306,11 @@ def test_zookeeper_is_stopped_if_the_others_have_a_quorum(
 @pytest.mark.parametrize(
     "votes, modes, count",
     [
-        (3, ("leader", None, None), "2 ZooKeeper servers"),
-        (5, ("leader", "follower", None), "3 ZooKeeper servers"),
-        (3, ("follower",), "2 ZooKeeper servers"),
-        (3, ("observer", "observer", "leader"), "2 ZooKeeper servers"),
-        (3, (None,), "2 ZooKeeper servers"),
+        (3, ("leader", None, None), "2 other ZooKeeper servers"),
+        (5, ("leader", "follower", None), "3 other ZooKeeper servers"),
+        (3, ("follower",), "2 other ZooKeeper servers"),
+        (3, ("observer", "observer", "leader"), "2 other ZooKeeper servers"),
+        (3, (None,), "2 other ZooKeeper servers"),
     ],
     ids=["outage", "5 to 3 with an outage", "3 to 1", "observers", "nobody"],
 )
@@ -321,7 +321,7 @@ def test_zookeeper_keeps_running_if_the_others_have_no_quorum(
     servers = ensemble(*modes)
     predicted = apply(server(systemd, votes), ensemble=servers, test=True)
     answer = apply(server(systemd, votes), ensemble=servers)
-    assert f"Would wait for {count} to serve besides this one" in predicted["comment"]
+    assert f"Would wait for {count} to serve" in predicted["comment"]
     assert (answer["result"], answer["changes"]) == (False, {})
     assert f"zookeeper on unit was not stopped. Waited 0 seconds for {count}" in answer["comment"]
     assert "1 127.0.0.1: " in answer["comment"]
@@ -437,7 +437,7 @@ def test_a_removed_server_that_leads_is_not_the_first_to_stop(apply, shrinking):
     for test in (True, False):
         answer = apply(ensemble.daemon(4), ensemble=ensemble.ensemble, test=test)
         assert answer["changes"] == {} or test, answer
-        assert "Server 4 leads, so 5 stops first" in answer["comment"]
+        assert "Server 4 leads, so it stops after 5" in answer["comment"]
 
 
 def test_the_last_removed_server_stops_when_the_others_but_the_leader_have_the_new_list(
@@ -446,7 +446,7 @@ def test_the_last_removed_server_stops_when_the_others_but_the_leader_have_the_n
     ensemble = shrinking("follower", "leader", "follower", "follower", None)
     answer = apply(ensemble.daemon(4), ensemble=ensemble.ensemble)
     assert (answer["result"], answer["changes"]) == (False, {})
-    assert "Apply the states to 1, 3 first, which need the new list" in answer["comment"]
+    assert "Apply the states to 1, 3 first, so that they get the new list" in answer["comment"]
     ensemble.record(minion[0], 1, 3)
     answer = apply(ensemble.daemon(4), ensemble=ensemble.ensemble)
     assert answer["changes"] == {"zookeeper": STOPPED_CHANGE}, answer
@@ -514,9 +514,9 @@ def test_a_master_is_stopped_if_the_others_have_the_log(apply, systemd, masters,
 @pytest.mark.parametrize(
     "states, quorum, count",
     [
-        (("recovered", "recovered", "down"), 3, "3 Mesos masters"),
-        (("recovered", "down", "empty"), 1, "2 Mesos masters"),
-        (("recovered",), 2, "2 Mesos masters"),
+        (("recovered", "recovered", "down"), 3, "3 other Mesos masters"),
+        (("recovered", "down", "empty"), 1, "2 other Mesos masters"),
+        (("recovered",), 2, "2 other Mesos masters"),
     ],
     ids=["5 to 3 with an outage", "an empty log", "3 to 1"],
 )
@@ -528,7 +528,7 @@ def test_a_master_keeps_running_if_the_others_do_not_have_the_log(
     daemon = systemd.daemon("mesos-master", formula="mesos")
     answer = apply(daemon, masters=masters(*states, quorum=quorum), mask=mask)
     assert (answer["result"], answer["changes"]) == (False, {})
-    assert f"{count} besides this one to have recovered their log" in answer["comment"]
+    assert f"{count} to recover the log" in answer["comment"]
     if "down" in states:
         assert "http://127.0.0.1:1: " in answer["comment"]
     if "empty" in states:

@@ -313,7 +313,7 @@ def test_a_member_with_data_asks_nobody(host):
 def test_a_server_that_was_alone_brings_its_data(host):
     host.start("log.1")
     host.ensemble("standalone", DOWN, DOWN)
-    assert "brings its data" in passes(host.may_join(myid=1))
+    assert "joins with its data" in passes(host.may_join(myid=1))
     host.ensemble("standalone", LOOKING, DOWN)
     passes(host.may_join(myid=1))
 
@@ -337,13 +337,16 @@ def test_a_server_runs_alone_when_one_of_the_two_others_has_stopped(host, server
     host.ensemble("follower", "leader", "follower")
     host.write_config(host.servers)
     comment = fails(host.may_join(myid=1, servers=servers))
-    assert "removed from zookeeper:servers: 2, 3. Apply the states there as well" in comment
+    assert (
+        "Servers 2, 3 were removed from zookeeper:servers and are still running. Apply the states "
+        "there, or stop all but one of them for good"
+    ) in comment
     host.set_mode(3, DOWN)
     assert "Server 2 stops when server 1 runs alone" in passes(
         host.may_join(myid=1, servers=servers)
     )
     host.set_mode(1, LOOKING)
-    assert "this server does not serve with it" in fails(host.may_join(myid=1, servers=servers))
+    assert "This server is not in a quorum with it" in fails(host.may_join(myid=1, servers=servers))
     host.set_mode(2, DOWN)
     passes(host.may_join(myid=1, servers=servers))
 
@@ -354,7 +357,7 @@ def test_a_server_that_moved_has_to_be_stopped_at_its_old_address(host):
     host.write_config(host.servers)
     servers = {**host.servers, "3": "127.0.0.4"}
     comment = fails(host.may_join(myid=1, servers=servers))
-    assert "Still running, but removed from zookeeper:servers: 3" in comment
+    assert "Server 3 was removed from zookeeper:servers and is still running. Stop it" in comment
     host.later(1, 3, DOWN)
     passes(host.may_join(myid=1, servers=servers, timeout=20))
 

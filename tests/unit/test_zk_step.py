@@ -50,8 +50,8 @@ def test_a_new_server_gets_any_version(salt):
 
 def test_the_message_names_the_next_step(salt):
     assert step(salt, "3.4.6", "3.8.0")["comment"] == (
-        "zookeeper:version = 3.8.0 on unit: can be upgraded from 3.5.0 and later only, and "
-        "3.4.6-0.1.el7 is installed. Upgrade all servers to 3.5.10 first."
+        "zookeeper:version = 3.8.0 on unit: only 3.5.0 and later can be upgraded to this version, "
+        "and 3.4.6-0.1.el7 is installed. Upgrade all servers to 3.5.10 first."
     )
 
 
