@@ -8,16 +8,16 @@ from pathlib import Path
 
 # ZooKeeper keeps both below its data directories. The number is a transaction id, in hexadecimal;
 # compressed snapshots, from 3.6 on, have a suffix.
-DATABASE = "version-2"
+DATABASE_DIRECTORY = "version-2"
 DATABASE_FILE = re.compile(r"(?P<kind>snapshot|log)\.(?P<zxid>[0-9a-f]+)(\.\w+)?")
-SERVER = re.compile(r"server\.(?P<id>[0-9]+)")
+SERVER_OPTION = re.compile(r"server\.(?P<id>[0-9]+)")
 # The URL ends at a quote, or where the value does.
 URL_PATH = re.compile(r"[\"']?zk://[^/\s\"']+(?P<path>/[^\s\"']*)")
 # host:peer port:election port, the host perhaps in brackets. 3.5 and later may add more.
 ADDRESS = re.compile(r"(\[(?P<ipv6>[^]]+)\]|(?P<host>[^:]+)):")
 
 
-def options(path):
+def read_zoo_cfg(path):
     """Return the options in a zoo.cfg by name; none if there is no such file."""
     try:
         text = Path(path).read_text(encoding="utf-8", errors="replace")
@@ -28,11 +28,11 @@ def options(path):
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
-def addresses(zoo_cfg):
-    """Return the addresses of the servers in the options of a zoo.cfg: id, a text, to address."""
+def server_addresses(zoo_cfg):
+    """Map server ids (text) to addresses, from the options of a zoo.cfg."""
     servers = {}
     for name, value in zoo_cfg.items():
-        server = SERVER.fullmatch(name)
+        server = SERVER_OPTION.fullmatch(name)
         address = ADDRESS.match(value)
         if server and address:
             servers[server.group("id")] = address.group("ipv6") or address.group("host")
@@ -42,14 +42,14 @@ def addresses(zoo_cfg):
 def count_votes(zoo_cfg):
     """Return the number of servers in the options of a zoo.cfg that vote."""
     return sum(
-        bool(SERVER.fullmatch(name)) and not value.endswith(":observer")
+        bool(SERVER_OPTION.fullmatch(name)) and not value.endswith(":observer")
         for name, value in zoo_cfg.items()
     )
 
 
-def servers_behind(lists, server_ids, servers):
+def outdated_servers(lists, server_ids, servers):
     """
-    Return those of the servers that were not started with a list.
+    Return the servers that have not recorded this list.
 
     lists
         What ``zk.server_lists`` returned, None included.
@@ -63,7 +63,7 @@ def servers_behind(lists, server_ids, servers):
     return {server_id for server_id in server_ids if (lists or {}).get(server_id) != servers}
 
 
-def path_in(file, variable=None):
+def read_zk_path(file, variable=None):
     """
     Return the path of the ``zk://`` URL in a file, None without one.
 
@@ -86,8 +86,8 @@ def path_in(file, variable=None):
 
 def has_transactions(data_dir, data_log_dir=None):
     """
-    Return whether there is a transaction in the database. That of an empty server has none:
-    ZooKeeper 3.5 and later begin it with ``snapshot.0``.
+    Return whether the database has any transaction. The database of an empty server has none,
+    although ZooKeeper 3.5 and later write ``snapshot.0``.
     """
     for directory in {data_dir, data_log_dir or data_dir}:
         for name in _names(directory):
@@ -106,13 +106,13 @@ def missing_database(data_dir, data_log_dir=None):
     """
     if not _names(data_dir):
         return data_dir
-    if data_log_dir and not Path(data_log_dir, DATABASE).is_dir():
+    if data_log_dir and not Path(data_log_dir, DATABASE_DIRECTORY).is_dir():
         return data_log_dir
     return None
 
 
 def _names(directory):
     try:
-        return [path.name for path in Path(directory, DATABASE).iterdir()]
+        return [path.name for path in Path(directory, DATABASE_DIRECTORY).iterdir()]
     except OSError:
         return []

@@ -18,8 +18,8 @@ importlib.reload(_zookeeper_data)
 # Between restarts of a daemon that fails, systemd reports "activating".
 RUNNING_STATES = ("active", "activating", "reloading", "deactivating")
 ENABLED_STATES = ("enabled", "enabled-runtime")
-PROPERTIES = ("ActiveState", "UnitFileState")
-STEP_DONE = {"stop": "stopped", "disable": "disabled", "mask": "masked"}
+UNIT_PROPERTIES = ("ActiveState", "UnitFileState")
+PAST_TENSE = {"stop": "stopped", "disable": "disabled", "mask": "masked"}
 VOTING_MODES = ("leader", "follower", "standalone")
 # Seconds.
 REQUEST_TIMEOUT = 5
@@ -112,7 +112,7 @@ def stopped(
                 continue
             if not __opts__["test"]:
                 _run_steps(steps, daemon, mask)
-            ret["changes"][daemon["unit"]] = _change(status, mask)
+            ret["changes"][daemon["unit"]] = _unit_change(status, mask)
             comments.append(_describe_steps(steps, daemon, reason))
     except CommandExecutionError as error:
         ret["result"] = False
@@ -131,20 +131,20 @@ def _prepare_stop(name, daemon, peers, timeout, restarts):
     """
     if daemon["role"] != "zookeeper" or not peers:
         _take_turn(daemon, restarts)
-        return _ask_peers(name, daemon, peers, timeout)
+        return _wait_for_masters(name, daemon, peers, timeout)
     server = _RemovedServer(daemon, peers)
     comments = []
     while True:
         # The other servers need turns before this one stops, so it waits without a turn.
         _return_turn(restarts)
-        comments += _ask_ensemble(name, daemon, server, timeout)
+        comments += _wait_for_ensemble(name, daemon, server, timeout)
         if __opts__["test"]:
             return comments
         _take_turn(daemon, restarts)
         # Another removed server may have been first.
         if server.can_stop(REQUEST_TIMEOUT)[0]:
             return comments
-        if server.has_to_hand_over:
+        if server.must_hand_over:
             _systemctl("restart", daemon["unit"])
             server.wait_until_member(timeout)
             comments.append(f"{daemon['unit']} was restarted, so that another server leads")
@@ -220,11 +220,11 @@ def _statuses(daemons):
     if not daemons:
         return []
     units = [daemon["unit"] for daemon in daemons]
-    output = _systemctl("show", "--property=" + ",".join(PROPERTIES), *units)
+    output = _systemctl("show", "--property=" + ",".join(UNIT_PROPERTIES), *units)
     statuses = []
     for block in re.split(r"\n\s*\n", output):
         properties = dict(line.partition("=")[::2] for line in block.splitlines())
-        statuses.append({key: properties.get(key, "") for key in PROPERTIES})
+        statuses.append({key: properties.get(key, "") for key in UNIT_PROPERTIES})
     if len(statuses) != len(units):
         raise CommandExecutionError(
             f"systemctl show on {__opts__['id']} described {len(statuses)} of {len(units)} units"
@@ -256,7 +256,7 @@ def _run_steps(steps, daemon, mask):
         )
 
 
-def _change(status, mask):
+def _unit_change(status, mask):
     old = "running" if status["ActiveState"] in RUNNING_STATES else "stopped"
     at_boot = status["UnitFileState"] or "not installed"
     new_at_boot = "disabled" if at_boot in ENABLED_STATES else at_boot
@@ -267,7 +267,7 @@ def _change(status, mask):
 
 def _describe_steps(steps, daemon, reason):
     verb = "would be" if __opts__["test"] else "was"
-    done = " and ".join(STEP_DONE[step] for step in steps)
+    done = " and ".join(PAST_TENSE[step] for step in steps)
     reason = reason or f"{__opts__['id']} does not have the role {daemon['role']}"
     return f"{daemon['unit']} {verb} {done}, since {reason}"
 
@@ -283,7 +283,7 @@ def _describe_unmanaged(daemons, managed):
 # --- the servers that remain ---
 
 
-def _ask_peers(name, daemon, peers, timeout):
+def _wait_for_masters(name, daemon, peers, timeout):
     """
     Wait until the Mesos masters on other nodes can do without this one.
 
@@ -292,15 +292,15 @@ def _ask_peers(name, daemon, peers, timeout):
     if not peers:
         return []
     subject, check = _masters_check(peers)
-    return _await(name, daemon, subject, check, timeout)
+    return _wait(name, daemon, subject, check, timeout)
 
 
-def _ask_ensemble(name, daemon, server, timeout):
-    """As ``_ask_peers``, for a ZooKeeper server."""
-    return _await(name, daemon, server.subject, server.may_take_turn, timeout)
+def _wait_for_ensemble(name, daemon, server, timeout):
+    """As ``_wait_for_masters``, for a ZooKeeper server."""
+    return _wait(name, daemon, server.subject, server.may_take_turn, timeout)
 
 
-def _await(name, daemon, subject, check, timeout):
+def _wait(name, daemon, subject, check, timeout):
     ret = _ready.wait_until_ready(name, subject, check, timeout, __opts__["test"])
     if ret["result"] is False:
         raise CommandExecutionError(
@@ -320,7 +320,7 @@ class _RemovedServer:
     """
 
     def __init__(self, daemon, ensemble):
-        self.has_to_hand_over = False
+        self.must_hand_over = False
         self._servers = {str(key): address for key, address in ensemble["servers"].items()}
         observers = {str(observer) for observer in ensemble.get("observers") or []}
         self._voters = set(self._servers) - observers
@@ -328,11 +328,11 @@ class _RemovedServer:
         zoo_cfg = {}
         self._configured_votes = 0
         for path in daemon.get("files") or []:
-            options = _zookeeper_data.options(path)
+            options = _zookeeper_data.read_zoo_cfg(path)
             self._configured_votes += _zookeeper_data.count_votes(options)
             zoo_cfg.update(options)
         self._id = _read(Path(zoo_cfg.get("dataDir", "/nowhere"), "myid")).strip()
-        old_servers = _zookeeper_data.addresses(zoo_cfg)
+        old_servers = _zookeeper_data.server_addresses(zoo_cfg)
         # Empty if other servers are added at the same time.
         self._old_servers = {}
         if self._id in old_servers and set(self._servers) < set(old_servers):
@@ -343,7 +343,7 @@ class _RemovedServer:
     def may_take_turn(self, request_timeout):
         """Return whether this server stops, or hands over the leadership, in its next turn."""
         can_stop, comment = self.can_stop(request_timeout)
-        return can_stop or self.has_to_hand_over, comment
+        return can_stop or self.must_hand_over, comment
 
     def wait_until_member(self, timeout):
         """Wait until the server serves again. Raises CommandExecutionError if it does not."""
@@ -368,7 +368,7 @@ class _RemovedServer:
         return can_stop, "\n".join([*reason, *lines])
 
     def _check(self, modes, request_timeout):
-        self.has_to_hand_over = False
+        self.must_hand_over = False
         serving = [voter for voter in self._voters if modes[voter] in VOTING_MODES]
         # A server in mode standalone no longer belongs to the ensemble of this one.
         if "standalone" in {modes[key] for key in self._servers}:
@@ -386,22 +386,24 @@ class _RemovedServer:
         if len(self._servers) < 2:
             return False, ["The server that remains has to run alone first"]
         if modes[self._id] == "leader":
-            self.has_to_hand_over = True
+            self.must_hand_over = True
             return False, [
                 f"Server {self._id} leads, so it is restarted first, so that another server leads"
             ]
-        behind = ", ".join(sorted(self._servers_behind(modes, request_timeout)))
-        if not behind:
+        outdated_servers = ", ".join(sorted(self._outdated_servers(modes, request_timeout)))
+        if not outdated_servers:
             return True, []
-        return False, [f"Apply the states to {behind} first, so that they get the new list"]
+        return False, [
+            f"Apply the states to {outdated_servers} first, so that they get the new list"
+        ]
 
-    def _servers_behind(self, modes, request_timeout):
+    def _outdated_servers(self, modes, request_timeout):
         """Return the servers that remain, do not lead, and have another list of servers."""
         lists = __salt__["zk.server_lists"](
             servers=self._servers, port=self._port, timeout=request_timeout
         )
         followers = {key for key in self._servers if modes[key] != "leader"}
-        return _zookeeper_data.servers_behind(lists, followers, self._servers)
+        return _zookeeper_data.outdated_servers(lists, followers, self._servers)
 
 
 def _masters_check(masters):

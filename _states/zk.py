@@ -67,7 +67,7 @@ def step_allowed(name, package, since, stops=(), data_dir=None, data_log_dir=Non
     nothing.
 
     Servers of both versions are in the ensemble during an upgrade, so they must understand each
-    other. ``formulas/zookeeper/steps.py`` has the versions. From 3.5 on, a server with a
+    other. ``formulas/zookeeper/steps.py`` lists the versions. From 3.5 on, a server with a
     transaction log and no snapshot does not start; up to 3.4 this is possible.
 
     .. code-block:: yaml
@@ -91,15 +91,15 @@ def step_allowed(name, package, since, stops=(), data_dir=None, data_log_dir=Non
         The first version from which the step is possible.
 
     stops
-        Versions by way of which it is possible from those that are older, the last one on the way
-        first. Each has its ``version``, and its ``since`` as above. Default: none.
+        Intermediate versions for servers older than ``since``, newest first. Each has ``version``
+        and its own ``since``. Default: none.
 
     data_dir, data_log_dir
         The directories of the snapshots and of the transaction log. Default of the second: the
         first. Default of the first: they are not checked.
 
     trust
-        Whether the server has the option ``snapshot.trust.empty``, and so starts without a
+        Whether the option ``snapshot.trust.empty`` is set, which lets a server start without a
         snapshot. Default False.
 
     Succeeds if the package is not installed.
@@ -131,7 +131,7 @@ def step_allowed(name, package, since, stops=(), data_dir=None, data_log_dir=Non
 
 
 def _logs_without_snapshot(data_dir, data_log_dir):
-    """Return the directory of a transaction log to which there is no snapshot, None without one."""
+    """Return the directory of the transaction log if there is no snapshot, else None."""
     if not data_dir:
         return None
     logs = Path(data_log_dir or data_dir, "version-2")
@@ -247,7 +247,8 @@ def quorum_without_member(name, servers, myid, port=2181, timeout=120, observers
 
     def check(request_timeout):
         modes, comment = _modes(servers, port, request_timeout)
-        # A server that runs alone has no quorum to keep, and the others wait for its restart.
+        # A standalone server is in no quorum yet. The others wait until it restarts with the new
+        # list.
         can_stop = str(myid) not in voters or modes[str(myid)] == "standalone"
         peers = voters - {str(myid)}
         serving = [voter for voter in peers if modes[voter] in VOTING_MODES]
@@ -270,11 +271,10 @@ def data_stays(
     timeout=120,
 ):
     """
-    Fail if this server has lost its data, before an empty directory takes its place. Changes
-    nothing.
+    Fail if this server was started before and its data is missing. Changes nothing.
 
-    The disk may only be missing: a server that starts without it is empty, and a majority of empty
-    servers elects a leader and deletes the data of the others.
+    The disk may just not be mounted. A server that starts without its disk is empty, and a majority
+    of empty servers elects a leader, which deletes the data of the others.
 
     .. code-block:: yaml
 
@@ -294,8 +294,8 @@ def data_stays(
 
     record
         Path of a file, on another disk than the data, that exists if the server was started on this
-        host before. Without this file, the server counts as started if ``zoo.cfg`` lists servers
-        but the data directory has no ``myid``, which is written before ``zoo.cfg``.
+        host. If this file is missing, a ``zoo.cfg`` with servers and no ``myid`` also means that
+        the server was started: the states write ``myid`` first.
 
     servers, myid, observers, port
         As for ``zk.ensemble_available``. Default: a server that is alone. Its id is 1.
@@ -311,10 +311,10 @@ def data_stays(
         Seconds to wait for that quorum, default 120. 0 means to check once.
     """
     ret = {"name": name, "result": True, "changes": {}, "comment": ""}
-    zoo_cfg = _zookeeper_data.options(config)
+    zoo_cfg = _zookeeper_data.read_zoo_cfg(config)
     has_myid = Path(name, "myid").exists()
     was_started = Path(record).exists()
-    if not was_started and (has_myid or not _zookeeper_data.addresses(zoo_cfg)):
+    if not was_started and (has_myid or not _zookeeper_data.server_addresses(zoo_cfg)):
         return {**ret, "comment": "No server was started on this host before"}
     directory = _zookeeper_data.missing_database(name, data_log_dir)
     if directory is None:
@@ -435,11 +435,11 @@ def may_join(
         if problem:
             return {"name": name, "result": False, "changes": {}, "comment": problem}
     server_id = str(myid)
-    old_servers = _zookeeper_data.addresses(_zookeeper_data.options(config))
+    old_servers = _zookeeper_data.server_addresses(_zookeeper_data.read_zoo_cfg(config))
     removed_servers = _removed_servers(old_servers, servers, server_id)
     remaining_servers = servers or {server_id: old_servers.get(server_id)}
     shrinkage = None
-    if removed_servers and _only_lacks(old_servers, removed_servers, remaining_servers):
+    if removed_servers and _only_removes(old_servers, removed_servers, remaining_servers):
         shrinkage = _Shrinkage(
             old_servers, removed_servers, remaining_servers, server_id, port, 3 * settle
         )
@@ -510,12 +510,12 @@ def path_stays(name, path, files, configured_by, variable=None, default=None):
         The path if no file has one. Default: there is none.
     """
     ret = {"name": name, "result": True, "changes": {}, "comment": f"The path is {path}"}
-    traces = [file for file in configured_by if Path(file).exists()]
-    if not traces:
+    config_files = [file for file in configured_by if Path(file).exists()]
+    if not config_files:
         return ret
     old_path = default
     for file in files:
-        path_in_file = _zookeeper_data.path_in(file, variable)
+        path_in_file = _zookeeper_data.read_zk_path(file, variable)
         if path_in_file:
             old_path = path_in_file
             break
@@ -524,7 +524,8 @@ def path_stays(name, path, files, configured_by, variable=None, default=None):
     comment = (
         f"{name} on {__opts__['id']}: the path in ZooKeeper is {old_path}, but pillar says "
         f"{path}. That would start a new, empty cluster; nothing was changed. If you want one, "
-        f"stop the service on all nodes, remove {' and '.join(traces)}, and apply the states again."
+        f"stop the service on all nodes, remove {' and '.join(config_files)}, and apply the states "
+        "again."
     )
     return {**ret, "result": False, "comment": comment}
 
@@ -557,11 +558,11 @@ class _ServerLists:
         self._servers = {str(key): address for key, address in servers.items()}
         self._id = server_id
         self._port = port
-        self._has_begun = False
+        self._is_recording = False
 
-    def begin(self, timeout):
+    def start_recording(self, timeout):
         """Record the old list, once. From then on each server adds its own."""
-        if self._has_begun or __opts__["test"]:
+        if self._is_recording or __opts__["test"]:
             return
         self._call(
             "zk.record_server_list",
@@ -569,12 +570,12 @@ class _ServerLists:
             server_list=self._old_servers,
             timeout=timeout,
         )
-        self._has_begun = True
+        self._is_recording = True
 
-    def behind(self, server_ids, timeout):
-        """Return those of the servers that were not started with the new list."""
+    def outdated_servers(self, server_ids, timeout):
+        """Return the servers that have not recorded the new list."""
         lists = self._call("zk.server_lists", timeout=timeout)
-        return _zookeeper_data.servers_behind(lists, server_ids, self._servers)
+        return _zookeeper_data.outdated_servers(lists, server_ids, self._servers)
 
     def _call(self, function, **arguments):
         return __salt__[function](servers=self._servers, port=self._port, **arguments)
@@ -599,7 +600,7 @@ class _Growth:
         self._lists = _ServerLists(old_servers, servers, server_id, port)
 
     def check(self, modes, timeout):
-        """Return whether the server may get the list with these modes of all, and why."""
+        """Return whether the server may get the new list, from the modes of all, and the reason."""
         serving = {voter for voter in self._voters if modes[voter] in VOTING_MODES}
         leaders = [voter for voter in serving if modes[voter] == "leader"]
         if len(leaders) != 1 or len(serving - {self._id}) * 2 <= len(self._voters):
@@ -607,14 +608,14 @@ class _Growth:
         # Majorities of lists that differ in one server have a server in common.
         if len(self.added) == 1:
             return True, f"Server {_ids(self.added)} has joined"
-        self._lists.begin(timeout)
+        self._lists.start_recording(timeout)
         if modes[self._id] != "leader":
             return True, f"Servers {_ids(self.added)} may join"
-        behind = self._lists.behind(self._peers, timeout)
-        if behind:
+        outdated_servers = self._lists.outdated_servers(self._peers, timeout)
+        if outdated_servers:
             return False, (
                 f"Server {self._id} leads, so it is the last to get the new servers. Apply the "
-                f"states to {_ids(behind)} first"
+                f"states to {_ids(outdated_servers)} first"
             )
         return True, f"Server {self._id} leads, and all others have the new servers"
 
@@ -645,7 +646,7 @@ class _Shrinkage:
         self._lists = _ServerLists(old_servers, servers, server_id, port)
 
     def check(self, timeout):
-        """Return whether the server may get the list, and why."""
+        """Return whether the server may get the new list, and the reason."""
         modes, comment = _modes({**self._removed, **self._servers}, self._port, timeout)
         is_ready, reason = self._check(modes, timeout)
         return is_ready, f"{reason}\n{comment}"
@@ -669,14 +670,14 @@ class _Shrinkage:
         # During an election this server may be the next leader.
         if modes[self._id] != "leader" and "leader" not in modes.values():
             return False, "No server leads"
-        self._lists.begin(timeout)
+        self._lists.start_recording(timeout)
         if modes[self._id] != "leader":
             return True, f"Server {_ids(running)} stops when the others have the new list"
-        behind = self._behind(timeout)
-        if behind:
+        outdated_servers = self._outdated_servers(timeout)
+        if outdated_servers:
             return False, (
                 f"Server {self._id} leads, so it is the last to get the new list. Apply the states "
-                f"to {_ids(behind)} first"
+                f"to {_ids(outdated_servers)} first"
             )
         return False, f"{still_running} Server {self._id} is the leader, and gets the new list last"
 
@@ -684,15 +685,15 @@ class _Shrinkage:
         """Return whether the removed servers have stopped for good, and a comment."""
         if self._stopped_since is None:
             self._stopped_since = time.monotonic()
-        # They stop when the others have the new list.
-        is_last = modes[self._id] == "leader" and not self._behind(timeout)
-        if is_last or time.monotonic() - self._stopped_since >= self._settle:
+        # The removed servers stop when the others have the new list.
+        is_leader_and_last = modes[self._id] == "leader" and not self._outdated_servers(timeout)
+        if is_leader_and_last or time.monotonic() - self._stopped_since >= self._settle:
             return True, f"Stopped: {_ids(self._removed)}"
         return False, f"Not running, or just being restarted: {_ids(self._removed)}"
 
-    def _behind(self, timeout):
-        """Return the other servers that were not started with the new list."""
-        return self._lists.behind(set(self._servers) - {self._id}, timeout)
+    def _outdated_servers(self, timeout):
+        """Return the other servers that have not recorded the new list."""
+        return self._lists.outdated_servers(set(self._servers) - {self._id}, timeout)
 
 
 def server_list_recorded(name, servers, myid, port=2181, timeout=10):
@@ -769,7 +770,7 @@ class _FirstStart:
         self._servers_with_data = set()
 
     def check(self, modes):
-        """Return whether the server may start with these modes of all servers, and why."""
+        """Return whether the server may start, given the modes of all servers, and the reason."""
         if modes != self._modes:
             self._modes = modes
             self._stable_since = time.monotonic()
@@ -791,13 +792,13 @@ class _FirstStart:
 
     def _may_be_first(self, unreachable):
         """Return whether the server may start while nobody serves."""
-        # A server that has the data takes part in the election.
+        # Every server that has data is running, and takes part in the election.
         if not unreachable:
             return True, "All others are waiting for a quorum"
-        turns = len([voter for voter in unreachable if int(voter) < int(self._id)])
+        waits = len([voter for voter in unreachable if int(voter) < int(self._id)])
         if len(self._voters) - len(unreachable) >= self._quorum:
-            turns += 1
-        seconds_left = self._settle * turns - (time.monotonic() - self._stable_since)
+            waits += 1
+        seconds_left = self._settle * waits - (time.monotonic() - self._stable_since)
         if seconds_left > 0:
             return False, f"No server serves. Not running: {_ids(unreachable)}"
         return True, f"No server serves. Server {self._id} starts empty"
@@ -867,7 +868,7 @@ def _removed_servers(old_servers, servers, server_id):
     return removed
 
 
-def _only_lacks(old_servers, removed, servers):
+def _only_removes(old_servers, removed, servers):
     """Return whether a list has the old servers but for the removed ones, and no others."""
     return {str(server_id) for server_id in servers} == set(old_servers) - set(removed)
 
