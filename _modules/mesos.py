@@ -2548,8 +2548,8 @@ def _set_deactivated(agent, call, deactivated, profile, connection):
     entry = _find_agent(client, agent)
     if entry["recovered"]:
         raise CommandExecutionError(
-            f"{agent} has not reregistered with the new leader, which does not know before whether "
-            "it is drained or deactivated"
+            f"{agent} has not reregistered with the new leader. Until then, the leader does not "
+            "know whether it is drained or deactivated"
         )
     if entry["deactivated"] == deactivated:
         return entry

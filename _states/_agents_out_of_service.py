@@ -15,10 +15,11 @@ importlib.reload(_ready)
 
 POLL_INTERVAL = 0.5  # seconds
 MAX_TASKS_IN_COMMENT = 10
-# What mesos.out_of_service calls an agent on which no operator wants tasks.
-LEAVING = ("draining", "drained", "maintenance", "down")
-EMPTY_BY_STATE = ("drained", "down")
-MARK_GONE_VERSION = (1, 5)
+# Reasons of mesos.out_of_service that mean that tasks leave the agent. Tasks stay on a deactivated
+# agent.
+DRAIN_REASONS = ("draining", "drained", "maintenance", "down")
+REASONS_WITHOUT_TASKS = ("drained", "down")
+MARK_AGENT_GONE_SINCE = (1, 5)
 AGENTS_EXPECTED = "a list of ids, host names or addresses of agents, or a mapping of names to these"
 
 
@@ -30,8 +31,8 @@ def subject(changes):
 
 def require_reregistration(agents):
     """
-    Raise CommandExecutionError for agents that a new leader only knows from the registry: it does
-    not say whether they are drained.
+    Raise CommandExecutionError for agents that have not reregistered with a new leader. The
+    registry does not say whether an agent is drained.
 
     agents
         Name to an agent, as ``mesos.agent`` returns it, or None.
@@ -39,8 +40,9 @@ def require_reregistration(agents):
     recovered = [name for name, agent in agents.items() if agent and agent["recovered"]]
     if recovered:
         raise CommandExecutionError(
-            f"{', '.join(recovered)} has not reregistered with the new leader, which does not know "
-            "before whether it is drained or deactivated. Run this again when it has"
+            f"{', '.join(recovered)} has not reregistered with the new leader. Until then, the "
+            "leader does not know whether it is drained or deactivated. Run this again after it "
+            "has reregistered"
         )
 
 
@@ -118,7 +120,7 @@ class _Agents:
         return references
 
 
-class Departure:
+class Drain:
     """Take agents out of service, and wait until nothing runs on them."""
 
     def __init__(self, call, agents, check_arguments, max_grace_period, timeout, ignore_missing):
@@ -136,14 +138,14 @@ class Departure:
         missing = self._agents.missing()
         if missing and not self._ignore_missing:
             raise CommandExecutionError(
-                f"agents: {', '.join(missing)} is not registered at the leading Mesos master. "
-                "Start its Mesos agent, or remove it with orchestration.retire"
+                f"agents: not registered at the leading Mesos master: {', '.join(missing)}. Start "
+                "the Mesos agent there, or remove it with orchestration.retire"
             )
         new = "drained" if self._can_drain else "maintenance"
         changes = {}
         for name in self._agents.names():
             reason = self._agents.reason(name)
-            if name not in missing and reason not in LEAVING:
+            if name not in missing and reason not in DRAIN_REASONS:
                 changes[f"/{name}"] = {"old": reason or "active", "new": new}
         return changes
 
@@ -157,8 +159,8 @@ class Departure:
             machines = [self._agents.machine(name) for name in names]
             self._agents.call("add_maintenance_window", machines, "now")
 
-    def settle(self):
-        """Wait until nothing runs on the agents. Raises CommandExecutionError if that is late."""
+    def wait_until_empty(self):
+        """Wait until nothing runs on the agents. Raises CommandExecutionError after the timeout."""
         deadline = time.monotonic() + self._timeout
         while True:
             self._agents.read()
@@ -166,7 +168,7 @@ class Departure:
             if not busy:
                 return
             if time.monotonic() >= deadline:
-                raise CommandExecutionError(self._late_comment(busy))
+                raise CommandExecutionError(self._timeout_comment(busy))
             time.sleep(POLL_INTERVAL)
 
     def _is_busy(self, name):
@@ -174,12 +176,14 @@ class Departure:
             return False
         reason = self._agents.reason(name)
         if reason is None:
-            raise CommandExecutionError(f"{name} was put into service by somebody else meanwhile")
+            raise CommandExecutionError(
+                f"{name} was brought back into service by another user in the meantime"
+            )
         if reason == "draining":
             return True
-        return reason not in EMPTY_BY_STATE and bool(self._agents.tasks(name))
+        return reason not in REASONS_WITHOUT_TASKS and bool(self._agents.tasks(name))
 
-    def _late_comment(self, busy):
+    def _timeout_comment(self, busy):
         tasks = "; ".join(_describe_tasks(name, self._agents.tasks(name)) for name in busy)
         advice = "max_grace_period limits how long tasks may take to stop"
         if not self._can_drain:
@@ -201,12 +205,12 @@ class Departure:
         return ". ".join(comments)
 
 
-class Return:
+class Reactivation:
     """Bring agents back into service."""
 
     def __init__(self, call, agents):
         self._agents = _Agents(call, agents)
-        # Agents whose machine was down register again only now.
+        # Machines that were down: their agents register only now.
         self._returning = set()
 
     def differences(self):
@@ -215,15 +219,15 @@ class Return:
         missing = [name for name in self._agents.missing() if not self._agents.reason(name)]
         if set(missing) - self._returning:
             raise CommandExecutionError(
-                f"agents: {', '.join(missing)} is not registered at the leading Mesos master. "
-                "Start its Mesos agent first"
+                f"agents: not registered at the leading Mesos master: {', '.join(missing)}. Start "
+                "the Mesos agent there first"
             )
         require_reregistration({name: self._agents.agent(name) for name in names})
         draining = [name for name in names if self._agents.reason(name) == "draining"]
         if draining:
             raise CommandExecutionError(
-                f"{', '.join(draining)} is still draining, which cannot be stopped. Run this again "
-                "when it is drained"
+                f"still draining, which cannot be stopped: {', '.join(draining)}. Run this again "
+                "when they are drained"
             )
         changes = {}
         for name in names:
@@ -268,7 +272,7 @@ class Removal:
         return changes
 
     def _require_empty(self, name, reason):
-        if reason not in LEAVING or reason == "draining":
+        if reason not in DRAIN_REASONS or reason == "draining":
             raise CommandExecutionError(
                 f"{name} is {reason or 'active'}, and is only removed once it is drained"
             )
@@ -288,7 +292,7 @@ class Removal:
 
     def _remove(self, name, agent):
         version = self._agents.call("info")["version"]
-        if tuple(int(part) for part in version.split(".")[:2]) >= MARK_GONE_VERSION:
+        if tuple(int(part) for part in version.split(".")[:2]) >= MARK_AGENT_GONE_SINCE:
             self._agents.call("mark_agent_gone", agent["id"], confirm=True)
             return
         deadline = time.monotonic() + self._timeout

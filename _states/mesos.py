@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import _agent_identity
-import _agent_service
+import _agents_out_of_service
 import _declared
 import _flag_directory
 import _ready
@@ -31,7 +31,7 @@ importlib.reload(_declared)
 importlib.reload(_ready)
 importlib.reload(_flag_directory)
 importlib.reload(_agent_identity)
-importlib.reload(_agent_service)
+importlib.reload(_agents_out_of_service)
 
 DRAIN_POLL_INTERVAL = 0.5  # seconds
 MIN_DRAIN_TIMEOUT = 1
@@ -1117,7 +1117,7 @@ def agent_active(name, profile=None, **connection):
         agent = call("agent", name)
         if _will_be_drained(agent):
             agent.update(deactivated=True, drain="DRAINED")
-        _agent_service.require_reregistration({name: agent})
+        _agents_out_of_service.require_reregistration({name: agent})
         if agent["drain"] == "DRAINING":
             raise CommandExecutionError(
                 f"{name} is still draining, and can only be reactivated once it is drained"
@@ -1206,17 +1206,17 @@ def agents_out_of_service(
         _check_drain_times(max_grace_period, timeout)
         _require(isinstance(ignore_missing, bool), "ignore_missing", ignore_missing, "a boolean")
 
-    departure = _agent_service.Departure(
+    drain = _agents_out_of_service.Drain(
         call, agents, check_arguments, max_grace_period, timeout, ignore_missing
     )
     return _run_cluster_plan(
         name,
-        departure.differences,
-        departure.write,
-        departure.unchanged_comment,
-        _agent_service.subject,
+        drain.differences,
+        drain.write,
+        drain.unchanged_comment,
+        _agents_out_of_service.subject,
         "taken out of service",
-        departure.settle,
+        drain.wait_until_empty,
     )
 
 
@@ -1243,13 +1243,13 @@ def agents_in_service(name, agents, profile=None, **connection):
     neither registered nor in maintenance.
     """
     call = _module(profile, connection)
-    arrival = _agent_service.Return(call, agents)
+    reactivation = _agents_out_of_service.Reactivation(call, agents)
     return _run_cluster_plan(
         name,
-        arrival.differences,
-        arrival.write,
-        arrival.unchanged_comment,
-        _agent_service.subject,
+        reactivation.differences,
+        reactivation.write,
+        reactivation.unchanged_comment,
+        _agents_out_of_service.subject,
         "brought back into service",
     )
 
@@ -1292,13 +1292,15 @@ def agents_gone(name, agents, confirm=False, timeout=120, profile=None, **connec
         _require(confirm is True, "confirm", confirm, expected)
         _check_drain_times(None, timeout)
 
-    removal = _agent_service.Removal(call, agents, check_arguments, timeout, __opts__["test"])
+    removal = _agents_out_of_service.Removal(
+        call, agents, check_arguments, timeout, __opts__["test"]
+    )
     return _run_cluster_plan(
         name,
         removal.differences,
         removal.write,
         removal.unchanged_comment,
-        _agent_service.subject,
+        _agents_out_of_service.subject,
         "removed permanently",
     )
 

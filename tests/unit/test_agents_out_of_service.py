@@ -119,7 +119,7 @@ def test_tasks_that_do_not_stop_fail_the_state_and_are_listed(place, monkeypatch
     )
     assert cluster.fails("agents_out_of_service", "out", agents=BUSY, timeout=1) == comment
     assert cluster.writes() == ["DRAIN_AGENT"]
-    assert "is still draining" in cluster.rejected("agents_in_service", "in", agents=BUSY)
+    assert cluster.rejected("agents_in_service", "in", agents=BUSY).startswith("still draining")
     comment = cluster.fails("agents_gone", "gone", agents=BUSY, confirm=True)
     assert comment == "lxb001 is draining, and is only removed once it is drained"
 
@@ -151,7 +151,7 @@ def test_an_agent_that_is_not_registered_is_an_error_before_anything_changes(pla
     agents = {**AGENTS, "lxb009": "10.0.0.9"}
     for state in ("agents_out_of_service", "agents_in_service"):
         assert cluster.rejected(state, "x", agents=agents).startswith(
-            "agents: lxb009 is not registered at the leading Mesos master"
+            "agents: not registered at the leading Mesos master: lxb009."
         )
     cluster.unchanged("agents_out_of_service", "x", agents=["10.0.0.9"], ignore_missing=True)
     # All of them have this address.
