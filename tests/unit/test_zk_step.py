@@ -58,7 +58,7 @@ def test_the_message_names_the_next_step(salt):
 def test_the_named_steps_lead_there(salt):
     path = ["3.4.5"]
     while path[-1] != "3.8.4":
-        match = re.search("to (.+) first", step(salt, path[-1], "3.8.4")["comment"])
+        match = re.search("servers to (.+) first", step(salt, path[-1], "3.8.4")["comment"])
         path.append(match[1] if match else "3.8.4")
         assert step(salt, path[-2], path[-1])["result"] is True, path
     assert path == ["3.4.5", "3.4.14", "3.5.10", "3.8.4"]
