@@ -1,9 +1,9 @@
 """
 Which nodes an orchestration changes, and in which order: ``orchestration/rollout.jinja`` runs this.
 
-Whoever runs it sets these names: ``pillar``, that of the orchestration; ``topology_nodes``, the
-entries of the topology with their roles; ``entries``, the same without skipped ones; ``skip``, a
-list of ids and globs; ``errors``, those that there are already; ``roles``, the contents of
+The caller sets these names: ``pillar``, that of the orchestration; ``topology_nodes``, the entries
+of the topology with their roles; ``entries``, the same without skipped ones; ``skip``, a list of
+ids and globs; ``earlier_errors``, a list of sentences; ``roles``, the contents of
 ``common/roles.yaml``; ``keys``, the keys of pillar that the orchestration has; ``sls``, its name;
 ``arguments``, those of ``salt-run``.
 """
@@ -14,22 +14,22 @@ import re
 import yaml
 
 AGENT_ROLE = "mesos-slave"
-# Seconds. After the first of them Salt asks the silent nodes whether they still work on it.
+# Seconds to wait for responses, and then for minions to say that they are still working.
 PING_TIMEOUTS = {"timeout": 20, "gather_job_timeout": 10}
-# Seconds that nodes which respond have to answer.
-TIMEOUT = 60
+# Seconds to wait for service.status on nodes that responded.
+SERVICE_STATUS_TIMEOUT = 60
 
-# Above a quarter, something else than single machines has failed, such as a network.
+# If more agents are down, the cause is probably the network or a rack, not single machines.
 TOLERATE_DOWN = "25%"
 # Enough batches to notice an error early, and few enough for a large cluster.
 BATCH = "25%"
 # A change that fails on one agent most likely fails on all of them.
 MAX_FAILURES = 0
 
-# Those that orchestration/topology.jinja reads.
+# Old names that orchestration/topology.jinja accepts.
 DEPRECATED_KEYS = ["absent", "patience"]
 
-pillar, topology_nodes, entries, skip, errors, roles = {}, {}, {}, [], [], {}
+pillar, topology_nodes, entries, skip, earlier_errors, roles = {}, {}, {}, [], [], {}
 keys, sls, arguments = [], "", []
 
 
@@ -38,7 +38,7 @@ def run():
     Return a mapping with
 
     * ``errors``: sentences about the options, or why nothing can be done. With any of them, or with
-      earlier ``errors``, the other keys are missing;
+      ``earlier_errors``, the other keys are missing;
     * ``responding``: ids of the nodes that respond, in the order of the topology;
     * ``listed_by_id``: those that the topology lists by id;
     * ``silent``: ids of the nodes that do not respond, without skipped ones;
@@ -48,21 +48,21 @@ def run():
     * ``batch_size``: how many agents are changed in one step;
     * ``max_failures``: how many of them may fail.
     """
-    faults = [*_unknown_keys(), *_option_errors(pillar)]
-    if errors or faults:
-        return {"errors": faults}
+    errors = [*_unknown_keys(), *_option_errors(pillar)]
+    if earlier_errors or errors:
+        return {"errors": errors}
     up, down = _ask_nodes(entries)
-    faults = _skip_errors([*up, *down])
-    if faults:
-        return {"errors": faults}
+    errors = _skip_errors([*up, *down])
+    if errors:
+        return {"errors": errors}
     roles_by_node = _roles_by_node([*up, *down])
     responding = [node for node in roles_by_node if node in up]
     silent = [node for node in roles_by_node if node not in up]
     agents = [node for node in responding if AGENT_ROLE in roles_by_node[node]]
     silent_agents = [node for node in silent if AGENT_ROLE in roles_by_node[node]]
-    faults = _response_errors(responding, agents, silent_agents)
-    if faults:
-        return {"errors": faults}
+    errors = _response_errors(responding, agents, silent_agents)
+    if errors:
+        return {"errors": errors}
     return {
         "errors": [],
         "responding": responding,
@@ -70,7 +70,7 @@ def run():
         "silent": silent,
         "members": _members(responding, roles_by_node),
         "control_nodes": [node for node in responding if _is_control(roles_by_node[node])],
-        "batch_size": _share(pillar.get("batch", BATCH), len(agents)),
+        "batch_size": _agent_count(pillar.get("batch", BATCH), len(agents)),
         "max_failures": pillar.get("max_failures", MAX_FAILURES),
     }
 
@@ -101,21 +101,21 @@ def _unknown_keys():
 
 
 def _option_errors(options):
-    faults = []
+    errors = []
     for key, default, minimum in (
         ("tolerate_down", TOLERATE_DOWN, 0),
         ("batch", BATCH, 1),
     ):
         value = options.get(key, default)
         if not _is_number(value, minimum) and not _is_percentage(value, minimum):
-            faults.append(
+            errors.append(
                 f"{key} = {value}: should be a number of agents from {minimum}, or a percentage "
                 f"such as {default}."
             )
     value = options.get("max_failures", MAX_FAILURES)
     if not _is_number(value, 0):
-        faults.append(f"max_failures = {value}: should be a number of agents from 0.")
-    return faults
+        errors.append(f"max_failures = {value}: should be a number of agents from 0.")
+    return errors
 
 
 def _is_number(value, minimum):
@@ -127,7 +127,7 @@ def _is_percentage(value, minimum):
     return bool(match) and minimum <= int(match[1]) <= 100
 
 
-def _share(value, total):
+def _agent_count(value, total):
     """Return a number of agents, or that percentage of them: at least one, unless it is 0%."""
     if isinstance(value, int):
         return value
@@ -146,8 +146,8 @@ def _is_skipped(node):
     return any(node == pattern or fnmatch.fnmatchcase(node, pattern) for pattern in skip)
 
 
-def _is_control(names):
-    return any(roles[name].get("control") for name in names)
+def _is_control(role_names):
+    return any(roles[role].get("control") for role in role_names)
 
 
 def _ask_nodes(names):
@@ -173,7 +173,7 @@ def _skip_errors(minions):
 
 def _roles_by_node(minions):
     """Return the roles of each node: those with an entry, and minions that match a glob."""
-    roles_by_node = {node: names for node, names in entries.items() if not _is_glob(node)}
+    roles_by_node = {node: role_names for node, role_names in entries.items() if not _is_glob(node)}
     for glob in filter(_is_glob, entries):
         for minion in fnmatch.filter(sorted(minions), glob):
             if minion not in topology_nodes and not _is_skipped(minion):
@@ -191,7 +191,7 @@ def _response_errors(responding, agents, silent_agents):
         return []
     value = pillar.get("tolerate_down", TOLERATE_DOWN)
     total = len(agents) + len(silent_agents)
-    tolerated = _share(value, total)
+    tolerated = _agent_count(value, total)
     if len(silent_agents) <= tolerated and agents:
         return []
     return [
@@ -203,19 +203,19 @@ def _response_errors(responding, agents, silent_agents):
 
 def _members(nodes, roles_by_node):
     members = {}
-    for role, facts in roles.items():
-        role_nodes = [node for node in nodes if role in roles_by_node[node]]
-        if facts.get("deploy", {}).get("running_first") and len(role_nodes) > 1:
-            running = _nodes_with_unit(role_nodes, facts["unit"])
+    for name, role in roles.items():
+        role_nodes = [node for node in nodes if name in roles_by_node[node]]
+        if role.get("deploy", {}).get("running_first") and len(role_nodes) > 1:
+            running = _nodes_running_unit(role_nodes, role["unit"])
             role_nodes.sort(key=lambda node: node not in running)
         if role_nodes:
-            members[role] = role_nodes
+            members[name] = role_nodes
     return members
 
 
-def _nodes_with_unit(nodes, unit):
+def _nodes_running_unit(nodes, unit):
     """Return the nodes on which a unit runs."""
     answers = __salt__["saltutil.cmd"](
-        nodes, "service.status", arg=[unit], tgt_type="list", timeout=TIMEOUT
+        nodes, "service.status", arg=[unit], tgt_type="list", timeout=SERVICE_STATUS_TIMEOUT
     )
     return [node for node, answer in answers.items() if answer.get("ret") is True]
