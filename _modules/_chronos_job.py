@@ -17,7 +17,7 @@ import _http_client
 import _text
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
-# After a sync Salt still has the old helpers in sys.modules.
+# saltutil.sync_* does not replace a helper that sys.modules already has.
 importlib.reload(_text)
 importlib.reload(_arguments)
 importlib.reload(_http_client)

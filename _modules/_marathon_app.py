@@ -30,7 +30,7 @@ from collections.abc import Mapping
 
 import _text
 
-# After a sync Salt still has the old helper in sys.modules.
+# saltutil.sync_* does not replace a helper that sys.modules already has.
 importlib.reload(_text)
 
 # Runtime fields, which Marathon returns and does not accept.

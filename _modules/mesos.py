@@ -28,7 +28,7 @@ import _http_settings
 import _text
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
-# After a sync Salt still has the old helpers in sys.modules.
+# saltutil.sync_* does not replace a helper that sys.modules already has.
 importlib.reload(_text)
 importlib.reload(_agent_info)
 importlib.reload(_arguments)

@@ -29,7 +29,7 @@ import _text
 import salt.utils.platform
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
-# After a sync Salt still has the old helpers in sys.modules.
+# saltutil.sync_* does not replace a helper that sys.modules already has.
 importlib.reload(_text)
 importlib.reload(_http_settings)
 importlib.reload(_http_client)

@@ -19,7 +19,7 @@ import _text
 import _zookeeper_client
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
-# After a sync Salt still has the old helpers in sys.modules.
+# saltutil.sync_* does not replace a helper that sys.modules already has.
 importlib.reload(_text)
 importlib.reload(_arguments)
 importlib.reload(_zookeeper_client)

@@ -5,8 +5,8 @@ A backup is one directory on the Salt master. Apps, jobs, quotas, weights and th
 schedule are in it as the servers return them, so that they can be restored to a new cluster of
 other versions through the same APIs. It also has the znodes of ZooKeeper, as they are.
 
-Like ``mesos_cluster.py`` beside it, the file has another name than the runner of Salt 3008 for
-clusters of Salt masters, with which it shares the virtual name.
+The file is not called ``cluster.py``, because Salt 3008 has a runner of that name for clusters of
+Salt masters.
 """
 
 import base64
@@ -29,7 +29,7 @@ import salt.payload
 import salt.utils.jid
 from salt.exceptions import SaltException
 
-# After a sync Salt still has the former file in sys.modules.
+# saltutil.sync_* does not replace a file that sys.modules already has.
 importlib.reload(mesos_cluster)
 
 __virtualname__ = "cluster"

@@ -2,8 +2,8 @@
 The steps of an upgrade: which nodes of the topology do not have the versions in pillar yet, and in
 which order they get them.
 
-Like ``mesos_cluster.py`` beside it, the file has another name than the runner of Salt 3008 for
-clusters of Salt masters, with which it shares the virtual name.
+The file is not called ``cluster.py``, because Salt 3008 has a runner of that name for clusters of
+Salt masters.
 """
 
 import fnmatch
@@ -13,7 +13,7 @@ import mesos_cluster
 import salt.client
 from salt.exceptions import SaltException
 
-# After a sync Salt still has the former file in sys.modules.
+# saltutil.sync_* does not replace a file that sys.modules already has.
 importlib.reload(mesos_cluster)
 
 __virtualname__ = "cluster"

@@ -13,7 +13,7 @@ import _declared
 import _flag_directory
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
-# After a sync Salt still has the old helpers in sys.modules.
+# saltutil.sync_* does not replace a helper that sys.modules already has.
 importlib.reload(_declared)
 importlib.reload(_flag_directory)
 

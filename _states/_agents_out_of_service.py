@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import _ready
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
-# After a sync Salt still has the old helper in sys.modules.
+# saltutil.sync_* does not replace a helper that sys.modules already has.
 importlib.reload(_ready)
 
 POLL_INTERVAL = 0.5  # seconds

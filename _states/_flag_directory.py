@@ -20,7 +20,7 @@ from typing import NamedTuple
 import _declared
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
-# After a sync Salt still has the old helper in sys.modules.
+# saltutil.sync_* does not replace a helper that sys.modules already has.
 importlib.reload(_declared)
 
 FLAG_NAME = re.compile(r"\??[A-Za-z][A-Za-z0-9_-]*")

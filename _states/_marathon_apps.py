@@ -12,7 +12,7 @@ from typing import NamedTuple
 import _declared
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
-# After a sync Salt still has the old helper in sys.modules.
+# saltutil.sync_* does not replace a helper that sys.modules already has.
 importlib.reload(_declared)
 
 # Fields of an app that report its state and are not part of its definition.

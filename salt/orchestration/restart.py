@@ -1,8 +1,8 @@
 """
 What orchestration.restart restarts, from its keys of pillar ``role`` and ``since``.
 
-Whoever runs it sets ``pillar``, that of the orchestration; ``members``, the roles with their nodes;
-and ``roles``, the contents of ``common/roles.yaml``.
+The caller sets these names: ``pillar``, that of the orchestration; ``members``, the roles with
+their nodes; and ``roles``, the contents of ``common/roles.yaml``.
 """
 
 import datetime

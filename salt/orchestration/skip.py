@@ -1,7 +1,8 @@
 """
 Which entries of the topology an orchestration skips. ``orchestration/topology.jinja`` runs this.
 
-Whoever runs it sets ``entries``, the entries of the topology with their roles, and ``skip``.
+The caller sets these names: ``entries``, the entries of the topology with their roles, and
+``skip``.
 """
 
 import fnmatch

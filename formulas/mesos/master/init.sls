@@ -14,6 +14,6 @@ include:
   - mesos.master.config
   - mesos.master.service
 
-# Whoever applies this by name wants the daemon, whatever the grain roles is.
+# A user who applies this SLS by name wants the daemon, whatever the grain roles is.
 exclude:
   - id: mesos-master-masked

@@ -364,7 +364,7 @@ class Processes(Pretend):
             return
         status = self.record(task).with_suffix(".status")
         if not status.exists():
-            # Whoever was in charge of it was killed, or lost its power.
+            # Its supervisor was killed, or lost its power.
             if self._contained(task):
                 self.docker.remove(task)
             elif task.key in self._supervisors:
