@@ -211,9 +211,11 @@ class _Versions:
         errors = []
         if "mesos" not in self._components:
             for component in ("marathon", "chronos"):
-                nodes = [node for node in self._nodes(component) if self._is_old(node, "mesos")]
+                nodes = [
+                    node for node in self._nodes(component) if self._needs_upgrade(node, "mesos")
+                ]
                 if nodes and component in self._components:
-                    change = self._change(nodes[0], "mesos")
+                    change = self._version_change(nodes[0], "mesos")
                     errors.append(
                         f"components = {', '.join(self._components)}: the states of {component} "
                         f"would upgrade Mesos as well ({change} on {nodes[0]}). Add mesos."
@@ -228,20 +230,20 @@ class _Versions:
 
     def _nodes(self, component):
         """Return the nodes with a component; its leader is the last one."""
-        nodes = [node for node in sorted(self._answers) if component in self._all(node)]
+        nodes = [node for node in sorted(self._answers) if component in self._components_on(node)]
         return sorted(nodes, key=lambda node: component in self._answers[node]["leads"])
 
-    def _all(self, node):
+    def _components_on(self, node):
         return self._answers[node]["components"]
 
     def _status(self, node, component):
-        return self._all(node)[component]
+        return self._components_on(node)[component]
 
-    def _is_old(self, node, component):
-        status = self._all(node).get(component)
+    def _needs_upgrade(self, node, component):
+        status = self._components_on(node).get(component)
         return bool(status and status["installed"] and not status["has_declared"])
 
-    def _change(self, node, component):
+    def _version_change(self, node, component):
         status = self._status(node, component)
         installed, declared = status["installed"], status["declared"]
         if "-" not in declared:
@@ -259,23 +261,23 @@ class _Versions:
         if "zookeeper" not in self._components:
             return
         for node in self._nodes("zookeeper"):
-            if self._is_old(node, "zookeeper"):
-                name = f"ZooKeeper on {node}: {self._change(node, 'zookeeper')}"
+            if self._needs_upgrade(node, "zookeeper"):
+                name = f"ZooKeeper on {node}: {self._version_change(node, 'zookeeper')}"
                 yield _step(name, [node], "zookeeper")
 
     def mesos_steps(self):
         """Yield the masters, the leader last, and then all agents in turns."""
         if "mesos" not in self._components:
             return
-        nodes = [node for node in self._nodes("mesos") if self._is_old(node, "mesos")]
+        nodes = [node for node in self._nodes("mesos") if self._needs_upgrade(node, "mesos")]
         for node in nodes:
             if "mesos-master" in self._roles[node]:
-                name = f"Mesos master on {node}: {self._change(node, 'mesos')}"
+                name = f"Mesos master on {node}: {self._version_change(node, 'mesos')}"
                 yield _step(name, [node], "mesos_master")
         agents_by_change = {}
         for node in nodes:
             if "mesos-slave" in self._roles[node]:
-                agents_by_change.setdefault(self._change(node, "mesos"), []).append(node)
+                agents_by_change.setdefault(self._version_change(node, "mesos"), []).append(node)
         for change, agents in agents_by_change.items():
             noun = "agent" if len(agents) == 1 else "agents"
             name = f"Mesos {noun} on {', '.join(sorted(agents))}, in turns: {change}"
@@ -289,11 +291,11 @@ class _Versions:
 
     def _framework_change(self, node, component, noun):
         """Return what a framework needs on a node: another version, or the library of Mesos."""
-        if component in self._components and self._is_old(node, component):
-            return f"{noun} on {node}: {self._change(node, component)}"
+        if component in self._components and self._needs_upgrade(node, component):
+            return f"{noun} on {node}: {self._version_change(node, component)}"
         if "mesos" not in self._components:
             return None
-        if self._is_old(node, "mesos"):
+        if self._needs_upgrade(node, "mesos"):
             return f"{noun} on {node} is restarted with libmesos {self._declared_mesos(node)}"
         if self._status(node, component)["library_newer"]:
             return f"{noun} on {node} is restarted with the new libmesos"
@@ -305,60 +307,72 @@ class _Versions:
     def marathon_steps(self, errors):
         """Return the steps of Marathon. Adds to the errors."""
         nodes = self._nodes("marathon")
-        old = [node for node in nodes if self._is_old(node, "marathon")]
-        if "marathon" not in self._components or not old:
+        outdated = [node for node in nodes if self._needs_upgrade(node, "marathon")]
+        if "marathon" not in self._components or not outdated:
             names = {node: self._framework_change(node, "marathon", "Marathon") for node in nodes}
             return [_step(names[node], [node], "marathon") for node in nodes if names[node]]
-        leader = self._answers[nodes[0]]["marathon_leader"]
-        if len(nodes) == 1 or (leader and leader["has_new_store"]):
-            stopped = [node for node in nodes if node not in old and not self._runs(node)]
-            upgrades = self._marathon_upgrades(old)
-            return [*upgrades, self._marathon_check(old[-1]), *self._marathon_starts(stopped)]
-        return self._marathon_migration(nodes, old, leader, errors)
+        leader_info = self._answers[nodes[0]]["marathon_leader"]
+        if len(nodes) == 1 or (leader_info and leader_info["has_new_store"]):
+            stopped = [
+                node
+                for node in nodes
+                if node not in outdated and not self._is_marathon_running(node)
+            ]
+            upgrades = self._marathon_upgrades(outdated)
+            return [*upgrades, self._marathon_check(outdated[-1]), *self._marathon_starts(stopped)]
+        return self._marathon_migration(nodes, outdated, leader_info, errors)
 
-    def _marathon_migration(self, nodes, old, leader, errors):
+    def _marathon_migration(self, nodes, outdated, leader_info, errors):
         """Return the steps of Marathon's own procedure, from where an earlier run has left it."""
-        new = [node for node in nodes if node not in old]
-        leading = next((node for node in nodes if self._runs(node) and self._leads(node)), None)
-        if leader is None and not new:
+        upgraded = [node for node in nodes if node not in outdated]
+        leader_node = next((node for node in nodes if self._is_marathon_leader(node)), None)
+        if leader_info is None and not upgraded:
             errors.append(
                 "marathon: no Marathon leads, so its store cannot be backed up. Start it first, "
-                f"with its old version: salt '{old[-1]}' service.start marathon"
+                f"with its old version: salt '{outdated[-1]}' service.start marathon"
             )
             return []
-        if leader and leading is None:
+        if leader_info and leader_node is None:
             errors.append(
-                f"marathon: the leading Marathon {leader['version']} runs on none of the nodes "
-                f"{', '.join(nodes)}. Stop every Marathon outside the topology that uses the same "
-                "store, or add its node to the topology."
+                f"marathon: the leading Marathon {leader_info['version']} runs on none of the "
+                f"nodes {', '.join(nodes)}. Stop every Marathon outside the topology that uses the "
+                "same store, or add its node to the topology."
             )
             return []
-        successor = next(node for node in [*new, *old] if node != leading)
-        stopped = [node for node in old if self._runs(node) and node != leading]
+        successor = next(node for node in [*upgraded, *outdated] if node != leader_node)
+        stopped = [
+            node for node in outdated if self._is_marathon_running(node) and node != leader_node
+        ]
         steps = []
         if stopped:
             name = f"Marathon is stopped on {', '.join(stopped)}"
             steps.append(_step(name, stopped, "marathon_leader", "marathon_stopped"))
         steps += self._marathon_upgrades([successor]) or self._marathon_starts([successor])
-        if leading:
-            steps.append(_step(f"Marathon is stopped on {leading}", [leading], "marathon_stopped"))
+        if leader_node:
+            steps.append(
+                _step(f"Marathon is stopped on {leader_node}", [leader_node], "marathon_stopped")
+            )
         steps.append(self._marathon_check(successor))
-        steps += self._marathon_upgrades([node for node in old if node != successor])
-        standbys = [node for node in new if node != successor]
-        stopped = [node for node in standbys if node == leading or not self._runs(node)]
+        steps += self._marathon_upgrades([node for node in outdated if node != successor])
+        standbys = [node for node in upgraded if node != successor]
+        stopped = [
+            node for node in standbys if node == leader_node or not self._is_marathon_running(node)
+        ]
         return [*steps, *self._marathon_starts(stopped)]
 
-    def _runs(self, node):
+    def _is_marathon_running(self, node):
         return self._status(node, "marathon")["runs"]
 
-    def _leads(self, node):
-        return "marathon" in self._answers[node]["leads"]
+    def _is_marathon_leader(self, node):
+        return self._is_marathon_running(node) and "marathon" in self._answers[node]["leads"]
 
     def _marathon_upgrades(self, nodes):
         return [
-            _step(f"Marathon on {node}: {self._change(node, 'marathon')}", [node], "marathon")
+            _step(
+                f"Marathon on {node}: {self._version_change(node, 'marathon')}", [node], "marathon"
+            )
             for node in nodes
-            if self._is_old(node, "marathon")
+            if self._needs_upgrade(node, "marathon")
         ]
 
     def _marathon_starts(self, nodes):
