@@ -615,8 +615,8 @@ def check(config, version, where="app"):
     need quotes.
     """
     version = release(version)
-    for fault in _app_errors(config, version):
-        raise ValueError(f"{where}: {fault}")
+    for error in _app_errors(config, version):
+        raise ValueError(f"{where}: {error}")
 
 
 def check_runs(app):
@@ -633,8 +633,8 @@ def check_fields(config, kind):
     Raise ValueError, in one line, for a misspelt field or a value of the wrong type in a part of an
     app, pod or group, for any version of Marathon.
     """
-    for fault in _errors(config, kind, ""):
-        raise ValueError(fault)
+    for error in _errors(config, kind, ""):
+        raise ValueError(error)
 
 
 def without_unknown(config, kind):
@@ -824,8 +824,8 @@ def prepared_pod(config, version):
 
 def check_pod(config, version, where="pod"):
     """Raise ValueError, in one line, for an invalid pod; see ``check``."""
-    for fault in _pod_errors(config, release(version)):
-        raise ValueError(f"{where}: {fault}")
+    for error in _pod_errors(config, release(version)):
+        raise ValueError(f"{where}: {error}")
 
 
 # --- groups ---
@@ -833,8 +833,8 @@ def check_pod(config, version, where="pod"):
 
 def check_group(config, version, where="group"):
     """Raise ValueError, in one line, for an invalid group, or app in it; see ``check``."""
-    for fault in _group_errors(config, release(version)):
-        raise ValueError(f"{where}: {fault}")
+    for error in _group_errors(config, release(version)):
+        raise ValueError(f"{where}: {error}")
 
 
 # --- the parts of an app, in the newer form ---
@@ -1666,8 +1666,8 @@ def _group_errors(config, version):
         )
     for kind, member_errors in (("apps", _app_errors), ("groups", _group_errors)):
         for number, member in enumerate(config.get(kind) or ()):
-            for fault in member_errors(member, version):
-                yield f"{kind}[{number}].{fault}"
+            for error in member_errors(member, version):
+                yield f"{kind}[{number}].{error}"
 
 
 def _id_errors(config, version):

@@ -659,11 +659,11 @@ def _agents_without_credential(client, profile, connection):
         for entry in _agents(client)
         if entry["active"]
     }
-    faults = _http_client.map_concurrently(_credential_fault, clients)
-    return {hostname: sentence for hostname, sentence in sorted(faults.items()) if sentence}
+    errors = _http_client.map_concurrently(_credential_error, clients)
+    return {hostname: sentence for hostname, sentence in sorted(errors.items()) if sentence}
 
 
-def _credential_fault(agent):
+def _credential_error(agent):
     """Return why an agent would not authenticate, as one sentence; None if it would."""
     try:
         return None if _v0_flags(agent).get("credential") else "it has no credential"

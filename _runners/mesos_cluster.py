@@ -673,11 +673,11 @@ def _check_agents(problems, roles_by_minion, agents, out_of_service, entries):
         agent = _of_node(entry, by_host)
         absence = _of_node(entry, out_of_service_by_host)
         reason = absence["reason"] if absence else _reason_of(agent)
-        fault = _agent_fault(agent)
+        problem = _agent_problem(agent)
         if reason:
             problems.note(_out_of_service_note(node, reason, absence, entry.get("cluster")))
-        elif fault:
-            problems.degraded("agent", node, f"The agent {node} {fault}")
+        elif problem:
+            problems.degraded("agent", node, f"The agent {node} {problem}")
 
 
 def _of_node(entry, by_host):
@@ -705,7 +705,7 @@ def _out_of_service_note(node, reason, absence, cluster):
     )
 
 
-def _agent_fault(agent):
+def _agent_problem(agent):
     """Return why an agent takes no tasks, and what to do; empty if it takes them."""
     journal = "See there: journalctl -u mesos-slave -u mesos-agent"
     if agent is None:

@@ -209,7 +209,7 @@ def mesos_flags() -> dict[str, dict]:
 def framework_options(name: str) -> dict[str, dict]:
     """Return the properties of the options of Marathon or Chronos, those of all versions."""
     directory = FORMULAS / name
-    own_options = runpy.run_path(str(directory / "faults.py"))["OWN_OPTIONS"]
+    own_options = runpy.run_path(str(directory / "errors.py"))["OWN_OPTIONS"]
     properties = {}
     for line in filter(None, runpy.run_path(str(directory / "options.py"))["OPTIONS"].splitlines()):
         option, option_type, *spans = line.split()

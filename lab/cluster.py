@@ -410,14 +410,14 @@ def assign_roles(topology: Topology) -> str:
             f"{' '.join(command)}: " + ("\n  ".join(map(str, states)) if states else "no answer"),
             instance.logs / "roles.log",
         )
-    faults = [
+    errors = [
         f"{state['__id__']}: {state['comment']}"
         for state in states.values()
         if state["result"] is not True
     ]
-    if faults:
+    if errors:
         raise LabError(
-            f"{' '.join(command)} failed:\n  " + "\n  ".join(faults), instance.logs / "roles.log"
+            f"{' '.join(command)} failed:\n  " + "\n  ".join(errors), instance.logs / "roles.log"
         )
     counts = Counter(" ".join(host.roles) or "no role" for host in topology.hosts)
     return ", ".join(f"{count} x {roles}" for roles, count in counts.items())
@@ -434,27 +434,27 @@ def apply(current: Running, topology: Topology) -> str:
         targets = topology.hosts
         # Queued: if `salt` has to be called a second time, the first job may still run.
         answers = salt(topology, targets, "state.apply", "queue=True", log="apply")
-    faults, changed, total = [], 0, 0
+    errors, changed, total = [], 0, 0
     for host in targets:
         states = answers.get(host.id, "no answer")
         # salt-ssh returns this where it could not run Salt.
         if isinstance(states, dict) and "stderr" in states:
             states = states["stderr"].strip() or states["stdout"].strip()
         if not isinstance(states, dict):
-            faults += [
-                f"{host.name}: {fault}"
-                for fault in (states if isinstance(states, list) else [states])
+            errors += [
+                f"{host.name}: {error}"
+                for error in (states if isinstance(states, list) else [states])
             ]
             continue
         total += len(states)
         changed += sum(bool(state["changes"]) for state in states.values())
-        faults += [
+        errors += [
             f"{host.name}: {key.split('_|-')[1]}: {state['comment']}"
             for key, state in states.items()
             if state["result"] is not True
         ]
-    if faults:
-        raise LabError("state.apply failed:\n  " + "\n  ".join(faults), instance.logs / "apply.log")
+    if errors:
+        raise LabError("state.apply failed:\n  " + "\n  ".join(errors), instance.logs / "apply.log")
     hosts_text = "1 host" if len(targets) == 1 else f"{len(targets)} hosts"
     return f"{hosts_text}, {total} states, {changed} changed"
 

@@ -101,13 +101,13 @@ def plan(name: str, line: str, console: Console) -> None:
                 for host in topology.hosts
             ],
         )
-    faults = {}
+    errors = {}
     for host, answer in zip(topology.hosts, answers, strict=True):
-        for fault in answer.get("errors") or answer["invalid"]:
+        for error in answer.get("errors") or answer["invalid"]:
             # A message that differs only in the id of the host is reported once.
-            faults.setdefault(fault.replace(host.id, ""), f"{host.name}: {fault}")
-    if faults:
-        raise LabError("\n".join(faults.values()))
+            errors.setdefault(error.replace(host.id, ""), f"{host.name}: {error}")
+    if errors:
+        raise LabError("\n".join(errors.values()))
 
     summary = Table(title=f"Topology {name}, Salt {line}")
     for column in ("host", "roles", "states", "files", "services", "open ports"):

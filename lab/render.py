@@ -23,8 +23,9 @@ applied instead of top.sls, ``runners`` are the answers of ``saltutil.runner`` b
 * ``files``: path -> ``{"mode": "0644", "contents": str}`` for each file that Salt would write (no
   contents for a directory): those states really run, below a temporary directory.
 
-With ``only: pillar`` there is nothing else; with ``only: faults`` also ``faults``, the messages of
-common/validation.py, which take a fraction of the time; ``ignore_roles`` is passed to it.
+With ``only: pillar`` there is nothing else; with ``only: validation`` also ``validation``, the
+messages of common/validation.py, which take a fraction of the time; ``ignore_roles`` is passed to
+it.
 """
 
 import copy
@@ -205,18 +206,18 @@ def mocked_run(state, chunks: list[dict]) -> tuple[list[dict], list[str]]:
     # mod_init is not mocked: that of pkg would load every module, to refresh yum's metadata.
     state.mod_init.add("pkg")
     results = state.call_chunks(unconditional)
-    faults = [
+    errors = [
         f"{tag}: {result['comment']}"
         for tag, result in results.items()
         if result["result"] is False
     ]
     number = {tag: result["__run_num__"] for tag, result in results.items()}
-    return sorted(chunks, key=lambda chunk: number[salt.state._gen_tag(chunk)]), faults
+    return sorted(chunks, key=lambda chunk: number[salt.state._gen_tag(chunk)]), errors
 
 
 def write_files(state, chunks: list[dict], target: Path) -> list[str]:
     """Run the states that write files below a directory, as the current user; return the errors."""
-    faults = []
+    errors = []
     state.mocked = False
     for chunk in chunks:
         full = f"{chunk['state']}.{chunk['fun']}"
@@ -235,8 +236,8 @@ def write_files(state, chunks: list[dict], target: Path) -> list[str]:
             low["makedirs"] = True
         result = state.call(low)
         if not result["result"]:
-            faults.append(f"{chunk['__id__']}: {result['comment']}")
-    return faults
+            errors.append(f"{chunk['__id__']}: {result['comment']}")
+    return errors
 
 
 def read_back(target: Path, declared: set[str]) -> dict[str, dict]:
@@ -318,12 +319,12 @@ def render(options: dict, case: dict, root: Path, scratch: Path) -> dict:
     }
     if case.get("only") == "pillar":
         return {"pillar": pillar}
-    if case.get("only") == "faults":
+    if case.get("only") == "validation":
         keywords = {"ignore_roles": case.get("ignore_roles", False)}
         tree = state.functions["slsutil.renderer"]("salt://common/tree.py")
         return {
             "pillar": pillar,
-            "faults": tree.run("common/validation.py", **keywords),
+            "validation": tree.run("common/validation.py", **keywords),
         }
     highstate.push_active()
     try:
@@ -332,7 +333,7 @@ def render(options: dict, case: dict, root: Path, scratch: Path) -> dict:
         highstate.pop_active()
     if errors:
         return {"errors": errors, "pillar": pillar}
-    invalid = [fault for chunk in chunks for fault in faulty_arguments(state, chunk)]
+    invalid = [error for chunk in chunks for error in faulty_arguments(state, chunk)]
     files = {}
     if not invalid:
         chunks, invalid = mocked_run(state, chunks)

@@ -177,12 +177,12 @@ def leaders(answers: list[Answer]) -> dict[str, list[str]]:
 
 def problems(answers: list[Answer]) -> list[str]:
     """Return the problems of the cluster, a sentence each; empty if it is healthy."""
-    faults = [
+    errors = [
         f"{answer.role} on {answer.host.name}: {answer.mode or 'no answer'}"
         for answer in answers
         if not answer.healthy
     ]
-    return faults + [
+    return errors + [
         f"{role}: {'several leaders: ' + ', '.join(names) if names else 'no leader'}"
         for role, names in leaders(answers).items()
         if len(names) != 1

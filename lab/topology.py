@@ -182,11 +182,11 @@ def host_of(path: Path, id: str, entry: dict) -> Host:
 
 def check_bootable(topology: Topology) -> None:
     """Raise LabError, with all reasons, if the hosts cannot be booted."""
-    faults, owners = [], {"name": {}, "address": {network.MACHINE: "this machine"}}
+    errors, owners = [], {"name": {}, "address": {network.MACHINE: "this machine"}}
     for host in topology.hosts:
         # vb-<name> must fit a network interface's 15 characters.
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,11}", host.name):
-            faults.append(
+            errors.append(
                 f"{host.id}: '{host.name}' is not a host name: "
                 "up to 12 lower-case letters, digits and hyphens"
             )
@@ -195,17 +195,17 @@ def check_bootable(topology: Topology) -> None:
         except ValueError:
             inside = False
         if not inside:
-            faults.append(
+            errors.append(
                 f"{host.id}: {host.address} is not an address of {network.NETWORK}, "
                 "the network of the lab"
             )
         for kind, value in (("name", host.name), ("address", host.address)):
             if owner := owners[kind].get(value):
-                faults.append(f"{host.id}: the {kind} {value} is already that of {owner}")
+                errors.append(f"{host.id}: the {kind} {value} is already that of {owner}")
             owners[kind][value] = host.id
-    if faults:
+    if errors:
         raise LabError(
-            f"the hosts of topology {topology.name} cannot be booted:\n  " + "\n  ".join(faults)
+            f"the hosts of topology {topology.name} cannot be booted:\n  " + "\n  ".join(errors)
         )
 
 

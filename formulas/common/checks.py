@@ -1,11 +1,11 @@
 #!py
 """
-The framework of validation: the checks that the faults.py of all formulas share, and
+The framework of validation: the checks that the errors.py of all formulas share, and
 pillar/topology_file.py with them.
 
-common/validation.py runs the faults.py of each formula with these keywords: ``checks``, the
+common/validation.py runs the errors.py of each formula with these keywords: ``checks``, the
 functions below; ``settings``; ``types``, its types.yaml; and ``roles``, the roles of the node.
-``tree.node`` describes the node. A faults.py returns a list of errors: tuples of setting, value,
+``tree.node`` describes the node. An errors.py returns a list of errors: tuples of setting, value,
 and a sentence that says what is wrong and what would be right; or Deprecated. A value of the wrong
 type never gets there.
 """

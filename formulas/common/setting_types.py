@@ -25,7 +25,7 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 ONE_LINE = "on one line, without control characters"
 
-# Kind of key -> pattern, and its name in messages. Without a pattern, faults.py checks the keys.
+# Kind of key -> pattern, and its name in messages. Without a pattern, errors.py checks the keys.
 KEYS = {
     "declared": (None, ""),
     "id": (None, ""),

@@ -4,7 +4,7 @@ The errors in the settings of this node, one sentence each. common.guard stops r
 are any.
 
 A formula's types.yaml and defaults.yaml have all of its settings. An unknown key in pillar, or a
-value of another type, is an error. Checks that only one formula needs are in its faults.py, which
+value of another type, is an error. Checks that only one formula needs are in its errors.py, which
 gets the settings without those errors.
 
 Errors in pillar/topology.yaml come first, and nothing may contradict it: neither the grain
@@ -179,7 +179,7 @@ def _formula(name):
     for path, value, message in type_errors:
         errors.append((":".join(str(key) for key in (name, *path)), value, message))
     reports = tree.run(
-        f"{name}/faults.py",
+        f"{name}/errors.py",
         settings=result["settings"],
         checks=_checks(),
         roles=_assigned_roles(),

@@ -148,15 +148,15 @@ class Lab:
         result = self.call("salt", *options, "*", "state.apply")
         answers = json.loads(result.stdout)
         answers = {host: answers.get(f"{host}.devops.test") for host in hosts}
-        faults = {host: states for host, states in answers.items() if not isinstance(states, dict)}
-        faults |= {
+        errors = {host: states for host, states in answers.items() if not isinstance(states, dict)}
+        errors |= {
             f"{host} {state['__id__']}": state["comment"]
             for host, states in answers.items()
-            if host not in faults
+            if host not in errors
             for state in states.values()
             if state["result"] is not True
         }
-        assert not faults, json.dumps(faults, indent=2)
+        assert not errors, json.dumps(errors, indent=2)
         return {
             host: changed
             for host, states in answers.items()

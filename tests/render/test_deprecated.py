@@ -11,11 +11,11 @@ CASES = {
     "old names": single("mesos-slave", "mesos", flavour="aventer", logs_kept="3d"),
     "both names": {
         **single("mesos-slave", "mesos", flavour="apache", vendor="aventer"),
-        "only": "faults",
+        "only": "validation",
     },
     "old name, invalid value": {
         **single("mesos-slave", "mesos", flavour="vanilla"),
-        "only": "faults",
+        "only": "validation",
     },
 }
 
@@ -53,10 +53,10 @@ def test_old_names_are_reported_with_the_new_ones(answers):
 
 
 def test_both_names_at_once_are_an_error(answers):
-    [message] = answers["both names"]["faults"]
+    [message] = answers["both names"]["validation"]
     assert message.startswith("mesos:flavour = apache on lxdev01: the old name of mesos:vendor")
 
 
 def test_values_of_old_names_are_validated(answers):
-    [message] = answers["old name, invalid value"]["faults"]
+    [message] = answers["old name, invalid value"]["validation"]
     assert message.startswith("mesos:vendor = vanilla on lxdev01: no such vendor. Known: ")

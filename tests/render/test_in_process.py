@@ -32,5 +32,5 @@ def test_errors_are_equal_to_those_of_salt(render):
     pillar = {"marathon": {"options": {"Name": "x"}}, "mesos": {"weights": {"web": "2"}}}
     case = {"id": "lxdev01", "grains": {"roles": ["marathon"]}, "pillar": pillar}
     expected = Minion(FORMULAS, pillar, ["marathon"]).errors()
-    for answers in render({"wrong": {**case, "only": "faults"}}).values():
-        assert answers["wrong"]["faults"] == expected
+    for answers in render({"wrong": {**case, "only": "validation"}}).values():
+        assert answers["wrong"]["validation"] == expected

@@ -37,7 +37,7 @@ def case(instance: kitchen.Instance, tree: Path) -> dict:
         "platform": kitchen.PLATFORMS[instance.platform],
         "grains": yaml.safe_load((tree / "etc/salt/grains").read_text()),
         "pillar_roots": [str(tree / "srv/pillar")],
-        "only": "faults",
+        "only": "validation",
     }
 
 
@@ -53,14 +53,14 @@ def test_the_firewall_keeps_the_port_of_sshd_open(answers):
 def test_the_settings_of_all_suites_are_valid_on_all_their_platforms(answers):
     for line, instances in answers.items():
         errors = {
-            name: answer["faults"] for name, answer in instances.items() if name != "misspelt"
+            name: answer["validation"] for name, answer in instances.items() if name != "misspelt"
         }
         assert not any(errors.values()), (line, errors)
 
 
 def test_a_misspelt_setting_of_a_suite_is_rejected(answers):
     for instances in answers.values():
-        messages = "\n".join(instances["misspelt"]["faults"])
+        messages = "\n".join(instances["misspelt"]["validation"])
         assert "zookeeper:heep = 256" in messages and "Did you mean heap?" in messages
 
 

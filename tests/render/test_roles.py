@@ -70,8 +70,8 @@ def answers_by_line(tmp_path_factory) -> dict[str, dict[str, dict]]:
     roles = {"roles": EXPORTER["lxcc01"]["roles"]}
     marathon = {"id": NODE, "grains": {"roles": ["marathon"]}}
     cases = {
-        "misspelt role": case(NODE, misspelt, only="faults", grains=roles),
-        "missing role": case(NODE, lonely, only="faults", grains={"roles": ["mesos-exporter"]}),
+        "misspelt role": case(NODE, misspelt, only="validation", grains=roles),
+        "missing role": case(NODE, lonely, only="validation", grains={"roles": ["mesos-exporter"]}),
         "firewall": case(NODE, exporter, sls=["common.firewall"], grains=roles),
         "deploy": case(
             "lxcm01.devops.test_master",
@@ -87,7 +87,7 @@ def answers_by_line(tmp_path_factory) -> dict[str, dict[str, dict]]:
         },
         "release with an error": {
             **marathon,
-            "only": "faults",
+            "only": "validation",
             "pillar": {"chronos": {"http_port": 0}},
         },
     }
@@ -110,12 +110,12 @@ def contents(answer: dict, path: str) -> str:
 
 
 def test_the_topology_knows_a_new_role(answers):
-    message = answers["misspelt role"]["faults"][0]
+    message = answers["misspelt role"]["validation"][0]
     assert "no such role. Did you mean mesos-exporter?" in message
 
 
 def test_the_topology_checks_the_requirements_of_a_new_role(answers):
-    message = "\n".join(answers["missing role"]["faults"])
+    message = "\n".join(answers["missing role"]["validation"])
     assert (
         "there are no nodes with the role marathon. mesos-exporter cannot run without them"
         in message
@@ -144,7 +144,7 @@ def test_pillar_takes_precedence_over_the_settings_of_a_release(answers):
 
 
 def test_settings_are_validated_against_the_defaults_of_the_release(answers):
-    [message] = answers["release with an error"]["faults"]
+    [message] = answers["release with an error"]["validation"]
     assert 'from 1 to 65535, as the default "x"' in message
 
 

@@ -93,7 +93,7 @@ def agents(count: int, by_name: bool) -> dict:
 
 
 def only(case: dict, part: str = "pillar", **keys) -> dict:
-    """Return a case for the pillar alone, or with ``faults`` for the errors in it as well."""
+    """Return a case for the pillar alone, or with ``validation`` for the errors in it as well."""
     return {**case, "only": part, **keys}
 
 
@@ -156,18 +156,20 @@ PILLARS = {
 
 MESSAGES = {
     **{
-        name: only(member("lxb001", "172.31.250.65", topology=contents), "faults")
+        name: only(member("lxb001", "172.31.250.65", topology=contents), "validation")
         for name, (contents, _) in ERRORS.items()
     },
-    **{name: only(case, "faults") for name, (case, *_) in MINIONS.items()},
+    **{name: only(case, "validation") for name, (case, *_) in MINIONS.items()},
     **{
         f"unreadable: {name}": only(
-            member("lxb001", "172.31.250.65", topology="") | {"topology": text}, "faults"
+            member("lxb001", "172.31.250.65", topology="") | {"topology": text}, "validation"
         )
         for name, (text, _) in UNREADABLE.items()
     },
-    "ignored roles": only(member("lxb001", "172.31.250.65", "cronos"), "faults", ignore_roles=True),
-    "other roles": only(member("lxb001", "172.31.250.65", "cronos"), "faults"),
+    "ignored roles": only(
+        member("lxb001", "172.31.250.65", "cronos"), "validation", ignore_roles=True
+    ),
+    "other roles": only(member("lxb001", "172.31.250.65", "cronos"), "validation"),
     "contradicting settings": only(
         contradicting(
             "zookeeper",
@@ -175,7 +177,7 @@ MESSAGES = {
             zookeeper={"servers": None, "observers": [1], "myid": 2, "client_port": 2182},
             mesos={"master": {"flags": {"quorum": 7}}},
         ),
-        "faults",
+        "validation",
     ),
     "other settings": only(
         contradicting(
@@ -185,9 +187,9 @@ MESSAGES = {
             mesos={"zk": "zk://me:secret@10.0.0.1:2181/mesos"},
             common={"firewall": {"members": ["10.0.0.0/8"]}},
         ),
-        "faults",
+        "validation",
     ),
-    "id of an orchestration": {"id": MASTER, "site": True, "only": "faults"},
+    "id of an orchestration": {"id": MASTER, "site": True, "only": "validation"},
 }
 
 RUNS = {
@@ -223,7 +225,7 @@ def test_all_errors_of_a_topology_are_reported_and_nothing_is_derived(minions, n
     assert [error[:2] for error in errors] == [list(error[:2]) for error in expected]
     for (*_, message), (*_, words) in zip(errors, expected, strict=True):
         assert words in message
-    assert answer["faults"] == [
+    assert answer["validation"] == [
         f"{setting} = {value[:80]} on lxb001.devops.test: {message}"
         for setting, value, message in errors
     ]
@@ -236,7 +238,7 @@ def test_a_minion_without_a_matching_entry_is_rejected(minions, name):
     [error] = answer["pillar"]["topology"]["errors"]
     assert error[:2] == [setting, value]
     assert words in error[2]
-    assert answer["faults"] == [f"{setting} = {value} on {case['id']}: {error[2]}"]
+    assert answer["validation"] == [f"{setting} = {value} on {case['id']}: {error[2]}"]
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
@@ -244,8 +246,8 @@ def test_no_file_causes_a_traceback(minions, name):
     answer = minions[f"unreadable: {name}"]
     assert "errors" not in answer
     assert set(answer["pillar"]["topology"]) <= {"errors", "foreign"}
-    assert UNREADABLE[name][1] in "\n".join(answer["faults"])
-    for message in answer["faults"]:
+    assert UNREADABLE[name][1] in "\n".join(answer["validation"])
+    for message in answer["validation"]:
         assert message.isprintable() and "Traceback" not in message and len(message) < 500
 
 
@@ -274,8 +276,8 @@ def test_an_unreadable_topology_is_one_line(minions):
 
 
 def test_validation_can_ignore_the_grain_that_is_about_to_be_written(minions):
-    assert minions["ignored roles"]["faults"] == []
-    [message] = minions["other roles"]["faults"]
+    assert minions["ignored roles"]["validation"] == []
+    [message] = minions["other roles"]["validation"]
     assert message.startswith(
         "grains:roles = [cronos] on lxb001.devops.test: "
         "the topology assigns [mesos-slave, docker] in its entry lxb*."
@@ -285,7 +287,7 @@ def test_validation_can_ignore_the_grain_that_is_about_to_be_written(minions):
 def test_settings_that_contradict_the_topology_are_rejected(minions):
     messages = [
         message.partition(" on lxdev01: ")
-        for message in minions["contradicting settings"]["faults"]
+        for message in minions["contradicting settings"]["validation"]
     ]
     contradictions = {
         setting: message
@@ -306,7 +308,7 @@ def test_settings_that_contradict_the_topology_are_rejected(minions):
 
 def test_other_settings_take_precedence_over_the_topology(minions):
     answer = minions["other settings"]
-    assert answer["faults"] == []
+    assert answer["validation"] == []
     assert answer["pillar"]["mesos"]["zk"] == "zk://me:secret@10.0.0.1:2181/mesos"
     assert answer["pillar"]["common"]["firewall"]["members"] == ["10.0.0.0/8"]
     assert answer["pillar"]["zookeeper"]["myid"] == 1
@@ -465,7 +467,7 @@ def test_an_orchestration_of_a_topology_with_errors_gets_no_node(minions):
 
 
 def test_no_node_can_have_the_id_of_an_orchestration(minions):
-    [message] = minions["id of an orchestration"]["faults"]
+    [message] = minions["id of an orchestration"]["validation"]
     assert message.startswith(f"grains:id = {MASTER} ")
 
 

@@ -187,17 +187,17 @@ def outcome(service, function, name, config, read, **arguments):
 
 def check(definitions, count, seed, record_property, title, version, try_out):
     """Try altered definitions, and record how many were refused and created."""
-    choose, faults = random.Random(seed), []
+    choose, errors = random.Random(seed), []
     counts = {"refused": 0, "created": 0, "faulty": 0}
     for number in range(count):
         config = altered(choose.choice(definitions), definitions, choose)
         result = try_out(number, config)
         counts[result if result in counts else "faulty"] += 1
         if result not in counts:
-            faults.append(f"{result}\n    {json.dumps(config)}")
+            errors.append(f"{result}\n    {json.dumps(config)}")
     kind = "fixed seed" if seed == FIXED_SEED else "random seed"
     record_property("table", (f"{title}, {kind}", version, counts))
-    assert not faults, "\n".join([f"seed {seed}: {counts}", *faults])
+    assert not errors, "\n".join([f"seed {seed}: {counts}", *errors])
     assert counts["refused"] and counts["created"]
 
 

@@ -53,7 +53,7 @@ def _daemon(version):
         message = "Marathon is not installed. Name a version, such as 1.8.244."
         return [("version", version, message)]
     common_errors = tree.run(
-        "common/framework_faults.py",
+        "common/framework_errors.py",
         formula="marathon",
         settings=settings,
         checks=checks,

@@ -20,7 +20,7 @@ def run():
     """Return the errors: setting, value, message."""
     plan = tree.run("chronos/plan.py", settings=settings)
     common_errors = tree.run(
-        "common/framework_faults.py",
+        "common/framework_errors.py",
         formula="chronos",
         settings=settings,
         checks=checks,

@@ -3,7 +3,7 @@
 The errors in the settings that Marathon and Chronos have in common. Both parse options with
 scallop, behind similar launchers, and both have declarations of what runs on them.
 
-The faults.py of both formulas renders this with ``settings`` and ``checks`` (see common/checks.py)
+The errors.py of both formulas renders this with ``settings`` and ``checks`` (see common/checks.py)
 and with: ``formula``, its name; ``own_options``, the options that are settings; ``version``, of the
 program; and ``known_options``, the options of that version, see options.py.
 """
