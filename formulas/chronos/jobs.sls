@@ -13,7 +13,7 @@
 {%- set absent = chronos.jobs.items() | selectattr(1, 'none') | map('first') | list %}
 
 include:
-  - common.guard
+  - common.validate
 {%- if not chronos.jobs and not deployment.purge %}
 
 chronos-jobs-undeclared:

@@ -1,6 +1,6 @@
 # What every node with a role needs. Each formula includes it.
 #
-#   common.guard          stops rendering for wrong settings, roles and operating systems
+#   common.validate       stops rendering for wrong settings, roles and operating systems
 #   common.repositories   yum repositories
 #   common.time           the clock
 #   common.sysctl         kernel parameters
@@ -13,7 +13,7 @@
 # Try it:  salt 'lxdev01' state.apply common test=True
 
 include:
-  - common.guard
+  - common.validate
   - common.repositories
   - common.time
   - common.sysctl

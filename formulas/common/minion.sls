@@ -1,10 +1,10 @@
 # What every minion of the Salt master gets.
 #
-#   common.guard        on a node: stops rendering for wrong settings, roles and operating systems
+#   common.validate     on a node: stops rendering for wrong settings, roles and operating systems
 #   common.withdrawn    on a node: stops the daemons of roles that were withdrawn
 #
 # A minion for which no topology has an entry belongs to others and is left alone, unless its grain
-# `roles` has a role of nodes: then its entry is missing, and common.guard refuses it.
+# `roles` has a role of nodes: then its entry is missing, and common.validate refuses it.
 
 {%- set is_foreign = false %}
 {%- if salt['pillar.get']('topology:foreign') %}
@@ -18,6 +18,6 @@ foreign-minion:
 {%- else %}
 
 include:
-  - common.guard
+  - common.validate
   - common.withdrawn
 {%- endif %}

@@ -7,7 +7,7 @@
 {%- set repositories = common.repositories %}
 
 include:
-  - common.guard
+  - common.validate
 
 {%- if repositories.baseurl %}
 

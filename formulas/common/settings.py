@@ -35,7 +35,7 @@ RENAMED = {"mesos": {"flavour": "vendor", "logs_kept": "log_retention"}}
 def run():
     """Return the settings of the formula, or what is known of this node."""
     all_releases = tree.data("common/releases.yaml")
-    # common.guard stops rendering on an unsupported release. With the settings for EL 7 instead,
+    # common.validate stops rendering on an unsupported release. With the settings for EL 7 instead,
     # that is the only error.
     release = all_releases.get(__grains__.get("osmajorrelease"), all_releases[7])
     if not formula:
@@ -62,7 +62,7 @@ def run():
 
 
 def _of_level():
-    """Return the settings of the level of security. common.guard refuses an unknown level."""
+    """Return the settings of the level of security. common.validate refuses an unknown level."""
     level = __pillar__
     for key in ("common", "security", "level"):
         level = level.get(key) if isinstance(level, dict) else None
@@ -90,7 +90,7 @@ def _repair(settings, base):
     """
     Replace each value of a wrong type by its default.
 
-    common.guard reports the value and stops rendering. With the default, templates do not fail
+    common.validate reports the value and stops rendering. With the default, templates do not fail
     before that.
     """
     for key, default in base.items():
@@ -114,7 +114,7 @@ def _plain(value, section=None, is_declared=False):
     Return a value that templates can write as JSON. Dates become text, and so do keys, except in
     DECLARATIONS, whose keys the templates do not sort.
 
-    common.guard reports such values, too, and stops rendering.
+    common.validate reports such values, too, and stops rendering.
     """
     if isinstance(value, dict):
         is_declared = is_declared or section in DECLARATIONS

@@ -1,6 +1,6 @@
 #!py
 """
-The errors in the settings of this node, one sentence each. common.guard stops rendering if there
+The errors in the settings of this node, one sentence each. common.validate stops rendering if there
 are any.
 
 A formula's types.yaml and defaults.yaml have all of its settings. An unknown key in pillar, or a

@@ -47,6 +47,6 @@ def _masters(topology):
 
 
 def _pillar(key):
-    """Return a mapping in pillar. common.guard stops rendering where it is another value."""
+    """Return a mapping in pillar. common.validate stops rendering where it is another value."""
     value = __pillar__.get(key)
     return value if isinstance(value, dict) else {}

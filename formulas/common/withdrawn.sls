@@ -9,7 +9,7 @@
 {%- set withdrawn = tree.run('common/withdrawn.py') %}
 
 include:
-  - common.guard
+  - common.validate
   - common.turn
 {%- if withdrawn.daemons %}
 

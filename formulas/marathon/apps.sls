@@ -23,7 +23,7 @@
 {%- endmacro %}
 
 include:
-  - common.guard
+  - common.validate
 {%- if not marathon.groups and not marathon.apps and not deployment.purge %}
 
 marathon-apps-undeclared:

@@ -9,7 +9,7 @@
 {%- set absent_quotas = mesos.quotas.items() | selectattr(1, 'none') | map('first') | list %}
 
 include:
-  - common.guard
+  - common.validate
 {%- if not mesos.weights and not mesos.quotas %}
 
 mesos-policy-undeclared:

@@ -56,7 +56,8 @@ def numbers(text):
     """
     Return ``3.5.10`` as (3, 5, 10), and ``3.5`` as (3, 5, 0), to compare it.
 
-    What is no version counts as 0.0.0: common.guard refuses it, but all files are rendered first.
+    A text that is not a version counts as 0.0.0: common.validate refuses it, but all files are
+    rendered first.
     """
     match = re.fullmatch(r"\d+(\.\d+)*", text, re.ASCII)
     parts = [int(part) for part in match[0].split(".")] if match else [0]

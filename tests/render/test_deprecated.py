@@ -1,4 +1,4 @@
-"""Old names of settings still work, and Salt reports them."""
+"""Old names of settings and of SLS files still work, and Salt reports them."""
 
 import pytest
 
@@ -17,6 +17,8 @@ CASES = {
         **single("mesos-slave", "mesos", flavour="vanilla"),
         "only": "validation",
     },
+    "old SLS": {**single("mesos-slave", "mesos", vendor="apache"), "sls": ["common.guard"]},
+    "old SLS, error": {**single("mesos-slave", "mesos", vendor="vanilla"), "sls": ["common.guard"]},
 }
 
 
@@ -60,3 +62,16 @@ def test_both_names_at_once_are_an_error(answers):
 def test_values_of_old_names_are_validated(answers):
     [message] = answers["old name, invalid value"]["validation"]
     assert message.startswith("mesos:vendor = vanilla on lxdev01: no such vendor. Known: ")
+
+
+def test_the_old_name_of_the_validating_sls_is_reported(answers):
+    states = {state["id"]: state for state in answers["old SLS"]["states"]}
+    assert list(states) == ["settings-are-known", "common-guard-is-deprecated"]
+    assert states["common-guard-is-deprecated"]["arguments"]["warnings"] == (
+        "common.guard is deprecated. Use common.validate instead."
+    )
+
+
+def test_the_old_name_of_the_validating_sls_stops_rendering_for_errors(answers):
+    [message] = answers["old SLS, error"]["errors"]
+    assert message.startswith("Rendering SLS 'base:common.invalid' failed: mesos:vendor = vanilla")

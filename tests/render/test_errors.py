@@ -27,5 +27,5 @@ def test_an_error_stops_rendering_and_is_reported(answers, name):
         assert text in message
     assert "Traceback" not in message
     # One error is one line, which begins with the SLS that Salt names.
-    assert message.startswith("Rendering SLS 'base:common.refuse' failed: ")
+    assert message.startswith("Rendering SLS 'base:common.invalid' failed: ")
     assert len(message.splitlines()) == 1, message

@@ -378,7 +378,7 @@ def test_the_old_name_of_a_flag_is_reported():
         },
     }
     assert "mesos:master:flags:agent_ping_timeout" in node.template(
-        "common/guard.sls", {"sls": "common.guard"}
+        "common/validate.sls", {"sls": "common.validate"}
     )
 
 

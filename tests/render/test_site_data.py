@@ -195,7 +195,7 @@ def test_each_cluster_of_a_site_has_its_own_topology_and_settings(tmp_path, line
 
 
 def test_states_are_targeted_by_the_top_file_of_the_site(site):
-    common = ["motd", "common.guard", "common.withdrawn"]
+    common = ["motd", "common.validate", "common.withdrawn"]
     expected = [*common, "zookeeper", "mesos.master", "marathon", "chronos"]
     assert site.call("state.show_top")["base"] == expected
 

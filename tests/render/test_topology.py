@@ -255,7 +255,7 @@ def test_errors_of_the_topology_and_of_settings_are_one_message(minions):
     [message] = minions["three errors and one"]["errors"]
     first_line, *lines = message.splitlines()
     assert first_line.startswith(
-        "Rendering SLS 'base:common.refuse' failed: "
+        "Rendering SLS 'base:common.invalid' failed: "
         "topology:nodes:lxcc01.devops.test:zookeeper_id = 300 on lxb001"
     )
     assert [line.partition(" = ")[0] for line in lines] == [
@@ -269,7 +269,7 @@ def test_errors_of_the_topology_and_of_settings_are_one_message(minions):
 def test_an_unreadable_topology_is_one_line(minions):
     [message] = minions["unreadable"]["errors"]
     assert message.startswith(
-        "Rendering SLS 'base:common.refuse' failed: "
+        "Rendering SLS 'base:common.invalid' failed: "
         "topology = topology.yaml on lxb001.devops.test: cannot be read. line 2: "
     )
     assert len(message.splitlines()) == 1

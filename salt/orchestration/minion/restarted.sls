@@ -6,7 +6,7 @@
 {%- set restart = pillar.get('restart', {}) %}
 
 include:
-  - common.guard
+  - common.validate
   - common.turn
 {#- The arguments of a daemon are those of its formula, without the states that change its files. #}
 {%- for role, facts in tree.data('common/roles.yaml').items()

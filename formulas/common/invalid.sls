@@ -1,5 +1,5 @@
 #!jinja|pyobjects
-# Included by common.guard if there are errors: shows them, and nothing is applied.
+# Included by common.validate if there are errors: shows them, and nothing is applied.
 
 from salt.exceptions import SaltRenderError
 
