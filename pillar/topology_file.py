@@ -231,12 +231,12 @@ def ensemble(topology, facts):
 def urls(topology):
     """Return the settings such as ``mesos:url``: the URLs of all nodes that serve an API."""
     settings = {}
-    for role, row in topology.roles.items():
-        hosts = nodes_with(topology, role)
-        for port in row.get("ports", []):
+    for name, role in topology.roles.items():
+        hosts = nodes_with(topology, name)
+        for port in role.get("ports", []):
             if hosts and port.get("api") and "name" in port:
                 number = topology.ports[port["name"]]
-                settings[f"{row['formula']}:url"] = [
+                settings[f"{role['formula']}:url"] = [
                     f"http://{host.address}:{number}" for host in hosts
                 ]
     return settings
@@ -248,20 +248,20 @@ def role_settings(topology, node, facts):
     Both are mappings of a setting, such as ``mesos:master:flags:ip``, to its value.
     """
     settings, fixed = {}, {}
-    for role, row in topology.roles.items():
-        if role not in node.roles:
+    for name, role in topology.roles.items():
+        if name not in node.roles:
             continue
-        derived = {setting: facts[fact] for setting, fact in row.get("derived", {}).items()}
+        derived = {setting: facts[fact] for setting, fact in role.get("derived", {}).items()}
         settings.update((key, value) for key, value in derived.items() if value not in (None, []))
-        for port in row.get("ports", []):
+        for port in role.get("ports", []):
             if "name" not in port or "setting" not in port:
                 continue
-            setting = f"{row['formula']}:{port['setting']}"
+            setting = f"{role['formula']}:{port['setting']}"
             derived[setting] = topology.ports[port["name"]]
             if port["name"] in topology.own_ports:
                 settings[setting] = derived[setting]
         # Copies: Salt merges the settings of a site into the objects of the pillar.
-        fixed.update((key, copy.deepcopy(derived[key])) for key in row.get("fixed", []))
+        fixed.update((key, copy.deepcopy(derived[key])) for key in role.get("fixed", []))
     return settings, fixed
 
 
@@ -538,21 +538,21 @@ class _Reader:
 
     def _check_needs(self, topology):
         """Note roles that are missing, and an even number of members where it should be odd."""
-        for role, row in self.roles.items():
-            noun = row.get("quorum_of", f"nodes with the role {role}")
-            nodes = nodes_with(topology, role)
-            if role == "zookeeper":
+        for name, role in self.roles.items():
+            noun = role.get("quorum_of", f"nodes with the role {name}")
+            nodes = nodes_with(topology, name)
+            if name == "zookeeper":
                 nodes = [node for node in nodes if not node.is_observer]
             dependents = [
-                name
-                for name, other_row in self.roles.items()
-                if role in other_row.get("needs", []) and nodes_with(topology, name)
+                dependent
+                for dependent, dependent_role in self.roles.items()
+                if name in dependent_role.get("needs", []) and nodes_with(topology, dependent)
             ]
             if dependents and not nodes:
                 node = nodes_with(topology, dependents[0])[0]
                 message = f"there are no {noun}. {', '.join(dependents)} cannot run without them."
                 self.error(f"nodes:{node.name}:roles", ", ".join(node.roles), message)
-            elif "quorum_of" in row and nodes and len(nodes) % 2 == 0:
+            elif "quorum_of" in role and nodes and len(nodes) % 2 == 0:
                 self._check_even(topology, noun, nodes)
 
     def _check_even(self, topology, noun, nodes):
@@ -582,20 +582,20 @@ class _Reader:
     def _port_names(self, node):
         return [
             port["name"]
-            for role, row in self.roles.items()
-            for port in row.get("ports", [])
-            if role in node.roles and "name" in port
+            for name, role in self.roles.items()
+            for port in role.get("ports", [])
+            if name in node.roles and "name" in port
         ]
 
 
 def _default_ports(roles, formulas):
     """Return the ports that the topology knows, by name, with the defaults of the formulas."""
     ports, defaults = {}, {}
-    for row in roles.values():
-        for port in row.get("ports", []):
+    for role in roles.values():
+        for port in role.get("ports", []):
             if "name" not in port:
                 continue
-            formula = row["formula"]
+            formula = role["formula"]
             if "port" in port:
                 ports[port["name"]] = port["port"]
                 continue

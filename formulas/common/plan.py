@@ -5,13 +5,13 @@
 def run():
     """Return the rules of each role of this node, in the form of common:firewall:extra."""
     roles, rules = tree.data("common/roles.yaml"), {}
-    for role in tree.node["roles"]:
-        row = roles.get(role, {})
-        rules[role] = []
-        for port in row.get("ports", []):
-            number = _number(port, tree.settings(row["formula"]))
+    for name in tree.node["roles"]:
+        role = roles.get(name, {})
+        rules[name] = []
+        for port in role.get("ports", []):
+            number = _number(port, tree.settings(role["formula"]))
             if number:
-                rules[role].append({"port": number, "from": port["from"]})
+                rules[name].append({"port": number, "from": port["from"]})
     return rules
 
 

@@ -10,31 +10,32 @@ def run():
 
     Without a topology, a node without roles is not one of this tree: no daemon is withdrawn there.
     """
-    topology, rows, roles = _pillar("topology"), tree.data("common/roles.yaml"), tree.node["roles"]
-    withdrawn = [role for role in _stop_order(rows) if role not in roles]
-    if "roles" not in topology and not {str(role) for role in roles} & set(rows):
+    topology, roles = _pillar("topology"), tree.data("common/roles.yaml")
+    own_roles = tree.node["roles"]
+    withdrawn = [name for name in _stop_order(roles) if name not in own_roles]
+    if "roles" not in topology and not {str(name) for name in own_roles} & set(roles):
         withdrawn = []
     return {
         "roles": withdrawn,
-        "daemons": [daemon for role in withdrawn for daemon in _daemons(role, rows[role])],
+        "daemons": [daemon for name in withdrawn for daemon in _daemons(name, roles[name])],
         "ensemble": topology.get("ensemble") if "zookeeper" in withdrawn else None,
         "masters": _masters(topology) if "mesos-master" in withdrawn else None,
     }
 
 
-def _stop_order(rows):
+def _stop_order(roles):
     """Return the roles in the reverse order of their deployment, unless they say otherwise."""
-    order = [role for role in reversed(list(rows)) if "stop_after" not in rows[role]]
-    for role, row in rows.items():
-        if "stop_after" in row:
-            order.insert(order.index(row["stop_after"]) + 1, role)
+    order = [name for name in reversed(list(roles)) if "stop_after" not in roles[name]]
+    for name, role in roles.items():
+        if "stop_after" in role:
+            order.insert(order.index(role["stop_after"]) + 1, name)
     return order
 
 
-def _daemons(role, row):
-    drop_in = f"/etc/systemd/system/{row['unit']}.service.d/salt.conf"
-    units = row.get("managed_units", {row["unit"]: [drop_in]})
-    daemon = {"role": role, "formula": row["formula"], "control": row.get("control", False)}
+def _daemons(name, role):
+    drop_in = f"/etc/systemd/system/{role['unit']}.service.d/salt.conf"
+    units = role.get("managed_units", {role["unit"]: [drop_in]})
+    daemon = {"role": name, "formula": role["formula"], "control": role.get("control", False)}
     return [{**daemon, "unit": unit, "files": files} for unit, files in units.items()]
 
 

@@ -3,9 +3,10 @@
 The files of this version of Marathon, made from the settings (keyword ``settings``). See
 versions.yaml.
 
-Returns the row of versions.yaml for the version, the paths ``environment`` and ``leftovers``, the
-result of options.py as ``known_options``, and what belongs where: ``flags`` in files of the conf
-directory, ``variables`` in the environment file, ``secrets`` in another that only root can read.
+Returns the generation of the version in versions.yaml, the paths ``environment`` and ``leftovers``,
+the result of options.py as ``known_options``, and what belongs where: ``flags`` in files of the
+conf directory, ``variables`` in the environment file, ``secrets`` in another that only root can
+read.
 """
 
 import re
@@ -31,7 +32,7 @@ def run():
     if version == "installed":
         version = __salt__["pkg.version"]("marathon")
     numbers = _numbers(version)
-    row = _row(versions["generations"], numbers)
+    generation = _generation(versions["generations"], numbers)
     known_options = tree.run("marathon/options.py", version=".".join(map(str, numbers or NEWEST)))
     variables = {
         "JAVA_OPTS": settings["java_opts"],
@@ -44,24 +45,25 @@ def run():
     for name, value in _options(known_options["types"]).items():
         if re.search("://[^/]*@", str(value)):
             secrets[f"MARATHON_{str(name).upper()}"] = value
-        elif row["options"] == "variables":
+        elif generation["options"] == "variables":
             variables[f"MARATHON_{str(name).upper()}"] = "" if value is None else value
         elif value is None:
             flags[f"?{name}"] = True
         else:
             flags[name] = value
-    plan = dict(row, version=numbers, flags=flags)
-    plan.update(versions["paths"][row["options"]])
+    plan = dict(generation, version=numbers, flags=flags)
+    plan.update(versions["paths"][generation["options"]])
     plan["known_options"] = known_options
     plan["variables"] = {name: value for name, value in variables.items() if value is not None}
     plan["secrets"] = {name: value for name, value in secrets.items() if value is not None}
     return plan
 
 
-def _row(generations, numbers):
-    """Return the row of a version, or the last one."""
-    rows = [row for row in generations if numbers is None or _numbers(row["since"]) <= numbers]
-    return rows[-1]
+def _generation(generations, numbers):
+    """Return the generation of a version, or the last one."""
+    if numbers is None:
+        return generations[-1]
+    return [entry for entry in generations if _numbers(entry["since"]) <= numbers][-1]
 
 
 def _options(types):

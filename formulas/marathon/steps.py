@@ -11,8 +11,8 @@ a backup of the store.
 Source: Migration.scala of mesosphere/marathon at its release tags 1.1.0 to 1.10.26.
 """
 
-# First version of the row; the oldest store that it migrates; and the version of the store that it
-# leaves. `own`: the version of Marathon itself.
+# First version; the oldest store that it migrates; and the version of the store that it leaves.
+# `own`: the version of Marathon itself.
 STORES = """
 0.0.0    0.3.0  own
 1.4.0    0.8.0  own
@@ -55,28 +55,28 @@ def since(marathon):
 
     It is that of the oldest store: up to 1.6.0 the store has the version of its Marathon.
     """
-    return _row(marathon)[1]
+    return _step(marathon)[1]
 
 
 def store(marathon):
     """Return the version of the store that a version of Marathon leaves."""
-    version = _row(marathon)[2]
+    version = _step(marathon)[2]
     return marathon if version == "own" else version
 
 
 def same_store(marathon):
     """Return the first version that leaves the same store as a version of Marathon."""
-    start, _, version = _row(marathon)
+    start, _, version = _step(marathon)
     return marathon if version == "own" else start
 
 
 def before(marathon):
     """Return the first version whose store a version of Marathon refuses as newer, or None."""
-    start, _, version = _row(marathon)
+    start, _, version = _step(marathon)
     if version == "own":
         major, minor, patch = numbers(marathon)
         return f"{major}.{minor}.{patch + 1}"
-    newer = [row[0] for row in _rows() if numbers(row[0]) > numbers(start)]
+    newer = [step[0] for step in _steps() if numbers(step[0]) > numbers(start)]
     return newer[0] if newer else None
 
 
@@ -96,9 +96,9 @@ def numbers(text):
     return tuple(int(part) for part in text.split("."))
 
 
-def _rows():
+def _steps():
     return [line.split() for line in STORES.strip().splitlines()]
 
 
-def _row(marathon):
-    return [row for row in _rows() if numbers(row[0]) <= numbers(marathon)][-1]
+def _step(marathon):
+    return [step for step in _steps() if numbers(step[0]) <= numbers(marathon)][-1]

@@ -519,12 +519,13 @@ def _frameworks():
     if not re.fullmatch(r"\d+\.\d+\.\d+", settings["version"]):
         return
     frameworks = tree.run("mesos/frameworks.py")
-    for formula, rows in frameworks.items():
-        too_new = [row for row in rows if _numbers(row["mesos"]) > _numbers(settings["version"])]
+    mesos = _numbers(settings["version"])
+    for formula, requirements in frameworks.items():
+        too_new = [entry for entry in requirements if _numbers(entry["mesos"]) > mesos]
         if formula not in roles or not too_new:
             continue
         version = _framework_version(formula)
-        needed = [row for row in too_new if _numbers(row["since"]) <= _numbers(version)]
+        needed = [entry for entry in too_new if _numbers(entry["since"]) <= _numbers(version)]
         if needed:
             yield "version", settings["version"], _too_old(formula, version, needed[-1], too_new[0])
 

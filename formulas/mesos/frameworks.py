@@ -12,7 +12,7 @@ Source: LibMesos.scala of mesosphere/marathon at its release tags 1.1.0 to 1.10.
 docs/getting-started.md of mesos/chronos 2.5.0. Chronos does not check it.
 """
 
-# Framework, first version of the row, and the oldest Mesos that it works with.
+# Framework, its first version, and the oldest Mesos that this version and later ones work with.
 FRAMEWORKS = """
 marathon  0.0.0  0.0.0
 marathon  1.4.0  1.1.0
@@ -26,17 +26,21 @@ version = ""
 
 def run():
     """
-    Return the rows of each framework: a list of ``since`` and ``mesos``, the oldest first.
+    Return the requirements of each framework: a list of ``since`` and ``mesos``, the oldest first.
 
     With the keywords ``framework`` and ``version``: the oldest Mesos for that version.
     """
-    return oldest_mesos(framework, version) if framework else _rows()
+    return oldest_mesos(framework, version) if framework else _requirements()
 
 
 def oldest_mesos(framework, version):
     """Return the oldest Mesos that a version of a framework works with."""
-    rows = _rows()[framework]
-    return [row["mesos"] for row in rows if _numbers(row["since"]) <= _numbers(version)][-1]
+    requirements = _requirements()[framework]
+    return [
+        requirement["mesos"]
+        for requirement in requirements
+        if _numbers(requirement["since"]) <= _numbers(version)
+    ][-1]
 
 
 def _numbers(text):
@@ -44,9 +48,9 @@ def _numbers(text):
     return [int(part) for part in text.split(".")]
 
 
-def _rows():
-    rows = {}
+def _requirements():
+    requirements = {}
     for line in FRAMEWORKS.strip().splitlines():
         name, since, mesos = line.split()
-        rows.setdefault(name, []).append({"since": since, "mesos": mesos})
-    return rows
+        requirements.setdefault(name, []).append({"since": since, "mesos": mesos})
+    return requirements

@@ -12,7 +12,7 @@ which name the upgrade from 3.5; KIP-902 of Apache Kafka for 3.5 to 3.8.
 
 import re
 
-# First version of the row, and the oldest version from which a server can be upgraded to it.
+# First version, and the oldest version from which a server can be upgraded to it.
 STEPS = """
 0.0.0  0.0.0
 3.5.0  3.4.6
@@ -37,8 +37,8 @@ def run():
 
 def since(zookeeper):
     """Return the oldest version from which the step to a version of ZooKeeper is possible."""
-    rows = [line.split() for line in STEPS.strip().splitlines()]
-    return [oldest for start, oldest in rows if numbers(start) <= numbers(zookeeper)][-1]
+    steps = [line.split() for line in STEPS.strip().splitlines()]
+    return [oldest for start, oldest in steps if numbers(start) <= numbers(zookeeper)][-1]
 
 
 def stops(zookeeper):
