@@ -3,8 +3,8 @@
 The pillar that is derived from topology.yaml, beside this file, or from topologies/CLUSTER.yaml:
 settings of the formulas, and the key ``topology`` for common/validation.py and the orchestrations.
 
-topology_file.py reads the files and computes the facts; roles.yaml says which setting gets which
-fact. An agent receives only the addresses of the control nodes and its own, so its pillar does not
+topology_file.py reads the files and computes the values; roles.yaml says which setting gets which
+value. An agent receives only the addresses of the control nodes and its own, so its pillar does not
 grow with the number of agents.
 
 A node also gets the files of cluster.make_secrets for its roles, and no others, below any of the
@@ -39,19 +39,20 @@ def run():
     # The pillar of an orchestration: its minion id is that of the Salt master plus _master.
     if minion.endswith("_master"):
         topology_file.check_clusters(topologies)
-        return {"topology": _for_orchestrations(topologies)}
-    place = topology_file.place_of(topologies, minion)
+        return {"topology": _orchestration_pillar(topologies)}
+    membership = topology_file.find_membership(topologies, minion)
     address = None
-    if place.node and not place.errors:
-        address = topology_file.address_of(place.topology, place.node, __grains__.get("ipv4"))
-    if place.errors:
-        return {"topology": _of_refused(place)}
-    if not place.node:
+    if membership.node and not membership.errors:
+        addresses = __grains__.get("ipv4")
+        address = topology_file.find_address(membership.topology, membership.node, addresses)
+    if membership.errors:
+        return {"topology": _error_pillar(membership)}
+    if not membership.node:
         return {}
-    pillar = _pillar(topology_file, place.topology, place.node, minion, address)
-    if place.cluster:
-        pillar["topology"]["cluster"] = place.cluster
-    included = _secrets(place.cluster, place.node.roles)
+    pillar = _pillar(topology_file, membership.topology, membership.node, minion, address)
+    if membership.cluster:
+        pillar["topology"]["cluster"] = membership.cluster
+    included = _secrets(membership.cluster, membership.node.roles)
     return {"include": included, **pillar} if included else pillar
 
 
@@ -66,15 +67,15 @@ def _secrets(cluster, roles):
     ]
 
 
-def _of_refused(place):
+def _error_pillar(membership):
     """Return the errors of a minion that gets no settings. A foreign minion is left alone."""
-    topology = {"errors": place.errors}
-    if place.is_foreign:
+    topology = {"errors": membership.errors}
+    if membership.is_foreign:
         topology["foreign"] = True
     return topology
 
 
-def _for_orchestrations(topologies):
+def _orchestration_pillar(topologies):
     """Return the nodes of the cluster, or of each cluster, with their roles, and the errors."""
     clusters = {}
     for cluster, topology in topologies.items():
@@ -87,24 +88,24 @@ def _for_orchestrations(topologies):
 def _pillar(topology_file, topology, node, minion, address):
     """Return the settings that are derived for a minion, and the key ``topology``."""
     name = minion if topology.advertise == "name" else address
-    facts = topology_file.cluster_facts(topology)
-    facts.update({"address": address, "name": name, "zookeeper_id": node.zookeeper_id})
+    values = topology_file.cluster_values(topology)
+    values.update({"address": address, "name": name, "zookeeper_id": node.zookeeper_id})
     control = [peer for peer in topology.nodes if topology_file.is_control(topology, peer)]
     peers = topology.nodes if node in control else control
     settings = {"common:firewall:members": list(dict.fromkeys(peer.address for peer in peers))}
     if len(topology.nodes) > 1 or node.is_glob:
-        settings["common:restarts:zookeeper"] = facts["zookeeper_hosts"]
+        settings["common:restarts:zookeeper"] = values["zookeeper_hosts"]
         settings["common:restarts:turn"] = "control-nodes" if node in control else "agents"
     settings.update(topology_file.urls(topology))
-    role_settings, fixed = topology_file.role_settings(topology, node, facts)
+    role_settings, fixed = topology_file.role_settings(topology, node, values)
     settings.update(role_settings)
-    pillar = topology_file.nested(settings)
+    pillar = topology_file.nest_settings(settings)
     pillar["topology"] = {
         "entry": node.name,
         "roles": node.roles,
         "address": address,
         "name": name,
-        "ensemble": topology_file.ensemble(topology, facts),
+        "ensemble": topology_file.ensemble(topology, values),
         "fixed": fixed,
         "errors": [],
     }

@@ -4,7 +4,7 @@ from it. pillar/topology.sls and conf/roster load this file by its path.
 
 All errors are collected: lists of setting, value, and a message that says what is wrong and what
 would be right. An invalid value is left out of the result, and nothing is derived from a topology
-with errors, so that nobody gets half a cluster.
+with errors, so no node gets a partial configuration.
 
 The roles, their ports and the common checks come from ``formulas/common``. The directory
 ``formulas`` is next to the directory of this file; if pillar is kept elsewhere, it is one of the
@@ -27,7 +27,7 @@ from salt.utils.yaml import safe_load
 FILE = "topology.yaml"
 DIRECTORY = "topologies"
 
-KEYS = ("nodes", "advertise", "ports", "chroots", "allow_even")
+TOPOLOGY_KEYS = ("nodes", "advertise", "ports", "chroots", "allow_even")
 NODE_KEYS = ("address", "roles", "zookeeper_id", "zookeeper_observer")
 
 # The path in ZooKeeper where each service keeps its state, unless the topology sets another.
@@ -35,7 +35,7 @@ CHROOTS = {"mesos": "/mesos", "marathon": "/marathon", "chronos": "/chronos/stat
 
 # Networks with addresses that no other node could reach: this network, loopback, multicast and
 # reserved ones.
-UNREACHABLE = [
+UNUSABLE_NETWORKS = [
     ipaddress.IPv4Network(network) for network in ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3")
 ]
 
@@ -45,19 +45,20 @@ NETWORK_EXAMPLE = "Example: 10.0.0.0/24."
 # Attributes with an error are None, or missing from a list. The `address` of a glob is a network.
 Node = namedtuple("Node", "name is_glob address roles zookeeper_id is_observer")
 
-# `ports` and `chroots` are complete, `own_ports` and `own_chroots` are those in the file. `roles`
-# is roles.yaml, and `checks` the module common/checks.py. `name` is how messages call it.
+# `ports` and `chroots` are complete, `custom_ports` and `custom_chroots` are those in the file.
+# `roles` has the contents of roles.yaml, `checks` is the module common/checks.py, `name` is the
+# name in messages.
 Topology = namedtuple(
     "Topology",
-    "nodes advertise ports own_ports chroots own_chroots allow_even roles checks errors name",
+    "nodes advertise ports custom_ports chroots custom_chroots allow_even roles checks errors name",
 )
 
-# What the topologies say about a minion. Without an entry, `topology` and `node` are None and
-# `errors` say why. `is_foreign`: no topology has an entry for it, so it is none of a cluster.
-Place = namedtuple("Place", "cluster topology node errors is_foreign")
+# The cluster and the entry of a minion. Without an entry, `topology` and `node` are None, and
+# `errors` say why. `is_foreign`: no topology has an entry for it, so it belongs to no cluster.
+Membership = namedtuple("Membership", "cluster topology node errors is_foreign")
 
-VALUE_TEXT = reprlib.Repr()
-VALUE_TEXT.maxstring = VALUE_TEXT.maxother = 60
+VALUE_FORMAT = reprlib.Repr()
+VALUE_FORMAT.maxstring = VALUE_FORMAT.maxother = 60
 
 
 def read_all(directory, file_roots=()):
@@ -99,34 +100,38 @@ def is_control(topology, node):
 
 
 def check_clusters(topologies):
-    """Note nodes that two clusters share. Two globs can only be compared for a minion.
+    """Record an error for nodes that two clusters share.
 
-    Only orchestrations and the roster check this: the other nodes of a cluster do not depend on it.
+    Whether two globs overlap can only be checked for a given minion. Only orchestrations and the
+    roster check this: the other nodes of a cluster do not depend on it.
     """
+    if len(topologies) < 2:
+        return
     nodes = [node for topology in topologies.values() for node in topology.nodes]
-    names = dict.fromkeys(node.name for node in nodes if not node.is_glob)
-    for minion in names if len(topologies) > 1 else []:
+    for minion in dict.fromkeys(node.name for node in nodes if not node.is_glob):
         entries = {cluster: _entries(topologies[cluster], minion) for cluster in topologies}
         clusters = [cluster for cluster in entries if entries[cluster]]
-        for cluster in clusters if len(clusters) > 1 else []:
+        if len(clusters) < 2:
+            continue
+        for cluster in clusters:
             topologies[cluster].errors.append(_shared_error(minion, entries))
 
 
-def place_of(topologies, minion):
-    """Return the Place of a minion in the topologies that ``read_all`` returned."""
+def find_membership(topologies, minion):
+    """Return the Membership of a minion in the topologies that ``read_all`` returned."""
     entries = {cluster: _entries(topology, minion) for cluster, topology in topologies.items()}
     clusters = [cluster for cluster in entries if entries[cluster]]
     if not clusters:
-        return _no_place(topologies, minion)
+        return _no_membership(topologies, minion)
     if len(clusters) > 1:
-        return Place(None, None, None, [_shared_error(minion, entries)], False)
+        return Membership(None, None, None, [_shared_error(minion, entries)], False)
     [cluster] = clusters
     topology, nodes = topologies[cluster], entries[cluster]
     if len(nodes) > 1:
         names = ", ".join(node.name for node in nodes)
         message = f"all of these globs match {minion}. Add an entry for it, or change the globs."
         topology.errors.append(_error(f"{topology.name}:nodes", names, message))
-    return Place(cluster, topology, nodes[0], topology.errors, False)
+    return Membership(cluster, topology, nodes[0], topology.errors, False)
 
 
 def _shared_error(minion, entries):
@@ -146,11 +151,11 @@ def _is_match(node, minion):
     return node.is_glob and fnmatch.fnmatchcase(minion, node.name)
 
 
-def _no_place(topologies, minion):
-    """Return the Place of a minion without an entry."""
+def _no_membership(topologies, minion):
+    """Return the Membership of a minion without an entry."""
     errors = [error for topology in topologies.values() for error in topology.errors]
     if list(topologies) == [None] and not topologies[None].nodes:
-        return Place(None, None, None, errors, False)
+        return Membership(None, None, None, errors, False)
     names = [node.name for topology in topologies.values() for node in topology.nodes]
     checks = next(iter(topologies.values())).checks
     match = checks.closest(minion, names)
@@ -170,10 +175,10 @@ def _no_place(topologies, minion):
         setting = f"{DIRECTORY}:nodes"
     # A file that cannot be read may have an entry for it.
     is_foreign = all(topology.nodes or not topology.errors for topology in topologies.values())
-    return Place(None, None, None, [*errors, _error(setting, minion, message)], is_foreign)
+    return Membership(None, None, None, [*errors, _error(setting, minion, message)], is_foreign)
 
 
-def address_of(topology, node, grain):
+def find_address(topology, node, grain):
     """Return the address of a minion; for a glob it is one in the grain ``ipv4``."""
     if not node.is_glob or node.address is None:
         return node.address
@@ -200,8 +205,8 @@ def address_of(topology, node, grain):
     return None
 
 
-def cluster_facts(topology):
-    """Return the facts that are the same for all nodes."""
+def cluster_values(topology):
+    """Return the values that are the same for all nodes."""
     servers = nodes_with(topology, "zookeeper")
     servers = sorted(servers, key=lambda server: server.zookeeper_id)
     masters = nodes_with(topology, "mesos-master")
@@ -212,18 +217,18 @@ def cluster_facts(topology):
         "zookeeper_hosts": hosts,
         "mesos_zk": f"zk://{hosts}{topology.chroots['mesos']}",
         "marathon_zk": f"zk://{hosts}{topology.chroots['marathon']}",
-        "chronos_path": topology.own_chroots.get("chronos"),
+        "chronos_path": topology.custom_chroots.get("chronos"),
         "quorum": len(masters) // 2 + 1,
     }
 
 
-def ensemble(topology, facts):
+def ensemble(topology, values):
     """Return ``servers``, ``observers`` and ``port`` of ZooKeeper; empty without servers."""
-    if not facts["servers"]:
+    if not values["servers"]:
         return {}
     return {
-        "servers": dict(facts["servers"]),
-        "observers": list(facts["observers"]),
+        "servers": dict(values["servers"]),
+        "observers": list(values["observers"]),
         "port": topology.ports["zookeeper"],
     }
 
@@ -242,7 +247,7 @@ def urls(topology):
     return settings
 
 
-def role_settings(topology, node, facts):
+def role_settings(topology, node, values):
     """Return the settings that a node has for its roles, and those that pillar must not change.
 
     Both are mappings of a setting, such as ``mesos:master:flags:ip``, to its value.
@@ -251,21 +256,21 @@ def role_settings(topology, node, facts):
     for name, role in topology.roles.items():
         if name not in node.roles:
             continue
-        derived = {setting: facts[fact] for setting, fact in role.get("derived", {}).items()}
+        derived = {setting: values[key] for setting, key in role.get("derived", {}).items()}
         settings.update((key, value) for key, value in derived.items() if value not in (None, []))
         for port in role.get("ports", []):
             if "name" not in port or "setting" not in port:
                 continue
             setting = f"{role['formula']}:{port['setting']}"
             derived[setting] = topology.ports[port["name"]]
-            if port["name"] in topology.own_ports:
+            if port["name"] in topology.custom_ports:
                 settings[setting] = derived[setting]
         # Copies: Salt merges the settings of a site into the objects of the pillar.
         fixed.update((key, copy.deepcopy(derived[key])) for key in role.get("fixed", []))
     return settings, fixed
 
 
-def nested(settings):
+def nest_settings(settings):
     """Return settings such as ``mesos:master:flags:ip`` as nested mappings."""
     pillar = {}
     for setting, value in settings.items():
@@ -329,15 +334,15 @@ class _Reader:
         self.errors = []
 
     def error(self, key, value, message):
-        """Note an error of a key of the topology."""
+        """Record an error for a key of the topology."""
         setting = f"{self.name}:{_text(key)}" if key else self.name
         self.errors.append(_error(setting, self.checks.quoted(value), message))
 
     def read(self):
         contents = self._load()
         for key in contents:
-            if key not in KEYS:
-                message = f"no such key. {self.checks.hint(_text(key), KEYS)}"
+            if key not in TOPOLOGY_KEYS:
+                message = f"no such key. {self.checks.hint(_text(key), TOPOLOGY_KEYS)}"
                 self.error(key, contents[key], message)
         ports = self._section(
             contents,
@@ -359,9 +364,9 @@ class _Reader:
             nodes=[self._node(name, entry) for name, entry in self._nodes(contents).items()],
             advertise=advertise,
             ports={**self.default_ports, **ports},
-            own_ports=ports,
+            custom_ports=ports,
             chroots={**CHROOTS, **chroots},
-            own_chroots=chroots,
+            custom_chroots=chroots,
             allow_even=allow_even,
             roles=self.roles,
             checks=self.checks,
@@ -369,7 +374,7 @@ class _Reader:
             name=self.name,
         )
         self._check_uniqueness(topology)
-        self._check_needs(topology)
+        self._check_required_roles(topology)
         self._check_ports(topology)
         return topology
 
@@ -524,7 +529,7 @@ class _Reader:
         return value
 
     def _check_uniqueness(self, topology):
-        """Note addresses and ids that two nodes have."""
+        """Record an error for addresses and ids that two nodes have."""
         for key, noun in (("address", "address"), ("zookeeper_id", "id")):
             owners = {}
             for node in topology.nodes:
@@ -536,8 +541,8 @@ class _Reader:
                     message = f"{owner.name} has the same {noun}. Every node needs its own."
                     self.error(f"nodes:{node.name}:{key}", value, message)
 
-    def _check_needs(self, topology):
-        """Note roles that are missing, and an even number of members where it should be odd."""
+    def _check_required_roles(self, topology):
+        """Record an error for missing roles, and for an even number of servers of a quorum."""
         for name, role in self.roles.items():
             noun = role.get("quorum_of", f"nodes with the role {name}")
             nodes = nodes_with(topology, name)
@@ -560,23 +565,25 @@ class _Reader:
             return
         names = ", ".join(node.name for node in nodes)
         message = (
-            f"an even number of them survives no more failures than {len(nodes) - 1}. "
+            f"{len(nodes)} of them tolerate no more failures than {len(nodes) - 1}. "
             "Add or remove one, or set allow_even: true."
         )
         self.error("nodes", f"{len(nodes)} {noun} ({names})", message)
 
     def _check_ports(self, topology):
-        """Note ports that two programs of one node would listen on."""
+        """Record an error for ports that two programs of one node would listen on."""
         reported = set()
         for node in topology.nodes:
             for pair in itertools.combinations(self._port_names(node), 2):
-                rival, name = pair
-                if topology.ports[rival] != topology.ports[name] or pair in reported:
+                conflicting_name, name = pair
+                if topology.ports[conflicting_name] != topology.ports[name] or pair in reported:
                     continue
                 reported.add(pair)
-                if name not in topology.own_ports:
-                    name, rival = pair
-                message = f"also the port of {rival}, and {node.name} has both. Change one of them."
+                if name not in topology.custom_ports:
+                    name, conflicting_name = pair
+                message = (
+                    f"also the port of {conflicting_name} on {node.name}. Change one of the ports."
+                )
                 self.error(f"ports:{name}", topology.ports[name], message)
 
     def _port_names(self, node):
@@ -623,7 +630,7 @@ def _network_error(value):
         return f"not the address of the network itself. Did you mean {network}?"
     if "/" not in value:
         return f"an address. A glob needs the network of its nodes. {example}"
-    if any(network.overlaps(unreachable) for unreachable in UNREACHABLE):
+    if any(network.overlaps(unreachable) for unreachable in UNUSABLE_NETWORKS):
         return "no other node could reach it: loopback, multicast or reserved."
     return None
 
@@ -638,7 +645,7 @@ def _address_error(value):
         if isinstance(value, str) and "/" in value:
             return f"a network. Only globs have one; this entry needs an address. {ADDRESS_EXAMPLE}"
         return f"not an IPv4 address. {ADDRESS_EXAMPLE}"
-    if any(address in unreachable for unreachable in UNREACHABLE):
+    if any(address in unreachable for unreachable in UNUSABLE_NETWORKS):
         return "no other node could reach it: loopback, multicast or reserved."
     return None
 
@@ -672,7 +679,7 @@ def _text(value):
         return {None: "null", True: "true", False: "false"}[value]
     try:
         is_collection = isinstance(value, (dict, list, set, tuple))
-        text = VALUE_TEXT.repr(value) if is_collection else str(value)
+        text = VALUE_FORMAT.repr(value) if is_collection else str(value)
     except ValueError:  # Python refuses to write numbers of thousands of digits
         text = "a number too long to write"
     if text.isprintable():

@@ -44,7 +44,7 @@ class Tree:
 
     @property
     def node(self):
-        """The facts about this node, see common/settings.py."""
+        """This node's roles and release, see common/settings.py."""
         return self.settings("")
 
     def settings(self, formula):

@@ -350,7 +350,7 @@ ERRORS = {
         topology(ports={"marathon": 9000, "chronos": 9000}),
         [
             key_error(
-                "ports:chronos", 9000, "also the port of marathon, and lxcc01.devops.test has both"
+                "ports:chronos", 9000, "also the port of marathon on lxcc01.devops.test. Change one"
             )
         ],
     ),

@@ -9,10 +9,10 @@ include:
   - common.validate
   - common.turn
 {#- The arguments of a daemon are those of its formula, without the states that change its files. #}
-{%- for role, facts in tree.data('common/roles.yaml').items()
-      if role in tree.node.roles and role in restart.roles %}
+{%- for role_name, role in tree.data('common/roles.yaml').items()
+      if role_name in tree.node.roles and role_name in restart.roles %}
 {%- set service = salt['slsutil.renderer'](
-      'salt://' ~ facts.sls | replace('.', '/') ~ '/service.sls') %}
+      'salt://' ~ role.sls | replace('.', '/') ~ '/service.sls') %}
 {%- for id, functions in service.items() if 'daemon.running' in functions %}
 
 {{ id }}:
