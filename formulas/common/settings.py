@@ -1,19 +1,19 @@
 #!py
 """
-The settings of a formula, merged from its defaults.yaml, the settings for this node's release of
-EL, those of the level of security (common/security.yaml), and pillar, which wins. Nothing else
-merges settings.
+The settings of a formula: defaults.yaml, merged with the settings for this release of EL, those for
+the level of security (common/security.yaml), and pillar, in this order. Nothing else merges
+settings.
 
 Keywords:
 
 formula    name of the formula
-overrides  settings to use instead of the formula's pillar, whose values Salt 3008 hides outside of
-           templates
+overrides  settings to use instead of ``pillar.get``, because Salt 3008 masks the values that it
+           returns outside templates
 details    True: return a mapping of ``settings``, with the values of pillar unchanged, and
            ``defaults``, those of this release
 
 Without ``formula`` the result describes this node: its ``roles``, always a list, and
-``other_roles``, values of its grain ``roles`` that are not in roles.yaml; its ``release``,
+``unknown_roles``, values of its grain ``roles`` that are not in roles.yaml; its ``release``,
 with the settings for it; all ``releases`` by number; and ``deprecated``, the old names of settings
 in pillar with the current names.
 """
@@ -35,8 +35,8 @@ RENAMED = {"mesos": {"flavour": "vendor", "logs_kept": "log_retention"}}
 def run():
     """Return the settings of the formula, or what is known of this node."""
     all_releases = tree.data("common/releases.yaml")
-    # common.validate stops rendering on an unsupported release. With the settings for EL 7 instead,
-    # that is the only error.
+    # common.validate stops rendering on an unsupported release. The settings for EL 7 keep other
+    # errors from following.
     release = all_releases.get(__grains__.get("osmajorrelease"), all_releases[7])
     if not formula:
         roles = __grains__.get("roles") or []
@@ -44,24 +44,24 @@ def run():
         names = list(tree.data("common/roles.yaml"))
         return {
             "roles": [role for role in roles if role in names],
-            "other_roles": [role for role in roles if role not in names],
+            "unknown_roles": [role for role in roles if role not in names],
             "release": release,
             "releases": all_releases,
             "deprecated": _deprecated(),
         }
-    on_release = _merge(tree.data(f"{formula}/defaults.yaml"), release["settings"].get(formula, {}))
-    on_release = _merge(on_release, _of_level().get(formula, {}))
+    defaults = _merge(tree.data(f"{formula}/defaults.yaml"), release["settings"].get(formula, {}))
+    defaults = _merge(defaults, _security_settings().get(formula, {}))
     pillar = _pillar()
     # Copy pillar only if necessary: a copy loses Salt 3008's mappings, which hide values in logs.
-    if not details and not _is_plain(pillar):
-        pillar = _plain(pillar)
-    settings = _repair(_merge(on_release, pillar), on_release)
+    if not details and not _has_json_types(pillar):
+        pillar = _as_json_types(pillar)
+    settings = _replace_invalid(_merge(defaults, pillar), defaults)
     if not details:
         return settings
-    return {"settings": settings, "defaults": on_release}
+    return {"settings": settings, "defaults": defaults}
 
 
-def _of_level():
+def _security_settings():
     """Return the settings of the level of security. common.validate refuses an unknown level."""
     level = __pillar__
     for key in ("common", "security", "level"):
@@ -86,7 +86,7 @@ def _merge(base, settings):
     return __salt__["slsutil.merge"](base, settings)
 
 
-def _repair(settings, base):
+def _replace_invalid(settings, base):
     """
     Replace each value of a wrong type by its default.
 
@@ -100,7 +100,7 @@ def _repair(settings, base):
             if not isinstance(value, dict):
                 settings[key] = default
             elif default and not is_open:
-                _repair(value, default)
+                _replace_invalid(value, default)
         elif isinstance(default, list):
             if not isinstance(value, list):
                 settings[key] = default
@@ -109,22 +109,22 @@ def _repair(settings, base):
     return settings
 
 
-def _plain(value, section=None, is_declared=False):
+def _as_json_types(value, section=None, is_declared=False):
     """
-    Return a value that templates can write as JSON. Dates become text, and so do keys, except in
-    DECLARATIONS, whose keys the templates do not sort.
-
-    common.validate reports such values, too, and stops rendering.
+    Convert dates and keys to text. Keys in DECLARATIONS stay as they are, since templates do not
+    sort them. common.validate reports all of these values, and stops rendering.
     """
     if isinstance(value, dict):
         is_declared = is_declared or section in DECLARATIONS
         keeps_names = is_declared or _has_ids(value, section)
         return {
-            key if keeps_names and _is_scalar(key) else str(key): _plain(item, key, is_declared)
+            key if keeps_names and _is_scalar(key) else str(key): _as_json_types(
+                item, key, is_declared
+            )
             for key, item in value.items()
         }
     if isinstance(value, list):
-        return [_plain(item, None, is_declared) for item in value]
+        return [_as_json_types(item, None, is_declared) for item in value]
     return value if _is_scalar(value) else str(type(value))
 
 
@@ -139,12 +139,12 @@ def _is_scalar(value):
     return value is None or isinstance(value, (str, float))
 
 
-def _is_plain(value, section=None):
+def _has_json_types(value, section=None):
     if isinstance(value, dict):
         are_names = all(isinstance(key, str) for key in value) or _has_ids(value, section)
-        return are_names and all(_is_plain(item, key) for key, item in value.items())
+        return are_names and all(_has_json_types(item, key) for key, item in value.items())
     if isinstance(value, list):
-        return all(map(_is_plain, value))
+        return all(map(_has_json_types, value))
     return _is_scalar(value)
 
 

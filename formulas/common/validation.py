@@ -3,9 +3,9 @@
 The errors in the settings of this node, one sentence each. common.validate stops rendering if there
 are any.
 
-A formula's types.yaml and defaults.yaml have all of its settings. An unknown key in pillar, or a
-value of another type, is an error. Checks that only one formula needs are in its errors.py, which
-gets the settings without those errors.
+A formula's types.yaml and defaults.yaml list all of its settings. An unknown key in pillar, or a
+value of another type, is an error. Checks of a single formula are in its errors.py. They run on
+settings without unknown keys and wrong types.
 
 Errors in pillar/topology.yaml come first, and nothing may contradict it: neither the grain
 ``roles`` nor a setting on which all nodes have to agree.
@@ -27,9 +27,9 @@ details = False
 
 def run():
     """Return the errors as sentences; an empty list if the settings are in order."""
-    reports = [*_topology(), *_pillar_keys(), *_system(), *_roles()]
+    reports = [*_topology_errors(), *_unknown_pillar_keys(), *_platform_errors(), *_role_errors()]
     for formula in _formulas():
-        reports += _formula(formula)
+        reports += _formula_errors(formula)
     deprecated = dict(tree.node["deprecated"])
     errors = []
     for report in reports:
@@ -59,15 +59,15 @@ def _formulas():
     return ("common", *dict.fromkeys(role["formula"] for role in _known_roles().values()))
 
 
-def _assigned():
+def _topology_pillar():
     """Return the pillar key ``topology`` of this node; empty without a topology."""
     topology = __pillar__.get("topology")
     return topology if isinstance(topology, dict) else {}
 
 
-def _topology():
+def _topology_errors():
     """Yield the errors of the topology, and the settings in pillar that contradict it."""
-    topology = _assigned()
+    topology = _topology_pillar()
     if not isinstance(__pillar__.get("topology", {}), dict):
         message = "this key is reserved for the topology, see pillar/topology.yaml."
         yield "topology", __pillar__["topology"], message
@@ -93,7 +93,7 @@ def _foreign_advice():
         return ""
     return (
         f" If it is not a node, remove {roles} from its grain roles: salt '{__grains__['id']}' "
-        f"grains.setval roles '{_listing(tree.node['other_roles'])}'."
+        f"grains.setval roles '{_yaml_list(tree.node['unknown_roles'])}'."
     )
 
 
@@ -113,7 +113,7 @@ def _plain(value):
     return json.loads(json.dumps(value, default=str))
 
 
-def _pillar_keys():
+def _unknown_pillar_keys():
     """Yield pillar keys that look like misspelt names of formulas, so that nothing reads them."""
     names = [*_formulas(), "topology"]
     for key, value in __pillar__.items():
@@ -121,7 +121,7 @@ def _pillar_keys():
             yield str(key), value, f"no formula reads this key. {_checks().hint(key, names)}"
 
 
-def _system():
+def _platform_errors():
     """Yield the error of an operating system that the formulas do not support."""
     family, release = __grains__.get("os_family"), __grains__.get("osmajorrelease")
     releases = ", ".join(str(number) for number in tree.node["releases"])
@@ -132,36 +132,37 @@ def _system():
         yield "grains:osmajorrelease", release, f"not a supported release of EL. Known: {releases}."
 
 
-def _roles():
+def _role_errors():
     """
     Yield roles that are not those of the topology, or, without one, misspelt roles.
 
-    Other values of the grain are not ours.
+    Other values of the grain belong to other formulas.
     """
-    roles, other_roles = tree.node["roles"], tree.node["other_roles"]
-    assigned = _assigned().get("roles")
+    roles, unknown_roles = tree.node["roles"], tree.node["unknown_roles"]
+    assigned = _topology_pillar().get("roles")
     if assigned is None:
-        for role in other_roles:
+        for role in unknown_roles:
             if _checks().closest(role, _known_roles()):
                 message = f"no such role. {_checks().hint(role, _known_roles())}"
                 yield "grains:roles", role, message
     elif not ignore_roles and set(roles) != set(assigned):
-        cluster = _assigned().get("cluster")
+        cluster = _topology_pillar().get("cluster")
         options = f' pillar=\'{{"cluster": "{cluster}"}}\'' if cluster else ""
-        expected = _listing([*other_roles, *assigned])
+        expected = _yaml_list([*unknown_roles, *assigned])
         message = (
-            f"the topology assigns {_listing(assigned)} in its entry {_assigned()['entry']}. "
+            f"the topology assigns {_yaml_list(assigned)} in its entry "
+            f"{_topology_pillar()['entry']}. "
             f"If that is right, run salt-run state.orchestrate orchestration.roles{options}, or "
             f"salt '{__grains__['id']}' grains.setval roles '{expected}'."
         )
-        yield "grains:roles", _listing([*other_roles, *roles]), message
+        yield "grains:roles", _yaml_list([*unknown_roles, *roles]), message
 
 
-def _listing(values):
+def _yaml_list(values):
     return f"[{', '.join(str(value) for value in values)}]"
 
 
-def _formula(name):
+def _formula_errors(name):
     """Return the errors in the pillar of one formula. Reads no file if there is none."""
     pillar = __pillar__.get(name)
     if pillar is None:
@@ -197,7 +198,7 @@ def _formula(name):
 
 def _assigned_roles():
     """Return the roles of this node: those of the topology, or else those of the grain."""
-    assigned = _assigned().get("roles")
+    assigned = _topology_pillar().get("roles")
     return tree.node["roles"] if assigned is None else assigned
 
 

@@ -20,6 +20,6 @@ modules-and-states:
 roles:
   grains.present:
     - name: roles
-    - value: {{ (tree.node.other_roles + topology.roles) | json }}
+    - value: {{ (tree.node.unknown_roles + topology.roles) | json }}
     - force: True
 {%- endif %}
