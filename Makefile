@@ -53,7 +53,7 @@ docs: .venv/.made ## docs/functions.md, docs/states.md and docs/schema.json
 	.venv/bin/python docs/functions.py
 	.venv/bin/python docs/schema.py
 
-bench: .venv/.made ## what Salt costs: a table of many agents, a script that does the same, an earlier commit, a large cluster
+bench: .venv/.made ## what Salt costs: a topology of many agents, a script that does the same, an earlier commit, a large cluster
 	.venv/bin/python tests/bench/render.py --salt $(SALT)
 	.venv/bin/python tests/bench/bench.py --salt $(SALT)
 	.venv/bin/python tests/bench/against.py --salt $(SALT)

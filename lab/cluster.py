@@ -68,9 +68,9 @@ MASTER = {
 PILLAR_SOURCES = {
     # Runners ask for the pillar of ID_master, for which there is no file.
     "ext_pillar": [{"cmd_yaml": "cat '/srv/lab/pillar/%s.yaml' 2>/dev/null || echo {}"}],
-    # A topology in build/labs/NAME/table comes before the repository's: Salt joins the lists of all
-    # files in their order, and mesos.conf is next.
-    "pillar_roots": {"base": ["/srv/lab/table"]},
+    # A topology in build/labs/NAME/topology comes before the repository's: Salt joins the lists of
+    # all files in their order, and mesos.conf is next.
+    "pillar_roots": {"base": ["/srv/lab/topology"]},
 }
 
 
@@ -90,7 +90,7 @@ def pillar_directory() -> Path:
 
 def topology_directory() -> Path:
     """Return the pillar root that takes precedence over the repository's."""
-    return instance.run / "table"
+    return instance.run / "topology"
 
 
 def state_file() -> Path:
@@ -169,7 +169,7 @@ class Running:
                 binds |= {
                     "/srv/mesos": ROOT,
                     "/srv/lab/pillar": pillar_directory(),
-                    "/srv/lab/table": topology_directory(),
+                    "/srv/lab/topology": topology_directory(),
                 }
             if self.transport == "ssh" and host.salt_master:
                 binds |= {ssh.KEY_DIRECTORY: ssh.home()} | (

@@ -12,7 +12,7 @@ Topologies of the lab, ``tests/topologies/<name>.yaml``, either with hosts::
 
 or with the nodes of the pillar's topology, to which the Salt master assigns their roles::
 
-    table: pillar/topology.yaml      # below the repository
+    topology: pillar/topology.yaml   # below the repository
     salt_master: lxcm01.devops.test  # a node of it
     glob_hosts:                      # hosts for its nodes with globs
       lxb001.devops.test: 172.31.250.65
@@ -57,8 +57,8 @@ class Topology:
     """
     A topology.
 
-    ``nodes`` are those of the pillar's topology, including globs, if this one refers to it.
-    A topology with ``hosts`` has no nodes.
+    ``nodes`` are the entries of the pillar's topology, globs included; empty if the file lists
+    ``hosts``.
     """
 
     name: str
@@ -91,21 +91,21 @@ def load(name: str, added: dict[str, str] | None = None) -> Topology:
     """
     Read a topology. ``added`` are further hosts for nodes with globs: id -> address.
 
-    Raises LabError with file and node if the topology does not exist or is invalid. Salt itself
-    validates the rest, such as roles.
+    Raises LabError, with the file and the node, if the topology does not exist or is invalid. Salt
+    itself validates the rest, such as roles.
     """
     path = DIRECTORY / f"{name}.yaml"
     if name not in names():
         raise LabError(f"there is no topology '{name}'. Known: {', '.join(names())}")
     content = read(path)
-    if "table" in content:
-        check(path, content, {"table", "salt_master", "glob_hosts", "pillar"})
+    if "topology" in content:
+        check(path, content, {"topology", "salt_master", "glob_hosts", "pillar"})
         topology = from_pillar(path, content, added or {})
     else:
         check(path, content, {"hosts", "pillar"})
         entries = content.get("hosts")
         if not isinstance(entries, dict):
-            raise LabError(f"{path}: should have a mapping 'hosts', or 'table' with a path")
+            raise LabError(f"{path}: should have a mapping 'hosts', or 'topology' with a path")
         listed = [host_of(path, id, entry) for id, entry in entries.items()]
         topology = Topology(name, listed, content.get("pillar") or {})
     if sum(host.salt_master for host in topology.hosts) != 1:
@@ -115,7 +115,7 @@ def load(name: str, added: dict[str, str] | None = None) -> Topology:
 
 def from_pillar(path: Path, content: dict, added: dict[str, str]) -> Topology:
     """Return the topology of a file that refers to the topology in pillar."""
-    source = ROOT / content["table"]
+    source = ROOT / content["topology"]
     pillar_topology = read(source)
     nodes = pillar_topology.get("nodes") or {}
     if not isinstance(nodes, dict):

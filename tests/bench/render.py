@@ -27,7 +27,7 @@ ROLES = ["mesos-slave", "docker"]
 AIM = 1.1
 
 
-def by_pattern(count: int) -> dict:
+def by_glob(count: int) -> dict:
     """Return nodes for so many agents, one glob for each rack of fifty but the first."""
     return {
         f"lxr{rack:03}-*.devops.test": {"address": f"10.1.{rack}.0/26", "roles": ROLES}
@@ -47,9 +47,9 @@ def by_name(count: int) -> dict:
     return {AGENT: {"address": ADDRESS, "roles": ROLES}, **other_agents}
 
 
-TABLES = {
-    "50 agents, by pattern": by_pattern(50),
-    "5,000 agents, by pattern": by_pattern(5000),
+AGENT_ENTRIES = {
+    "50 agents, by glob": by_glob(50),
+    "5,000 agents, by glob": by_glob(5000),
     "50 agents, by name": by_name(50),
     "5,000 agents, by name": by_name(5000),
 }
@@ -59,12 +59,12 @@ def lay(place: Path) -> list[dict]:
     """Write the topologies. Returns a case for each, with the agent that is compiled."""
     nodes = yaml.safe_load((ROOT / "pillar" / "topology.yaml").read_text())["nodes"]
     cases = []
-    for number, rows in enumerate(TABLES.values()):
+    for number, entries in enumerate(AGENT_ENTRIES.values()):
         directory = place / str(number)
         directory.mkdir()
         (directory / "topology.sls").symlink_to(ROOT / "pillar" / "topology.sls")
         (directory / "topology.yaml").write_text(
-            yaml.safe_dump({"nodes": {**nodes, **rows}}, sort_keys=False)
+            yaml.safe_dump({"nodes": {**nodes, **entries}}, sort_keys=False)
         )
         cases.append(
             {
@@ -85,7 +85,7 @@ def lay(place: Path) -> list[dict]:
     show_default=True,
     help="Salt line",
 )
-@click.option("--rounds", default=21, show_default=True, help="how often each table is compiled")
+@click.option("--rounds", default=21, show_default=True, help="how often each topology is compiled")
 def main(salt: str, rounds: int) -> None:
     """Compile one agent in small and large topologies, and print the ratios."""
     console = Console()
@@ -106,11 +106,11 @@ def main(salt: str, rounds: int) -> None:
         )
     if done.returncode:
         raise click.ClickException(f"compiling with Salt {salt} failed:\n{done.stderr}")
-    measured = dict(zip(TABLES, json.loads(done.stdout), strict=True))
+    measured = dict(zip(AGENT_ENTRIES, json.loads(done.stdout), strict=True))
 
-    table = Table(title=f"One agent of a table, Salt {salt}: medians of {rounds} rounds")
-    for column in ("table", "rows", "pillar", "low state", "both", "ratio"):
-        table.add_column(column, justify="left" if column == "table" else "right")
+    table = Table(title=f"One agent of a topology, Salt {salt}: medians of {rounds} rounds")
+    for column in ("topology", "entries", "pillar", "low state", "both", "ratio"):
+        table.add_column(column, justify="left" if column == "topology" else "right")
     base, ratios = None, {}
     for name, seconds in measured.items():
         pillar, low = (statistics.median(column) for column in zip(*seconds, strict=True))
@@ -119,7 +119,7 @@ def main(salt: str, rounds: int) -> None:
         ratios[name] = both / base
         table.add_row(
             name,
-            str(len(TABLES[name])),
+            str(len(AGENT_ENTRIES[name])),
             f"{pillar * 1000:.0f} ms",
             f"{low * 1000:.0f} ms",
             f"{both * 1000:.0f} ms",
@@ -127,7 +127,7 @@ def main(salt: str, rounds: int) -> None:
         )
     console.print(table)
     console.print(
-        f"The ratio by pattern should be at most {AIM}: {ratios['5,000 agents, by pattern']:.2f}. "
+        f"The ratio by glob should be at most {AIM}: {ratios['5,000 agents, by glob']:.2f}. "
         "Thousands of agents by name cost the time to read them."
     )
 

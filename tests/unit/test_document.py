@@ -314,7 +314,7 @@ def test_install_lists_the_hosts_of_the_lab():
 def lab_addresses() -> dict[str, str]:
     """Return the hosts of the topology ``ha``: id -> address."""
     lab_topology = yaml.safe_load((ROOT / "tests/topologies/ha.yaml").read_text())
-    nodes = yaml.safe_load((ROOT / lab_topology["table"]).read_text())["nodes"]
+    nodes = yaml.safe_load((ROOT / lab_topology["topology"]).read_text())["nodes"]
     addresses = {name: node["address"] for name, node in nodes.items() if "*" not in name}
     return addresses | lab_topology["glob_hosts"]
 

@@ -23,13 +23,13 @@ def load(tmp_path, monkeypatch):
     monkeypatch.setattr(topology, "DIRECTORY", tmp_path)
 
     def load(nodes=NODES, options=OPTIONS, added=None, **keys):
-        (tmp_path / "table").write_text(
+        (tmp_path / "topology").write_text(
             nodes
             if isinstance(nodes, str)
             else yaml.safe_dump({"nodes": nodes, **keys}, sort_keys=False)
         )
         (tmp_path / "rack.yaml").write_text(
-            yaml.safe_dump({"table": str(tmp_path / "table"), **options})
+            yaml.safe_dump({"topology": str(tmp_path / "topology"), **options})
         )
         return topology.load("rack", added)
 
@@ -83,7 +83,7 @@ def test_every_topology_of_the_repository_can_be_booted():
 @pytest.mark.parametrize(
     "change, words",
     [
-        ({"nodes": "nodes: ["}, "table"),
+        ({"nodes": "nodes: ["}, "topology"),
         ({"nodes": "nodes: [a]\n"}, "nodes: should be a mapping"),
         ({"nodes": {}}, "salt.example.org is not a node"),
         (
