@@ -30,7 +30,7 @@ from . import (
 )
 from .plan import command as plan
 from .steps import Report, Steps, locked
-from .topology import Host, Topology, check_bootable, newcomer
+from .topology import Host, Topology, check_bootable, new_host
 
 console = Console(highlight=False, soft_wrap=True)
 BUILDER = "lab_up"  # a control group beside those of the hosts; no host can be called so
@@ -187,13 +187,13 @@ def package_repository(report: Report) -> Path:
         return packages.build_repository(CACHE, report)
 
 
-def build(steps: Steps, name: str, line: str, repository: str, transport: str) -> cluster.Running:
+def build(steps: Steps, name: str, line: str, repository: str, transport: str) -> cluster.LabState:
     """Build everything that a lab needs, except for the disks of the hosts."""
     shutil.rmtree(instance.run, ignore_errors=True)
-    environment = cluster.environment(line, transport)
-    (image, env, layers), _, rpms = steps.together(
+    environment = cluster.environment_name(line, transport)
+    (image, env, layers), _, rpms = steps.run_parallel(
         {
-            f"image of the hosts with Salt {line}": lambda report: cluster.image_and_env(
+            f"image of the hosts with Salt {line}": lambda report: cluster.build_image(
                 environment, cluster.load(name, transport).hosts, report
             ),
             f"wheels of Salt {line}": lambda report: saltenv.host_wheels(environment),
@@ -206,7 +206,7 @@ def build(steps: Steps, name: str, line: str, repository: str, transport: str) -
     elif transport == "ssh":
         with steps.step("Salt and its Python in one tarball"):
             tarball = str(ssh.relenv(image, env))
-    current = cluster.Running(
+    current = cluster.LabState(
         name, line, repository, str(image), str(env), str(rpms), layers, transport, python, tarball
     )
     cluster.write_master_data(current.load_topology())
@@ -216,7 +216,7 @@ def build(steps: Steps, name: str, line: str, repository: str, transport: str) -
 
 def join(
     steps: Steps,
-    current: cluster.Running,
+    current: cluster.LabState,
     topology: Topology,
     fresh: list[Host],
     targets: list[Host],
@@ -224,7 +224,7 @@ def join(
     """Install the disks of fresh hosts, boot the targets, and wait for their minions."""
     if fresh:
         with steps.step(f"disk{'s' * (len(fresh) > 1)} and keys"):
-            cluster.install(current, topology, fresh)
+            cluster.prepare_disks(current, topology, fresh)
     with steps.step(
         f"boot {targets[0].name if len(targets) == 1 else f'{len(targets)} hosts'}"
     ) as report:
@@ -234,7 +234,7 @@ def join(
             cluster.await_minions(topology, targets, report)
 
 
-def describe(current: cluster.Running) -> str:
+def describe(current: cluster.LabState) -> str:
     """Describe the running lab in one line."""
     source = current.repository or "the lab"
     salt = f"Salt {current.salt} by {current.transport}"
@@ -305,7 +305,7 @@ def start_hint() -> str:
     return f"Start one with `{command}`."
 
 
-def running_lab() -> tuple[cluster.Running, Topology]:
+def running_lab() -> tuple[cluster.LabState, Topology]:
     """Return the running lab and its topology, and move this process to its network."""
     current = cluster.running()
     if not current:
@@ -456,7 +456,7 @@ def add(name: str) -> None:
     """
     current, topology = running_lab()
     require_on(topology.master)
-    id, address = newcomer(topology, name)
+    id, address = new_host(topology, name)
     current = dataclasses.replace(current, added=current.added | {id: address})
     topology = current.load_topology()
     check_bootable(topology)
@@ -483,12 +483,12 @@ def replace(name: str) -> None:
     with Steps(console) as steps:
         with steps.step(f"{host.name} off, its key forgotten"):
             hosts.power_off(host.name)
-            cluster.forget(current, topology, host)
+            cluster.delete_key(current, topology, host)
         join(steps, current, topology, [host], [host])
     console.print(advice(current, topology, host), markup=False)
 
 
-def advice(current: cluster.Running, topology: Topology, host: Host) -> str:
+def advice(current: cluster.LabState, topology: Topology, host: Host) -> str:
     """Return the commands that make a bare host a member of the cluster."""
     commands = [f"{instance.command} salt '{host.id}' state.apply"]
     if current.transport == "minion" and topology.nodes:

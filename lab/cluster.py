@@ -27,19 +27,20 @@ from . import (
     ssh,
 )
 from .steps import Report
-from .topology import Host, Topology, merge, pillar_of, write_empty_topology
+from .topology import Host, Topology, host_pillar, merge, write_empty_topology
 from .topology import load as read_topology
 
-SERVER = "package_server"  # a control group beside those of the hosts; no host can be called so
-PUBLISHER = 4505  # port of the Salt master that minions listen to
+# A control group beside those of the hosts. No host can have this name.
+PACKAGE_SERVER_CGROUP = "package_server"
+PUBLISH_PORT = 4505  # port of the Salt master that minions listen to
 READY_TIMEOUT = 300  # seconds for minions to appear, and for services to answer
-MIRROR = "mirror.devops.test"  # the name of this machine on the hosts
+MIRROR_HOST_NAME = "mirror.devops.test"  # the name of this machine on the hosts
 
 # Seconds before `salt` asks whether a job is still running. While all hosts are busy, one may not
 # answer that question in time, and would count as down although it is on.
 SALT_TIMEOUT = 300
 
-MINION = {
+MINION_OPTIONS = {
     "enable_fqdns_grains": False,
     "enable_gpu_grains": False,  # no DNS, no lspci
     # A master that lost its power does not close its connections. With keepalive the minions
@@ -49,9 +50,9 @@ MINION = {
     "tcp_keepalive_cnt": 3,
 }
 
-# For hosts that are all busy at once: every 10 s the master asks whether a job still runs, and
-# gives a host 40 s to answer.
-MASTER = {
+# The master asks every 10 s whether a job still runs, and gives a host 40 s to answer, as for
+# SALT_TIMEOUT.
+MASTER_OPTIONS = {
     "worker_threads": 3,
     "timeout": 10,
     "gather_job_timeout": 40,
@@ -99,9 +100,10 @@ def state_file() -> Path:
 
 
 @dataclass(frozen=True)
-class Running:
+class LabState:
     """
-    How the running lab was started, from build/labs/NAME/state.json, so that later commands know.
+    The options that the lab was started with, saved in build/labs/NAME/state.json for later
+    commands.
 
     ``layers`` are the lower directories of the disks, by platform. ``transport`` is how Salt
     reaches the hosts: by a minion on each, or by ssh. In the latter case ``python`` is the
@@ -143,7 +145,7 @@ class Running:
         From then on this process is on the lab's network.
         """
         network.create()
-        if not cgroups.members(SERVER):
+        if not cgroups.members(PACKAGE_SERVER_CGROUP):
             arguments = [
                 network.MACHINE,
                 str(network.REPOSITORY_PORT),
@@ -151,13 +153,12 @@ class Running:
                 str(registry.build(Path(self.image))),
             ]
             relayed = [self.repository] if self.repository else []
-            hosts.spawn(
-                SERVER, [sys.executable, "-m", "lab.server", *arguments, *relayed], log="server"
-            )
+            command = [sys.executable, "-m", "lab.server", *arguments, *relayed]
+            hosts.spawn(PACKAGE_SERVER_CGROUP, command, log="server")
         network.join()
 
     def boot(self, targets: list[Host], report: Report = lambda _text: None) -> None:
-        """Boot some of its hosts, all at a time; those that are on are left alone."""
+        """Boot hosts in parallel. Running hosts are skipped."""
         started = {}
         for host in targets:
             binds = (
@@ -182,14 +183,14 @@ class Running:
 
 
 def load(name: str, transport: str, added: dict[str, str] | None = None) -> Topology:
-    """Read a topology; by ssh, with the host that has salt-ssh."""
+    """Read a topology. With the ssh transport, add the host that runs salt-ssh."""
     topology = read_topology(name, added)
     return ssh.enter(topology) if transport == "ssh" else topology
 
 
-def running() -> Running | None:
+def running() -> LabState | None:
     """Return how the lab was started, None if it does not run."""
-    return Running(**json.loads(state_file().read_text())) if state_file().exists() else None
+    return LabState(**json.loads(state_file().read_text())) if state_file().exists() else None
 
 
 def repository_pillar(repository: str, platform: str) -> dict:
@@ -220,7 +221,10 @@ def repository_pillar(repository: str, platform: str) -> dict:
 
 
 def write_master_data(topology: Topology) -> None:
-    """Make the directories of pillar and topology that the Salt master reads besides ours."""
+    """
+    Make the directories of pillar and topology that the Salt master reads in addition to the
+    repository's.
+    """
     pillar_directory().mkdir(parents=True)
     if topology.nodes:
         topology_directory().mkdir()
@@ -228,7 +232,7 @@ def write_master_data(topology: Topology) -> None:
         write_empty_topology(topology_directory(), Path("/srv/mesos"))
 
 
-def install(current: Running, topology: Topology, targets: list[Host]) -> None:
+def prepare_disks(current: LabState, topology: Topology, targets: list[Host]) -> None:
     """
     Give hosts fresh disks and pillar, and all hosts their names.
 
@@ -251,7 +255,7 @@ def install(current: Running, topology: Topology, targets: list[Host]) -> None:
         )
         if host.salt_master:
             options = (
-                MASTER
+                MASTER_OPTIONS
                 if current.transport == "minion"
                 else ssh.OPTIONS | {"relenv": bool(current.relenv)}
             )
@@ -259,7 +263,7 @@ def install(current: Running, topology: Topology, targets: list[Host]) -> None:
             files["etc/salt/master.d/mesos.conf"] = (ROOT / "conf/master.d/mesos.conf").read_text()
         hosts.make_disk(host, files, units)
         pillar = merge(
-            repository_pillar(current.repository, host.platform), pillar_of(topology, host)
+            repository_pillar(current.repository, host.platform), host_pillar(topology, host)
         )
         (pillar_directory() / f"{host.id}.yaml").write_text(yaml.safe_dump(pillar))
     if current.transport == "ssh":
@@ -267,24 +271,21 @@ def install(current: Running, topology: Topology, targets: list[Host]) -> None:
     else:
         for host, (_, public) in zip(targets, keys, strict=True):
             hosts.write(topology.master.name, f"etc/salt/pki/master/minions/{host.id}", public)
-    names = "".join(
+    names = f"127.0.0.1 localhost localhost.localdomain\n{network.MACHINE} {MIRROR_HOST_NAME}\n"
+    names += "".join(
         f"{host.address} {' '.join(dict.fromkeys([host.id, host.name]))}\n"
         for host in topology.hosts
     )
     for host in topology.hosts:
         if hosts.has_disk(host.name):
-            hosts.write(
-                host.name,
-                "etc/hosts",
-                f"127.0.0.1 localhost localhost.localdomain\n{network.MACHINE} {MIRROR}\n{names}",
-            )
+            hosts.write(host.name, "etc/hosts", names)
 
 
 def minion_files(topology: Topology, host: Host, private: str, public: str) -> dict[str, str]:
     """Return the files of a host with a minion, and maybe the Salt master: path -> contents."""
     files = {
         "etc/salt/minion.d/lab.conf": yaml.safe_dump(
-            {"id": host.id, "master": topology.master.address, **MINION}
+            {"id": host.id, "master": topology.master.address, **MINION_OPTIONS}
         ),
         "etc/salt/pki/minion/minion.pem": private,
         "etc/salt/pki/minion/minion.pub": public,
@@ -312,7 +313,7 @@ def key_pair(image: Path) -> tuple[str, str]:
     return private.decode(), public.decode()
 
 
-def forget(current: Running, topology: Topology, host: Host) -> None:
+def delete_key(current: LabState, topology: Topology, host: Host) -> None:
     """Delete the key of a host: that of its minion on the Salt master, or that of its sshd."""
     if current.transport == "ssh":
         return ssh.forget(host)
@@ -388,7 +389,7 @@ def subscribed(master: Host, minion: Host) -> bool:
     Both kernels must know the connection: if one end lost its power, the other still considers it
     established. And ``salt`` itself would wait half a minute for a minion that is not up yet.
     """
-    port = f":{PUBLISHER:04X}"
+    port = f":{PUBLISH_PORT:04X}"
     connections = {
         (remote, local) for local, remote in hosts.established(minion.name) if remote.endswith(port)
     }
@@ -423,7 +424,7 @@ def assign_roles(topology: Topology) -> str:
     return ", ".join(f"{count} x {roles}" for roles, count in counts.items())
 
 
-def apply(current: Running, topology: Topology) -> str:
+def apply(current: LabState, topology: Topology) -> str:
     """Run ``state.apply`` on all hosts and return a summary. LabError names each failed state."""
     if current.transport == "ssh":
         targets = [host for host in topology.hosts if host != ssh.ADMIN]
@@ -459,12 +460,12 @@ def apply(current: Running, topology: Topology) -> str:
     return f"{hosts_text}, {total} states, {changed} changed"
 
 
-def environment(line: str, transport: str) -> str:
+def environment_name(line: str, transport: str) -> str:
     """Return the name of the hosts' Salt environment; salt-ssh 3006 has one of its own."""
     return ssh.ENVIRONMENT_3006 if (line, transport) == ("3006", "ssh") else line
 
 
-def image_and_env(
+def build_image(
     environment: str, targets: list[Host], report: Report
 ) -> tuple[Path, Path, dict[str, str]]:
     """Build the image, Salt for it, and the lower directories of the disks by platform."""

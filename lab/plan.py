@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from . import BUILD, ROOT, SALT_LINES, LabError, cluster, saltenv
-from .topology import load, merge, pillar_of, write_empty_topology
+from .topology import host_pillar, load, merge, write_empty_topology
 
 PLAN = BUILD / "plan"
 
@@ -95,7 +95,7 @@ def plan(name: str, line: str, console: Console) -> None:
                     "platform": host.platform,
                     "pillar": merge(
                         cluster.repository_pillar("", host.platform),
-                        pillar_of(topology, host),
+                        host_pillar(topology, host),
                     ),
                 }
                 for host in topology.hosts

@@ -65,7 +65,7 @@ class Steps:
             self.bar.remove_task(task)
             self.console.print(f"{title:<60} {time.monotonic() - start:6.1f} s  {mark}")
 
-    def together(self, work: Mapping[str, Callable[[Report], T]]) -> list[T]:
+    def run_parallel(self, work: Mapping[str, Callable[[Report], T]]) -> list[T]:
         """Run steps in parallel; return results in order. Raise errors after all have ended."""
 
         def run_step(title: str) -> T:

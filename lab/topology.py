@@ -106,8 +106,8 @@ def load(name: str, added: dict[str, str] | None = None) -> Topology:
         entries = content.get("hosts")
         if not isinstance(entries, dict):
             raise LabError(f"{path}: should have a mapping 'hosts', or 'topology' with a path")
-        listed = [host_of(path, id, entry) for id, entry in entries.items()]
-        topology = Topology(name, listed, content.get("pillar") or {})
+        hosts = [parse_host(path, id, entry) for id, entry in entries.items()]
+        topology = Topology(name, hosts, content.get("pillar") or {})
     if sum(host.salt_master for host in topology.hosts) != 1:
         raise LabError(f"{path}: exactly one host must be the Salt master")
     return topology
@@ -120,7 +120,7 @@ def from_pillar(path: Path, content: dict, added: dict[str, str]) -> Topology:
     nodes = pillar_topology.get("nodes") or {}
     if not isinstance(nodes, dict):
         raise LabError(f"{source}: nodes: should be a mapping")
-    master, common = content.get("salt_master"), content.get("pillar") or {}
+    master, pillar = content.get("salt_master"), content.get("pillar") or {}
     if master not in nodes:
         raise LabError(f"{path}: salt_master: {master} is not a node of {source}")
 
@@ -131,15 +131,15 @@ def from_pillar(path: Path, content: dict, added: dict[str, str]) -> Topology:
             "roles": node.get("roles") or [],
             "salt_master": id == master,
         }
-        return host_of(source, id, entry | settings)
+        return parse_host(source, id, entry | settings)
 
     hosts = [host_of_node(source, id, node) for id, node in nodes.items() if not is_glob(id)]
     for id, address in ((content.get("glob_hosts") or {}) | added).items():
         if id not in nodes:  # a node with this very id takes precedence over a glob
-            node = nodes[glob_of(id, nodes, source)]
+            node = nodes[matching_glob(id, nodes, source)]
             hosts.append(host_of_node(path, id, node, address=address))
     ports = pillar_topology.get("ports")
-    return Topology(path.stem, hosts, common, nodes, ports if isinstance(ports, dict) else {})
+    return Topology(path.stem, hosts, pillar, nodes, ports if isinstance(ports, dict) else {})
 
 
 def read(path: Path) -> dict:
@@ -163,7 +163,7 @@ def check(path: Path, content: dict, allowed: set[str]) -> None:
         )
 
 
-def host_of(path: Path, id: str, entry: dict) -> Host:
+def parse_host(path: Path, id: str, entry: dict) -> Host:
     """Return the host that an entry describes. LabError if the entry is invalid."""
     try:
         parsed = Host(id=str(id), **entry)
@@ -214,7 +214,7 @@ def is_glob(id: str) -> bool:
     return any(letter in str(id) for letter in "*?[")
 
 
-def glob_of(id: str, nodes: dict, source: Path) -> str:
+def matching_glob(id: str, nodes: dict, source: Path) -> str:
     """Return the one glob that matches an id. LabError if there is none or more than one."""
     matches = [glob for glob in nodes if is_glob(glob) and fnmatch.fnmatchcase(id, glob)]
     if len(matches) != 1:
@@ -224,7 +224,7 @@ def glob_of(id: str, nodes: dict, source: Path) -> str:
     return matches[0]
 
 
-def newcomer(topology: Topology, name: str) -> tuple[str, str]:
+def new_host(topology: Topology, name: str) -> tuple[str, str]:
     """
     Return id and address of a host that is to join the lab.
 
@@ -241,7 +241,7 @@ def newcomer(topology: Topology, name: str) -> tuple[str, str]:
     for host in topology.hosts:
         if id == host.id or id.partition(".")[0] == host.name:
             raise LabError(f"the lab already has a host {host.name}")
-    glob = glob_of(id, topology.nodes, Path("the topology"))
+    glob = matching_glob(id, topology.nodes, Path("the topology"))
     try:
         candidates = ipaddress.ip_network(topology.nodes[glob]["address"]).hosts()
     except (KeyError, TypeError, ValueError) as error:
@@ -261,7 +261,7 @@ def write_empty_topology(directory: Path, repository: Path) -> None:
     (directory / "topology.sls").symlink_to(repository / "pillar/topology.sls")
 
 
-def pillar_of(topology: Topology, host: Host) -> dict:
+def host_pillar(topology: Topology, host: Host) -> dict:
     """Return the pillar of a host: that of the topology, overridden by that of the host."""
     return merge(topology.pillar, host.pillar)
 

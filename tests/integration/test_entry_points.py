@@ -17,7 +17,7 @@ from cluster_lab import Lab, eventually
 from lab import ROOT, cluster, network
 
 PORT = 8889  # 8888 is that of the package server
-SERVED = f"http://{cluster.MIRROR}:{PORT}/"
+SERVED = f"http://{cluster.MIRROR_HOST_NAME}:{PORT}/"
 INSTALL = (ROOT / "INSTALL.md").read_text().replace("https://git.example.org/", SERVED)
 ROLES = ["zookeeper", "mesos-master", "mesos-slave", "marathon", "chronos", "docker"]
 MASTER, MASTERLESS = "lxgit01", "lxlone01"  # of tests/topologies/entry_points.yaml

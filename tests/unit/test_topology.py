@@ -155,9 +155,9 @@ def test_all_errors_of_hosts_are_reported_at_once(load):
 
 
 def test_an_added_host_gets_the_first_free_address_of_its_glob(load):
-    assert topology.newcomer(load(), "agent2") == ("agent2.example.org", "172.31.250.66")
+    assert topology.new_host(load(), "agent2") == ("agent2.example.org", "172.31.250.66")
     loaded = load(added={"agent2.example.org": "172.31.250.67"})
-    assert topology.newcomer(loaded, "agent3.example.org") == (
+    assert topology.new_host(loaded, "agent3.example.org") == (
         "agent3.example.org",
         "172.31.250.66",
     )
@@ -172,9 +172,9 @@ def test_an_invalid_host_is_rejected(load, hosts):
         (full, "agent7", "no address is free"),
     ):
         with pytest.raises(LabError, match=words):
-            topology.newcomer(load(added=added), name)
+            topology.new_host(load(added=added), name)
     with pytest.raises(LabError, match="has no nodes with globs"):
-        topology.newcomer(
+        topology.new_host(
             hosts(one={"address": "172.31.250.11", "roles": [], "salt_master": True}), "two"
         )
 
