@@ -22,7 +22,7 @@ LATEST = "meta/slaves/latest"
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 SIZE_FORMAT = "=I"  # 4 bytes in the order of the host
 POLICIES = ("equal", "additive")
-# The first version with the flag reconfiguration_policy. Before, everything must be equal.
+# The first version with the flag reconfiguration_policy. Earlier ones need everything to be equal.
 FIRST_VERSION_WITH_POLICY = (1, 5)
 # Resources that an agent detects if no flag declares them.
 DETECTED = ("cpus", "mem", "disk", "gpus")

@@ -895,8 +895,8 @@ def _texts(value, kind):
 
 def _absolute(identifier):
     """
-    Resolve an id against the root, as Marathon does from 1.5 on; before, dependencies were relative
-    to the app.
+    Resolve an id against the root, as Marathon does from 1.5 on. Up to 1.4, dependencies were
+    relative to the app.
     """
     segments = []
     for segment in str(identifier).split("/"):

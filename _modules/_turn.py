@@ -19,9 +19,9 @@ Operators can hold a host: ``/salt-mesos/held/<host>`` is a persistent znode wit
 
 A host that disrupts a daemon is unready until the daemon is ready again:
 ``/salt-mesos/unready/<class>/<host>`` is a persistent znode with ``reason`` and ``since``. It
-remains after the turn if the daemon does not become ready, or if the process dies meanwhile. It
-counts as a turn, so a change that breaks one host does not reach the next one. The unready host
-itself can get a turn, before the others.
+remains after the turn if the daemon does not become ready, or if the process dies first. It counts
+as a turn, so a change that breaks one host does not reach the next one. The unready host itself can
+get a turn, before the others.
 """
 
 import contextlib
@@ -308,7 +308,7 @@ class Lease:
     the turn at its end.
 
     Attributes: ``turn_class``; ``waited``, in seconds; ``waited_for``, the hosts that had the turn
-    meanwhile; ``blocking_hosts``, the unready hosts that keep this host from its turn.
+    during that time; ``blocking_hosts``, the unready hosts that keep this host from its turn.
     """
 
     def __init__(self, client, turn_class, host, reason, leads, acl):

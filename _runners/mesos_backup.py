@@ -49,7 +49,7 @@ INCOMPLETE_PREFIX = ".incomplete-"
 NAME_FORMAT = "%Y-%m-%dT%H-%M-%SZ"
 NAME = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ")
 LATEST = "latest"
-# Attempts to read a result in parts that does not change meanwhile.
+# Attempts to read a result in parts. It must not change between the parts.
 READ_ATTEMPTS = 5
 # Bytes of JSON in one request to write znodes.
 ZNODES_BYTES = 512 * 1024

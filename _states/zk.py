@@ -473,8 +473,8 @@ def may_join(
 
 def path_stays(name, path, files, configured_by, variable=None, default=None):
     """
-    Fail if the path of a ``zk://`` URL would change where a service was configured before. Changes
-    nothing.
+    Fail if the path of a ``zk://`` URL of a service that is already configured would change.
+    Changes nothing.
 
     What the service stores is below that path, so another path is another, empty cluster. The hosts
     in the URL may change.
@@ -499,7 +499,7 @@ def path_stays(name, path, files, configured_by, variable=None, default=None):
         counts.
 
     configured_by
-        List of files that exist if Salt has configured the service before. Without any of them the
+        List of files that exist if Salt has already configured the service. Without any of them the
         files are those of the package.
 
     variable

@@ -85,7 +85,7 @@ def members(host: str = "", lab: str | None = None) -> set[int]:
     """Return the pids in these groups and below; the arguments are those of ``groups``."""
     pids = set()
     for top in groups(host, lab):
-        for directory, *_ in os.walk(top):  # ignores groups that vanish meanwhile
+        for directory, *_ in os.walk(top):  # ignores groups that have vanished
             with contextlib.suppress(OSError):
                 pids.update(int(pid) for pid in Path(directory, "cgroup.procs").read_text().split())
     return pids - {0}

@@ -202,7 +202,7 @@ def systemd_state(name: str) -> str:
         return execute(
             name, ["systemctl", "is-system-running"], capture_output=True, text=True, timeout=10
         ).stdout.strip()
-    except LabError:  # the host was powered off meanwhile
+    except LabError:  # the host was powered off in the meantime
         return ""
     except subprocess.TimeoutExpired:
         return "silent"

@@ -1,7 +1,7 @@
 # Stop and disable the daemons of roles that the node no longer has. Nothing is deleted, and a role
 # that is given back finds its files and its data.
 #
-# Only what this tree has installed: withdrawn.py has the file of each daemon that shows it.
+# Only what this tree has installed: withdrawn.py lists the files of each daemon that show it.
 #
 # Try it:  salt 'lxdev01' state.apply common.withdrawn test=True
 

@@ -9,7 +9,7 @@ include:
   - mesos.package
 
 {%- if mesos.slave.secrets.get('credential') %}
-{#- A node that is a master as well has the turn: the other masters would wait for it meanwhile. #}
+{#- A node that is a master as well has the turn: the other masters would wait for it. #}
 {%- set timeout = 0 if 'mesos-master' in tree.node.roles else 120 %}
 {{- masters_know_credentials('mesos-slave', 'mesos:slave:secrets:credential',
       'mesos: mesos-slave-secrets', after='pkg: mesos-package', timeout=timeout) }}
