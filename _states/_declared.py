@@ -119,11 +119,35 @@ def pending_changes(low, lowstate, running):
 
     Returns a list of the low chunk of each such state and its changes, in the order of the run.
     """
+    return [
+        (chunk, changes)
+        for chunk, changes in _all_pending_changes(lowstate, running)
+        if _same_server(chunk, low)
+    ]
+
+
+def watched_names(low, lowstate, running):
+    """
+    Return the names of the watched states that would change something in a test run.
+
+    low, lowstate, running
+        See ``pending_changes``.
+    """
+    requisites = [entry for entry in low.get("watch", ()) if isinstance(entry, Mapping)]
+    watched = {item for requisite in requisites for item in requisite.items()}
+    return {
+        chunk["name"]
+        for chunk, _ in _all_pending_changes(lowstate, running)
+        if watched & {(chunk["state"], chunk["__id__"]), (chunk["state"], chunk["name"])}
+    }
+
+
+def _all_pending_changes(lowstate, running):
     pending = []
     for chunk in lowstate:
         tag = f"{chunk['state']}_|-{chunk['__id__']}_|-{chunk['name']}_|-{chunk['fun']}"
         result = running.get(tag, {})
-        if result.get("result", True) is None and _same_server(chunk, low):
+        if result.get("result", True) is None:
             pending.append((result["__run_num__"], chunk, result["changes"]))
     pending.sort(key=lambda entry: entry[0])
     return [(chunk, changes) for _, chunk, changes in pending]

@@ -205,7 +205,7 @@ def mod_watch(name, sfun=None, **arguments):
         return running(name, **arguments)
     try:
         daemon = _Daemon(name, **arguments)
-        return daemon.foresee_restart()
+        return daemon.foresee_restart(_declared.watched_names(__low__, __lowstate__, __running__))
     except _OutOfService as reason:
         return _result(name, True, str(reason))
     except (CommandExecutionError, SaltInvocationError) as error:
@@ -495,13 +495,20 @@ class _Daemon:
         self._await_ready(status.start, must_be_ready=_remembers("unready"))
         return _result(self.name, True, ". ".join([comment, *self.comments]))
 
-    def foresee_restart(self):
-        """Return the result of a test run in which a watched state would change something."""
+    def foresee_restart(self, watched_names):
+        """
+        Return the result of a test run in which watched states would change something.
+
+        watched_names
+            The names of these states: for the options that the daemon can reload, the path of their
+            file.
+        """
         status = self.status()
         if status.is_active:
             self.require_service()
         action = "restarted" if status.is_active else "started"
-        if status.is_active and self._can_reload_options(status):
+        only_options = self.options is not None and watched_names == {self.options.path}
+        if status.is_active and only_options and self._can_reload_options(status):
             action = "reloaded"
         changes = {self.name: action}
         comment = f"{self.name} would be {action}, since something that it reads would change"

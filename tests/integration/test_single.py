@@ -98,6 +98,26 @@ def test_docker_runs_containers(lab):
     assert lab.run("docker run --rm -m 64m bare /usr/bin/busybox echo hello") == "hello\n"
 
 
+@one_salt_line
+def test_a_label_of_docker_is_reloaded_and_its_containers_keep_running(lab):
+    lab.run("docker run --detach --name watch bare /usr/bin/busybox sleep 3600")
+    container = "docker inspect --format '{{.State.StartedAt}} {{.State.Pid}}' watch"
+    before = lab.start_time("docker"), lab.run(container)
+    pillar = {"docker": {"options": {"labels": ["rack=r1"]}}}
+    try:
+        foreseen = lab.converge("test=True", pillar=pillar)
+        changes = lab.converge(pillar=pillar)
+        assert list(changes) == list(foreseen) == ["docker-config", "docker-service"]
+        assert changes["docker-service"] == foreseen["docker-service"] == {"docker": "reloaded"}
+        assert lab.run("docker info --format '{{.Labels}}'") == "[rack=r1]\n"
+        assert (lab.start_time("docker"), lab.run(container)) == before
+        assert lab.converge(pillar=pillar) == {}
+    finally:
+        lab.run("docker rm --force watch")
+    # A reload would not remove the label.
+    assert lab.converge()["docker-service"] == {"docker": "restarted"}
+
+
 def test_a_node_passes_the_tests_of_its_roles(lab):
     lab.verify()
 

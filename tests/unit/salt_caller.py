@@ -150,7 +150,8 @@ def main() -> None:
         highstate.push_active()
         try:
             high, errors = highstate.render_highstate({"base": request["sls"]})
-            return errors or with_short_waits(highstate.state).call_high(high)
+            state = with_directories(with_short_waits(highstate.state), Path(sys.argv[1]))
+            return errors or state.call_high(high)
         finally:
             highstate.pop_active()
 

@@ -268,6 +268,42 @@ def test_options_that_the_daemon_can_reload_need_no_restart(host, tmp_path):
     ]
 
 
+@pytest.mark.parametrize("line", ["3006", "3008"])
+def test_a_test_run_foresees_a_reload_only_if_nothing_else_changes(
+    host, tmp_path, start_minion, line
+):
+    paths = {"options": str(tmp_path / "daemon.json"), "proxy": str(tmp_path / "proxy")}
+    old = {"options": '{"debug": false}', "proxy": "none"}
+    for name, text in old.items():
+        Path(paths[name]).write_text(f"{text}\n")
+    reload = {"file": paths["options"], "options": {"debug": False}, "keys": ["debug"]}
+    time.sleep(0.05)
+    host.set_unit()
+
+    def foreseen(salt, **texts) -> dict:
+        """Return the changes of the daemon in a test run that would change two files."""
+        texts = {**old, **texts}
+        sls = {
+            name: {"file.managed": [{"name": paths[name]}, {"contents": text}]}
+            for name, text in texts.items()
+        }
+        changed = {**reload, "options": json.loads(texts["options"])}
+        watch = [{"file": name} for name in texts]
+        arguments = [{"name": "mesos-master"}, {"reload": changed}, {"watch": watch}]
+        salt.serve("daemon.sls", json.dumps({**sls, "daemon": {"daemon.running": arguments}}))
+        return salt.apply("daemon", pillar=[], test=True)["daemon"]["changes"]
+
+    programs = f"{host.units_file.parent / 'bin'}:{os.environ['PATH']}"
+    (tmp_path / "salt").mkdir()
+    with start_minion(line, tmp_path / "salt", PATH=programs, UNITS=str(host.units_file)) as salt:
+        assert salt("daemon.running", name="mesos-master", reload=reload)["result"] is True
+        assert foreseen(salt) == {}
+        debug = '{"debug": true}'
+        assert foreseen(salt, options=debug) == {"mesos-master": "reloaded"}
+        assert foreseen(salt, proxy="new") == {"mesos-master": "restarted"}
+        assert foreseen(salt, proxy="new", options=debug) == {"mesos-master": "restarted"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
