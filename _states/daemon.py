@@ -216,6 +216,7 @@ def turn(
     name,
     package=None,
     version=None,
+    replaces=(),
     units=None,
     peers=None,
     drain=None,
@@ -249,6 +250,10 @@ def turn(
         release; ``*`` stands for any text. If the installed package has this version, no turn is
         needed. Default: the daemon is about to be stopped.
 
+    replaces
+        Names of packages that are removed before, since they conflict with the new one. A turn is
+        needed if one of them is installed. Default none.
+
     units
         Systemd units that use the package. A turn is needed if one of them runs. Default: ``name``.
 
@@ -263,10 +268,9 @@ def turn(
     try:
         reason = f"{name} is stopped"
         if package is not None:
-            installed = __salt__["pkg.version"](package)
-            if not installed or _has_version(installed, version):
+            reason = _replacement(package, version, replaces)
+            if reason is None:
                 return _result(name, True, f"{package} is not replaced")
-            reason = f"{package} {installed} is replaced"
         units = [name] if units is None else units
         options = {"peers": peers, "drain": drain, "agent": agent, "restarts": restarts}
         daemons = [_Daemon(unit, **options) for unit in units]
@@ -953,6 +957,18 @@ def _ensure_turn(name, daemons, reason, starts_again):
         daemon.prepare_stop(reason, starts_again)
         comment = ". ".join([comment, *daemon.comments])
     return _result(name, True, comment)
+
+
+def _replacement(package, version, replaces):
+    """Return which installed package is about to be replaced, in words, or None."""
+    installed = __salt__["pkg.version"](package)
+    if installed and not _has_version(installed, version):
+        return f"{package} {installed} is replaced"
+    for conflict in replaces:
+        installed = __salt__["pkg.version"](conflict)
+        if installed:
+            return f"{conflict} {installed} is replaced by {package}"
+    return None
 
 
 def _has_version(installed, version):

@@ -6,20 +6,23 @@
 include:
   - common.repositories
 
-docker-conflicts:
-  pkg.removed:
-    - pkgs: {{ package.conflicts | json }}
-
 {#- The asterisk in front is for the epoch. #}
 {%- set version = '*' ~ (docker.version or '') ~ '-' ~ (docker.release or '*') %}
 
-# The package restarts dockerd.
+# The package restarts dockerd, and the removal of another one stops it.
 docker-turn:
   daemon.turn:
     - name: docker
     - package: {{ docker.package | json }}
     - version: {{ version | json }}
+    - replaces: {{ package.conflicts | json }}
     - drain: {{ agent | json }}
+
+docker-conflicts:
+  pkg.removed:
+    - pkgs: {{ package.conflicts | json }}
+    - require:
+      - daemon: docker-turn
 
 docker-package:
   pkg.installed:

@@ -23,7 +23,7 @@ BASE, APPSTREAM, EXTRAS_8_9 = (
     for part in ("BaseOS", "AppStream", "extras")
 )
 SALT = "salt"
-DOCKER_CE = tuple(f"docker-ce/{major}/x86_64/stable" for major in (8, 9))
+DOCKER_CE = tuple(f"docker-ce/{major}/x86_64/stable" for major in (7, 8, 9))
 REPOSITORIES = (
     MESOSPHERE,
     NOARCH,
@@ -362,6 +362,7 @@ PACKAGES = [
         repositories=DOCKER_CE,
         epoch=3,
         tree="docker-ce",
+        conflicts=("docker",),
         requires=("container-selinux", "containerd.io", "docker-ce-cli", "iptables"),
         debs=(
             ("docker.io", "usr/sbin/dockerd", "/usr/bin/dockerd"),

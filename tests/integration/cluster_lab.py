@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from lab import cluster, hosts, instance
+from lab import cluster, hosts, instance, network
 
 T = TypeVar("T")
 EVERY_FUNCTION = Path(__file__).with_name("every_function.py")
@@ -30,6 +30,21 @@ find /etc /var/lib/zookeeper /usr/lib/systemd/system -type f \
     done
 find /etc/systemd/system -type l -not -name 'salt-*' -printf '%p -> %l\n' | sort
 """
+
+# The package docker-ce in the place of docker, which is the default on EL 7.
+DOCKER_CE = {
+    "docker": {"package": "docker-ce"},
+    "common": {
+        "repositories": {
+            "extra": {
+                "docker-ce": {
+                    "baseurl": f"{network.REPOSITORY_URL}/docker-ce/7/$basearch/stable",
+                    "gpgkey": f"{network.REPOSITORY_URL}/RPM-GPG-KEY-lab",
+                }
+            }
+        }
+    },
+}
 
 SALT_PYTHON = "/opt/saltstack/salt/bin/python3"
 

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 import requests
-from cluster_lab import eventually
+from cluster_lab import DOCKER_CE, eventually
 
 HOST = "lxdev01"  # of tests/topologies/single.yaml
 ADDRESS = "172.31.250.11"
@@ -116,6 +116,23 @@ def test_a_label_of_docker_is_reloaded_and_its_containers_keep_running(lab):
         lab.run("docker rm --force watch")
     # A reload would not remove the label.
     assert lab.converge()["docker-service"] == {"docker": "restarted"}
+
+
+@one_salt_line
+def test_docker_is_replaced_by_docker_ce_and_back(lab):
+    for package, removed, pillar in (
+        ("docker-ce", "docker", DOCKER_CE),
+        ("docker", "docker-ce", None),
+    ):
+        foreseen = lab.converge("test=True", pillar=pillar)
+        changes = lab.converge(pillar=pillar)
+        assert changes["docker-service"] == foreseen["docker-service"] == {"docker": "restarted"}
+        assert removed in changes["docker-conflicts"] and package in changes["docker-package"]
+        assert lab.run(f"rpm --query {package} && systemctl is-enabled docker").endswith(
+            "\nenabled\n"
+        )
+        assert lab.run("docker run --rm -m 64m bare /usr/bin/busybox echo hello") == "hello\n"
+        assert lab.converge(pillar=pillar) == {}
 
 
 def test_a_node_passes_the_tests_of_its_roles(lab):

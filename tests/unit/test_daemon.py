@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from kazoo.client import KazooClient
-from mesos_world import until
+from mesos_world import HOSTS, MesosCluster, until
 
 from lab.fakes.mesos.agent import Agent
 from lab.fakes.mesos.master import Master
@@ -555,6 +555,76 @@ def test_without_a_leader_nobody_knows_whether_the_agent_is_out_of_service(clust
     cluster.write()
     result = cluster.running(agent=AGENT, pillar={"mesos": {"url": nobody}})
     assert result["changes"] == {"mesos-master": "restarted"}
+
+
+# --- dockerd, with whose restart the tasks of an agent die ---
+
+
+class BusyAgent:
+    """A host whose agent runs a task, ``web.1``, and whose daemon is ``mesos-master``."""
+
+    def __init__(self, host, mesos):
+        self.host = host
+        self.mesos = mesos
+        self.pillar = {"mesos": {"url": mesos.url}}
+
+    def restarted(self, test=False, **restarts) -> dict:
+        restarts = {**self.host.restarts, "ready_timeout": 20, "drain_timeout": 20, **restarts}
+        return self.host.running(test, drain=AGENT, restarts=restarts, pillar=self.pillar)
+
+    def turn(self, test=False, installed=None, **restarts) -> dict:
+        """Take a turn for the package docker-ce, which conflicts with docker and podman."""
+        return self.host.salt(
+            "daemon.turn",
+            test,
+            name="mesos-master",
+            package="docker-ce",
+            version="*-*",
+            replaces=["docker", "podman"],
+            drain=AGENT,
+            restarts={**self.host.restarts, "ready_timeout": 20, **restarts},
+            pillar=self.pillar,
+            installed=installed or {},
+        )
+
+    def reasons(self) -> dict:
+        """Return which agents are out of service, and why."""
+        return {entry["hostname"]: entry["reason"] for entry in self.mesos.call("out_of_service")}
+
+    def active_tasks(self) -> list:
+        return self.mesos.call("tasks", state="running")
+
+
+@pytest.fixture
+def busy_agent(cluster, running, tmp_path):
+    """Return a function that starts a Mesos cluster of a version, with a task on the agent."""
+
+    def start(version="1.11.0"):
+        mesos = MesosCluster(cluster.salt, running, tmp_path, version=version, hosts=HOSTS[:1])
+        return BusyAgent(cluster, mesos)
+
+    return start
+
+
+DOCKER = {"docker": "2:1.13.1-210.el7"}
+
+
+def test_the_removal_of_another_package_of_dockerd_takes_a_turn_and_drains(cluster, busy_agent):
+    agent = busy_agent()
+    for installed in ({}, {"docker-ce": "3:26.1.3-1.el7"}):
+        assert agent.turn(installed=installed)["comment"] == "docker-ce is not replaced"
+    assert queue(cluster)["control-nodes"] == [] and agent.active_tasks()
+    reason = "docker 2:1.13.1-210.el7 is replaced by docker-ce"
+    assert agent.turn(test=True, installed=DOCKER)["comment"] == reason
+    assert agent.active_tasks()
+    result = agent.turn(installed=DOCKER)
+    assert result["result"] is True and result["comment"].startswith(reason)
+    assert [holder["reason"] for holder in queue(cluster)["control-nodes"]] == [reason]
+    assert agent.reasons() == {AGENT: "drained"} and not agent.active_tasks()
+    # As the scriptlet of the removed package does.
+    cluster.set_unit(ActiveState="inactive")
+    result = agent.restarted()
+    assert result["changes"] == {"mesos-master": "restarted"} and agent.reasons() == {}
 
 
 def withdrawn(cluster, test=False) -> dict:

@@ -1,0 +1,5 @@
+# %systemd_preun: the removal of the package stops the daemon.
+if [ "$1" -eq 0 ]; then
+    systemctl --no-reload disable docker.service > /dev/null 2>&1 || :
+    systemctl stop docker.service > /dev/null 2>&1 || :
+fi
