@@ -147,7 +147,9 @@ def running(
 
     drain
         Host name of the Mesos agent whose tasks die with the daemon: the agent is drained before a
-        restart, and reactivated afterwards. Default None.
+        restart, and reactivated afterwards. Before Mesos 1.9 a maintenance window of its machine
+        begins instead, which ends after the restart, or when ``restarts:drain_timeout`` is over and
+        the frameworks have not moved the tasks. Default None.
 
     zookeeper
         The ZooKeeper servers that the daemon needs: ``host:port[,host:port]``. While none of them
@@ -571,6 +573,8 @@ class _Daemon:
         before = time.monotonic()
         self._systemctl("start")
         self._await_ready(before, must_be_ready=False)
+        # An earlier run may have been interrupted after it stopped the daemon.
+        self._reactivate()
 
     def _restart(self, reasons, is_active):
         self.comments += reasons
@@ -795,23 +799,30 @@ class _Daemon:
 
     def _drain(self):
         """Drain the Mesos agent whose tasks would die with the daemon."""
-        if not self.agent or _remembers("drained"):
+        if not self.agent:
             return
         if not self.restarts["drain"]:
             self.comments.append("Its tasks are killed, since common:restarts:drain is false")
             return
         timeout = self.restarts["drain_timeout"]
-        if not self._with_leader(self._needs_drain, timeout):
-            return
-        _remember("drained", {"agent": self.agent})
+        if not _remembers("drained"):
+            if not self._with_leader(self._needs_drain, timeout):
+                return
+            _remember("drained", {"agent": self.agent})
         try:
             self._with_leader(self._drain_once, timeout)
         except CommandExecutionError as error:
+            # Ends a maintenance window. A drain cannot be stopped, so the next run waits for it.
+            with contextlib.suppress(CommandExecutionError):
+                self._reactivate_once()
+                _forget("drained")
             raise CommandExecutionError(
-                f"{self.name} was not touched, since its tasks would be killed: {error}. To allow "
-                "that, set common:restarts:drain: false"
+                f"{self._untouched()}: {error}. To allow that, set common:restarts:drain: false"
             ) from None
         self.comments.append(f"{self.agent} was drained first")
+
+    def _untouched(self):
+        return f"{self.name} was not touched, since its tasks would be killed"
 
     def _needs_drain(self):
         """
@@ -826,15 +837,30 @@ class _Daemon:
         if _none_is_connected(agents):
             seconds = _ready.plural(self.restarts["ready_timeout"], "second")
             raise CommandExecutionError(
-                f"{self.name} was not touched, since its tasks would be killed: after {seconds} "
-                f"the agent {self.agent} has not reregistered with the Mesos leader"
+                f"{self._untouched()}: after {seconds} the agent {self.agent} has not reregistered "
+                "with the Mesos leader"
             )
         agents = [agent for agent in agents if agent["active"] and not agent["deactivated"]]
-        return bool(agents) and (_has_tasks(agents[0]) or _can_be_drained(agents[0]))
+        if not agents:
+            return False
+        has_tasks = _has_tasks(agents[0])
+        if not _is_scheduled(agents[0]):
+            # Before Mesos 1.9 nothing keeps all frameworks from starting a task there.
+            return has_tasks or "AGENT_DRAINING" in __salt__["mesos.info"]()["capabilities"]
+        if has_tasks:
+            raise CommandExecutionError(
+                f"{self._untouched()}: the machine of {self.agent} is scheduled for maintenance, "
+                "so the agent cannot be drained"
+            )
+        return False
 
     def _drain_once(self):
-        timeout = self.restarts["drain_timeout"]
-        _require_success(__states__["mesos.agent_drained"](self.agent, wait=True, timeout=timeout))
+        self._await_reregistration(self.agent)
+        _require_success(
+            __states__["mesos.agents_out_of_service"](
+                self.agent, [self.agent], timeout=self.restarts["drain_timeout"]
+            )
+        )
 
     def _reactivate(self):
         if not self.agent or not _remembers("drained"):
@@ -848,7 +874,7 @@ class _Daemon:
 
     def _reactivate_once(self):
         self._await_reregistration(self.agent)
-        _require_success(__states__["mesos.agent_active"](self.agent))
+        _require_success(__states__["mesos.agents_in_service"](self.agent, [self.agent]))
 
     def _await_reregistration(self, agent):
         """
@@ -1007,16 +1033,14 @@ def _has_tasks(agent):
     )
 
 
-def _can_be_drained(agent):
-    """Return whether the masters can drain an agent: from Mesos 1.9 on, outside of maintenance."""
-    if "AGENT_DRAINING" not in __salt__["mesos.info"]()["capabilities"]:
-        return False
+def _is_scheduled(agent):
+    """Return whether the machine of an agent has a maintenance window."""
     machines = [
         machine
         for window in __salt__["mesos.maintenance_schedule"]()
         for machine in window["machines"]
     ]
-    return not any(
+    return any(
         (machine.get("hostname") or "").lower() == agent["hostname"].lower() for machine in machines
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from kazoo.client import KazooClient
-from mesos_world import HOSTS, MesosCluster, until
+from mesos_world import HOSTS, MesosCluster, RecordingMaster, until
 
 from lab.fakes.mesos.agent import Agent
 from lab.fakes.mesos.master import Master
@@ -625,6 +625,65 @@ def test_the_removal_of_another_package_of_dockerd_takes_a_turn_and_drains(clust
     cluster.set_unit(ActiveState="inactive")
     result = agent.restarted()
     assert result["changes"] == {"mesos-master": "restarted"} and agent.reasons() == {}
+
+
+def test_a_daemon_that_an_interrupted_run_has_stopped_brings_its_agent_back(cluster, busy_agent):
+    agent = busy_agent()
+    assert agent.turn(installed=DOCKER)["result"] is True
+    agent.pillar["run"] = 2  # Salt loads its modules anew, so they know nothing of the first run
+    cluster.set_unit(ActiveState="inactive")
+    assert agent.restarted()["changes"] == {"mesos-master": "started"}
+    assert agent.reasons() == {}
+
+
+def test_a_restart_waits_for_the_tasks_of_a_drain_that_an_earlier_run_has_begun(
+    cluster, busy_agent, monkeypatch
+):
+    monkeypatch.setattr(RecordingMaster, "_drain", lambda *arguments: None)
+    agent = busy_agent()
+    cluster.write()
+    for _ in range(2):
+        comment = agent.restarted(drain_timeout=1)["comment"]
+        assert "was not touched, since its tasks would be killed: After 1 second 1 task" in comment
+        assert agent.reasons() == {AGENT: "draining"} and cluster.calls() == []
+
+
+def test_before_mesos_1_9_a_maintenance_window_lasts_until_the_restart(cluster, busy_agent):
+    agent = busy_agent("1.8.1")
+    [task] = agent.mesos.leader.tasks.values()
+
+    def stop_task_in_maintenance():
+        until(lambda: agent.mesos.leader.maintenance.windows)
+        task.killing = True
+
+    framework = threading.Thread(target=stop_task_in_maintenance)
+    framework.start()
+    cluster.write()
+    result = agent.restarted()
+    framework.join()
+    assert result["result"] is True and task.over, result
+    assert f"{AGENT} was drained first. {AGENT} was reactivated" in result["comment"]
+    assert cluster.calls() == ["restart mesos-master"] and agent.reasons() == {}
+
+
+def test_before_mesos_1_9_the_window_ends_if_no_framework_moves_the_tasks(cluster, busy_agent):
+    agent = busy_agent("1.8.1")
+    cluster.write()
+    result = agent.restarted(drain_timeout=1)
+    assert result["result"] is False
+    assert "After 1 second 1 task still runs" in result["comment"]
+    assert "common:restarts:drain: false" in result["comment"]
+    assert agent.reasons() == {} and agent.active_tasks() and cluster.calls() == []
+
+
+@pytest.mark.parametrize("version", ["1.8.1", "1.11.0"])
+def test_a_maintenance_window_of_an_operator_stays_as_it_is(cluster, busy_agent, version):
+    agent = busy_agent(version)
+    schedule = agent.mesos.call("add_maintenance_window", AGENT, "+1h")
+    cluster.write()
+    result = agent.restarted()
+    assert result["result"] is False and "is scheduled for maintenance" in result["comment"]
+    assert agent.mesos.call("maintenance_schedule") == schedule and cluster.calls() == []
 
 
 def withdrawn(cluster, test=False) -> dict:
