@@ -149,7 +149,8 @@ def running(
         Host name of the Mesos agent whose tasks die with the daemon: the agent is drained before a
         restart, and reactivated afterwards. Before Mesos 1.9 a maintenance window of its machine
         begins instead, which ends after the restart, or when ``restarts:drain_timeout`` is over and
-        the frameworks have not moved the tasks. Default None.
+        the frameworks have not moved the tasks. With ``restarts:drain: false`` the tasks are
+        killed; the comment says how many. Default None.
 
     zookeeper
         The ZooKeeper servers that the daemon needs: ``host:port[,host:port]``. While none of them
@@ -517,11 +518,15 @@ class _Daemon:
         if status.is_active and only_options and self._can_reload_options(status):
             action = "reloaded"
         changes = {self.name: action}
-        comment = f"{self.name} would be {action}, since something that it reads would change"
-        return _result(self.name, None, comment, changes)
+        comments = [f"{self.name} would be {action}, since something that it reads would change"]
+        if action == "restarted":
+            comments += self.killed_tasks("would kill")
+        return _result(self.name, None, ". ".join(comments), changes)
 
     def _foreseen(self, changes, reasons):
         comments = [f"{name} would be {action}" for name, action in changes.items()]
+        if changes.get(self.name) == "restarted":
+            reasons = [*reasons, *self.killed_tasks("would kill")]
         return ". ".join([*comments, *reasons])
 
     # --- stale files ---
@@ -797,12 +802,30 @@ class _Daemon:
 
     # --- the tasks of an agent ---
 
+    def killed_tasks(self, verb):
+        """
+        Return a sentence about the tasks that die with the daemon, in a list; empty without any.
+
+        All tasks are counted, also those that do not run in Docker.
+        """
+        if not self.agent or self.restarts["drain"]:
+            return []
+        try:
+            agents = __salt__["mesos.agents"](hostname=self.agent)
+            count = sum(len(_active_tasks(agent)) for agent in agents)
+        except CommandExecutionError:
+            count = None
+        if count == 0:
+            return []
+        tasks = f"up to {_ready.plural(count, 'task')}" if count else "its tasks"
+        return [f"That {verb} {tasks}, since common:restarts:drain is false"]
+
     def _drain(self):
         """Drain the Mesos agent whose tasks would die with the daemon."""
         if not self.agent:
             return
         if not self.restarts["drain"]:
-            self.comments.append("Its tasks are killed, since common:restarts:drain is false")
+            self.comments += self.killed_tasks("kills")
             return
         timeout = self.restarts["drain_timeout"]
         if not _remembers("drained"):
@@ -843,7 +866,7 @@ class _Daemon:
         agents = [agent for agent in agents if agent["active"] and not agent["deactivated"]]
         if not agents:
             return False
-        has_tasks = _has_tasks(agents[0])
+        has_tasks = bool(_active_tasks(agents[0]))
         if not _is_scheduled(agents[0]):
             # Before Mesos 1.9 nothing keeps all frameworks from starting a task there.
             return has_tasks or "AGENT_DRAINING" in __salt__["mesos.info"]()["capabilities"]
@@ -978,7 +1001,8 @@ def _ensure_turn(name, daemons, reason, starts_again):
         return _result(name, True, f"{comment}, and no daemon that uses it runs")
     running_daemons[0].require_service()
     if __opts__["test"]:
-        return _result(name, True, comment)
+        killed_tasks = running_daemons[0].killed_tasks("would kill")
+        return _result(name, True, ". ".join([comment, *killed_tasks]))
     for daemon in running_daemons:
         daemon.prepare_stop(reason, starts_again)
         comment = ". ".join([comment, *daemon.comments])
@@ -1025,12 +1049,13 @@ def _none_is_connected(agents):
     return bool(agents) and not any(agent["active"] or agent["deactivated"] for agent in agents)
 
 
-def _has_tasks(agent):
-    """Return whether an agent runs tasks."""
-    return any(
-        task["agent_id"] == agent["id"] and task["state"] in ACTIVE_TASK_STATES
+def _active_tasks(agent):
+    """Return the tasks that run on an agent."""
+    return [
+        task
         for task in __salt__["mesos.tasks"]()
-    )
+        if task["agent_id"] == agent["id"] and task["state"] in ACTIVE_TASK_STATES
+    ]
 
 
 def _is_scheduled(agent):

@@ -636,6 +636,21 @@ def test_a_daemon_that_an_interrupted_run_has_stopped_brings_its_agent_back(clus
     assert agent.reasons() == {}
 
 
+def test_a_test_run_names_the_number_of_tasks_that_a_restart_kills(cluster, busy_agent):
+    agent = busy_agent()
+    cluster.write()
+    assert "kill" not in agent.restarted(test=True)["comment"]
+    foreseen = "That would kill up to 1 task, since common:restarts:drain is false"
+    assert agent.restarted(test=True, drain=False)["comment"].endswith(foreseen)
+    assert agent.turn(True, DOCKER, drain=False)["comment"].endswith(foreseen)
+    result = agent.restarted(drain=False)
+    assert result["changes"] == {"mesos-master": "restarted"}
+    assert result["comment"].endswith(foreseen.replace("would kill", "kills"))
+    agent.mesos.call("drain_agent", AGENT)
+    until(lambda: not agent.active_tasks())
+    assert "kill" not in agent.turn(True, DOCKER, drain=False)["comment"]
+
+
 def test_a_restart_waits_for_the_tasks_of_a_drain_that_an_earlier_run_has_begun(
     cluster, busy_agent, monkeypatch
 ):
