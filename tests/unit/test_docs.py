@@ -1,6 +1,11 @@
-"""docs/functions.md and docs/states.md match the docstrings, which document every argument."""
+"""
+docs/functions.md and docs/states.md match the docstrings, which document every argument, and
+docs/troubleshoot.md the messages about restarts.
+"""
 
+import ast
 import importlib.util
+import re
 
 import pytest
 
@@ -106,3 +111,36 @@ def test_an_entry_lists_arguments_result_and_example():
         "Returns a mapping.\n\n"
         "```bash\nsalt-call marathon.app /web\n```\n"
     )
+
+
+# --- docs/troubleshoot.md ---
+
+
+def messages(path):
+    """Return the texts in a Python file, with an ellipsis for each value in an f-string."""
+    texts = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.JoinedStr):
+            parts = [getattr(value, "value", None) for value in node.values]
+            texts.append("".join(part if isinstance(part, str) else "..." for part in parts))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            texts.append(node.value)
+    return texts
+
+
+def test_the_messages_about_restarts_are_those_of_the_states():
+    page = (ROOT / "docs" / "troubleshoot.md").read_text()
+    section = page.partition("\n## Restarts and turns\n")[2].partition("\n## ")[0]
+    titles = re.findall("^### (.*)", section, re.MULTILINE)
+    fragments = {
+        fragment.strip()
+        for title in titles
+        for message in re.findall("`(.*?)`", title)
+        for fragment in re.split(r"\.\.\.|: |\d+ seconds", message)
+        if fragment.strip()
+    }
+    assert {"was not touched", "did not get a turn within", "has not been ready since"} < fragments
+    files = ["_states/daemon.py", "_modules/_turn.py", "_modules/cluster.py"]
+    texts = [text for file in files for text in messages(ROOT / file)]
+    missing = [text for text in fragments if not any(text in message for message in texts)]
+    assert missing == []
