@@ -89,3 +89,9 @@ def ruby() -> str:
 def vagrant() -> str:
     """The path of Vagrant. If it is not installed, the test is skipped, or fails in CI."""
     return _program("vagrant")
+
+
+@pytest.fixture(scope="session")
+def promtool() -> str:
+    """The path of promtool, of Prometheus. Without it the test is skipped, or fails in CI."""
+    return _program("promtool")

@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import subprocess
 
 import pytest
 import test_prometheus
@@ -20,8 +21,8 @@ ALERTS = yaml.safe_load((DIRECTORY / "alerts.yaml").read_text())["groups"]
 DASHBOARD = json.loads((DIRECTORY / "dashboard.json").read_text())
 # Of node_exporter.
 FOREIGN_METRICS = {"node_textfile_mtime_seconds"}
-FUNCTIONS = {"count", "increase", "max", "max_over_time", "rate", "sum", "time"}
-OPERATORS = {"by", "or"}
+FUNCTIONS = {"absent", "count", "increase", "max", "max_over_time", "rate", "sum", "time"}
+OPERATORS = {"by", "or", "unless"}
 LABELS = {"cluster"}
 BRACKETS = {"(": ")", "[": "]", "{": "}"}
 STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
@@ -159,6 +160,97 @@ def test_the_documented_file_is_the_one_whose_age_is_watched():
     path = re.search(r"kwargs: \{path: (\S+)\}", (ROOT / "docs/operate.md").read_text())[1]
     pattern = re.search(r'file=~"([^"]*)"', rule["expr"])[1]
     assert re.fullmatch(pattern, path)
+
+
+# What a healthy cluster of one control node and two agents measures. `x60`: for an hour, each
+# minute; the clock of promtool begins at 0.
+CONTROL_NODE = 'instance="lxcc01"'
+HEALTHY = {
+    f"zookeeper_up{{{CONTROL_NODE}}}": "1x60",
+    f'zookeeper_server_state{{{CONTROL_NODE},state="leader"}}': "1x60",
+    f'zookeeper_server_state{{{CONTROL_NODE},state="follower"}}': "0x60",
+    f"mesos_master_up{{{CONTROL_NODE}}}": "1x60",
+    f"mesos_master_elected{{{CONTROL_NODE}}}": "1x60",
+    f"mesos_master_slaves_active{{{CONTROL_NODE}}}": "2x60",
+    f"mesos_master_slaves_disconnected{{{CONTROL_NODE}}}": "0x60",
+    f"mesos_master_frameworks_active{{{CONTROL_NODE}}}": "1x60",
+    f"marathon_up{{{CONTROL_NODE}}}": "1x60",
+    f"marathon_leader{{{CONTROL_NODE}}}": "1x60",
+    **{f'mesos_agent_up{{instance="{name}"}}': "1x60" for name in ("lxb001", "lxb002")},
+    **{
+        f'node_textfile_mtime_seconds{{instance="{name}",file="/srv/mesos.prom"}}': "0+60x60"
+        for name in ("lxcc01", "lxb001", "lxb002")
+    },
+}
+# Prometheus ends the series of a host that does not answer.
+OFF = "1x30 stale"
+SERVICE_ALERTS = {"ZooKeeperNoQuorum", "MesosNoLeader", "MarathonNoLeader"}
+
+
+def of_host(name: str, values: str) -> dict[str, str]:
+    """Return the same values for all metrics of a host."""
+    return {series: values for series in HEALTHY if f'instance="{name}"' in series}
+
+
+@pytest.mark.parametrize(
+    "changed_series, expected",
+    [
+        ({}, set()),
+        (
+            of_host("lxb002", OFF) | {f"mesos_master_slaves_active{{{CONTROL_NODE}}}": "2x30 1x30"},
+            {"HostMetricsMissing", "MesosAgentsInactive"},
+        ),
+        (
+            {f"mesos_master_slaves_disconnected{{{CONTROL_NODE}}}": "0x30 1x30"},
+            {"MesosAgentsDisconnected"},
+        ),
+        (
+            of_host("lxcc01", OFF),
+            SERVICE_ALERTS | {"HostMetricsMissing", "ClusterMetricsMissing"},
+        ),
+        (
+            {
+                f"zookeeper_up{{{CONTROL_NODE}}}": "1x30 0x30",
+                f'zookeeper_server_state{{{CONTROL_NODE},state="leader"}}': OFF,
+                f'zookeeper_server_state{{{CONTROL_NODE},state="follower"}}': OFF,
+            },
+            {"ZooKeeperNoQuorum", "ZooKeeperDown"},
+        ),
+        ({f"mesos_master_elected{{{CONTROL_NODE}}}": "1x30 0x30"}, {"MesosNoLeader"}),
+        ({f"marathon_leader{{{CONTROL_NODE}}}": "1x30 0x30"}, {"MarathonNoLeader"}),
+    ],
+    ids=[
+        "all is well",
+        "an agent is off",
+        "an agent is disconnected",
+        "the control node is off",
+        "no quorum",
+        "no leader of Mesos",
+        "no leader of Marathon",
+    ],
+)
+def test_alerts_fire_for_what_has_failed(promtool, tmp_path, changed_series, expected):
+    series = HEALTHY | changed_series
+    expectation = {
+        "expr": 'group by (alertname) (ALERTS{alertstate="firing"})',
+        "eval_time": "60m",
+        "exp_samples": [
+            {"labels": f'{{alertname="{name}"}}', "value": 1} for name in sorted(expected)
+        ],
+    }
+    scenario = {
+        "interval": "1m",
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "promql_expr_test": [expectation],
+    }
+    path = tmp_path / "scenario.yaml"
+    path.write_text(
+        yaml.safe_dump({"rule_files": [str(DIRECTORY / "alerts.yaml")], "tests": [scenario]})
+    )
+    result = subprocess.run(
+        [promtool, "test", "rules", str(path)], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 # --- dashboard ---
