@@ -56,8 +56,9 @@ SERVICES = {"mesos.master": "mesos-master", "mesos.slave": "mesos-slave", "commo
 # What states for daemons would do -> what the daemon is now.
 DAEMON_STATUSES = {"started": "not running", "enabled": "disabled", "reactivated": "drained"}
 STALE_MARK = "Newer than the process: "
-# States that only run after a change of another one.
+# States that only run after a change of another one, or before it.
 CONSEQUENCES = ("cmd", "module")
+PRECAUTIONS = ("store_saved",)
 VERSION = re.compile(r"\d+\.\d+\.\d+")
 
 
@@ -218,7 +219,7 @@ class StateResults:
         """
         differences = []
         for (state, _, name, function), result in self._entries:
-            if result["result"] is not None or state in CONSEQUENCES:
+            if result["result"] is not None or state in CONSEQUENCES or function in PRECAUTIONS:
                 continue
             service = _service(result["__sls__"])
             if state == "pkg":

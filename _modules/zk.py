@@ -7,6 +7,7 @@ import base64
 import contextlib
 import importlib
 import json
+import os
 import re
 import socket
 import time
@@ -320,6 +321,130 @@ def delete_znodes(paths, confirm=False, servers=None, port=None, timeout=10):
                 client.delete(path)
                 deleted_paths.append(path)
     return deleted_paths
+
+
+def save(path, file, servers=None, port=None, timeout=10):
+    """
+    Save persistent znodes in a file of this node, for ``zk.restore``.
+
+    path
+        The znode to begin with, and all below it, such as ``/marathon``.
+
+    file
+        The file, which only root can read: one znode in JSON on each line. Its directory is
+        created. An existing file is replaced.
+
+    servers, port, timeout
+        As for ``zk.server_lists``.
+
+    Returns the number of znodes. Without any, nothing is written. Raises SaltInvocationError for
+    invalid arguments, CommandExecutionError if an ACL protects a znode, no server serves, or the
+    file cannot be written.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call zk.save /marathon /var/lib/salt-mesos/marathon.jsonl
+    """
+    _check_file(file)
+    znodes = _export_all(path, servers, port, timeout)["znodes"]
+    if znodes:
+        text = "".join(json.dumps(znode, sort_keys=True) + "\n" for znode in znodes)
+        _replace_file(file, text)
+    return len(znodes)
+
+
+def restore(path, file, confirm=False, servers=None, port=None, timeout=10):
+    """
+    Give a path of ZooKeeper the znodes that a file has, and no others. Stop the daemons that use
+    the path first.
+
+    path
+        The znode to restore, with all below it, such as ``/marathon``.
+
+    file
+        What ``zk.save`` has written. Znodes outside of ``path`` are left out.
+
+    confirm
+        Must be True.
+
+    servers, port, timeout
+        As for ``zk.server_lists``.
+
+    Returns ``created``, ``changed`` and ``deleted``, lists of paths. Idempotent: after an error,
+    repeat it. Raises SaltInvocationError for invalid arguments, CommandExecutionError if the file
+    cannot be read or has no znode of the path, if a client still has an ephemeral znode there, if
+    an ACL forbids it, or if no server serves.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call zk.restore /marathon /var/lib/salt-mesos/marathon.jsonl confirm=True
+    """
+    _check_path("path", path)
+    _check_file(file)
+    _arguments.require(confirm is True, "confirm", confirm, "True: this cannot be undone")
+    prefix = f"{path.rstrip('/')}/"
+    znodes = [znode for znode in _read_znodes(file) if f"{znode['path']}/".startswith(prefix)]
+    if not znodes:
+        raise CommandExecutionError(f"{file}: has no znode at {path}")
+    current = _export_all(path, servers, port, timeout)
+    if current["ephemeral"]:
+        raise CommandExecutionError(
+            f"{path}: a client still uses it, as {current['ephemeral'][0]} exists. Stop it first"
+        )
+    paths = {znode["path"] for znode in znodes}
+    surplus = [znode["path"] for znode in current["znodes"] if znode["path"] not in paths]
+    written = put_znodes(znodes, servers, port, timeout)
+    written["deleted"] = delete_znodes(surplus, True, servers, port, timeout)
+    return written
+
+
+def _export_all(path, servers, port, timeout):
+    """Return all pages of an export. Raises CommandExecutionError if an ACL protects a znode."""
+    znodes, ephemeral, start = [], [], None
+    while True:
+        page = export(path, start, servers, port, timeout)
+        if page["denied"]:
+            raise CommandExecutionError(f"{page['denied'][0]}: access denied by its ACL")
+        znodes += page["znodes"]
+        ephemeral += page["ephemeral"]
+        start = page["next"]
+        if start is None:
+            return {"znodes": znodes, "ephemeral": ephemeral}
+
+
+def _check_file(file):
+    is_valid = isinstance(file, str) and file.startswith("/")
+    _arguments.require(is_valid, "file", file, "an absolute path")
+
+
+def _replace_file(path, text):
+    """Write a file that only root can read, so that it is complete even after a power cut."""
+    new_path = f"{path}.new"
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        descriptor = os.open(new_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(new_path, path)
+    except OSError as error:
+        raise CommandExecutionError(f"{path}: {error.strerror}") from None
+
+
+def _read_znodes(path):
+    try:
+        with open(path, encoding="utf-8") as file:
+            znodes = [json.loads(line) for line in file]
+            return [znode for znode in znodes if _decoded(znode)]
+    except OSError as error:
+        raise CommandExecutionError(f"{path}: {error.strerror}") from None
+    except (ValueError, SaltInvocationError):
+        raise CommandExecutionError(f"{path}: is not a file of zk.save") from None
 
 
 def _walk(client, path, start, denied):

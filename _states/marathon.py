@@ -9,7 +9,9 @@ or pod is ``/``. States for several apps report such changes by id: ``{"/web": {
 """
 
 import contextlib
+import glob
 import importlib
+import os
 import re
 import time
 from collections.abc import Mapping
@@ -35,6 +37,8 @@ SCALING_FIELDS = {"app": "instances", "pod": "scaling"}
 PORT_FIELDS = frozenset(("container", "portDefinitions", "ports", "requirePorts"))
 RESTARTS = ("app_present", "app_running", "app_restarted")
 ALL_VERSIONS = "99.0"
+SAVED_STORES = "/var/lib/salt-mesos"
+MAX_SAVED_STORES = 10
 MULTIPLE_APP_STATES = ("apps_present", "group_present", "group_absent")  # their changes are by id
 
 
@@ -264,6 +268,86 @@ def step_allowed(
         if obstacle:
             result, comment = False, f"{setting}: {obstacle}"
     return {"name": name, "result": result, "changes": {}, "comment": comment}
+
+
+def store_saved(name, version, same_store, zookeeper, peers=None, directory=SAVED_STORES):
+    """
+    Save the store of a single Marathon before another version migrates it.
+
+    A migrated store cannot be read by the old version. If several Marathons share the store,
+    ``orchestration.upgrade`` migrates it, and takes a backup of the cluster before.
+
+    .. code-block:: yaml
+
+        marathon-store-saved:
+          marathon.store_saved:
+            - name: /marathon
+            - version: 1.8.244
+            - same_store: 1.8.207
+            - zookeeper: 10.0.0.1:2181
+
+    name
+        The path of the store in ZooKeeper.
+
+    version
+        The version of the package ``marathon`` that is about to be installed.
+
+    same_store
+        The first version that leaves the same store: from there on nothing is migrated.
+
+    zookeeper
+        The ZooKeeper servers of the store: ``host:port[,host:port]``.
+
+    peers
+        URLs of all Marathons that share the store, see ``marathon.connection``. If there are
+        several, nothing is saved. Default: there is one.
+
+    directory
+        Where to save it, default ``/var/lib/salt-mesos``. The file is named after the installed
+        version and the time, in UTC, and only root can read it. ``zk.restore`` reads it. The newest
+        10 files of a version are kept.
+
+    Fails if the store cannot be read, so require it for the package. Saves nothing if the package
+    is not installed, if its store is not migrated, or if ZooKeeper has no store.
+    """
+    installed = __salt__["pkg.version"]("marathon")
+    numbers = _version_numbers(installed)
+    urls = peers.split(",") if isinstance(peers, str) else peers or []
+    result = {"name": name, "result": True, "changes": {}}
+    if not numbers or numbers >= _version_numbers(same_store) or len(urls) > 1:
+        return {**result, "comment": f"Marathon {version} does not migrate the store here"}
+    changes = {name: "saved"}
+    if __opts__["test"]:
+        comment = f"The store {name} would be saved in {directory}"
+        return {**result, "result": None, "changes": changes, "comment": comment}
+    servers, port = _zookeeper_servers(zookeeper)
+    prefix = f"{directory}/marathon-store-{'.'.join(map(str, numbers))}-"
+    file = f"{prefix}{time.strftime('%Y-%m-%dT%H-%M-%SZ', time.gmtime())}.jsonl"
+    try:
+        count = __salt__["zk.save"](name, file, servers=servers, port=port)
+    except (CommandExecutionError, SaltInvocationError) as error:
+        comment = f"Marathon {version} would migrate the store {name}, which cannot be saved: "
+        return {**result, "result": False, "comment": f"{comment}{error}"}
+    if not count:
+        return {**result, "comment": f"There is no store at {name}"}
+    # A run that fails later, and is repeated, must not fill the disk.
+    for old_file in sorted(glob.glob(f"{glob.escape(prefix)}*.jsonl"))[:-MAX_SAVED_STORES]:
+        os.remove(old_file)
+    comment = f"{_ready.plural(count, 'znode')} of {name} saved in {file}"
+    return {**result, "changes": changes, "comment": comment}
+
+
+def _zookeeper_servers(text):
+    """Return the servers in ``host:port[,host:port]`` as addresses by id, and their port."""
+    hosts_by_port = {}
+    for entry in text.split(","):
+        host, colon, port = entry.rpartition(":")
+        if not colon or "]" in port:
+            host, port = entry, "2181"
+        hosts_by_port.setdefault(port, []).append(host.strip("[]"))
+    # Servers of one port are enough: any server that serves is asked.
+    port, hosts = next(iter(hosts_by_port.items()))
+    return dict(enumerate(hosts, start=1)), int(port) if port.isdigit() else port
 
 
 def _store_obstacle(installed, same_store, peers):

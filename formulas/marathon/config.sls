@@ -5,8 +5,10 @@
 # when no other Marathon of an old version can get the lead.
 
 {%- from "marathon/map.jinja" import marathon, tree with context %}
+{%- from "marathon/ready.jinja" import zookeeper with context %}
 {%- from "mesos/credentials.jinja" import masters_know_credentials with context %}
 {%- set plan = tree.run('marathon/plan.py', settings=marathon) %}
+{%- set store_path = (marathon.zk | string).split('/', 3)[3:] | join %}
 
 include:
   - common.repositories
@@ -26,6 +28,17 @@ marathon-step:
     - orchestrated: {{ pillar.get('marathon_upgrade', False) | json }}
     - mesos: {{ mesos | json }}
     - masters: {{ (pillar.get('mesos') or {}).get('url') | json }}
+
+# The way back, if this version migrates the store.
+marathon-store-saved:
+  marathon.store_saved:
+    - name: {{ ('/' ~ store_path) | json }}
+    - version: {{ version | json }}
+    - same_store: {{ step.same_store | json }}
+    - zookeeper: {{ zookeeper | json }}
+    - peers: {{ marathon.url | json }}
+    - require:
+      - marathon: marathon-step
 {%- endif %}
 {%- if marathon.mesos_authentication_secret and marathon.options.get('mesos_authentication') %}
 {{- masters_know_credentials('marathon', 'marathon:mesos_authentication_secret',
@@ -36,13 +49,13 @@ marathon-step:
 marathon-path-stays:
   zk.path_stays:
     - name: marathon:zk
-    - path: {{ ('/' ~ (marathon.zk | string).split('/', 3)[3:] | join) | json }}
+    - path: {{ ('/' ~ store_path) | json }}
     - files: [/etc/marathon/conf/zk, /etc/default/marathon, /etc/marathon/secrets]
     - variable: MARATHON_ZK
     - configured_by: [/etc/systemd/system/marathon.service.d/salt.conf]
 {%- if plan.version %}
     - require:
-      - marathon: marathon-step
+      - marathon: marathon-store-saved
 {%- endif %}
 
 marathon-leftovers:

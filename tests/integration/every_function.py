@@ -378,6 +378,9 @@ def main():
     znode = {"path": "/every", "data": "eA==", "acl": [[31, "world", "anyone"]]}
     assert call("zk.put_znodes", [znode]) == {"created": ["/every"], "changed": []}
     assert call("zk.export", "/every")["znodes"] == [znode]
+    assert call("zk.save", "/every", "/root/every.jsonl") == 1
+    assert call("zk.delete_znodes", ["/every"], confirm=True) == ["/every"]
+    assert call("zk.restore", "/every", "/root/every.jsonl", confirm=True)["created"] == ["/every"]
     assert call("zk.delete_znodes", ["/every"], confirm=True) == ["/every"]
     mesos_policy(agents[0])
     marathon_reads()

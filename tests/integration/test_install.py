@@ -15,6 +15,7 @@ DOCUMENTS = ("INSTALL.md", OPERATE)
 
 # Sections that need another cluster, and the tests that follow them.
 ELSEWHERE = {
+    "Go back after the upgrade of a single Marathon": "test_single.py",
     "Grow from one control node to three": "test_deploy.py",
     "Grow from three control nodes to five": "test_deploy.py",
     "Shrink from five control nodes to three": "test_deploy.py",

@@ -6,6 +6,10 @@ import socket
 import pytest
 import requests
 from cluster_lab import DOCKER_CE, eventually
+from document import parse, run
+from reader import OPERATE, Reader
+
+from lab import ROOT
 
 HOST = "lxdev01"  # of tests/topologies/single.yaml
 ADDRESS = "172.31.250.11"
@@ -275,6 +279,8 @@ def test_the_daemon_of_a_removed_role_is_stopped_until_the_role_is_back(lab):
 
 # A Marathon that begins with an empty store, beside that of the other tests.
 NEW_STORE = {"zk": "zk://localhost:2181/upgraded"}
+# Where the fake Marathon has what a real one has below the path of its store.
+FAKE_STORE = "/lab-fakes/generations"
 EMPTY_APP = {"id": "/kept", "cmd": "sleep 3600", "cpus": 0.1, "mem": 32, "instances": 0}
 
 
@@ -304,6 +310,16 @@ def failures(results: dict) -> dict[str, str]:
         for state in results.values()
         if state["result"] is False and "requisite" not in state["comment"]
     }
+
+
+def restore_store(lab, path: str) -> None:
+    """Follow the section of docs/operate.md, on this host and for another path of the store."""
+    title = "Go back after the upgrade of a single Marathon"
+    text = (ROOT / OPERATE).read_text().replace("[lxcc01]#", f"[{HOST}]#")
+    text = text.replace("zk.restore /marathon", f"zk.restore {path}")
+    [part] = [part for part in parse(text) if part.title == title]
+    assert part.blocks
+    run(part, Reader(lab).execute)
 
 
 @one_salt_line
@@ -363,10 +379,25 @@ def test_marathon_crosses_its_three_generations(lab):
             assert lab.run(FILES) == before
         apps = request(8080, "/v2/apps").json()["apps"]
         assert [app["id"] for app in apps] == ["/kept"], version
+        if version == "1.6.567":
+            lab.run(f"salt-call zk.save {FAKE_STORE} /root/fake-store.jsonl")
     going_back = {"marathon": {"version": "1.6.567", **settings}}
     comments = failures(lab.apply(pillar=going_back))
     assert "cannot read the store of 1.8.244" in comments["marathon-step"]
     marathon_runs("1.8.244")
+    stores = lab.run("stat -c '%a %U %n' /var/lib/salt-mesos/marathon-store-*").splitlines()
+    assert all(line.startswith("600 root ") for line in stores), stores
+    for version in ("1.4.13", "1.5.15", "1.6.567"):
+        assert any(f"/marathon-store-{version}-" in line for line in stores), stores
+    created = requests.post(
+        f"http://{ADDRESS}:8080/v2/apps", json={**EMPTY_APP, "id": "/later"}, timeout=5
+    )
+    assert created.status_code == 201, created.text
+    restore_store(lab, "/generations")
+    lab.run(f"salt-call zk.restore {FAKE_STORE} /root/fake-store.jsonl confirm=True")
+    lab.converge(pillar=going_back)
+    marathon_runs("1.6.567")
+    assert [app["id"] for app in request(8080, "/v2/apps").json()["apps"]] == ["/kept"]
     remove_marathon(lab)
     lab.converge()
     check_all_services()

@@ -220,6 +220,12 @@ def test_commands_that_follow_a_change_are_no_drift(state):
     assert differences(tag, result({}, "x would have been executed")) == []
 
 
+def test_a_store_that_would_be_saved_before_an_upgrade_is_no_drift():
+    tag = "marathon_|-marathon-store-saved_|-/marathon_|-store_saved"
+    state_result = result({"/marathon": "saved"}, sls="marathon.config")
+    assert differences(tag, state_result) == []
+
+
 def test_a_failed_state_is_an_error_and_what_requires_it_is_not():
     states = drift.StateResults(
         {

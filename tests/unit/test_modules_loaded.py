@@ -48,6 +48,8 @@ def test_zk_and_mesos_have_these_functions_and_states(salt):
             "zk.metrics",
             "zk.put_znodes",
             "zk.record_server_list",
+            "zk.restore",
+            "zk.save",
             "zk.server_lists",
         ],
         "states": [

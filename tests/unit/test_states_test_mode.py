@@ -268,6 +268,10 @@ PASSIVE_CASES = {
     "marathon.available": (MARATHON, {}),
     "marathon.leader_has_version": (("marathon 1.10.26",), {"version": "1.10.26"}),
     "marathon.step_allowed": (("package",), {"name": "1.8.244", "since": "1.6.0"}),
+    "marathon.store_saved": (
+        ("package",),
+        {"name": "/m", "version": "1.8.244", "same_store": "1.8.207", "zookeeper": "localhost"},
+    ),
     "mesos.agent_identity_stays": (("checkpoint",), {"reconfiguration_policy": "additive"}),
     "mesos.agents_registered": (MESOS, {"agents": [HOSTS[0]]}),
     "mesos.leader_available": (MESOS, {}),

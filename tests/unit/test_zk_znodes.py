@@ -1,6 +1,7 @@
 """zk.export, zk.put_znodes and zk.delete_znodes, with a real ZooKeeper."""
 
 import base64
+import json
 
 import pytest
 import zookeeper_server
@@ -103,6 +104,83 @@ def test_protected_znodes_are_named_and_exported_with_the_login_of_the_settings(
 )
 def test_an_invalid_argument_is_refused(znodes, function, arguments, message):
     assert znodes.fails(function, *arguments).startswith(message)
+
+
+def test_a_saved_path_is_restored_as_it_was(znodes, tmp_path):
+    tree = [entry("/znodes-saved", b""), entry("/znodes-saved/a", bytes(range(256)))]
+    znodes.call("put_znodes", tree)
+    file = tmp_path / "new" / "saved.jsonl"
+    assert znodes.call("save", "/znodes-saved", str(file)) == 2
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.parent.stat().st_mode & 0o777 == 0o700
+    assert [path.name for path in file.parent.iterdir()] == ["saved.jsonl"]
+    znodes.call("put_znodes", [entry("/znodes-saved/a", b"x"), entry("/znodes-saved/b/c", b"")])
+    arguments = ["/znodes-saved", str(file)]
+    assert znodes.fails("restore", *arguments).startswith("confirm: False should be True")
+    assert znodes.call("restore", *arguments, confirm=True) == {
+        "created": [],
+        "changed": ["/znodes-saved/a"],
+        "deleted": ["/znodes-saved/b/c", "/znodes-saved/b"],
+    }
+    assert znodes.call("export", "/znodes-saved")["znodes"] == tree
+    nothing = {"created": [], "changed": [], "deleted": []}
+    assert znodes.call("restore", *arguments, confirm=True) == nothing
+    znodes.call("delete_znodes", ["/znodes-saved", "/znodes-saved/a"], confirm=True)
+    assert znodes.call("save", "/znodes-saved", str(file)) == 0
+    assert znodes.call("restore", *arguments, confirm=True)["created"] == arguments[:1] + [
+        "/znodes-saved/a"
+    ]
+    znodes.call("delete_znodes", ["/znodes-saved", "/znodes-saved/a"], confirm=True)
+
+
+def test_more_than_one_page_is_saved(znodes, tmp_path):
+    children = [entry(f"/znodes-pages/{number}", bytes(200 * 1024)) for number in range(3)]
+    for child in children:
+        znodes.call("put_znodes", [child])
+    assert znodes.call("export", "/znodes-pages")["next"]
+    file = str(tmp_path / "saved.jsonl")
+    assert znodes.call("save", "/znodes-pages", file) == 4
+    paths = ["/znodes-pages", *(child["path"] for child in children)]
+    znodes.call("delete_znodes", paths, confirm=True)
+    assert znodes.call("restore", "/znodes-pages", file, confirm=True)["created"] == paths
+    znodes.call("delete_znodes", paths, confirm=True)
+
+
+def test_a_path_in_use_is_not_restored_and_a_protected_one_not_saved(znodes, zookeeper, tmp_path):
+    file = tmp_path / "saved.jsonl"
+    arguments = ["/znodes-used", str(file)]
+    with _zookeeper_client.Client(zookeeper.address, login=LOGIN) as client:
+        client.create("/znodes-used", b"")
+        assert znodes.call("save", *arguments) == 1
+        client.create("/znodes-used/leader", b"", ephemeral=True)
+        assert znodes.fails("restore", *arguments, confirm=True) == (
+            "/znodes-used: a client still uses it, as /znodes-used/leader exists. Stop it first"
+        )
+        client.delete("/znodes-used/leader")
+        secret = [_zookeeper_client.digest_acl(*LOGIN)]
+        client.create("/znodes-used/secret", b"", acl=secret)
+        saved = file.read_text()
+        denied = "/znodes-used/secret: access denied by its ACL"
+        assert znodes.fails("save", *arguments) == denied
+        assert file.read_text() == saved
+        client.delete("/znodes-used/secret")
+        client.delete("/znodes-used")
+
+
+@pytest.mark.parametrize(
+    "path, text, message",
+    [
+        ("/a", None, "{file}: No such file or directory"),
+        ("/a", "[]\n", "{file}: is not a file of zk.save"),
+        ("/a", "{\n", "{file}: is not a file of zk.save"),
+        ("/a", json.dumps(entry("/ab", b"")), "{file}: has no znode at /a"),
+    ],
+)
+def test_a_file_without_the_znodes_is_not_restored(znodes, tmp_path, path, text, message):
+    file = tmp_path / "saved.jsonl"
+    if text is not None:
+        file.write_text(text)
+    assert znodes.fails("restore", path, str(file), confirm=True) == message.format(file=file)
 
 
 def test_a_znode_with_other_children_is_not_deleted(znodes):
