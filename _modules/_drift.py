@@ -60,6 +60,23 @@ STALE_MARK = "Newer than the process: "
 CONSEQUENCES = ("cmd", "module")
 PRECAUTIONS = ("store_saved",)
 VERSION = re.compile(r"\d+\.\d+\.\d+")
+MARATHON_VARIABLE = re.compile(r'MARATHON_(?P<name>\w+)="(?P<text>.*)"')
+ESCAPED = re.compile(r"\\(.)")
+# Servers in a zoo.cfg. Some versions show the default type, and where the server listens.
+SERVER = re.compile(r"server\.\d+")
+SERVER_TYPE = re.compile(r"(:participant)?(;.*)?$")
+# Options in daemon.json -> the keys of `docker info`.
+DOCKER_KEYS = {
+    "storage-driver": "Driver",
+    "log-driver": "LoggingDriver",
+    "live-restore": "LiveRestoreEnabled",
+    "data-root": "DockerRootDir",
+    "graph": "DockerRootDir",
+    "default-runtime": "DefaultRuntime",
+    "debug": "Debug",
+    "labels": "Labels",
+}
+DOCKER_LISTS = ("labels", "registry-mirrors")
 
 
 def difference(service, subject, runs, declared):
@@ -171,6 +188,95 @@ def _canonical(text):
     except ValueError:
         pass
     return sorted(text.split(";")) if ";" in text else text
+
+
+# --- options of Marathon, ZooKeeper and dockerd ---
+
+
+def marathon_options_on_disk(directory=None, environment=None):
+    """
+    Return the options of Marathon in its files, name -> text: those of a directory of flags, and
+    the variables ``MARATHON_*`` of an environment file. Raises OSError if a file cannot be read.
+    """
+    options = flags_on_disk(directory) if directory else {}
+    for line in _read(environment).splitlines() if environment else ():
+        variable = MARATHON_VARIABLE.fullmatch(line)
+        if variable:
+            text = ESCAPED.sub(r"\1", variable["text"])
+            # An option without a value.
+            options[variable["name"].lower()] = text or "true"
+    return options
+
+
+def compare_marathon(options, info):
+    """Return the differences from the options that ``/v2/info`` has. It does not have all."""
+    running = {}
+    for section in ("marathon_config", "zookeeper_config", "http_config"):
+        running.update(info.get(section) or {})
+    return _compare_options("marathon", options, running)
+
+
+def zookeeper_options_on_disk(path):
+    """Return the options in a zoo.cfg, name -> text. Raises OSError if it cannot be read."""
+    lines = [line.partition("=") for line in _read(path).splitlines() if not line.startswith("#")]
+    return {name: ESCAPED.sub(r"\1", text) for name, separator, text in lines if separator}
+
+
+def compare_zookeeper(options, running_options):
+    """
+    Return the differences from the options that the command ``conf`` has. It does not have all, and
+    the list of servers only from 3.5 on, and only of an ensemble.
+    """
+    options = {name: SERVER_TYPE.sub("", text) for name, text in options.items()}
+    running = {name: SERVER_TYPE.sub("", text) for name, text in running_options.items()}
+    # A number there, a word in the file. The list of servers has it as well.
+    running.pop("peerType", None)
+    for name in {"dataDir", "dataLogDir"} & set(options) & set(running):
+        options[name] = options[name].rstrip("/")
+        running[name] = re.sub("/version-2$", "", running[name])
+    servers = {name: None for name in running if SERVER.fullmatch(name)}
+    if servers:
+        servers.update((name, None) for name in options if SERVER.fullmatch(name))
+        running = {**servers, **running}
+        options = {**servers, **options}
+    return _compare_options("zookeeper", options, running)
+
+
+def compare_docker(options, info):
+    """Return the differences from what ``docker info`` has. It does not have all."""
+    running = {name: info[key] for name, key in DOCKER_KEYS.items() if key in info}
+    running["registry-mirrors"] = (info.get("RegistryConfig") or {}).get("Mirrors")
+    return _compare_options("docker", _normalized_lists(options), _normalized_lists(running))
+
+
+def _normalized_lists(options):
+    """Return options of dockerd without the slash that it adds to the URL of a mirror."""
+    lists = {
+        name: [str(item).rstrip("/") for item in options[name] or []]
+        for name in DOCKER_LISTS
+        if name in options
+    }
+    return {**options, **lists}
+
+
+def _compare_options(service, options, running):
+    """Return the differences of the options that the daemon reports."""
+    return [
+        difference(service, f"option {name}", _option_text(running[name]), _option_text(value))
+        for name, value in options.items()
+        if name in running and _option_text(value) != _option_text(running[name])
+    ]
+
+
+def _option_text(value):
+    """Return the value of an option as text: a list with commas, in any order."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        value = value.strip().split(",")
+    if isinstance(value, list):
+        return ",".join(sorted(str(item).strip() for item in value)) or None
+    return value if value is None else str(value)
 
 
 # --- versions ---

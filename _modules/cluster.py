@@ -8,6 +8,7 @@ servers; ``pillar/topology.sls`` derives it from the topology.
 """
 
 import base64
+import contextlib
 import hashlib
 import importlib
 import json
@@ -393,8 +394,10 @@ def drift(sls=None, roles=None, timeout=DRIFT_TIMEOUT):
     * with the states (``state.apply test=True``): files, installed versions, and whether daemons
       run, and run with the files and packages as they are now;
     * the flags of the Mesos master and agent (``/flags``) with their files;
+    * those options of the leading Marathon (``/v2/info``), ZooKeeper (``conf``) and dockerd
+      (``docker info``) that they report with their files;
     * the versions of Mesos, the leading Marathon, ZooKeeper and dockerd with those of their
-      packages. Chronos does not reveal its version.
+      packages. Chronos reports neither its version nor its options.
 
     Returns a mapping:
 
@@ -487,22 +490,51 @@ def _compare_marathon(states, timeout):
     if "x-marathon-via" in response.headers:
         # The leader's answer. The other servers do not reveal their version.
         return []
-    return _compare_version("marathon", response.json().get("version"), "marathon-package", states)
+    info = response.json()
+    options = _drift.marathon_options_on_disk(
+        states.name("marathon-flags"), states.name("marathon-environment")
+    )
+    differences = _drift.compare_marathon(options, info)
+    return differences + _compare_version(
+        "marathon", info.get("version"), "marathon-package", states
+    )
 
 
 def _compare_zookeeper(states, timeout):
+    differences = []
+    file = states.name("zookeeper-config")
+    if file:
+        options = _drift.zookeeper_options_on_disk(file)
+        differences += _drift.compare_zookeeper(options, __salt__["zk.options"](timeout=timeout))
     version = __salt__["zk.metrics"](timeout=timeout).get("version")
-    return _compare_version("zookeeper", version, "zookeeper-package", states)
+    return differences + _compare_version("zookeeper", version, "zookeeper-package", states)
 
 
 def _compare_docker(states, timeout):
-    command = ["docker", "version", "--format", "{{.Server.Version}}"]
+    command = ["docker", "info", "--format", "{{json .}}"]
     outcome = __salt__["cmd.run_all"](
         command, python_shell=False, ignore_retcode=True, timeout=timeout
     )
-    if outcome["retcode"]:
-        raise CommandExecutionError(_text.first_line(outcome["stderr"] or outcome["stdout"]))
-    return _compare_version("docker", outcome["stdout"], "docker-package", states)
+    info = {}
+    with contextlib.suppress(ValueError):
+        info = json.loads(outcome["stdout"])
+    # Without a dockerd, newer clients print what they know of themselves, and exit with 0.
+    if outcome["retcode"] or not info.get("ServerVersion"):
+        error = _text.first_line(outcome["stderr"] or str(info.get("ServerErrors")))
+        raise CommandExecutionError(error)
+    differences = []
+    file = states.name("docker-config")
+    if file:
+        differences += _drift.compare_docker(_read_json(file), info)
+    return differences + _compare_version("docker", info["ServerVersion"], "docker-package", states)
+
+
+def _read_json(path):
+    with open(path, encoding="utf-8") as file:
+        try:
+            return json.load(file)
+        except ValueError:
+            raise CommandExecutionError(f"{path}: is not JSON") from None
 
 
 def _compare_version(service, version, package_state, states):

@@ -42,6 +42,7 @@ EXPORT_ZNODES = 2000
 LOGIN_SETTINGS = (("marathon", "zk"), ("mesos", "zk"))
 LOGIN = re.compile(r"zk://(?P<username>[^:/@]+):(?P<password>[^@/]+)@")
 MNTR_LINE = re.compile(r"^zk_(\S+)\t(.*)$", re.MULTILINE)
+CONF_LINE = re.compile(r"^([\w.]+)=(.*)$", re.MULTILINE)
 MODES = ("leader", "follower", "observer", "standalone")
 
 
@@ -103,19 +104,47 @@ def metrics(server=None, port=None, timeout=5):
         salt-call zk.metrics
         salt-call zk.metrics 10.0.0.1
     """
+    values = _values("mntr", MNTR_LINE, server, port, timeout)
+    return {name: _number_or_text(values[name]) for name in sorted(values)}
+
+
+def options(server=None, port=None, timeout=5):
+    """
+    Return the options that a ZooKeeper server runs with, as far as it reports them.
+
+    server, port, timeout
+        As for ``zk.metrics``.
+
+    Returns a mapping of names as in ``zoo.cfg`` to texts, sorted. ``dataDir`` and ``dataLogDir``
+    end with ``/version-2``. A server of an ensemble lists the servers from 3.5 on. Uses ``conf``,
+    which ZooKeeper 3.5 and later must allow (``4lw.commands.whitelist``, as the formula does).
+    Raises as ``zk.metrics`` does.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call zk.options
+    """
+    values = _values("conf", CONF_LINE, server, port, timeout)
+    return {name: values[name] for name in sorted(values)}
+
+
+def _values(command, pattern, server, port, timeout):
+    """Return the values by name in the response of a server to a four-letter command."""
     addresses, port = _ensemble({1: server} if server else None, port)
     timeout = _http_settings.check_timeout(timeout)
     address = server or _own_address(addresses)
     try:
-        response = _send_command("mntr", address, port, timeout)
+        response = _send_command(command, address, port, timeout)
     except (OSError, UnicodeError) as error:
         reason = _http_client.failure_reason(error, timeout)
-        raise CommandExecutionError(f"{address}:{port}: mntr: {reason}") from None
-    values = dict(MNTR_LINE.findall(response))
+        raise CommandExecutionError(f"{address}:{port}: {command}: {reason}") from None
+    values = dict(pattern.findall(response))
     if not values:
         reason = _text.first_line(response) or "closed the connection without a response"
-        raise CommandExecutionError(f"{address}:{port}: mntr: {reason}")
-    return {name: _number_or_text(values[name]) for name in sorted(values)}
+        raise CommandExecutionError(f"{address}:{port}: {command}: {reason}")
+    return values
 
 
 def _own_address(addresses):

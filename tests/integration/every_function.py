@@ -371,6 +371,7 @@ def main():
     agents = mesos_reads()
     statuses = call_non_empty("zk.ensemble")
     assert call("zk.metrics")["znode_count"] > 0
+    assert call("zk.options")["clientPort"]
     servers = {str(server_id): status["address"] for server_id, status in statuses.items()}
     for server_id in servers:
         assert call("zk.record_server_list", server_id, servers) is True

@@ -199,6 +199,29 @@ def test_an_undeclared_flag_is_removed(lab):
     check_all_services()
 
 
+def drift(lab) -> dict[tuple[str, str], tuple[str, str]]:
+    """Return what runs and what is declared, by service and subject."""
+    result = lab.execute("salt-call", "cluster.drift", "--out=json", "--no-color")
+    data = json.loads(result.stdout)["local"]
+    assert data["errors"] == []
+    return {
+        (entry["service"], entry["what"]): (entry["runs"], entry["declared"])
+        for entry in data["drift"]
+        # The packages of the lab have programs of Debian, which are of another version.
+        if entry["what"] != "version"
+    }
+
+
+@one_salt_line
+def test_a_host_does_not_drift_until_an_option_is_changed_by_hand(lab):
+    assert drift(lab) == {}
+    lab.run("sed -i s/^tickTime=.*/tickTime=2500/ /etc/zookeeper/conf/zoo.cfg")
+    ticks = drift(lab)[("zookeeper", "option tickTime")]
+    assert ticks[1] == "2500" != ticks[0]
+    assert "zookeeper-config" in lab.converge()
+    assert drift(lab) == {}
+
+
 @one_salt_line
 def test_all_services_start_after_a_power_cut(lab):
     assert lab.call("kill", HOST).returncode == 0

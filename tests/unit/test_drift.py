@@ -128,6 +128,129 @@ def test_secrets_are_not_shown(name, text, running):
     assert (entry["runs"], entry["declared"]) == ("differs", "differs")
 
 
+# --- options of Marathon, ZooKeeper and dockerd ---
+
+INFO = json.loads(
+    (ROOT / "tests/unit/data/marathon-1.8.244/info.jsonl").read_text().splitlines()[1]
+)["json"]
+# Of Docker 26, shortened.
+DOCKER_INFO = {
+    "Driver": "overlay2",
+    "LoggingDriver": "json-file",
+    "LiveRestoreEnabled": True,
+    "DockerRootDir": "/var/lib/docker",
+    "Debug": False,
+    "Labels": None,
+    "RegistryConfig": {"Mirrors": ["https://mirror.example.org/"]},
+}
+
+
+def as_tuples(entries: list[dict]) -> list[tuple]:
+    return [(entry["what"], entry["runs"], entry["declared"]) for entry in entries]
+
+
+def test_options_of_marathon_are_read_from_the_files_of_each_generation(tmp_path):
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf/zk").write_text("zk://a:2181/marathon\n")
+    (tmp_path / "conf/?ha").touch()
+    file = tmp_path / "default"
+    lines = ["# Managed by Salt", 'JAVA_OPTS="-Xmx512m"', 'MARATHON_CHECKPOINT=""']
+    lines += [r'MARATHON_FRAMEWORK_NAME="blue \"sky\""']
+    file.write_text("\n".join(lines))
+    assert drift.marathon_options_on_disk(str(tmp_path / "conf"), str(file)) == {
+        "zk": "zk://a:2181/marathon",
+        "ha": "true",
+        "checkpoint": "true",
+        "framework_name": 'blue "sky"',
+    }
+
+
+@pytest.mark.parametrize(
+    "options, expected",
+    [
+        (
+            {
+                "checkpoint": "true",
+                "task_launch_timeout": "300000",
+                "zk": "zk://127.0.0.61:12181/marathon9",
+                "http_port": "8080",
+                "disable_http": "true",
+            },
+            [],
+        ),
+        ({"ha": "true"}, [("option ha", "false", "true")]),
+        ({"webui_url": "http://m"}, [("option webui_url", "none", "http://m")]),
+        (
+            {"features": "vips,task_killing"},
+            [("option features", "none", "task_killing,vips")],
+        ),
+    ],
+)
+def test_options_of_marathon_are_compared_with_a_recorded_answer(options, expected):
+    assert as_tuples(drift.compare_marathon(options, INFO)) == expected
+
+
+@pytest.mark.parametrize(
+    "options, expected",
+    [
+        (
+            {
+                "storage-driver": "overlay2",
+                "live-restore": True,
+                "labels": [],
+                "log-opts": {"max-size": "50m"},
+                "registry-mirrors": ["https://mirror.example.org"],
+            },
+            [],
+        ),
+        ({"log-driver": "journald"}, [("option log-driver", "json-file", "journald")]),
+        ({"live-restore": False}, [("option live-restore", "true", "false")]),
+        ({"labels": ["b=1", "a=1"]}, [("option labels", "none", "a=1,b=1")]),
+        (
+            {"registry-mirrors": []},
+            [("option registry-mirrors", "https://mirror.example.org", "none")],
+        ),
+    ],
+)
+def test_options_of_dockerd_are_compared(options, expected):
+    assert as_tuples(drift.compare_docker(options, DOCKER_INFO)) == expected
+
+
+@pytest.mark.parametrize(
+    "file, running, expected",
+    [
+        (
+            "dataDir=/d/\ntickTime=2000\npeerType=observer\nautopurge.purgeInterval=1\n"
+            "server.1=10.0.0.1:2888:3888\n",
+            {
+                "dataDir": "/d/version-2",
+                "peerType": "1",
+                "tickTime": "2000",
+                "serverId": "1",
+                "server.1": "10.0.0.1:2888:3888:participant;0.0.0.0:2181",
+            },
+            [],
+        ),
+        ("# x=1\ntickTime=3000\n", {"tickTime": "2000"}, [("option tickTime", "2000", "3000")]),
+        (
+            "server.1=a:2888:3888\nserver.2=c:2888:3888\n",
+            {"server.1": "a:2888:3888", "server.3": "b:2888:3888:participant"},
+            [
+                ("option server.3", "b:2888:3888", "none"),
+                ("option server.2", "none", "c:2888:3888"),
+            ],
+        ),
+        # Before 3.5 no server lists the servers.
+        ("server.1=a:2888:3888\n", {"tickTime": "2000"}, []),
+    ],
+)
+def test_options_of_zookeeper_are_compared(tmp_path, file, running, expected):
+    path = tmp_path / "zoo.cfg"
+    path.write_text(file)
+    options = drift.zookeeper_options_on_disk(str(path))
+    assert as_tuples(drift.compare_zookeeper(options, running)) == expected
+
+
 # --- states ---
 
 
@@ -348,6 +471,26 @@ def test_versions_that_run_are_compared_with_those_of_the_packages(
     assert ask(leader, mesos="1.9.0-2.0.1", marathon="1.4.0-1") == [marathon, *others]
     # Its answer is that of the leader.
     assert ask(standby, mesos="1.11.0-2.0.1", marathon="1.4.0-1") == []
+
+
+def test_an_option_that_marathon_does_not_run_with_is_drift(salt, running, tmp_path):
+    marathon = running(Marathon(LOCAL, None, room=MemoryRoom(), servers=MemoryRoom()))
+    file = tmp_path / "marathon"
+    file.write_text('MARATHON_FRAMEWORK_NAME="blue"\nMARATHON_HTTP_ADDRESS="127.0.0.1"\n')
+    names = {"marathon-environment": str(file), "marathon-service": "marathon"}
+    states = {state_id: {"test.nop": [{"name": name}]} for state_id, name in names.items()}
+    salt.serve("options_of_drift.sls", json.dumps(states))
+    pillar = {**NODE, "marathon": {"url": marathon.url}}
+    answer = salt.call("cluster.drift", sls="options_of_drift", roles=["marathon"], pillar=pillar)
+    assert answer["errors"] == []
+    [entry] = answer["drift"]
+    assert tuple(entry.values()) == (
+        "marathon",
+        "option framework_name",
+        "marathon",
+        "blue",
+        "salt 'unit' service.restart marathon",
+    )
 
 
 def test_a_daemon_that_does_not_respond_is_an_error(salt, tmp_path):

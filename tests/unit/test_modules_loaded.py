@@ -46,6 +46,7 @@ def test_zk_and_mesos_have_these_functions_and_states(salt):
             "zk.ensemble",
             "zk.export",
             "zk.metrics",
+            "zk.options",
             "zk.put_znodes",
             "zk.record_server_list",
             "zk.restore",

@@ -64,6 +64,13 @@ def test_znodes_are_created_changed_exported_and_deleted(znodes):
     }
 
 
+def test_a_server_reports_the_options_that_it_runs_with(znodes, zookeeper):
+    options = znodes.call("options")
+    assert options["clientPort"] == str(zookeeper.port)
+    assert options["dataDir"].endswith("/version-2")
+    assert list(options) == sorted(options)
+
+
 def test_the_znodes_of_zookeeper_itself_are_not_exported(znodes):
     paths = [znode["path"] for znode in znodes.call("export")["znodes"]]
     assert not [path for path in paths if path.startswith("/zookeeper")]

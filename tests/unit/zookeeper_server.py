@@ -32,7 +32,7 @@ syncLimit=10
 minSessionTimeout=1000
 maxSessionTimeout=60000
 admin.enableServer=false
-4lw.commands.whitelist=srvr
+4lw.commands.whitelist=srvr, conf
 clientPortAddress=127.0.0.1
 """
 JVM_FLAGS = (
