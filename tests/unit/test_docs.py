@@ -6,8 +6,10 @@ docs/troubleshoot.md the messages about restarts.
 import ast
 import importlib.util
 import re
+import textwrap
 
 import pytest
+import yaml
 
 from lab import ROOT
 
@@ -144,3 +146,33 @@ def test_the_messages_about_restarts_are_those_of_the_states():
     texts = [text for file in files for text in messages(ROOT / file)]
     missing = [text for text in fragments if not any(text in message for message in texts)]
     assert missing == []
+
+
+# --- docs/operate.md ---
+
+
+def schedules():
+    """Return the jobs of Salt's scheduler in the YAML of docs/operate.md, by name."""
+    text = (ROOT / "docs" / "operate.md").read_text()
+    blocks = re.findall(r"^ *```yaml\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+    jobs = {}
+    for block in blocks:
+        settings = yaml.safe_load(textwrap.dedent(block))
+        jobs.update(settings.get("schedule", {}))
+    return jobs
+
+
+@pytest.mark.parametrize("name", ["cluster-backup", "cluster-metrics"])
+def test_a_documented_schedule_calls_a_function_with_arguments_that_it_has(name):
+    assert set(schedules()) == {"cluster-backup", "cluster-metrics"}
+    job = schedules()[name]
+    module, function = job["function"].split(".")
+    # The scheduler of a Salt master calls runners, that of a minion execution functions.
+    signatures = {entry[0]: entry[1] for entry in generator.runners(module)}
+    if name == "cluster-metrics":
+        signatures = {entry[1]: entry[2] for entry in generator.functions(module)}
+    parameters = {part.partition("=")[0] for part in signatures[function].split(", ")}
+    assert set(job["kwargs"]) <= parameters
+    assert len({"cron", "seconds", "hours"} & set(job)) == 1
+    assert set(job) <= {"function", "kwargs", "cron", "seconds", "return_job"}
+    assert re.fullmatch(r"\d+ \d+( \*){3}", job.get("cron", "0 0 * * *"))
