@@ -197,7 +197,8 @@ def ensemble_available(name, servers, port=2181, myid=None, timeout=120, observe
             return _has_quorum(modes, voters, serving_modes), comment
         if modes[str(myid)] in serving_modes:
             return True, comment
-        responding = sum(modes[voter] != "unreachable" for voter in voters)
+        # A server that runs alone does not belong to the ensemble yet.
+        responding = sum(modes[voter] not in ("unreachable", "standalone") for voter in voters)
         if modes[str(myid)] == "unreachable" or responding * 2 > len(voters):
             return False, comment
         reason = (
@@ -424,7 +425,8 @@ def may_join(
     * A server that has data of its own does not join others that serve without it.
     * A server without data starts if a quorum serves, which has the data. If nobody serves, as
       during the first installation, the servers start one by one, in the order of their ids.
-      A server that runs alone must be configured for the new list first.
+    * If a server runs alone, those of the others that it needs for a quorum start first, and the
+      rest later. They are no quorum without it. It gets the new list when they respond.
     * Servers that are added to an ensemble join it before its own servers get the new list. If
       several are added, the leader gets it last: the servers record their lists in ZooKeeper, see
       ``zk.server_lists``.
@@ -532,6 +534,13 @@ def path_stays(name, path, files, configured_by, variable=None, default=None):
 
 def _may_leave_standalone(modes, voters, server_id):
     """Return whether a server that was alone, with data, may join the others."""
+    stopped = {voter for voter in voters if modes[voter] == "unreachable"}
+    if modes[server_id] == "standalone" and (len(voters) - len(stopped)) * 2 <= len(voters):
+        needed = _needed_by_standalone(voters, server_id)
+        return False, (
+            f"Server {server_id} serves alone. With the new list it would wait for a quorum: apply "
+            f"the states to {_ids(needed & stopped)} as well"
+        )
     if not _serves_without(modes, voters, server_id):
         return True, "This server joins with its data"
     return False, (
@@ -540,6 +549,12 @@ def _may_leave_standalone(modes, voters, server_id):
         "directories away, and apply the states again. To keep theirs, move that of server "
         f"{server_id} away"
     )
+
+
+def _needed_by_standalone(voters, server_id):
+    """Return the servers that start first, so that a server that runs alone has a quorum."""
+    peers = sorted(voters - {server_id}, key=int)
+    return set(peers[: len(voters) // 2])
 
 
 class _ServerLists:
@@ -782,6 +797,8 @@ class _FirstStart:
             return True, f"A quorum serves. Server {self._id} copies its data"
         serving = self._with_modes(*VOTING_MODES, "standalone")
         self._servers_with_data |= serving
+        if len(serving) == 1 and self._id in self._first_joiners():
+            return True, f"Server {_ids(serving)} has the data, and joins when this server responds"
         if serving:
             return False, self._reason_to_wait(serving)
         unreachable = self._with_modes("unreachable") - {self._id}
@@ -807,13 +824,20 @@ class _FirstStart:
         standalone = self._with_modes("standalone")
         if standalone:
             return (
-                f"Server {_ids(standalone)} has the data and runs alone. Apply the states there, "
-                "so that it joins the others"
+                f"Server {_ids(standalone)} has the data and runs alone. Apply the states to it "
+                f"and to {_ids(self._first_joiners()) or 'the others'}, so that it joins the others"
             )
         return (
             f"{len(serving)} of {len(self._voters)} servers serve. A server without data starts "
             f"when {self._quorum} do. Start those that have data first"
         )
+
+    def _first_joiners(self):
+        """Return the servers that start before the one that runs alone gets the new list."""
+        standalone = self._with_modes("standalone")
+        if len(standalone) != 1:
+            return set()
+        return _needed_by_standalone(self._voters, *standalone)
 
     def _with_modes(self, *modes):
         return {voter for voter in self._voters if self._modes[voter] in modes}

@@ -1,6 +1,6 @@
 # The files of ZooKeeper: its peers (zoo.cfg), its id (myid), memory and log.
 
-{%- from "zookeeper/map.jinja" import zookeeper, package with context %}
+{%- from "zookeeper/map.jinja" import zookeeper, package, tree with context %}
 {%- macro ensemble() %}
     - config: {{ package.conf }}/zoo.cfg
     - servers: {{ zookeeper.servers | json }}
@@ -66,7 +66,7 @@ zookeeper-may-join:
     - name: {{ zookeeper.data_dir | json }}
 {{- ensemble() }}
     # Enough to install the new servers, and to restart the others one after another.
-    - timeout: 600
+    - timeout: {{ [600, tree.settings('common').restarts.turn_timeout] | min }}
     - require:
       - file: zookeeper-data
 {%- if zookeeper.myid %}

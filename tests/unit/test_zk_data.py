@@ -231,6 +231,10 @@ def test_lost_data_needs_a_quorum_of_the_others(host, modes):
         ((DOWN,), 1, "This server may start"),
         (("leader", "follower", DOWN), 3, "A quorum serves"),
         (("leader", "follower", "follower", DOWN, DOWN), 5, "A quorum serves"),
+        # 1 -> 3 and 1 -> 5: those that server 1 needs for a quorum.
+        (("standalone", DOWN, DOWN), 2, "Server 1 has the data, and joins when this server"),
+        ((DOWN, DOWN, "standalone"), 1, "Server 3 has the data, and joins when this server"),
+        (("standalone", LOOKING, DOWN, DOWN, DOWN), 3, "Server 1 has the data, and joins"),
         # The first servers of an installation, and 1 -> 3 after server 1 has the new list.
         ((DOWN, DOWN, DOWN), 1, "starts empty"),
         ((LOOKING, DOWN, DOWN), 2, "starts empty"),
@@ -249,10 +253,11 @@ def test_a_server_without_data_starts(host, modes, myid, comment):
 @pytest.mark.parametrize(
     "modes, myid, comment",
     [
-        # 1 -> 3: server 1 does not have the new list.
-        (("standalone", DOWN, DOWN), 2, "Server 1 has the data and runs alone"),
+        # 1 -> 3: server 1 does not have the new list, and 2 and 3 would be a quorum.
+        (("standalone", DOWN, DOWN), 3, "runs alone. Apply the states to it and to 2, so that"),
         (("standalone", LOOKING, DOWN), 3, "Server 1 has the data and runs alone"),
-        ((DOWN, DOWN, "standalone"), 1, "Server 3 has the data and runs alone"),
+        (("standalone", LOOKING, LOOKING, DOWN, DOWN), 4, "Server 1 has the data and runs alone"),
+        (("standalone", "standalone", DOWN), 3, "Server 1, 2 has the data and runs alone"),
         # 3 -> 5 while one of the three is off: two new ones and one that lags would be a majority.
         (("leader", "follower", DOWN, DOWN, DOWN), 4, "2 of 5 servers serve"),
         (("follower", "follower", "follower", DOWN, DOWN), 4, "3 of 5 servers serve"),
@@ -291,15 +296,15 @@ def test_a_server_that_runs_alone_is_awaited_while_it_restarts(host):
     host.later(1, 1, DOWN)
     start = time.monotonic()
     host.later(4, 1, LOOKING)
-    assert "starts empty" in passes(host.may_join(myid=2, settle=0, timeout=30))
+    assert "starts empty" in passes(host.may_join(myid=3, settle=0, timeout=30))
     assert time.monotonic() - start >= 4
 
 
 def test_a_server_that_runs_alone_and_ends_stops_the_growth(host):
     host.ensemble("standalone", DOWN, DOWN)
     host.stop_after_answer(1)
-    comment = fails(host.may_join(myid=2, settle=0, timeout=4))
-    assert comment.startswith("Waited 4 seconds for server 2 to be allowed to start")
+    comment = fails(host.may_join(myid=3, settle=0, timeout=4))
+    assert comment.startswith("Waited 4 seconds for server 3 to be allowed to start")
     assert "With data, but no longer running: 1" in comment
 
 
@@ -312,10 +317,31 @@ def test_a_member_with_data_asks_nobody(host):
 
 def test_a_server_that_was_alone_brings_its_data(host):
     host.start("log.1")
-    host.ensemble("standalone", DOWN, DOWN)
-    assert "joins with its data" in passes(host.may_join(myid=1))
     host.ensemble("standalone", LOOKING, DOWN)
+    assert "joins with its data" in passes(host.may_join(myid=1))
+    host.ensemble("standalone", DOWN, LOOKING)
     passes(host.may_join(myid=1))
+    host.ensemble(DOWN, DOWN, DOWN)
+    passes(host.may_join(myid=1))
+
+
+@pytest.mark.parametrize(
+    "modes, missing",
+    [
+        (("standalone", DOWN, DOWN), "2"),
+        (("standalone", LOOKING, DOWN, DOWN, DOWN), "3"),
+    ],
+    ids=str,
+)
+def test_a_server_that_serves_alone_does_not_wait_for_a_quorum_with_the_new_list(
+    host, modes, missing
+):
+    host.start("log.1")
+    host.ensemble(*modes)
+    comment = fails(host.may_join(myid=1))
+    assert "Server 1 serves alone. With the new list it would wait for a quorum" in comment
+    assert f"apply the states to {missing} as well" in comment
+    assert host.may_join(True, myid=1)["result"] is None
 
 
 def test_a_server_with_data_does_not_join_others_that_serve_without_it(host):

@@ -186,6 +186,7 @@ def test_an_ensemble_without_one_leader_or_a_majority_is_not_ready(
         (("leader", "follower", "follower"), "3"),
         ((NOT_SERVING, NOT_SERVING, DOWN, DOWN), 2),
         (("standalone",), 1),
+        (("standalone", NOT_SERVING, DOWN), 2),  # Server 1 has not read the list of servers.
     ],
     ids=str,
 )
