@@ -49,6 +49,12 @@ ACTIVE_TASK_STATES = ("TASK_STAGING", "TASK_STARTING", "TASK_RUNNING", "TASK_KIL
 # The fields of a framework that do not change while it is running.
 FRAMEWORK_FIELDS = ("id", "name", "user", "roles", "hostname", "webui_url", "principal")
 GRACE_PERIOD = re.compile(r"(\d+(\.\d+)?[smhdw])+")
+REQUEST_TIMEOUT = 5  # seconds
+SINGLE_LOG = (
+    "No master would lead: the replicated log of a single master cannot grow. Nothing was changed. "
+    "Follow docs/operate.md, Grow from one control node to three, from the step that stops "
+    "mesos-master."
+)
 MACHINES_EXPECTED = "a host name, or a list of host names or of {hostname, ip}"
 
 
@@ -147,14 +153,17 @@ def flags_managed(
 # --- readiness checks ---
 
 
-def master_log_stays(name, record, quorum, url=None, log_lost=(), timeout=120):
+def master_log_stays(
+    name, record, quorum, url=None, log_lost=(), timeout=120, member=None, flags=None
+):
     """
-    Fail if this master has lost its replicated log, or would start one among masters with a lower
-    quorum. Changes nothing.
+    Fail if this master has lost its replicated log, would start one among masters with a lower
+    quorum, or would get a higher quorum than there are logs. Changes nothing.
 
     A master without a log waits for the others to have one, or for all of them to have none: then
     they begin a new one, without quotas, weights, maintenance and the list of agents. A majority of
-    masters without a log has no leader.
+    masters without a log has no leader. So a master that runs alone, with a quorum of 1, is refused
+    at once if it is to become one of several, and so are the others.
 
     .. code-block:: yaml
 
@@ -163,6 +172,8 @@ def master_log_stays(name, record, quorum, url=None, log_lost=(), timeout=120):
             - name: /var/lib/mesos
             - record: /etc/mesos/master-record
             - quorum: 2
+            - member: http://10.0.0.1:5050
+            - flags: /etc/mesos-master
 
     name
         The work directory of the master. Its log is in ``replicated_log``. Another directory whose
@@ -184,11 +195,18 @@ def master_log_stays(name, record, quorum, url=None, log_lost=(), timeout=120):
 
     timeout
         Seconds to wait for the other masters, default 120. 0 means to check once.
+
+    member
+        URL of this master. A higher quorum than the one that it runs with is refused until so many
+        masters have recovered their logs. Default None: its quorum is not queried.
+
+    flags
+        The directory of its flags, which has the quorum of a master that is stopped. Default: None.
     """
     ret = {"name": name, "result": True, "changes": {}, "comment": ""}
     minion_id = __opts__["id"]
     if list(Path(name).glob("replicated_log/*")):
-        return {**ret, "comment": "This master has its log"}
+        return _quorum_rises(ret, quorum, url, member, flags, timeout)
     if not isinstance(log_lost, (list, tuple)):
         return {**ret, "result": False, "comment": "log_lost: should be a list of minion ids"}
     is_lost = Path(record).exists() and not list(Path(name).glob("replicated_log?*"))
@@ -205,14 +223,48 @@ def master_log_stays(name, record, quorum, url=None, log_lost=(), timeout=120):
     def check(request_timeout):
         options = {"url": url, "timeout": request_timeout, "retries": 0}
         if is_lost:
-            return _others_have_log(__salt__["mesos.masters"](**options), quorum)
+            return _have_log(__salt__["mesos.masters"](**options), quorum)
         return _no_lower_quorum(__salt__["mesos.quorums"](**options), quorum)
 
     subject = "masters with a log" if is_lost else f"masters with a quorum of {quorum}"
     return _ready.wait_until_ready(name, subject, check, timeout, __opts__["test"])
 
 
-def _others_have_log(masters, quorum):
+def _quorum_rises(ret, quorum, url, member, flags, timeout):
+    """Return the result for a master that has its log: whether the quorum may be that high."""
+    current = _current_quorum(member, flags) if quorum > 1 else None
+    if current is None or current >= quorum:
+        return {**ret, "comment": "This master has its log"}
+
+    def check(request_timeout):
+        options = {"url": url, "timeout": request_timeout, "retries": 0}
+        is_ready, comment = _have_log(__salt__["mesos.masters"](**options), quorum)
+        if current == 1 and not is_ready:
+            raise SaltInvocationError(
+                f"The master on {__opts__['id']} has a quorum of 1, and would get {quorum}. "
+                f"{SINGLE_LOG} {comment}"
+            )
+        return is_ready, comment
+
+    subject = f"masters with a log, to change the quorum from {current} to {quorum}"
+    return _ready.wait_until_ready(ret["name"], subject, check, timeout, __opts__["test"])
+
+
+def _current_quorum(member, flags):
+    """Return the quorum that a master runs with, or else starts with. None: neither is known."""
+    current = None
+    if member is not None:
+        options = {"url": member, "timeout": REQUEST_TIMEOUT, "retries": 0}
+        current = __salt__["mesos.quorums"](**options).get(member)
+    if current is None and flags is not None:
+        try:
+            current = int(Path(flags, "quorum").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+    return current
+
+
+def _have_log(masters, quorum):
     """Return whether a quorum of masters has recovered its log, and a comment."""
     recovered = [master["url"] for master in masters if master["log_recovered"]]
     comment = f"Masters that have recovered their log: {len(recovered)}, the quorum is {quorum}"
@@ -224,6 +276,12 @@ def _no_lower_quorum(quorums, quorum):
     lower = {url: value for url, value in quorums.items() if value is not None and value < quorum}
     if not lower:
         return True, f"No master runs with a quorum below {quorum}"
+    single = [url for url, value in sorted(lower.items()) if value == 1]
+    if single:
+        raise SaltInvocationError(
+            f"{', '.join(single)} runs with a quorum of 1, and the master on {__opts__['id']} "
+            f"would start with {quorum}. {SINGLE_LOG}"
+        )
     running = ", ".join(f"{url} with {value}" for url, value in sorted(lower.items()))
     return False, (
         f"Two masters could lead at the same time, since these have a quorum below {quorum}: "
@@ -328,8 +386,8 @@ def quorum_without_member(name, member, quorum, url=None, timeout=120):
         Any text.
 
     member
-        URL of the master that is about to be restarted. One that runs with a quorum of 1 is alone,
-        and can always be restarted.
+        URL of the master that is about to be restarted. One that runs alone, with a quorum of 1,
+        cannot become one of several by a restart, see ``mesos.master_log_stays``.
 
     quorum
         The flag ``quorum`` of the masters. That many others have to be healthy, with a replica of
@@ -352,10 +410,8 @@ def quorum_without_member(name, member, quorum, url=None, timeout=120):
         peers = [status for status in statuses if status["url"] != member]
         spare = [status for status in peers if _is_recovered(status)]
         current_quorum = __salt__["mesos.quorums"](url=member, **options).get(member) or quorum
-        # A master that runs alone, with a quorum of 1, restarts to become one of several.
-        is_alone = current_quorum == 1
         comment = "\n".join(_describe_master(status) for status in statuses)
-        return is_alone or len(spare) >= min(quorum, current_quorum), comment
+        return len(spare) >= min(quorum, current_quorum), comment
 
     subject = f"{quorum} masters with a recovered log, besides {member}"
     return _ready.wait_until_ready(name, subject, check, timeout, __opts__["test"])

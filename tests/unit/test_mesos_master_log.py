@@ -10,6 +10,7 @@ pytestmark = pytest.mark.lines("3008")
 
 # Nobody listens.
 DOWN = "http://127.0.0.1:9"
+SECTION = "docs/operate.md, Grow from one control node to three"
 
 
 class Host:
@@ -19,6 +20,7 @@ class Host:
         self.salt, self._running, self._raw = salt, running, raw
         self.work_dir = directory / "work"
         self.record = directory / "master-record"
+        self.flags = directory / "mesos-master"
         self._directory = directory
         self._room = MemoryRoom()
         self.urls = []
@@ -43,6 +45,14 @@ class Host:
         body = b'{"registrar/log/recovered": %d}' % recovered
         head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
         self.urls.append(self._raw(head % len(body) + body).url)
+
+    def begin_log(self, quorum: int) -> None:
+        """Write the files of a master that was started with this quorum."""
+        (self.work_dir / "replicated_log").mkdir(parents=True)
+        (self.work_dir / "replicated_log" / "LOCK").write_text("")
+        self.record.write_text("")
+        self.flags.mkdir()
+        (self.flags / "quorum").write_text(f"{quorum}\n")
 
     def log_stays(self, test=False, quorum=2, **arguments):
         return self.salt(
@@ -96,12 +106,51 @@ def test_a_new_master_waits_for_masters_with_a_lower_quorum(host):
     assert host.log_stays(True, quorum=3)["result"] is None
 
 
-def test_a_master_that_has_its_log_takes_the_higher_quorum(host):
-    host.master(2)
-    (host.work_dir / "replicated_log").mkdir(parents=True)
-    (host.work_dir / "replicated_log" / "LOCK").write_text("")
-    host.record.write_text("")
-    assert passes(host.log_stays(quorum=3)) == "This master has its log"
+@pytest.mark.parametrize("test", [True, False])
+def test_a_new_master_is_refused_at_once_beside_one_with_a_quorum_of_1(host, test):
+    url = host.master(1)
+    comment = fails(host.log_stays(test, timeout=3600))
+    assert f"{url} runs with a quorum of 1, and the master on unit would start with 2" in comment
+    assert SECTION in comment
+
+
+def test_a_master_that_has_its_log_keeps_its_quorum(host):
+    host.begin_log(2)
+    url = host.master(2)
+    for arguments in ({}, {"member": url}, {"member": DOWN, "flags": str(host.flags)}):
+        assert passes(host.log_stays(**arguments)) == "This master has its log"
+    # Nothing tells its quorum.
+    assert passes(host.log_stays(member=DOWN, flags="/nowhere")) == "This master has its log"
+
+
+@pytest.mark.parametrize("test", [True, False])
+@pytest.mark.parametrize("runs", [True, False])
+def test_a_master_that_is_alone_does_not_become_one_of_several(host, test, runs):
+    """A restart with the higher quorum would leave the cluster without a leader for good."""
+    # A run that was interrupted may have written the flag: what the master runs with counts.
+    host.begin_log(2 if runs else 1)
+    member = host.master(1) if runs else DOWN
+    comment = fails(host.log_stays(test, member=member, flags=str(host.flags), timeout=3600))
+    assert comment.startswith("The master on unit has a quorum of 1, and would get 2. No master")
+    assert SECTION in comment and "recovered their log: " in comment
+
+
+def test_a_master_whose_log_was_moved_away_becomes_one_of_several(host):
+    host.begin_log(1)
+    (host.work_dir / "replicated_log").rename(host.work_dir / "replicated_log.old")
+    passes(host.log_stays(member=DOWN, flags=str(host.flags)))
+
+
+@pytest.mark.parametrize("current, quorum", [(1, 2), (2, 3)])
+def test_the_quorum_rises_when_so_many_masters_have_recovered_their_logs(host, current, quorum):
+    host.begin_log(current)
+    arguments = {"member": DOWN, "flags": str(host.flags), "quorum": quorum}
+    for _ in range(quorum - 1):
+        host.recovered_master(1)
+    comment = fails(host.log_stays(**arguments))
+    assert f"recovered their log: {quorum - 1}, the quorum is {quorum}" in comment
+    host.recovered_master(1)
+    passes(host.log_stays(**arguments))
 
 
 @pytest.mark.parametrize("quorum", [1, 2])

@@ -469,8 +469,10 @@ def test_a_restarted_master_of_a_running_cluster_must_have_rejoined(salt, cluste
         (3, 2, 3, fails),
         # Two of five are removed.
         (3, 2, 2, passes),
-        # It runs alone, and becomes one of three.
-        (1, 0, 2, passes),
+        # It runs alone, and cannot become one of three.
+        (1, 0, 2, fails),
+        # Three masters that all have a quorum of 1.
+        (1, 2, 2, passes),
         (None, 1, 2, fails),
     ],
 )

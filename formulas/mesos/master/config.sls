@@ -3,6 +3,7 @@
 
 {%- from "mesos/map.jinja" import mesos, tree, vendor with context %}
 {%- from "mesos/config.jinja" import config with context %}
+{%- from "mesos/service.jinja" import own_url with context %}
 {%- set flags = mesos.master.flags %}
 
 include:
@@ -17,6 +18,8 @@ mesos-master-log-stays:
     - record: /etc/mesos/master-record
     - quorum: {{ flags.quorum | int }}
     - log_lost: {{ mesos.master.log_lost | json }}
+    - member: {{ own_url(flags, 5050) }}
+    - flags: {{ vendor['master'].flags }}
     - require:
       - pkg: mesos-package
     - require_in:
