@@ -80,7 +80,10 @@ def stopped(
         The other Mesos masters: ``url``, see ``mesos.connection``, and ``quorum_file``, the file
         with the flag ``quorum`` of the master on this node. A daemon with the role ``mesos-master``
         is stopped only if enough of them are healthy and have recovered their log: a majority, and
-        at least as many as that flag says. Default: no check.
+        at least as many as that flag says. Then ``replicated_log`` in the directory of the flag
+        ``work_dir``, a file beside that one, is renamed to ``replicated_log.withdrawn``: it misses
+        what the others write from now on, and must not vote if the node gets the role again.
+        Default: no check.
 
     timeout
         Seconds to wait for these servers, default 120.
@@ -114,6 +117,8 @@ def stopped(
                 _run_steps(steps, daemon, mask)
             ret["changes"][daemon["unit"]] = _unit_change(status, mask)
             comments.append(_describe_steps(steps, daemon, reason))
+            if daemon["role"] == "mesos-master" and masters:
+                ret["changes"].update(_rename_log(masters["quorum_file"]))
     except CommandExecutionError as error:
         ret["result"] = False
         comments.append(str(error))
@@ -254,6 +259,25 @@ def _run_steps(steps, daemon, mask):
             f"{daemon['unit']} on {__opts__['id']} is still {status['ActiveState']} and "
             f"{status['UnitFileState']}, although systemctl reported success: {', '.join(steps)}"
         )
+
+
+def _rename_log(quorum_file):
+    """Rename the replicated log of a stopped master. Returns the change, none without a log."""
+    work_dir = _read(Path(quorum_file).with_name("work_dir")).strip()
+    log = Path(work_dir or "/nowhere", "replicated_log")
+    if not log.is_dir():
+        return {}
+    new = log.with_name("replicated_log.withdrawn")
+    number = 1
+    while new.exists():
+        number += 1
+        new = log.with_name(f"replicated_log.withdrawn.{number}")
+    if not __opts__["test"]:
+        try:
+            log.rename(new)
+        except OSError as error:
+            raise CommandExecutionError(f"{log} on {__opts__['id']}: {error}") from None
+    return {str(log): {"old": str(log), "new": str(new)}}
 
 
 def _unit_change(status, mask):

@@ -511,6 +511,27 @@ def test_a_master_is_stopped_if_the_others_have_the_log(apply, systemd, masters,
     assert answer["changes"] == {"mesos-master": STOPPED_CHANGE}
 
 
+def test_the_log_of_a_withdrawn_master_is_renamed_so_that_it_does_not_vote_again(
+    apply, systemd, masters, tmp_path
+):
+    daemon = systemd.daemon("mesos-master", formula="mesos")
+    arguments = {"masters": masters("recovered", "recovered", quorum=2)}
+    (tmp_path / "work_dir").write_text(f"{tmp_path / 'mesos'}\n")
+    log = tmp_path / "mesos" / "replicated_log"
+    for new in ("replicated_log.withdrawn", "replicated_log.withdrawn.2"):
+        (log / "LOCK").mkdir(parents=True)
+        systemd.reset(**{"mesos-master": RUNNING})
+        daemon = systemd.daemon("mesos-master", formula="mesos")
+        expected = {
+            "mesos-master": STOPPED_CHANGE,
+            str(log): {"old": str(log), "new": str(log.with_name(new))},
+        }
+        assert apply(daemon, test=True, **arguments)["changes"] == expected and log.exists()
+        assert apply(daemon, **arguments)["changes"] == expected
+        assert not log.exists() and (log.with_name(new) / "LOCK").is_dir()
+    assert apply(daemon, **arguments)["changes"] == {}
+
+
 @pytest.mark.parametrize(
     "states, quorum, count",
     [
