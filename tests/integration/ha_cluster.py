@@ -196,10 +196,11 @@ def start_times(lab) -> dict[tuple[str, str], str]:
     }
 
 
-def apply_all(lab, pillar: dict | None = None):
-    """Run ``salt '*' state.apply``, whatever its result."""
+def apply_all(lab, pillar: dict | None = None, target: str = "*"):
+    """Run ``salt '*' state.apply``, whatever its result. ``target`` is a compound target."""
     extra = [f"pillar={json.dumps(pillar)}"] if pillar else []
-    return lab.call("salt", "--timeout=900", "--out=json", "--static", "*", "state.apply", *extra)
+    options = ("--timeout=900", "--out=json", "--static", "--compound")
+    return lab.call("salt", *options, target, "state.apply", *extra)
 
 
 def failures(done) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 from cluster_lab import SALT_PYTHON
@@ -19,15 +20,24 @@ class Observer:
     interpreter
         The Python of the host, 3.6 or later. Default: Salt's.
 
+    control
+        The control nodes. Default: three. A single one need not be a majority of three.
+
     urls
         Further URLs by name, such as that of a container.
     """
 
-    def __init__(self, lab, interpreter: str = SALT_PYTHON, **urls: str):
+    def __init__(
+        self,
+        lab,
+        interpreter: str = SALT_PYTHON,
+        control: Iterable[str] = tuple(CONTROL),
+        **urls: str,
+    ):
         self._host = lab.at("lxcc01")
         self._interpreter = interpreter
         self._setup = {
-            "control": list(CONTROL.values()),
+            "control": [CONTROL[host] for host in control],
             "agents": list(AGENTS.values()),
             "urls": urls,
             "stop": STOP,

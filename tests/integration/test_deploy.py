@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from cluster_lab import eventually
 from ha_cluster import (
     AGENTS,
     CONTROL,
@@ -15,6 +16,7 @@ from ha_cluster import (
     ELECTION_TIMEOUT,
     HOSTS,
     active_agents,
+    active_frameworks,
     apply_all,
     changes,
     check_healthy,
@@ -23,6 +25,7 @@ from ha_cluster import (
     killed_since,
     killed_tasks,
     marathon_leader,
+    mesos_leader,
     no_turn_is_left,
     persistent_znodes,
     wait_for_pages,
@@ -150,26 +153,72 @@ def test_one_control_node_is_deployed(bare, serve_topology):
     bare.at("lxcc01").run("/opt/mesosphere/zookeeper/bin/zkCli.sh create /test-data treasure")
 
 
-def test_with_a_node_down_the_run_stops_at_the_first_service_without_a_quorum(bare):
-    """
-    ZooKeeper grows from one server to two of three.
+def modes(lab, hosts) -> list[str]:
+    """Return the modes of the ZooKeeper servers, as they report them."""
+    return sorted(
+        re.search(r"Mode: (\w+)", lab.at(host).run("printf srvr | nc -w 2 localhost 2181"))[1]
+        for host in hosts
+    )
 
-    The log of the masters cannot: one voting and one new replica are not a quorum.
-    """
+
+# How long servers wait for others that do not come.
+IMPATIENT = {"common": {"restarts": {"turn_timeout": 20}}}
+SECTION = "docs/operate.md, Grow from one control node to three"
+
+
+def check_alone(lab, znodes: int) -> None:
+    """Assert that the only master leads with its quorum of 1, and that no znode is lost."""
+    assert mesos_leader(lab) == "lxcc01"
+    assert lab.at("lxcc01").run("cat /etc/mesos-master/quorum").strip() == "1"
+    state = eventually(lambda: get("lxcc01", 5050, "/state").json())
+    assert state["flags"]["quorum"] == "1" and state["activated_slaves"] == len(AGENTS)
+    eventually(lambda: active_frameworks("lxcc01") == {"marathon", "chronos"}, ELECTION_TIMEOUT)
+    assert eventually(lambda: marathon_leader(lab), ELECTION_TIMEOUT)
+    assert persistent_znodes(lab, "lxcc01") >= znodes
+
+
+def unexpected_failures(done, *texts: str) -> list[str]:
+    """Return the failures other than these, and than those that follow from them."""
+    texts = (*texts, "One or more requisite failed")
+    return [failure for failure in failures(done) if not any(text in failure for text in texts)]
+
+
+def test_one_control_node_stays_alone_before_the_others_have_their_roles(bare):
+    """``salt '*' state.apply`` as soon as the topology has three, such as a schedule runs it."""
+    znodes = persistent_znodes(bare, "lxcc01")
+    with Observer(bare, control=["lxcc01"]) as observer:
+        applied = apply_all(bare, IMPATIENT)
+    print(observer.table())
+    assert unexpected_failures(applied, "grains:roles", "Server 1 serves alone", SECTION) == []
+    assert SECTION in applied.stdout and "lxcc01.devops.test has a quorum of 1" in applied.stdout
+    assert "apply the states to 2 as well" in applied.stdout
+    assert modes(bare, ["lxcc01"]) == ["standalone"]
+    assert observer.outages["zookeeper"] == observer.outages["mesos"] == [], observer.table()
+    check_alone(bare, znodes)
+
+
+def test_with_a_node_down_zookeeper_grows_and_the_only_master_stays_as_it_is(bare):
+    """The log of the masters cannot grow: one voting and one new replica are not a quorum."""
+    znodes = persistent_znodes(bare, "lxcc01")
     bare.do("kill", "lxcc03")
-    code, output = bare.orchestrate("deploy", '{"timeout": 15}')
+    with Observer(bare, control=["lxcc01"]) as observer:
+        code, output = bare.orchestrate("deploy", '{"timeout": 15}')
+        applied = apply_all(bare, target="* and not lxcc03*")
+    print(observer.table())
+    assert modes(bare, ["lxcc01", "lxcc02"]) == ["follower", "leader"]
+    assert all(persistent_znodes(bare, host) >= znodes for host in ("lxcc01", "lxcc02"))
+    check_outages(observer)
+    assert unexpected_failures(applied, SECTION) == []
+    assert all(f"master on {host}.devops" in applied.stdout for host in ("lxcc01", "lxcc02"))
+    check_alone(bare, znodes)
+    assert no_turn_is_left(bare)
     assert "Nodes that do not respond are left out" in output
     steps = re.findall(r"ID: (.*)", output)
     assert "ZooKeeper has its quorum" in steps and "lxcc03.devops.test" not in "".join(steps)
-    assert steps.index("Mesos master on lxcc01.devops.test") < steps.index(
-        "Mesos master on lxcc02.devops.test"
-    )
-    assert (
-        code != 0
-        and "this-master-is-healthy" in output
-        and "Waited 15 seconds for a leader that has recovered" in output
-    )
-    assert "Run failed on minions: lxcc02.devops.test" in output and "Marathon on" not in output
+    assert "Mesos master on lxcc01.devops.test" in steps
+    assert "Mesos master on lxcc02.devops.test" not in steps
+    assert code != 0 and SECTION in output and "Marathon on" not in output
+    assert "Run failed on minions: lxcc01.devops.test" in output
 
 
 def test_with_a_new_log_on_all_three_masters_the_cluster_is_healthy(bare):
@@ -253,51 +302,95 @@ NEW_CONTROL_NODES = {"lxb003": 4, "lxb004": 5}  # host -> id of its ZooKeeper
 CONTROL_UNITS = "zookeeper mesos-master"
 
 
-def modes(lab, hosts) -> list[str]:
-    """Return the modes of the ZooKeeper servers, as they report them."""
-    return sorted(
-        re.search(r"Mode: (\w+)", lab.at(host).run("printf srvr | nc -w 2 localhost 2181"))[1]
-        for host in hosts
-    )
+def topology_of_five(are_control_nodes: bool = True) -> dict:
+    """Return the topology with two more control nodes, or with these as agents."""
+    topology = yaml.safe_load(TOPOLOGY_FILE.read_text())
+    new_nodes = {}
+    for host, server_id in NEW_CONTROL_NODES.items():
+        new_nodes[f"{host}.devops.test"] = {
+            "address": AGENTS[host],
+            "roles": ["mesos-slave", "docker"],
+        }
+        if are_control_nodes:
+            new_nodes[f"{host}.devops.test"] |= {
+                "roles": ["zookeeper", "mesos-master", "mesos-slave", "docker"],
+                "zookeeper_id": server_id,
+            }
+    # Above the old ones: the masters that run are deployed first, wherever they are.
+    return {**topology, "nodes": {**new_nodes, **topology["nodes"]}}
+
+
+def quorums(lab, hosts) -> set[str]:
+    return {lab.at(host).run("cat /etc/mesos-master/quorum").strip() for host in hosts}
+
+
+def check_five(lab, znodes: int) -> None:
+    servers = [*CONTROL, *NEW_CONTROL_NODES]
+    assert modes(lab, servers) == ["follower"] * 4 + ["leader"]
+    assert quorums(lab, servers) == {"3"}
+    assert all(persistent_znodes(lab, host) >= znodes for host in servers)
+
+
+def check_three(lab, znodes: int) -> None:
+    assert modes(lab, CONTROL) == ["follower"] * 2 + ["leader"]
+    assert quorums(lab, CONTROL) == {"2"}
+    assert all(persistent_znodes(lab, host) >= znodes for host in CONTROL)
+    for host in NEW_CONTROL_NODES:
+        states = lab.at(host).run(f"systemctl is-active {CONTROL_UNITS} || true").split()
+        assert "active" not in states, (host, states)
+        # It must not vote with what it knew, if the node gets the role again.
+        assert lab.at(host).run("ls /var/lib/mesos | grep -x replicated_log || true") == ""
+    check_healthy(lab)
+
+
+def check_outages(*observers: Observer) -> None:
+    """Assert that each service was away for elections only."""
+    for observer in observers:
+        for service, outages in observer.outages.items():
+            # While a removed master leads, the observer, which asks the others, sees no leader.
+            limit = ELECTION_TIMEOUT if service == "mesos" else ELECTION_SECONDS
+            assert all(seconds < limit for seconds in outages), (service, observer.table())
 
 
 def test_three_control_nodes_become_five_and_five_become_three(bare, serve_topology):
     """The steps of docs/operate.md."""
     before = persistent_znodes(bare, "lxcc01")
-    topology = yaml.safe_load(TOPOLOGY_FILE.read_text())
-    new_nodes = {
-        f"{host}.devops.test": {
-            "address": AGENTS[host],
-            "roles": ["zookeeper", "mesos-master", "mesos-slave", "docker"],
-            "zookeeper_id": server_id,
-        }
-        for host, server_id in NEW_CONTROL_NODES.items()
-    }
-    servers = [*CONTROL, *NEW_CONTROL_NODES]
     with Observer(bare) as growth:
-        # Above the old ones: the masters that run are deployed first, wherever they are.
-        serve_topology({**topology, "nodes": {**new_nodes, **topology["nodes"]}})
+        serve_topology(topology_of_five())
         Reader(bare).follow("Grow from three control nodes to five")
     print(growth.table())
-    assert modes(bare, servers) == ["follower"] * 4 + ["leader"]
-    assert {bare.at(host).run("cat /etc/mesos-master/quorum").strip() for host in servers} == {"3"}
-    assert all(persistent_znodes(bare, host) >= before for host in servers)
+    check_five(bare, before)
     with Observer(bare) as shrinkage:
-        for node in new_nodes.values():
-            node["roles"] = ["mesos-slave", "docker"]
-            del node["zookeeper_id"]
-        serve_topology({**topology, "nodes": {**new_nodes, **topology["nodes"]}})
+        serve_topology(topology_of_five(are_control_nodes=False))
         Reader(bare).follow("Shrink from five control nodes to three")
     print(shrinkage.table())
+    check_three(bare, before)
+    check_outages(growth, shrinkage)
+
+
+def test_three_control_nodes_become_five_and_three_again_by_state_apply(bare, serve_topology):
+    """First before the new nodes have their roles. They have the data of the last time."""
+    before = persistent_znodes(bare, "lxcc01")
+    serve_topology(topology_of_five())
+    with Observer(bare) as mistake:
+        applied = apply_all(bare, IMPATIENT, "lxcc*")
+    print(mistake.table())
+    assert unexpected_failures(applied, "Without server ") == []
     assert modes(bare, CONTROL) == ["follower"] * 2 + ["leader"]
-    assert {bare.at(host).run("cat /etc/mesos-master/quorum").strip() for host in CONTROL} == {"2"}
-    assert all(persistent_znodes(bare, host) >= before for host in CONTROL)
-    for host in NEW_CONTROL_NODES:
-        assert "active" not in bare.at(host).run(
-            f"systemctl is-active {CONTROL_UNITS} || true"
-        ).replace("inactive", "")
+    assert mistake.outages["zookeeper"] == [], mistake.table()
     check_healthy(bare)
-    for service, outages in [*growth.outages.items(), *shrinkage.outages.items()]:
-        # While a removed master leads, the observer, which asks the others, sees no leader.
-        limit = ELECTION_TIMEOUT if service == "mesos" else ELECTION_SECONDS
-        assert all(seconds < limit for seconds in outages), (service, outages)
+    with Observer(bare) as growth:
+        bare.orchestrated("roles")
+        applied = apply_all(bare)
+    print(growth.table())
+    assert failures(applied) == []
+    check_five(bare, before)
+    with Observer(bare) as shrinkage:
+        serve_topology(topology_of_five(are_control_nodes=False))
+        bare.orchestrated("roles")
+        applied = apply_all(bare)
+    print(shrinkage.table())
+    assert failures(applied) == []
+    check_three(bare, before)
+    check_outages(mistake, growth, shrinkage)
+    assert no_turn_is_left(bare)
