@@ -1,6 +1,7 @@
 # Replace the machines of agents by new ones with the same names and addresses, in two runs. First,
 # retire the old ids:
 #
+#   salt-run state.orchestrate orchestration.replace pillar='{"agents": ["lxb004*"]}' test=True
 #   salt-run state.orchestrate orchestration.replace pillar='{"agents": ["lxb004*"]}'
 #
 # The last step says what to do by hand: exchange the machine and the key of its minion. Then let

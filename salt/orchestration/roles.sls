@@ -1,6 +1,7 @@
 # Assign the roles of the topology to every minion, and sync the modules and states of this tree.
 # Nothing else changes: roles are the grain `roles`.
 #
+#   salt-run state.orchestrate orchestration.roles test=True
 #   salt-run state.orchestrate orchestration.roles
 #
 # A node that is named in the topology and does not respond stops the run, with its name.

@@ -1,6 +1,7 @@
 # Verify that the cluster works, after any change: an app of Marathon and a job of Chronos really
 # run, answer, and are removed again, also after a failure.
 #
+#   salt-run state.orchestrate orchestration.verify test=True
 #   salt-run state.orchestrate orchestration.verify
 #
 #   1  the Mesos masters have a leader, and at least one agent is active

@@ -1,8 +1,10 @@
 """The orchestrations: their steps follow from the topology, and errors stop them."""
 
+import itertools
+
 import pytest
 
-from lab import SALT_LINES
+from lab import ROOT, SALT_LINES
 
 from .topologies import topology
 
@@ -329,6 +331,16 @@ CASES.update(
         },
     }
 )
+
+
+ORCHESTRATIONS = sorted((ROOT / "salt" / "orchestration").glob("*.sls"))
+
+
+@pytest.mark.parametrize("file", ORCHESTRATIONS, ids=lambda file: file.stem)
+def test_the_head_of_an_orchestration_has_a_command_that_shows_its_changes(file):
+    head = itertools.takewhile(lambda line: line.startswith("#"), file.read_text().splitlines())
+    commands = [line for line in head if f"orchestration.{file.stem}" in line]
+    assert commands[0].endswith("test=True")
 
 
 @pytest.fixture(scope="module")
@@ -849,6 +861,8 @@ def test_an_agent_in_service_again_gets_the_restarts_that_it_owes(plans):
         "lxb003.devops.test does not respond to Salt",
     ]
     assert arguments(plans["undrain"], 1)["highstate"] is True
+    # With test=True the agents are not in service before.
+    assert arguments(plans["undrain"], 1)["pillar"] == {"in_service": True}
     assert "salt lxb002.devops.test state.apply" in arguments(plans["undrain"], 2)["comment"]
 
 

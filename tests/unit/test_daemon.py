@@ -517,6 +517,19 @@ def test_the_restart_is_owed_until_the_agent_is_back_in_service(cluster, agent_m
     assert cluster.calls() == ["restart mesos-master"]
 
 
+def test_a_test_run_of_undrain_names_the_restart_that_is_owed(cluster, agent_master):
+    options = {**out_of_service(cluster, agent_master), "agent": AGENT}
+    options["pillar"]["in_service"] = True
+    cluster.write()
+    result = cluster.running(True, **options)
+    assert (result["result"], result["changes"]) == (None, {"mesos-master": "restarted"})
+    file = cluster.file
+    assert result["comment"] == f"mesos-master would be restarted. Newer than the process: {file}"
+    # Without test somebody may have taken the agent out of service again.
+    assert cluster.running(**options)["comment"].startswith(UNTOUCHED)
+    assert cluster.calls() == []
+
+
 def test_a_package_is_not_replaced_while_its_agent_is_out_of_service(cluster, agent_master):
     options = out_of_service(cluster, agent_master)
     for test in (True, False):
