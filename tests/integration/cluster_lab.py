@@ -21,7 +21,8 @@ TESTINFRA = Path(__file__).parents[1] / "testinfra"
 # For bash: the files of a host, without those that differ between two hosts (keys, ids, dates of
 # users) and without Salt itself.
 FILE_LIST_COMMAND = r"""
-find /etc /var/lib/zookeeper /usr/lib/systemd/system -type f \
+shopt -s nullglob
+find /etc /var/lib/zookeeper* /usr/lib/systemd/system -type f \
     -not -path '/etc/salt/*' -not -path '/etc/ssh/ssh_host_*' -not -path '*/version-2/*' \
     -not -name machine-id -not -name hosts -not -name 'shadow*' -not -name 'salt-*.service' \
     -not -path /etc/docker/key.json -not -name '*.pid' -print0 | sort -z |
@@ -68,14 +69,15 @@ def lab_command(*args: str) -> list[str]:
     return [sys.executable, "-m", "lab.cli", "--name", instance.name, *args]
 
 
-def orchestration(runbook: str, pillar: str = "") -> list[str]:
-    """Return the command that runs a runbook on the Salt master."""
+def orchestration(runbook: str, pillar: str = "", test: bool = False) -> list[str]:
+    """Return the command that runs a runbook on the Salt master, or only shows its changes."""
     return [
         "salt-run",
         "--no-color",
         "state.orchestrate",
         f"orchestration.{runbook}",
         *([f"pillar={pillar}"] if pillar else []),
+        *(["test=True"] if test else []),
     ]
 
 
@@ -193,9 +195,9 @@ class Lab:
         (state_result,) = json.loads(result.stdout)["local"].values()
         return state_result
 
-    def orchestrate(self, runbook: str, pillar: str = "") -> tuple[int, str]:
+    def orchestrate(self, runbook: str, pillar: str = "", test: bool = False) -> tuple[int, str]:
         """Run a runbook on the Salt master and return its exit code and output."""
-        result = self.execute(*orchestration(runbook, pillar))
+        result = self.execute(*orchestration(runbook, pillar, test))
         print(result.stdout, result.stderr)
         assert "unclosed" not in result.stderr and "Traceback" not in result.stderr, result.stderr
         return result.returncode, result.stdout

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import dataclass
 
 import requests
 from cluster_lab import eventually
@@ -163,6 +164,28 @@ def wait_for_pages(app: str, instances: int = 1) -> list[str]:
     return eventually(lambda: len(bodies := served_pages(app)) == instances and bodies)
 
 
+@dataclass
+class App:
+    """An app of Marathon."""
+
+    name: str
+    instances: int
+
+    def addresses(self) -> list[str]:
+        """Return the address of the agent of each running task."""
+        return [task["host"] for task in running_tasks(self.name)]
+
+    def wait_until_moved(self, *addresses: str) -> None:
+        """Wait until all instances run, and none of them on these agents."""
+
+        def has_moved() -> bool:
+            current = self.addresses()
+            return len(current) == self.instances and not set(current) & set(addresses)
+
+        # Marathon hears of it after Mesos.
+        eventually(has_moved, 60)
+
+
 def agent_host(ha, task: dict):
     """Return the host on which a task runs."""
     return ha.at({address: host for host, address in AGENTS.items()}[task["host"]])
@@ -257,6 +280,12 @@ def killed_since(before: dict[str, str]) -> dict[str, str]:
     A new leader knows only those of the tasks before that the agents report.
     """
     return {id_: state for id_, state in killed_tasks().items() if id_ not in before}
+
+
+def agent_ids() -> dict[str, str]:
+    """Return the id of each agent that the leader has registered, by address."""
+    state = get(eventually(lambda: mesos_leader(None)), 5050, "/state").json()
+    return {agent["hostname"]: agent["id"] for agent in state["slaves"]}
 
 
 def active_agents() -> int:
