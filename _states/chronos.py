@@ -17,7 +17,7 @@ import _ready
 import _verification
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
-# After a sync Salt still has the old helpers in sys.modules.
+# saltutil.sync_* does not replace a helper that sys.modules already has.
 importlib.reload(_declared)
 importlib.reload(_ready)
 importlib.reload(_verification)

@@ -21,7 +21,7 @@ import _declared
 import _ready
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
-# After a sync Salt still has the old helpers in sys.modules.
+# saltutil.sync_* does not replace a helper that sys.modules already has.
 importlib.reload(_declared)
 importlib.reload(_ready)
 
@@ -146,8 +146,8 @@ def running(
         and ``keys``, the names of the options that need no restart. Default None.
 
     drain
-        Host name of the Mesos agent whose tasks die with the daemon: the agent is drained before a
-        restart, and reactivated afterwards. Before Mesos 1.9 a maintenance window of its machine
+        Host name of the Mesos agent whose tasks die with the daemon: the agent is drained first,
+        and reactivated after the restart. Before Mesos 1.9 a maintenance window of its machine
         begins instead, which ends after the restart, or when ``restarts:drain_timeout`` is over and
         the frameworks have not moved the tasks. With ``restarts:drain: false`` the tasks are
         killed; the comment says how many. Default None.

@@ -22,7 +22,7 @@ import _ready
 import _verification
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
-# After a sync Salt still has the old helpers in sys.modules.
+# saltutil.sync_* does not replace a helper that sys.modules already has.
 importlib.reload(_declared)
 importlib.reload(_ready)
 importlib.reload(_marathon_apps)
@@ -178,7 +178,7 @@ def step_allowed(
     Whichever Marathon is elected reads the store in ZooKeeper, and exits if another version left it
     that is newer or too old. It also exits if the leading Mesos master is too old for it, as while
     the masters are upgraded one after the other. ``formulas/marathon/steps.py`` and
-    ``formulas/mesos/frameworks.py`` have the versions.
+    ``formulas/mesos/frameworks.py`` list the versions.
 
     Where several Marathons share a store, an upgrade that migrates it needs all but one of them to
     be stopped, as ``orchestration.upgrade`` does. Otherwise one of the old version could be elected
@@ -366,7 +366,7 @@ def _store_obstacle(installed, same_store, peers):
         leader = f"Marathon {version} leads"
     return (
         f"would migrate the store, which {installed} cannot read afterwards, and {leader}. "
-        "All but one of the Marathons have to be stopped before. Run: salt-run state.orchestrate "
+        "All but one of the Marathons have to be stopped first. Run: salt-run state.orchestrate "
         "orchestration.upgrade"
     )
 

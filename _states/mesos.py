@@ -26,7 +26,7 @@ import _ready
 import salt.utils.data
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
-# After a sync Salt still has the old helpers in sys.modules.
+# saltutil.sync_* does not replace a helper that sys.modules already has.
 importlib.reload(_declared)
 importlib.reload(_ready)
 importlib.reload(_flag_directory)
@@ -1250,9 +1250,9 @@ def agents_out_of_service(
         See ``mesos.connection`` of the execution module. The ``timeout`` of the connection cannot
         be set here.
 
-    From Mesos 1.9 on, the agents are drained, and Mesos kills their tasks. Before, a maintenance
-    window of their machines begins now, without an end; the frameworks move the tasks themselves,
-    or nobody does. An agent that is out of service for another reason stays as it is.
+    From Mesos 1.9 on, the agents are drained, and Mesos kills their tasks. With an older Mesos a
+    maintenance window of their machines begins now, without an end; the frameworks move the tasks
+    themselves, or nobody does. An agent that is out of service for another reason stays as it is.
 
     Fails if tasks still run after ``timeout``, and lists them. The agents stay out of service.
     """

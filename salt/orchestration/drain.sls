@@ -1,6 +1,6 @@
 # Take agents out of service: their tasks move to other agents, and no new ones come. They stay so
 # until orchestration.undrain, also over restarts and each state.apply, which does not restart
-# their Mesos agent or dockerd meanwhile.
+# their Mesos agent or dockerd during that time.
 #
 #   salt-run state.orchestrate orchestration.drain pillar='{"agents": ["lxb001*"]}' test=True
 #   salt-run state.orchestrate orchestration.drain pillar='{"agents": ["lxb001*"]}'

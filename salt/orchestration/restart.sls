@@ -1,7 +1,7 @@
 # Restart daemons, and change nothing else: those of a role, or those that are older than a file or
 # a package that they use. The nodes take turns, as with state.apply: one control node at a time,
 # the leader last, and `common:restarts:max_unavailable` agents. Where dockerd restarts, the agent
-# is drained before. Each daemon has to be ready before the next node begins. A daemon that does not
+# is drained first. Each daemon has to be ready before the next node begins. A daemon that does not
 # run is started.
 #
 #   salt-run state.orchestrate orchestration.restart test=True

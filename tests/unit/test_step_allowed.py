@@ -190,7 +190,7 @@ def test_the_store_is_not_migrated_while_an_old_marathon_leads(salt, peers, test
     assert answer["comment"] == (
         "marathon:version = 1.8.244 on unit: would migrate the store, which 1.6.567-1.el7 cannot "
         "read afterwards, and Marathon 1.6.567 leads. All but one of the Marathons have to be "
-        "stopped before. Run: salt-run state.orchestrate orchestration.upgrade"
+        "stopped first. Run: salt-run state.orchestrate orchestration.upgrade"
     )
 
 
