@@ -12,6 +12,10 @@ CHECK_INTERVAL = 1
 REQUEST_TIMEOUT = 5
 MIN_REQUEST_TIMEOUT = 1
 MAX_TIMEOUT = 86400
+# An election of Marathon or Chronos takes less than this.
+ELECTION_TIMEOUT = 30
+
+ACCESS_DENIED_STATUSES = (401, 403)
 
 
 def wait_until_ready(name, subject, check, timeout, test):
@@ -66,6 +70,69 @@ def wait_until_ready(name, subject, check, timeout, test):
             ret["comment"] = f"Waited {seconds} for {subject}:\n{_indent(comment)}"
             return ret
         time.sleep(min(CHECK_INTERVAL, seconds_left))
+
+
+def wait_for_another_server(name, service, leader, member, url, record, timeout, test):
+    """
+    Wait until Marathon or Chronos can do without one of its servers. Changes nothing.
+
+    name, timeout, test
+        See ``wait_until_ready``.
+
+    service
+        ``Marathon`` or ``Chronos``, for messages.
+
+    leader
+        The function ``leader`` of the execution module.
+
+    member, url, record
+        See ``marathon.available_without_member``.
+
+    Returns the result of the state.
+    """
+    urls = url.split(",") if isinstance(url, str) else list(url)
+    peers = [peer for peer in urls if peer != member]
+    last_led = time.monotonic()
+
+    def check(request_timeout):
+        nonlocal last_led
+        if not peers or _is_recorded_alone(record, member):
+            return True, f"{member} is the only {service}"
+        errors = []
+        for peer in peers:
+            error = _leader_error(leader, peer, request_timeout)
+            if error is None:
+                return True, f"{peer} responds and knows a leader"
+            errors.append(error)
+        if _leader_error(leader, member, request_timeout) is None:
+            last_led = time.monotonic()
+        elif time.monotonic() - last_led >= min(timeout, ELECTION_TIMEOUT):
+            return True, f"{service} has no leader that a restart could end"
+        return False, "\n".join(errors)
+
+    subject = f"another {service} besides {member}"
+    return wait_until_ready(name, subject, check, timeout, test)
+
+
+def _is_recorded_alone(record, member):
+    """Return whether the record of the servers that were set up has no other than ``member``."""
+    try:
+        with open(record, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+    except (OSError, TypeError):
+        return False
+    return not {line for line in lines if not line.startswith("#")} - {member}
+
+
+def _leader_error(leader, url, request_timeout):
+    """Return why a server does not lead and knows no leader either, None if it does."""
+    try:
+        leader(url=url, timeout=request_timeout, retries=0)
+    except CommandExecutionError as error:
+        # While credentials are replaced, a server may still have the old ones.
+        info = error.info if isinstance(error.info, dict) else {}
+        return None if info.get("status") in ACCESS_DENIED_STATUSES else str(error)
+    return None
 
 
 def plural(number, noun):

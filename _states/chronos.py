@@ -80,6 +80,44 @@ def available(name, url=None, timeout=120):
     return _ready.wait_until_ready(name, "a leader of Chronos", check, timeout, __opts__["test"])
 
 
+def available_without_member(name, member, url, record=None, timeout=120):
+    """
+    Wait until Chronos can do without one of its servers: another one responds and knows a leader.
+    Changes nothing.
+
+    .. code-block:: yaml
+
+        another-chronos-responds:
+          chronos.available_without_member:
+            - member: http://10.0.0.1:4400
+            - url: [http://10.0.0.1:4400, http://10.0.0.2:4400]
+
+    name
+        Any text.
+
+    member
+        URL of the server that is about to be stopped, as in ``url``.
+
+    url
+        URLs of all servers: several separated by commas, or a list.
+
+    record
+        A file with the URLs of the servers that were set up, one a line. If it has no other than
+        ``member``, the others are new, and nothing is required. Default None: they are not.
+
+    timeout
+        Seconds to wait, default 120. 0: check once.
+
+    Nothing is required either if no server has a leader, ``member`` included, for longer than an
+    election takes: there is no service that could be interrupted. Fails with the last error of each
+    other server.
+    """
+    leader = __salt__["chronos.leader"]
+    return _ready.wait_for_another_server(
+        name, "Chronos", leader, member, url, record, timeout, __opts__["test"]
+    )
+
+
 def verified(name="salt-mesos-verify", timeout=120, profile=None, **connection):
     """
     Verify that a job runs on the cluster and succeeds, and remove it.

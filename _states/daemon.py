@@ -659,12 +659,10 @@ class _Daemon:
 
     def _await_peers(self):
         """Wait until the cluster can lose this node for a moment."""
-        reasons = self._poll(lambda: self._unmet(self.peers), bool)
+        reasons = self._unmet(self.peers, self.restarts["ready_timeout"])
         if reasons:
-            timeout = _ready.plural(self.restarts["ready_timeout"], "second")
             raise CommandExecutionError(
-                f"{self.name} was not touched. Waited {timeout} for the other nodes: "
-                f"{'; '.join(reasons)}. {WITHOUT_TURN}"
+                f"{self.name} was not touched. {'; '.join(reasons)}. {WITHOUT_TURN}"
             )
 
     def _poll(self, query, is_pending):
@@ -776,11 +774,11 @@ class _Daemon:
             return True
         return False
 
-    def _unmet(self, checks):
-        """Return the reasons of the checks that do not succeed."""
+    def _unmet(self, checks, timeout=0):
+        """Return the reasons of the checks that do not succeed within ``timeout`` seconds."""
         reasons = []
         for check, arguments in checks.items():
-            result = __states__[check](name=self.name, timeout=0, **(arguments or {}))
+            result = __states__[check](name=self.name, timeout=timeout, **(arguments or {}))
             if result["result"] is not True:
                 reasons.append(" ".join(result["comment"].split()))
         return reasons

@@ -86,6 +86,44 @@ def available(name, url=None, timeout=120):
     return _ready.wait_until_ready(name, "a leader of Marathon", check, timeout, __opts__["test"])
 
 
+def available_without_member(name, member, url, record=None, timeout=120):
+    """
+    Wait until Marathon can do without one of its servers: another one responds and knows a leader.
+    Changes nothing.
+
+    .. code-block:: yaml
+
+        another-marathon-responds:
+          marathon.available_without_member:
+            - member: http://10.0.0.1:8080
+            - url: [http://10.0.0.1:8080, http://10.0.0.2:8080]
+
+    name
+        Any text.
+
+    member
+        URL of the server that is about to be stopped, as in ``url``.
+
+    url
+        URLs of all servers: several separated by commas, or a list.
+
+    record
+        A file with the URLs of the servers that were set up, one a line. If it has no other than
+        ``member``, the others are new, and nothing is required. Default None: they are not.
+
+    timeout
+        Seconds to wait, default 120. 0: check once.
+
+    Nothing is required either if no server has a leader, ``member`` included, for longer than an
+    election takes: there is no service that could be interrupted. Fails with the last error of each
+    other server.
+    """
+    leader = __salt__["marathon.leader"]
+    return _ready.wait_for_another_server(
+        name, "Marathon", leader, member, url, record, timeout, __opts__["test"]
+    )
+
+
 def leader_has_version(name, version, url=None, timeout=120):
     """
     Wait until a Marathon of a version leads. Changes nothing.

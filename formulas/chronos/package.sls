@@ -1,6 +1,7 @@
 # Chronos, Java, and the package of Mesos: Chronos loads its libmesos.so, but does not require it.
 
 {%- from "chronos/map.jinja" import chronos with context %}
+{%- from "chronos/ready.jinja" import peers with context %}
 
 include:
   - common.repositories
@@ -14,6 +15,7 @@ chronos-turn:
     - name: chronos
     - package: chronos
     - version: {{ version | json }}
+    - peers: {{ peers | json }}
 
 chronos-package:
   pkg.installed:

@@ -1,6 +1,7 @@
 # Marathon, Java, and the package of Mesos: Marathon loads its libmesos.so, but does not require it.
 
 {%- from "marathon/map.jinja" import marathon with context %}
+{%- from "marathon/ready.jinja" import peers with context %}
 
 include:
   - common.repositories
@@ -19,6 +20,7 @@ marathon-turn:
     - name: marathon
     - package: marathon
     - version: {{ version | json }}
+    - peers: {{ peers | json }}
 
 marathon-package:
   pkg.installed:

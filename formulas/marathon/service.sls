@@ -3,7 +3,7 @@
 
 {%- from "common/systemd.jinja" import unit_reload %}
 {%- from "marathon/map.jinja" import marathon, tree with context %}
-{%- from "marathon/ready.jinja" import ready, zookeeper with context %}
+{%- from "marathon/ready.jinja" import peers, ready, record, servers, zookeeper with context %}
 {%- set plan = tree.run('marathon/plan.py', settings=marathon) %}
 
 include:
@@ -22,6 +22,7 @@ marathon-service:
       - /etc/marathon/secrets
       - /usr/lib/libmesos.so
     - ready: {{ ready | json }}
+    - peers: {{ peers | json }}
     - zookeeper: {{ zookeeper | json }}
     - require:
       - module: marathon-unit-reload
@@ -34,3 +35,21 @@ marathon-service:
       - file: marathon-environment
       - file: marathon-secrets
       - file: marathon-unit
+{%- if servers %}
+
+# While servers are added, the only one that was there before may be restarted: see
+# marathon.available_without_member.
+marathon-record:
+  file.managed:
+    - name: {{ record }}
+    - contents:
+      - '# Managed by Salt (marathon.service). The servers that were set up.'
+{%- for server in servers %}
+      - {{ server | json }}
+{%- endfor %}
+    - user: root
+    - group: root
+    - mode: '0644'
+    - require:
+      - daemon: marathon-service
+{%- endif %}

@@ -47,6 +47,8 @@ READERS = {
     # Read by Salt alone, and by systemd: what has to be mounted before the server starts.
     "/etc/zookeeper/*salt-record": set(),
     "/etc/mesos/master-record": set(),
+    "/etc/marathon/salt-record": set(),
+    "/etc/chronos/salt-record": set(),
     "/etc/systemd/system/zookeeper.service.d/salt.conf": set(),
     # Read anew by a command of their own, by a program that is started each time, or at boot.
     "/etc/firewalld/zones/*": set(),

@@ -376,7 +376,8 @@ def test_a_restart_waits_for_healthy_peers(cluster, raw):
     cluster.write()
     result = cluster.running(peers=readiness(raw(NOT_SERVING)))
     assert result["result"] is False
-    assert result["comment"].startswith("mesos-master was not touched. Waited 5 seconds for the")
+    assert result["comment"].startswith("mesos-master was not touched. Waited 5 seconds for ")
+    assert '"rolling": false' in result["comment"]
     assert cluster.calls() == []
     assert cluster.running(peers=readiness(raw(SERVES)))["result"] is True
 

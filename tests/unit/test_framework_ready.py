@@ -3,6 +3,9 @@ Readiness of Marathon and Chronos: the states marathon.available and chronos.ava
 functions that they call, against fake daemons of several versions.
 """
 
+import socket
+import threading
+
 import pytest
 
 from lab.fakes.chronos.server import Chronos
@@ -27,8 +30,8 @@ def server(request, running, tmp_path):
     room, servers = MemoryRoom(), MemoryRoom()
     running(Master(["--ip=127.0.0.1", "--port=0", f"--work_dir={tmp_path}"], room=room))
 
-    def start():
-        return running(kind([*LOCAL], None, version, room, servers))
+    def start(*options):
+        return running(kind([*LOCAL, *options], None, version, room, servers))
 
     start.name = kind.__name__.lower()
     start.reports_leader = request.param != "chronos 2.4.0"
@@ -67,6 +70,80 @@ def test_available_fails_after_the_timeout_without_a_leader(salt, server, nobody
     )
     assert errors[1].startswith(f"  GET {leaderless.url}/") and " 50" in errors[1]
     assert salt(f"{server.name}.available", True, url=leaderless.url)["result"] is None
+
+
+def without_member(salt, server, member, *peers, timeout=0, **options) -> dict:
+    """Return the result of ``available_without_member`` for these URLs."""
+    options.update(member=member, url=[member, *peers], timeout=timeout)
+    result = salt(f"{server.name}.available_without_member", **options)
+    assert result["changes"] == {}
+    return result
+
+
+def test_a_server_can_be_restarted_while_another_one_responds(salt, server, nobody):
+    leader, standby = server(), server()
+    for member, peer in ((leader.url, standby.url), (standby.url, leader.url)):
+        result = without_member(salt, server, member, nobody, peer)
+        assert result["result"] is True and peer in result["comment"]
+
+
+def test_the_only_server_that_responds_cannot_be_restarted(salt, server, nobody, tmp_path):
+    member, record = server().url, tmp_path / "salt-record"
+    for text in (None, f"# Servers\n{member}\n{nobody}\n"):
+        if text:
+            record.write_text(text)
+        result = without_member(salt, server, member, nobody, timeout=1, record=str(record))
+        assert result["result"] is False, result
+        heading, error = result["comment"].splitlines()
+        assert heading.startswith("Waited 1 second for another ") and member in heading
+        assert nobody in error and error.endswith("Connection refused")
+
+
+def test_the_only_server_that_was_set_up_can_be_restarted(salt, server, nobody, tmp_path):
+    member, record = server().url, tmp_path / "salt-record"
+    record.write_text(f"# Servers\n{member}\n")
+    assert without_member(salt, server, member, nobody, record=str(record))["result"] is True
+    assert without_member(salt, server, member)["result"] is True
+
+
+def test_a_server_that_knows_no_leader_cannot_take_over(salt, server, monkeypatch):
+    monkeypatch.setattr(Marathon, "pause", 0.01)
+    member, leaderless = server(), server()
+    leaderless.group.members = []
+    assert without_member(salt, server, member.url, leaderless.url)["result"] is False
+
+
+def test_without_any_leader_a_restart_only_waits_for_an_election(salt, server, nobody, monkeypatch):
+    monkeypatch.setattr(Marathon, "pause", 0.01)
+    server()
+    member = server()
+    members, member.group.members = member.group.members, []
+    result = without_member(salt, server, member.url, nobody, timeout=1)
+    assert result["result"] is True and "has no leader" in result["comment"]
+
+    def elect():
+        member.group.members = members
+
+    election = threading.Timer(1, elect)
+    election.start()
+    assert without_member(salt, server, member.url, nobody, timeout=4)["result"] is False
+    election.join()
+
+
+def test_a_server_with_other_credentials_can_take_over(salt, server, raw):
+    peer = raw(lambda request: b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
+    assert without_member(salt, server, server().url, peer.url)["result"] is True
+
+
+def test_the_wait_ends_when_another_server_responds(salt, server):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    member = server()
+    start = threading.Timer(1, lambda: server("--http_port", str(port)))
+    start.start()
+    peer = f"http://127.0.0.1:{port}"
+    assert without_member(salt, server, member.url, peer, timeout=60)["result"] is True
+    start.join()
 
 
 @pytest.mark.parametrize("name", ["marathon", "chronos"])

@@ -263,9 +263,11 @@ CASES = {
 # States that only wait or check, or that act if a watched state changes.
 PASSIVE_CASES = {
     "chronos.available": (CHRONOS, {}),
+    "chronos.available_without_member": (CHRONOS, {"member": "http://127.0.0.1:1"}),
     "chronos.job_run": (CHRONOS, {"name": "x"}),
     "marathon.app_restarted": (MARATHON, {"name": "/x"}),
     "marathon.available": (MARATHON, {}),
+    "marathon.available_without_member": (MARATHON, {"member": "http://127.0.0.1:1"}),
     "marathon.leader_has_version": (("marathon 1.10.26",), {"version": "1.10.26"}),
     "marathon.step_allowed": (("package",), {"name": "1.8.244", "since": "1.6.0"}),
     "marathon.store_saved": (
