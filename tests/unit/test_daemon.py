@@ -767,6 +767,44 @@ def test_without_zookeeper_nothing_is_restarted_unless_pillar_says_so(cluster, n
     assert cluster.calls() == ["restart mesos-master"]
 
 
+@pytest.fixture
+def four_agents(running, tmp_path):
+    """A Mesos master with four agents."""
+    room = MemoryRoom()
+    local = ["--ip=127.0.0.1", "--port=0"]
+    options = [*local, "--hostname=127.0.0.1", f"--work_dir={tmp_path / 'master'}"]
+    master = running(Master(options, None, "1.11.0", room))
+    for number in range(4):
+        options = [*local, f"--hostname=lxb00{number}", f"--work_dir={tmp_path / str(number)}"]
+        agent = running(Agent(options, None, "1.11.0", room))
+        until(lambda agent=agent: agent.id is not None)
+    return master
+
+
+@pytest.mark.parametrize(
+    "limit, agents", [(1, 1), (2, 2), ("20%", 1), ("25%", 1), ("50%", 2), ("99%", 3)]
+)
+def test_as_many_agents_restart_at_once_as_the_setting_says(cluster, four_agents, limit, agents):
+    cluster.restarts = {**cluster.restarts, "turn": "agents", "max_unavailable": limit}
+    pillar = {"mesos": {"url": f"http://127.0.0.1:{four_agents.port}"}}
+    turns = [
+        cluster.client.create(
+            "/salt-mesos/turns/agents/turn-",
+            json.dumps({"host": f"lxb00{number}", "acquired": 1}).encode(),
+            ephemeral=True,
+            sequence=True,
+            makepath=True,
+        )
+        for number in range(agents)
+    ]
+    cluster.write()
+    assert "did not get a turn" in cluster.running(pillar=pillar)["comment"]
+    assert cluster.calls() == []
+    cluster.client.delete(turns[0])
+    assert cluster.running(pillar=pillar)["result"] is True
+    assert cluster.calls() == ["restart mesos-master"]
+
+
 @pytest.mark.parametrize("limit", [0, -1, True, "ten", "0%", "101%", None])
 def test_an_invalid_limit_of_agents_is_an_error(cluster, limit):
     cluster.restarts = {**cluster.restarts, "turn": "agents", "max_unavailable": limit}
