@@ -1,5 +1,6 @@
 """The cluster of the topology ``ha``: its hosts, leaders, and responses of its services."""
 
+import contextlib
 import json
 import re
 from dataclasses import dataclass
@@ -191,6 +192,40 @@ def agent_host(ha, task: dict):
     return ha.at({address: host for host, address in AGENTS.items()}[task["host"]])
 
 
+# --- an app with a fixed port ---
+
+# One of those that the agents offer. Marathon starts at most one task of the app on each agent.
+APP_PORT = 31999
+APP = {
+    "id": "/fixed-port",
+    "cmd": "mkdir -p /www && echo $HOST > /www/index.html && exec httpd -f -p 80 -h /www",
+    "container": {
+        "type": "DOCKER",
+        "docker": {"image": "busybox"},
+        "portMappings": [{"containerPort": 80, "hostPort": APP_PORT}],
+    },
+    "networks": [{"mode": "container/bridge"}],
+    "cpus": 0.1,
+    "mem": 32,
+    "instances": 2,
+}
+
+
+@contextlib.contextmanager
+def app_on_fixed_port():
+    """Run a container on two agents, and remove it at the end. The value is its port."""
+    request_app("PUT", APP)
+    wait_for_pages("fixed-port", instances=2)
+    yield APP_PORT
+    request_app("DELETE")
+
+
+def request_app(method: str, definition: dict | None = None) -> None:
+    leader = eventually(lambda: framework_leader(8080, "/v2/leader"), ELECTION_TIMEOUT)
+    url = f"http://{CONTROL[leader]}:8080/v2/apps/fixed-port?force=true"
+    requests.request(method, url, json=definition, timeout=10).raise_for_status()
+
+
 # --- changes of all nodes at once ---
 
 # One option of each service. The one of Docker cannot be reloaded.
@@ -217,6 +252,50 @@ def start_times(lab) -> dict[tuple[str, str], str]:
         for host, units in SERVICES.items()
         for unit in units
     }
+
+
+def downtimes(lab, unit: str) -> list[tuple[int, int]]:
+    """
+    Return when a daemon was stopped and started last, in microseconds, for each host, in order.
+
+    All hosts of the lab have the same monotonic clock.
+    """
+    command = f"systemctl show -p ActiveExitTimestampMonotonic {unit} | cut -d= -f2; "
+    command += f"systemctl show -p ActiveEnterTimestampMonotonic {unit} | cut -d= -f2"
+    hosts_of_unit = [host for host, units in SERVICES.items() if unit in units]
+    return sorted(tuple(map(int, lab.at(host).run(command).split())) for host in hosts_of_unit)
+
+
+def starts_since(lab, seconds: float) -> dict[tuple[str, str], int]:
+    """Return how often systemd has started each daemon since a time, by host and unit."""
+    # The message "Started UNIT".
+    query = f"journalctl -q -o cat --since @{int(seconds)} "
+    query += "MESSAGE_ID=39f53479d3a045ac8e11786248231fbf UNIT="
+    return {
+        (host, unit): int(lab.at(host).run(f"{query}{unit}.service | wc -l"))
+        for host, units in SERVICES.items()
+        for unit in units
+    }
+
+
+# Prints the znodes below /salt-mesos, each with the transactions that last changed it.
+LIST_TURN_ZNODES = """
+import json, sys
+sys.path.insert(0, "/var/cache/salt/minion/extmods/modules")
+import _zookeeper_client
+paths, znodes = ["/salt-mesos"], {}
+with _zookeeper_client.Client("localhost:2181") as client:
+    while paths:
+        path = paths.pop()
+        znodes[path] = client.exists(path)
+        paths += [path + "/" + name for name in client.children(path)]
+print(json.dumps(znodes))
+"""
+
+
+def turn_znodes(lab) -> dict[str, list]:
+    """Return the znodes below /salt-mesos, with their versions and last transactions."""
+    return json.loads(lab.at("lxcc01").python(LIST_TURN_ZNODES))
 
 
 def apply_all(lab, pillar: dict | None = None, target: str = "*"):

@@ -1,10 +1,11 @@
 """
 Observe a cluster while it is changed. Runs on one of its hosts, with Python 3.6 or later.
 
-Takes a JSON object: ``control`` and ``agents``, addresses; ``urls``, further URLs by name; and
-``stop``, a file that ends it. Asks every service five times a second, each in a thread of its own.
-Prints a JSON object: ``outages``, the seconds of each outage by service; and ``down``, the highest
-number of control nodes, and of agents, that were down at the same time.
+Takes a JSON object: ``control`` and ``agents``, addresses; ``app_port``, a port on which some agent
+serves an app, or null; and ``stop``, a file that ends it. Asks every service and every daemon five
+times a second, each in a thread of its own. Prints a JSON object: ``outages``, the seconds of each
+outage by service; and ``down``, the highest number of nodes on which a daemon was down at the same
+time, by daemon.
 """
 
 import contextlib
@@ -14,16 +15,23 @@ import socket
 import sys
 import threading
 import time
-import urllib.error
 import urllib.request
 
 INTERVAL = 0.2  # seconds
-TIMEOUT = 2
+TIMEOUT = 10  # a daemon on a busy machine is slow, not away
+# Daemon -> the nodes that have it, and its port.
+DAEMONS = {
+    "zookeeper": ("control", 2181),
+    "mesos-master": ("control", 5050),
+    "marathon": ("control", 8080),
+    "chronos": ("control", 4400),
+    "mesos-slave": ("agents", 5051),
+}
 
 setup = json.loads(sys.argv[1])
 outages = {}
-healthy = {"control": {}, "agents": {}}
-down = {"control": 0, "agents": 0}
+listening = {}
+down = {}
 over = threading.Event()
 
 
@@ -35,18 +43,24 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
 opener = urllib.request.build_opener(NoRedirect, urllib.request.ProxyHandler({}))
 
 
-def responds(url, statuses=(200,)):
+def responds(url):
     try:
         with opener.open(url, timeout=TIMEOUT) as response:
-            return response.status in statuses
-    except urllib.error.HTTPError as error:
-        return error.code in statuses
+            return response.status == 200
     except OSError:
         return False
 
 
-def any_responds(port, path):
-    return any(responds(f"http://{address}:{port}{path}") for address in setup["control"])
+def any_responds(port, path, kind="control"):
+    return any(responds(f"http://{address}:{port}{path}") for address in setup[kind])
+
+
+def listens(address, port):
+    try:
+        socket.create_connection((address, port), TIMEOUT).close()
+        return True
+    except OSError:
+        return False
 
 
 def srvr(address):
@@ -79,11 +93,11 @@ def observe(service, is_up):
         over.wait(max(0, asked_at + INTERVAL - time.monotonic()))
 
 
-def observe_node(kind, address, port):
-    url = f"http://{address}:{port}/health"
+def observe_daemon(daemon, address, port):
+    nodes = listening[daemon]
     while not over.is_set():
-        healthy[kind][address] = responds(url, (200, 307))
-        down[kind] = max(down[kind], list(healthy[kind].values()).count(False))
+        nodes[address] = listens(address, port)
+        down[daemon] = max(down[daemon], list(nodes.values()).count(False))
         over.wait(INTERVAL)
 
 
@@ -93,11 +107,13 @@ checks = {
     "marathon": lambda: any_responds(8080, "/v2/apps"),
     "chronos": lambda: any_responds(4400, "/scheduler/jobs"),
 }
-checks.update({name: lambda url=url: responds(url) for name, url in setup["urls"].items()})
+if setup["app_port"]:
+    checks["app"] = lambda: any_responds(setup["app_port"], "/", "agents")
 threads = [threading.Thread(target=observe, args=item) for item in checks.items()]
-for kind, port in (("control", 5050), ("agents", 5051)):
+for name, (kind, port) in DAEMONS.items():
+    listening[name], down[name] = {}, 0
     for address in setup[kind]:
-        threads.append(threading.Thread(target=observe_node, args=(kind, address, port)))
+        threads.append(threading.Thread(target=observe_daemon, args=(name, address, port)))
 for thread in threads:
     thread.start()
 while not os.path.exists(setup["stop"]):

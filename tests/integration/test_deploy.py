@@ -287,7 +287,8 @@ def test_mesos_is_upgraded_on_all_nodes_at_once_and_marathon_by_its_own_procedur
         bare.orchestrated("upgrade")
     print(observer.table())
     assert versions() == {"mesos": {"1.9.0"}, "marathon": {"1.8.244"}}
-    assert observer.down == {"control": 1, "agents": 1}, observer.table()
+    # All but one of the Marathons are stopped while the store is migrated.
+    observer.check_turns(apart_from=("marathon",))
     for service, outages in observer.outages.items():
         assert all(seconds < ELECTION_SECONDS for seconds in outages), (service, observer.table())
     assert killed_since(lost_before) == {}

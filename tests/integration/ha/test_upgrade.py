@@ -114,7 +114,8 @@ def test_each_service_is_away_for_one_election_at_most_during_an_upgrade(ha, old
     assert names[0] == "The cluster is backed up" and "Marathon 1.8.244 leads" in names
     assert versions() == {"mesos": {"1.9.0"}, "marathon": {"1.8.244"}}
     assert ha.run(f"ls {BACKUP['backup']['directory']}").count("\n") == 1
-    assert observer.down == {"control": 1, "agents": 1}, observer.table()
+    # All but one of the Marathons are stopped while the store is migrated.
+    observer.check_turns(apart_from=("marathon",))
     for service, outages in observer.outages.items():
         assert all(seconds < ELECTION_SECONDS for seconds in outages), (service, observer.table())
         assert len(outages) <= 1, observer.table()

@@ -60,7 +60,7 @@ def test_the_daemons_of_a_role_are_restarted_in_turns(ha, role):
         ha.orchestrated("restart", json.dumps({"role": role}))
     print(observer.table())
     assert restarted(ha, before) == daemons_of(role)
-    assert all(count <= 1 for count in observer.down.values()), observer.table()
+    observer.check_turns()
     observer.check_elections()
     assert killed_since(lost_before) == {}
     assert no_turn_is_left(ha)
