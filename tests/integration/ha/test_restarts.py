@@ -1,12 +1,15 @@
 """A change of all services on all nodes at once: nothing is down for longer than an election."""
 
 import itertools
+import json
 import time
 
 import pytest
 from cluster_lab import eventually
 from ha_cluster import (
+    AGENTS,
     CHANGED,
+    CONTROL,
     SERVICES,
     active_agents,
     app_on_fixed_port,
@@ -83,3 +86,56 @@ def test_a_run_that_dies_in_the_middle_is_completed_by_the_next_one(ha):
     done = apply_all(ha)
     assert failures(done) == [] and not any(changes(done).values()), changes(done)
     assert start_times(ha) == restarted
+
+
+# The daemons exit: there is no such file, and no such program.
+FATAL = {
+    "mesos": {
+        "master": {"flags": {"cluster": "file:///no-such-file"}},
+        "slave": {"flags": {"docker": "/usr/bin/no-docker"}},
+    }
+}
+# Unit -> the nodes, and the end of the journal.
+FATAL_ERRORS = {"mesos-master": (CONTROL, "no-such-file"), "mesos-slave": (AGENTS, "no-docker")}
+AGENT_ON_HOLD = "lxb004"
+
+
+def comments(done, unit: str) -> dict[str, str]:
+    """Return the comment of ``daemon.running`` for a daemon by host."""
+    return {
+        host.partition(".")[0]: state["comment"]
+        for host, states in json.loads(done.stdout).items()
+        for key, state in states.items()
+        if key.startswith("daemon_|") and key.endswith(f"_|-{unit}_|-running")
+    }
+
+
+def test_a_fatal_flag_reaches_one_node_of_each_class_and_a_held_node_is_left_alone(ha):
+    before, agents = start_times(ha), active_agents()
+    ha.at(AGENT_ON_HOLD).run("salt-call cluster.hold 'its disk is being replaced'")
+    with Observer(ha) as observer:
+        done = apply_all(ha, FATAL)
+    print(observer.table())
+    for unit, (nodes, error) in FATAL_ERRORS.items():
+        reasons = comments(done, unit)
+        assert set(reasons) == set(nodes)
+        [broken] = [host for host, reason in reasons.items() if error in reason]
+        for host in set(nodes) - {broken, AGENT_ON_HOLD}:
+            assert f"{broken}.devops.test has not been ready since" in reasons[host], reasons
+            assert start_times(ha)[host, unit] == before[host, unit]
+    observer.check_turns()
+    observer.check_elections()
+    eventually(lambda: active_agents() == agents - 1)
+    with Observer(ha) as observer:
+        repaired = apply_all(ha, {"common": {"restarts": {"max_unavailable": 2}}})
+    print(observer.table())
+    observer.check_turns(max_unavailable=2)
+    observer.check_elections()
+    for results in (done, repaired):
+        assert "its disk is being replaced" in comments(results, "mesos-slave")[AGENT_ON_HOLD]
+    assert {failure.partition(".")[0] for failure in failures(repaired)} == {AGENT_ON_HOLD}
+    assert start_times(ha)[AGENT_ON_HOLD, "mesos-slave"] == before[AGENT_ON_HOLD, "mesos-slave"]
+    ha.at(AGENT_ON_HOLD).run("salt-call cluster.release")
+    assert ha.at(AGENT_ON_HOLD).converge()
+    assert no_turn_is_left(ha)
+    check_healthy(ha, agents=agents)
