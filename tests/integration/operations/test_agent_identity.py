@@ -20,7 +20,7 @@ from ha_cluster import (
 pytestmark = pytest.mark.lines("3008")
 
 HOST = "lxb004"
-OTHERS = [address for host, address in AGENTS.items() if host != HOST]
+PEERS = [address for host, address in AGENTS.items() if host != HOST]
 OPTIONS = {"agents": [f"{HOST}.devops.test"]}
 IDENTITY = "agent_identity"
 
@@ -49,14 +49,14 @@ def agent(ha, serve_rack):
     # But the checkpoint has it only after the agent has registered anew.
     node.remove_agent_id()
     eventually(lambda: agent_id() != first_id)
-    for address in OTHERS:
+    for address in PEERS:
         ha.at("lxcc01").run(f"salt-call mesos.deactivate_agent {address}")
     yield node
-    put_others_into_service(ha)
+    put_peers_into_service(ha)
 
 
-def put_others_into_service(ha) -> None:
-    state = ha.at("lxcc01").single("mesos.agents_in_service", "others", agents=OTHERS)
+def put_peers_into_service(ha) -> None:
+    state = ha.at("lxcc01").single("mesos.agents_in_service", "others", agents=PEERS)
     assert state["result"] is True, state
 
 
@@ -73,7 +73,7 @@ def test_an_agent_with_another_attribute_is_refused_until_it_may_have_a_new_id(
     ha, agent, app, serve_rack
 ):
     old_id = agent_id()
-    put_others_into_service(ha)
+    put_peers_into_service(ha)
     serve_rack("r2")
     check_refused(agent)
     assert (agent_id(), rack()) == (old_id, "r1")

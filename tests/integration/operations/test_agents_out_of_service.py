@@ -43,8 +43,8 @@ def test_a_drained_agent_is_left_alone_until_it_is_back_in_service(ha, app):
     try:
         check_left_alone(ha, app, host, agents)
         # The flag is no longer declared, so its file was changed twice: a restart is owed.
-        owed = "mesos-slave would be restarted. Newer than the process: /etc/mesos-slave"
-        assert owed in orchestrate(ha, "undrain", test=True, **agents)
+        prediction = "mesos-slave would be restarted. Newer than the process: /etc/mesos-slave"
+        assert prediction in orchestrate(ha, "undrain", test=True, **agents)
         assert "drained" in ha.at("lxcc01").run("salt-call mesos.out_of_service")
         assert process(ha, host) == before
     finally:

@@ -135,22 +135,22 @@ def test_a_deployment_changes_the_agents_that_respond_and_names_the_others(ha, s
 
 def test_one_agent_may_fail_with_max_failures_and_the_run_names_it_at_the_end(ha, serve_flags):
     serve_flags(CHANGED_FLAG)
-    held = "lxb003.devops.test"
+    held_node = "lxb003.devops.test"
     minion = ha.at("lxcc01")
-    minion.run(f"salt-call cluster.hold 'a new disk' host={held} duration=1h")
+    minion.run(f"salt-call cluster.hold 'a new disk' host={held_node} duration=1h")
     try:
         code, output = ha.orchestrate("deploy", '{"batch": 3, "max_failures": 1}')
     finally:
-        minion.run(f"salt-call cluster.release {held}")
+        minion.run(f"salt-call cluster.release {held_node}")
     names = step_names(output)
     batch = "Mesos agent on lxb002.devops.test to lxb004.devops.test, batch 1 of 1"
     assert names.index(CANARY) + 1 == names.index(batch)
     # The step that applies all states tries it again.
     assert code != 0 and names[-1] == "Every node has all that its roles name"
-    assert output.count(f"Run failed on minions: {held}") == 1
-    assert f"mesos-slave was not touched: {held} is held until" in output
+    assert output.count(f"Run failed on minions: {held_node}") == 1
+    assert f"mesos-slave was not touched: {held_node} is held until" in output
     flag_file = "/etc/mesos-slave/registration_backoff_factor"
-    assert ha.at("lxb004").run(f"cat {flag_file}") == "2secs"
+    assert ha.at("lxb004").run(f"cat {flag_file}").strip() == "2secs"
     check_healthy(ha)
 
 
