@@ -342,8 +342,11 @@ def no_turn_is_left(lab) -> bool:
     return not (status["control-nodes"] or status["agents"]) and not any(status["unready"].values())
 
 
-def killed_tasks() -> dict[str, str]:
-    """Return the state of each task that has failed or was lost: another leader, another order."""
+def failed_tasks() -> dict[str, str]:
+    """
+    Map the id of each failed or lost task to its state. A mapping, because the order of the tasks
+    depends on the leader.
+    """
     state = get(mesos_leader(None), 5050, "/state").json()
     tasks = [task for entry in state["frameworks"] for task in entry["completed_tasks"]]
     states = {task["id"]: task["state"] for task in tasks}
@@ -352,13 +355,13 @@ def killed_tasks() -> dict[str, str]:
     }
 
 
-def killed_since(before: dict[str, str]) -> dict[str, str]:
+def failed_tasks_since(before: dict[str, str]) -> dict[str, str]:
     """
-    Return the tasks that have failed or were lost since then, with their states.
+    Return the tasks that have failed or were lost since ``before``.
 
-    A new leader knows only those of the tasks before that the agents report.
+    A new leader knows earlier tasks only if their agents report them.
     """
-    return {id_: state for id_, state in killed_tasks().items() if id_ not in before}
+    return {id_: state for id_, state in failed_tasks().items() if id_ not in before}
 
 
 def agent_ids() -> dict[str, str]:

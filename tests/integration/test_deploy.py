@@ -20,10 +20,10 @@ from ha_cluster import (
     apply_all,
     changes,
     check_healthy,
+    failed_tasks,
+    failed_tasks_since,
     failures,
     get,
-    killed_since,
-    killed_tasks,
     marathon_leader,
     mesos_leader,
     no_turn_is_left,
@@ -270,7 +270,7 @@ def test_mesos_is_upgraded_on_all_nodes_at_once_and_marathon_by_its_own_procedur
     bare.at("lxcc01").converge("marathon.apps")
     pages = wait_for_pages("http-server")
     assert versions() == {"mesos": {"1.4.3"}, "marathon": {"1.6.567"}}
-    lost_before, agents = killed_tasks(), active_agents()
+    lost_before, agents = failed_tasks(), active_agents()
     settings.unlink()
     bare.run("salt-run saltutil.sync_runners")
     with Observer(bare) as observer:
@@ -291,7 +291,7 @@ def test_mesos_is_upgraded_on_all_nodes_at_once_and_marathon_by_its_own_procedur
     observer.check_turns(apart_from=("marathon",))
     for service, outages in observer.outages.items():
         assert all(seconds < ELECTION_SECONDS for seconds in outages), (service, observer.table())
-    assert killed_since(lost_before) == {}
+    assert failed_tasks_since(lost_before) == {}
     assert no_turn_is_left(bare)
     check_healthy(bare, agents=agents)
     assert marathon_leader(bare)

@@ -17,8 +17,8 @@ from ha_cluster import (
     app_on_fixed_port,
     check_healthy,
     daemon_changes,
-    killed_since,
-    killed_tasks,
+    failed_tasks,
+    failed_tasks_since,
 )
 from ha_observer import Observer
 
@@ -197,7 +197,7 @@ def test_a_second_run_on_the_hosts_of_the_document_changes_nothing(bare_by_ssh):
 
 
 def test_a_change_of_every_service_by_salt_ssh_restarts_each_daemon_in_its_turn(bare_by_ssh):
-    lost_before, agents = killed_tasks(), active_agents()
+    lost_before, agents = failed_tasks(), active_agents()
     with app_on_fixed_port() as port, Observer(bare_by_ssh, "python3", port) as observer:
         results = apply_states(bare_by_ssh, f"pillar={json.dumps(CHANGED)}")
     print(observer.table())
@@ -208,6 +208,6 @@ def test_a_change_of_every_service_by_salt_ssh_restarts_each_daemon_in_its_turn(
     assert set(observer.down.values()) == {1}, observer.table()
     observer.check_elections()
     assert observer.outages["app"] == [], observer.table()
-    assert killed_since(lost_before) == {}
+    assert failed_tasks_since(lost_before) == {}
     check_healthy(bare_by_ssh, agents=agents)
     assert changed_ids(apply_states(bare_by_ssh, f"pillar={json.dumps(CHANGED)}")) == {}

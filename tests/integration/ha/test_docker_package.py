@@ -5,8 +5,8 @@ from cluster_lab import DOCKER_CE
 from ha_cluster import (
     active_agents,
     agent_host,
-    killed_since,
-    killed_tasks,
+    failed_tasks,
+    failed_tasks_since,
     no_turn_is_left,
     running_tasks,
     wait_for_pages,
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.lines("3008")
 def test_an_agent_is_drained_before_another_package_replaces_its_dockerd(ha):
     ha.orchestrated("apps")
     wait_for_pages("http-server")
-    lost_before, agents = killed_tasks(), active_agents()
+    lost_before, agents = failed_tasks(), active_agents()
     (task,) = running_tasks("http-server")
     agent = agent_host(ha, task)
     try:
@@ -30,5 +30,5 @@ def test_an_agent_is_drained_before_another_package_replaces_its_dockerd(ha):
     finally:
         agent.converge()
     assert wait_for_pages("http-server")
-    assert killed_since(lost_before) == {}
+    assert failed_tasks_since(lost_before) == {}
     assert active_agents() == agents and no_turn_is_left(ha)

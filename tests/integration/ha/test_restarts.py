@@ -17,9 +17,9 @@ from ha_cluster import (
     changes,
     check_healthy,
     downtimes,
+    failed_tasks,
+    failed_tasks_since,
     failures,
-    killed_since,
-    killed_tasks,
     no_turn_is_left,
     start_times,
     starts_since,
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.lines("3008")
 def test_one_change_of_every_service_on_all_nodes_at_once(ha):
     ha.orchestrated("apps")
     wait_for_pages("http-server")
-    lost_before, agents = killed_tasks(), active_agents()
+    lost_before, agents = failed_tasks(), active_agents()
     with app_on_fixed_port() as port, Observer(ha, app_port=port) as observer:
         done = apply_all(ha, CHANGED)
     print(observer.table())
@@ -47,7 +47,7 @@ def test_one_change_of_every_service_on_all_nodes_at_once(ha):
     assert observer.outages["app"] == [], observer.table()
     dockerd = downtimes(ha, "docker")
     assert all(start < stop for (_, start), (stop, _) in itertools.pairwise(dockerd)), dockerd
-    assert killed_since(lost_before) == {}
+    assert failed_tasks_since(lost_before) == {}
     assert no_turn_is_left(ha)
     check_healthy(ha, agents=agents)
     assert wait_for_pages("http-server")

@@ -18,10 +18,10 @@ from ha_cluster import (
     apply_all,
     changes,
     check_healthy,
+    failed_tasks,
+    failed_tasks_since,
     failures,
     get,
-    killed_since,
-    killed_tasks,
     marathon_leader,
     no_turn_is_left,
     wait_for_pages,
@@ -98,7 +98,7 @@ def failures_of(ha, host: str) -> list[str]:
 
 
 def test_each_service_is_away_for_one_election_at_most_during_an_upgrade(ha, old):
-    lost_before, agents = killed_tasks(), active_agents()
+    lost_before, agents = failed_tasks(), active_agents()
     stopped = stop_one_marathon(ha)
     # Not even where it is stopped: the leader has the old version.
     for host in CONTROL:
@@ -119,7 +119,7 @@ def test_each_service_is_away_for_one_election_at_most_during_an_upgrade(ha, old
     for service, outages in observer.outages.items():
         assert all(seconds < ELECTION_SECONDS for seconds in outages), (service, observer.table())
         assert len(outages) <= 1, observer.table()
-    assert killed_since(lost_before) == {}
+    assert failed_tasks_since(lost_before) == {}
     assert no_turn_is_left(ha)
     check_healthy(ha, agents=agents)
     assert wait_for_pages("http-server") == old

@@ -11,9 +11,9 @@ from ha_cluster import (
     AGENTS,
     agent_ids,
     check_healthy,
+    failed_tasks,
+    failed_tasks_since,
     get,
-    killed_since,
-    killed_tasks,
     no_turn_is_left,
 )
 
@@ -79,11 +79,11 @@ def test_an_agent_with_another_attribute_is_refused_until_it_may_have_a_new_id(
     assert (agent_id(), rack()) == (old_id, "r1")
 
     assert set(app.addresses()) == {AGENTS[HOST]}
-    lost_before = killed_tasks()
+    lost_before = failed_tasks()
     ha.orchestrated(IDENTITY, json.dumps(OPTIONS))
     assert agent_id() != old_id and rack() == "r2"
     app.wait_until_moved(AGENTS[HOST])
-    assert killed_since(lost_before) == {}
+    assert failed_tasks_since(lost_before) == {}
     assert no_turn_is_left(ha)
     assert agent.converge() == {}
 

@@ -7,7 +7,7 @@ of another one is replaced, and the cluster works.
 import json
 
 import pytest
-from ha_cluster import AGENTS, agent_ids, check_healthy, killed_since, killed_tasks
+from ha_cluster import AGENTS, agent_ids, check_healthy, failed_tasks, failed_tasks_since
 
 pytestmark = pytest.mark.lines("3008")
 
@@ -74,7 +74,7 @@ def check_removed(ha, app, host: str) -> None:
 
 
 def test_no_task_is_lost_when_agents_are_retired_and_their_machines_replaced(ha, app):
-    before, lost_before = agent_ids(), killed_tasks()
+    before, lost_before = agent_ids(), failed_tasks()
     hosts = []
     for name in ("retire", "replace"):
         host = host_with_tasks(app)
@@ -83,7 +83,7 @@ def test_no_task_is_lost_when_agents_are_retired_and_their_machines_replaced(ha,
         assert f"salt-key -d {host}.devops.test" in steps
         check_removed(ha, app, host)
     # A task that still runs on an agent that is removed is lost (TASK_GONE_BY_OPERATOR).
-    assert killed_since(lost_before) == {}
+    assert failed_tasks_since(lost_before) == {}
 
     for host in hosts:
         ha.do("replace", host)

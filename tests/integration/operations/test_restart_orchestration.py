@@ -13,8 +13,8 @@ from ha_cluster import (
     SERVICES,
     active_agents,
     check_healthy,
-    killed_since,
-    killed_tasks,
+    failed_tasks,
+    failed_tasks_since,
     no_turn_is_left,
     start_times,
     wait_for_pages,
@@ -55,14 +55,14 @@ def daemons_of(role: str) -> set[tuple[str, str]]:
 def test_the_daemons_of_a_role_are_restarted_in_turns(ha, role):
     ha.orchestrated("apps")
     wait_for_pages("http-server")
-    before, lost_before, agents = start_times(ha), killed_tasks(), active_agents()
+    before, lost_before, agents = start_times(ha), failed_tasks(), active_agents()
     with Observer(ha) as observer:
         ha.orchestrated("restart", json.dumps({"role": role}))
     print(observer.table())
     assert restarted(ha, before) == daemons_of(role)
     observer.check_turns()
     observer.check_elections()
-    assert killed_since(lost_before) == {}
+    assert failed_tasks_since(lost_before) == {}
     assert no_turn_is_left(ha)
     check_healthy(ha, agents=agents)
     assert wait_for_pages("http-server")
