@@ -37,6 +37,10 @@ STATE_DIRECTORY = "/var/lib/salt-mesos"
 RUN_DIRECTORY = "/run/salt-mesos"
 FAILED_KEY = "daemon.failed"
 DISRUPTED_KEY = "daemon.disrupted"
+# Class of turns -> why this run got none of them.
+REFUSED_KEY = "daemon.refused"
+# The errors of cluster.take_turn that come after a wait.
+WAIT_ERRORS = ("PeerUnready", "TurnTimeout")
 
 # All in seconds.
 POLL_INTERVAL = 0.5
@@ -304,6 +308,7 @@ def turn_returned(name, restarts=None):
     restarts = _restarts(restarts)
     failed_units = __context__.pop(FAILED_KEY, [])
     disrupted_units = __context__.pop(DISRUPTED_KEY, [])
+    __context__.pop(REFUSED_KEY, None)
     if __opts__["test"] or not _has_peers(restarts) or not _remembers("unready"):
         return _result(name, True, "This run has not taken a turn")
     for unit in disrupted_units:
@@ -624,15 +629,22 @@ class _Daemon:
             self.comments.append("Without a turn, since common:restarts:rolling is false")
             return
         _require_no_failure(self.name)
+        turn_class = self.restarts["turn"]
+        refusals = __context__.setdefault(REFUSED_KEY, {})
         try:
+            # The other daemons of a run would wait as long as the first one.
+            if turn_class in refusals:
+                raise CommandExecutionError(refusals[turn_class])
             turn = __salt__["cluster.take_turn"](
                 reason,
-                self.restarts["turn"],
+                turn_class,
                 limit=self._limit(),
                 timeout=self.restarts["turn_timeout"],
                 zookeeper=self.restarts["zookeeper"],
             )
         except CommandExecutionError as error:
+            if type(error).__name__ in WAIT_ERRORS:
+                refusals[turn_class] = str(error)
             raise CommandExecutionError(
                 f"{self.name} was not touched: {error}. {WITHOUT_TURN}"
             ) from None

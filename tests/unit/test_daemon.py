@@ -59,8 +59,8 @@ class Host:
         arguments = {"reads": [str(self.file.parent)], "restarts": self.restarts, **arguments}
         return self.salt("daemon.running", test, name="mesos-master", **arguments)
 
-    def returned(self) -> dict:
-        return self.salt("daemon.turn_returned", name="end", restarts=self.restarts)
+    def returned(self, **keywords) -> dict:
+        return self.salt("daemon.turn_returned", name="end", restarts=self.restarts, **keywords)
 
 
 @pytest.fixture(scope="module")
@@ -767,6 +767,24 @@ def test_without_zookeeper_nothing_is_restarted_unless_pillar_says_so(cluster, n
     assert cluster.calls() == ["restart mesos-master"]
 
 
+def test_the_other_daemons_of_a_run_do_not_wait_for_a_turn_again(cluster):
+    turn = cluster.client.create(
+        "/salt-mesos/turns/control-nodes/turn-",
+        json.dumps({"host": "cc02", "acquired": 1}).encode(),
+        ephemeral=True,
+        sequence=True,
+        makepath=True,
+    )
+    cluster.write()
+    assert "did not get a turn" in cluster.running()["comment"]
+    cluster.restarts = {**cluster.restarts, "turn_timeout": 3600}
+    assert "did not get a turn" in cluster.running()["comment"]
+    assert cluster.calls() == []
+    cluster.client.delete(turn)
+    cluster.returned()
+    assert cluster.running()["changes"] == {"mesos-master": "restarted"}
+
+
 @pytest.fixture
 def four_agents(running, tmp_path):
     """A Mesos master with four agents."""
@@ -800,6 +818,7 @@ def test_as_many_agents_restart_at_once_as_the_setting_says(cluster, four_agents
     cluster.write()
     assert "did not get a turn" in cluster.running(pillar=pillar)["comment"]
     assert cluster.calls() == []
+    cluster.returned(pillar=pillar)
     cluster.client.delete(turns[0])
     assert cluster.running(pillar=pillar)["result"] is True
     assert cluster.calls() == ["restart mesos-master"]
