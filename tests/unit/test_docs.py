@@ -138,11 +138,11 @@ def test_the_messages_about_restarts_are_those_of_the_states():
         fragment.strip()
         for title in titles
         for message in re.findall("`(.*?)`", title)
-        for fragment in re.split(r"\.\.\.|: |\d+ seconds", message)
+        for fragment in re.split(r"\.\.\.|: |\. |\d+ seconds", message)
         if fragment.strip()
     }
     assert {"was not touched", "did not get a turn within", "has not been ready since"} < fragments
-    files = ["_states/daemon.py", "_modules/_turn.py", "_modules/cluster.py"]
+    files = ["_states/daemon.py", "_states/_ready.py", "_modules/_turn.py", "_modules/cluster.py"]
     texts = [text for file in files for text in messages(ROOT / file)]
     missing = [text for text in fragments if not any(text in message for message in texts)]
     assert missing == []

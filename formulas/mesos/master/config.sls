@@ -18,7 +18,7 @@ mesos-master-log-stays:
     - record: /etc/mesos/master-record
     - quorum: {{ flags.quorum | int }}
     - log_lost: {{ mesos.master.log_lost | json }}
-    - member: {{ own_url(flags, 5050) }}
+    - member: {{ own_url(flags, 5050) | json }}
     - flags: {{ vendor['master'].flags }}
     - require:
       - pkg: mesos-package
