@@ -95,22 +95,8 @@ def available_without_member(name, member, url, record=None, timeout=120):
     name
         Any text.
 
-    member
-        URL of the server that is about to be stopped, as in ``url``.
-
-    url
-        URLs of all servers: several separated by commas, or a list.
-
-    record
-        A file with the URLs of the servers that were set up, one a line. If it has no other than
-        ``member``, the others are new, and nothing is required. Default None: they are not.
-
-    timeout
-        Seconds to wait, default 120. 0: check once.
-
-    Nothing is required either if no server has a leader, ``member`` included, for longer than an
-    election takes: there is no service that could be interrupted. Fails with the last error of each
-    other server.
+    member, url, record, timeout
+        As for ``marathon.available_without_member``, with the servers of Chronos.
     """
     leader = __salt__["chronos.leader"]
     return _ready.wait_for_another_server(
