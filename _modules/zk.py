@@ -30,6 +30,8 @@ importlib.reload(_http_client)
 DEFAULT_SERVERS = {1: "127.0.0.1"}
 DEFAULT_PORT = 2181
 MAX_BYTES = 65536
+SESSION_POLL_INTERVAL = 1  # seconds
+MAX_SESSION_TIMEOUT = 3600
 CHUNK_SIZE = 4096
 # One znode for each server, with the list that it was started with.
 LISTS_PATH = "/salt-mesos/zookeeper"
@@ -384,7 +386,7 @@ def save(path, file, servers=None, port=None, timeout=10):
     return len(znodes)
 
 
-def restore(path, file, confirm=False, servers=None, port=None, timeout=10):
+def restore(path, file, confirm=False, servers=None, port=None, timeout=10, session_timeout=60):
     """
     Give a path of ZooKeeper the znodes that a file has, and no others. Stop the daemons that use
     the path first.
@@ -401,6 +403,10 @@ def restore(path, file, confirm=False, servers=None, port=None, timeout=10):
     servers, port, timeout
         As for ``zk.server_lists``.
 
+    session_timeout
+        Seconds to wait until stopped clients have no ephemeral znode there, default 60. A client
+        that was killed keeps its session for up to 40 seconds. 0: check once.
+
     Returns ``created``, ``changed`` and ``deleted``, lists of paths. Idempotent: after an error,
     repeat it. Raises SaltInvocationError for invalid arguments, CommandExecutionError if the file
     cannot be read or has no znode of the path, if a client still has an ephemeral znode there, if
@@ -415,15 +421,26 @@ def restore(path, file, confirm=False, servers=None, port=None, timeout=10):
     _check_path("path", path)
     _check_file(file)
     _arguments.require(confirm is True, "confirm", confirm, "True: this cannot be undone")
+    _arguments.require(
+        type(session_timeout) in (int, float) and 0 <= session_timeout <= MAX_SESSION_TIMEOUT,
+        "session_timeout",
+        session_timeout,
+        f"seconds from 0 to {MAX_SESSION_TIMEOUT}",
+    )
     prefix = f"{path.rstrip('/')}/"
     znodes = [znode for znode in _read_znodes(file) if f"{znode['path']}/".startswith(prefix)]
     if not znodes:
         raise CommandExecutionError(f"{file}: has no znode at {path}")
+    deadline = time.monotonic() + session_timeout
     current = _export_all(path, servers, port, timeout)
-    if current["ephemeral"]:
-        raise CommandExecutionError(
-            f"{path}: a client still uses it, as {current['ephemeral'][0]} exists. Stop it first"
-        )
+    while current["ephemeral"]:
+        if time.monotonic() >= deadline:
+            raise CommandExecutionError(
+                f"{path}: a client still uses it, as {current['ephemeral'][0]} exists. Stop it "
+                "first"
+            )
+        time.sleep(SESSION_POLL_INTERVAL)
+        current = _export_all(path, servers, port, timeout)
     paths = {znode["path"] for znode in znodes}
     surplus = [znode["path"] for znode in current["znodes"] if znode["path"] not in paths]
     written = put_znodes(znodes, servers, port, timeout)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import threading
 
 import pytest
 import zookeeper_server
@@ -160,10 +161,13 @@ def test_a_path_in_use_is_not_restored_and_a_protected_one_not_saved(znodes, zoo
         client.create("/znodes-used", b"")
         assert znodes.call("save", *arguments) == 1
         client.create("/znodes-used/leader", b"", ephemeral=True)
-        assert znodes.fails("restore", *arguments, confirm=True) == (
+        assert znodes.fails("restore", *arguments, confirm=True, session_timeout=0) == (
             "/znodes-used: a client still uses it, as /znodes-used/leader exists. Stop it first"
         )
-        client.delete("/znodes-used/leader")
+        end_of_session = threading.Timer(2, client.delete, ["/znodes-used/leader"])
+        end_of_session.start()
+        assert znodes.call("restore", *arguments, confirm=True)["deleted"] == []
+        end_of_session.join()
         secret = [_zookeeper_client.digest_acl(*LOGIN)]
         client.create("/znodes-used/secret", b"", acl=secret)
         saved = file.read_text()
