@@ -232,7 +232,10 @@ def master_log_stays(
 
 def _quorum_rises(ret, quorum, url, member, flags, timeout):
     """Return the result for a master that has its log: whether the quorum may be that high."""
-    current = _current_quorum(member, flags) if quorum > 1 else None
+    try:
+        current = _current_quorum(member, flags) if quorum > 1 else None
+    except (CommandExecutionError, SaltInvocationError) as error:
+        return {**ret, "result": False, "comment": str(error)}
     if current is None or current >= quorum:
         return {**ret, "comment": "This master has its log"}
 

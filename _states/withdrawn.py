@@ -80,10 +80,10 @@ def stopped(
         The other Mesos masters: ``url``, see ``mesos.connection``, and ``quorum_file``, the file
         with the flag ``quorum`` of the master on this node. A daemon with the role ``mesos-master``
         is stopped only if enough of them are healthy and have recovered their log: a majority, and
-        at least as many as that flag says. Then ``replicated_log`` in the directory of the flag
-        ``work_dir``, a file beside that one, is renamed to ``replicated_log.withdrawn``: it misses
-        what the others write from now on, and must not vote if the node gets the role again.
-        Default: no check.
+        at least as many as that flag says. While they have, and the flag is above 1,
+        ``replicated_log`` in the directory of the flag ``work_dir``, a file beside that one, is
+        renamed to ``replicated_log.withdrawn``: it misses what the others write from now on, and
+        must not vote if the node gets the role again. Default: no check.
 
     timeout
         Seconds to wait for these servers, default 120.
@@ -111,14 +111,13 @@ def stopped(
             if "stop" in steps:
                 options = (peers.get(daemon["role"]), timeout, restarts)
                 comments += _prepare_stop(name, daemon, *options)
-            if not steps:
-                continue
-            if not __opts__["test"]:
-                _run_steps(steps, daemon, mask)
-            ret["changes"][daemon["unit"]] = _unit_change(status, mask)
-            comments.append(_describe_steps(steps, daemon, reason))
+            if steps:
+                if not __opts__["test"]:
+                    _run_steps(steps, daemon, mask)
+                ret["changes"][daemon["unit"]] = _unit_change(status, mask)
+                comments.append(_describe_steps(steps, daemon, reason))
             if daemon["role"] == "mesos-master" and masters:
-                ret["changes"].update(_rename_log(masters["quorum_file"]))
+                ret["changes"].update(_rename_log(masters, others_have_log="stop" in steps))
     except CommandExecutionError as error:
         ret["result"] = False
         comments.append(str(error))
@@ -261,11 +260,18 @@ def _run_steps(steps, daemon, mask):
         )
 
 
-def _rename_log(quorum_file):
-    """Rename the replicated log of a stopped master. Returns the change, none without a log."""
-    work_dir = _read(Path(quorum_file).with_name("work_dir")).strip()
+def _rename_log(masters, others_have_log):
+    """
+    Rename the replicated log of a stopped master. Returns the change, none without a log.
+
+    The log stays if the other masters do not have it, as it may be the last one. So does that of a
+    single master: it can only vote alone.
+    """
+    work_dir = _read(Path(masters["quorum_file"]).with_name("work_dir")).strip()
     log = Path(work_dir or "/nowhere", "replicated_log")
-    if not log.is_dir():
+    if not log.is_dir() or _quorum(masters) == 1:
+        return {}
+    if not others_have_log and not _masters_check(masters)[1](REQUEST_TIMEOUT)[0]:
         return {}
     new = log.with_name("replicated_log.withdrawn")
     number = 1
@@ -434,9 +440,7 @@ def _masters_check(masters):
     """Return what to wait for, and a check for ``_ready.wait_until_ready``."""
     urls = masters["url"]
     urls = urls.split(",") if isinstance(urls, str) else urls
-    quorum = re.match(r"\d+", _read(masters["quorum_file"]))
-    old_quorum = int(quorum[0]) if quorum else 1
-    count = max(len(urls) // 2 + 1, old_quorum)
+    count = max(len(urls) // 2 + 1, _quorum(masters))
 
     def check(request_timeout):
         statuses = __salt__["mesos.masters"](url=urls, timeout=request_timeout, retries=0)
@@ -445,6 +449,12 @@ def _masters_check(masters):
 
     subject = f"{_ready.plural(count, 'other Mesos master')} to recover the log"
     return subject, check
+
+
+def _quorum(masters):
+    """Return the quorum of the master on this node, 1 if its flag is not known."""
+    quorum = re.match(r"\d+", _read(masters["quorum_file"]))
+    return int(quorum[0]) if quorum else 1
 
 
 def _has_recovered(master):

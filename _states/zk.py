@@ -534,12 +534,15 @@ def path_stays(name, path, files, configured_by, variable=None, default=None):
 
 def _may_leave_standalone(modes, voters, server_id):
     """Return whether a server that was alone, with data, may join the others."""
-    stopped = {voter for voter in voters if modes[voter] == "unreachable"}
-    if modes[server_id] == "standalone" and (len(voters) - len(stopped)) * 2 <= len(voters):
+    # Another server that runs alone has a database of its own, and is in no ensemble.
+    absent = {
+        voter for voter in voters - {server_id} if modes[voter] in ("unreachable", "standalone")
+    }
+    if modes[server_id] == "standalone" and (len(voters) - len(absent)) * 2 <= len(voters):
         needed = _needed_by_standalone(voters, server_id)
         return False, (
             f"Server {server_id} serves alone. With the new list it would wait for a quorum: apply "
-            f"the states to {_ids(needed & stopped)} as well"
+            f"the states to {_ids(needed & absent)} as well"
         )
     if not _serves_without(modes, voters, server_id):
         return True, "This server joins with its data"

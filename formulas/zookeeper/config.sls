@@ -66,7 +66,7 @@ zookeeper-may-join:
     - name: {{ zookeeper.data_dir | json }}
 {{- ensemble() }}
     # Enough to install the new servers, and to restart the others one after another.
-    - timeout: {{ [600, tree.settings('common').restarts.turn_timeout] | min }}
+    - timeout: {{ [600, tree.settings('common').restarts.turn_timeout | int(600)] | min }}
     - require:
       - file: zookeeper-data
 {%- if zookeeper.myid %}

@@ -533,6 +533,29 @@ def test_the_log_of_a_withdrawn_master_is_renamed_so_that_it_does_not_vote_again
 
 
 @pytest.mark.parametrize(
+    "states, quorum, is_renamed",
+    [
+        (("recovered", "recovered"), 2, True),
+        (("recovered", "down"), 2, False),
+        (("down", "down"), 2, False),
+        (("recovered",), 1, False),
+    ],
+    ids=["after an interruption", "no majority", "no master runs", "a single master moved"],
+)
+def test_the_log_of_a_master_that_was_stopped_before_is_kept_unless_the_others_have_it(
+    apply, systemd, masters, tmp_path, states, quorum, is_renamed
+):
+    (tmp_path / "work_dir").write_text(f"{tmp_path / 'mesos'}\n")
+    log = tmp_path / "mesos" / "replicated_log"
+    (log / "LOCK").mkdir(parents=True)
+    systemd.reset(**{"mesos-master": {"active": "inactive", "file": "disabled"}})
+    daemon = systemd.daemon("mesos-master", formula="mesos")
+    answer = apply(daemon, masters=masters(*states, quorum=quorum))
+    assert answer["result"] is True and bool(answer["changes"]) is is_renamed
+    assert log.exists() is not is_renamed
+
+
+@pytest.mark.parametrize(
     "states, quorum, count",
     [
         (("recovered", "recovered", "down"), 3, "3 other Mesos masters"),

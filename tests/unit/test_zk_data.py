@@ -329,6 +329,7 @@ def test_a_server_that_was_alone_brings_its_data(host):
     "modes, missing",
     [
         (("standalone", DOWN, DOWN), "2"),
+        (("standalone", "standalone", DOWN), "2"),
         (("standalone", LOOKING, DOWN, DOWN, DOWN), "3"),
     ],
     ids=str,
