@@ -11,6 +11,7 @@ import contextlib
 import fnmatch
 import importlib
 import json
+import operator
 import os
 import re
 import time
@@ -497,6 +498,8 @@ class _Daemon:
             self.options.remember(status)
         if self.agent and _remembers("drained"):
             # An earlier run was interrupted before it reactivated the agent.
+            if not self._with_leader(self._is_listed, self.restarts["ready_timeout"]):
+                return _result(self.name, True, f"{comment}. {self._unlisted()}")
             changes = {self.agent: "reactivated"}
             if test:
                 return _result(self.name, None, f"{self.agent} would be reactivated", changes)
@@ -894,19 +897,38 @@ class _Daemon:
         self._await_reregistration(self.agent)
         _require_success(
             __states__["mesos.agents_out_of_service"](
-                self.agent, [self.agent], timeout=self.restarts["drain_timeout"]
+                self.agent,
+                [self.agent],
+                timeout=self.restarts["drain_timeout"],
+                # An earlier run has drained it, and it was retired since, or does not start.
+                ignore_missing=True,
             )
         )
 
     def _reactivate(self):
         if not self.agent or not _remembers("drained"):
             return
+        timeout = self.restarts["ready_timeout"]
         try:
-            self._with_leader(self._reactivate_once, self.restarts["ready_timeout"])
+            # An agent that needs the daemon registers after the daemon has started.
+            if not self._with_leader(lambda: self._poll(self._is_listed, operator.not_), timeout):
+                self.comments.append(self._unlisted())
+                return
+            self._with_leader(self._reactivate_once, timeout)
         except CommandExecutionError as error:
             self._fail(f"The agent {self.agent} is still drained: {error}")
         _forget("drained")
         self.comments.append(f"{self.agent} was reactivated")
+
+    def _is_listed(self):
+        """Return whether the Mesos leader lists the agent."""
+        return bool(__salt__["mesos.agents"](hostname=self.agent))
+
+    def _unlisted(self):
+        return (
+            f"{self.agent} is not registered, so it was not reactivated. The next run does that "
+            "once it is"
+        )
 
     def _reactivate_once(self):
         self._await_reregistration(self.agent)

@@ -650,6 +650,26 @@ def test_a_daemon_that_an_interrupted_run_has_stopped_brings_its_agent_back(clus
     assert agent.reasons() == {}
 
 
+def test_a_drained_agent_that_is_not_registered_any_more_does_not_block_its_daemon(
+    cluster, busy_agent
+):
+    agent = busy_agent()
+    assert agent.turn(installed=DOCKER)["result"] is True
+    [registered] = agent.mesos.call("agents")
+    agent.mesos.call("mark_agent_gone", registered["id"], confirm=True)
+    until(lambda: not agent.mesos.call("agents"))
+    agent.pillar["run"] = 2
+    cluster.set_unit(ActiveState="inactive")
+    started = agent.restarted(ready_timeout=2)
+    assert started["changes"] == {"mesos-master": "started"}, started["comment"]
+    assert f"{AGENT} is not registered" in started["comment"]
+    unchanged = agent.restarted()
+    assert (unchanged["result"], unchanged["changes"]) == (True, {}), unchanged["comment"]
+    cluster.write()
+    restarted = agent.restarted(ready_timeout=2)
+    assert restarted["changes"] == {"mesos-master": "restarted"}, restarted["comment"]
+
+
 def test_a_test_run_names_the_number_of_tasks_that_a_restart_kills(cluster, busy_agent):
     agent = busy_agent()
     cluster.write()
