@@ -355,10 +355,15 @@ def store_saved(name, version, same_store, zookeeper, peers=None, directory=SAVE
     if not numbers or numbers >= _version_numbers(same_store) or len(urls) > 1:
         return {**result, "comment": f"Marathon {version} does not migrate the store here"}
     changes = {name: "saved"}
+    servers, port = _zookeeper_servers(zookeeper)
+    no_store = {**result, "comment": f"There is no store at {name}"}
     if __opts__["test"]:
+        # The run itself may start ZooKeeper.
+        with contextlib.suppress(CommandExecutionError, SaltInvocationError):
+            if not __salt__["zk.export"](name, servers=servers, port=port)["znodes"]:
+                return no_store
         comment = f"The store {name} would be saved in {directory}"
         return {**result, "result": None, "changes": changes, "comment": comment}
-    servers, port = _zookeeper_servers(zookeeper)
     prefix = f"{directory}/marathon-store-{'.'.join(map(str, numbers))}-"
     file = f"{prefix}{time.strftime('%Y-%m-%dT%H-%M-%SZ', time.gmtime())}.jsonl"
     try:
@@ -367,10 +372,11 @@ def store_saved(name, version, same_store, zookeeper, peers=None, directory=SAVE
         comment = f"Marathon {version} would migrate the store {name}, which cannot be saved: "
         return {**result, "result": False, "comment": f"{comment}{error}"}
     if not count:
-        return {**result, "comment": f"There is no store at {name}"}
+        return no_store
     # A run that fails later, and is repeated, must not fill the disk.
     for old_file in sorted(glob.glob(f"{glob.escape(prefix)}*.jsonl"))[:-MAX_SAVED_STORES]:
-        os.remove(old_file)
+        with contextlib.suppress(OSError):
+            os.remove(old_file)
     comment = f"{_ready.plural(count, 'znode')} of {name} saved in {file}"
     return {**result, "changes": changes, "comment": comment}
 

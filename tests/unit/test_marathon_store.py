@@ -75,9 +75,10 @@ def test_a_store_that_is_not_migrated_here_is_not_saved(save, store, tmp_path, o
 
 
 def test_a_store_that_does_not_exist_is_not_saved(save, tmp_path):
-    answer = save("/none")
-    assert (answer["result"], answer["changes"]) == (True, {})
-    assert answer["comment"] == "There is no store at /none"
+    for test in (True, False):
+        answer = save("/none", test=test)
+        assert (answer["result"], answer["changes"]) == (True, {})
+        assert answer["comment"] == "There is no store at /none"
     assert files(tmp_path) == []
 
 
