@@ -198,7 +198,7 @@ def test_a_second_run_on_the_hosts_of_the_document_changes_nothing(bare_by_ssh):
 
 def test_a_change_of_every_service_by_salt_ssh_restarts_each_daemon_in_its_turn(bare_by_ssh):
     lost_before, agents = failed_tasks(), active_agents()
-    with app_on_fixed_port() as port, Observer(bare_by_ssh, "python3", port) as observer:
+    with app_on_fixed_port() as port, Observer(bare_by_ssh, "python3", app_port=port) as observer:
         results = apply_states(bare_by_ssh, f"pillar={json.dumps(CHANGED)}")
     print(observer.table())
     assert changed_ids(results)
