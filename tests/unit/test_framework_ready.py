@@ -13,7 +13,7 @@ from lab.fakes.marathon.server import Marathon
 from lab.fakes.mesos.master import Master
 from lab.fakes.wire.election import MemoryRoom
 
-LOCAL = ["--http_address", "127.0.0.1", "--http_port", "0", "--hostname", "127.0.0.1"]
+LOCAL = ["--http_address", "127.0.0.1", "--hostname", "127.0.0.1"]
 DAEMONS = {
     **{f"marathon {version}": (Marathon, version) for version in ("1.1.2", "1.4.13", "1.8.244")},
     **{f"chronos {version}": (Chronos, version) for version in ("2.4.0", "2.5.0", "3.0.2")},
@@ -30,8 +30,9 @@ def server(request, running, tmp_path):
     room, servers = MemoryRoom(), MemoryRoom()
     running(Master(["--ip=127.0.0.1", "--port=0", f"--work_dir={tmp_path}"], room=room))
 
-    def start(*options):
-        return running(kind([*LOCAL, *options], None, version, room, servers))
+    def start(*options, port=0):
+        options = [*LOCAL, "--http_port", str(port), *options]
+        return running(kind(options, None, version, room, servers))
 
     start.name = kind.__name__.lower()
     start.reports_leader = request.param != "chronos 2.4.0"
@@ -139,7 +140,7 @@ def test_the_wait_ends_when_another_server_responds(salt, server):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     member = server()
-    start = threading.Timer(1, lambda: server("--http_port", str(port)))
+    start = threading.Timer(1, lambda: server(port=port))
     start.start()
     peer = f"http://127.0.0.1:{port}"
     assert without_member(salt, server, member.url, peer, timeout=60)["result"] is True
@@ -184,7 +185,8 @@ def test_a_response_that_is_not_from_chronos_is_an_error(salt, raw):
 def test_the_version_that_leads_is_awaited(salt, running):
     room, servers = MemoryRoom(), MemoryRoom()
     leader, standby = (
-        running(Marathon(LOCAL, None, version, room, servers)) for version in ("1.6.567", "1.8.244")
+        running(Marathon([*LOCAL, "--http_port", "0"], None, version, room, servers))
+        for version in ("1.6.567", "1.8.244")
     )
     # A standby answers with the version of the leader.
     for url in (leader.url, standby.url):
