@@ -467,17 +467,23 @@ def test_an_agent_without_tasks_is_drained_since_it_may_get_one(
     assert status["active"] and not status["deactivated"]
 
 
+def start_mesos(running, directory, agents: list[str]) -> Master:
+    """Start a Mesos master with agents that have these host names."""
+    room = MemoryRoom()
+    local = ["--ip=127.0.0.1", "--port=0"]
+    options = [*local, "--hostname=127.0.0.1", f"--work_dir={directory / 'master'}"]
+    master = running(Master(options, None, "1.11.0", room))
+    for host in agents:
+        options = [*local, f"--hostname={host}", f"--work_dir={directory / host}"]
+        agent = running(Agent(options, None, "1.11.0", room))
+        until(lambda agent=agent: agent.id is not None)
+    return master
+
+
 @pytest.fixture
 def agent_master(running, tmp_path):
     """A Mesos master with one agent."""
-    room = MemoryRoom()
-    local = ["--ip=127.0.0.1", "--port=0"]
-    options = [*local, "--hostname=127.0.0.1", f"--work_dir={tmp_path / 'master'}"]
-    master = running(Master(options, None, "1.11.0", room))
-    options = [*local, f"--hostname={AGENT}", f"--work_dir={tmp_path / 'agent'}"]
-    agent = running(Agent(options, None, "1.11.0", room))
-    until(lambda: agent.id is not None)
-    return master
+    return start_mesos(running, tmp_path, [AGENT])
 
 
 def out_of_service(cluster, master) -> dict:
@@ -787,14 +793,19 @@ def test_without_zookeeper_nothing_is_restarted_unless_pillar_says_so(cluster, n
     assert cluster.calls() == ["restart mesos-master"]
 
 
-def test_the_other_daemons_of_a_run_do_not_wait_for_a_turn_again(cluster):
-    turn = cluster.client.create(
-        "/salt-mesos/turns/control-nodes/turn-",
-        json.dumps({"host": "cc02", "acquired": 1}).encode(),
+def turn_of_another_host(cluster, turn_class: str, host: str) -> str:
+    """Give a host a turn; return the path of its znode."""
+    return cluster.client.create(
+        f"/salt-mesos/turns/{turn_class}/turn-",
+        json.dumps({"host": host, "acquired": 1}).encode(),
         ephemeral=True,
         sequence=True,
         makepath=True,
     )
+
+
+def test_the_other_daemons_of_a_run_do_not_wait_for_a_turn_again(cluster):
+    turn = turn_of_another_host(cluster, "control-nodes", "cc02")
     cluster.write()
     assert "did not get a turn" in cluster.running()["comment"]
     cluster.restarts = {**cluster.restarts, "turn_timeout": 3600}
@@ -808,15 +819,7 @@ def test_the_other_daemons_of_a_run_do_not_wait_for_a_turn_again(cluster):
 @pytest.fixture
 def four_agents(running, tmp_path):
     """A Mesos master with four agents."""
-    room = MemoryRoom()
-    local = ["--ip=127.0.0.1", "--port=0"]
-    options = [*local, "--hostname=127.0.0.1", f"--work_dir={tmp_path / 'master'}"]
-    master = running(Master(options, None, "1.11.0", room))
-    for number in range(4):
-        options = [*local, f"--hostname=lxb00{number}", f"--work_dir={tmp_path / str(number)}"]
-        agent = running(Agent(options, None, "1.11.0", room))
-        until(lambda agent=agent: agent.id is not None)
-    return master
+    return start_mesos(running, tmp_path, [f"lxb00{number}" for number in range(4)])
 
 
 @pytest.mark.parametrize(
@@ -825,16 +828,7 @@ def four_agents(running, tmp_path):
 def test_as_many_agents_restart_at_once_as_the_setting_says(cluster, four_agents, limit, agents):
     cluster.restarts = {**cluster.restarts, "turn": "agents", "max_unavailable": limit}
     pillar = {"mesos": {"url": f"http://127.0.0.1:{four_agents.port}"}}
-    turns = [
-        cluster.client.create(
-            "/salt-mesos/turns/agents/turn-",
-            json.dumps({"host": f"lxb00{number}", "acquired": 1}).encode(),
-            ephemeral=True,
-            sequence=True,
-            makepath=True,
-        )
-        for number in range(agents)
-    ]
+    turns = [turn_of_another_host(cluster, "agents", f"lxb00{number}") for number in range(agents)]
     cluster.write()
     assert "did not get a turn" in cluster.running(pillar=pillar)["comment"]
     assert cluster.calls() == []
