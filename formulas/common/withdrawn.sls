@@ -1,6 +1,6 @@
 # Stop and disable the daemons of roles that the node no longer has. Nothing is deleted, and a role
-# that is given back finds its files and its data. Only the log of a Mesos master is renamed, so that
-# the master copies that of the others then.
+# that is given back finds its files and its data. Only the log of a Mesos master is renamed: the
+# master then copies that of the others.
 #
 # Only what this tree has installed: withdrawn.py lists the files of each daemon that show it.
 #

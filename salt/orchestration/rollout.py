@@ -42,8 +42,8 @@ def run():
     * ``responding``: ids of the nodes that respond, in the order of the topology;
     * ``listed_by_id``: those that the topology lists by id;
     * ``silent``: ids of the nodes that do not respond, without skipped ones;
-    * ``members``: role to ids of nodes that respond. Where a role says ``running_first`` or
-      ``stopped_first``, nodes on which its daemon runs are first or last;
+    * ``members``: role to ids of nodes that respond. Where a role says ``running_first``, nodes on
+      which its daemon runs are first or last;
     * ``control_nodes``: those with a role that only named nodes have;
     * ``batch_size``: how many agents are changed in one step;
     * ``max_failures``: how many of them may fail.
@@ -206,10 +206,9 @@ def _members(nodes, roles_by_node):
     for name, role in roles.items():
         role_nodes = [node for node in nodes if name in roles_by_node[node]]
         deploy = role.get("deploy", {})
-        if ("running_first" in deploy or "stopped_first" in deploy) and len(role_nodes) > 1:
+        if "running_first" in deploy and len(role_nodes) > 1:
             running = _nodes_running_unit(role_nodes, role["unit"])
-            running_last = "stopped_first" in deploy
-            role_nodes.sort(key=lambda node: (node in running) == running_last)
+            role_nodes.sort(key=lambda node: (node in running) != deploy["running_first"])
         if role_nodes:
             members[name] = role_nodes
     return members
